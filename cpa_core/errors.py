@@ -1,0 +1,66 @@
+"""The error tree: every failure that a user can meet, with the exit code of the command line.
+
+2 means that the input or the configuration must be changed by a person, 1 that the work is not complete.
+No error carries the text of a message: conversations are private.
+"""
+
+
+class CpaError(Exception):
+    """Anything that this project raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(CpaError):
+    """Something a person wrote or named is wrong; the text says file, place and reason."""
+
+    exit_code = 2
+
+
+class SettingsError(InputError):
+    """A setting is missing, contradictory or not understood."""
+
+
+class SourceError(InputError):
+    """A transcript file cannot be read: `file: place: reason`."""
+
+
+class SchemaError(InputError):
+    """`schema.yml` is not a valid event schema: `file: line: key: reason`."""
+
+
+class DayNeeded(InputError):
+    """The messages carry no times, so the caller must name their day."""
+
+
+class NotFound(InputError):
+    """A conversation or day that was asked for is not in the store."""
+
+
+class StoreBusy(CpaError):
+    """Another process holds the database for longer than we wait; the text names it."""
+
+
+class ProviderStopped(CpaError):
+    """The provider will answer nothing more (bad key, unknown model, quota used up): in its own words."""
+
+
+class ProviderFailed(CpaError):
+    """One call failed in a way that may pass: `reason`, and the seconds the provider asked us to wait."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class ReplyInvalid(CpaError):
+    """An answer does not follow its JSON schema: place and rule, never the words of the answer."""
+
+
+class DayIncomplete(CpaError):
+    """A day has failures that may pass, so its events are held back."""
+
+
+class DestinationStopped(CpaError):
+    """A destination refuses everything (401, 402): no event is to blame."""

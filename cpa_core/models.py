@@ -1,0 +1,217 @@
+"""The values that flow through the house, frozen, and the ids that are made from their content."""
+
+import hashlib
+import json
+import uuid
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Outcome = Literal["ok", "truncated", "refused", "filtered", "invalid", "error"]
+"""How an answer of a model ended. The set is closed."""
+
+FINAL_OUTCOMES: frozenset[str] = frozenset({"ok", "refused", "filtered"})
+"""Outcomes that the same question would meet again: stored answers with these are used again."""
+
+ReceiptStatus = Literal["pending", "accepted", "accepted_warning", "rejected", "retryable", "unknown"]
+
+SETTLED_STATUSES: frozenset[str] = frozenset({"accepted", "accepted_warning", "rejected"})
+"""Receipts that end the matter: the same payload is not sent again."""
+
+TAGGED_ROLES: tuple[str, ...] = ("user", "assistant")
+
+PAYLOAD_KEYS: tuple[str, ...] = (
+    "conversation_id",
+    "message_id",
+    "content",
+    "role",
+    "explanation",
+    "llm_judge_score",
+    "schema_version",
+    "model",
+)
+"""Keys of an event's payload that are ours; a schema may not name a property so. The first six are the seed tool's."""
+
+EVENT_NAMESPACE = uuid.UUID("6f1d3a52-8f0e-5f63-9c0b-2b6c4a1f7d10")
+JUDGED_KEY = "$judged"
+JUDGED_EVENT = "Conversation Judged"
+
+
+class Value(BaseModel):
+    """A frozen value that forbids unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Message(Value):
+    """One message of a conversation. `position` counts from 0 over all roles; `sent_at` is aware, UTC."""
+
+    message_id: str
+    position: int
+    role: str
+    content: str
+    sent_at: datetime
+
+
+class Conversation(Value):
+    """One conversation, assembled from every file that holds its messages, in order of time."""
+
+    conversation_id: str
+    user_id: str | None
+    day: date
+    content_hash: str
+    messages: tuple[Message, ...]
+
+    @property
+    def tagged_positions(self) -> tuple[int, ...]:
+        """Positions of the messages that are asked about: roles `user` and `assistant`."""
+        return tuple(m.position for m in self.messages if m.role in TAGGED_ROLES)
+
+
+class Property(Value):
+    """A property of an event type. No choices means short free text."""
+
+    name: str
+    definition: str
+    choices: tuple[str, ...] = ()
+
+
+class EventType(Value):
+    """A kind of event that a message of one role can be."""
+
+    name: str
+    definition: str
+    role: Literal["user", "assistant"]
+    properties: tuple[Property, ...] = ()
+    was: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The first name with its role: what keeps an event's id through renames."""
+        return f"{self.was[0] if self.was else self.name}|{self.role}"
+
+
+class Criteria(Value):
+    """What the judge looks for, in three weights, and what no conversation may contain."""
+
+    primary_goals: tuple[str, ...] = ()
+    secondary_goals: tuple[str, ...] = ()
+    tertiary_goals: tuple[str, ...] = ()
+    dealbreakers: tuple[str, ...] = ()
+
+    def goals(self) -> dict[str, str]:
+        """Goals by id, in order: P1.., S1.., T1.. ."""
+        ranks = (("P", self.primary_goals), ("S", self.secondary_goals), ("T", self.tertiary_goals))
+        return {f"{letter}{n}": goal for letter, goals in ranks for n, goal in enumerate(goals, 1)}
+
+    def dealbreakers_by_id(self) -> dict[str, str]:
+        """Dealbreakers by id, in order: D1.. ."""
+        return {f"D{n}": text for n, text in enumerate(self.dealbreakers, 1)}
+
+
+class EventSchema(Value):
+    """What people edit: the assistant, the judge's criteria and the event types of each role."""
+
+    name: str
+    description: str
+    criteria: Criteria
+    event_types: tuple[EventType, ...]
+    events_per_message: Literal["many", "one"] = "many"
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits of a hash of the content, whatever its layout in the file."""
+        return digest(self.model_dump(mode="json"))[:12]
+
+    def of_role(self, role: str) -> dict[str, EventType]:
+        """The event types of one role by name."""
+        return {t.name: t for t in self.event_types if t.role == role}
+
+    def find(self, name: str, role: str) -> EventType | None:
+        """The event type of that name in that role."""
+        return self.of_role(role).get(name)
+
+
+class Tag(Value):
+    """One event on one message. Quote positions are characters of the message's own content."""
+
+    position: int
+    role: str
+    event_type: str
+    properties: dict[str, str]
+    quote: str | None
+    quote_start: int | None
+    quote_end: int | None
+    because: str
+
+
+class Verdict(Value):
+    """The judge's finding on one criterion."""
+
+    quote: str
+    because: str
+    verdict: Literal["met", "partly", "missed", "cannot tell"]
+
+
+class DealbreakerFinding(Value):
+    """The judge's finding on one dealbreaker."""
+
+    quote: str
+    because: str
+    hit: bool
+
+
+class Judgment(Value):
+    """One judgment of one conversation. `score` is 0 to 100, null when nothing could be told."""
+
+    because: str
+    verdicts: dict[str, Verdict]
+    dealbreakers: dict[str, DealbreakerFinding]
+    score: float | None
+
+
+class Event(Value):
+    """What a destination receives. `message_id` is null for the event of a judgment."""
+
+    event_id: str
+    name: str
+    distinct_id: str
+    conversation_id: str
+    message_id: str | None
+    day: date
+    sent_at: datetime
+    payload: dict[str, Any]
+
+    @property
+    def payload_hash(self) -> str:
+        """A hash of everything that is delivered."""
+        return digest(self.model_dump(mode="json", exclude={"day"}))[:32]
+
+
+class Receipt(Value):
+    """What a destination answered for one event."""
+
+    event_id: str
+    payload_hash: str
+    status: ReceiptStatus
+    http_status: int | None = None
+    detail: str = ""
+    batch_id: str = ""
+
+
+def digest(value: object) -> str:
+    """SHA-256 in hex of a value's JSON with sorted keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def message_hash(conversation_id: str, role: str, content: str, sent_at: datetime | None, nth: int) -> str:
+    """The id of a message that came without one; `nth` counts identical messages before it."""
+    when = sent_at.isoformat() if sent_at else ""
+    return "h-" + digest([conversation_id, role, content, when, nth])[:20]
+
+
+def event_id(conversation_id: str, message_id: str | None, key: str) -> str:
+    """The id under which an event is known everywhere: uuid5 of what it is about."""
+    return str(uuid.uuid5(EVENT_NAMESPACE, json.dumps([conversation_id, message_id, key], ensure_ascii=True)))

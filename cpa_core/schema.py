@@ -1,0 +1,197 @@
+"""Reading and writing `schema.yml`, in the seed tool's form, with errors that name line and key."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cpa_core.errors import SchemaError
+from cpa_core.models import JUDGED_EVENT, PAYLOAD_KEYS, Criteria, EventSchema, EventType, Property
+
+GOALS = ("primary_goals", "secondary_goals", "tertiary_goals", "dealbreakers")
+KNOWN_KEYS = {
+    "schema": {"assistant", "llm_judge_criteria", "event_types", "events_per_message"},
+    "assistant": {"name", "description"},
+    "llm_judge_criteria": set(GOALS),
+    "event type": {"name", "definition", "role", "properties", "was"},
+    "property": {"definition", "choices", "type"},
+}
+
+
+def load(path: Path) -> tuple[EventSchema, list[str]]:
+    """The schema in a file, and warnings about what it holds beside. Raises SchemaError."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise SchemaError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SchemaError(f"{path}: cannot be read: {type(error).__name__}") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> tuple[EventSchema, list[str]]:
+    """The schema in a text. Every scalar stays as it is written: `Yes` and `1040` are words."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "line 1"
+        raise SchemaError(f"{name}: {where}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
+    if root is None:
+        raise SchemaError(f"{name}: line 1: empty")
+    return _Reader(name).schema(root)
+
+
+class _Reader:
+    """Walks the nodes of one file, so that every complaint knows its line."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.warnings: list[str] = []
+
+    def schema(self, root: yaml.Node) -> tuple[EventSchema, list[str]]:
+        top = self.mapping(root, "schema", "schema")
+        about = self.mapping(self.needed(top, "assistant", root), "assistant", "assistant")
+        goals = top.get("llm_judge_criteria")
+        criteria = self.mapping(goals, "llm_judge_criteria", "llm_judge_criteria") if goals else {}
+        types = self.event_types(self.needed(top, "event_types", root))
+        many = self.scalar(top["events_per_message"]) if "events_per_message" in top else "many"
+        if many not in ("many", "one"):
+            raise self.error(top["events_per_message"], "events_per_message", "must be many or one")
+        found = EventSchema(
+            name=self.text(about, "name", root),
+            description=self.text(about, "description", root),
+            criteria=Criteria(**{goal: self.lines(criteria.get(goal), goal) for goal in GOALS}),
+            event_types=types,
+            events_per_message="one" if many == "one" else "many",
+        )
+        return found, self.warnings
+
+    def event_types(self, node: yaml.Node) -> tuple[EventType, ...]:
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            raise self.error(node, "event_types", "a list of event types is needed")
+        types: list[EventType] = []
+        for n, item in enumerate(node.value):
+            found = self.event_type(item, f"event_types.{n}")
+            if any((t.name, t.role) == (found.name, found.role) for t in types):
+                raise self.error(item, f"event_types.{n}.name", f"{found.name!r} occurs twice in role {found.role}")
+            if any(t.key == found.key for t in types):
+                raise self.error(item, f"event_types.{n}.was", "another type of this role has the same first name")
+            types.append(found)
+        return tuple(types)
+
+    def event_type(self, node: yaml.Node, key: str) -> EventType:
+        fields = self.mapping(node, key, "event type")
+        role = self.text(fields, "role", node, key).lower()
+        if role not in ("user", "assistant"):
+            raise self.error(fields["role"], f"{key}.role", f"{role!r} is neither user nor assistant")
+        name = self.text(fields, "name", node, key)
+        if name == JUDGED_EVENT:
+            raise self.error(fields["name"], f"{key}.name", f"{JUDGED_EVENT!r} is the event of a judgment")
+        return EventType(
+            name=name,
+            definition=self.text(fields, "definition", node, key),
+            role="user" if role == "user" else "assistant",
+            properties=self.properties(fields.get("properties"), f"{key}.properties"),
+            was=self.lines(fields.get("was"), f"{key}.was"),
+        )
+
+    def properties(self, node: yaml.Node | None, key: str) -> tuple[Property, ...]:
+        if node is None or _blank(node):
+            return ()
+        found: list[Property] = []
+        for name, body in self.mapping(node, key, None).items():
+            place = f"{key}.{name}"
+            if name in PAYLOAD_KEYS:
+                raise self.error(body, place, "this name is a key of every event's payload; choose another")
+            if any(p.name == name for p in found):
+                raise self.error(body, place, "this property occurs twice")
+            fields = self.mapping(body, place, "property")
+            choices = self.choices(fields.get("choices"), f"{place}.choices")
+            found.append(Property(name=name, definition=self.text(fields, "definition", body, place), choices=choices))
+        return tuple(found)
+
+    def choices(self, node: yaml.Node | None, key: str) -> tuple[str, ...]:
+        lines = self.lines(node, key)
+        repeated = [choice for choice, count in Counter(lines).items() if count > 1]
+        if repeated and node is not None:
+            self.warn(node, key, f"{', '.join(map(repr, repeated))} listed more than once")
+        return tuple(dict.fromkeys(lines))
+
+    def mapping(self, node: yaml.Node, key: str, kind: str | None) -> dict[str, yaml.Node]:
+        if not isinstance(node, yaml.MappingNode):
+            raise self.error(node, key, "a mapping of keys to values is needed")
+        found: dict[str, yaml.Node] = {}
+        for name_node, value in node.value:
+            name = self.scalar(name_node)
+            if name in found:
+                raise self.error(name_node, f"{key}.{name}", "this key occurs twice")
+            if kind is not None and name not in KNOWN_KEYS[kind]:
+                self.warn(name_node, f"{key}.{name}", "unknown key, kept but not used")
+            found[name] = value
+        return found
+
+    def lines(self, node: yaml.Node | None, key: str) -> tuple[str, ...]:
+        if node is None or _blank(node):
+            return ()
+        if not isinstance(node, yaml.SequenceNode):
+            raise self.error(node, key, "a list is needed")
+        return tuple(self.filled(item, f"{key}.{n}") for n, item in enumerate(node.value))
+
+    def text(self, fields: dict[str, yaml.Node], key: str, parent: yaml.Node, above: str = "") -> str:
+        place = f"{above}.{key}" if above else key
+        return self.filled(self.needed(fields, key, parent, above), place)
+
+    def filled(self, node: yaml.Node, key: str) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.error(node, key, "text is needed")
+        if not self.scalar(node):
+            raise self.error(node, key, "empty")
+        return self.scalar(node)
+
+    def needed(self, fields: dict[str, yaml.Node], key: str, parent: yaml.Node, above: str = "") -> yaml.Node:
+        if key not in fields:
+            raise self.error(parent, f"{above}.{key}" if above else key, "missing")
+        return fields[key]
+
+    def scalar(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.error(node, "key", "text is needed")
+        return str(node.value).strip()
+
+    def error(self, node: yaml.Node, key: str, reason: str) -> SchemaError:
+        return SchemaError(f"{self.name}: line {node.start_mark.line + 1}: {key}: {reason}")
+
+    def warn(self, node: yaml.Node, key: str, reason: str) -> None:
+        self.warnings.append(f"{self.name}: line {node.start_mark.line + 1}: {key}: {reason}")
+
+
+def _blank(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.value.strip() in ("", "null", "~")
+
+
+def dump(schema: EventSchema) -> str:
+    """The schema as `schema.yml`, in the seed tool's form: reading it back gives the same version."""
+    tree: dict[str, Any] = {"assistant": {"name": schema.name, "description": schema.description}}
+    tree["llm_judge_criteria"] = {goal: list(getattr(schema.criteria, goal)) for goal in GOALS}
+    if schema.events_per_message == "one":
+        tree["events_per_message"] = "one"
+    tree["event_types"] = [dict(_fields(event_type)) for event_type in schema.event_types]
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _fields(event_type: EventType) -> Iterator[tuple[str, Any]]:
+    yield "name", event_type.name
+    yield "definition", event_type.definition
+    yield "role", event_type.role
+    if event_type.was:
+        yield "was", list(event_type.was)
+    if event_type.properties:
+        yield "properties", {p.name: _property(p) for p in event_type.properties}
+
+
+def _property(found: Property) -> dict[str, Any]:
+    choices = {"choices": list(found.choices)} if found.choices else {}
+    return {"definition": found.definition, **choices}

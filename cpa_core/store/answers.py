@@ -1,0 +1,105 @@
+"""Every answer of a model, written to a file of its run at once and merged into the database in bulk."""
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cpa_core.llm import Answer, Reply, Usage
+from cpa_core.models import FINAL_OUTCOMES
+from cpa_core.store.database import Row, Store
+
+
+class AnswerBook:
+    """The answers of one run. Its file is locked while the run lives; a torn last line is ignored.
+
+    A kill loses at most the answers that were in flight: each line is written whole before `keep` returns.
+    """
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self.store = store
+        self.run_id = run_id
+        self.path = store.home / "answers" / f"{run_id}.jsonl"
+        self._known: dict[str, Reply] = {}
+        self._guard = threading.Lock()
+        self._count = 0
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def preload(self, request_hashes: Iterable[str], conversation_ids: Iterable[str]) -> None:
+        """Remember what was answered before to these questions, or about these conversations."""
+        merge(self.store)
+        with self.store.reading() as view:
+            rows = view.answer("answers_to_reuse", hashes=list(request_hashes), conversations=list(conversation_ids))
+        self._known.update((row["request_hash"], _reply(row)) for row in rows)
+
+    def find(self, request_hash: str) -> Reply | None:
+        """A final reply to this question, from before or from this run."""
+        return self._known.get(request_hash)
+
+    def keep(self, answer: Answer) -> None:
+        """Append the answer to the run's file."""
+        with self._guard:
+            self._count += 1
+            row = _row(answer, f"{self.run_id}:{self._count}", self.run_id)
+            os.write(self._file, json.dumps(row, default=str).encode() + b"\n")
+        if answer.reply.outcome in FINAL_OUTCOMES:
+            self._known[answer.request_hash] = answer.reply
+
+    def close(self) -> None:
+        """Let go of the file and merge it."""
+        os.close(self._file)
+        merge(self.store)
+
+
+def merge(store: Store) -> None:
+    """Move the answers of runs that ended, well or not, into the database."""
+    for path in sorted((store.home / "answers").glob("*.jsonl")):
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        _merge_file(store, path)
+        os.close(descriptor)
+
+
+def _merge_file(store: Store, path: Path) -> None:
+    if not path.exists():
+        return
+    rows = list(_lines(path))
+    if rows:
+        with store.writing() as transaction:
+            kept = transaction.rows("select answer_id from answers where run_id = $run", run=path.stem)
+            known = {row["answer_id"] for row in kept}
+            transaction.insert("answers", [row for row in rows if row["answer_id"] not in known])
+    path.unlink(missing_ok=True)
+
+
+def _lines(path: Path) -> Iterator[Row]:
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            row = json.loads(line)
+            row["created_at"] = datetime.fromisoformat(row["created_at"])
+            row["day"] = datetime.fromisoformat(row["day"]).date() if row["day"] else None
+            yield row
+
+
+def _row(answer: Answer, answer_id: str, run_id: str) -> dict[str, Any]:
+    row = answer.model_dump(mode="json", exclude={"reply"})
+    row |= answer.reply.usage.model_dump(mode="json")
+    row |= {"outcome": answer.reply.outcome, "answer": answer.reply.text, "detail": answer.reply.detail}
+    return row | {"answer_id": answer_id, "run_id": run_id, "created_at": datetime.now(UTC).isoformat()}
+
+
+def _reply(row: Row) -> Reply:
+    usage = Usage.model_validate({name: row[name] for name in Usage.model_fields})
+    return Reply(outcome=row["outcome"], text=row["answer"], detail=row["detail"] or "", usage=usage)
