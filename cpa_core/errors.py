@@ -4,6 +4,8 @@
 No error carries the text of a message: conversations are private.
 """
 
+from datetime import date
+
 
 class CpaError(Exception):
     """Anything that this project raises on purpose."""
@@ -30,7 +32,9 @@ class SchemaError(InputError):
 
 
 class DayNeeded(InputError):
-    """The messages carry no times, so the caller must name their day."""
+    """The messages carry no times, so the caller must name their day. `example` is the day of the file itself."""
+
+    example: date | None = None
 
 
 class NotFound(InputError):

@@ -57,16 +57,20 @@ class Usage(Value):
 
 
 class Reply(Value):
-    """What came back. `text` is the answer for outcome ok; `detail` says the rule broken, never the words."""
+    """What came back. `text` is the answer for outcome ok; `detail` says the rule broken, never the words.
+
+    `cost` is in US dollars, null when the price is unknown.
+    """
 
     outcome: Outcome
     text: str = ""
     detail: str = ""
     usage: Usage = Usage()
+    cost: float | None = None
 
 
 class Answer(Value):
-    """A reply with its accounts, as it is kept. `cost` is in US dollars, null when the price is unknown."""
+    """A reply with its accounts, as it is kept."""
 
     request_hash: str
     attempt: int
@@ -75,9 +79,12 @@ class Answer(Value):
     model: str
     lane: str = "standard"
     reply: Reply
-    cost: float | None
     day: str
     conversation_id: str
+
+
+Ask = Callable[["Request", Callable[[str], None]], Reply]
+"""Ask one question; the second argument raises ReplyInvalid for an answer with nothing usable in it."""
 
 
 class Provider(Protocol):
@@ -192,6 +199,7 @@ class Engine:
     def _once(self, request: Request, check: Callable[[str], None]) -> Reply:
         self.asked += 1
         reply = self.provider.call(request)
+        reply = reply.model_copy(update={"cost": self.price(request.provider, request.model, reply.usage)})
         if reply.outcome == "ok":
             try:
                 check(reply.text)
@@ -213,7 +221,6 @@ class Engine:
                 provider=request.provider,
                 model=request.model,
                 reply=reply,
-                cost=self.price(request.provider, request.model, reply.usage),
                 day=about.day,
                 conversation_id=about.conversation_id,
             )

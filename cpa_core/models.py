@@ -147,17 +147,17 @@ class Tag(Value):
 
 
 class Verdict(Value):
-    """The judge's finding on one criterion."""
+    """The judge's finding on one goal. `quote` is null when the conversation does not hold it."""
 
-    quote: str
+    quote: str | None
     because: str
     verdict: Literal["met", "partly", "missed", "cannot tell"]
 
 
 class DealbreakerFinding(Value):
-    """The judge's finding on one dealbreaker."""
+    """The judge's finding on one dealbreaker. `quote` is null when the conversation does not hold it."""
 
-    quote: str
+    quote: str | None
     because: str
     hit: bool
 

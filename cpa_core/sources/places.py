@@ -24,8 +24,9 @@ class Object(Value):
 
 
 class Listing(Value):
-    """What a source holds now. `skipped` counts objects of kinds that we do not read."""
+    """What a source holds now, below `root`. `skipped` counts objects of kinds that we do not read."""
 
+    root: str
     objects: tuple[Object, ...]
     skipped: int
 
@@ -53,7 +54,8 @@ def local(source: str) -> Listing:
     wanted = [(f, m) for f, m in matched if f.suffix.lower() in READABLE or f == Path(source)]
     if not wanted:
         raise SourceError(f"{source}: no .json or .csv file there")
-    return Listing(objects=tuple(_file(f, m) for f, m in wanted), skipped=len(visible) - len(wanted))
+    objects = tuple(_file(file, day) for file, day in wanted)
+    return Listing(root=str(root.resolve()), objects=objects, skipped=len(visible) - len(wanted))
 
 
 def day_pattern(source: str) -> Callable[[str], str | None]:

@@ -1,5 +1,5 @@
 -- Which final answers do we hold to these questions, or about these conversations?
-select request_hash, outcome, answer, detail, prompt_tokens, cached_tokens, cache_write_tokens, completion_tokens
+select request_hash, outcome, answer, detail, cost, prompt_tokens, cached_tokens, cache_write_tokens, completion_tokens
 from answers
 where outcome in ('ok', 'refused', 'filtered')
   and (

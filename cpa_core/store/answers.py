@@ -96,10 +96,11 @@ def _lines(path: Path) -> Iterator[Row]:
 def _row(answer: Answer, answer_id: str, run_id: str) -> dict[str, Any]:
     row = answer.model_dump(mode="json", exclude={"reply"})
     row |= answer.reply.usage.model_dump(mode="json")
-    row |= {"outcome": answer.reply.outcome, "answer": answer.reply.text, "detail": answer.reply.detail}
+    row |= answer.reply.model_dump(mode="json", include={"outcome", "detail", "cost"}) | {"answer": answer.reply.text}
     return row | {"answer_id": answer_id, "run_id": run_id, "created_at": datetime.now(UTC).isoformat()}
 
 
 def _reply(row: Row) -> Reply:
     usage = Usage.model_validate({name: row[name] for name in Usage.model_fields})
-    return Reply(outcome=row["outcome"], text=row["answer"], detail=row["detail"] or "", usage=usage)
+    kept = {name: row[name] for name in ("outcome", "detail", "cost")}
+    return Reply(**kept, text=row["answer"], usage=usage)

@@ -14,7 +14,7 @@ create table landed_conversations (
     conversation_id varchar, day date, started_at timestamptz, ended_at timestamptz, content_hash varchar
 );
 create table days (
-    day date, generation bigint, built_generation bigint, reason varchar
+    day date, generation bigint, built_generation bigint, reason varchar, delivered_to varchar[]
 );
 create table raw_conversations (
     day date, conversation_id varchar, user_id varchar, started_at timestamptz, ended_at timestamptz,

@@ -1,0 +1,179 @@
+"""Judging: one question for a conversation, a verdict for every criterion, and a score that code computes."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from cpa_core.errors import ReplyInvalid
+from cpa_core.evidence import answer_object, closed, listed, locate
+from cpa_core.llm import Ask, ModelName, Request
+from cpa_core.models import (
+    Conversation,
+    DealbreakerFinding,
+    EventSchema,
+    Judgment,
+    Outcome,
+    Value,
+    Verdict,
+)
+from cpa_core.prompts import render, transcript
+
+REPAIRS = 2
+"""Times that an invalid answer is asked for again."""
+
+Finding = TypeVar("Finding", Verdict, DealbreakerFinding)
+
+WEIGHTS = {"P": 3.0, "S": 2.0, "T": 1.0}
+WORTH = {"met": 1.0, "partly": 0.5, "missed": 0.0}
+DEALBREAKER_CAP = 20.0
+
+
+class Judged(Value):
+    """What judging one conversation came to. `cost` is in US dollars, null when a price is unknown."""
+
+    outcome: Outcome
+    detail: str
+    judgment: Judgment | None
+    questions: int
+    cost: float | None
+
+
+def judge_conversation(conversation: Conversation, schema: EventSchema, model: ModelName, ask: Ask) -> Judged:
+    """Judge a conversation by the schema's criteria; the tags are not read. Raises what `ask` raises."""
+    costs: list[float | None] = []
+    problem = ""
+    for _ in range(1 + REPAIRS):
+        request = question(conversation, schema, model, problem)
+        reply = ask(request, lambda text: read(text, conversation, schema) and None)
+        costs.append(reply.cost)
+        problem = reply.detail
+        if reply.outcome == "ok":
+            return _judged("ok", "", read(reply.text, conversation, schema), costs)
+        if reply.outcome != "invalid":
+            return _judged(reply.outcome, reply.detail, None, costs)
+    return _judged("invalid", problem, None, costs)
+
+
+def _judged(outcome: Outcome, detail: str, judgment: Judgment | None, costs: list[float | None]) -> Judged:
+    known = [cost for cost in costs if cost is not None]
+    cost = sum(known) if len(known) == len(costs) else None
+    return Judged(outcome=outcome, detail=detail, judgment=judgment, questions=len(costs), cost=cost)
+
+
+def question(conversation: Conversation, schema: EventSchema, model: ModelName, problem: str = "") -> Request:
+    """The question about a conversation; `problem` says what was wrong with the last answer."""
+    goals, dealbreakers = schema.criteria.goals(), schema.criteria.dealbreakers_by_id()
+    system, user = render(
+        "judge",
+        {
+            "name": schema.name,
+            "description": schema.description,
+            "goals": _numbered(goals),
+            "dealbreakers": _numbered(dealbreakers),
+        },
+        {
+            "transcript": transcript(conversation.messages),
+            "correction": f"\nYour last answer could not be used: {problem}" if problem else "",
+        },
+    )
+    return Request(
+        task="judge",
+        provider=model.provider,
+        model=model.model,
+        system=system,
+        user=user,
+        json_schema=json_schema(schema),
+        max_tokens=600 + 150 * (len(goals) + len(dealbreakers)),
+    )
+
+
+def _numbered(texts: dict[str, str]) -> str:
+    return "\n".join(f"- {key}: {text}" for key, text in texts.items()) or "(none)"
+
+
+def json_schema(schema: EventSchema) -> dict[str, Any]:
+    """The shape of the answer, reasons before verdicts. It depends on the event schema only."""
+    goals = {"verdict": {"type": "string", "enum": ["met", "partly", "missed", "cannot tell"]}}
+    dealbreakers = {"hit": {"type": "boolean"}}
+    return closed(
+        {
+            "goals": _findings(list(schema.criteria.goals()), goals),
+            "dealbreakers": _findings(list(schema.criteria.dealbreakers_by_id()), dealbreakers),
+            "because": {"type": "string"},
+        }
+    )
+
+
+def _findings(ids: list[str], finding: dict[str, Any]) -> dict[str, Any]:
+    key = {"type": "string", "enum": ids} if ids else {"type": "string"}
+    item = closed({"id": key, "quote": {"type": "string"}, "because": {"type": "string"}, **finding})
+    return {"type": "array", "items": item}
+
+
+def read(text: str, conversation: Conversation, schema: EventSchema) -> Judgment:
+    """The judgment in an answer. Raises ReplyInvalid when a criterion is missing or its finding is not allowed."""
+    tree = answer_object(text)
+    if not isinstance(tree.get("because"), str):
+        raise ReplyInvalid("because: text is needed")
+    whole = [m.content for m in conversation.messages]
+    verdicts = _read(tree, "goals", list(schema.criteria.goals()), whole, _verdict)
+    findings = _read(tree, "dealbreakers", list(schema.criteria.dealbreakers_by_id()), whole, _finding)
+    return Judgment(
+        because=tree["because"], verdicts=verdicts, dealbreakers=findings, score=score(verdicts, findings)
+    )
+
+
+def _read(
+    tree: dict[str, Any],
+    key: str,
+    ids: list[str],
+    contents: list[str],
+    build: Callable[[dict[str, Any], str | None], Finding],
+) -> dict[str, Finding]:
+    given = {item.get("id"): item for item in listed(tree, key) if isinstance(item, dict)}
+    found: dict[str, Finding] = {}
+    for criterion in ids:
+        item = given.get(criterion)
+        if item is None:
+            raise ReplyInvalid(f"{key}: {criterion}: missing")
+        if not isinstance(item.get("because"), str) or not isinstance(item.get("quote"), str):
+            raise ReplyInvalid(f"{key}: {criterion}: quote and because: text is needed")
+        try:
+            found[criterion] = build(item, _quoted(item["quote"], contents))
+        except ReplyInvalid as invalid:
+            raise ReplyInvalid(f"{key}: {criterion}: {invalid}") from None
+    return found
+
+
+def _quoted(quote: str, contents: list[str]) -> str | None:
+    for content in contents:
+        if place := locate(quote, content):
+            return content[place[0] : place[1]]
+    return None
+
+
+def _verdict(item: dict[str, Any], quote: str | None) -> Verdict:
+    verdict = item.get("verdict")
+    if verdict not in (*WORTH, "cannot tell"):
+        raise ReplyInvalid("verdict: not one of met, partly, missed, cannot tell")
+    return Verdict(quote=quote, because=item["because"], verdict=cast(Any, verdict))
+
+
+def _finding(item: dict[str, Any], quote: str | None) -> DealbreakerFinding:
+    if not isinstance(item.get("hit"), bool):
+        raise ReplyInvalid("hit: true or false is needed")
+    return DealbreakerFinding(quote=quote, because=item["because"], hit=item["hit"])
+
+
+def score(verdicts: dict[str, Verdict], dealbreakers: dict[str, DealbreakerFinding]) -> float | None:
+    """100 * sum(w*v) / sum(w): w = 3/2/1 by rank, v = 1/0.5/0; "cannot tell" is left out; null without primaries.
+
+    A dealbreaker caps the score at 20.
+    """
+    told = {key: found.verdict for key, found in verdicts.items() if found.verdict != "cannot tell"}
+    primaries = [key for key in verdicts if key.startswith("P")]
+    if not told or (primaries and not any(key in told for key in primaries)):
+        return None
+    weights = sum(WEIGHTS[key[0]] for key in told)
+    points = sum(WEIGHTS[key[0]] * WORTH[verdict] for key, verdict in told.items())
+    capped = any(finding.hit for finding in dealbreakers.values())
+    return min(100 * points / weights, DEALBREAKER_CAP if capped else 100.0)

@@ -1,0 +1,66 @@
+"""What every stage is given: the settings, the store, the clock, the providers and a way to show progress."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cpa_core.llm import ModelName, Provider
+from cpa_core.models import Value
+from cpa_core.providers import default_model, model_name, provider
+from cpa_core.settings import Settings
+from cpa_core.store import Store
+
+Advance = Callable[[], None]
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
+"""Shows a stage's progress: what is done, out of how many; call the advance once for each."""
+
+
+@contextmanager
+def silent(stage: str, total: int) -> Iterator[Advance]:
+    """No progress shown."""
+    yield lambda: None
+
+
+@dataclass(frozen=True)
+class Assistant:
+    """One assistant: its settings and its store, with the effects that a test or Dagster may replace."""
+
+    settings: Settings
+    store: Store
+    progress: Progress = silent
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    provider: Callable[[ModelName], Provider] | None = None
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
+
+    @classmethod
+    def of(cls, settings: Settings, progress: Progress = silent) -> "Assistant":
+        """An assistant with the store in its home."""
+        return cls(settings=settings, store=Store(settings.home, settings.timezone), progress=progress)
+
+    def model(self, task: str) -> ModelName:
+        """The model for tagging or judging. Raises SettingsError."""
+        written = self.settings.judge_model if task == "judge" else None
+        written = written or self.settings.model
+        return model_name(written) if written else default_model(self.settings.environ)
+
+    def provider_of(self, model: ModelName) -> Provider:
+        """The provider of a model. Raises SettingsError when a key is missing."""
+        return self.provider(model) if self.provider else provider(model, self.settings.environ)
+
+
+class Stage(Value):
+    """What one stage did to one day. `cost` is in US dollars, null when a price is unknown."""
+
+    stage: str
+    conversations: int
+    done: int
+    kept: int
+    failures: int
+    final_failures: int
+    asked: int
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = 0.0

@@ -1,0 +1,55 @@
+"""A run: the days that need work, and one day from end to end."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from cpa_core.errors import DayIncomplete
+from cpa_core.models import Value
+from cpa_core.pipeline.asking import judge_day, tag_day
+from cpa_core.pipeline.building import Built, build_day
+from cpa_core.pipeline.context import Assistant, Stage
+from cpa_core.pipeline.delivering import Delivered, deliver_day
+from cpa_core.store.database import Row
+
+
+class DayDone(Value):
+    """One day after a run. `held` says why nothing of it was delivered."""
+
+    day: date
+    built: Built
+    tagged: Stage
+    judged: Stage
+    delivered: Delivered | None
+    held: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing failed, not even for good, and every event has an accepting receipt."""
+        failed = self.tagged.failures + self.judged.failures
+        delivered = self.delivered is not None and not self.delivered.rejected and not self.delivered.open
+        return not failed and delivered and not self.built.waiting
+
+
+def due_days(assistant: Assistant) -> list[Row]:
+    """Days that need work, with generation and reason, in order."""
+    with assistant.store.reading() as view:
+        return view.answer("due_days", destinations=list(assistant.settings.destinations))
+
+
+def run_day(assistant: Assistant, day: date, *, deliver_incomplete: bool = False) -> DayDone:
+    """Build, tag, judge and deliver one day. An incomplete day is held back, not an error."""
+    built = build_day(assistant, day)
+    tagged = tag_day(assistant, day)
+    judged = judge_day(assistant, day)
+    try:
+        delivered = deliver_day(assistant, day, deliver_incomplete=deliver_incomplete)
+        return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=delivered, held="")
+    except DayIncomplete as incomplete:
+        held = str(incomplete)
+        return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=None, held=held)
+
+
+def summaries(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+    """What is in each of these days: counts, mean score, spend in US dollars (null unknown), receipts, failures."""
+    with assistant.store.reading() as view:
+        return view.answer("day_summary", days=list(days))

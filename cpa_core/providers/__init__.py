@@ -1,0 +1,45 @@
+"""The vendors of models. Adding one is a class with `call`, a line in the table, and a test."""
+
+from collections.abc import Callable, Mapping
+
+from cpa_core.errors import SettingsError
+from cpa_core.llm import ModelName, Provider
+from cpa_core.providers.openai import compatible, openai
+from cpa_core.providers.reference import reference
+
+PROVIDERS: dict[str, Callable[[Mapping[str, str]], Provider]] = {
+    "openai": openai,
+    "compatible": compatible,
+    "reference": reference,
+}
+"""How to make each provider from the environment: keys, hosts."""
+
+DEFAULTS: dict[str, tuple[str, str]] = {
+    "openai": ("OPENAI_API_KEY", "gpt-6-luna"),
+}
+"""Providers with a default model: the key that shows they are wanted, and the model."""
+
+
+def model_name(written: str) -> ModelName:
+    """A model as users write it. Raises SettingsError for one without a known provider."""
+    provider, colon, model = written.partition(":")
+    if not colon or not model or provider not in PROVIDERS:
+        known = ", ".join(f"{name}:" for name in PROVIDERS)
+        raise SettingsError(f"model {written!r}: a provider and a model are needed, as in openai:gpt-6-luna; providers: {known}")
+    return ModelName(provider=provider, model=model)
+
+
+def default_model(environ: Mapping[str, str]) -> ModelName:
+    """The model when none is named: of the one provider whose key is present, else `reference`."""
+    present = {name: model for name, (key, model) in DEFAULTS.items() if environ.get(key)}
+    if len(present) > 1:
+        keys = ", ".join(DEFAULTS[name][0] for name in present)
+        raise SettingsError(f"several keys are set ({keys}); say which model: --model or CPA_MODEL")
+    for name, model in present.items():
+        return ModelName(provider=name, model=model)
+    return ModelName(provider="reference", model="annotations")
+
+
+def provider(model: ModelName, environ: Mapping[str, str]) -> Provider:
+    """The provider of a model. Raises SettingsError when its key or address is missing."""
+    return PROVIDERS[model.provider](environ)

@@ -1,0 +1,99 @@
+"""The examples' reference annotations, replayed through the real prompts: it knows their conversations only."""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cpa_core.errors import ProviderStopped
+from cpa_core.llm import Reply, Request, Usage
+
+Key = tuple[int, str, str]
+"""Position, role and text of a message."""
+
+UNKNOWN = (
+    "the reference model answers from the annotations of the examples only, and this conversation is none of "
+    "theirs; name a model, as in --model openai:gpt-6-luna (with OPENAI_API_KEY) or "
+    "--model compatible:llama3.2 (with CPA_COMPATIBLE_URL)"
+)
+
+
+class Annotated:
+    """Finds the conversation that a prompt shows and answers as its annotations say."""
+
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        self.annotations: dict[str, Any] = {}
+        self.holders: dict[Key, set[str]] = {}
+        for folder in folders:
+            self._learn(folder)
+
+    def _learn(self, folder: Path) -> None:
+        self.annotations |= yaml.safe_load((folder / "annotations.yml").read_text("utf-8"))
+        data = json.loads((folder / "example_data.json").read_text("utf-8"))
+        for conversation_id, conversation in data.items():
+            for position, message in enumerate(conversation["messages"]):
+                key = (position, message["role"], message["content"])
+                self.holders.setdefault(key, set()).add(conversation_id)
+
+    def call(self, request: Request) -> Reply:
+        """The annotations of the conversation in the prompt. Raises ProviderStopped for any other."""
+        shown = [_key(line) for line in request.user.splitlines() if line.startswith('{"m": ')]
+        candidates = [self.holders.get(key, set()) for key in shown]
+        found = set.intersection(*candidates) if candidates else set()
+        if len(found) != 1:
+            raise ProviderStopped(UNKNOWN)
+        annotations = self.annotations[found.pop()]
+        answer = _judgment(annotations) if request.task == "judge" else _tags(annotations, _asked(request.user))
+        usage = Usage(prompt_tokens=0, cached_tokens=0, cache_write_tokens=0, completion_tokens=0)
+        return Reply(outcome="ok", text=json.dumps(answer, ensure_ascii=False), usage=usage)
+
+
+def _key(line: str) -> Key:
+    message = json.loads(line)
+    return message["m"], message["role"], message["text"]
+
+
+def _asked(user: str) -> list[int]:
+    asked = re.findall(r"^Answer for m = ([\d, ]+)\.", user, re.MULTILINE)
+    return [int(number) for number in asked[-1].split(", ")]
+
+
+def _tags(annotations: dict[str, Any], positions: list[int]) -> dict[str, Any]:
+    return {"messages": [{"m": m, "events": [_event(e) for e in annotations["messages"][m]]} for m in positions]}
+
+
+def _event(annotation: dict[str, Any]) -> dict[str, Any]:
+    pairs = [{"name": name, "value": value} for name, value in annotation["properties"].items()]
+    return {**annotation, "properties": pairs}
+
+
+def _judgment(annotations: dict[str, Any]) -> dict[str, Any]:
+    judgment = dict(annotations["judgment"])
+    because = judgment.pop("because")
+    findings = [{"id": key, **finding} for key, finding in judgment.items()]
+    return {
+        "goals": [finding for finding in findings if not finding["id"].startswith("D")],
+        "dealbreakers": [finding for finding in findings if finding["id"].startswith("D")],
+        "because": because,
+    }
+
+
+def examples() -> Path:
+    """The folder of the examples: inside the installed package, or at the root of a checkout."""
+    installed = Path(str(files("cpa_core"))) / "examples"
+    return installed if installed.is_dir() else Path(str(files("cpa_core"))).parent / "examples"
+
+
+@cache
+def _known() -> Annotated:
+    return Annotated(tuple(sorted(p.parent for p in examples().glob("*/annotations.yml"))))
+
+
+def reference(environ: Mapping[str, str]) -> Annotated:
+    """The reference model over the examples that come with the project."""
+    return _known()

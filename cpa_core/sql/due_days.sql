@@ -1,0 +1,25 @@
+-- Which days need work, and why? Landed since they were built, not finished, or not delivered everywhere.
+with open_work as (
+  select r.day, count(*) as open
+  from raw_conversations r
+  left join tagged_conversations t
+    on t.day = r.day and t.conversation_id = r.conversation_id and t.content_hash = r.content_hash
+  left join judge_scores j
+    on j.day = r.day and j.conversation_id = r.conversation_id and j.content_hash = r.content_hash
+  where coalesce(t.outcome, '') not in ('ok', 'refused', 'filtered')
+    or coalesce(j.outcome, '') not in ('ok', 'refused', 'filtered')
+  group by r.day
+)
+select
+  d.day, d.generation, coalesce(d.built_generation, 0) as built_generation,
+  case
+    when d.generation is distinct from d.built_generation then d.reason
+    when o.open > 0 then o.open || ' conversations not finished'
+    else 'not delivered'
+  end as reason
+from days d
+left join open_work o on o.day = d.day
+where d.generation is distinct from d.built_generation
+  or o.open > 0
+  or not list_has_all(coalesce(d.delivered_to, []), $destinations::varchar[])
+order by d.day

@@ -1,0 +1,13 @@
+-- What are the touched conversations now: their day, times and a hash of all they hold?
+select
+  conversation_id,
+  cast(min(sent_at) at time zone $zone as date) as day,
+  min(sent_at) as started_at,
+  max(sent_at) as ended_at,
+  sha256(string_agg(
+    sha256(json_array(message_id, role, content, user_id, epoch_us(sent_at))::varchar), ''
+    order by sent_at, uri, ordinal
+  )) as content_hash
+from landed_messages
+where superseded_at is null and conversation_id in (select conversation_id from touched)
+group by conversation_id
