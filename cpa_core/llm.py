@@ -189,7 +189,10 @@ class Engine:
                 self._stopped = stopped
                 raise
             except ProviderFailed as failed:
-                busy, failures = busy + (failed.retry_after is not None), failures + (failed.retry_after is None)
+                busy, failures = (
+                    busy + (failed.retry_after is not None),
+                    failures + (failed.retry_after is None),
+                )
                 if failures >= MAX_FAILURES or busy >= MAX_BUSY:
                     reply = Reply(outcome="error", detail=failed.reason)
                     self._keep(request, reply, attempt, about)

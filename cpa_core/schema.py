@@ -38,7 +38,9 @@ def parse(text: str, name: str) -> tuple[EventSchema, list[str]]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "line 1"
-        raise SchemaError(f"{name}: {where}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
+        raise SchemaError(
+            f"{name}: {where}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}"
+        ) from None
     if root is None:
         raise SchemaError(f"{name}: line 1: empty")
     return _Reader(name).schema(root)
@@ -76,9 +78,13 @@ class _Reader:
         for n, item in enumerate(node.value):
             found = self.event_type(item, f"event_types.{n}")
             if any((t.name, t.role) == (found.name, found.role) for t in types):
-                raise self.error(item, f"event_types.{n}.name", f"{found.name!r} occurs twice in role {found.role}")
+                raise self.error(
+                    item, f"event_types.{n}.name", f"{found.name!r} occurs twice in role {found.role}"
+                )
             if any(t.key == found.key for t in types):
-                raise self.error(item, f"event_types.{n}.was", "another type of this role has the same first name")
+                raise self.error(
+                    item, f"event_types.{n}.was", "another type of this role has the same first name"
+                )
             types.append(found)
         return tuple(types)
 
@@ -110,7 +116,9 @@ class _Reader:
                 raise self.error(body, place, "this property occurs twice")
             fields = self.mapping(body, place, "property")
             choices = self.choices(fields.get("choices"), f"{place}.choices")
-            found.append(Property(name=name, definition=self.text(fields, "definition", body, place), choices=choices))
+            found.append(
+                Property(name=name, definition=self.text(fields, "definition", body, place), choices=choices)
+            )
         return tuple(found)
 
     def choices(self, node: yaml.Node | None, key: str) -> tuple[str, ...]:

@@ -136,7 +136,11 @@ class _Work:
             held = self.entries.get(position)
             if held is None or held.hard or not entry.hard:
                 self.entries[position] = entry
-        again = {p: e.hard + e.soft for p, e in self.entries.items() if p in entries and (e.hard or (e.soft and not last))}
+        again = {
+            p: e.hard + e.soft
+            for p, e in self.entries.items()
+            if p in entries and (e.hard or (e.soft and not last))
+        }
         return again
 
     def tagged(self) -> Tagged:
@@ -293,7 +297,11 @@ def _properties(given: Any, event_type: EventType) -> tuple[dict[str, str], list
         raise ReplyInvalid("properties: not a list")
     values: dict[str, str] = {}
     for n, pair in enumerate(given):
-        if not isinstance(pair, dict) or not isinstance(pair.get("name"), str) or not isinstance(pair.get("value"), str):
+        if (
+            not isinstance(pair, dict)
+            or not isinstance(pair.get("name"), str)
+            or not isinstance(pair.get("value"), str)
+        ):
             raise ReplyInvalid(f"properties.{n}: name and value are needed, both text")
         values[pair["name"].strip()] = pair["value"].strip()
     found: dict[str, str] = {}

@@ -76,7 +76,9 @@ def _ask_day(assistant: Assistant, day: date, work: Work) -> Stage:
             )
         kept = {row["conversation_id"] for row in done}
         pending = [c for c in conversations if c.conversation_id not in kept]
-        results, asked, stopped = _ask_all(assistant, pending, origin, model, work) if pending else ({}, 0, None)
+        results, asked, stopped = (
+            _ask_all(assistant, pending, origin, model, work) if pending else ({}, 0, None)
+        )
         _replace(assistant, origin, work, conversations, kept, results)
     if stopped:
         raise stopped

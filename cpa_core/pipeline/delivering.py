@@ -60,7 +60,9 @@ def _parsed(row: Row, *names: str) -> Row:
 def _deliver(assistant: Assistant, name: str, day: date, events: Sequence[Event]) -> Delivered:
     place = destination(name, assistant.settings.home, assistant.settings.environ)
     known = _known(assistant, name, place, events)
-    waiting = [e for e in events if known.get((e.event_id, e.payload_hash), ("", 0))[0] not in SETTLED_STATUSES]
+    waiting = [
+        e for e in events if known.get((e.event_id, e.payload_hash), ("", 0))[0] not in SETTLED_STATUSES
+    ]
     receipts: list[Receipt] = []
     with assistant.progress("deliver", len(waiting)) as advance:
         for start in range(0, len(waiting), place.batch):

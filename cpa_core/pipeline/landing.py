@@ -48,7 +48,9 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
     with assistant.store.landing_lock():
         found = listing(source)
         with assistant.store.reading() as view:
-            known = view.rows("select uri, etag, modified_at, removed_at from landed_files where replaced_at is null")
+            known = view.rows(
+                "select uri, etag, modified_at, removed_at from landed_files where replaced_at is null"
+            )
         etags = {row["uri"]: row["etag"] for row in known}
         fresh = [o for o in found.objects if etags.get(o.uri) != o.etag]
         parsed = _parsed(assistant, fresh, day, alone=len(found.objects) == 1)
@@ -58,7 +60,9 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
     return _summary(found, parsed, removed, days)
 
 
-def _summary(found: Listing, parsed: Sequence[Parsed], removed: Sequence[str], days: Sequence[date]) -> Landed:
+def _summary(
+    found: Listing, parsed: Sequence[Parsed], removed: Sequence[str], days: Sequence[date]
+) -> Landed:
     lost = [f"{p.object.uri}: {r.place}: {r.reason}" for p in parsed for r in p.rejects if r.loss]
     broken = [p.problem for p in parsed if p.problem]
     return Landed(
@@ -126,7 +130,8 @@ def _mark_removed(transaction: Transaction, removed: Sequence[str], present: set
         uris=list(removed),
     )
     transaction.execute(
-        "update landed_files set removed_at = null where list_contains($uris::varchar[], uri)", uris=sorted(present)
+        "update landed_files set removed_at = null where list_contains($uris::varchar[], uri)",
+        uris=sorted(present),
     )
 
 
@@ -136,11 +141,10 @@ def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: da
         "insert into touched select distinct conversation_id from landed_messages "
         "where uri in (select uri from fresh)"
     )
+    transaction.execute("delete from landed_messages where (uri, etag) in (select (uri, etag) from fresh)")
     transaction.execute(
-        "delete from landed_messages where (uri, etag) in (select (uri, etag) from fresh)"
-    )
-    transaction.execute(
-        "update landed_files set replaced_at = $now where replaced_at is null and uri in (select uri from fresh)", now=now
+        "update landed_files set replaced_at = $now where replaced_at is null and uri in (select uri from fresh)",
+        now=now,
     )
     transaction.insert("landed_files", [_file_row(p, now) for p in parsed])
     for p in parsed:

@@ -25,7 +25,9 @@ def model_name(written: str) -> ModelName:
     provider, colon, model = written.partition(":")
     if not colon or not model or provider not in PROVIDERS:
         known = ", ".join(f"{name}:" for name in PROVIDERS)
-        raise SettingsError(f"model {written!r}: a provider and a model are needed, as in openai:gpt-6-luna; providers: {known}")
+        raise SettingsError(
+            f"model {written!r}: a provider and a model are needed, as in openai:gpt-6-luna; providers: {known}"
+        )
     return ModelName(provider=provider, model=model)
 
 

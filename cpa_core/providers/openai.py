@@ -42,7 +42,10 @@ def body(request: Request, *, is_openai: bool) -> dict[str, Any]:
     """The call's parameters. No sampling parameters: current models reject them."""
     built: dict[str, Any] = {
         "model": request.model,
-        "messages": [{"role": "system", "content": request.system}, {"role": "user", "content": request.user}],
+        "messages": [
+            {"role": "system", "content": request.system},
+            {"role": "user", "content": request.user},
+        ],
         "response_format": {
             "type": "json_schema",
             "json_schema": {"name": request.task, "strict": True, "schema": request.json_schema},
@@ -51,7 +54,10 @@ def body(request: Request, *, is_openai: bool) -> dict[str, Any]:
     if not is_openai:
         return built | {"max_tokens": request.max_tokens}
     if request.effort or request.model.startswith(NO_EFFORT):
-        return built | {"max_completion_tokens": request.max_tokens, "reasoning_effort": request.effort or "none"}
+        return built | {
+            "max_completion_tokens": request.max_tokens,
+            "reasoning_effort": request.effort or "none",
+        }
     room = REASONING_ROOM if request.model.startswith(THINKERS) else 0
     return built | {"max_completion_tokens": request.max_tokens + room}
 

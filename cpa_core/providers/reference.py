@@ -48,7 +48,9 @@ class Annotated:
         if len(found) != 1:
             raise ProviderStopped(UNKNOWN)
         annotations = self.annotations[found.pop()]
-        answer = _judgment(annotations) if request.task == "judge" else _tags(annotations, _asked(request.user))
+        answer = (
+            _judgment(annotations) if request.task == "judge" else _tags(annotations, _asked(request.user))
+        )
         usage = Usage(prompt_tokens=0, cached_tokens=0, cache_write_tokens=0, completion_tokens=0)
         return Reply(outcome="ok", text=json.dumps(answer, ensure_ascii=False), usage=usage)
 
@@ -64,7 +66,9 @@ def _asked(user: str) -> list[int]:
 
 
 def _tags(annotations: dict[str, Any], positions: list[int]) -> dict[str, Any]:
-    return {"messages": [{"m": m, "events": [_event(e) for e in annotations["messages"][m]]} for m in positions]}
+    return {
+        "messages": [{"m": m, "events": [_event(e) for e in annotations["messages"][m]]} for m in positions]
+    }
 
 
 def _event(annotation: dict[str, Any]) -> dict[str, Any]:

@@ -93,7 +93,9 @@ def from_json(name: str, text: str) -> tuple[list[Draft], list[Reject]]:
     except json.JSONDecodeError as error:
         raise SourceError(f"{name}: line {error.lineno}: not JSON: {error.msg}") from None
     if not isinstance(tree, dict):
-        raise SourceError(f"{name}: top level: an object of conversations by id is needed, this is a {_kind(tree)}")
+        raise SourceError(
+            f"{name}: top level: an object of conversations by id is needed, this is a {_kind(tree)}"
+        )
     drafts: list[Draft] = []
     rejects: list[Reject] = []
     for conversation_id, conversation in tree.items():
@@ -159,7 +161,9 @@ def from_csv(name: str, text: str) -> tuple[list[Draft], list[Reject]]:
                 if row:
                     drafts.append(_draft_of_csv(place, header, row))
             except ValueError as error:
-                rejects.append(Reject(place=place, reason=str(error), raw=json.dumps(row, ensure_ascii=False)))
+                rejects.append(
+                    Reject(place=place, reason=str(error), raw=json.dumps(row, ensure_ascii=False))
+                )
     except csv.Error as error:
         raise SourceError(f"{name}: line {reader.line_num}: not CSV: {error}") from None
     return drafts, rejects
@@ -170,7 +174,9 @@ def _check_header(name: str, header: list[str]) -> None:
     if "conversation_id" not in header and "user_id" not in header:
         missing.append("conversation_id (or user_id)")
     if missing:
-        raise SourceError(f"{name}: line 1: missing columns: {', '.join(missing)}; found: {', '.join(header)}")
+        raise SourceError(
+            f"{name}: line 1: missing columns: {', '.join(missing)}; found: {', '.join(header)}"
+        )
     repeated = [column for column, count in Counter(header).items() if count > 1]
     if repeated:
         raise SourceError(f"{name}: line 1: columns that occur twice: {', '.join(repeated)}")
@@ -306,5 +312,8 @@ def _kind(value: object) -> str:
     return names.get(type(value), "number")
 
 
-FORMATS: dict[str, Callable[[str, str], tuple[list[Draft], list[Reject]]]] = {"json": from_json, "csv": from_csv}
+FORMATS: dict[str, Callable[[str, str], tuple[list[Draft], list[Reject]]]] = {
+    "json": from_json,
+    "csv": from_csv,
+}
 """One line a format, by the ending of the file's name."""

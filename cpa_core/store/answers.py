@@ -35,7 +35,9 @@ class AnswerBook:
         """Remember what was answered before to these questions, or about these conversations."""
         merge(self.store)
         with self.store.reading() as view:
-            rows = view.answer("answers_to_reuse", hashes=list(request_hashes), conversations=list(conversation_ids))
+            rows = view.answer(
+                "answers_to_reuse", hashes=list(request_hashes), conversations=list(conversation_ids)
+            )
         self._known.update((row["request_hash"], _reply(row)) for row in rows)
 
     def find(self, request_hash: str) -> Reply | None:
@@ -96,7 +98,9 @@ def _lines(path: Path) -> Iterator[Row]:
 def _row(answer: Answer, answer_id: str, run_id: str) -> dict[str, Any]:
     row = answer.model_dump(mode="json", exclude={"reply"})
     row |= answer.reply.usage.model_dump(mode="json")
-    row |= answer.reply.model_dump(mode="json", include={"outcome", "detail", "cost"}) | {"answer": answer.reply.text}
+    row |= answer.reply.model_dump(mode="json", include={"outcome", "detail", "cost"}) | {
+        "answer": answer.reply.text
+    }
     return row | {"answer_id": answer_id, "run_id": run_id, "created_at": datetime.now(UTC).isoformat()}
 
 

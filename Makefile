@@ -1,0 +1,41 @@
+# make demo, make test and make dev each work as the first command on a fresh machine: they make .venv themselves.
+.PHONY: demo test check dev coverage store-on-2 lock
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+BIN := .venv/bin
+
+.venv/ready: pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch .venv/ready
+
+demo: .venv/ready            ## the examples end to end, without key or account
+	$(BIN)/cpa demo
+
+test: .venv/ready            ## every test, and the coverage of cpa_core
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --fail-under=90 --skip-covered
+
+check: .venv/ready           ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+dev: .venv/ready             ## the Dagster UI on http://127.0.0.1:3000, with the demo unless CPA_SOURCE is set
+	mkdir -p .dagster
+	test -f .dagster/dagster.yaml || cp cpa_dagster/dagster.yaml .dagster/dagster.yaml
+	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster instance info > .dagster/instance.txt
+	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -h 127.0.0.1 -p 3000
+
+store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environment of its own
+	$(PYTHON) -m venv .venv-duckdb2
+	grep -v '^duckdb==' requirements.lock > .venv-duckdb2/requirements.txt
+	.venv-duckdb2/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-duckdb2/requirements.txt 'duckdb==2.0.0'
+	.venv-duckdb2/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	.venv-duckdb2/bin/python -m pytest -q tests/test_store.py tests/test_landing.py tests/test_building.py tests/test_answers.py
+
+lock:                        ## resolve the versions anew (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --annotation-style line -q -o requirements.lock

@@ -1,0 +1,131 @@
+"""What the command line shows: bars while work goes on, tables when it is done."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+from tqdm import tqdm
+
+from cpa_core.pipeline import Assistant, Landed
+from cpa_core.pipeline.context import Advance
+from cpa_core.store import Store
+from cpa_core.store.database import Row
+
+COLUMNS = (
+    ("day", "day"),
+    ("conversations", "conversations"),
+    ("messages", "messages"),
+    ("events", "events"),
+    ("mean_score", "mean score"),
+    ("spend", "spend"),
+    ("receipts", "receipts"),
+    ("failures", "failures"),
+)
+
+
+@contextmanager
+def bar(stage: str, total: int) -> Iterator[Advance]:
+    """A progress bar on the error stream, where that is a terminal."""
+    with tqdm(total=total, desc=stage, unit="", file=sys.stderr, disable=None, leave=False) as shown:
+        yield lambda: None if shown.update() else None
+
+
+def model_line(assistant: Assistant) -> str:
+    """Which model tags and which judges, so that nobody mistakes the reference for a model."""
+    tag, judge = assistant.model("tag"), assistant.model("judge")
+    named = f"model {tag}" if tag == judge else f"model {tag}, judge {judge}"
+    note = " (the examples' annotations, no model is called)" if tag.provider == "reference" else ""
+    return named + note
+
+
+def landed_lines(landed: Landed) -> list[str]:
+    """What a landing found."""
+    lines = [f"landed: {landed.read} of {landed.objects} objects new or changed, {landed.records} messages"]
+    if landed.skipped:
+        lines.append(f"skipped: {landed.skipped} objects of other kinds")
+    lines += [f"removed from the source, its messages stay: {uri}" for uri in landed.removed]
+    lines += [f"rejected: {problem}" for problem in landed.problems[:20]]
+    if len(landed.problems) > 20:
+        lines.append(f"rejected: {len(landed.problems) - 20} more, in rejected_records")
+    return lines
+
+
+def day_table(rows: Sequence[Row]) -> str:
+    """One line a day, with a line of sums below several."""
+    if not rows:
+        return "no day is due"
+    cells = [[title for _, title in COLUMNS]] + [[_cell(row, key) for key, _ in COLUMNS] for row in rows]
+    if len(rows) > 1:
+        cells.append([_sum(rows, key) for key, _ in COLUMNS])
+    widths = [max(len(line[n]) for line in cells) for n in range(len(COLUMNS))]
+    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in cells)
+
+
+def _cell(row: Row, key: str) -> str:
+    value = row[key]
+    if key == "spend":
+        return "unknown" if value is None else _dollars(value)
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _dollars(value: float) -> str:
+    return "0" if value == 0 else f"${value:.4f}"
+
+
+def _sum(rows: Sequence[Row], key: str) -> str:
+    if key == "day":
+        return "all"
+    values = [row[key] for row in rows]
+    if key == "spend":
+        return "unknown" if None in values else _dollars(sum(values))
+    if key == "mean_score":
+        weighted = [(row["mean_score"], row["judged"]) for row in rows if row["mean_score"] is not None]
+        judged = sum(count for _, count in weighted)
+        return f"{sum(score * count for score, count in weighted) / judged:.1f}" if judged else "-"
+    return str(sum(values))
+
+
+def failure_lines(store: Store, days: Sequence[date]) -> list[str]:
+    """Each failure of these days: where, why, and whether it is tried again."""
+    with store.reading() as view:
+        rows = view.answer("failures_of_days", days=list(days))
+    return [
+        f"{'failed' if row['retryable'] else 'final'}: {row['day']} {row['stage']} {row['conversation_id']}: "
+        f"{row['reason']}: {row['detail']} ({'tried again on the next run' if row['retryable'] else 'not tried again'})"
+        for row in rows
+    ]
+
+
+def event_lines(messages: Sequence[Row], events: Sequence[Row], judgments: Sequence[Row]) -> list[str]:
+    """A conversation as people read it."""
+    lines = [
+        f"{messages[0]['conversation_id']}, day {messages[0]['day']}, user {messages[0]['user_id'] or 'unknown'}"
+    ]
+    for message in messages:
+        lines.append(
+            f"{message['position']:>3} {message['sent_at']:%H:%M:%S} {message['role']}: {message['content']}"
+        )
+        lines += [_event_line(event) for event in events if event["position"] == message["position"]]
+    for judgment in judgments:
+        lines += _judgment_lines(judgment)
+    return lines
+
+
+def _event_line(event: Row) -> str:
+    properties = ", ".join(f"{name}: {value}" for name, value in json.loads(event["properties"]).items())
+    quote = f'"{event["quote"]}"' if event["quote"] is not None else "(quote not found)"
+    return f"      = {event['event_type']}{f' ({properties})' if properties else ''}: {quote}: {event['because']}"
+
+
+def _judgment_lines(judgment: Row) -> list[str]:
+    score = "unknown" if judgment["score"] is None else f"{judgment['score']:.0f} of 100"
+    lines = [f"judged {score}: {judgment['because'] or judgment['outcome']}"]
+    verdicts: dict[str, Any] = json.loads(judgment["verdicts"])
+    lines += [f"  {key} {found['verdict']}: {found['because']}" for key, found in verdicts.items()]
+    dealbreakers: dict[str, Any] = json.loads(judgment["dealbreakers"])
+    return lines + [f"  {key} hit: {found['because']}" for key, found in dealbreakers.items() if found["hit"]]

@@ -1,0 +1,134 @@
+"""Reading the command line, and one exit code: 0 whole, 1 not whole, 2 something to be changed by a person."""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from cpa_core import __version__
+from cpa_core.cli.commands import demo, land_command, run_command, show, status
+from cpa_core.cli.schemas import check
+from cpa_core.errors import CpaError, DayNeeded
+from cpa_core.settings import Settings, settings
+
+Command = Callable[[argparse.Namespace, Settings], int]
+
+
+def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run one command. Values of `.env` in the working directory count where the environment is silent."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser().parse_args(given)
+    found = dict(os.environ if environ is None else environ)
+    inherited = {key: value for key, value in dotenv_values(".env").items() if value is not None}
+    try:
+        command: Command = options.command
+        return command(options, settings({**inherited, **found}, **flags(options)))
+    except DayNeeded as needed:
+        example = needed.example or date(2026, 1, 31)
+        again = shlex.join(["cpa", *given, "--day", example.isoformat()])
+        print(f"error: {needed}; for one day, say\n  {again}", file=sys.stderr)
+        return needed.exit_code
+    except CpaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(
+            "interrupted: every answer so far is kept; run the same command again to go on", file=sys.stderr
+        )
+        return 130
+
+
+def flags(options: argparse.Namespace) -> dict[str, str | None]:
+    """The flags that stand for settings."""
+    names = ("home", "source", "schema", "model", "judge_model", "destinations", "privacy", "concurrency")
+    return {name: getattr(options, name, None) for name in names}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their flags, each with an example."""
+    top = argparse.ArgumentParser(
+        prog="cpa",
+        description="Transcripts of an AI assistant in, trustworthy product events out.",
+        epilog="example: cpa demo",
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND")
+    one = _command(commands, "demo", demo, "run the examples end to end, without key or account", "cpa demo")
+    one.add_argument("--at", default=".demo", help="folder for the examples' homes (default: .demo)")
+    one = _command(
+        commands, "land", land_command, "read what is new in the source", "cpa land chats.json --home .cpa"
+    )
+    _source(one)
+    one = _command(
+        commands,
+        "run",
+        run_command,
+        "land, build, tag, judge and deliver every day that is due",
+        "cpa run chats.json --schema schema.yml --model openai:gpt-6-luna",
+    )
+    _source(one)
+    _asking(one)
+    _days(one)
+    one = _command(
+        commands, "status", status, "days, counts, failures, spend, receipts", "cpa status --home .cpa"
+    )
+    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    one = _command(commands, "show", show, "one conversation with its events and judgment", "cpa show c-17")
+    one.add_argument("conversation", help="the conversation's id")
+    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    _schema_commands(commands)
+    return top
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Command,
+    about: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    made = commands.add_parser(name, help=about, description=about, epilog=f"example: {example}")
+    made.set_defaults(command=run)
+    return made
+
+
+def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "work on the event schema"
+    made = commands.add_parser(
+        "schema", help=about, description=about, epilog="example: cpa schema check schema.yml"
+    )
+    inner = made.add_subparsers(dest="schema_name", required=True, metavar="COMMAND")
+    one = _command(
+        inner, "check", check, "read a schema and say what is in it", "cpa schema check schema.yml"
+    )
+    one.add_argument("file", type=Path, help="the schema")
+
+
+def _source(made: argparse.ArgumentParser) -> None:
+    made.add_argument("source", nargs="?", help="file or folder of transcripts (CPA_SOURCE)")
+    made.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    made.add_argument("--day", help="the day of messages that carry no time, or the only day to run")
+
+
+def _asking(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--schema", help="the event schema (CPA_SCHEMA)")
+    made.add_argument("--model", help="provider:model for tagging and judging (CPA_MODEL)")
+    made.add_argument("--judge-model", help="another model for judging (CPA_JUDGE_MODEL)")
+    made.add_argument("--concurrency", help="calls at once (CPA_CONCURRENCY, default 8)")
+    made.add_argument(
+        "--destination", dest="destinations", help="where events go, by comma (CPA_DESTINATIONS)"
+    )
+    made.add_argument("--privacy", help="no_text, redacted or full (CPA_PRIVACY, default no_text)")
+
+
+def _days(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--from", dest="first", help="the first of several days to run, due or not")
+    made.add_argument("--to", dest="last", help="the last of them")
+    made.add_argument(
+        "--deliver-incomplete", action="store_true", help="deliver days that have open failures"
+    )

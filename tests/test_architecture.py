@@ -1,0 +1,116 @@
+"""Imports run one way, and `cpa_core` knows nothing of Dagster."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ORDER = [
+    {"errors"},
+    {"models"},
+    {"prompts"},
+    {"llm"},
+    {"evidence"},
+    {
+        "providers",
+        "sources",
+        "schema",
+        "tagging",
+        "judging",
+        "events",
+        "destinations",
+        "store",
+        "pricing",
+        "settings",
+    },
+    {"demo"},
+    {"pipeline"},
+    {"cli"},
+]
+RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
+ALLOWED_PRINTERS = {"cli"}
+
+
+def module_of(path: Path) -> str:
+    return path.relative_to(ROOT / "cpa_core").parts[0].removesuffix(".py")
+
+
+def imported(source: str) -> set[str]:
+    """Dotted names that a source imports, at any depth."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the order"
+            found.add(node.module or "")
+            if node.module == "cpa_core":
+                found |= {f"cpa_core.{alias.name}" for alias in node.names}
+    return found
+
+
+def offences(module: str, source: str) -> list[str]:
+    """What a module of this name imports against the order."""
+    found: list[str] = []
+    for name in imported(source):
+        parts = name.split(".")
+        if parts[0] in ("dagster", "cpa_dagster", "dagster_aws"):
+            found.append(name)
+        if parts[0] == "cpa_core" and len(parts) > 1 and parts[1] not in (module, "__version__"):
+            if RANKS[parts[1]] >= RANKS[module]:
+                found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "cpa_core").rglob("*.py")), ids=str)
+def test_imports_run_leftward_only(path: Path) -> None:
+    if path == ROOT / "cpa_core" / "__init__.py":
+        return
+    assert offences(module_of(path), path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("models", "from cpa_core.store import Store"),
+        ("tagging", "from cpa_core.judging import score"),
+        ("pipeline", "import dagster"),
+        ("store", "from cpa_core import pipeline"),
+        ("llm", "def f():\n    from cpa_core import tagging"),
+    ],
+)
+def test_a_wrong_import_is_an_offence(module: str, source: str) -> None:
+    assert offences(module, source)
+
+
+def test_every_module_has_a_rank() -> None:
+    names = {
+        path.name.removesuffix(".py")
+        for path in (ROOT / "cpa_core").iterdir()
+        if not path.name.startswith("_") and (path.is_dir() or path.suffix == ".py")
+    }
+    assert names - {"sql", "examples"} == set(RANKS)
+
+
+def test_only_the_command_line_prints_and_only_it_reads_the_environment() -> None:
+    for path in (ROOT / "cpa_core").rglob("*.py"):
+        names = {
+            node.id if isinstance(node, ast.Name) else node.attr
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Name | ast.Attribute)
+        }
+        forbidden = names & {"print", "environ", "getenv"} if path.name != "settings.py" else set()
+        if module_of(path) not in ALLOWED_PRINTERS:
+            assert not forbidden - {"environ"}, path
+            assert "os.environ" not in path.read_text("utf-8"), path
+
+
+def test_every_module_opens_with_what_it_is() -> None:
+    for path in [*(ROOT / "cpa_core").rglob("*.py"), *(ROOT / "cpa_dagster").rglob("*.py")]:
+        assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path
+
+
+def test_every_question_opens_with_itself() -> None:
+    for path in (ROOT / "cpa_core" / "sql").glob("*.sql"):
+        assert path.read_text("utf-8").startswith("-- "), path
