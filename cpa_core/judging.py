@@ -41,9 +41,13 @@ def judge_conversation(conversation: Conversation, schema: EventSchema, model: M
     """Judge a conversation by the schema's criteria; the tags are not read. Raises what `ask` raises."""
     costs: list[float | None] = []
     problem = ""
+
+    def check(text: str) -> None:
+        read(text, conversation, schema)
+
     for _ in range(1 + REPAIRS):
         request = question(conversation, schema, model, problem)
-        reply = ask(request, lambda text: read(text, conversation, schema) and None)
+        reply = ask(request, check)
         costs.append(reply.cost)
         problem = reply.detail
         if reply.outcome == "ok":
@@ -117,9 +121,7 @@ def read(text: str, conversation: Conversation, schema: EventSchema) -> Judgment
     whole = [m.content for m in conversation.messages]
     verdicts = _read(tree, "goals", list(schema.criteria.goals()), whole, _verdict)
     findings = _read(tree, "dealbreakers", list(schema.criteria.dealbreakers_by_id()), whole, _finding)
-    return Judgment(
-        because=tree["because"], verdicts=verdicts, dealbreakers=findings, score=score(verdicts, findings)
-    )
+    return Judgment(because=tree["because"], verdicts=verdicts, dealbreakers=findings, score=score(verdicts, findings))
 
 
 def _read(

@@ -57,9 +57,9 @@ def offences(module: str, source: str) -> list[str]:
         parts = name.split(".")
         if parts[0] in ("dagster", "cpa_dagster", "dagster_aws"):
             found.append(name)
-        if parts[0] == "cpa_core" and len(parts) > 1 and parts[1] not in (module, "__version__"):
-            if RANKS[parts[1]] >= RANKS[module]:
-                found.append(name)
+        inside = parts[0] == "cpa_core" and len(parts) > 1 and parts[1] not in (module, "__version__")
+        if inside and RANKS[parts[1]] >= RANKS[module]:
+            found.append(name)
     return found
 
 

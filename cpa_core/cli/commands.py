@@ -97,9 +97,7 @@ def _named_days(
     return [row["day"] for row in due_days(assistant)]
 
 
-def _run(
-    assistant: Assistant, first: date | None, last: date | None, *, deliver_incomplete: bool
-) -> list[DayDone]:
+def _run(assistant: Assistant, first: date | None, last: date | None, *, deliver_incomplete: bool) -> list[DayDone]:
     land(assistant)
     days = [row["day"] for row in due_days(assistant)]
     return _run_days(assistant, days, deliver_incomplete=deliver_incomplete)
@@ -119,9 +117,7 @@ def status(options: argparse.Namespace, given: Settings) -> int:
             "select count(*) as files, coalesce(sum(records), 0) as records, "
             "count(*) filter (where removed_at is not null) as removed from landed_files where replaced_at is null"
         )[0]
-        rejects = view.rows(
-            "select reason, count(*) as n from rejected_records group by reason order by reason"
-        )
+        rejects = view.rows("select reason, count(*) as n from rejected_records group by reason order by reason")
     print(f"files: {files['files']} ({files['removed']} removed since), records: {files['records']}")
     for reject in rejects:
         print(f"rejected records: {reject['n']}: {reject['reason']}")

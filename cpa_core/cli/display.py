@@ -30,7 +30,11 @@ COLUMNS = (
 def bar(stage: str, total: int) -> Iterator[Advance]:
     """A progress bar on the error stream, where that is a terminal."""
     with tqdm(total=total, desc=stage, unit="", file=sys.stderr, disable=None, leave=False) as shown:
-        yield lambda: None if shown.update() else None
+
+        def advance() -> None:
+            shown.update()
+
+        yield advance
 
 
 def model_line(assistant: Assistant) -> str:
@@ -103,13 +107,9 @@ def failure_lines(store: Store, days: Sequence[date]) -> list[str]:
 
 def event_lines(messages: Sequence[Row], events: Sequence[Row], judgments: Sequence[Row]) -> list[str]:
     """A conversation as people read it."""
-    lines = [
-        f"{messages[0]['conversation_id']}, day {messages[0]['day']}, user {messages[0]['user_id'] or 'unknown'}"
-    ]
+    lines = [f"{messages[0]['conversation_id']}, day {messages[0]['day']}, user {messages[0]['user_id'] or 'unknown'}"]
     for message in messages:
-        lines.append(
-            f"{message['position']:>3} {message['sent_at']:%H:%M:%S} {message['role']}: {message['content']}"
-        )
+        lines.append(f"{message['position']:>3} {message['sent_at']:%H:%M:%S} {message['role']}: {message['content']}")
         lines += [_event_line(event) for event in events if event["position"] == message["position"]]
     for judgment in judgments:
         lines += _judgment_lines(judgment)

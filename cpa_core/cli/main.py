@@ -37,9 +37,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(
-            "interrupted: every answer so far is kept; run the same command again to go on", file=sys.stderr
-        )
+        print("interrupted: every answer so far is kept; run the same command again to go on", file=sys.stderr)
         return 130
 
 
@@ -60,9 +58,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND")
     one = _command(commands, "demo", demo, "run the examples end to end, without key or account", "cpa demo")
     one.add_argument("--at", default=".demo", help="folder for the examples' homes (default: .demo)")
-    one = _command(
-        commands, "land", land_command, "read what is new in the source", "cpa land chats.json --home .cpa"
-    )
+    one = _command(commands, "land", land_command, "read what is new in the source", "cpa land chats.json --home .cpa")
     _source(one)
     one = _command(
         commands,
@@ -74,9 +70,7 @@ def parser() -> argparse.ArgumentParser:
     _source(one)
     _asking(one)
     _days(one)
-    one = _command(
-        commands, "status", status, "days, counts, failures, spend, receipts", "cpa status --home .cpa"
-    )
+    one = _command(commands, "status", status, "days, counts, failures, spend, receipts", "cpa status --home .cpa")
     one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
     one = _command(commands, "show", show, "one conversation with its events and judgment", "cpa show c-17")
     one.add_argument("conversation", help="the conversation's id")
@@ -99,13 +93,9 @@ def _command(
 
 def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     about = "work on the event schema"
-    made = commands.add_parser(
-        "schema", help=about, description=about, epilog="example: cpa schema check schema.yml"
-    )
+    made = commands.add_parser("schema", help=about, description=about, epilog="example: cpa schema check schema.yml")
     inner = made.add_subparsers(dest="schema_name", required=True, metavar="COMMAND")
-    one = _command(
-        inner, "check", check, "read a schema and say what is in it", "cpa schema check schema.yml"
-    )
+    one = _command(inner, "check", check, "read a schema and say what is in it", "cpa schema check schema.yml")
     one.add_argument("file", type=Path, help="the schema")
 
 
@@ -120,15 +110,11 @@ def _asking(made: argparse.ArgumentParser) -> None:
     made.add_argument("--model", help="provider:model for tagging and judging (CPA_MODEL)")
     made.add_argument("--judge-model", help="another model for judging (CPA_JUDGE_MODEL)")
     made.add_argument("--concurrency", help="calls at once (CPA_CONCURRENCY, default 8)")
-    made.add_argument(
-        "--destination", dest="destinations", help="where events go, by comma (CPA_DESTINATIONS)"
-    )
+    made.add_argument("--destination", dest="destinations", help="where events go, by comma (CPA_DESTINATIONS)")
     made.add_argument("--privacy", help="no_text, redacted or full (CPA_PRIVACY, default no_text)")
 
 
 def _days(made: argparse.ArgumentParser) -> None:
     made.add_argument("--from", dest="first", help="the first of several days to run, due or not")
     made.add_argument("--to", dest="last", help="the last of them")
-    made.add_argument(
-        "--deliver-incomplete", action="store_true", help="deliver days that have open failures"
-    )
+    made.add_argument("--deliver-incomplete", action="store_true", help="deliver days that have open failures")

@@ -12,7 +12,5 @@ def check(options: argparse.Namespace, given: Settings) -> int:
     for warning in warnings:
         print(f"warning: {warning}")
     counts = ", ".join(f"{len(found.of_role(role))} {role}" for role in ("user", "assistant"))
-    print(
-        f"{options.file}: version {found.version}, event types: {counts}, criteria: {len(found.criteria.goals())}"
-    )
+    print(f"{options.file}: version {found.version}, event types: {counts}, criteria: {len(found.criteria.goals())}")
     return 0
