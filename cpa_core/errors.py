@@ -27,6 +27,10 @@ class SourceError(InputError):
     """A transcript file cannot be read: `file: place: reason`."""
 
 
+class SourceUnreadable(SourceError):
+    """An object that was listed cannot be fetched now; it is read on the next run."""
+
+
 class SchemaError(InputError):
     """`schema.yml` is not a valid event schema: `file: line: key: reason`."""
 

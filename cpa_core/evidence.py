@@ -17,17 +17,23 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
     folded, places = _fold(text)
     wanted = _fold(quote)[0].strip()
     start = folded.find(wanted)
-    if start < 0 or not wanted:
-        return None
-    return places[start], places[start + len(wanted) - 1] + 1
+    while wanted and start >= 0:
+        end = start + len(wanted)
+        if end == len(folded) or not unicodedata.combining(folded[end]):
+            return places[start], places[end - 1] + 1
+        start = folded.find(wanted, start + 1)
+    return None
 
 
 def _fold(text: str) -> tuple[str, list[int]]:
-    """The text in NFKC with runs of space as one, and for each of its characters the place it came from."""
+    """The text with compatibility forms as one and runs of space as one, and the place each character came from.
+
+    It is decomposed (NFKD), which goes letter by letter; two texts are equal so exactly when they are in NFKC.
+    """
     letters: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
-        for letter in unicodedata.normalize("NFKC", character):
+        for letter in unicodedata.normalize("NFKD", character):
             blank = letter.isspace()
             if blank and letters and letters[-1] == " ":
                 continue
@@ -43,7 +49,10 @@ def answer_object(text: str) -> dict[str, Any]:
         bare = bare.removeprefix("```json").removeprefix("```").removesuffix("```")
     try:
         tree = json.loads(bare)
-    except (json.JSONDecodeError, RecursionError):
+        json.dumps(tree, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ReplyInvalid("answer: half a character (a lone surrogate)") from None
+    except (ValueError, RecursionError):
         raise ReplyInvalid("answer: not JSON") from None
     if not isinstance(tree, dict):
         raise ReplyInvalid("answer: not an object")

@@ -46,14 +46,14 @@ def judge_conversation(conversation: Conversation, schema: EventSchema, model: M
         read(text, conversation, schema)
 
     for _ in range(1 + REPAIRS):
-        request = question(conversation, schema, model, problem)
-        reply = ask(request, check)
+        reply = ask(question(conversation, schema, model, problem), check)
         costs.append(reply.cost)
-        problem = reply.detail
-        if reply.outcome == "ok":
-            return _judged("ok", "", read(reply.text, conversation, schema), costs)
-        if reply.outcome != "invalid":
+        if reply.outcome not in ("ok", "invalid"):
             return _judged(reply.outcome, reply.detail, None, costs)
+        try:  # an answer that an earlier version kept may break a rule of this one
+            return _judged("ok", "", read(reply.text, conversation, schema), costs)
+        except ReplyInvalid as invalid:
+            problem = str(invalid)
     return _judged("invalid", problem, None, costs)
 
 
@@ -131,7 +131,8 @@ def _read(
     contents: list[str],
     build: Callable[[dict[str, Any], str | None], Finding],
 ) -> dict[str, Finding]:
-    given = {item.get("id"): item for item in listed(tree, key) if isinstance(item, dict)}
+    items = [item for item in listed(tree, key) if isinstance(item, dict)]
+    given = {item["id"]: item for item in items if isinstance(item.get("id"), str)}
     found: dict[str, Finding] = {}
     for criterion in ids:
         item = given.get(criterion)

@@ -170,7 +170,8 @@ class Engine:
         with lock:
             kept = self.answers.find(request.hash)
             if kept is not None:
-                self.reused += 1
+                with self._guard:
+                    self.reused += 1
                 return kept
             return self._call(request, check, about)
 
@@ -200,7 +201,8 @@ class Engine:
                 self._back_off(failures, failed.retry_after)
 
     def _once(self, request: Request, check: Callable[[str], None]) -> Reply:
-        self.asked += 1
+        with self._guard:
+            self.asked += 1
         reply = self.provider.call(request)
         reply = reply.model_copy(update={"cost": self.price(request.provider, request.model, reply.usage)})
         if reply.outcome == "ok":

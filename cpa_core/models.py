@@ -19,6 +19,12 @@ ReceiptStatus = Literal["pending", "accepted", "accepted_warning", "rejected", "
 SETTLED_STATUSES: frozenset[str] = frozenset({"accepted", "accepted_warning", "rejected"})
 """Receipts that end the matter: the same payload is not sent again."""
 
+PERHAPS_STORED: frozenset[str] = frozenset({"pending", "unknown", "accepted", "accepted_warning"})
+"""Receipts of events that a destination has, or may have."""
+
+Replaces = Literal["never", "same_name_and_day", "always"]
+"""When a destination replaces an event by a later one of the same id."""
+
 TAGGED_ROLES: tuple[str, ...] = ("user", "assistant")
 
 PAYLOAD_KEYS: tuple[str, ...] = (
@@ -172,11 +178,15 @@ class Judgment(Value):
 
 
 class Event(Value):
-    """What a destination receives. `message_id` is null for the event of a judgment."""
+    """What a destination receives. `message_id` is null for the event of a judgment.
+
+    `identified` says whether `distinct_id` is a user's; it is the conversation's where the user is unknown.
+    """
 
     event_id: str
     name: str
     distinct_id: str
+    identified: bool = True
     conversation_id: str
     message_id: str | None
     day: date

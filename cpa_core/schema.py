@@ -38,9 +38,7 @@ def parse(text: str, name: str) -> tuple[EventSchema, list[str]]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "line 1"
-        raise SchemaError(
-            f"{name}: {where}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}"
-        ) from None
+        raise SchemaError(f"{name}: {where}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
     if root is None:
         raise SchemaError(f"{name}: line 1: empty")
     return _Reader(name).schema(root)
@@ -55,7 +53,8 @@ class _Reader:
 
     def schema(self, root: yaml.Node) -> tuple[EventSchema, list[str]]:
         top = self.mapping(root, "schema", "schema")
-        about = self.mapping(self.needed(top, "assistant", root), "assistant", "assistant")
+        assistant = self.needed(top, "assistant", root)
+        about = self.mapping(assistant, "assistant", "assistant")
         goals = top.get("llm_judge_criteria")
         criteria = self.mapping(goals, "llm_judge_criteria", "llm_judge_criteria") if goals else {}
         types = self.event_types(self.needed(top, "event_types", root))
@@ -63,9 +62,9 @@ class _Reader:
         if many not in ("many", "one"):
             raise self.error(top["events_per_message"], "events_per_message", "must be many or one")
         found = EventSchema(
-            name=self.text(about, "name", root),
-            description=self.text(about, "description", root),
-            criteria=Criteria(**{goal: self.lines(criteria.get(goal), goal) for goal in GOALS}),
+            name=self.text(about, "name", assistant, "assistant"),
+            description=self.text(about, "description", assistant, "assistant"),
+            criteria=Criteria(**{goal: self.lines(criteria.get(goal), f"llm_judge_criteria.{goal}") for goal in GOALS}),
             event_types=types,
             events_per_message="one" if many == "one" else "many",
         )
@@ -78,13 +77,9 @@ class _Reader:
         for n, item in enumerate(node.value):
             found = self.event_type(item, f"event_types.{n}")
             if any((t.name, t.role) == (found.name, found.role) for t in types):
-                raise self.error(
-                    item, f"event_types.{n}.name", f"{found.name!r} occurs twice in role {found.role}"
-                )
+                raise self.error(item, f"event_types.{n}.name", f"{found.name!r} occurs twice in role {found.role}")
             if any(t.key == found.key for t in types):
-                raise self.error(
-                    item, f"event_types.{n}.was", "another type of this role has the same first name"
-                )
+                raise self.error(item, f"event_types.{n}.was", "another type of this role has the same first name")
             types.append(found)
         return tuple(types)
 
@@ -116,9 +111,7 @@ class _Reader:
                 raise self.error(body, place, "this property occurs twice")
             fields = self.mapping(body, place, "property")
             choices = self.choices(fields.get("choices"), f"{place}.choices")
-            found.append(
-                Property(name=name, definition=self.text(fields, "definition", body, place), choices=choices)
-            )
+            found.append(Property(name=name, definition=self.text(fields, "definition", body, place), choices=choices))
         return tuple(found)
 
     def choices(self, node: yaml.Node | None, key: str) -> tuple[str, ...]:

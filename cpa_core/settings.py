@@ -20,6 +20,7 @@ class Settings(Value):
     schema_path: Path | None
     model: str | None
     judge_model: str | None
+    schema_model: str | None
     concurrency: int
     destinations: tuple[str, ...]
     privacy: Literal["no_text", "redacted", "full"]
@@ -48,6 +49,7 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
         schema_path=Path(values["CPA_SCHEMA"]) if values.get("CPA_SCHEMA") else None,
         model=values.get("CPA_MODEL") or None,
         judge_model=values.get("CPA_JUDGE_MODEL") or None,
+        schema_model=values.get("CPA_SCHEMA_MODEL") or None,
         concurrency=_count(values, "CPA_CONCURRENCY", 8),
         destinations=tuple(_words(values.get("CPA_DESTINATIONS") or "outbox")),
         privacy=privacy,

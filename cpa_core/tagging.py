@@ -7,6 +7,7 @@ from cpa_core.errors import ReplyInvalid
 from cpa_core.evidence import answer_object, closed, listed, locate
 from cpa_core.llm import Ask, ModelName, Reply, Request
 from cpa_core.models import (
+    FINAL_OUTCOMES,
     TAGGED_ROLES,
     Conversation,
     EventSchema,
@@ -101,7 +102,7 @@ class _Work:
                         self.window(wanted)
                 return
             if reply.outcome not in ("ok", "invalid"):
-                self.ended = (reply.outcome, reply.detail)
+                self._end(reply, open_positions)
                 return
             problems = self._take(reply, open_positions, last=round_ > 0)
             open_positions = [p for p in open_positions if p in problems]
@@ -109,11 +110,21 @@ class _Work:
                 return
         broken = {p: found for p, found in problems.items() if self.entries[p].hard}
         if broken:
-            self.ended = ("invalid", "; ".join(f"m {p}: {found[0]}" for p, found in sorted(broken.items())))
+            detail = "; ".join(f"m {p}: {found[0]}" for p, found in sorted(broken.items()))
+            self._worst("invalid", detail)
 
-    def _question(
-        self, window: Sequence[Message], positions: list[int], problems: dict[int, tuple[str, ...]]
-    ) -> Reply:
+    def _end(self, reply: Reply, positions: list[int]) -> None:
+        """A question ended without an answer; entries that were asked again but can be used stay as they are."""
+        usable = all(p in self.entries and not self.entries[p].hard for p in positions)
+        if reply.outcome == "error" or not usable:
+            self._worst(reply.outcome, reply.detail)
+
+    def _worst(self, outcome: Outcome, detail: str) -> None:
+        """A failure that may pass outweighs a final one, so that it is asked again."""
+        if self.ended[0] in FINAL_OUTCOMES:
+            self.ended = (outcome, detail)
+
+    def _question(self, window: Sequence[Message], positions: list[int], problems: dict[int, tuple[str, ...]]) -> Reply:
         request = question(self.conversation, window, positions, self.schema, self.model, problems)
 
         def check(text: str) -> None:
@@ -137,9 +148,7 @@ class _Work:
             if held is None or held.hard or not entry.hard:
                 self.entries[position] = entry
         again = {
-            p: e.hard + e.soft
-            for p, e in self.entries.items()
-            if p in entries and (e.hard or (e.soft and not last))
+            p: e.hard + e.soft for p, e in self.entries.items() if p in entries and (e.hard or (e.soft and not last))
         }
         return again
 
@@ -235,13 +244,11 @@ def json_schema(schema: EventSchema) -> dict[str, Any]:
     return closed({"messages": {"type": "array", "items": entry}})
 
 
-def read(
-    text: str, conversation: Conversation, positions: Sequence[int], schema: EventSchema
-) -> dict[int, Entry]:
+def read(text: str, conversation: Conversation, positions: Sequence[int], schema: EventSchema) -> dict[int, Entry]:
     """The entries of an answer, one for every message asked about. Raises ReplyInvalid when it has no list."""
     given: dict[int, Any] = {}
     for entry in listed(answer_object(text), "messages"):
-        if isinstance(entry, dict) and isinstance(entry.get("m"), int):
+        if isinstance(entry, dict) and type(entry.get("m")) is int:
             given.setdefault(entry["m"], entry)
     messages = {m.position: m for m in conversation.messages}
     return {p: _entry(given.get(p), messages[p], schema) for p in positions}
@@ -262,7 +269,8 @@ def _entry(given: Any, message: Message, schema: EventSchema) -> Entry:
             soft += [f"events.{n}.{note}" for note in notes]
         except ReplyInvalid as invalid:
             hard.append(f"events.{n}.{invalid}")
-    if schema.events_per_message == "one" and len(tags) != 1 and not hard:
+    wanted = schema.events_per_message == "one" and schema.of_role(message.role)
+    if wanted and len(tags) != 1 and not hard:
         hard.append("events: exactly one is needed")
     return Entry(tags=() if hard else tuple(tags.values()), hard=tuple(hard), soft=tuple(soft))
 
@@ -321,6 +329,8 @@ def _foreign(values: dict[str, str], event_type: EventType) -> list[int]:
 
 def _choice(value: str, wanted: Property) -> str:
     if not wanted.choices:
+        return value
+    if value in wanted.choices:
         return value
     allowed = {choice.casefold(): choice for choice in (NOT_APPLICABLE, *wanted.choices)}
     if value.casefold() not in allowed:

@@ -24,7 +24,7 @@ ORDER = [
         "pricing",
         "settings",
     },
-    {"demo"},
+    {"demo", "proposing"},
     {"pipeline"},
     {"cli"},
 ]

@@ -2,8 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from cpa_core.cli.display import bar, day_table, event_lines, failure_lines, landed_lines, model_line
@@ -11,11 +10,9 @@ from cpa_core.demo import EXAMPLES, demo_settings
 from cpa_core.errors import NotFound, SettingsError
 from cpa_core.pipeline import (
     Assistant,
-    DayDone,
-    Landed,
-    current_schema,
     due_days,
     land,
+    ready,
     run_day,
     summaries,
 )
@@ -35,7 +32,8 @@ def demo(options: argparse.Namespace, given: Settings) -> int:
     for name in EXAMPLES:
         assistant = Assistant.of(demo_settings(name, root), bar)
         print(f"\n{name}: home {assistant.settings.home}, {model_line(assistant)}")
-        done = _run(assistant, None, None, deliver_incomplete=False)
+        land(assistant)
+        done = [run_day(assistant, row["day"]) for row in due_days(assistant)]
         whole &= all(result.is_whole for result in done)
         with assistant.store.reading() as view:
             days = [row["day"] for row in view.rows("select day from days order by day")]
@@ -59,52 +57,46 @@ def land_command(options: argparse.Namespace, given: Settings) -> int:
 
 def run_command(options: argparse.Namespace, given: Settings) -> int:
     """Land, then every day that is due, or the days that are named."""
+    only = day(options.day, "--day") if options.day else None
     assistant = Assistant.of(given, bar)
     print(model_line(assistant))
-    for warning in current_schema(assistant)[1]:
+    for warning in ready(assistant):
         print(f"warning: {warning}")
-    only = day(options.day, "--day") if options.day else None
     landed = land(assistant, only) if given.source else None
     if landed:
         print("\n".join(landed_lines(landed)))
-    days = _named_days(options, only, assistant, landed)
-    done = _run_days(assistant, days, deliver_incomplete=options.deliver_incomplete)
-    print(day_table(summaries(assistant, days)))
-    for line in failure_lines(assistant.store, days):
-        print(line)
-    for result in done:
-        if result.held:
-            print(f"held back: {result.held}")
-    whole = all(result.is_whole for result in done) and not (landed and landed.lost)
+    days = _named_days(options, only, assistant)
+    whole = not (landed and landed.lost)
+    try:
+        for one in days:
+            done = run_day(assistant, one, deliver_incomplete=options.deliver_incomplete)
+            whole &= done.is_whole
+            if done.held:
+                print(f"held back: {done.held}")
+    finally:
+        print(day_table(summaries(assistant, days)))
+        for line in failure_lines(assistant.store, days):
+            print(line)
     return 0 if whole else 1
 
 
-def _named_days(
-    options: argparse.Namespace, only: date | None, assistant: Assistant, landed: Landed | None
-) -> list[date]:
+def _named_days(options: argparse.Namespace, only: date | None, assistant: Assistant) -> list[date]:
+    """The days to run: those named, of which at least one must exist, else every day that is due."""
     if bool(options.first) != bool(options.last):
         raise SettingsError("--from and --to belong together")
-    if options.first:
-        first, last = day(options.first, "--from"), day(options.last, "--to")
-        if last < first:
-            raise SettingsError(f"--to {last} is before --from {first}")
-        span = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-        with assistant.store.reading() as view:
-            known = {row["day"] for row in view.rows("select day from days")}
-        return [one for one in span if one in known]
-    if only:
-        return [only]
-    return [row["day"] for row in due_days(assistant)]
-
-
-def _run(assistant: Assistant, first: date | None, last: date | None, *, deliver_incomplete: bool) -> list[DayDone]:
-    land(assistant)
-    days = [row["day"] for row in due_days(assistant)]
-    return _run_days(assistant, days, deliver_incomplete=deliver_incomplete)
-
-
-def _run_days(assistant: Assistant, days: Sequence[date], *, deliver_incomplete: bool) -> list[DayDone]:
-    return [run_day(assistant, one, deliver_incomplete=deliver_incomplete) for one in days]
+    if not options.first and not only:
+        return [row["day"] for row in due_days(assistant)]
+    first = only or day(options.first, "--from")
+    last = only or day(options.last, "--to")
+    if last < first:
+        raise SettingsError(f"--to {last} is before --from {first}")
+    with assistant.store.reading() as view:
+        known = [row["day"] for row in view.rows("select day from days order by day")]
+    named = [one for one in known if first <= one <= last]
+    if not named:
+        span = f"days here: {known[0]} to {known[-1]}" if known else "no day is here yet"
+        raise NotFound(f"{first if first == last else f'{first} to {last}'}: no conversation began on that day; {span}")
+    return named
 
 
 def status(options: argparse.Namespace, given: Settings) -> int:

@@ -37,12 +37,11 @@ def bar(stage: str, total: int) -> Iterator[Advance]:
         yield advance
 
 
-def model_line(assistant: Assistant) -> str:
-    """Which model tags and which judges, so that nobody mistakes the reference for a model."""
-    tag, judge = assistant.model("tag"), assistant.model("judge")
-    named = f"model {tag}" if tag == judge else f"model {tag}, judge {judge}"
-    note = " (the examples' annotations, no model is called)" if tag.provider == "reference" else ""
-    return named + note
+def model_line(assistant: Assistant, *tasks: str) -> str:
+    """Which models are asked, so that nobody mistakes the reference for a model."""
+    models = list(dict.fromkeys(assistant.model(task) for task in tasks or ("tag", "judge")))
+    note = " (the examples' annotations, no model is called)" if models[0].provider == "reference" else ""
+    return f"model {', judge '.join(map(str, models))}{note}"
 
 
 def landed_lines(landed: Landed) -> list[str]:

@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 
 from cpa_core import __version__
 from cpa_core.cli.commands import demo, land_command, run_command, show, status
-from cpa_core.cli.schemas import check
+from cpa_core.cli.schemas import check, propose
 from cpa_core.errors import CpaError, DayNeeded
 from cpa_core.settings import Settings, settings
 
@@ -97,6 +97,18 @@ def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     inner = made.add_subparsers(dest="schema_name", required=True, metavar="COMMAND")
     one = _command(inner, "check", check, "read a schema and say what is in it", "cpa schema check schema.yml")
     one.add_argument("file", type=Path, help="the schema")
+    one = _command(
+        inner,
+        "propose",
+        propose,
+        "propose a schema from a sample of the conversations, for people to edit",
+        "cpa schema propose chats.json --out schema.yml --model openai:gpt-6-luna",
+    )
+    one.add_argument("source", nargs="?", help="file, folder or s3://bucket/prefix of transcripts (CPA_SOURCE)")
+    one.add_argument("--out", type=Path, required=True, help="where to write it; a file there is never overwritten")
+    one.add_argument("--model", help="provider:model (CPA_SCHEMA_MODEL, else CPA_MODEL)")
+    one.add_argument("--seed", type=int, default=0, help="another seed samples other conversations (default 0)")
+    one.add_argument("--home", help="the folder of the store, where the paid answer is kept (CPA_HOME, default .cpa)")
 
 
 def _source(made: argparse.ArgumentParser) -> None:

@@ -1,31 +1,56 @@
 """Where events go. Adding one is a class with `send`, a line in the table, and a test."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from cpa_core.destinations.outbox import Outbox
 from cpa_core.errors import SettingsError
-from cpa_core.models import Event, Receipt
+from cpa_core.models import Event, Receipt, Replaces
 
 
 class Destination(Protocol):
     """Takes events and says truthfully what became of each."""
 
-    project: str
-    """What the events belong to there: with the destination's name and the event's id, the key of a receipt."""
-    replaces: bool
-    """Whether an event sent again under its id replaces the one before; else a corrected one needs a new id."""
-    batch: int
-    """Most events in one call of `send`."""
-
-    def send(self, events: Sequence[Event]) -> list[Receipt]:
-        """One receipt per event, in order. Raises DestinationStopped when nothing at all is accepted."""
+    @property
+    def project(self) -> str:
+        """What the events belong to there: with the destination's name and the event's id, the key of a receipt."""
         ...
+
+    @property
+    def replaces(self) -> Replaces:
+        """When an event replaces the one sent before under its id. Where never, a corrected one needs a new id."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Most events in one call of `send`."""
+        ...
+
+    def send(self, events: Sequence[Event]) -> Iterable[Receipt]:
+        """One receipt per event, in any order, each as soon as it is known.
+
+        Raises DestinationStopped when nothing more is accepted: the receipts given before that stand.
+        """
+        ...
+
+
+def _posthog(home: Path, environ: Mapping[str, str]) -> Destination:
+    from cpa_core.destinations.posthog import posthog  # half a second: only for those who use it
+
+    return posthog(environ)
+
+
+def _amplitude(home: Path, environ: Mapping[str, str]) -> Destination:
+    from cpa_core.destinations.amplitude import amplitude
+
+    return amplitude(environ)
 
 
 DESTINATIONS: dict[str, Callable[[Path, Mapping[str, str]], Destination]] = {
     "outbox": lambda home, environ: Outbox(home / "outbox"),
+    "posthog": _posthog,
+    "amplitude": _amplitude,
 }
 """How to make each destination from the home and the environment."""
 

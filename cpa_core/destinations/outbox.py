@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from cpa_core.models import Event, Receipt
+from cpa_core.models import Event, Receipt, Replaces
 
 
 class Outbox:
     """A folder of `<day>.jsonl` files. An event that is sent again replaces its line."""
 
     project = "files"
-    replaces = True
+    replaces: Replaces = "always"
     batch = 1_000_000
 
     def __init__(self, folder: Path) -> None:

@@ -5,8 +5,14 @@ from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant, Progress, Stage, silent
 from cpa_core.pipeline.delivering import deliver_day, open_work
 from cpa_core.pipeline.landing import Landed, land
-from cpa_core.pipeline.runs import DayDone, due_days, run_day, summaries
-from cpa_core.pipeline.schemas import current_schema
+from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, summaries
+from cpa_core.pipeline.schemas import (
+    current_schema,
+    ensure_schema,
+    propose_schema,
+    source_conversations,
+    write_proposal,
+)
 
 __all__ = [
     "Assistant",
@@ -18,11 +24,16 @@ __all__ = [
     "current_schema",
     "deliver_day",
     "due_days",
+    "ensure_schema",
     "judge_day",
     "land",
     "open_work",
+    "propose_schema",
+    "ready",
     "run_day",
     "silent",
+    "source_conversations",
     "summaries",
     "tag_day",
+    "write_proposal",
 ]

@@ -82,7 +82,19 @@ def _ask_day(assistant: Assistant, day: date, work: Work) -> Stage:
         _replace(assistant, origin, work, conversations, kept, results)
     if stopped:
         raise stopped
-    return _stage(work.task, len(conversations), len(kept), list(results.values()), asked)
+    spent = _spent(assistant, _book_name(assistant, work, day)) if asked else {}
+    return _stage(work.task, len(conversations), len(kept), list(results.values()), {"asked": asked, **spent})
+
+
+def _book_name(assistant: Assistant, work: Work, day: date) -> str:
+    return f"{assistant.run_id}-{work.task}-{day}"
+
+
+def _spent(assistant: Assistant, book: str) -> Row:
+    """Tokens and cost of a run's answers. Unknown while another process still merges them."""
+    with assistant.store.reading() as view:
+        found = view.answer("spent", run=book)[0]
+    return {name: value if found["calls"] else None for name, value in found.items() if name != "calls"}
 
 
 def conversations_of(assistant: Assistant, day: date) -> list[Conversation]:
@@ -112,7 +124,7 @@ def _ask_all(
     schema, workers = origin.schema, assistant.settings.concurrency
     results: dict[str, Result] = {}
     stopped: ProviderStopped | None = None
-    with closing(AnswerBook(assistant.store, f"{assistant.run_id}-{work.task}-{origin.day}")) as book:
+    with closing(AnswerBook(assistant.store, _book_name(assistant, work, origin.day))) as book:
         book.preload(
             [request.hash for c in pending for request in work.first(c, schema, model)],
             [c.conversation_id for c in pending],
@@ -234,10 +246,8 @@ def _judged_rows(origin: Answered, conversation: Conversation, result: Judged) -
     return {"judge_scores": [row]}
 
 
-def _stage(task: str, conversations: int, kept: int, results: Sequence[Result], asked: int) -> Stage:
+def _stage(task: str, conversations: int, kept: int, results: Sequence[Result], spent: Row) -> Stage:
     failed = [r for r in results if r.outcome != "ok"]
-    costs = [r.cost for r in results]
-    known = [c for c in costs if c is not None]
     return Stage(
         stage=task,
         conversations=conversations,
@@ -245,8 +255,7 @@ def _stage(task: str, conversations: int, kept: int, results: Sequence[Result], 
         kept=kept,
         failures=len(failed),
         final_failures=sum(r.outcome in FINAL_OUTCOMES for r in failed),
-        asked=asked,
-        cost=sum(known) if len(known) == len(costs) else None,
+        **spent,
     )
 
 

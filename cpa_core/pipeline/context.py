@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
+from cpa_core.errors import SettingsError
 from cpa_core.llm import ModelName, Provider
 from cpa_core.models import Value
 from cpa_core.providers import default_model, model_name, provider
 from cpa_core.settings import Settings
+from cpa_core.sources import Listing, listing
 from cpa_core.store import Store
 
 Advance = Callable[[], None]
@@ -32,6 +35,7 @@ class Assistant:
     progress: Progress = silent
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     provider: Callable[[ModelName], Provider] | None = None
+    s3: Callable[[], Any] | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
 
     @classmethod
@@ -40,10 +44,16 @@ class Assistant:
         return cls(settings=settings, store=Store(settings.home, settings.timezone), progress=progress)
 
     def model(self, task: str) -> ModelName:
-        """The model for tagging or judging. Raises SettingsError."""
-        written = self.settings.judge_model if task == "judge" else None
-        written = written or self.settings.model
+        """The model for tagging, judging or proposing. Raises SettingsError."""
+        own = {"judge": self.settings.judge_model, "propose": self.settings.schema_model}
+        written = own.get(task) or self.settings.model
         return model_name(written) if written else default_model(self.settings.environ)
+
+    def listing(self) -> Listing:
+        """What the source holds now. Raises SettingsError when none is named, SourceError."""
+        if not self.settings.source:
+            raise SettingsError("no source is named: cpa run SOURCE, or CPA_SOURCE")
+        return listing(self.settings.source, self.settings.environ, self.s3)
 
     def provider_of(self, model: ModelName) -> Provider:
         """The provider of a model. Raises SettingsError when a key is missing."""
@@ -51,7 +61,7 @@ class Assistant:
 
 
 class Stage(Value):
-    """What one stage did to one day. `cost` is in US dollars, null when a price is unknown."""
+    """What one stage did to one day. Tokens and `cost`, in US dollars, are this run's own, null when unknown."""
 
     stage: str
     conversations: int
@@ -60,7 +70,7 @@ class Stage(Value):
     failures: int
     final_failures: int
     asked: int
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int | None = 0
+    cached_tokens: int | None = 0
+    completion_tokens: int | None = 0
     cost: float | None = 0.0

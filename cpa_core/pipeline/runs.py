@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import date
 
+from cpa_core.destinations import destination
 from cpa_core.errors import DayIncomplete
 from cpa_core.models import Value
 from cpa_core.pipeline.asking import judge_day, tag_day
 from cpa_core.pipeline.building import Built, build_day
 from cpa_core.pipeline.context import Assistant, Stage
 from cpa_core.pipeline.delivering import Delivered, deliver_day
+from cpa_core.pipeline.schemas import read_schema
 from cpa_core.store.database import Row
 
 
@@ -28,6 +30,19 @@ class DayDone(Value):
         failed = self.tagged.failures + self.judged.failures
         delivered = self.delivered is not None and not self.delivered.rejected and not self.delivered.open
         return not failed and delivered and not self.built.waiting
+
+
+def ready(assistant: Assistant) -> list[str]:
+    """Check what a person may have to change before anything is written or paid: schema, models, destinations.
+
+    The schema's warnings. Raises SchemaError, SettingsError.
+    """
+    warnings = read_schema(assistant)[1]
+    for task in ("tag", "judge"):
+        assistant.provider_of(assistant.model(task))
+    for name in assistant.settings.destinations:
+        destination(name, assistant.settings.home, assistant.settings.environ)
+    return warnings
 
 
 def due_days(assistant: Assistant) -> list[Row]:

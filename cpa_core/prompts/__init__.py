@@ -9,7 +9,7 @@ from typing import Literal
 
 from cpa_core.models import Message
 
-Task = Literal["tag", "judge"]
+Task = Literal["tag", "judge", "propose"]
 
 
 def words(task: Task) -> str:

@@ -1,21 +1,23 @@
 """The vendors of models. Adding one is a class with `call`, a line in the table, and a test."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 
 from cpa_core.errors import SettingsError
 from cpa_core.llm import ModelName, Provider
-from cpa_core.providers.openai import compatible, openai
-from cpa_core.providers.reference import reference
 
-PROVIDERS: dict[str, Callable[[Mapping[str, str]], Provider]] = {
-    "openai": openai,
-    "compatible": compatible,
-    "reference": reference,
+PROVIDERS: dict[str, str] = {
+    "openai": "cpa_core.providers.openai:openai",
+    "anthropic": "cpa_core.providers.anthropic:anthropic",
+    "bedrock": "cpa_core.providers.anthropic:bedrock",
+    "compatible": "cpa_core.providers.openai:compatible",
+    "reference": "cpa_core.providers.reference:reference",
 }
-"""How to make each provider from the environment: keys, hosts."""
+"""The function that makes each provider from the environment. A vendor's SDK takes a second to import: only when used."""
 
 DEFAULTS: dict[str, tuple[str, str]] = {
     "openai": ("OPENAI_API_KEY", "gpt-6-luna"),
+    "anthropic": ("ANTHROPIC_API_KEY", "claude-haiku-5-5"),
 }
 """Providers with a default model: the key that shows they are wanted, and the model."""
 
@@ -44,4 +46,6 @@ def default_model(environ: Mapping[str, str]) -> ModelName:
 
 def provider(model: ModelName, environ: Mapping[str, str]) -> Provider:
     """The provider of a model. Raises SettingsError when its key or address is missing."""
-    return PROVIDERS[model.provider](environ)
+    module, function = PROVIDERS[model.provider].split(":")
+    made: Provider = getattr(import_module(module), function)(environ)
+    return made

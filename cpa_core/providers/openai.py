@@ -1,5 +1,7 @@
 """OpenAI's chat completions, and every server that speaks the same form."""
 
+import json
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,29 +15,30 @@ TIMEOUT = 120.0
 
 NO_EFFORT = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-terra", "gpt-5.6", "gpt-5.4-mini")
 """Models known to accept reasoning effort `none`; tagging needs no reasoning tokens."""
-THINKERS = ("o1", "o3", "o4", "gpt-5", "gpt-6")
-"""Models whose hidden reasoning counts towards the limit of the answer."""
+NO_REASONING = ("gpt-4", "gpt-3.5", "chatgpt-4o", "ft:gpt-4", "ft:gpt-3.5")
+"""Older models, without hidden reasoning and with a low limit for the answer."""
 REASONING_ROOM = 8_000
+"""Tokens for the hidden reasoning of every other model, known or not: it counts towards the answer's limit."""
 
 
 class ChatCompletions:
     """One server. `is_openai` chooses between OpenAI's parameters and those every compatible server knows."""
 
-    def __init__(self, key: str, url: str | None, *, is_openai: bool) -> None:
+    def __init__(self, key: str, url: str | None, *, is_openai: bool, timeout: float = TIMEOUT) -> None:
         self.is_openai = is_openai
-        self._client = sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=TIMEOUT)
+        client = sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=timeout)
+        self._completions = client.chat.completions.with_raw_response
+        weakref.finalize(self, client.close)  # else its sockets wait for the garbage collector
 
     def call(self, request: Request) -> Reply:
         """Ask once. Sources of the error classes: the SDK's `_exceptions.py`."""
         try:
-            raw = self._client.chat.completions.create(**body(request, is_openai=self.is_openai))
+            response = self._completions.create(**body(request, is_openai=self.is_openai))
         except sdk.APIStatusError as error:
             return _refusal(error)
         except sdk.APIConnectionError as error:
             raise ProviderFailed(f"no connection: {type(error.__cause__ or error).__name__}") from None
-        except sdk.APIResponseValidationError:
-            raise ProviderFailed("the server's response is not a chat completion") from None
-        return decode(raw.model_dump() if hasattr(raw, "model_dump") else {})
+        return decode(_json(response.content))
 
 
 def body(request: Request, *, is_openai: bool) -> dict[str, Any]:
@@ -58,18 +61,21 @@ def body(request: Request, *, is_openai: bool) -> dict[str, Any]:
             "max_completion_tokens": request.max_tokens,
             "reasoning_effort": request.effort or "none",
         }
-    room = REASONING_ROOM if request.model.startswith(THINKERS) else 0
+    room = 0 if request.model.startswith(NO_REASONING) else REASONING_ROOM
     return built | {"max_completion_tokens": request.max_tokens + room}
 
 
-def decode(raw: dict[str, Any]) -> Reply:
-    """The reply in a chat completion. `prompt_tokens` there includes the cached ones already."""
-    choices = raw.get("choices") or []
-    if not choices:
+def decode(raw: Any) -> Reply:
+    """The reply in a chat completion's JSON. `prompt_tokens` there includes the cached ones already.
+
+    Raises ProviderFailed when it is none.
+    """
+    choices = _object(raw).get("choices")
+    if not isinstance(choices, list) or not choices:
         raise ProviderFailed("the response has no choices")
-    usage = _usage(raw.get("usage") or {})
-    message = choices[0].get("message") or {}
-    finish = choices[0].get("finish_reason")
+    usage = _usage(_object(raw.get("usage")))
+    choice = _object(choices[0])
+    message, finish = _object(choice.get("message")), choice.get("finish_reason")
     if message.get("refusal"):
         return Reply(outcome="refused", detail="the model refused", usage=usage)
     if finish == "content_filter":
@@ -82,20 +88,35 @@ def decode(raw: dict[str, Any]) -> Reply:
     return Reply(outcome="ok", text=text, usage=usage)
 
 
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise ProviderFailed("the response is not JSON") from None
+
+
+def _object(found: Any) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
 def _usage(raw: dict[str, Any]) -> Usage:
-    details = raw.get("prompt_tokens_details") or {}
+    details = _object(raw.get("prompt_tokens_details"))
     return Usage(
-        prompt_tokens=raw.get("prompt_tokens"),
-        cached_tokens=details.get("cached_tokens"),
-        cache_write_tokens=details.get("cache_write_tokens"),
-        completion_tokens=raw.get("completion_tokens"),
+        prompt_tokens=_count(raw.get("prompt_tokens")),
+        cached_tokens=_count(details.get("cached_tokens")),
+        cache_write_tokens=_count(details.get("cache_write_tokens")),
+        completion_tokens=_count(raw.get("completion_tokens")),
     )
+
+
+def _count(found: Any) -> int | None:
+    return found if type(found) is int else None
 
 
 def _refusal(error: sdk.APIStatusError) -> Reply:
     """What an error status means: this question is at fault, or raise: try again, or stop for good."""
     status, code = error.status_code, error.code or ""
-    if status == 429 and code != "insufficient_quota":
+    if status == 429 and "insufficient_quota" not in (code, error.type):
         raise ProviderFailed("status 429: rate limit", retry_after=_retry_after(error))
     if status in (408, 409, 425, 498) or status >= 500:
         after = _retry_after(error) if "retry-after" in error.response.headers else None

@@ -29,6 +29,7 @@ class Annotated:
     def __init__(self, folders: tuple[Path, ...]) -> None:
         self.annotations: dict[str, Any] = {}
         self.holders: dict[Key, set[str]] = {}
+        self.schemas: dict[str, Path] = {}
         for folder in folders:
             self._learn(folder)
 
@@ -36,6 +37,7 @@ class Annotated:
         self.annotations |= yaml.safe_load((folder / "annotations.yml").read_text("utf-8"))
         data = json.loads((folder / "example_data.json").read_text("utf-8"))
         for conversation_id, conversation in data.items():
+            self.schemas[conversation_id] = folder / "schema.yml"
             for position, message in enumerate(conversation["messages"]):
                 key = (position, message["role"], message["content"])
                 self.holders.setdefault(key, set()).add(conversation_id)
@@ -44,6 +46,8 @@ class Annotated:
         """The annotations of the conversation in the prompt. Raises ProviderStopped for any other."""
         shown = [_key(line) for line in request.user.splitlines() if line.startswith('{"m": ')]
         candidates = [self.holders.get(key, set()) for key in shown]
+        if request.task == "propose":
+            return _reply(_proposal(self._one_schema(candidates)))
         found = set.intersection(*candidates) if candidates else set()
         if len(found) != 1:
             raise ProviderStopped(UNKNOWN)
@@ -51,8 +55,19 @@ class Annotated:
         answer = (
             _judgment(annotations) if request.task == "judge" else _tags(annotations, _asked(request.user))
         )
-        usage = Usage(prompt_tokens=0, cached_tokens=0, cache_write_tokens=0, completion_tokens=0)
-        return Reply(outcome="ok", text=json.dumps(answer, ensure_ascii=False), usage=usage)
+        return _reply(answer)
+
+    def _one_schema(self, candidates: list[set[str]]) -> Path:
+        found = [{self.schemas[name] for name in names} for names in candidates]
+        shared = set.intersection(*found) if found else set()
+        if len(shared) != 1:
+            raise ProviderStopped(UNKNOWN)
+        return shared.pop()
+
+
+def _reply(answer: dict[str, Any]) -> Reply:
+    usage = Usage(prompt_tokens=0, cached_tokens=0, cache_write_tokens=0, completion_tokens=0)
+    return Reply(outcome="ok", text=json.dumps(answer, ensure_ascii=False), usage=usage)
 
 
 def _key(line: str) -> Key:
@@ -85,6 +100,20 @@ def _judgment(annotations: dict[str, Any]) -> dict[str, Any]:
         "dealbreakers": [finding for finding in findings if finding["id"].startswith("D")],
         "because": because,
     }
+
+
+def _proposal(path: Path) -> dict[str, Any]:
+    tree = yaml.safe_load(path.read_text("utf-8"))
+    types = [
+        {**fields, "because": "", "properties": [_property(p) for p in (fields.get("properties") or {}).items()]}
+        for fields in tree["event_types"]
+    ]
+    return {**tree["assistant"], **tree["llm_judge_criteria"], "event_types": types}
+
+
+def _property(named: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    name, fields = named
+    return {"name": name, "definition": fields["definition"], "choices": fields.get("choices", [])}
 
 
 def examples() -> Path:

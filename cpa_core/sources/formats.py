@@ -3,61 +3,20 @@
 import csv
 import io
 import json
-import re
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
-from cpa_core.errors import DayNeeded, SourceError
-from cpa_core.models import Value, message_hash
+from cpa_core.errors import SourceError
+from cpa_core.sources.records import Draft, Record, Reject, as_json, filled, moment, whole
 
 MESSAGE_KEYS = frozenset({"role", "content", "timestamp", "message_id"})
+CONVERSATION_KEYS = frozenset({"messages", "user_id"})
 CSV_COLUMNS = frozenset({"user_id", "conversation_id", "role", "content", "message_id", "timestamp"})
 
 csv.field_size_limit(sys.maxsize)  # the default of 128 KiB refuses long messages
-
-
-class Record(Value):
-    """One message as a file gives it, with every id and time it lacks filled in from its content."""
-
-    place: str
-    ordinal: int
-    conversation_id: str
-    message_id: str
-    id_given: bool
-    user_id: str | None
-    role: str
-    content: str
-    sent_at: datetime
-    time_assumed: bool
-    metadata: dict[str, Any] = {}
-
-
-class Reject(Value):
-    """One record that is not used: its place in the file, the rule it breaks, and the record itself.
-
-    `loss` is false where nothing a person wrote is missing, such as a conversation without messages.
-    """
-
-    place: str
-    reason: str
-    raw: str
-    loss: bool = True
-
-
-class Draft(Value):
-    """A record before ids and times are filled in."""
-
-    place: str
-    conversation_id: str
-    message_id: str | None
-    user_id: str | None
-    role: str
-    content: str
-    sent_at: datetime | None
-    metadata: dict[str, Any]
 
 
 def parse(name: str, content: bytes, midnight: datetime | None) -> tuple[list[Record], list[Reject]]:
@@ -69,11 +28,17 @@ def parse(name: str, content: bytes, midnight: datetime | None) -> tuple[list[Re
     form = FORMATS.get(name.rsplit(".", 1)[-1].lower())
     if form is None:
         raise SourceError(f"{name}: not a .json or .csv file")
-    drafts, rejects = form(name, _text(name, content))
+    drafts: list[Draft] = []
+    rejects: list[Reject] = []
+    for found in form(name, _text(name, content)):
+        if isinstance(found, Draft):
+            drafts.append(found)
+        else:
+            rejects.append(found)
     lost = [reject for reject in rejects if reject.loss]
     if lost and not drafts:
         raise SourceError(f"{name}: {lost[0].place}: {lost[0].reason}")
-    records, contradictions = _filled(name, drafts, midnight)
+    records, contradictions = filled(name, drafts, midnight)
     return records, rejects + contradictions
 
 
@@ -81,92 +46,115 @@ def _text(name: str, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SourceError(f"{name}: byte {error.start}: not UTF-8") from None
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SourceError(f"{name}: line {line}: not UTF-8 (byte {error.start})") from None
 
 
-def from_json(name: str, text: str) -> tuple[list[Draft], list[Reject]]:
+def from_json(name: str, text: str) -> Iterator[Draft | Reject]:
     """`{conversation_id: {"messages": [{role, content, timestamp?, message_id?}], user_id?}}`."""
+    for conversation_id, conversation in _conversations(name, text).items():
+        place = whole(conversation_id.strip()) or "(blank conversation id)"
+        try:
+            messages, user_id, metadata = _parts(conversation_id, conversation)
+        except ValueError as error:
+            yield Reject(place, str(error), whole(json.dumps(conversation, ensure_ascii=False)))
+            continue
+        if not messages:
+            yield Reject(place, "no messages", "{}", loss=False)
+        for n, message in enumerate(messages):
+            where = f"{place}: messages.{n}"
+            try:
+                role, content, message_id, sent_at, extra = _message(message)
+            except ValueError as error:
+                yield Reject(where, str(error), whole(json.dumps(message, ensure_ascii=False)))
+            else:
+                ids = (whole(conversation_id), message_id, user_id)
+                yield Draft(where, *ids, role, content, sent_at, extra, metadata)
+
+
+def _conversations(name: str, text: str) -> dict[str, Any]:
     try:
-        tree = json.loads(text, object_pairs_hook=_unique)
-    except _RepeatedKey as repeated:
-        raise SourceError(f"{name}: {repeated}: this key occurs twice in one object") from None
+        # Python's own writer puts NaN where pandas has a missing value; JSON knows no such word.
+        tree = json.loads(text, object_pairs_hook=_object, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
         raise SourceError(f"{name}: line {error.lineno}: not JSON: {error.msg}") from None
+    except RecursionError:
+        raise SourceError(f"{name}: top level: lists or objects nested too deeply") from None
+    except ValueError:
+        raise SourceError(f"{name}: top level: a number with too many digits") from None
     if not isinstance(tree, dict):
-        raise SourceError(
-            f"{name}: top level: an object of conversations by id is needed, this is a {_kind(tree)}"
-        )
-    drafts: list[Draft] = []
-    rejects: list[Reject] = []
-    for conversation_id, conversation in tree.items():
-        messages = _messages(name, conversation_id, conversation)
-        if not messages:
-            rejects.append(Reject(place=whole(conversation_id), reason="no messages", raw="{}", loss=False))
-        for place, message in messages:
-            try:
-                drafts.append(_draft_of_json(place, conversation_id, conversation, message))
-            except ValueError as error:
-                raw = json.dumps(message, ensure_ascii=False)
-                rejects.append(Reject(place=place, reason=str(error), raw=whole(raw)))
-    return drafts, rejects
+        raise SourceError(f"{name}: top level: an object of conversations by id is needed, this is a {_kind(tree)}")
+    if isinstance(tree, _Repeating):
+        raise SourceError(f"{name}: {whole(tree.key)}: this key occurs twice in one object")
+    return tree
 
 
-class _RepeatedKey(ValueError):
-    """A key that occurs twice in one JSON object."""
+class _Repeating(dict[str, Any]):
+    """A JSON object in which `key` occurs twice: one of its values is lost here."""
+
+    key: str
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    counts = Counter(key for key, _ in pairs)
-    for key, count in counts.items():
-        if count > 1:
-            raise _RepeatedKey(key)
-    return dict(pairs)
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    repeating = _Repeating(found)
+    repeating.key = Counter(key for key, _ in pairs).most_common(1)[0][0]
+    return repeating
 
 
-def _messages(name: str, conversation_id: str, conversation: Any) -> list[tuple[str, Any]]:
+def _parts(conversation_id: str, conversation: Any) -> tuple[list[Any], str | None, str | None]:
+    """Messages, user id and what else a conversation says about itself."""
     messages = conversation.get("messages") if isinstance(conversation, dict) else None
     if not isinstance(messages, list):
-        raise SourceError(f'{name}: {conversation_id}: an object with a list "messages" is needed')
-    return [(f"{conversation_id}: messages.{n}", message) for n, message in enumerate(messages)]
+        raise ValueError('an object with a list "messages" is needed')
+    _once(conversation)
+    if messages and not conversation_id.strip():
+        raise ValueError("conversation_id: blank")
+    return messages, _identity("user_id", conversation.get("user_id")), _rest(conversation, CONVERSATION_KEYS)
 
 
-def _draft_of_json(place: str, conversation_id: str, conversation: dict[str, Any], message: Any) -> Draft:
+def _message(message: Any) -> tuple[str, str, str | None, datetime | None, str | None]:
     if not isinstance(message, dict):
         raise ValueError(f"an object with role and content is needed, this is a {_kind(message)}")
-    if not conversation_id.strip():
-        raise ValueError("conversation_id: blank")
-    return Draft(
-        place=place,
-        conversation_id=whole(conversation_id),
-        message_id=_identity("message_id", message.get("message_id")),
-        user_id=_identity("user_id", conversation.get("user_id")),
-        role=_role(message.get("role")),
-        content=_content(message),
-        sent_at=_time(message.get("timestamp")),
-        metadata={key: value for key, value in message.items() if key not in MESSAGE_KEYS},
+    _once(message)
+    return (
+        _role(message.get("role")),
+        _content(message),
+        _identity("message_id", message.get("message_id")),
+        moment(message.get("timestamp")),
+        _rest(message, MESSAGE_KEYS),
     )
 
 
-def from_csv(name: str, text: str) -> tuple[list[Draft], list[Reject]]:
+def _once(fields: dict[str, Any]) -> None:
+    if isinstance(fields, _Repeating):
+        raise ValueError(f"{whole(fields.key)}: this key occurs twice in one object")
+
+
+def _rest(fields: dict[str, Any], known: frozenset[str]) -> str | None:
+    if fields.keys() <= known:
+        return None
+    return as_json({key: value for key, value in fields.items() if key not in known})
+
+
+def from_csv(name: str, text: str) -> Iterator[Draft | Reject]:
     """Columns role, content, one of user_id and conversation_id, optional message_id and timestamp."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = [column.strip() for column in next(reader, [])]
-    _check_header(name, header)
-    drafts: list[Draft] = []
-    rejects: list[Reject] = []
     try:
+        header = [column.strip() for column in next(reader, [])]
+        _check_header(name, header)
+        begins = reader.line_num + 1
         for row in reader:
-            place = f"line {reader.line_num}"
+            place, begins = f"line {begins}", reader.line_num + 1
             try:
                 if row:
-                    drafts.append(_draft_of_csv(place, header, row))
+                    yield _draft_of_csv(place, header, row)
             except ValueError as error:
-                rejects.append(
-                    Reject(place=place, reason=str(error), raw=json.dumps(row, ensure_ascii=False))
-                )
+                yield Reject(place, str(error), as_json(row))
     except csv.Error as error:
         raise SourceError(f"{name}: line {reader.line_num}: not CSV: {error}") from None
-    return drafts, rejects
 
 
 def _check_header(name: str, header: list[str]) -> None:
@@ -174,12 +162,11 @@ def _check_header(name: str, header: list[str]) -> None:
     if "conversation_id" not in header and "user_id" not in header:
         missing.append("conversation_id (or user_id)")
     if missing:
-        raise SourceError(
-            f"{name}: line 1: missing columns: {', '.join(missing)}; found: {', '.join(header)}"
-        )
+        # What stands there may be a message, where somebody left the header out: it is counted, not shown.
+        raise SourceError(f"{name}: line 1: missing columns: {', '.join(missing)} ({len(header)} columns found)")
     repeated = [column for column, count in Counter(header).items() if count > 1]
     if repeated:
-        raise SourceError(f"{name}: line 1: columns that occur twice: {', '.join(repeated)}")
+        raise SourceError(f"{name}: line 1: columns that occur twice: {', '.join(map(repr, repeated))}")
 
 
 def _draft_of_csv(place: str, header: list[str], row: list[str]) -> Draft:
@@ -191,28 +178,32 @@ def _draft_of_csv(place: str, header: list[str], row: list[str]) -> Draft:
         raise ValueError(f"{group}: blank")
     return Draft(
         place=place,
-        conversation_id=cells[group],
+        # One text for all its rows: a file repeats these in every line.
+        conversation_id=sys.intern(cells[group]),
         message_id=_identity("message_id", cells.get("message_id")),
         user_id=_identity("user_id", cells.get("user_id")),
         role=_role(cells["role"]),
         content=cells["content"],
-        sent_at=_time(cells.get("timestamp")),
-        metadata={key: value for key, value in cells.items() if key not in CSV_COLUMNS},
+        sent_at=moment(cells.get("timestamp")),
+        metadata=_rest(cells, CSV_COLUMNS),
+        conversation_metadata=None,
     )
 
 
 def _identity(key: str, value: Any) -> str | None:
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if isinstance(value, str):
+        return whole(value) if value.strip() else None
+    if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{key}: text or a number is needed, this is a {_kind(value)}")
-    return whole(str(value))
+    return str(value)
 
 
 def _role(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("role: missing" if value is None else "role: a word is needed")
-    return value.strip().lower()
+    return sys.intern(whole(value.strip().lower()))
 
 
 def _content(message: dict[str, Any]) -> str:
@@ -226,94 +217,10 @@ def _content(message: dict[str, Any]) -> str:
     return whole(value)
 
 
-def whole(text: str) -> str:
-    """Text that UTF-8 can hold: half a surrogate pair becomes the replacement character."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-
-
-def _time(value: Any) -> datetime | None:
-    """An aware time, UTC. ISO 8601; a number is seconds (or milliseconds) since 1970; no zone is taken as UTC."""
-    if value is None or value == "":
-        return None
-    try:
-        if isinstance(value, int | float) or re.fullmatch(r"\d{9,13}(\.\d+)?", value.strip()):
-            seconds = float(value)
-            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
-        at = datetime.fromisoformat(value.strip())
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError, OSError, AttributeError):
-        raise ValueError("timestamp: not an ISO 8601 time or seconds since 1970") from None
-
-
-def _filled(name: str, drafts: list[Draft], midnight: datetime | None) -> tuple[list[Record], list[Reject]]:
-    if midnight is None and any(d.sent_at is None for d in drafts):
-        timed = {d.conversation_id for d in drafts if d.sent_at is not None}
-        first = next((d for d in drafts if d.conversation_id not in timed), None)
-        if first is not None:
-            raise DayNeeded(f"{name}: {first.place}: timestamp: missing, so the day must be named")
-    records: list[Record] = []
-    rejects: list[Reject] = []
-    groups: defaultdict[str, list[tuple[int, Draft]]] = defaultdict(list)
-    for ordinal, draft in enumerate(drafts):
-        groups[draft.conversation_id].append((ordinal, draft))
-    for conversation in groups.values():
-        timed_drafts = _timed(conversation, midnight)
-        _identified(timed_drafts, records, rejects)
-    return records, rejects
-
-
-def _timed(
-    conversation: list[tuple[int, Draft]], midnight: datetime | None
-) -> list[tuple[int, Draft, datetime, bool]]:
-    known = [draft.sent_at for _, draft in conversation if draft.sent_at is not None]
-    if not known:
-        assert midnight is not None
-        return [(o, d, midnight + timedelta(seconds=n), True) for n, (o, d) in enumerate(conversation)]
-    timed: list[tuple[int, Draft, datetime, bool]] = []
-    last = known[0]
-    for ordinal, draft in conversation:
-        last = draft.sent_at or last
-        timed.append((ordinal, draft, last, draft.sent_at is None))
-    return timed
-
-
-def _identified(
-    conversation: Iterable[tuple[int, Draft, datetime, bool]], records: list[Record], rejects: list[Reject]
-) -> None:
-    seen: Counter[tuple[str, str, datetime]] = Counter()
-    given: dict[str, tuple[str, str, datetime]] = {}
-    for ordinal, draft, sent_at, assumed in conversation:
-        words = (draft.role, draft.content, sent_at)
-        if draft.message_id is not None:
-            if draft.message_id in given:
-                if given[draft.message_id] != words:
-                    reason = "message_id: given before in this conversation with another content"
-                    rejects.append(Reject(place=draft.place, reason=reason, raw=draft.model_dump_json()))
-                continue
-            given[draft.message_id] = words
-        nth = seen[words]
-        seen[words] += 1
-        made = draft.message_id or message_hash(draft.conversation_id, *words, nth)
-        fields = draft.model_dump(exclude={"message_id", "sent_at"})
-        records.append(
-            Record(
-                **fields,
-                ordinal=ordinal,
-                message_id=made,
-                id_given=draft.message_id is not None,
-                sent_at=sent_at,
-                time_assumed=assumed,
-            )
-        )
-
-
 def _kind(value: object) -> str:
     names = {dict: "object", list: "list", str: "text", bool: "truth value", type(None): "null"}
-    return names.get(type(value), "number")
+    return names.get(type(value), "object" if isinstance(value, dict) else "number")
 
 
-FORMATS: dict[str, Callable[[str, str], tuple[list[Draft], list[Reject]]]] = {
-    "json": from_json,
-    "csv": from_csv,
-}
+FORMATS: dict[str, Callable[[str, str], Iterator[Draft | Reject]]] = {"json": from_json, "csv": from_csv}
 """One line a format, by the ending of the file's name."""

@@ -1,83 +1,72 @@
-"""Listing and reading objects: a file, a folder, and by one line in a table, more."""
+"""Listing and reading objects: a file or a folder here, a bucket in s3.py, and by one line in a table, more."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from cpa_core.errors import SourceError
-from cpa_core.models import Value
-
-READABLE = (".json", ".csv")
-DAY_TEMPLATE = "{day}"
-
-
-class Object(Value):
-    """One object as a listing sees it. `day` is the one its path names, where the template has `{day}`."""
-
-    uri: str
-    etag: str
-    size: int
-    modified_at: datetime
-    day: date | None
-    read: Callable[[], bytes]
+from cpa_core.errors import SourceError, SourceUnreadable
+from cpa_core.sources import s3
+from cpa_core.sources.objects import DAY_TEMPLATE, Listing, Object, before_day, readable
 
 
-class Listing(Value):
-    """What a source holds now, below `root`. `skipped` counts objects of kinds that we do not read."""
+def listing(source: str, environ: Mapping[str, str], s3_client: Callable[[], Any] | None = None) -> Listing:
+    """List a source without reading it.
 
-    root: str
-    objects: tuple[Object, ...]
-    skipped: int
-
-
-def listing(source: str) -> Listing:
-    """List a source without reading it. Raises SourceError when nothing there can be read."""
-    scheme = source.split("://", 1)[0] if "://" in source else "file"
-    try:
-        place = PLACES[scheme]
-    except KeyError:
-        raise SourceError(f"{source}: scheme: {scheme} is none of {', '.join(PLACES)}") from None
-    return place(source)
+    `environ` holds keys and hosts; `s3_client` makes the S3 client where somebody else configures it (Dagster).
+    Raises SourceError when nothing there can be read, SettingsError when keys or hosts are wrong.
+    """
+    scheme = source.split("://", 1)[0].lower() if "://" in source else "file"
+    if scheme not in PLACES:
+        raise SourceError(f"{source}: scheme: {scheme} is none of {', '.join(PLACES)}")
+    return PLACES[scheme](source, s3_client or partial(s3.client, environ))
 
 
 def local(source: str) -> Listing:
     """A file, or every readable file in a folder and its subfolders; `{day}` in the path names the day."""
-    pattern, root = day_pattern(source), Path(source.split(DAY_TEMPLATE)[0])
-    if DAY_TEMPLATE in source:
-        root = root if source.split(DAY_TEMPLATE)[0].endswith("/") else root.parent
-    if not root.exists():
+    source = str(Path(source.removeprefix("file://")).expanduser())
+    stem = before_day(source)
+    top = Path(stem) if DAY_TEMPLATE not in source or stem.endswith("/") else Path(stem).parent
+    if not top.exists():
         raise SourceError(f"{source}: no such file or folder")
-    files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
-    visible = [f for f in files if not any(part.startswith(".") for part in f.relative_to(root).parts)]
-    matched = [(f, m) for f in visible if (m := pattern(str(f))) is not None]
-    wanted = [(f, m) for f, m in matched if f.suffix.lower() in READABLE or f == Path(source)]
-    if not wanted:
-        raise SourceError(f"{source}: no .json or .csv file there")
-    objects = tuple(_file(file, day) for file, day in wanted)
-    return Listing(root=str(root.resolve()), objects=objects, skipped=len(visible) - len(wanted))
+    if top.is_file():
+        return Listing(prefix="", objects=(_file(top, str(top.resolve()), None),), skipped=0)
+    visible = [p for p in sorted(top.rglob("*")) if not _is_hidden(p.relative_to(top)) and p.is_file()]
+    days = readable(source, map(str, visible))
+    if not days:
+        raise SourceError(f"{source}: no .json or .csv file there ({len(visible)} other files)")
+    root = str(top.resolve()).rstrip("/")
+    objects = tuple(_file(p, f"{root}/{p.relative_to(top)}", days[str(p)]) for p in visible if str(p) in days)
+    beginning = Path(stem).name if top != Path(stem) else ""
+    return Listing(prefix=f"{root}/{beginning}", objects=objects, skipped=len(visible) - len(objects))
 
 
-def day_pattern(source: str) -> Callable[[str], str | None]:
-    """A function that gives the day text a path holds under a template, "" without one, None for no match."""
-    if DAY_TEMPLATE not in source:
-        return lambda path: ""
-    before, after = source.split(DAY_TEMPLATE, 1)
-    wanted = re.compile(re.escape(before) + r"(\d{4}-\d{2}-\d{2})" + re.escape(after))
-    return lambda path: match[1] if (match := wanted.match(path)) else None
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
-def _file(path: Path, day: str) -> Object:
+def _file(path: Path, uri: str, day: date | None) -> Object:
     state = path.stat()
     return Object(
-        uri=str(path.resolve()),
+        uri=uri,
         etag=f"{state.st_size}-{state.st_mtime_ns}",
         size=state.st_size,
         modified_at=datetime.fromtimestamp(state.st_mtime, UTC),
-        day=date.fromisoformat(day) if day else None,
-        read=path.read_bytes,
+        day=day,
+        read=partial(_read, path),
     )
 
 
-PLACES: dict[str, Callable[[str], Listing]] = {"file": local}
-"""One line a kind of place."""
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceUnreadable(f"{path}: cannot be read: {error.strerror}") from None
+
+
+PLACES: dict[str, Callable[[str, Callable[[], Any]], Listing]] = {
+    "file": lambda source, _: local(source),
+    "s3": s3.bucket,
+}
+"""One line a kind of place, by its scheme."""

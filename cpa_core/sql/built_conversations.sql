@@ -8,7 +8,8 @@ select
   c.ended_at,
   count(*) as message_count,
   c.content_hash,
-  bool_or(m.time_assumed) as time_assumed
+  bool_or(m.time_assumed) as time_assumed,
+  any_value(c.metadata) as metadata
 from landed_conversations c
 join landed_messages m on m.conversation_id = c.conversation_id and m.superseded_at is null
 where c.day = $day and c.ended_at <= $settled

@@ -1,14 +1,10 @@
--- Which rows of current objects say something else under the same ids than the row that counts?
+-- Which rows say something else under the same ids than the row that counts?
 select m.uri, m.etag, m.place, to_json(m)::varchar as raw
 from landed_messages m
-join landed_files f on f.uri = m.uri and f.etag = m.etag and f.replaced_at is null
 join landed_messages winner
   on winner.conversation_id = m.conversation_id and winner.message_id = m.message_id
   and winner.superseded_at is null
 where m.conversation_id in (select conversation_id from touched)
   and m.superseded_at is not null
   and (m.role, m.content, m.sent_at) is distinct from (winner.role, winner.content, winner.sent_at)
-  and not exists (
-    select 1 from rejected_records r
-    where r.uri = m.uri and r.etag = m.etag and r.place = m.place and r.reason = $reason
-  )
+order by m.uri, m.ordinal

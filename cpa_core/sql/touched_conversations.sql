@@ -1,4 +1,4 @@
--- What are the touched conversations now: their day, times and a hash of all they hold?
+-- What are the touched conversations now: their day, times, a hash of all they hold, and what else they say of themselves?
 select
   conversation_id,
   cast(min(sent_at) at time zone $zone as date) as day,
@@ -7,7 +7,9 @@ select
   sha256(string_agg(
     sha256(json_array(message_id, role, content, user_id, epoch_us(sent_at))::varchar), ''
     order by sent_at, uri, ordinal
-  )) as content_hash
+  )) as content_hash,
+  first(conversation_metadata order by sent_at, uri, ordinal)
+    filter (where conversation_metadata is not null) as metadata
 from landed_messages
 where superseded_at is null and conversation_id in (select conversation_id from touched)
 group by conversation_id

@@ -4,8 +4,10 @@ import fcntl
 import json
 import os
 import threading
+import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +28,15 @@ class AnswerBook:
         self.path = store.home / "answers" / f"{run_id}.jsonl"
         self._known: dict[str, Reply] = {}
         self._guard = threading.Lock()
-        self._count = 0
+        self._ids = (f"{run_id}:{uuid.uuid4().hex[:8]}:{n}" for n in count(1))
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._file = _locked(self.path)
 
     def preload(self, request_hashes: Iterable[str], conversation_ids: Iterable[str]) -> None:
         """Remember what was answered before to these questions, or about these conversations."""
         merge(self.store)
         with self.store.reading() as view:
-            rows = view.answer(
-                "answers_to_reuse", hashes=list(request_hashes), conversations=list(conversation_ids)
-            )
+            rows = view.answer("answers_to_reuse", hashes=list(request_hashes), conversations=list(conversation_ids))
         self._known.update((row["request_hash"], _reply(row)) for row in rows)
 
     def find(self, request_hash: str) -> Reply | None:
@@ -47,9 +46,9 @@ class AnswerBook:
     def keep(self, answer: Answer) -> None:
         """Append the answer to the run's file."""
         with self._guard:
-            self._count += 1
-            row = _row(answer, f"{self.run_id}:{self._count}", self.run_id)
-            os.write(self._file, json.dumps(row, default=str).encode() + b"\n")
+            row = _row(answer, next(self._ids), self.run_id)
+            line = json.dumps(row, ensure_ascii=False) + "\n"
+            os.write(self._file, line.encode("utf-8", "replace"))
         if answer.reply.outcome in FINAL_OUTCOMES:
             self._known[answer.request_hash] = answer.reply
 
@@ -62,19 +61,39 @@ class AnswerBook:
 def merge(store: Store) -> None:
     """Move the answers of runs that ended, well or not, into the database."""
     for path in sorted((store.home / "answers").glob("*.jsonl")):
-        descriptor = os.open(path, os.O_RDWR)
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except FileNotFoundError:  # another process has merged it meanwhile
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(descriptor, path):
+                _merge_file(store, path)
         except BlockingIOError:
-            os.close(descriptor)
             continue
-        _merge_file(store, path)
+        finally:
+            os.close(descriptor)
+
+
+def _locked(path: Path) -> int:
+    """The file, opened for appending and locked. A merge may remove it between the two: then once more."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _is_at(descriptor, path):
+            return descriptor
         os.close(descriptor)
 
 
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def _merge_file(store: Store, path: Path) -> None:
-    if not path.exists():
-        return
     rows = list(_lines(path))
     if rows:
         with store.writing() as transaction:
@@ -98,9 +117,7 @@ def _lines(path: Path) -> Iterator[Row]:
 def _row(answer: Answer, answer_id: str, run_id: str) -> dict[str, Any]:
     row = answer.model_dump(mode="json", exclude={"reply"})
     row |= answer.reply.usage.model_dump(mode="json")
-    row |= answer.reply.model_dump(mode="json", include={"outcome", "detail", "cost"}) | {
-        "answer": answer.reply.text
-    }
+    row |= answer.reply.model_dump(mode="json", include={"outcome", "detail", "cost"}) | {"answer": answer.reply.text}
     return row | {"answer_id": answer_id, "run_id": run_id, "created_at": datetime.now(UTC).isoformat()}
 
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
@@ -18,8 +18,17 @@ from cpa_core.store import locks
 
 Row = dict[str, Any]
 
-FOREIGN_WAIT = 30.0
-"""Seconds to wait for a process that holds the file without our lock, such as a notebook."""
+ARROW_TYPES = {
+    "VARCHAR": pa.string(),
+    "JSON": pa.string(),
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
+    "VARCHAR[]": pa.list_(pa.string()),
+}
+"""The column types that our tables use, as bulk writes need them."""
 
 
 class Transaction:
@@ -44,13 +53,19 @@ class Transaction:
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows in bulk. Columns that a row lacks are null; a key that is no column is a KeyError."""
-        if not rows:
+        names = dict.fromkeys(key for row in rows for key in row)
+        self.insert_columns(table, {name: [row.get(name) for row in rows] for name in names})
+
+    def insert_columns(self, table: str, columns: Mapping[str, Iterable[Any]]) -> None:
+        """Add rows in bulk, given as columns of equal length. A name that is no column is a KeyError."""
+        if not columns:
             return
-        schema = self._connection.execute(f"select * from {table} limit 0").to_arrow_table().schema
-        unknown = {key for row in rows for key in row} - set(schema.names)
+        types = {name: kind for name, kind, *_ in self._connection.execute(f"describe {table}").fetchall()}
+        unknown = columns.keys() - types.keys()
         if unknown:
             raise KeyError(f"{table} has no column {sorted(unknown)}")
-        self._connection.register("incoming", pa.Table.from_pylist(list(rows), schema=schema))
+        arrays = {name: pa.array(values, ARROW_TYPES[types[name]]) for name, values in columns.items()}
+        self._connection.register("incoming", pa.table(arrays))
         self._connection.execute(f"insert into {table} by name select * from incoming")
         self._connection.unregister("incoming")
 
@@ -61,12 +76,16 @@ class Transaction:
 
 
 class Store:
-    """The only owner of `cpa.duckdb` in a home. Made for a time zone, which is fixed at first use."""
+    """The only owner of `cpa.duckdb` in a home. Made for a time zone, which is fixed at first use.
 
-    def __init__(self, home: Path, timezone: str = "UTC") -> None:
+    `foreign_wait` is how many seconds to wait for a process that holds the file without our lock, such as a notebook.
+    """
+
+    def __init__(self, home: Path, timezone: str = "UTC", foreign_wait: float = 30.0) -> None:
         self.home = home
         self.path = home / "cpa.duckdb"
         self.timezone = timezone
+        self.foreign_wait = foreign_wait
         self._lock = home / "locks" / "store.lock"
         self._ready = False
 
@@ -77,21 +96,26 @@ class Store:
     @contextmanager
     def reading(self, wait: float | None = None) -> Iterator[Transaction]:
         """A consistent view of the database, beside other readers. Raises StoreBusy after `wait` seconds."""
-        self._prepare()
-        with locks.turn(self._lock, shared=True, wait=wait), self._open(read_only=True) as connection:
+        self._prepare(wait)
+        with self._beside(wait) as transaction:
+            yield transaction
+
+    @contextmanager
+    def writing(self, wait: float | None = None) -> Iterator[Transaction]:
+        """One transaction, alone: all of it is kept, or none. Raises StoreBusy after `wait` seconds."""
+        self._prepare(wait)
+        with self._alone(wait) as transaction:
+            yield transaction
+
+    @contextmanager
+    def _beside(self, wait: float | None) -> Iterator[Transaction]:
+        with locks.turn(self._lock, shared=True, wait=wait), self._open(wait, read_only=True) as connection:
             connection.execute("begin")
             yield Transaction(connection)
 
     @contextmanager
-    def writing(self) -> Iterator[Transaction]:
-        """One transaction, alone: all of it is kept, or none."""
-        self._prepare()
-        with self._alone() as transaction:
-            yield transaction
-
-    @contextmanager
-    def _alone(self) -> Iterator[Transaction]:
-        with locks.turn(self._lock, shared=False), self._open(read_only=False) as connection:
+    def _alone(self, wait: float | None) -> Iterator[Transaction]:
+        with locks.turn(self._lock, shared=False, wait=wait), self._open(wait, read_only=False) as connection:
             connection.execute("begin")
             try:
                 yield Transaction(connection)
@@ -113,25 +137,49 @@ class Store:
             yield
 
     @contextmanager
-    def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = connect(self.path, read_only=read_only)
+    def _open(self, wait: float | None, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        patience = self.foreign_wait if wait is None else min(wait, self.foreign_wait)
+        connection = connect(self.path, read_only=read_only, wait=patience)
         try:
             connection.execute("set timezone = 'UTC'")
             yield connection
         finally:
             connection.close()
 
-    def _prepare(self) -> None:
+    def _prepare(self, wait: float | None) -> None:
+        """Migrate at first use; who finds nothing to do has only read, so a sensor never waits to write."""
         if self._ready:
             return
-        self.home.mkdir(parents=True, exist_ok=True)
-        with self._alone() as transaction:
-            migrate(transaction, self.timezone)
-        self._ready = True
+        if self.path.exists():
+            with self._beside(wait) as view:
+                self._ready = is_current(view, self.timezone)
+        if not self._ready:
+            self.home.mkdir(parents=True, exist_ok=True)
+            with self._alone(wait) as transaction:
+                migrate(transaction, self.timezone)
+            self._ready = True
+
+
+def is_current(view: Transaction, timezone: str) -> bool:
+    """Whether every migration is applied. Raises SettingsError for another time zone or a newer version's home."""
+    tables = view.rows("select table_name from information_schema.tables where table_name = 'migrations'")
+    applied = {row["number"] for row in view.rows("select number from migrations")} if tables else set()
+    known = {number for number, _ in migrations()}
+    if applied - known:
+        raise SettingsError(f"this CPA_HOME was written by a newer version (migration {max(applied)}): install that")
+    if applied != known:
+        return False
+    fixed = view.rows("select value from settings_fixed where name = 'timezone'")[0]["value"]
+    if fixed != timezone:
+        raise SettingsError(
+            f"CPA_TIMEZONE is {timezone}, but this home was begun with {fixed}: days would move; "
+            f"use CPA_TIMEZONE={fixed} or another CPA_HOME"
+        )
+    return True
 
 
 def migrate(transaction: Transaction, timezone: str) -> None:
-    """Apply the numbered migrations that are not recorded yet. Raises SettingsError for another time zone."""
+    """Apply the numbered migrations that are not recorded yet, and fix the time zone if none is."""
     transaction.execute("create table if not exists migrations (number bigint, applied_at timestamptz)")
     applied = {row["number"] for row in transaction.rows("select number from migrations")}
     for number, sql in migrations():
@@ -139,14 +187,9 @@ def migrate(transaction: Transaction, timezone: str) -> None:
             for statement in filter(str.strip, sql.split(";")):
                 transaction.execute(statement)
             transaction.insert("migrations", [{"number": number, "applied_at": datetime.now(UTC)}])
-    fixed = transaction.rows("select value from settings_fixed where name = 'timezone'")
-    if not fixed:
+    if not transaction.rows("select value from settings_fixed where name = 'timezone'"):
         transaction.insert("settings_fixed", [{"name": "timezone", "value": timezone}])
-    elif fixed[0]["value"] != timezone:
-        raise SettingsError(
-            f"CPA_TIMEZONE is {timezone}, but this home was begun with {fixed[0]['value']}: days would move; "
-            f"use CPA_TIMEZONE={fixed[0]['value']} or another CPA_HOME"
-        )
+    is_current(transaction, timezone)
 
 
 @cache
@@ -163,9 +206,9 @@ def question_sql(question: str) -> str:
     return files("cpa_core").joinpath("sql", f"{question}.sql").read_text("utf-8")
 
 
-def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def connect(path: Path, *, read_only: bool, wait: float) -> duckdb.DuckDBPyConnection:
     """Open the file, waiting for a process that does not know our lock. Raises StoreBusy naming it."""
-    until = time.monotonic() + FOREIGN_WAIT
+    until = time.monotonic() + wait
     pause = 0.02
     while True:
         try:
@@ -173,7 +216,8 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         except duckdb.IOException as refused:
             holder = re.search(r"Conflicting lock is held in (.+?) \(PID (\d+)\)", str(refused))
             if holder is None:
-                raise
+                reason = str(refused).splitlines()[0]
+                raise SettingsError(f"{path}: cannot be opened with duckdb {duckdb.__version__}: {reason}") from None
             if time.monotonic() > until:
                 raise StoreBusy(
                     f"{path}: held by process {holder[2]} ({holder[1]}); close it there and run again"

@@ -1,6 +1,7 @@
 create table landed_files (
     uri varchar, etag varchar, size bigint, modified_at timestamptz, landed_at timestamptz,
-    records bigint, rejected bigint, days varchar[], replaced_at timestamptz, removed_at timestamptz
+    records bigint, rejected bigint, days varchar[], problem varchar, untimed_day date,
+    replaced_at timestamptz, removed_at timestamptz
 );
 create table rejected_records (
     uri varchar, etag varchar, place varchar, reason varchar, raw varchar, rejected_at timestamptz
@@ -8,10 +9,11 @@ create table rejected_records (
 create table landed_messages (
     uri varchar, etag varchar, place varchar, ordinal bigint, conversation_id varchar, message_id varchar,
     id_given boolean, user_id varchar, role varchar, content varchar, sent_at timestamptz,
-    time_assumed boolean, metadata json, superseded_at timestamptz
+    time_assumed boolean, metadata json, conversation_metadata json, superseded_at timestamptz
 );
 create table landed_conversations (
-    conversation_id varchar, day date, started_at timestamptz, ended_at timestamptz, content_hash varchar
+    conversation_id varchar, day date, started_at timestamptz, ended_at timestamptz, content_hash varchar,
+    metadata json
 );
 create table days (
     day date, generation bigint, built_generation bigint, reason varchar, delivered_to varchar[]

@@ -1,0 +1,227 @@
+"""Amplitude, by its batch upload, whose refusals name the events that are to blame.
+
+Sources: amplitude-analytics 1.3 `event.py`, `http_client.py`, `constants.py`; amplitude.com/docs/apis/analytics/
+{batch-event-upload,http-v2,http-api-batching-retries} (limits, status codes, de-duplication over seven days).
+"""
+
+import copy
+import io
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
+from types import SimpleNamespace
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from amplitude import BaseEvent, constants
+from amplitude.config import Config
+from amplitude.http_client import JSON_HEADER, HttpStatus, Response
+
+from cpa_core.destinations.sending import (
+    Parcel,
+    Sender,
+    Sleep,
+    Verdict,
+    narrowed,
+    project_name,
+    rule_words,
+    web_address,
+)
+from cpa_core.errors import DestinationStopped, SettingsError
+from cpa_core.models import Event, Receipt, Replaces, digest
+
+TIMEOUT = 30.0
+"""Seconds for one request."""
+MOST_BYTES = 1_000_000
+"""Bytes of one request: the smaller limit, HTTP V2's, as AMPLITUDE_URL may name either endpoint."""
+THROTTLED_WAIT = 30.0
+"""Seconds that Amplitude asks for after a 429 that names throttled users."""
+INVALID_KEY = "Invalid API key"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Amplitude:
+    """One project of Amplitude. An id that came within seven days is ignored, so nothing is ever replaced."""
+
+    replaces: Replaces = "never"
+    batch = 1_000
+
+    def __init__(self, key: str, url: str | None = None, *, sleep: Sleep = time.sleep) -> None:
+        zone, address = _place(url)
+        self._config = Config(api_key=key, min_id_length=1, server_zone=zone, use_batch=True, server_url=address)
+        self.url: str = self._config.server_url
+        self.project = project_name(key, self.url)
+        self._sender = Sender(self._post, MOST_BYTES - 1_000, sleep)
+
+    def send(self, events: Sequence[Event]) -> Iterator[Receipt]:
+        """One receipt per event, as the answers come. Raises DestinationStopped."""
+        parcels: list[Parcel] = []
+        for event in events:
+            parcel, fault = _parcel(event)
+            if fault:
+                yield parcel.receipt("rejected", None, fault)
+            else:
+                parcels.append(parcel)
+        yield from self._sender.send(parcels)
+
+    def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> Verdict:
+        payload = {
+            "api_key": self._config.api_key,
+            "events": [p.form for p in parcels],
+            "options": self._config.options,
+        }
+        request = Request(self.url, data=json.dumps(payload).encode(), headers=JSON_HEADER)
+        try:
+            with urlopen(request, timeout=TIMEOUT) as answer:
+                return _verdict(parcels, answer.status, answer.read(), None)
+        except HTTPError as refusal:
+            with refusal:
+                return _verdict(parcels, refusal.code, refusal.read(), refusal.headers.get("Retry-After"))
+        except URLError:
+            return Verdict(again=parcels, detail="no connection")
+        except (OSError, HTTPException) as error:
+            return Verdict(again=parcels, status="unknown", detail=f"no answer: {type(error).__name__}")
+
+
+def _parcel(event: Event) -> tuple[Parcel, str]:
+    """The event as the package's model writes it, and why it cannot be sent, or nothing.
+
+    The model silently cuts long strings and leaves out what it does not take: this compares before and after.
+    """
+    given = {name: value for name, value in event.payload.items() if value is not None}
+    form: dict[str, Any] = BaseEvent(
+        event.name,
+        user_id=event.distinct_id if event.identified else None,
+        device_id="cpa-" + digest(event.distinct_id)[:24],
+        time=(event.sent_at - EPOCH) // timedelta(milliseconds=1),
+        event_properties=copy.deepcopy(given),
+        insert_id=event.event_id,
+    ).get_event_body()
+    kept = form.get("event_properties") or {}
+    cut = sorted(name for name, value in kept.items() if value != given[name])
+    warning = f"cut at {constants.MAX_STRING_LENGTH} characters: {', '.join(cut)}" if cut else ""
+    parcel = Parcel(event=event, form=form, size=len(json.dumps(form)), warning=warning[:300])
+    return parcel, _fault(event, parcel, given)
+
+
+def _fault(event: Event, parcel: Parcel, given: Mapping[str, Any]) -> str:
+    if len(given) > constants.MAX_PROPERTY_KEYS:
+        return f"{len(given)} properties: Amplitude takes {constants.MAX_PROPERTY_KEYS}"
+    if given.keys() - (parcel.form.get("event_properties") or {}).keys():
+        return "a property is of a form that Amplitude does not take"
+    if max(len(event.name), len(event.distinct_id)) > constants.MAX_STRING_LENGTH:
+        return f"the event's name or user id is longer than {constants.MAX_STRING_LENGTH} characters"
+    if parcel.size > MOST_BYTES - 1_000:
+        return f"{parcel.size} bytes: Amplitude takes {MOST_BYTES} a request"
+    return ""
+
+
+def _verdict(parcels: Sequence[Parcel], status: int, content: bytes, retry_after: str | None) -> Verdict:
+    try:
+        answer = Response().parse(io.BytesIO(content))
+    except (ValueError, KeyError, TypeError):
+        return _unreadable(parcels, status, retry_after)
+    if status in (401, 402, 403) or str(answer.error).startswith(INVALID_KEY):
+        raise DestinationStopped(f"amplitude: {status}: {rule_words(str(answer.error)).partition(':')[0] or 'refused'}")
+    if answer.status is HttpStatus.SUCCESS:
+        return _ingested(parcels, status, answer)
+    if answer.status is HttpStatus.TOO_MANY_REQUESTS:
+        return _throttled(parcels, answer, retry_after)
+    if answer.status is HttpStatus.PAYLOAD_TOO_LARGE:
+        return narrowed(parcels, status, f"{status}: too large")
+    if answer.status is HttpStatus.INVALID_REQUEST:
+        return _named(parcels, status, answer)
+    return _unreadable(parcels, status, retry_after)
+
+
+def _unreadable(parcels: Sequence[Parcel], status: int, retry_after: str | None) -> Verdict:
+    """A status without Amplitude's own words, as a gateway sends it."""
+    wait = _seconds(retry_after)
+    if status in (401, 402, 403, 404):
+        raise DestinationStopped(f"amplitude: {status}: refused, and not in Amplitude's words")
+    if status < 300:
+        detail = "the answer is not Amplitude's"
+        return Verdict(receipts=[parcel.receipt("unknown", status, detail) for parcel in parcels])
+    if status in (408, 504):
+        return Verdict(again=parcels, status="unknown", http_status=status, detail=f"{status}: no answer", wait=wait)
+    if status == 429 or status >= 500:
+        return Verdict(again=parcels, http_status=status, detail=f"{status}: busy", wait=wait)
+    return narrowed(parcels, status, f"{status}: refused")
+
+
+def _ingested(parcels: Sequence[Parcel], status: int, answer: Response) -> Verdict:
+    """A 200 counts what it took. When that is less, each half is asked about, down to the event."""
+    count = answer.body.get("events_ingested", len(parcels))
+    if count == len(parcels):
+        return Verdict(receipts=[parcel.receipt("accepted", status) for parcel in parcels])
+    if len(parcels) == 1:
+        return Verdict(receipts=[parcels[0].receipt("unknown", status, f"{count} of 1 ingested")])
+    return narrowed(parcels, status, "")
+
+
+def _named(parcels: Sequence[Parcel], status: int, answer: Response) -> Verdict:
+    """Nothing of a 400 is stored. The events that it names are at fault, the others are sent again."""
+    bad = {index for index in answer.invalid_or_silenced_index() if 0 <= index < len(parcels)}
+    if not bad:
+        missing = f"missing {answer.missing_field}" if answer.missing_field else rule_words(str(answer.error))
+        return narrowed(parcels, status, f"{status}: {missing or 'refused'}"[:300])
+    receipts = [parcels[i].receipt("rejected", status, f"{status}: {_reason(answer, i)}") for i in sorted(bad)]
+    rest = [parcel for index, parcel in enumerate(parcels) if index not in bad]
+    return Verdict(receipts=receipts, parts=[rest] if rest else [])
+
+
+def _reason(answer: Response, index: int) -> str:
+    kinds = {
+        "missing": answer.events_with_missing_fields,
+        "invalid": answer.events_with_invalid_fields,
+        "invalid length of": answer.events_with_invalid_id_lengths,
+    }
+    said = [f"{kind} {name}" for kind, names in kinds.items() for name, at in (names or {}).items() if index in at]
+    return "; ".join(said)[:200] or "silenced: Amplitude blocks this user or device"
+
+
+def _throttled(parcels: Sequence[Parcel], answer: Response, retry_after: str | None) -> Verdict:
+    """Nothing of a 429 is stored. Those over their daily quota end here, the unthrottled go first, the others wait."""
+    slow = set(answer.throttled_events or ())
+    free = [p for index, p in enumerate(parcels) if index not in slow]
+    held = [p for index, p in enumerate(parcels) if index in slow]
+    spent = [p for p in held if answer.exceed_daily_quota(_ids(p))]
+    receipts = [p.receipt("retryable", 429, "429: over the daily quota of this user or device") for p in spent]
+    held = [p for p in held if p not in spent]
+    if free and len(free) < len(parcels):
+        return Verdict(receipts=receipts, parts=[free, held] if held else [free])
+    wait = _seconds(retry_after)
+    wait = THROTTLED_WAIT if wait is None and held else wait
+    return Verdict(receipts=receipts, again=held or free, http_status=429, detail="429: throttled", wait=wait)
+
+
+def _ids(parcel: Parcel) -> SimpleNamespace:
+    return SimpleNamespace(user_id=parcel.form.get("user_id"), device_id=parcel.form.get("device_id"))
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    try:
+        return float(retry_after) if retry_after else None
+    except ValueError:
+        return None
+
+
+def _place(written: str | None) -> tuple[str, str | None]:
+    """Zone and address: a zone's name, a host (its batch endpoint) or a whole address. Raises SettingsError."""
+    text = (written or "").strip()
+    if text.upper() in ("", *constants.SERVER_URL):
+        return text.upper() or constants.DEFAULT_ZONE, None
+    address = web_address(text, "AMPLITUDE_URL")
+    return constants.DEFAULT_ZONE, address if urlsplit(address).path else f"{address}/batch"
+
+
+def amplitude(environ: Mapping[str, str]) -> Amplitude:
+    """The project of AMPLITUDE_API_KEY at AMPLITUDE_URL. Raises SettingsError."""
+    key = (environ.get("AMPLITUDE_API_KEY") or "").strip()
+    if not key:
+        raise SettingsError("AMPLITUDE_API_KEY is not set, and the destination is amplitude: the project's API key")
+    return Amplitude(key, environ.get("AMPLITUDE_URL"))

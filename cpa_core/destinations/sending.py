@@ -1,0 +1,153 @@
+"""Sending events over HTTP: bodies limited in bytes, bounded retries, the bad event found, a receipt for each."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from cpa_core.errors import SettingsError
+from cpa_core.models import Event, Receipt, ReceiptStatus, digest
+
+TRIES = 5
+"""Requests for one body that may meet a busy or silent server before it is given up for this run."""
+MAX_WAIT = 30.0
+"""Longest pause, seconds, between two of them, whatever the server asks for."""
+MAX_DETAIL = 300
+"""Characters of a vendor's words that a receipt keeps."""
+
+Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """An event in its vendor's form, `size` bytes of JSON. `warning` says what the vendor will not keep of it."""
+
+    event: Event
+    form: dict[str, Any]
+    size: int
+    warning: str = ""
+
+    def receipt(self, status: ReceiptStatus, http_status: int | None = None, detail: str = "") -> Receipt:
+        """Its receipt. An accepted event of which something is lost is accepted with that warning."""
+        if status == "accepted" and self.warning:
+            status, detail = "accepted_warning", self.warning
+        return Receipt(
+            event_id=self.event.event_id,
+            payload_hash=self.event.payload_hash,
+            status=status,
+            http_status=http_status,
+            detail=detail,
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one request came to: receipts, `parts` to be sent at once and alone, and those to send `again` later.
+
+    `status`, `http_status` and `detail` become the receipts of `again` when the tries are used up; `wait` is what
+    the server asked for, seconds.
+    """
+
+    receipts: Sequence[Receipt] = ()
+    parts: Sequence[Sequence[Parcel]] = ()
+    again: Sequence[Parcel] = ()
+    status: Literal["retryable", "unknown"] = "retryable"
+    http_status: int | None = None
+    detail: str = ""
+    wait: float | None = None
+
+
+Post = Callable[[Sequence[Parcel], str, int], Verdict]
+"""One request: parcels, an id that stays for each try, and which try it is, from 1. May raise DestinationStopped."""
+
+
+class Sender:
+    """Sends parcels through a vendor's `post`. One for a run: a server that was given up gets one try a body."""
+
+    def __init__(self, post: Post, most_bytes: int, sleep: Sleep = time.sleep) -> None:
+        self._post = post
+        self._most_bytes = most_bytes
+        self._sleep = sleep
+        self._given_up = False
+
+    def send(self, parcels: Sequence[Parcel]) -> Iterator[Receipt]:
+        """A receipt for each parcel, as the answers come. Raises DestinationStopped."""
+        for body in bodies(parcels, self._most_bytes):
+            yield from self._deliver(body)
+
+    def _deliver(self, parcels: Sequence[Parcel]) -> Iterator[Receipt]:
+        batch_id = str(uuid.uuid4())
+        tries = 1 if self._given_up else TRIES
+        perhaps_stored = False
+        for attempt in range(1, tries + 1):
+            verdict = self._post(parcels, batch_id, attempt)
+            self._given_up = self._given_up and not (verdict.receipts or verdict.parts)
+            for receipt in verdict.receipts:
+                yield receipt.model_copy(update={"batch_id": batch_id})
+            for part in verdict.parts:
+                yield from self._deliver(part)
+            parcels = verdict.again
+            if not parcels:
+                return
+            perhaps_stored = perhaps_stored or verdict.status == "unknown"
+            if attempt < tries:
+                self._sleep(min(MAX_WAIT, max(2.0 ** (attempt - 1), verdict.wait or 0.0)))
+        self._given_up = self._given_up or not (verdict.receipts or verdict.parts)
+        status: ReceiptStatus = "unknown" if perhaps_stored else verdict.status
+        for parcel in parcels:
+            given_up = parcel.receipt(status, verdict.http_status, verdict.detail)
+            yield given_up.model_copy(update={"batch_id": batch_id})
+
+
+def bodies(parcels: Sequence[Parcel], most_bytes: int) -> Iterator[list[Parcel]]:
+    """The parcels in order, in bodies of at most so many bytes; a larger one stands alone."""
+    body: list[Parcel] = []
+    size = 0
+    for parcel in parcels:
+        if body and size + parcel.size > most_bytes:
+            yield body
+            body, size = [], 0
+        body.append(parcel)
+        size += parcel.size + 1
+    if body:
+        yield body
+
+
+def narrowed(parcels: Sequence[Parcel], http_status: int, detail: str) -> Verdict:
+    """A body that was refused as a whole: its two halves, or the one event that is to blame."""
+    if len(parcels) == 1:
+        return Verdict(receipts=[parcels[0].receipt("rejected", http_status, detail)])
+    middle = len(parcels) // 2
+    return Verdict(parts=[parcels[:middle], parcels[middle:]])
+
+
+def rule_words(text: str) -> str:
+    """A vendor's words about the rule that was broken: quoted parts, which may be a message's, are left out."""
+    unquoted = re.sub(r'"[^"]*"?|`[^`]*`?|(?<!\w)\'[^\']*\'?', "…", text)
+    return " ".join(unquoted.split())[:MAX_DETAIL]
+
+
+def web_address(written: str, setting: str) -> str:
+    """An address as people write it, with scheme and without a slash at its end. Raises SettingsError."""
+    text = written.strip()
+    if "://" not in text:
+        local = text.startswith(("localhost", "127."))
+        text = f"{'http' if local else 'https'}://{text}"
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"\s", text):
+        raise SettingsError(f"{setting} is {written!r}: an address is needed, as in https://eu.example.com")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def project_name(key: str, address: str) -> str:
+    """What a key's events belong to: the beginning of its hash, at the host. Never the key."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    return f"{digest(key)[:12]}@{host}" + (f":{parts.port}" if parts.port else "")

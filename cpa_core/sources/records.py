@@ -1,0 +1,172 @@
+"""One message as a file gives it, and how the ids and times it lacks are filled in from its content.
+
+These are named tuples, not pydantic values: a file holds hundreds of thousands, and their fields are checked as
+they are cut out of it.
+"""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from cpa_core.errors import DayNeeded
+from cpa_core.models import message_hash
+
+CONTRADICTION = "message_id: given before in this conversation with another content"
+
+_EPOCH = re.compile(r"\d{9,13}(\.\d+)?")
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+class Record(NamedTuple):
+    """One message, whole. The fields are columns of `landed_messages`; both metadata are JSON."""
+
+    place: str
+    ordinal: int
+    conversation_id: str
+    message_id: str
+    id_given: bool
+    user_id: str | None
+    role: str
+    content: str
+    sent_at: datetime
+    time_assumed: bool
+    metadata: str | None
+    conversation_metadata: str | None
+
+
+class Reject(NamedTuple):
+    """One record that is not used: its place in the file, the rule it breaks, and the record itself.
+
+    `loss` is false where nothing a person wrote is missing, such as a conversation without messages.
+    """
+
+    place: str
+    reason: str
+    raw: str
+    loss: bool = True
+
+
+class Draft(NamedTuple):
+    """A record before ids and times are filled in."""
+
+    place: str
+    conversation_id: str
+    message_id: str | None
+    user_id: str | None
+    role: str
+    content: str
+    sent_at: datetime | None
+    metadata: str | None
+    conversation_metadata: str | None
+
+
+class _Timed(NamedTuple):
+    ordinal: int
+    draft: Draft
+    sent_at: datetime
+    assumed: bool
+
+
+def moment(value: Any) -> datetime | None:
+    """An aware time, UTC. ISO 8601; a number is seconds (or milliseconds) since 1970; no zone is taken as UTC.
+
+    A number must have nine digits or more (1973), so that a year or an offset never passes for a time.
+    """
+    if value is None:
+        return None
+    text = str(value).strip()
+    if not text:
+        return None
+    try:
+        if isinstance(value, bool | list | dict):
+            raise ValueError
+        if _EPOCH.fullmatch(text):
+            seconds = float(text)
+            return datetime.fromtimestamp(seconds / 1000 if seconds >= 1e11 else seconds, UTC)
+        if isinstance(value, int | float):
+            raise ValueError
+        at = datetime.fromisoformat(text.removesuffix(" UTC"))
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError("timestamp: not an ISO 8601 time or seconds since 1970") from None
+
+
+def whole(text: str) -> str:
+    """Text that UTF-8 can hold: half a surrogate pair becomes the replacement character."""
+    return text if text.isascii() else _HALF.sub("\ufffd", text)
+
+
+def filled(name: str, drafts: Sequence[Draft], midnight: datetime | None) -> tuple[list[Record], list[Reject]]:
+    """Records in the order of the file by conversation, and rows that contradict an earlier one of the same id.
+
+    `midnight` begins the day of conversations without any time. Raises DayNeeded when one needs it.
+    """
+    groups: defaultdict[str, list[tuple[int, Draft]]] = defaultdict(list)
+    for ordinal, draft in enumerate(drafts):
+        groups[draft.conversation_id].append((ordinal, draft))
+    records: list[Record] = []
+    rejects: list[Reject] = []
+    for conversation in groups.values():
+        for found in _identified(_timed(name, conversation, midnight)):
+            if isinstance(found, Record):
+                records.append(found)
+            else:
+                rejects.append(found)
+    return records, rejects
+
+
+def _timed(name: str, conversation: Sequence[tuple[int, Draft]], midnight: datetime | None) -> Iterator[_Timed]:
+    """A message without a time has that of the one before it, or of the first that has one."""
+    last = next((draft.sent_at for _, draft in conversation if draft.sent_at is not None), None)
+    if last is None and midnight is None:
+        place = conversation[0][1].place
+        raise DayNeeded(f"{name}: {place}: timestamp: missing, so the day must be named")
+    for n, (ordinal, draft) in enumerate(conversation):
+        if last is not None:
+            last = draft.sent_at or last
+            yield _Timed(ordinal, draft, last, draft.sent_at is None)
+        elif midnight is not None:
+            yield _Timed(ordinal, draft, midnight + timedelta(seconds=n), True)
+
+
+def _identified(conversation: Iterable[_Timed]) -> Iterator[Record | Reject]:
+    seen: Counter[tuple[str, str, datetime]] = Counter()
+    given: dict[str, tuple[str, str, datetime]] = {}
+    for ordinal, draft, sent_at, assumed in conversation:
+        words = (draft.role, draft.content, sent_at)
+        if draft.message_id is not None:
+            earlier = given.setdefault(draft.message_id, words)
+            if earlier is not words:
+                if earlier != words:
+                    yield Reject(draft.place, CONTRADICTION, _raw(draft, sent_at))
+                continue
+            message_id = draft.message_id
+        else:
+            message_id = message_hash(draft.conversation_id, *words, seen[words])
+            seen[words] += 1
+        yield Record(
+            place=draft.place,
+            ordinal=ordinal,
+            conversation_id=draft.conversation_id,
+            message_id=message_id,
+            id_given=draft.message_id is not None,
+            user_id=draft.user_id,
+            role=draft.role,
+            content=draft.content,
+            sent_at=sent_at,
+            time_assumed=assumed,
+            metadata=draft.metadata,
+            conversation_metadata=draft.conversation_metadata,
+        )
+
+
+def _raw(draft: Draft, sent_at: datetime) -> str:
+    return as_json(draft._asdict() | {"sent_at": sent_at.isoformat()})
+
+
+def as_json(value: object) -> str:
+    """JSON that the database takes: no NaN, no half surrogates. Raises ValueError for an infinite number."""
+    return whole(json.dumps(value, ensure_ascii=False, allow_nan=False))

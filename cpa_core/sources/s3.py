@@ -1,0 +1,133 @@
+"""Objects in an S3 bucket: one key, a prefix, or a template with `{day}`."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from cpa_core.errors import SettingsError, SourceError, SourceUnreadable
+from cpa_core.sources.objects import DAY_TEMPLATE, Listing, Object, before_day, readable
+
+BAD_KEYS = frozenset(
+    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
+)
+DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "403"})
+OTHER_REGION = frozenset(
+    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
+)
+GONE = frozenset({"NoSuchKey", "404"})
+
+
+def client(environ: Mapping[str, str]) -> Any:
+    """An S3 client from the names that AWS uses; what is not set is found where boto3 looks. Raises SettingsError."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    key_id, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
+    if bool(key_id) != bool(secret):
+        raise SettingsError("S3: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both")
+    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or None
+    # A server of one's own seldom answers at bucket.host; AWS does either way.
+    addressing = {"addressing_style": "path"} if endpoint else {}
+    config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, s3=addressing)
+    try:
+        session = boto3.session.Session(
+            aws_access_key_id=key_id or None,
+            aws_secret_access_key=secret or None,
+            aws_session_token=environ.get("AWS_SESSION_TOKEN") or None,
+            # botocore by itself reads AWS_DEFAULT_REGION only.
+            region_name=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None,
+            profile_name=environ.get("AWS_PROFILE") or None,
+        )
+        return session.client("s3", endpoint_url=endpoint, config=config)
+    except ValueError:
+        raise SettingsError(f"AWS_ENDPOINT_URL_S3 (or AWS_ENDPOINT_URL): {endpoint}: not a URL") from None
+    except BotoCoreError as error:
+        raise SettingsError(f"S3: {type(error).__name__}: look at the AWS_ settings") from None
+
+
+def bucket(source: str, connect: Callable[[], Any]) -> Listing:
+    """`s3://bucket/key-or-prefix`: the key if there is one, else all below the prefix that can be read."""
+    name, _, key = source.split("://", 1)[1].partition("/")
+    if not name:
+        raise SourceError(f"{source}: a bucket is needed, as in s3://bucket/prefix")
+    source = f"s3://{name}/{key}"
+    with _named(source, name, SourceError):
+        s3 = connect()
+        exact = _exact(s3, name, key)
+        found = [exact] if exact else list(_below(s3, name, before_day(key)))
+    uris = {f"s3://{name}/{entry['Key']}": entry for entry in found}
+    days = dict.fromkeys(uris) if exact else readable(source, uris)
+    if not days:
+        raise SourceError(f"{source}: no .json or .csv object there ({len(uris)} of other kinds)")
+    objects = tuple(_object(s3, name, uri, uris[uri], day) for uri, day in days.items())
+    return Listing(prefix="" if exact else before_day(source), objects=objects, skipped=len(uris) - len(objects))
+
+
+def _exact(s3: Any, name: str, key: str) -> dict[str, Any] | None:
+    from botocore.exceptions import ClientError
+
+    if not key or key.endswith("/") or DAY_TEMPLATE in key:
+        return None
+    try:
+        return {"Key": key, **s3.head_object(Bucket=name, Key=key)}
+    except ClientError as error:
+        # A missing key is 403 to those who may not list; the listing then says what is the matter.
+        if _code(error) in GONE | DENIED:
+            return None
+        raise
+
+
+def _below(s3: Any, name: str, prefix: str) -> Iterator[dict[str, Any]]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name, Prefix=prefix):
+        yield from page.get("Contents", [])
+
+
+def _object(s3: Any, name: str, uri: str, entry: dict[str, Any], day: Any) -> Object:
+    return Object(
+        uri=uri,
+        etag=entry["ETag"].strip('"'),
+        size=entry.get("Size", entry.get("ContentLength")),
+        modified_at=entry["LastModified"],
+        day=day,
+        read=partial(_read, s3, name, entry["Key"]),
+    )
+
+
+def _read(s3: Any, name: str, key: str) -> bytes:
+    with _named(f"s3://{name}/{key}", name, SourceUnreadable):
+        return bytes(s3.get_object(Bucket=name, Key=key)["Body"].read())
+
+
+@contextmanager
+def _named(where: str, name: str, kind: type[SourceError]) -> Iterator[None]:
+    """What S3 and botocore refuse, said with the bucket's name and without secrets."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+    try:
+        yield
+    except NoCredentialsError:
+        needed = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        raise SettingsError(f"{where}: no credentials for bucket {name}: set {needed}") from None
+    except ClientError as error:
+        code = _code(error)
+        if code in BAD_KEYS:
+            raise SettingsError(f"{where}: the AWS keys are not accepted for bucket {name} ({code})") from None
+        raise kind(f"{where}: {_reason(code, name)}") from None
+    except BotoCoreError as error:
+        raise kind(f"{where}: bucket {name} cannot be reached ({type(error).__name__})") from None
+
+
+def _reason(code: str, name: str) -> str:
+    if code == "NoSuchBucket":
+        return f"no such bucket: {name}"
+    if code in DENIED:
+        return f"access to bucket {name} denied: s3:ListBucket and s3:GetObject are needed"
+    if code in OTHER_REGION:
+        return f"bucket {name} is in another region: set AWS_REGION"
+    return f"bucket {name} answered {code}"
+
+
+def _code(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", "an error"))

@@ -1,0 +1,10 @@
+-- What did this run use and cost? Null where the usage or the price of a call is unknown.
+select
+  count(*) as calls,
+  case when count(*) = count(prompt_tokens) then coalesce(sum(prompt_tokens), 0)::bigint end as prompt_tokens,
+  case when count(*) = count(cached_tokens) then coalesce(sum(cached_tokens), 0)::bigint end as cached_tokens,
+  case when count(*) = count(completion_tokens) then coalesce(sum(completion_tokens), 0)::bigint end
+    as completion_tokens,
+  case when count(*) = count(cost) then coalesce(sum(cost), 0) end as cost
+from answers
+where run_id = $run

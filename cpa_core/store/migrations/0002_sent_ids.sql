@@ -1,0 +1,1 @@
+alter table upload_receipts add column sent_id varchar

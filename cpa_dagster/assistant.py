@@ -1,0 +1,63 @@
+"""One assistant as Dagster definitions; several assistants are several code locations of these."""
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from cpa_core.pipeline import Assistant
+from cpa_core.settings import Settings
+from cpa_dagster.assets import assets
+from cpa_dagster.automation import automation
+from cpa_dagster.checks import checks
+from cpa_dagster.resources import Pipeline
+
+if TYPE_CHECKING:
+    from dagster_aws.s3 import S3Resource
+
+LOADING_WAIT = 30.0
+"""Seconds that loading waits for a busy store: without the first day there would be no partitions."""
+
+
+def assistant_definitions(
+    settings: Settings,
+    *,
+    name: str = "",
+    note: str = "",
+    s3: "S3Resource | None" = None,
+    assistant: Assistant | None = None,
+) -> dg.Definitions:
+    """The definitions of one assistant.
+
+    `name` goes before its asset keys: give one when several assistants share a Dagster instance, which
+    knows an asset by its key alone. `note` is shown with the assets. `s3` reads the bucket, where it is configured
+    in Dagster rather than by the AWS_ settings. `assistant` replaces the one of the settings. Raises StoreBusy.
+    """
+    assistant = assistant or Assistant.of(settings)
+    if s3:
+        assistant = replace(assistant, s3=lambda: s3.process_config_and_initialize().get_client())
+    days = dg.DailyPartitionsDefinition(
+        start_date=first_day(assistant).isoformat(), end_offset=1, timezone=settings.timezone
+    )
+    pipeline = Pipeline(assistant=assistant, days=days, prefix=(name,) if name else (), note=note)
+    return dg.Definitions(
+        assets=assets(pipeline),
+        asset_checks=checks(pipeline),
+        resources={"pipeline": pipeline},
+        executor=dg.in_process_executor,
+        **automation(pipeline),
+    )
+
+
+def first_day(assistant: Assistant) -> date:
+    """The first day that has a partition: the setting's, else the first that landed, else today."""
+    settings, store = assistant.settings, assistant.store
+    if settings.start_date:
+        return settings.start_date
+    if store.exists():
+        with store.reading(wait=LOADING_WAIT) as view:
+            landed: date | None = view.rows("select min(day) as day from days")[0]["day"]
+        if landed:
+            return landed
+    return datetime.now(settings.zone).date()

@@ -1,0 +1,68 @@
+"""What the assets are given: the assistant, the range of its days, and progress in the run's log."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+
+import dagster as dg
+
+from cpa_core.pipeline import Assistant, Progress
+
+RunContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
+
+LOG_EVERY = 10.0
+"""Seconds between two lines of progress in a run's log."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One assistant in Dagster. `prefix` goes before its asset keys; `note` is said wherever users look first."""
+
+    assistant: Assistant
+    days: dg.DailyPartitionsDefinition
+    prefix: tuple[str, ...] = ()
+    note: str = ""
+
+    def of_run(self, context: RunContext) -> Assistant:
+        """The assistant for one run: answers are kept under the run's id, progress goes to its log."""
+        return replace(self.assistant, run_id=context.run.run_id, progress=logged(context.log.info))
+
+    def key(self, name: str) -> dg.AssetKey:
+        """The key of one of the six assets."""
+        return dg.AssetKey([*self.prefix, name])
+
+    def outside(self, days: list[date]) -> str:
+        """Which of these days no partition stands for, and what would include them; empty when all have one."""
+        beyond = sorted(day for day in days if not self.days.has_partition_key(day.isoformat()))
+        if not beyond:
+            return ""
+        named = ", ".join(day.isoformat() for day in beyond[:10]) + (" …" if len(beyond) > 10 else "")
+        first = self.days.get_first_partition_key()
+        if first is not None and beyond[0].isoformat() > first:
+            return f"{named}: later than today, no partition yet"
+        return (
+            f"{named}: before the first partition; set CPA_START_DATE={beyond[0]} (without it, the first day that "
+            "landed) and reload the code location"
+        )
+
+
+def logged(log: Callable[[str], object]) -> Progress:
+    """Progress as lines of a log: at the start, every few seconds, and at the end."""
+
+    @contextmanager
+    def progress(stage: str, total: int) -> Iterator[Callable[[], None]]:
+        done, said = 0, time.monotonic()
+
+        def advance() -> None:
+            nonlocal done, said
+            done += 1
+            if done == total or time.monotonic() - said >= LOG_EVERY:
+                said = time.monotonic()
+                log(f"{stage}: {done} of {total}")
+
+        log(f"{stage}: {total} to do")
+        yield advance
+
+    return progress

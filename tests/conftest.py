@@ -1,0 +1,74 @@
+"""Fixtures: a model on loopback, and an assistant over a temporary home that asks it."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cpa_core.pipeline import Assistant
+from cpa_core.schema import dump
+from cpa_core.settings import settings
+from tests.fakes import SCHEMA
+from tests.servers.chat_completions import ChatServer
+
+Conversations = dict[str, list[tuple[str, str, str]]]
+"""Role, content and time of the messages of each conversation."""
+
+TWO_CONVERSATIONS: Conversations = {
+    "c1": [
+        ("user", "Can I deduct my home office?", "2026-03-04T09:00:00Z"),
+        ("assistant", "Yes, if it is used for work only.", "2026-03-04T09:00:05Z"),
+        ("user", "Thank you!", "2026-03-04T09:01:00Z"),
+    ],
+    "c2": [
+        ("user", "Which form do I need?", "2026-03-04T10:00:00Z"),
+        ("assistant", "Schedule C.", "2026-03-04T10:00:05Z"),
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key, host or proxy of the machine reaches a test."""
+    vendors = ("OPENAI_", "ANTHROPIC_", "AWS_", "POSTHOG_", "AMPLITUDE_", "CPA_")
+    for name in list(os.environ):
+        if name.startswith(vendors) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def chat_server() -> Iterator[ChatServer]:
+    """A model on loopback; set its `behaviour` to script it."""
+    with ChatServer() as server:
+        yield server
+
+
+@pytest.fixture
+def assistant(tmp_path: Path, chat_server: ChatServer) -> Callable[..., Assistant]:
+    """Makes an assistant: `assistant(conversations, CPA_CONCURRENCY="2")`. One home a test."""
+
+    def make(conversations: Conversations = TWO_CONVERSATIONS, **environ: str) -> Assistant:
+        source, schema = tmp_path / "transcripts.json", tmp_path / "schema.yml"
+        source.write_text(json.dumps({key: _seed(turns) for key, turns in conversations.items()}), "utf-8")
+        schema.write_text(dump(SCHEMA), "utf-8")
+        given = {
+            "CPA_HOME": str(tmp_path / "home"),
+            "CPA_SOURCE": str(source),
+            "CPA_SCHEMA": str(schema),
+            "CPA_MODEL": "compatible:test-model",
+            "CPA_COMPATIBLE_URL": chat_server.url,
+        }
+        return Assistant.of(settings(given | environ))
+
+    return make
+
+
+def _seed(turns: list[tuple[str, str, str]]) -> dict[str, Any]:
+    messages = [
+        {"role": role, "content": content, "timestamp": at, "message_id": n}
+        for n, (role, content, at) in enumerate(turns, 1)
+    ]
+    return {"user_id": "u1", "messages": messages}

@@ -1,0 +1,74 @@
+"""A home with a folder of transcripts beside it, to write files, land them and look at the tables."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cpa_core.pipeline import Assistant, Landed, land
+from cpa_core.settings import settings
+from cpa_core.store.database import Row
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def turn(content: str, at: str | None = "2026-03-04T09:00:00Z", role: str = "user", **more: Any) -> dict[str, Any]:
+    """One message of a JSON transcript; `at` is its time."""
+    return {"role": role, "content": content, **({"timestamp": at} if at else {}), **more}
+
+
+@dataclass
+class Home:
+    """One home, its source folder and its settings. Every file that is written is newer than those before."""
+
+    folder: Path
+    environ: dict[str, str] = field(default_factory=dict)
+    written: int = 0
+
+    @property
+    def source(self) -> Path:
+        """The folder that is landed."""
+        return self.folder / "in"
+
+    def write(self, name: str, content: str | bytes | dict[str, list[dict[str, Any]]]) -> Path:
+        """A file in the source: bytes, text, or messages by conversation."""
+        if isinstance(content, dict):
+            content = json.dumps({key: {"messages": messages} for key, messages in content.items()})
+        path = self.source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        self.written += 1
+        moment = (NOW - timedelta(days=1) + timedelta(seconds=self.written)).timestamp()
+        os.utime(path, (moment, moment))
+        return path
+
+    def assistant(self, **changes: Any) -> Assistant:
+        """An assistant over this home, at a fixed time."""
+        given = {"CPA_HOME": str(self.folder / "home"), "CPA_SOURCE": str(self.source), **self.environ}
+        made = Assistant.of(settings(given))
+        return Assistant(settings=made.settings, store=made.store, **{"now": lambda: NOW, **changes})
+
+    def land(self, day: date | None = None) -> Landed:
+        """Land what is new."""
+        return land(self.assistant(), day)
+
+    def rows(self, sql: str) -> list[Row]:
+        """What the database says."""
+        with self.assistant().store.reading() as view:
+            return view.rows(sql)
+
+    def contents(self, conversation_id: str = "c1") -> list[str]:
+        """The texts of a conversation that count, in order."""
+        rows = self.rows(
+            "select conversation_id, content from landed_messages where superseded_at is null "
+            "order by sent_at, uri, ordinal"
+        )
+        return [row["content"] for row in rows if row["conversation_id"] == conversation_id]
+
+    def generations(self) -> dict[str, int]:
+        """The generation of each day."""
+        return {
+            str(row["day"]): row["generation"] for row in self.rows("select day, generation from days order by day")
+        }

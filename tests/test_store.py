@@ -1,0 +1,271 @@
+"""The store: one file, one writer at a time, whole transactions, fair turns, and plain words when it is held."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from cpa_core.errors import SettingsError, StoreBusy
+from cpa_core.store import Store, locks
+from cpa_core.store.database import migrations, question_sql
+
+DAY = date(2026, 3, 4)
+FRESH = multiprocessing.get_context("spawn")
+
+
+def failures(store: Store) -> list[str]:
+    with store.reading() as view:
+        return [row["reason"] for row in view.rows("select reason from failures order by reason")]
+
+
+def test_migrations_are_applied_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Store(tmp_path).writing() as transaction:
+            applied = transaction.rows("select number from migrations")
+            zone = transaction.rows("select * from settings_fixed")
+    assert [row["number"] for row in applied] == [number for number, _ in migrations()]
+    assert zone == [{"name": "timezone", "value": "UTC"}]
+
+
+def test_a_home_is_made_at_first_use(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a" / "b")
+    assert not store.exists()
+    assert failures(store) == [] and store.exists()
+
+
+def test_the_time_zone_of_a_home_is_fixed(tmp_path: Path) -> None:
+    failures(Store(tmp_path, "Europe/Paris"))
+    with pytest.raises(SettingsError, match="begun with Europe/Paris: days would move; use CPA_TIMEZONE=Europe/Paris"):
+        failures(Store(tmp_path, "UTC"))
+
+
+def test_the_home_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
+    with Store(tmp_path).writing() as transaction:
+        transaction.insert("migrations", [{"number": 9999}])
+    with pytest.raises(SettingsError, match="newer version"):
+        failures(Store(tmp_path))
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cpa.duckdb").write_bytes(b"x" * 5000)
+    with pytest.raises(SettingsError, match=r"cpa\.duckdb: cannot be opened with duckdb"):
+        failures(Store(tmp_path))
+
+
+def test_values_come_back_as_they_went_in(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    at = datetime(2026, 3, 4, 9, 0, 0, 123456, tzinfo=UTC)
+    file = {"uri": "a\0é😀", "size": 2**40, "modified_at": at, "days": ["x", "y"], "untimed_day": DAY}
+    with store.writing() as transaction:
+        transaction.insert("landed_files", [file, {"uri": "b"}])
+        transaction.insert("judge_scores", [{"score": 0.1, "verdicts": '{"P1": "\\u0000"}'}])
+        transaction.insert("failures", [{"retryable": True}, {"retryable": None}])
+        transaction.insert("failures", [])
+    with store.reading() as view:
+        first, second = view.rows("select * from landed_files order by uri")
+        assert {key: first[key] for key in file} == file and first["landed_at"] is None
+        assert second["size"] is None
+        assert view.rows("select score, verdicts from judge_scores") == [
+            {"score": 0.1, "verdicts": '{"P1": "\\u0000"}'}
+        ]
+        assert [row["retryable"] for row in view.rows("select retryable from failures")] == [True, None]
+        (zone,) = view.rows("select current_setting('TimeZone') as zone")
+    assert zone == {"zone": "UTC"}
+
+
+def test_a_column_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="failures has no column"), Store(tmp_path).writing() as transaction:
+        transaction.insert("failures", [{"colour": "red"}])
+
+
+def test_a_replaced_day_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.writing() as transaction:
+        transaction.insert_day("failures", DAY, [{"day": DAY, "reason": "a"}, {"day": DAY, "reason": "b"}])
+        transaction.insert_day("failures", date(2026, 3, 5), [{"day": date(2026, 3, 5), "reason": "other"}])
+    with pytest.raises(ZeroDivisionError), store.writing() as transaction:
+        transaction.insert_day("failures", DAY, [{"day": DAY, "reason": "c"}])
+        raise ZeroDivisionError
+    assert failures(store) == ["a", "b", "other"]
+    with store.writing() as transaction:
+        transaction.insert_day("failures", DAY, [{"day": DAY, "reason": "c"}])
+    assert failures(store) == ["c", "other"]
+
+
+def test_a_statement_that_fails_takes_back_what_went_before_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(duckdb.ConversionException), store.writing() as transaction:
+        transaction.insert("failures", [{"reason": "a"}])
+        transaction.execute("select 'x'::bigint")
+    assert failures(store) == []
+
+
+def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(duckdb.InvalidInputException, match="read-only"), store.reading() as view:
+        view.execute("delete from failures")
+
+
+def _write(home: str, name: str, count: int) -> None:
+    store = Store(Path(home))
+    for n in range(count):
+        with store.writing() as transaction:
+            (row,) = transaction.rows("select count(*) as n from failures")
+            transaction.insert("failures", [{"reason": f"{name}-{n}", "attempts": row["n"]}])
+
+
+def _read(home: str, stop: str) -> None:
+    store = Store(Path(home))
+    while not Path(stop).exists():
+        failures(store)
+
+
+@contextmanager
+def processes(*calls: tuple[object, ...]) -> Iterator[list[multiprocessing.process.BaseProcess]]:
+    started = [FRESH.Process(target=call[0], args=call[1:]) for call in calls]  # type: ignore[arg-type]
+    for process in started:
+        process.start()
+    try:
+        yield list(started)
+    finally:
+        for process in started:
+            process.terminate()
+            process.join(20)
+
+
+def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    with processes((_write, str(tmp_path), "a", 40), (_write, str(tmp_path), "b", 40)) as writers:
+        for writer in writers:
+            writer.join(100)
+        assert [writer.exitcode for writer in writers] == [0, 0]
+    with Store(tmp_path).reading() as view:
+        rows = view.rows("select reason, attempts from failures")
+    assert {row["reason"] for row in rows} == {f"{name}-{n}" for name in "ab" for n in range(40)}
+    assert sorted(row["attempts"] for row in rows) == list(range(80))
+
+
+def test_no_writer_starves_while_readers_stream(tmp_path: Path) -> None:
+    store, stop = Store(tmp_path), tmp_path / "stop"
+    failures(store)
+    readers = [(_read, str(tmp_path), str(stop))] * 3
+    with processes(*readers, (_write, str(tmp_path), "a", 20)) as started:
+        started[-1].join(60)
+        assert started[-1].exitcode == 0
+        assert all(reader.is_alive() for reader in started[:-1])
+        stop.touch()
+        for reader in started[:-1]:
+            reader.join(20)
+            assert reader.exitcode == 0
+    assert len(failures(store)) == 20
+
+
+def test_threads_of_one_process_take_turns(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    failures(store)
+    threads = [threading.Thread(target=_write, args=(str(tmp_path), f"t{n}", 5)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        failures(store)
+    assert len(failures(store)) == 15
+
+
+def test_a_reader_gives_up_after_the_wait_it_was_given(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.writing():
+        begun = time.monotonic()
+        with pytest.raises(StoreBusy, match="another run holds this lock; waited"), Store(tmp_path).reading(wait=0.2):
+            pass
+        assert time.monotonic() - begun < 5
+    with Store(tmp_path).reading(wait=0.2) as view:
+        assert view.rows("select 1 as one") == [{"one": 1}]
+
+
+def test_the_first_look_at_a_home_does_not_wait_for_its_readers(tmp_path: Path) -> None:
+    failures(Store(tmp_path))
+    with Store(tmp_path).reading(), Store(tmp_path).reading(wait=0.2) as view:
+        assert view.rows("select 1 as one") == [{"one": 1}]
+
+
+def test_a_foreign_process_that_holds_the_file_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path, foreign_wait=0.2)
+    failures(store)
+    code = f"import duckdb; held = duckdb.connect({str(store.path)!r}); print('held', flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as foreign:  # type: ignore[call-overload]
+        assert foreign.stdout.readline() == "held\n"
+        with pytest.raises(StoreBusy, match=rf"cpa\.duckdb: held by process {foreign.pid} \(.*close it there"):
+            failures(store)
+        foreign.communicate("done\n", timeout=30)
+    assert failures(store) == []
+
+
+def test_we_wait_for_a_foreign_process_that_lets_go(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    failures(store)
+    code = f"import duckdb, time; held = duckdb.connect({str(store.path)!r}); print('held', flush=True); time.sleep(1)"
+    with subprocess.Popen([sys.executable, "-c", code], text=True, stdout=subprocess.PIPE) as foreign:
+        assert foreign.stdout is not None and foreign.stdout.readline() == "held\n"
+        assert failures(store) == []
+
+
+def _die_writing(home: str) -> None:
+    with Store(Path(home)).writing() as transaction:
+        transaction.insert("failures", [{"reason": "lost"}])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_writer_that_is_killed_leaves_nothing_and_holds_no_lock(tmp_path: Path) -> None:
+    failures(Store(tmp_path))
+    with processes((_die_writing, str(tmp_path))) as (writer,):
+        writer.join(60)
+        assert writer.exitcode == -signal.SIGKILL
+    assert failures(Store(tmp_path)) == []
+    _write(str(tmp_path), "a", 1)
+    assert failures(Store(tmp_path)) == ["a-0"]
+
+
+def test_a_day_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:
+    store, order = Store(tmp_path), []
+
+    def second() -> None:
+        with store.day_lock(DAY):
+            order.append("second")
+
+    with store.day_lock(DAY), store.day_lock(date(2026, 3, 5)):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join(20)
+    assert order == ["first", "second"]
+
+
+def test_a_lock_that_is_not_granted_in_time_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "locks" / "x.lock"
+    with (
+        locks.held(path),
+        pytest.raises(StoreBusy, match=r"x\.lock: another run holds this lock"),
+        locks.held(path, wait=0.1),
+    ):
+        pass
+    with locks.held(path, shared=True), locks.held(path, shared=True, wait=0.1):
+        pass
+
+
+def test_every_question_opens_with_itself_as_a_comment() -> None:
+    folder = Path(question_sql.__wrapped__.__code__.co_filename).parents[1] / "sql"
+    names = sorted(path.stem for path in folder.glob("*.sql"))
+    assert names
+    for name in names:
+        assert question_sql(name).startswith("-- "), name
