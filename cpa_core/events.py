@@ -20,7 +20,6 @@ class TaggedRow(Value):
     role: str
     event_type: str
     properties: dict[str, str]
-    quote: str | None
     because: str
     content: str
     sent_at: datetime
@@ -49,7 +48,7 @@ def of_tags(rows: Iterable[TaggedRow], scores: Mapping[str, float | None], priva
 
 
 def _of_tag(row: TaggedRow, score: float | None, privacy: Privacy) -> Event:
-    text = {"content": row.content, "quote": row.quote, "explanation": row.because}
+    text = {"content": row.content, "explanation": row.because}
     payload = {
         "conversation_id": row.conversation_id,
         "message_id": row.message_id,

@@ -46,8 +46,12 @@ def judge_conversation(conversation: Conversation, schema: EventSchema, model: M
         read(text, conversation, schema)
 
     for _ in range(1 + REPAIRS):
-        reply = ask(question(conversation, schema, model, problem), check)
+        request = question(conversation, schema, model, problem)
+        reply = ask(request, check)
         costs.append(reply.cost)
+        if reply.outcome == "truncated":
+            reply = ask(request.roomier(), check)
+            costs.append(reply.cost)
         if reply.outcome not in ("ok", "invalid"):
             return _judged(reply.outcome, reply.detail, None, costs)
         try:  # an answer that an earlier version kept may break a rule of this one

@@ -46,6 +46,10 @@ class Request(Value):
         """SHA-256 of everything that changes the answer: the key under which it is paid for once."""
         return digest(self.model_dump(mode="json", exclude={"task", "max_tokens"}))
 
+    def roomier(self) -> "Request":
+        """The same question with room for four times the answer, for one that was cut off."""
+        return self.model_copy(update={"max_tokens": 4 * self.max_tokens})
+
 
 class Usage(Value):
     """Tokens of one call, normalised: `prompt_tokens` includes the cached and the written ones. Null is unknown."""

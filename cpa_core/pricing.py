@@ -23,6 +23,7 @@ def cost(provider: str, model: str, usage: Usage) -> float | None:
         output_tokens=usage.completion_tokens,
     )
     try:
-        return float(calc_price(priced, model_ref=model, provider_id=vendor).total_price)
-    except LookupError:
+        price = float(calc_price(priced, model_ref=model, provider_id=vendor).total_price)
+    except (LookupError, ValueError):  # no such model; more tokens cached than there were
         return None
+    return price or (None if usage.prompt_tokens or usage.completion_tokens else 0.0)

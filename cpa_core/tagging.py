@@ -27,7 +27,7 @@ EARLIER = 10
 REPAIRS = 2
 """Times that missing or invalid entries are asked for again."""
 NOT_APPLICABLE = "not applicable"
-MANY = "any number of them, each type at most once"
+MANY = "any number of them, each type at most once; an empty list means that nothing listed happens"
 ONE = "exactly one, the one that fits best"
 
 
@@ -135,6 +135,9 @@ class _Work:
 
         reply = self.ask(request, check)
         self.costs.append(reply.cost)
+        if reply.outcome == "truncated" and len(window) == 1:
+            reply = self.ask(request.roomier(), check)
+            self.costs.append(reply.cost)
         return reply
 
     def _take(self, reply: Reply, positions: list[int], *, last: bool) -> dict[int, tuple[str, ...]]:

@@ -133,7 +133,14 @@ def test_an_answer_that_stays_wrong_is_a_failure_with_its_rule(answer: str, rule
     assert found.cost == pytest.approx(0.03)
 
 
-@pytest.mark.parametrize("outcome", ["refused", "filtered", "truncated", "error"])
+def test_a_judgment_that_is_cut_off_is_asked_once_more_with_room() -> None:
+    provider = Script(Reply(outcome="truncated"), judged())
+    found = run(provider)
+    first, second = provider.requests
+    assert (found.outcome, second.max_tokens, second.hash) == ("ok", 4 * first.max_tokens, first.hash)
+
+
+@pytest.mark.parametrize("outcome", ["refused", "filtered", "error"])
 def test_a_question_that_ends_without_an_answer_is_not_asked_differently(outcome: Any) -> None:
     provider = Script(Reply(outcome=outcome, detail="why"))
     found = run(provider)

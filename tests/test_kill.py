@@ -54,7 +54,8 @@ def results(home: Path) -> dict[str, list[dict[str, object]]]:
     with Store(home).reading() as view:
         return {
             "tags": view.rows(
-                "select conversation_id, event_id, position, event_type, properties, quote from tagged_events order by all"
+                "select conversation_id, event_id, position, event_type, properties, quote "
+                "from tagged_events order by all"
             ),
             "scores": view.rows("select conversation_id, score, verdicts from judge_scores order by all"),
             "receipts": view.rows("select event_id, payload_hash, status from upload_receipts order by all"),

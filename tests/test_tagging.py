@@ -134,11 +134,13 @@ def test_a_truncated_window_is_halved_until_its_answers_fit() -> None:
     assert found.cost == pytest.approx(0.07)
 
 
-def test_a_single_message_that_is_truncated_is_a_failure() -> None:
+def test_a_single_message_that_is_truncated_is_asked_once_more_with_room_and_then_a_failure() -> None:
     provider = Script(lambda request: TRUNCATED)
     found = run(conversation("one", "two"), provider)
     assert (found.outcome, found.detail, found.tags) == ("truncated", TRUNCATED.detail, ())
-    assert [asked(r) for r in provider.requests] == [[0, 1], [0], [1]]
+    assert [asked(r) for r in provider.requests] == [[0, 1], [0], [0], [1], [1]]
+    first, second = provider.requests[1:3]
+    assert (second.max_tokens, second.hash) == (4 * first.max_tokens, first.hash)
 
 
 def test_only_missing_messages_are_asked_about_again_with_the_reason() -> None:
@@ -308,7 +310,7 @@ def test_an_entry_that_can_be_used_is_not_lost_to_a_worse_one() -> None:
 
 @pytest.mark.parametrize("outcome", ["refused", "filtered", "truncated"])
 def test_an_entry_that_can_be_used_is_kept_when_asking_again_ends_without_an_answer(outcome: Any) -> None:
-    provider = Script(tagged({0: [event("Thanks", "Thank you!")]}), Reply(outcome=outcome))
+    provider = Script(tagged({0: [event("Thanks", "Thank you!")]}), Reply(outcome=outcome), Reply(outcome=outcome))
     found = run(conversation("Thanks"), provider)
     assert (found.outcome, [tag.quote for tag in found.tags]) == ("ok", [None])
 

@@ -1,14 +1,14 @@
 """Landing: read new and changed objects, settle which rows count, and mark the days that changed."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 from cpa_core.errors import DayNeeded, SourceError, SourceUnreadable
 from cpa_core.models import Value
 from cpa_core.pipeline.context import Assistant
 from cpa_core.sources import Listing, Object, Record, Reject, parse
-from cpa_core.store.database import Row, Transaction
+from cpa_core.store.database import Row, Transaction, as_columns
 
 CONTRADICTED = "another object, newer, says something else under the same ids"
 
@@ -45,13 +45,14 @@ class Unlanded(Value):
 
 @dataclass(frozen=True)
 class Parsed:
-    """One object that was read, with its records; `problem` when it cannot be read as a whole.
+    """One object that was read, with its records as columns; `problem` when it cannot be read as a whole.
 
     `untimed_day` is the day that its messages without times were given.
     """
 
     object: Object
-    records: Sequence[Record] = ()
+    records: int = 0
+    columns: Mapping[str, Iterable[object]] = field(default_factory=dict)
     rejects: Sequence[Reject] = ()
     problem: str | None = None
     untimed_day: date | None = None
@@ -101,7 +102,7 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
         read=len(parsed),
         skipped=found.listing.skipped,
         removed=found.removed,
-        records=sum(len(p.records) for p in parsed),
+        records=sum(p.records for p in parsed),
         rejected=len(problems) + harmless,
         lost=len(problems),
         problems=tuple(problems),
@@ -138,7 +139,8 @@ def _read(assistant: Assistant, fresh: Object, named: date | None) -> Parsed:
         needed.example = fresh.modified_at.astimezone(zone).date()
         raise
     assumed = any(r.time_assumed for r in records)
-    return Parsed(fresh, records, rejects, untimed_day=named if assumed else None)
+    columns = as_columns(Record._fields, records)
+    return Parsed(fresh, len(records), columns, rejects, untimed_day=named if assumed else None)
 
 
 def _untimed_day(assistant: Assistant, found: Unlanded, fresh: Object, day: date | None) -> date | None:
@@ -196,7 +198,8 @@ def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: da
     )
     transaction.insert("landed_files", [_file_row(p, now) for p in parsed])
     for p in parsed:
-        transaction.insert_columns("landed_messages", _message_columns(p))
+        same = {"uri": [p.object.uri] * p.records, "etag": [p.object.etag] * p.records}
+        transaction.insert_columns("landed_messages", {**p.columns, **same})
     transaction.insert("rejected_records", [row for p in parsed for row in _reject_rows(p, now)])
     transaction.execute(
         "insert into touched select distinct conversation_id from landed_messages where uri in (select uri from fresh)"
@@ -210,17 +213,11 @@ def _file_row(parsed: Parsed, now: datetime) -> Row:
         "size": parsed.object.size,
         "modified_at": parsed.object.modified_at,
         "landed_at": now,
-        "records": len(parsed.records),
+        "records": parsed.records,
         "rejected": len(parsed.rejects) + bool(parsed.problem),
         "problem": parsed.problem,
         "untimed_day": parsed.untimed_day,
     }
-
-
-def _message_columns(parsed: Parsed) -> dict[str, Iterable[object]]:
-    count = len(parsed.records)
-    columns: dict[str, Iterable[object]] = dict(zip(Record._fields, zip(*parsed.records, strict=True), strict=False))
-    return columns | {"uri": [parsed.object.uri] * count, "etag": [parsed.object.etag] * count}
 
 
 def _reject_rows(parsed: Parsed, now: datetime) -> list[Row]:

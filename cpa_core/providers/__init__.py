@@ -13,7 +13,7 @@ PROVIDERS: dict[str, str] = {
     "compatible": "cpa_core.providers.openai:compatible",
     "reference": "cpa_core.providers.reference:reference",
 }
-"""The function that makes each provider from the environment. A vendor's SDK takes a second to import: only when used."""
+"""The function that makes each provider from the environment; a vendor's SDK is imported only when it is used."""
 
 DEFAULTS: dict[str, tuple[str, str]] = {
     "openai": ("OPENAI_API_KEY", "gpt-6-luna"),

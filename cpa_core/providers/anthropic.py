@@ -1,89 +1,98 @@
 """Claude, from Anthropic directly and on Amazon Bedrock: native structured output, no sampling parameters."""
 
-import json
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
 import anthropic as sdk
+import boto3
 from botocore.exceptions import BotoCoreError
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import Reply, Request, Usage
-from cpa_core.providers.statuses import outcome
+from cpa_core.providers.statuses import outcome, refuses_schema
+from cpa_core.providers.wire import Response, count, decoded, mapping, schema_in_words
 
 TIMEOUT = 120.0
 """Seconds for one call. Set always: without it the SDK refuses answers that may be long."""
+
 THINKING_OFF = ("claude-haiku-5-5",)
 """Models that think unless told not to, and may be told."""
+NO_THINKING = ("claude-3", "claude-haiku-4", "claude-sonnet-4", "claude-opus-4")
+"""Older models, which think only when asked to, and some with a low limit for the answer."""
 THINKING_ROOM = 4_000
-"""Tokens left for thinking where it cannot be switched off: it counts towards the answer's limit."""
+"""Tokens for the thinking of every other model, known or not: it counts towards the answer's limit."""
+
+NO_CREDENTIALS = (
+    "no AWS credentials were found, and the model is of provider bedrock: set AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or AWS_BEARER_TOKEN_BEDROCK"
+)
 
 
 class Messages:
     """Anthropic's Messages API, by whichever client speaks it."""
 
     def __init__(self, client: "sdk.Anthropic | sdk.AnthropicBedrock") -> None:
-        self._client = client
-        self._native = True
+        self._messages = client.messages.with_raw_response
+        self._structured = True
+        weakref.finalize(self, client.close)  # else its sockets wait for the garbage collector
 
     def call(self, request: Request) -> Reply:
-        """Ask once. A model that knows no structured output is asked in words, once that is known."""
-        native = self._native
-        try:
-            return self._once(request, native=native)
-        except sdk.BadRequestError as error:
-            if native and "output_config" in str(error.body):
-                self._native = False
-                return self._once(request, native=False)
-            return outcome(error.status_code, _code(error), error.body, error.response.headers)
+        """Ask once; a model that takes no JSON schema once more in words, and from then on only so."""
+        structured = self._structured
+        response = self._post(body(request, structured=structured))
+        if structured and refuses_schema(response):
+            self._structured = False
+            response = self._post(body(request, structured=False))
+        return decode(decoded(response.content)) if response.status < 300 else outcome(response)
 
-    def _once(self, request: Request, *, native: bool) -> Reply:
+    def _post(self, built: dict[str, Any]) -> Response:
+        """Sources of the error classes: the SDK's `_exceptions.py`; botocore signs for Bedrock before it is sent."""
         try:
-            message = self._client.messages.create(**body(request, native=native))
-        except sdk.BadRequestError:
-            raise
+            answered = self._messages.create(**built).http_response
         except sdk.APIStatusError as error:
-            return outcome(error.status_code, _code(error), error.body, error.response.headers)
+            answered = error.response
         except sdk.APIConnectionError as error:
             raise ProviderFailed(f"no connection: {type(error.__cause__ or error).__name__}") from None
-        except sdk.APIResponseValidationError:
-            raise ProviderFailed("the server's response is not a message") from None
         except BotoCoreError as error:
             raise ProviderStopped(f"AWS: {error}") from None
-        return decode(message.model_dump() if hasattr(message, "model_dump") else {})
+        return Response(answered.status_code, answered.headers, answered.content)
 
 
-def body(request: Request, *, native: bool = True) -> dict[str, Any]:
-    """The call's parameters: the static part first, as the one block that is cached."""
-    in_words = "\n\nAnswer with one JSON object of this schema and nothing else:\n"
-    words = "" if native else in_words + json.dumps(request.json_schema)
-    block = {"type": "text", "text": request.system + words, "cache_control": {"type": "ephemeral"}}
-    quiet = any(name in request.model for name in THINKING_OFF)
+def body(request: Request, *, structured: bool = True) -> dict[str, Any]:
+    """The call's parameters: the static part first, as the one block that is cached. No sampling parameters."""
+    system = request.system if structured else schema_in_words(request)
+    quiet = request.effort is None and any(name in request.model for name in THINKING_OFF)
+    room = 0 if quiet or any(name in request.model for name in NO_THINKING) else THINKING_ROOM
     built: dict[str, Any] = {
         "model": request.model,
-        "system": [block],
+        "system": [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}],
         "messages": [{"role": "user", "content": request.user}],
-        "max_tokens": request.max_tokens + (0 if quiet else THINKING_ROOM),
+        "max_tokens": request.max_tokens + room,
     }
     if quiet:
         built["thinking"] = {"type": "disabled"}
-    if native:
-        built["output_config"] = {"format": {"type": "json_schema", "schema": request.json_schema}}
+    if structured:
+        effort = {"effort": request.effort} if request.effort else {}
+        built["output_config"] = {"format": {"type": "json_schema", "schema": request.json_schema}, **effort}
     return built
 
 
-def decode(raw: dict[str, Any]) -> Reply:
-    """The reply in a message: its blocks of text, since the first block may be thinking."""
-    usage = _usage(raw.get("usage") or {})
-    stop = raw.get("stop_reason")
+def decode(raw: Any) -> Reply:
+    """The reply in a message's JSON: its blocks of text, since the first block may be thinking.
+
+    Raises ProviderFailed when it is none.
+    """
+    blocks = mapping(raw).get("content")
+    if not isinstance(blocks, list):
+        raise ProviderFailed("the response has no content")
+    usage, stop = _usage(mapping(raw.get("usage"))), raw.get("stop_reason")
     if stop == "refusal":
         return Reply(outcome="refused", detail="the model refused", usage=usage)
     if stop in ("max_tokens", "model_context_window_exceeded"):
         return Reply(outcome="truncated", detail="the answer reached its length limit", usage=usage)
-    blocks = raw.get("content")
-    if not isinstance(blocks, list):
-        raise ProviderFailed("the response has no content")
-    text = "".join(block.get("text") or "" for block in blocks if block.get("type") == "text")
+    written = [mapping(block).get("text") for block in blocks if mapping(block).get("type") == "text"]
+    text = "".join(part for part in written if isinstance(part, str))
     if not text.strip():
         return Reply(outcome="invalid", detail="answer: empty", usage=usage)
     return Reply(outcome="ok", text=text, usage=usage)
@@ -91,19 +100,14 @@ def decode(raw: dict[str, Any]) -> Reply:
 
 def _usage(raw: dict[str, Any]) -> Usage:
     """`input_tokens` there excludes what was cached or written; ours includes both."""
-    bare, cached = raw.get("input_tokens"), raw.get("cache_read_input_tokens")
-    written = raw.get("cache_creation_input_tokens")
+    bare, cached = count(raw.get("input_tokens")), count(raw.get("cache_read_input_tokens"))
+    written = count(raw.get("cache_creation_input_tokens"))
     return Usage(
         prompt_tokens=None if bare is None else bare + (cached or 0) + (written or 0),
         cached_tokens=cached,
         cache_write_tokens=written,
-        completion_tokens=raw.get("output_tokens"),
+        completion_tokens=count(raw.get("output_tokens")),
     )
-
-
-def _code(error: sdk.APIStatusError) -> str:
-    found = error.body.get("error") if isinstance(error.body, dict) else None
-    return str(found.get("type") or "") if isinstance(found, dict) else ""
 
 
 def anthropic(environ: Mapping[str, str]) -> Messages:
@@ -116,17 +120,34 @@ def anthropic(environ: Mapping[str, str]) -> Messages:
 
 
 def bedrock(environ: Mapping[str, str]) -> Messages:
-    """Anthropic's models on Amazon Bedrock, with AWS's usual credentials; AWS_REGION says where."""
+    """Anthropic's models on Amazon Bedrock, at AWS_REGION. Raises SettingsError without region or credentials."""
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if not region:
-        raise SettingsError("AWS_REGION is not set, and the model is of provider bedrock")
+        raise SettingsError("AWS_REGION is not set, as in us-east-1, and the model is of provider bedrock")
+    own = environ.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME") or environ.get("AWS_ENDPOINT_URL")
     client = sdk.AnthropicBedrock(
-        aws_access_key=environ.get("AWS_ACCESS_KEY_ID") or None,
-        aws_secret_key=environ.get("AWS_SECRET_ACCESS_KEY") or None,
-        aws_session_token=environ.get("AWS_SESSION_TOKEN") or None,
+        **_credentials(environ, region),
         aws_region=region,
-        base_url=environ.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME") or environ.get("AWS_ENDPOINT_URL") or None,
+        base_url=own or f"https://bedrock-runtime.{region}.amazonaws.com",
         max_retries=0,
         timeout=TIMEOUT,
     )
     return Messages(client)
+
+
+def _credentials(environ: Mapping[str, str], region: str) -> dict[str, Any]:
+    """What the client signs with, in AWS's order: a Bedrock key, a pair of keys, a profile, the machine's own role."""
+    if token := environ.get("AWS_BEARER_TOKEN_BEDROCK"):
+        return {"api_key": token}
+    key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
+    pair = (key or None, secret or None, environ.get("AWS_SESSION_TOKEN") or None)
+    profile = None if key or secret else environ.get("AWS_PROFILE") or None
+    try:
+        session = boto3.Session(*pair, region_name=region, profile_name=profile)
+        if session.get_credentials() is None:
+            raise SettingsError(NO_CREDENTIALS)
+    except BotoCoreError as error:
+        raise SettingsError(f"AWS: {error}; the model is of provider bedrock") from None
+    return dict(zip(("aws_access_key", "aws_secret_key", "aws_session_token"), pair, strict=True)) | {
+        "aws_profile": profile
+    }

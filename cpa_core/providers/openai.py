@@ -1,14 +1,15 @@
 """OpenAI's chat completions, and every server that speaks the same form."""
 
-import json
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
 import openai as sdk
 
-from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
+from cpa_core.errors import ProviderFailed, SettingsError
 from cpa_core.llm import Reply, Request, Usage
+from cpa_core.providers.statuses import outcome, refuses_schema
+from cpa_core.providers.wire import Response, count, decoded, mapping, schema_in_words
 
 TIMEOUT = 120.0
 """Seconds for one call."""
@@ -28,32 +29,41 @@ class ChatCompletions:
         self.is_openai = is_openai
         client = sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=timeout)
         self._completions = client.chat.completions.with_raw_response
+        self._structured = True
         weakref.finalize(self, client.close)  # else its sockets wait for the garbage collector
 
     def call(self, request: Request) -> Reply:
-        """Ask once. Sources of the error classes: the SDK's `_exceptions.py`."""
+        """Ask once; a model that takes no JSON schema once more in words, and from then on only so."""
+        structured = self._structured
+        response = self._post(body(request, is_openai=self.is_openai, structured=structured))
+        if structured and refuses_schema(response):
+            self._structured = False
+            response = self._post(body(request, is_openai=self.is_openai, structured=False))
+        return decode(decoded(response.content)) if response.status < 300 else outcome(response)
+
+    def _post(self, built: dict[str, Any]) -> Response:
+        """Sources of the error classes: the SDK's `_exceptions.py`."""
         try:
-            response = self._completions.create(**body(request, is_openai=self.is_openai))
+            answered = self._completions.create(**built).http_response
         except sdk.APIStatusError as error:
-            return _refusal(error)
+            answered = error.response
         except sdk.APIConnectionError as error:
             raise ProviderFailed(f"no connection: {type(error.__cause__ or error).__name__}") from None
-        return decode(_json(response.content))
+        return Response(answered.status_code, answered.headers, answered.content)
 
 
-def body(request: Request, *, is_openai: bool) -> dict[str, Any]:
+def body(request: Request, *, is_openai: bool, structured: bool = True) -> dict[str, Any]:
     """The call's parameters. No sampling parameters: current models reject them."""
     built: dict[str, Any] = {
         "model": request.model,
         "messages": [
-            {"role": "system", "content": request.system},
+            {"role": "system", "content": request.system if structured else schema_in_words(request)},
             {"role": "user", "content": request.user},
         ],
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": request.task, "strict": True, "schema": request.json_schema},
-        },
     }
+    if structured:
+        wanted = {"name": request.task, "strict": True, "schema": request.json_schema}
+        built["response_format"] = {"type": "json_schema", "json_schema": wanted}
     if not is_openai:
         return built | {"max_tokens": request.max_tokens}
     if request.effort or request.model.startswith(NO_EFFORT):
@@ -70,12 +80,12 @@ def decode(raw: Any) -> Reply:
 
     Raises ProviderFailed when it is none.
     """
-    choices = _object(raw).get("choices")
+    choices = mapping(raw).get("choices")
     if not isinstance(choices, list) or not choices:
         raise ProviderFailed("the response has no choices")
-    usage = _usage(_object(raw.get("usage")))
-    choice = _object(choices[0])
-    message, finish = _object(choice.get("message")), choice.get("finish_reason")
+    usage = _usage(mapping(raw.get("usage")))
+    choice = mapping(choices[0])
+    message, finish = mapping(choice.get("message")), choice.get("finish_reason")
     if message.get("refusal"):
         return Reply(outcome="refused", detail="the model refused", usage=usage)
     if finish == "content_filter":
@@ -88,57 +98,14 @@ def decode(raw: Any) -> Reply:
     return Reply(outcome="ok", text=text, usage=usage)
 
 
-def _json(content: bytes) -> Any:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        raise ProviderFailed("the response is not JSON") from None
-
-
-def _object(found: Any) -> dict[str, Any]:
-    return found if isinstance(found, dict) else {}
-
-
 def _usage(raw: dict[str, Any]) -> Usage:
-    details = _object(raw.get("prompt_tokens_details"))
+    details = mapping(raw.get("prompt_tokens_details"))
     return Usage(
-        prompt_tokens=_count(raw.get("prompt_tokens")),
-        cached_tokens=_count(details.get("cached_tokens")),
-        cache_write_tokens=_count(details.get("cache_write_tokens")),
-        completion_tokens=_count(raw.get("completion_tokens")),
+        prompt_tokens=count(raw.get("prompt_tokens")),
+        cached_tokens=count(details.get("cached_tokens")),
+        cache_write_tokens=count(details.get("cache_write_tokens")),
+        completion_tokens=count(raw.get("completion_tokens")),
     )
-
-
-def _count(found: Any) -> int | None:
-    return found if type(found) is int else None
-
-
-def _refusal(error: sdk.APIStatusError) -> Reply:
-    """What an error status means: this question is at fault, or raise: try again, or stop for good."""
-    status, code = error.status_code, error.code or ""
-    if status == 429 and "insufficient_quota" not in (code, error.type):
-        raise ProviderFailed("status 429: rate limit", retry_after=_retry_after(error))
-    if status in (408, 409, 425, 498) or status >= 500:
-        after = _retry_after(error) if "retry-after" in error.response.headers else None
-        raise ProviderFailed(f"status {status}", retry_after=after)
-    if status in (401, 402, 403, 404, 429):
-        raise ProviderStopped(f"status {status}: {_words(error)}")
-    if code == "content_filter":
-        return Reply(outcome="filtered", detail="the provider's content filter")
-    return Reply(outcome="error", detail=f"status {status}: {code or 'the request was not accepted'}")
-
-
-def _words(error: sdk.APIStatusError) -> str:
-    """The vendor's words. Only for errors about the account or the model: others could quote the prompt."""
-    found = error.body.get("message") if isinstance(error.body, dict) else None
-    return str(found)[:300] if found else (error.code or "refused")
-
-
-def _retry_after(error: sdk.APIStatusError) -> float:
-    try:
-        return max(0.0, float(error.response.headers.get("retry-after", "1")))
-    except ValueError:
-        return 1.0
 
 
 def openai(environ: Mapping[str, str]) -> ChatCompletions:

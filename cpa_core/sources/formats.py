@@ -30,7 +30,7 @@ def parse(name: str, content: bytes, midnight: datetime | None) -> tuple[list[Re
         raise SourceError(f"{name}: not a .json or .csv file")
     drafts: list[Draft] = []
     rejects: list[Reject] = []
-    for found in form(name, _text(name, content)):
+    for found in form(name, content):
         if isinstance(found, Draft):
             drafts.append(found)
         else:
@@ -50,9 +50,9 @@ def _text(name: str, content: bytes) -> str:
         raise SourceError(f"{name}: line {line}: not UTF-8 (byte {error.start})") from None
 
 
-def from_json(name: str, text: str) -> Iterator[Draft | Reject]:
+def from_json(name: str, content: bytes) -> Iterator[Draft | Reject]:
     """`{conversation_id: {"messages": [{role, content, timestamp?, message_id?}], user_id?}}`."""
-    for conversation_id, conversation in _conversations(name, text).items():
+    for conversation_id, conversation in _conversations(name, _text(name, content)).items():
         place = whole(conversation_id.strip()) or "(blank conversation id)"
         try:
             messages, user_id, metadata = _parts(conversation_id, conversation)
@@ -64,12 +64,12 @@ def from_json(name: str, text: str) -> Iterator[Draft | Reject]:
         for n, message in enumerate(messages):
             where = f"{place}: messages.{n}"
             try:
-                role, content, message_id, sent_at, extra = _message(message)
+                role, text, message_id, sent_at, extra = _message(message)
             except ValueError as error:
                 yield Reject(where, str(error), whole(json.dumps(message, ensure_ascii=False)))
             else:
                 ids = (whole(conversation_id), message_id, user_id)
-                yield Draft(where, *ids, role, content, sent_at, extra, metadata)
+                yield Draft(where, *ids, role, text, sent_at, extra, metadata)
 
 
 def _conversations(name: str, text: str) -> dict[str, Any]:
@@ -139,9 +139,11 @@ def _rest(fields: dict[str, Any], known: frozenset[str]) -> str | None:
     return as_json({key: value for key, value in fields.items() if key not in known})
 
 
-def from_csv(name: str, text: str) -> Iterator[Draft | Reject]:
+def from_csv(name: str, content: bytes) -> Iterator[Draft | Reject]:
     """Columns role, content, one of user_id and conversation_id, optional message_id and timestamp."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    _text(name, content)  # names the line that is not UTF-8; the whole text is not held beside its rows
+    lines = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
+    reader = csv.reader(lines, strict=True)
     try:
         header = [column.strip() for column in next(reader, [])]
         _check_header(name, header)
@@ -222,5 +224,5 @@ def _kind(value: object) -> str:
     return names.get(type(value), "object" if isinstance(value, dict) else "number")
 
 
-FORMATS: dict[str, Callable[[str, str], Iterator[Draft | Reject]]] = {"json": from_json, "csv": from_csv}
+FORMATS: dict[str, Callable[[str, bytes], Iterator[Draft | Reject]]] = {"json": from_json, "csv": from_csv}
 """One line a format, by the ending of the file's name."""

@@ -64,7 +64,7 @@ class Transaction:
         unknown = columns.keys() - types.keys()
         if unknown:
             raise KeyError(f"{table} has no column {sorted(unknown)}")
-        arrays = {name: pa.array(values, ARROW_TYPES[types[name]]) for name, values in columns.items()}
+        arrays = {name: _array(values, ARROW_TYPES[types[name]]) for name, values in columns.items()}
         self._connection.register("incoming", pa.table(arrays))
         self._connection.execute(f"insert into {table} by name select * from incoming")
         self._connection.unregister("incoming")
@@ -73,6 +73,15 @@ class Transaction:
         """Replace a day of a table by these rows."""
         self.execute(f"delete from {table} where day = $day", day=day)
         self.insert(table, rows)
+
+
+def as_columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Iterable[Any]]:
+    """Rows turned into columns for `insert_columns`, which take a quarter of the memory."""
+    return {name: pa.array([row[n] for row in rows]) for n, name in enumerate(names)}
+
+
+def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, kind)
 
 
 class Store:

@@ -1,0 +1,190 @@
+"""What the model on loopback says: read from the prompt and the JSON schema, the same for the same question."""
+
+import hashlib
+import json
+import math
+import re
+from typing import Any, NamedTuple
+
+Body = dict[str, Any]
+
+
+class Question(NamedTuple):
+    """What a model reads, whatever the wire form. The schema may stand in the last line of the system text."""
+
+    system: str
+    user: str
+    schema: Body | None
+
+    @property
+    def shape(self) -> Body:
+        """The properties of the answer that is wanted."""
+        schema = self.schema or json.loads(self.system.rpartition("\n")[2])
+        return dict(schema["properties"])
+
+    @property
+    def task(self) -> str:
+        """Which of our tasks it is."""
+        tasks = {"messages": "tag", "goals": "judge", "event_types": "propose"}
+        return next(task for key, task in tasks.items() if key in self.shape)
+
+
+class Line(NamedTuple):
+    """One message as the prompt shows it."""
+
+    m: int
+    role: str
+    text: str
+
+
+class Kind(NamedTuple):
+    """An event type as the catalogue in the prompt describes it: its properties with their choices."""
+
+    name: str
+    properties: dict[str, tuple[str, ...]]
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text is: a quarter of its bytes, rounded up."""
+    return math.ceil(len(text.encode()) / 4)
+
+
+def answer(question: Question) -> str:
+    """What the model says."""
+    if question.task == "tag":
+        tree = tags(question.system, question.user, question.shape["messages"]["items"])
+    elif question.task == "judge":
+        tree = judgment(question.user, question.shape)
+    else:
+        tree = proposal(question.user)
+    return json.dumps(tree, ensure_ascii=False)
+
+
+def shown_text(user: str) -> str:
+    """The lines of the conversation that the prompt shows."""
+    return user.rpartition("<conversation>\n")[2].partition("\n</conversation>")[0]
+
+
+def lines(user: str) -> list[Line]:
+    """The messages of the conversation that the prompt shows."""
+    return _lines(shown_text(user))
+
+
+def _lines(text: str) -> list[Line]:
+    return [Line(**json.loads(line)) for line in text.split("\n") if line.startswith('{"m":')]
+
+
+def asked_positions(user: str) -> list[int]:
+    """The messages that are asked about."""
+    found = re.search(r"Answer for m = ([\d, ]+)\.", user.rpartition("\n</conversation>")[2])
+    return [int(number) for number in found[1].split(", ")] if found else []
+
+
+def tags(system: str, user: str, entry: Body) -> Body:
+    """An entry for every message asked about."""
+    event = entry["properties"]["events"]["items"]["properties"]
+    names = event["type"]["enum"]
+    kinds = {role: catalogue(system, role, names) for role in ("user", "assistant")}
+    shown = {line.m: line for line in lines(user)}
+    one = "in that message: exactly one" in system
+    return {
+        "messages": [{"m": m, "events": events(shown[m], kinds[shown[m].role], one)} for m in asked_positions(user)]
+    }
+
+
+def catalogue(system: str, role: str, names: list[str]) -> list[Kind]:
+    """The event types that the prompt offers for a role."""
+    part = system.partition(f"\nEvent types of role {role}:\n")[2].partition("\n\n")[0]
+    found: list[Kind] = []
+    for row in part.split("\n"):
+        if row.startswith("- "):
+            name = max((n for n in names if row.startswith(f"- {n}: ")), key=len)
+            found.append(Kind(name, {}))
+        elif row.startswith("  - property "):
+            name, _, definition = row.removeprefix("  - property ").partition(": ")
+            _, _, choices = definition.rpartition(" One of: ")
+            is_closed = " One of: " in definition
+            found[-1].properties[name] = tuple(choices.removesuffix(".").split(" | ")) if is_closed else ()
+    return found
+
+
+def events(line: Line, kinds: list[Kind], one: bool) -> list[Body]:
+    """No event or one, chosen by the words of the message; one message in four has none."""
+    if not kinds or (not one and number("none", line.role, line.text) % 4 == 0):
+        return []
+    kind = kinds[number("type", line.role, line.text) % len(kinds)]
+    pairs = [{"name": name, "value": value(name, choices, line)} for name, choices in kind.properties.items()]
+    because = f"These words are {kind.name}."
+    return [{"quote": first_words(line.text), "because": because, "type": kind.name, "properties": pairs}]
+
+
+def value(name: str, choices: tuple[str, ...], line: Line) -> str:
+    """One of the choices, or the first word."""
+    if choices:
+        return choices[number(name, line.role, line.text) % len(choices)]
+    return (line.text.split() or ["not applicable"])[0]
+
+
+def first_words(text: str) -> str:
+    """The first five words, as they stand."""
+    found = re.match(r"\s*(\S+(?:\s+\S+){0,4})", text)
+    return found[1] if found else ""
+
+
+def judgment(user: str, properties: Body) -> Body:
+    """A finding for every id in the schema, chosen by the conversation's words."""
+    shown = lines(user)
+
+    def findings(key: str, name: str, values: list[Any]) -> list[Body]:
+        ids = properties[key]["items"]["properties"]["id"].get("enum", [])
+        built = []
+        for criterion in ids:
+            n = number(criterion, shown_text(user), "")
+            quote = first_words(shown[n % len(shown)].text) if shown else ""
+            because = f"The conversation decides {criterion} so."
+            built.append({"id": criterion, "quote": quote, "because": because, name: values[n % len(values)]})
+        return built
+
+    verdicts = ["met", "met", "met", "partly", "partly", "missed", "cannot tell"]
+    return {
+        "goals": findings("goals", "verdict", verdicts),
+        "dealbreakers": findings("dealbreakers", "hit", [True, *[False] * 9]),
+        "because": "The goals above decided it.",
+    }
+
+
+def number(*words: str) -> int:
+    """A whole number that follows from the words."""
+    return int.from_bytes(hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).digest()[:6])
+
+
+def proposal(user: str) -> Body:
+    """A schema with an event type for each of the first words in the transcripts, at most four a role."""
+    shown = _lines(user)
+    words = {role: [word for _, word in sorted(_openings(shown, role))[:4]] for role in ("user", "assistant")}
+    types = [_event_type(word, role) for role, found in words.items() for word in found or ["Message"]]
+    return {
+        "name": "Assistant of " + (words["user"] or ["Nobody"])[0],
+        "description": f"It was seen in {len(shown)} messages.",
+        "primary_goals": ["Answers the question"],
+        "secondary_goals": ["Is clear"],
+        "tertiary_goals": [],
+        "dealbreakers": ["Invents a fact"],
+        "event_types": types,
+    }
+
+
+def _openings(shown: list[Line], role: str) -> set[tuple[int, str]]:
+    found = {m[0].title() for line in shown if line.role == role and (m := re.search(r"[^\W\d_]+", line.text))}
+    return {(number("opening", word), word) for word in found}
+
+
+def _event_type(word: str, role: str) -> Body:
+    topic = {"name": "Tone", "definition": "How it is said.", "choices": ["Friendly", "Neutral", "Angry"]}
+    return {
+        "because": f"Messages open with {word}.",
+        "name": f"Opens With {word}",
+        "definition": f"The message opens with {word}.",
+        "role": role,
+        "properties": [topic] if number("properties", word) % 2 else [],
+    }
