@@ -126,4 +126,4 @@ def _property(item: Any) -> Property:
     if not isinstance(item, dict):
         raise ReplyInvalid("properties: objects are needed")
     name, definition = item.get("name"), item.get("definition")
-    return Property(name=name, definition=definition, choices=tuple(listed(item, "choices")))  # type: ignore[arg-type]
+    return Property(name=name, definition=definition, choices=tuple(listed(item, "choices")))

@@ -107,8 +107,6 @@ class _Reader:
             place = f"{key}.{name}"
             if name in PAYLOAD_KEYS:
                 raise self.error(body, place, "this name is a key of every event's payload; choose another")
-            if any(p.name == name for p in found):
-                raise self.error(body, place, "this property occurs twice")
             fields = self.mapping(body, place, "property")
             choices = self.choices(fields.get("choices"), f"{place}.choices")
             found.append(Property(name=name, definition=self.text(fields, "definition", body, place), choices=choices))

@@ -1,7 +1,7 @@
 """One assistant as Dagster definitions; several assistants are several code locations of these."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -25,20 +25,25 @@ def assistant_definitions(
     *,
     name: str = "",
     note: str = "",
+    last_day: date | None = None,
     s3: "S3Resource | None" = None,
     assistant: Assistant | None = None,
 ) -> dg.Definitions:
     """The definitions of one assistant.
 
     `name` goes before its asset keys: give one when several assistants share a Dagster instance, which
-    knows an asset by its key alone. `note` is shown with the assets. `s3` reads the bucket, where it is configured
-    in Dagster rather than by the AWS_ settings. `assistant` replaces the one of the settings. Raises StoreBusy.
+    knows an asset by its key alone. `note` is shown with the assets. `last_day` ends the partitions, which else
+    go on to today. `s3` reads the bucket, where it is configured in Dagster rather than by the AWS_ settings.
+    `assistant` replaces the one of the settings. Raises StoreBusy.
     """
     assistant = assistant or Assistant.of(settings)
     if s3:
         assistant = replace(assistant, s3=lambda: s3.process_config_and_initialize().get_client())
     days = dg.DailyPartitionsDefinition(
-        start_date=first_day(assistant).isoformat(), end_offset=1, timezone=settings.timezone
+        start_date=first_day(assistant).isoformat(),
+        end_date=(last_day + timedelta(days=1)).isoformat() if last_day else None,
+        end_offset=0 if last_day else 1,
+        timezone=settings.timezone,
     )
     pipeline = Pipeline(assistant=assistant, days=days, prefix=(name,) if name else (), note=note)
     return dg.Definitions(

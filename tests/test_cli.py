@@ -73,6 +73,17 @@ def test_a_run_of_a_file_shows_its_day_and_ends_with_zero(chat_server: ChatServe
     assert "judged" in shown
 
 
+def test_a_key_without_a_destination_is_mentioned(chat_server: ChatServer, capsys: Captured) -> None:
+    line = "run chats.json --schema schema.yml --model compatible:test-model"
+    environ = {"CPA_COMPATIBLE_URL": chat_server.url, "POSTHOG_API_KEY": "phc_secret"}
+    assert cpa(line, **environ) == 0
+    shown = capsys.readouterr().out
+    assert "POSTHOG_API_KEY is set, but events go to the outbox: --destination posthog" in shown
+    assert "phc_secret" not in shown
+    assert cpa(line, **environ, CPA_DESTINATIONS="outbox") == 0
+    assert "POSTHOG_API_KEY" not in capsys.readouterr().out
+
+
 def test_a_failure_is_shown_and_ends_with_one(chat_server: ChatServer, capsys: Captured) -> None:
     chat_server.behaviour = Behaviour(by_substring("refund", None))
     assert run(chat_server) == 1

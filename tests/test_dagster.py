@@ -349,6 +349,9 @@ def test_work_that_is_under_way_is_not_requested_twice(demo: Assistant) -> None:
 def test_without_a_source_the_demo_is_served_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     defs = importlib.reload(served).defs
+    landed = land(Assistant.of(demo_settings("therapist", tmp_path)))
+    days = defs.resources["pipeline"].days.get_partition_keys()
+    assert days == [day.isoformat() for day in landed.days], "the UI opens on the days of the demo"
     assert "CPA_SOURCE" in defs.resolve_asset_graph().get(dg.AssetKey("landed_files")).description
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     assert importlib.reload(served).defs.resources["pipeline"].assistant.settings.environ.get("OPENAI_API_KEY") is None

@@ -54,6 +54,9 @@ DESTINATIONS: dict[str, Callable[[Path, Mapping[str, str]], Destination]] = {
 }
 """How to make each destination from the home and the environment."""
 
+KEYS: dict[str, str] = {"posthog": "POSTHOG_API_KEY", "amplitude": "AMPLITUDE_API_KEY"}
+"""The setting that shows that a destination may be wanted."""
+
 
 def destination(name: str, home: Path, environ: Mapping[str, str]) -> Destination:
     """The destination of that name. Raises SettingsError for an unknown one, or when its key is missing."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 from cpa_core.errors import DayNeeded, SourceError, SourceUnreadable
 from cpa_core.models import Value
@@ -52,7 +53,7 @@ class Parsed:
 
     object: Object
     records: int = 0
-    columns: Mapping[str, Iterable[object]] = field(default_factory=dict)
+    columns: Mapping[str, Iterable[Any]] = field(default_factory=dict)
     rejects: Sequence[Reject] = ()
     problem: str | None = None
     untimed_day: date | None = None

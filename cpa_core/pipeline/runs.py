@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from cpa_core.destinations import destination
+from cpa_core.destinations import KEYS, destination
 from cpa_core.errors import DayIncomplete
 from cpa_core.models import Value
 from cpa_core.pipeline.asking import judge_day, tag_day
@@ -37,11 +37,15 @@ def ready(assistant: Assistant) -> list[str]:
 
     The schema's warnings. Raises SchemaError, SettingsError.
     """
+    given = assistant.settings
     warnings = read_schema(assistant)[1]
     for task in ("tag", "judge"):
         assistant.provider_of(assistant.model(task))
-    for name in assistant.settings.destinations:
-        destination(name, assistant.settings.home, assistant.settings.environ)
+    for name in given.destinations:
+        destination(name, given.home, given.environ)
+    unused = [(name, key) for name, key in KEYS.items() if given.environ.get(key) and name not in given.destinations]
+    if not given.environ.get("CPA_DESTINATIONS"):
+        warnings += [f"{key} is set, but events go to the outbox: --destination {name}" for name, key in unused]
     return warnings
 
 

@@ -54,7 +54,7 @@ class Messages:
             answered = error.response
         except sdk.APIConnectionError as error:
             raise ProviderFailed(f"no connection: {type(error.__cause__ or error).__name__}") from None
-        except BotoCoreError as error:
+        except (BotoCoreError, RuntimeError) as error:  # credentials that cannot be renewed; both occur
             raise ProviderStopped(f"AWS: {error}") from None
         return Response(answered.status_code, answered.headers, answered.content)
 
@@ -140,8 +140,10 @@ def _credentials(environ: Mapping[str, str], region: str) -> dict[str, Any]:
     if token := environ.get("AWS_BEARER_TOKEN_BEDROCK"):
         return {"api_key": token}
     key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-    pair = (key or None, secret or None, environ.get("AWS_SESSION_TOKEN") or None)
-    profile = None if key or secret else environ.get("AWS_PROFILE") or None
+    if bool(key) != bool(secret):
+        raise SettingsError("AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must both be set, or neither")
+    pair = (key or None, secret or None, (key and environ.get("AWS_SESSION_TOKEN")) or None)
+    profile = None if key else environ.get("AWS_PROFILE") or None
     try:
         session = boto3.Session(*pair, region_name=region, profile_name=profile)
         if session.get_credentials() is None:

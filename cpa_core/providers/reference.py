@@ -52,9 +52,7 @@ class Annotated:
         if len(found) != 1:
             raise ProviderStopped(UNKNOWN)
         annotations = self.annotations[found.pop()]
-        answer = (
-            _judgment(annotations) if request.task == "judge" else _tags(annotations, _asked(request.user))
-        )
+        answer = _judgment(annotations) if request.task == "judge" else _tags(annotations, _asked(request.user))
         return _reply(answer)
 
     def _one_schema(self, candidates: list[set[str]]) -> Path:
@@ -81,9 +79,7 @@ def _asked(user: str) -> list[int]:
 
 
 def _tags(annotations: dict[str, Any], positions: list[int]) -> dict[str, Any]:
-    return {
-        "messages": [{"m": m, "events": [_event(e) for e in annotations["messages"][m]]} for m in positions]
-    }
+    return {"messages": [{"m": m, "events": [_event(e) for e in annotations["messages"][m]]} for m in positions]}
 
 
 def _event(annotation: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from email.message import Message
 
 from tests.servers import brain
 from tests.servers.brain import Body, Question, tokens
@@ -29,6 +30,7 @@ from tests.servers.scripted import (
     Truncated,
     by_substring,
     json_object,
+    said,
     strict,
 )
 
@@ -61,7 +63,7 @@ class ChatServer(ModelServer):
         """What CPA_COMPATIBLE_URL or OPENAI_BASE_URL is set to."""
         return f"{self.origin}/v1"
 
-    def checked(self, path: str, headers: Mapping[str, str], content: bytes) -> Body:
+    def checked(self, path: str, headers: Message, content: bytes) -> Body:
         """As OpenAI checks, the key first."""
         if not (headers.get("Authorization") or "").startswith("Bearer "):
             raise Fault("You didn't provide an API key.", 401, "invalid_api_key")
@@ -124,17 +126,11 @@ def answer(body: Body) -> str:
 
 def completion(body: Body, scripted: Scripted | None) -> Body:
     """A `chat.completion` object as OpenAI writes it."""
-    text = answer(body)
+    text = said(answer(body), scripted)
     message: Body = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
-    finish = "stop"
-    if isinstance(scripted, Says | Changed):
-        message["content"] = text = said(text, scripted)
-    elif isinstance(scripted, Broken):
-        message["content"] = text = text[: len(text) // 2]
-    elif isinstance(scripted, Refused):
+    finish = "length" if isinstance(scripted, Truncated) else "stop"
+    if isinstance(scripted, Refused):
         message |= {"content": None, "refusal": "I'm sorry, I can't assist with that."}
-    elif isinstance(scripted, Truncated):
-        message["content"], finish = text[: len(text) // 2], "length"
     elif isinstance(scripted, Filtered):
         message["content"], finish = None, "content_filter"
     prompt = sum(tokens(m["content"]) for m in body["messages"])

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -125,6 +126,7 @@ class ModelServer:
         self.behaviour = behaviour or Behaviour()
         self.calls: list[Call] = []
         self.bodies: list[Body] = []
+        self.faults: list[str] = []
         self.stopping = threading.Event()
         self.guard = threading.Lock()
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -136,7 +138,7 @@ class ModelServer:
         """Its address, without a path."""
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
-    def checked(self, path: str, headers: Mapping[str, str], content: bytes) -> Body:
+    def checked(self, path: str, headers: Message, content: bytes) -> Body:
         """The request's body. Raises Fault for what the vendor refuses."""
         raise NotImplementedError
 
@@ -228,6 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body = owner.checked(self.path, self.headers, content)
         except Fault as fault:
+            owner.faults.append(str(fault))
             return self._refuse(fault)
         scripted = owner.behaviour.script(body, owner.record(body).number)
         pause = scripted.seconds if isinstance(scripted, Hang) else owner.behaviour.latency
@@ -259,6 +262,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
+def said(text: str, scripted: Scripted | None) -> str:
+    """What the model says when it is scripted; half of it where it breaks off."""
+    if isinstance(scripted, Says):
+        return scripted.text
+    if isinstance(scripted, Changed):
+        tree = json.loads(text)
+        scripted.change(tree)
+        return json.dumps(tree, ensure_ascii=False)
+    return text[: len(text) // 2] if isinstance(scripted, Broken | Truncated) else text
+
+
 def json_object(content: bytes) -> Body:
     """The request's JSON. Raises Fault."""
     try:
@@ -271,7 +285,10 @@ def json_object(content: bytes) -> Body:
 
 
 def strict(schema: Any, place: str) -> None:
-    """Raises Fault where a schema is not of the strict subset."""
+    """Raises Fault where a schema is not of the strict subset.
+
+    Its words do not name the parameter, as a vendor's do: ours would ask again in words, and no test would notice.
+    """
     if not isinstance(schema, dict) or "type" not in schema:
         raise Fault(f"Invalid schema: {place}: a type is needed")
     if schema.get("enum") == []:
