@@ -25,9 +25,9 @@ check: .venv/ready           ## format, lint, types
 	$(BIN)/mypy
 
 dev: .venv/ready             ## the Dagster UI on http://127.0.0.1:3000, with the demo unless CPA_SOURCE is set
-	mkdir -p .dagster
-	test -f .dagster/dagster.yaml || cp cpa_dagster/dagster.yaml .dagster/dagster.yaml
-	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster instance info > .dagster/instance.txt
+	@mkdir -p .dagster
+	@test -f .dagster/dagster.yaml || { cp cpa_dagster/dagster.yaml .dagster/ && \
+	  DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster instance info > /dev/null; }
 	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -h 127.0.0.1 -p 3000
 
 store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environment of its own

@@ -54,12 +54,16 @@ class ProviderStopped(CpaError):
 
 
 class ProviderFailed(CpaError):
-    """One call failed in a way that may pass: `reason`, and the seconds the provider asked us to wait."""
+    """One call failed in a way that may pass: `reason`, and the seconds the provider asked us to wait.
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    `tries` is how many of its question's tries it uses up: a call that hung has cost more than one.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None, tries: int = 1) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
+        self.tries = tries
 
 
 class ReplyInvalid(CpaError):

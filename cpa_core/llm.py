@@ -13,6 +13,10 @@ from cpa_core.models import Outcome, Value, digest
 
 MAX_FAILURES = 4
 """Calls for one question that may fail (no connection, 5xx, timeout) before it is given up for this run."""
+HUNG_TRIES = 2
+"""How many of those a call counts for that had no answer until its time was over."""
+MIN_SILENCE = 24
+"""Such failures in a row, over all questions, at which the provider is given up; more where more calls run at once."""
 MAX_BUSY = 30
 """Calls for one question that may meet a rate limit."""
 MAX_WAIT = 60.0
@@ -115,6 +119,7 @@ class Limiter:
     """At most `concurrency` calls at once; a rate limit pauses them all and frees the slots meanwhile."""
 
     def __init__(self, concurrency: int, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.concurrency = concurrency
         self._slots = threading.BoundedSemaphore(concurrency)
         self._until = 0.0
         self._sleep = sleep
@@ -143,6 +148,28 @@ class About(Value):
     conversation_id: str
 
 
+class Silence:
+    """Notices that a provider answers nobody. A rate limit is neither an answer nor silence."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._patience = max(MIN_SILENCE, MAX_FAILURES * concurrency)
+        self._tries: list[int] = []
+        self._guard = threading.Lock()
+
+    def broken(self) -> None:
+        """There was an answer, whatever it said."""
+        with self._guard:
+            self._tries.clear()
+
+    def lasts(self, failed: ProviderFailed) -> None:
+        """There was none. Raises ProviderStopped once every slot has met that as often as a question may."""
+        with self._guard:
+            self._tries.append(failed.tries)
+            calls, spent = len(self._tries), sum(self._tries)
+        if spent >= self._patience:
+            raise ProviderStopped(f"no answer in {calls} calls in a row, the last one: {failed.reason}")
+
+
 class Engine:
     """Asks, retries, checks and keeps. One for a run, shared by its threads."""
 
@@ -159,6 +186,7 @@ class Engine:
         self.price = price
         self.asked = 0
         self.reused = 0
+        self._silence = Silence(limiter.concurrency)
         self._stopped: ProviderStopped | None = None
         self._in_flight: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
@@ -167,7 +195,7 @@ class Engine:
         """A reply to the question: kept from before, or paid for now.
 
         `check` raises ReplyInvalid for an answer that has nothing usable in it; such an answer is kept for
-        the accounts and not used again. Raises ProviderStopped when the provider refuses to go on.
+        the accounts and not used again. Raises ProviderStopped when the provider refuses to go on, or is silent.
         """
         with self._guard:
             lock = self._in_flight[request.hash]
@@ -177,7 +205,11 @@ class Engine:
                 with self._guard:
                     self.reused += 1
                 return kept
-            return self._call(request, check, about)
+            try:
+                return self._call(request, check, about)
+            except ProviderStopped as stopped:
+                self._stopped = stopped
+                raise
 
     def _call(self, request: Request, check: Callable[[str], None], about: About) -> Reply:
         failures = busy = attempt = 0
@@ -190,14 +222,12 @@ class Engine:
                     reply = self._once(request, check)
                     self._keep(request, reply, attempt, about)
                     return reply
-            except ProviderStopped as stopped:
-                self._stopped = stopped
-                raise
             except ProviderFailed as failed:
-                busy, failures = (
-                    busy + (failed.retry_after is not None),
-                    failures + (failed.retry_after is None),
-                )
+                if failed.retry_after is not None:
+                    busy += 1
+                else:
+                    failures += failed.tries
+                    self._silence.lasts(failed)
                 if failures >= MAX_FAILURES or busy >= MAX_BUSY:
                     reply = Reply(outcome="error", detail=failed.reason)
                     self._keep(request, reply, attempt, about)
@@ -208,6 +238,7 @@ class Engine:
         with self._guard:
             self.asked += 1
         reply = self.provider.call(request)
+        self._silence.broken()
         reply = reply.model_copy(update={"cost": self.price(request.provider, request.model, reply.usage)})
         if reply.outcome == "ok":
             try:

@@ -9,7 +9,7 @@ from cpa_core import schema as schemas
 from cpa_core.errors import ReplyInvalid, SchemaError
 from cpa_core.evidence import answer_object, closed, listed
 from cpa_core.llm import Ask, ModelName, Reply, Request
-from cpa_core.models import PAYLOAD_KEYS, Conversation, Criteria, EventSchema, EventType, Property, digest
+from cpa_core.models import PAYLOAD_KEYS, Conversation, Criteria, EventSchema, EventType, Message, Property, digest
 from cpa_core.prompts import render, transcript
 
 REPAIRS = 2
@@ -17,20 +17,35 @@ REPAIRS = 2
 SAMPLE_CONVERSATIONS = 60
 SAMPLE_CHARACTERS = 120_000
 """About 30,000 tokens: enough to see the breadth, and below every vendor's step in price."""
+LINE_CHARACTERS = 40
+"""What a message's number and role add to its words."""
 GOALS = schemas.GOALS
 
 
 def sample(conversations: Sequence[Conversation], seed: int) -> list[Conversation]:
     """A seeded choice from all conversations, the same whatever their order, within the size of one question."""
-    shuffled = sorted(conversations, key=lambda c: digest([seed, c.conversation_id]))
+    shuffled = sorted(conversations, key=lambda c: digest([seed, c.conversation_id]))[:SAMPLE_CONVERSATIONS]
     chosen: list[Conversation] = []
-    size = 0
-    for conversation in shuffled[:SAMPLE_CONVERSATIONS]:
-        size += sum(len(m.content) + 40 for m in conversation.messages)
-        if chosen and size > SAMPLE_CHARACTERS:
+    room = SAMPLE_CHARACTERS
+    for conversation in shuffled:
+        size = sum(len(m.content) + LINE_CHARACTERS for m in conversation.messages)
+        if size <= room:
+            chosen.append(conversation)
+            room -= size
+    return chosen or [_beginning(conversation) for conversation in shuffled[:1]]
+
+
+def _beginning(conversation: Conversation) -> Conversation:
+    """As much of a conversation as one question holds."""
+    room = SAMPLE_CHARACTERS
+    messages: list[Message] = []
+    for message in conversation.messages:
+        if room <= LINE_CHARACTERS:
             break
-        chosen.append(conversation)
-    return chosen
+        cut = message.content[: room - LINE_CHARACTERS]
+        messages.append(message.model_copy(update={"content": cut}))
+        room -= len(cut) + LINE_CHARACTERS
+    return conversation.model_copy(update={"messages": tuple(messages)})
 
 
 def propose(conversations: Sequence[Conversation], model: ModelName, ask: Ask) -> tuple[EventSchema | None, Reply]:
@@ -109,7 +124,7 @@ def read(text: str) -> EventSchema:
         return schemas.parse(schemas.dump(found), "proposal")[0]
     except ValidationError as error:
         first = error.errors()[0]
-        raise ReplyInvalid(f"{'.'.join(map(str, first['loc']))}: {first['type']}") from None
+        raise ReplyInvalid(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     except SchemaError as error:
         raise ReplyInvalid(str(error)) from None
 

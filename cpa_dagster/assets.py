@@ -18,10 +18,10 @@ from cpa_core.pipeline import (
     ensure_schema,
     judge_day,
     land,
+    schema_path,
     summaries,
     tag_day,
 )
-from cpa_core.pipeline.schemas import schema_path
 from cpa_core.store.database import Transaction, migrate
 from cpa_dagster.resources import Pipeline
 

@@ -14,7 +14,7 @@ import dagster as dg
 
 from cpa_core.errors import StoreBusy
 from cpa_core.models import digest
-from cpa_core.pipeline.landing import Unlanded, unlanded
+from cpa_core.pipeline import Unlanded, unlanded
 from cpa_core.store.database import Row
 from cpa_dagster.assets import GROUP, UPSTREAM
 from cpa_dagster.resources import Pipeline

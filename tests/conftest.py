@@ -11,8 +11,12 @@ import pytest
 from cpa_core.pipeline import Assistant
 from cpa_core.schema import dump
 from cpa_core.settings import settings
+from tests.commands import opened
 from tests.fakes import SCHEMA
+from tests.homes import Home
+from tests.servers.amplitude import AmplitudeServer
 from tests.servers.chat_completions import ChatServer
+from tests.servers.posthog import PostHogServer
 
 Conversations = dict[str, list[tuple[str, str, str]]]
 """Role, content and time of the messages of each conversation."""
@@ -44,6 +48,26 @@ def chat_server() -> Iterator[ChatServer]:
     """A model on loopback; set its `behaviour` to script it."""
     with ChatServer() as server:
         yield server
+
+
+@pytest.fixture
+def posthog() -> Iterator[PostHogServer]:
+    """PostHog on loopback."""
+    with PostHogServer() as server:
+        yield server
+
+
+@pytest.fixture
+def amplitude() -> Iterator[AmplitudeServer]:
+    """Amplitude on loopback."""
+    with AmplitudeServer() as server:
+        yield server
+
+
+@pytest.fixture
+def home(tmp_path: Path, chat_server: ChatServer, posthog: PostHogServer) -> Home:
+    """A home whose `cpa` asks the model on loopback and delivers the text as well to PostHog on loopback."""
+    return opened(Home(tmp_path), chat_server, posthog)
 
 
 @pytest.fixture

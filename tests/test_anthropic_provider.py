@@ -12,8 +12,8 @@ import pytest
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import ModelName, Reply, Usage
-from cpa_core.providers.anthropic import THINKING_ROOM, TIMEOUT, Messages, anthropic, bedrock, body, decode
-from cpa_core.providers.wire import schema_in_words
+from cpa_core.providers.anthropic import THINKING_ROOM, Messages, anthropic, bedrock, body, decode
+from cpa_core.providers.wire import TIMEOUT, schema_in_words
 from cpa_core.tagging import first_requests
 from tests.fakes import SCHEMA, conversation, request
 from tests.servers.messages import MessagesServer
@@ -300,19 +300,22 @@ print(json.dumps({"Version": 1, **keys}))
 
 
 @pytest.mark.usefixtures("_no_aws")
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [(ONCE, "the session has ended"), (ONCE.replace("if flag.exists()", "if False"), "credentials are still expired")],
+)
 def test_credentials_that_cannot_be_renewed_stop_the_run(
-    server: MessagesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: MessagesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, reason: str
 ) -> None:
     config, script = tmp_path / "config", tmp_path / "once.py"
-    script.write_text(ONCE, "utf-8")
-    config.write_text(f"[profile passing]\ncredential_process = {sys.executable} {script}\n", "utf-8")
+    script.write_text(words, "utf-8")
+    # The SDK keeps sessions by the name of their profile: each test has its own.
+    config.write_text(f"[profile {tmp_path.name}]\ncredential_process = {sys.executable} {script}\n", "utf-8")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    provider = on_bedrock(server, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_PROFILE="passing")
-    script.with_suffix(".flag").unlink()
-    with pytest.raises(ProviderStopped, match=r"AWS: .*credentials"):
+    provider = on_bedrock(server, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_PROFILE=tmp_path.name)
+    with pytest.raises(ProviderStopped, match=f"AWS: .*{reason}"):
         provider.call(ASKED)
-    with pytest.raises(SettingsError, match=r"AWS: .*the session has ended"):
-        on_bedrock(server, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_PROFILE="passing")
+    assert server.calls == []
 
 
 def test_both_reach_the_server_they_are_given(server: MessagesServer) -> None:

@@ -48,7 +48,7 @@ def test_the_demo_prints_each_day_and_the_next_step_and_a_second_one_does_nothin
         assert word in shown
     assert shown.count("2026-03-") == 5
     assert shown.count("2026-02-") == 4
-    assert "cpa run chats.json" in shown
+    assert "run chats.json --schema schema.yml" in shown
     assert cpa("demo") == 0
     again = capsys.readouterr().out
     assert again.count("questions asked: 0, events delivered in this run: 0") == 2

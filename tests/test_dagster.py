@@ -223,6 +223,18 @@ def test_the_complete_days_of_a_range_go_out_and_the_others_are_named(failing: A
     assert [record.data["day"] for record in open_days] == ["2026-03-04"]
 
 
+def test_a_check_alone_looks_at_every_day_that_landed(demo: Assistant) -> None:
+    assert run(demo, until="2026-03-06").success
+    with demo.store.writing() as transaction:
+        transaction.execute("update upload_receipts set status = 'rejected' where day = '2026-03-05'")
+    accepted = dg.AssetCheckKey(dg.AssetKey("upload_receipts"), "accepted")
+    alone = job(demo).get_subset(asset_selection=set(), asset_check_selection={accepted})
+    with dg.DagsterInstance.ephemeral() as instance:
+        (found,) = alone.execute_in_process(instance=instance).get_asset_check_evaluations()
+    assert not found.passed
+    assert [record.data["day"] for record in found.metadata["days"].value.records] == ["2026-03-05"]
+
+
 def test_a_provider_that_stops_fails_the_step_in_its_own_words(assistant: Callable[..., Assistant]) -> None:
     unknown = assistant(CPA_MODEL="reference:annotations", CPA_START_DATE="2026-03-01")
     result = run(unknown, "2026-03-04")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cpa_core import judging, tagging
+from cpa_core import judging, proposing, tagging
 from cpa_core.llm import Request
 from cpa_core.models import Criteria
 from cpa_core.prompts import line, prompt_id, render, transcript, words
@@ -35,6 +35,8 @@ REQUESTS = {
     "judge": judging.question(TALK, SCHEMA, MODEL),
     "judge_without_criteria": judging.question(TALK, SEED, MODEL),
     "judge_again": judging.question(TALK, SCHEMA, MODEL, "goals: P1: missing"),
+    "propose": proposing.question([TALK, conversation("Hello?", "Hi.")], MODEL),
+    "propose_again": proposing.question([TALK], MODEL, "event_types: not a list"),
 }
 
 

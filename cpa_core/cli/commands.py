@@ -3,9 +3,11 @@
 import argparse
 import sys
 from datetime import date
+from os.path import relpath
 from pathlib import Path
+from shutil import which
 
-from cpa_core.cli.display import bar, day_table, event_lines, failure_lines, landed_lines, model_line
+from cpa_core.cli.display import bar, day_table, event_lines, landed_lines, model_line, trouble_lines
 from cpa_core.demo import EXAMPLES, demo_settings
 from cpa_core.errors import NotFound, SettingsError
 from cpa_core.pipeline import (
@@ -20,9 +22,13 @@ from cpa_core.settings import Settings, day
 from cpa_core.store import Store
 
 NEXT_STEP = """
+Look at one:  {cpa} show {conversation} --home {home}
+
 Next, your own transcripts (JSON as in {example}, or CSV):
-  cpa run chats.json --schema {schema} --model openai:gpt-6-luna       with OPENAI_API_KEY
-  cpa run chats.json --schema {schema} --model compatible:llama3.2     with CPA_COMPATIBLE_URL=http://127.0.0.1:11434/v1"""
+  {cpa} schema propose chats.json --out schema.yml --model openai:gpt-6-luna    with OPENAI_API_KEY
+  {cpa} run chats.json --schema schema.yml --model openai:gpt-6-luna
+  {cpa} run chats.json --schema schema.yml --model compatible:llama3.2          with Ollama and
+                                           CPA_COMPATIBLE_URL=http://127.0.0.1:11434/v1"""
 
 
 def demo(options: argparse.Namespace, given: Settings) -> int:
@@ -41,10 +47,19 @@ def demo(options: argparse.Namespace, given: Settings) -> int:
         asked = sum(result.tagged.asked + result.judged.asked for result in done)
         sent = sum(result.delivered.sent for result in done if result.delivered)
         print(f"questions asked: {asked}, events delivered in this run: {sent}")
-    folder = demo_settings("therapist", root).source
-    schema = demo_settings("therapist", root).schema_path
-    print(NEXT_STEP.format(example=folder, schema=schema))
+    print(_next_step(root))
     return 0 if whole else 1
+
+
+def _next_step(root: Path) -> str:
+    """What to do after the demo, with the command and the paths as they are from here."""
+    first = demo_settings("therapist", root)
+    return NEXT_STEP.format(
+        cpa="cpa" if which("cpa") else relpath(sys.argv[0]),
+        conversation="therapist-08",
+        home=first.home,
+        example=relpath(str(first.source)),
+    )
 
 
 def land_command(options: argparse.Namespace, given: Settings) -> int:
@@ -75,7 +90,7 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
                 print(f"held back: {done.held}")
     finally:
         print(day_table(summaries(assistant, days)))
-        for line in failure_lines(assistant.store, days):
+        for line in trouble_lines(assistant.store, days):
             print(line)
     return 0 if whole else 1
 
@@ -114,7 +129,7 @@ def status(options: argparse.Namespace, given: Settings) -> int:
     for reject in rejects:
         print(f"rejected records: {reject['n']}: {reject['reason']}")
     print(day_table(summaries(assistant, days)))
-    for line in failure_lines(store, days):
+    for line in trouble_lines(store, days):
         print(line)
     for row in due_days(assistant):
         print(f"due: {row['day']}: {row['reason']}")

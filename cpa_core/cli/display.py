@@ -104,6 +104,19 @@ def failure_lines(store: Store, days: Sequence[date]) -> list[str]:
     ]
 
 
+def trouble_lines(store: Store, days: Sequence[date]) -> list[str]:
+    """Everything of these days that a person should know of."""
+    return failure_lines(store, days) + receipt_lines(store, days)
+
+
+def receipt_lines(store: Store, days: Sequence[date]) -> list[str]:
+    """What destinations did not simply accept: how many events, where, and in which words."""
+    with store.reading() as view:
+        rows = view.answer("receipts_of_days", days=list(days))
+    shown = [(f"{row['status'].replace('_', ' with a ')}: {row['day']} {row['destination']}", row) for row in rows]
+    return [f"{line}: {row['events']} events{': ' if row['detail'] else ''}{row['detail']}" for line, row in shown]
+
+
 def event_lines(messages: Sequence[Row], events: Sequence[Row], judgments: Sequence[Row]) -> list[str]:
     """A conversation as people read it."""
     lines = [f"{messages[0]['conversation_id']}, day {messages[0]['day']}, user {messages[0]['user_id'] or 'unknown'}"]

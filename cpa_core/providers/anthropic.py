@@ -11,10 +11,7 @@ from botocore.exceptions import BotoCoreError
 from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import Reply, Request, Usage
 from cpa_core.providers.statuses import outcome, refuses_schema
-from cpa_core.providers.wire import Response, count, decoded, mapping, schema_in_words
-
-TIMEOUT = 120.0
-"""Seconds for one call. Set always: without it the SDK refuses answers that may be long."""
+from cpa_core.providers.wire import Response, count, decoded, mapping, schema_in_words, timeout, unanswered
 
 THINKING_OFF = ("claude-haiku-5-5",)
 """Models that think unless told not to, and may be told."""
@@ -53,7 +50,7 @@ class Messages:
         except sdk.APIStatusError as error:
             answered = error.response
         except sdk.APIConnectionError as error:
-            raise ProviderFailed(f"no connection: {type(error.__cause__ or error).__name__}") from None
+            raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None
         except (BotoCoreError, RuntimeError) as error:  # credentials that cannot be renewed; both occur
             raise ProviderStopped(f"AWS: {error}") from None
         return Response(answered.status_code, answered.headers, answered.content)
@@ -116,7 +113,7 @@ def anthropic(environ: Mapping[str, str]) -> Messages:
     if not key:
         raise SettingsError("ANTHROPIC_API_KEY is not set, and the model is of provider anthropic")
     url = environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
-    return Messages(sdk.Anthropic(api_key=key, base_url=url, max_retries=0, timeout=TIMEOUT))
+    return Messages(sdk.Anthropic(api_key=key, base_url=url, max_retries=0, timeout=timeout(environ)))
 
 
 def bedrock(environ: Mapping[str, str]) -> Messages:
@@ -130,7 +127,7 @@ def bedrock(environ: Mapping[str, str]) -> Messages:
         aws_region=region,
         base_url=own or f"https://bedrock-runtime.{region}.amazonaws.com",
         max_retries=0,
-        timeout=TIMEOUT,
+        timeout=timeout(environ),
     )
     return Messages(client)
 

@@ -9,10 +9,7 @@ import openai as sdk
 from cpa_core.errors import ProviderFailed, SettingsError
 from cpa_core.llm import Reply, Request, Usage
 from cpa_core.providers.statuses import outcome, refuses_schema
-from cpa_core.providers.wire import Response, count, decoded, mapping, schema_in_words
-
-TIMEOUT = 120.0
-"""Seconds for one call."""
+from cpa_core.providers.wire import TIMEOUT, Response, count, decoded, mapping, schema_in_words, timeout, unanswered
 
 NO_EFFORT = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-terra", "gpt-5.6", "gpt-5.4-mini")
 """Models known to accept reasoning effort `none`; tagging needs no reasoning tokens."""
@@ -48,7 +45,7 @@ class ChatCompletions:
         except sdk.APIStatusError as error:
             answered = error.response
         except sdk.APIConnectionError as error:
-            raise ProviderFailed(f"no connection: {type(error.__cause__ or error).__name__}") from None
+            raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None
         return Response(answered.status_code, answered.headers, answered.content)
 
 
@@ -113,7 +110,8 @@ def openai(environ: Mapping[str, str]) -> ChatCompletions:
     key = environ.get("OPENAI_API_KEY")
     if not key:
         raise SettingsError("OPENAI_API_KEY is not set, and the model is of provider openai")
-    return ChatCompletions(key, environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1", is_openai=True)
+    url = environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+    return ChatCompletions(key, url, is_openai=True, timeout=timeout(environ))
 
 
 def compatible(environ: Mapping[str, str]) -> ChatCompletions:
@@ -121,4 +119,5 @@ def compatible(environ: Mapping[str, str]) -> ChatCompletions:
     url = environ.get("CPA_COMPATIBLE_URL")
     if not url:
         raise SettingsError("CPA_COMPATIBLE_URL is not set, as in http://127.0.0.1:11434/v1 for Ollama")
-    return ChatCompletions(environ.get("CPA_COMPATIBLE_KEY") or "none", url, is_openai=False)
+    key = environ.get("CPA_COMPATIBLE_KEY") or "none"
+    return ChatCompletions(key, url, is_openai=False, timeout=timeout(environ))

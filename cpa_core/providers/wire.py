@@ -4,8 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cpa_core.errors import ProviderFailed
-from cpa_core.llm import Request
+from cpa_core.errors import ProviderFailed, SettingsError
+from cpa_core.llm import HUNG_TRIES, Request
+
+TIMEOUT = 120.0
+"""Seconds for one call, unless CPA_TIMEOUT says otherwise. Set always: Anthropic's SDK refuses long answers without."""
 
 IN_WORDS = "Answer with one JSON object of this schema and nothing else:\n"
 
@@ -16,6 +19,24 @@ class Response(NamedTuple):
     status: int
     headers: Mapping[str, str]
     content: bytes
+
+
+def timeout(environ: Mapping[str, str]) -> float:
+    """CPA_TIMEOUT, or what we find enough. Raises SettingsError."""
+    written = environ.get("CPA_TIMEOUT") or str(TIMEOUT)
+    try:
+        seconds = float(written)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds < float("inf"):
+        raise SettingsError(f"CPA_TIMEOUT is {written!r}: seconds for one call of a model are needed")
+    return seconds
+
+
+def unanswered(error: Exception, *, hung: bool) -> ProviderFailed:
+    """The failure of a call to which nothing came back; `hung` when its time was over."""
+    reason = f"no connection: {type(error.__cause__ or error).__name__}"
+    return ProviderFailed(reason, tries=HUNG_TRIES if hung else 1)
 
 
 def schema_in_words(request: Request) -> str:

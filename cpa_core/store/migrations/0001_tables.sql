@@ -44,7 +44,8 @@ create table judge_scores (
     cost double, judged_at timestamptz
 );
 create table upload_receipts (
-    destination varchar, project varchar, event_id varchar, payload_hash varchar, event_name varchar, day date,
+    destination varchar, project varchar, event_id varchar, payload_hash varchar, sent_id varchar,
+    event_name varchar, day date,
     status varchar, http_status bigint, detail varchar, attempts bigint, sent_timestamp timestamptz,
     batch_id varchar, receipted_at timestamptz
 );

@@ -1,1 +1,0 @@
-alter table upload_receipts add column sent_id varchar
