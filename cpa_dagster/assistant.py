@@ -33,10 +33,11 @@ def assistant_definitions(
 
     `name` goes before its asset keys: give one when several assistants share a Dagster instance, which
     knows an asset by its key alone. `note` is shown with the assets. `last_day` ends the partitions, which else
-    go on to today. `s3` reads the bucket, where it is configured in Dagster rather than by the AWS_ settings.
+    go on to today. `s3` reads the bucket; unset, it is made from the AWS_ settings.
     `assistant` replaces the one of the settings. Raises StoreBusy.
     """
     assistant = assistant or Assistant.of(settings)
+    s3 = s3 or s3_resource(settings)
     if s3:
         assistant = replace(assistant, s3=lambda: s3.process_config_and_initialize().get_client())
     days = dg.DailyPartitionsDefinition(
@@ -52,6 +53,23 @@ def assistant_definitions(
         resources={"pipeline": pipeline},
         executor=dg.in_process_executor,
         **automation(pipeline),
+    )
+
+
+def s3_resource(settings: Settings) -> "S3Resource | None":
+    """The bucket's resource, from the same names that the command line reads; none for a source that is no bucket."""
+    if not (settings.source or "").startswith("s3://"):
+        return None
+    from dagster_aws.s3 import S3Resource
+
+    environ = settings.environ
+    return S3Resource(
+        region_name=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None,
+        endpoint_url=environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or None,
+        profile_name=environ.get("AWS_PROFILE") or None,
+        aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID") or None,
+        aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY") or None,
+        aws_session_token=environ.get("AWS_SESSION_TOKEN") or None,
     )
 
 

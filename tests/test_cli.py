@@ -10,6 +10,7 @@ from cpa_core.cli import main
 from cpa_core.schema import dump
 from tests.fakes import SCHEMA
 from tests.servers.chat_completions import Behaviour, ChatServer, by_substring
+from tests.servers.posthog import PostHogServer
 
 CHATS = {
     "c1": {
@@ -82,6 +83,22 @@ def test_a_key_without_a_destination_is_mentioned(chat_server: ChatServer, capsy
     assert "phc_secret" not in shown
     assert cpa(line, **environ, CPA_DESTINATIONS="outbox") == 0
     assert "POSTHOG_API_KEY" not in capsys.readouterr().out
+
+
+def test_what_a_destination_rejects_is_shown_and_ends_with_one(
+    chat_server: ChatServer, posthog: PostHogServer, capsys: Captured
+) -> None:
+    posthog.results = lambda event: (
+        ("drop", "event_too_old") if event["event"] == "Conversation Judged" else ("ok", None)
+    )
+    line = "run chats.json --schema schema.yml --model compatible:test-model --destination posthog"
+    environ = {"CPA_COMPATIBLE_URL": chat_server.url, "POSTHOG_API_KEY": "phc_test", "POSTHOG_HOST": posthog.url}
+    assert cpa(line, **environ) == 1
+    rejected = "rejected: 2026-03-04 posthog: 1 event: "
+    assert rejected in (shown := capsys.readouterr().out)
+    assert "event_too_old" in shown.partition(rejected)[2]
+    assert cpa("status") == 0
+    assert rejected in capsys.readouterr().out
 
 
 def test_a_failure_is_shown_and_ends_with_one(chat_server: ChatServer, capsys: Captured) -> None:
@@ -179,6 +196,11 @@ def test_a_missing_file_is_an_error_and_nothing_is_written(
         ),
         ("run chats.json --model reference:annotations", {}, "cpa schema propose SOURCE --out schema.yml"),
         ("run --schema schema.yml --day 2026-02-30 --model reference:x", {}, "--day is '2026-02-30'"),
+        (
+            "run chats.json --schema schema.yml --model compatible:x",
+            {"CPA_COMPATIBLE_URL": "http://127.0.0.1:9/v1", "CPA_TIMEOUT": "soon"},
+            "CPA_TIMEOUT is 'soon': seconds for one call of a model are needed",
+        ),
         ("run chats.json --schema none.yml --model reference:x", {}, "none.yml: no such file"),
         ("run chats.json --schema schema.yml --model reference:x --privacy some", {}, "CPA_PRIVACY is 'some'"),
         ("run chats.json --schema schema.yml --model reference:x --concurrency 0", {}, "CPA_CONCURRENCY is '0'"),

@@ -19,7 +19,7 @@ from cpa_core.demo import demo_settings
 from cpa_core.llm import Reply, Request
 from cpa_core.pipeline import Assistant, due_days, land
 from cpa_dagster import definitions as served
-from cpa_dagster.assistant import assistant_definitions, first_day
+from cpa_dagster.assistant import assistant_definitions, s3_resource, first_day
 from cpa_dagster.automation import WORK
 from tests.fakes import asked, judged, tagged
 
@@ -374,6 +374,16 @@ def test_a_bucket_may_be_configured_in_dagster(demo: Assistant, monkeypatch: pyt
     own = S3Resource(region_name=dg.EnvVar("OUR_REGION"), aws_access_key_id="id", aws_secret_access_key="secret")
     pipeline = assistant_definitions(demo.settings, s3=own).resources["pipeline"]
     assert pipeline.assistant.s3().meta.region_name == "eu-west-3"
+
+
+def test_a_bucket_is_read_through_dagsters_resource_by_the_same_settings(demo: Assistant) -> None:
+    environ = {"AWS_REGION": "eu-north-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+    given = demo.settings.model_copy(update={"source": "s3://chats/", "environ": environ})
+    resource = s3_resource(given)
+    assert isinstance(resource, S3Resource)
+    pipeline = assistant_definitions(given).resources["pipeline"]
+    assert pipeline.assistant.s3().meta.region_name == "eu-north-1"
+    assert s3_resource(demo.settings) is None
 
 
 def test_a_fresh_process_materializes_a_range_of_days(tmp_path: Path) -> None:

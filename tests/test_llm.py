@@ -9,12 +9,24 @@ from typing import Any
 import pytest
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, ReplyInvalid
-from cpa_core.llm import MAX_BUSY, MAX_FAILURES, MAX_WAIT, Engine, Limiter, Provider, Reply, Request, Usage
+from cpa_core.llm import (
+    HUNG_TRIES,
+    MAX_BUSY,
+    MAX_FAILURES,
+    MAX_WAIT,
+    MIN_SILENCE,
+    Engine,
+    Limiter,
+    Provider,
+    Reply,
+    Request,
+    Usage,
+)
 from cpa_core.pipeline import Assistant, build_day, judge_day, land, tag_day
 from cpa_core.providers.openai import ChatCompletions
 from cpa_core.tagging import first_requests
 from tests.fakes import ABOUT, DAY, MODEL, SCHEMA, Memory, Script, conversation, engine, request
-from tests.servers.chat_completions import Behaviour, Body, Broken, ChatServer, Drop, Refused, Status
+from tests.servers.chat_completions import Behaviour, Body, Broken, ChatServer, Drop, Hang, Refused, Status
 
 QUESTION = first_requests(conversation("Can I deduct my home office?"), SCHEMA, MODEL)[0]
 
@@ -135,6 +147,43 @@ def test_a_rate_limit_that_does_not_end_is_given_up(chat_server: ChatServer) -> 
     reply = asked_over(chat_server, always(Status(429, {"Retry-After": "0"})))
     assert (reply.outcome, reply.detail) == ("error", "status 429: rate limit")
     assert len(chat_server.calls) == MAX_BUSY
+
+
+def test_a_provider_that_answers_nobody_is_given_up() -> None:
+    provider = Script(lambda request: ProviderFailed("status 500"))
+    made = engine(provider, concurrency=1)
+    given_up = MIN_SILENCE // MAX_FAILURES - 1
+    for n in range(given_up):
+        assert made.ask(request(user=str(n)), accept, ABOUT).outcome == "error"
+    with pytest.raises(ProviderStopped, match="no answer in 24 calls in a row, the last one: status 500"):
+        made.ask(request(user="last"), accept, ABOUT)
+    with pytest.raises(ProviderStopped):
+        made.ask(request(user="another"), accept, ABOUT)
+    assert len(provider.requests) == MIN_SILENCE
+
+
+def test_many_slots_may_fail_together_as_often_as_one_question_may() -> None:
+    made = engine(Script(lambda request: ProviderFailed("status 500")), concurrency=20)
+    for n in range(19):
+        assert made.ask(request(user=str(n)), accept, ABOUT).outcome == "error"
+    with pytest.raises(ProviderStopped, match="no answer in 80 calls in a row"):
+        made.ask(request(user="last"), accept, ABOUT)
+
+
+def test_an_answer_of_any_kind_ends_the_silence_and_a_rate_limit_is_not_silence() -> None:
+    failures = [ProviderFailed("status 500")] * 3
+    busy = [ProviderFailed("status 429", retry_after=0.0)] * 5
+    said = [*failures, *busy, Reply(outcome="error", detail="status 400")] * 20
+    made = engine(Script(*said))
+    assert {made.ask(request(user=str(n)), accept, ABOUT).detail for n in range(20)} == {"status 400"}
+
+
+def test_a_call_that_hangs_costs_two_tries(chat_server: ChatServer) -> None:
+    chat_server.behaviour = always(Hang(30))
+    made = engine(ChatCompletions("key", chat_server.url, is_openai=False, timeout=0.2))
+    reply = made.ask(QUESTION, accept, ABOUT)
+    assert (reply.outcome, reply.detail) == ("error", "no connection: ReadTimeout")
+    assert len(chat_server.calls) == MAX_FAILURES // HUNG_TRIES == 2
 
 
 def test_a_rate_limit_pauses_every_thread_for_the_seconds_named_but_never_for_hours() -> None:

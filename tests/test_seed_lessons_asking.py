@@ -132,7 +132,7 @@ def test_line_12_openai_models_get_no_parameter_that_they_refuse(
     assert len(posthog.rows) == 3
 
 
-@pytest.mark.parametrize("model", ["claude-haiku-5-5", "claude-sonnet-4-5", "claude-3-7-sonnet", "claude-99-nobody"])
+@pytest.mark.parametrize("model", ["claude-haiku-5-5", "claude-sonnet-5", "claude-haiku-4-5", "claude-99-nobody"])
 def test_line_12_claude_models_get_no_parameter_that_they_refuse(
     home: Home, posthog: PostHogServer, model: str
 ) -> None:
@@ -192,13 +192,13 @@ def test_line_14_a_provider_that_hangs_is_given_up_in_bounded_time_and_calls(
     home: Home, chat_server: ChatServer, posthog: PostHogServer, capsys: Captured
 ) -> None:
     """One conversation of four messages took twelve minutes and twelve calls, for nothing, at status 0."""
-    home.environ |= {"CPA_TIMEOUT": "0.1", "CPA_CONCURRENCY": "4"}
+    home.environ |= {"CPA_TIMEOUT": "0.3", "CPA_CONCURRENCY": "4"}
     scripted(chat_server, lambda body, nth: Hang(30))
     home.write("a.json", json.dumps(chat("c1", messages=4)))
     began = time.monotonic()
     assert cpa(home, "run") == 1
     assert len(chat_server.calls) == 4, "two to tag and two to judge"
-    home.write("b.json", chats(60))
+    home.write("b.json", chats(30))
     assert cpa(home, "run") == 1
     assert "no answer in 12 calls in a row, the last one: no connection: " in capsys.readouterr().err
     assert len(chat_server.calls) <= 4 + 12 + 4
@@ -206,7 +206,7 @@ def test_line_14_a_provider_that_hangs_is_given_up_in_bounded_time_and_calls(
     home.environ["CPA_TIMEOUT"] = "120"
     scripted(chat_server, lambda body, nth: None)
     assert cpa(home, "run") == 0
-    assert len(posthog.rows) == 5 + 180
+    assert len(posthog.rows) == 5 + 90
 
 
 def disturbed(body: Body, nth: int) -> Scripted | None:
@@ -218,15 +218,19 @@ def disturbed(body: Body, nth: int) -> Scripted | None:
 
 
 def test_line_15_a_mix_of_errors_limits_and_malformed_answers_loses_nothing(
-    home: Home, chat_server: ChatServer, posthog: PostHogServer
+    home: Home, chat_server: ChatServer, posthog: PostHogServer, capsys: Captured
 ) -> None:
     """This very mix lost 45 % of the events, in part at status 0."""
     scripted(chat_server, disturbed)
     home.environ["CPA_CONCURRENCY"] = "16"
-    home.write("a.json", chats(60))
-    assert cpa(home, "run") == 0
-    assert len(chat_server.calls) > 1.5 * 120
-    assert (len(by_message(posthog)), len(posthog.rows), posthog.stored) == (120, 180, 180)
+    home.write("a.json", chats(40))
+    statuses = [cpa(home, "run")]
+    if statuses == [1]:  # one in two hundred questions is unlucky three times: said, and asked again by the next run
+        assert "tried again on the next run" in capsys.readouterr().out
+        statuses.append(cpa(home, "run"))
+    assert statuses[-1] == 0
+    assert len(chat_server.calls) > 1.5 * 80
+    assert (len(by_message(posthog)), len(posthog.rows), posthog.stored) == (80, 120, 120)
 
 
 def wrong_value(tree: Body) -> None:

@@ -113,8 +113,11 @@ def receipt_lines(store: Store, days: Sequence[date]) -> list[str]:
     """What destinations did not simply accept: how many events, where, and in which words."""
     with store.reading() as view:
         rows = view.answer("receipts_of_days", days=list(days))
-    shown = [(f"{row['status'].replace('_', ' with a ')}: {row['day']} {row['destination']}", row) for row in rows]
-    return [f"{line}: {row['events']} events{': ' if row['detail'] else ''}{row['detail']}" for line, row in shown]
+    return [
+        f"{row['status'].replace('_', ' with a ')}: {row['day']} {row['destination']}: "
+        f"{row['events']} event{'s' if row['events'] > 1 else ''}: {row['detail'] or 'without a reason'}"
+        for row in rows
+    ]
 
 
 def event_lines(messages: Sequence[Row], events: Sequence[Row], judgments: Sequence[Row]) -> list[str]:

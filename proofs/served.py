@@ -1,0 +1,152 @@
+"""Dagster as a person runs it: a webserver and a daemon, asked and told over GraphQL as the UI does it."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from proofs.scene import ROOT, Failed, Scene, free_port, wait
+
+Body = dict[str, Any]
+
+LOCATION = "cpa"
+REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
+JOB = "conversations"
+ASSETS = ("landed_files", "raw_conversations", "event_schema", "tagged_events", "judge_scores", "upload_receipts")
+
+WRONG = ("Error", "NotFound", "Invalid", "Conflict")
+"""How the names of answers end that are no success."""
+
+LOADING = 90.0
+"""Seconds that the webserver may take to load the code location."""
+
+EVALUATION = "evaluationResult { skipReason error { message } runRequests { tags { key value } assetSelection { path } } }"
+
+BACKFILL = """query($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename ... on PartitionBackfill {
+    status numPartitions error { message } runs { id } } } }"""
+
+
+@dataclass(frozen=True)
+class Requested:
+    """A run that a tick asks for."""
+
+    assets: tuple[str, ...]
+    tags: Mapping[str, str]
+
+    @property
+    def day(self) -> str | None:
+        """Its partition."""
+        return self.tags.get("dagster/partition")
+
+
+@dataclass(frozen=True)
+class Dagster:
+    """A webserver that runs; the daemon comes and goes."""
+
+    here: Scene
+    url: str
+
+    def start_daemon(self) -> None:
+        """Start `dagster-daemon run`."""
+        self.here.start("daemon", "dagster-daemon", "run", "-w", str(ROOT / "workspace.yaml"))
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The only field of the answer to a query. Raises Failed for an error in either form."""
+        content = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", content, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=120) as response:
+            answer = json.loads(response.read())
+        if answer.get("errors"):
+            raise Failed(str(answer["errors"])[:1000])
+        (found,) = answer["data"].values()
+        kind = found.get("__typename", "") if isinstance(found, dict) else ""
+        if kind.endswith(WRONG):
+            raise Failed(f"{query[:60]}: {found}")
+        return found
+
+    def loaded(self) -> bool:
+        """Whether the webserver answers and the job can be run."""
+        query = "{ repositoriesOrError { __typename ... on RepositoryConnection { nodes { name } } } }"
+        try:
+            return bool(self.ask(query)["nodes"])
+        except (urllib.error.URLError, ConnectionError, Failed):
+            return False
+
+    def switch_on(self, kind: str, name: str) -> None:
+        """Switch a sensor or a schedule on, as its switch in the UI does."""
+        selector = {**REPOSITORY, f"{kind.lower()}Name": name}
+        started = f"start{kind}({kind.lower()}Selector: $of) {{ __typename ... on Error {{ message }} }}"
+        self.ask(f"mutation($of: {kind}Selector!) {{ {started} }}", of=selector)
+
+    def switch_off_sensor(self, name: str) -> None:
+        """Switch a sensor off, as its switch in the UI does."""
+        query = "query($of: SensorSelector!) { sensorOrError(sensorSelector: $of) { __typename ... on Sensor { id } } }"
+        sensor = self.ask(query, of={**REPOSITORY, "sensorName": name})
+        self.ask("mutation($id: String!) { stopSensor(id: $id) { __typename ... on Error { message } } }", id=sensor["id"])
+
+    def schedule_tick(self, name: str, at: float) -> list[Requested]:
+        """What a schedule asks for at a time, as "Test schedule" in the UI shows it."""
+        tick = self.ask(
+            "mutation($of: ScheduleSelector!, $at: Float) { scheduleDryRun(selectorData: $of, timestamp: $at) "
+            f"{{ __typename ... on DryRunInstigationTick {{ {EVALUATION} }} }} }}",
+            of={**REPOSITORY, "scheduleName": name},
+            at=at,
+        )["evaluationResult"]
+        if tick["error"]:
+            raise Failed(tick["error"]["message"])
+        return [
+            Requested(
+                tuple(key["path"][-1] for key in one["assetSelection"] or []),
+                {tag["key"]: tag["value"] for tag in one["tags"]},
+            )
+            for one in tick["runRequests"] or []
+        ]
+
+    def launch(self, wanted: Requested) -> None:
+        """Launch a requested run, as the UI does."""
+        self.ask(
+            "mutation($given: ExecutionParams!) { launchRun(executionParams: $given) { __typename ... on Error { message } } }",
+            given={
+                "selector": {**REPOSITORY, "pipelineName": JOB, "assetSelection": _paths(wanted.assets)},
+                "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in wanted.tags.items()]},
+            },
+        )
+
+    def backfill(self, days: Sequence[str], limit: float) -> Body:
+        """Backfill every asset over these days, to its end: status, number of partitions, runs."""
+        launched = self.ask(
+            "mutation($given: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $given) "
+            "{ __typename ... on LaunchBackfillSuccess { backfillId } ... on Error { message } } }",
+            given={"assetSelection": _paths(ASSETS), "partitionNames": list(days)},
+        )
+        found: Body = wait(lambda: self._ended(launched["backfillId"]), limit, "the backfill to end")
+        return found
+
+    def _ended(self, backfill: str) -> Body | None:
+        found: Body = self.ask(BACKFILL, id=backfill)
+        return found if found["status"] not in ("REQUESTED", "CANCELING") else None
+
+    def runs(self) -> list[dg.RunRecord]:
+        """Every run of the instance, the first first."""
+        with dg.DagsterInstance.from_config(str(self.here.dagster_home)) as instance:
+            return list(reversed(instance.get_run_records()))
+
+
+def _paths(assets: Sequence[str]) -> list[Body]:
+    return [{"path": [asset]} for asset in assets]
+
+
+@contextmanager
+def webserver(here: Scene) -> Iterator[Dagster]:
+    """`dagster-webserver` with the workspace of the repository; it ends with its scene."""
+    port = free_port()
+    workspace = str(ROOT / "workspace.yaml")
+    here.start("webserver", "dagster-webserver", "-w", workspace, "-h", "127.0.0.1", "-p", str(port))
+    dagster = Dagster(here, f"http://127.0.0.1:{port}")
+    wait(dagster.loaded, LOADING, "the webserver to load the code location", pause=1.0)
+    yield dagster
