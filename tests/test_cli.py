@@ -101,6 +101,32 @@ def test_what_a_destination_rejects_is_shown_and_ends_with_one(
     assert rejected in capsys.readouterr().out
 
 
+def test_a_quote_asks_nothing_and_says_exactly_how_many_questions_a_run_will_ask(
+    chat_server: ChatServer, capsys: Captured
+) -> None:
+    line = "quote chats.json --schema schema.yml --model compatible:test-model"
+    assert cpa(line, CPA_COMPATIBLE_URL=chat_server.url) == 0
+    shown = capsys.readouterr().out
+    assert "tag, compatible:test-model: 1 questions (0 more" in shown
+    assert "judge, compatible:test-model: 1 questions (0 more" in shown
+    assert "together: unknown" in shown
+    assert chat_server.calls == []
+    assert run(chat_server) == 0
+    assert len(chat_server.calls) == 2
+    capsys.readouterr()
+    assert cpa(line, CPA_COMPATIBLE_URL=chat_server.url) == 0
+    assert "nothing to pay" in capsys.readouterr().out
+    assert cpa(line + " --home other", CPA_COMPATIBLE_URL=chat_server.url) == 0
+    assert cpa(line.replace("compatible:test-model", "openai:gpt-6-luna"), OPENAI_API_KEY="k") == 0
+    assert len(chat_server.calls) == 2
+
+
+def test_a_quote_of_a_model_with_a_list_price_is_in_dollars(capsys: Captured) -> None:
+    line = "quote chats.json --schema schema.yml --model openai:gpt-6-luna"
+    assert cpa(line, OPENAI_API_KEY="k") == 0
+    assert "together: at most about $0.0" in capsys.readouterr().out
+
+
 def test_a_failure_is_shown_and_ends_with_one(chat_server: ChatServer, capsys: Captured) -> None:
     chat_server.behaviour = Behaviour(by_substring("refund", None))
     assert run(chat_server) == 1
@@ -243,7 +269,7 @@ def test_flags_win_over_the_environment_and_the_environment_over_dotenv(capsys: 
 
 
 def test_every_command_has_help_with_an_example(capsys: Captured) -> None:
-    for line in ("", "demo", "run", "land", "status", "show", "schema", "schema check", "schema propose"):
+    for line in ("", "demo", "run", "land", "quote", "status", "show", "schema", "schema check", "schema propose"):
         with pytest.raises(SystemExit) as ended:
             cpa(f"{line} --help")
         assert ended.value.code == 0

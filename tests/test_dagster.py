@@ -19,7 +19,7 @@ from cpa_core.demo import demo_settings
 from cpa_core.llm import Reply, Request
 from cpa_core.pipeline import Assistant, due_days, land
 from cpa_dagster import definitions as served
-from cpa_dagster.assistant import assistant_definitions, s3_resource, first_day
+from cpa_dagster.assistant import assistant_definitions, first_day, s3_resource
 from cpa_dagster.automation import WORK
 from tests.fakes import asked, judged, tagged
 

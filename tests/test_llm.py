@@ -173,7 +173,7 @@ def test_many_slots_may_fail_together_as_often_as_one_question_may() -> None:
 def test_an_answer_of_any_kind_ends_the_silence_and_a_rate_limit_is_not_silence() -> None:
     failures = [ProviderFailed("status 500")] * 3
     busy = [ProviderFailed("status 429", retry_after=0.0)] * 5
-    said = [*failures, *busy, Reply(outcome="error", detail="status 400")] * 20
+    said: list[Any] = [*failures, *busy, Reply(outcome="error", detail="status 400")] * 20
     made = engine(Script(*said))
     assert {made.ask(request(user=str(n)), accept, ABOUT).detail for n in range(20)} == {"status 400"}
 

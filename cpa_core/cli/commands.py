@@ -7,13 +7,14 @@ from os.path import relpath
 from pathlib import Path
 from shutil import which
 
-from cpa_core.cli.display import bar, day_table, event_lines, landed_lines, model_line, trouble_lines
+from cpa_core.cli.display import bar, day_table, event_lines, landed_lines, model_line, quote_lines, trouble_lines
 from cpa_core.demo import EXAMPLES, demo_settings
 from cpa_core.errors import NotFound, SettingsError
 from cpa_core.pipeline import (
     Assistant,
     due_days,
     land,
+    quote,
     ready,
     run_day,
     summaries,
@@ -93,6 +94,18 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
         for line in trouble_lines(assistant.store, days):
             print(line)
     return 0 if whole else 1
+
+
+def quote_command(options: argparse.Namespace, given: Settings) -> int:
+    """Land and build, which cost nothing, and say what asking would cost."""
+    only = day(options.day, "--day") if options.day else None
+    assistant = Assistant.of(given, bar)
+    for warning in ready(assistant):
+        print(f"warning: {warning}")
+    if given.source:
+        print("\n".join(landed_lines(land(assistant, only))))
+    print("\n".join(quote_lines(quote(assistant, _named_days(options, only, assistant)))))
+    return 0
 
 
 def _named_days(options: argparse.Namespace, only: date | None, assistant: Assistant) -> list[date]:

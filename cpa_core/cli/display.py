@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cpa_core.pipeline import Assistant, Landed
+from cpa_core.pipeline import Assistant, Landed, Quote
 from cpa_core.pipeline.context import Advance
 from cpa_core.store import Store
 from cpa_core.store.database import Row
@@ -91,6 +91,22 @@ def _sum(rows: Sequence[Row], key: str) -> str:
         judged = sum(count for _, count in weighted)
         return f"{sum(score * count for score, count in weighted) / judged:.1f}" if judged else "-"
     return str(sum(values))
+
+
+def quote_lines(quote: Quote) -> list[str]:
+    """A quote as people read it; it errs upwards, for a vendor's cache makes it cheaper."""
+    if not quote.days:
+        return ["no day is due: nothing to pay"]
+    lines = [f"{len(quote.days)} days, {quote.days[0]} to {quote.days[-1]}"]
+    for line in quote.lines:
+        known = "unknown (no list price)" if line.cost is None else _dollars(line.cost)
+        lines.append(
+            f"{line.task}, {line.model}: {line.questions} questions ({line.answered} more are answered already), "
+            f"about {line.prompt_tokens:,} + {line.completion_tokens:,} tokens: {known}"
+        )
+    total = "unknown" if quote.cost is None else f"at most about {_dollars(quote.cost)}"
+    basis = "by this model's own answers so far" if quote.calibrated else "a guess until this model has answered once"
+    return [*lines, f"together: {total} at list price without caching; lengths of answers are {basis}"]
 
 
 def failure_lines(store: Store, days: Sequence[date]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from cpa_core import __version__
-from cpa_core.cli.commands import demo, land_command, run_command, show, status
+from cpa_core.cli.commands import demo, land_command, quote_command, run_command, show, status
 from cpa_core.cli.schemas import check, propose
 from cpa_core.errors import CpaError, DayNeeded
 from cpa_core.settings import Settings, settings
@@ -67,6 +67,11 @@ def parser() -> argparse.ArgumentParser:
         "land, build, tag, judge and deliver every day that is due",
         "cpa run chats.json --schema schema.yml --model openai:gpt-6-luna",
     )
+    _source(one)
+    _asking(one)
+    _days(one)
+    about = "what the days that are due would cost, before anything is spent"
+    one = _command(commands, "quote", quote_command, about, "cpa quote chats.json --schema schema.yml")
     _source(one)
     _asking(one)
     _days(one)

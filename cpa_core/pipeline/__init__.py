@@ -5,6 +5,7 @@ from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant, Progress, Stage, silent
 from cpa_core.pipeline.delivering import deliver_day, open_work
 from cpa_core.pipeline.landing import Landed, Unlanded, land, unlanded
+from cpa_core.pipeline.quoting import Quote, quote
 from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, summaries
 from cpa_core.pipeline.schemas import (
     current_schema,
@@ -20,6 +21,7 @@ __all__ = [
     "DayDone",
     "Landed",
     "Progress",
+    "Quote",
     "Stage",
     "Unlanded",
     "build_day",
@@ -31,6 +33,7 @@ __all__ = [
     "land",
     "open_work",
     "propose_schema",
+    "quote",
     "ready",
     "run_day",
     "schema_path",

@@ -14,7 +14,7 @@ from cpa_core.judging import question as judge_question
 from cpa_core.llm import About, Ask, Engine, Limiter, ModelName, Request
 from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message, event_id
 from cpa_core.pipeline.context import Assistant, Stage
-from cpa_core.pipeline.schemas import current_schema
+from cpa_core.pipeline.schemas import current_schema, read_schema
 from cpa_core.pricing import cost
 from cpa_core.prompts import Task, prompt_id
 from cpa_core.store import AnswerBook
@@ -65,16 +65,7 @@ def _ask_day(assistant: Assistant, day: date, work: Work) -> Stage:
     schema, _ = current_schema(assistant)
     origin = Answered(day=day, schema=schema, prompt_id=prompt_id(work.task), model=str(model))
     with assistant.store.day_lock(day):
-        conversations = conversations_of(assistant, day)
-        with assistant.store.reading() as view:
-            done = view.answer(
-                f"{work.task}_done",
-                day=day,
-                schema_version=schema.version,
-                prompt_id=origin.prompt_id,
-                model=origin.model,
-            )
-        kept = {row["conversation_id"] for row in done}
+        conversations, kept = _conversations(assistant, origin, work)
         pending = [c for c in conversations if c.conversation_id not in kept]
         results, asked, stopped = (
             _ask_all(assistant, pending, origin, model, work) if pending else ({}, 0, None)
@@ -84,6 +75,32 @@ def _ask_day(assistant: Assistant, day: date, work: Work) -> Stage:
         raise stopped
     spent = _spent(assistant, _book_name(assistant, work, day)) if asked else {}
     return _stage(work.task, len(conversations), len(kept), list(results.values()), {"asked": asked, **spent})
+
+
+def open_questions(assistant: Assistant, day: date) -> list[Request]:
+    """The questions that tagging and judging a built day would begin with, answered before or not."""
+    questions: list[Request] = []
+    schema = read_schema(assistant)[0]
+    for work in (TAG, JUDGE):
+        model = assistant.model(work.task)
+        origin = Answered(day=day, schema=schema, prompt_id=prompt_id(work.task), model=str(model))
+        conversations, kept = _conversations(assistant, origin, work)
+        pending = [c for c in conversations if c.conversation_id not in kept]
+        questions += [request for c in pending for request in work.first(c, schema, model)]
+    return questions
+
+
+def _conversations(assistant: Assistant, origin: Answered, work: Work) -> tuple[list[Conversation], set[str]]:
+    """The conversations of the day, and the ids of those that are done for good."""
+    with assistant.store.reading() as view:
+        done = view.answer(
+            f"{work.task}_done",
+            day=origin.day,
+            schema_version=origin.schema.version,
+            prompt_id=origin.prompt_id,
+            model=origin.model,
+        )
+    return conversations_of(assistant, origin.day), {row["conversation_id"] for row in done}
 
 
 def _book_name(assistant: Assistant, work: Work, day: date) -> str:

@@ -1,0 +1,88 @@
+"""What the days that are due would cost, before anything is spent."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+
+from cpa_core.llm import Request, Usage
+from cpa_core.models import Value
+from cpa_core.pipeline.asking import open_questions
+from cpa_core.pipeline.building import build_day
+from cpa_core.pipeline.context import Assistant
+from cpa_core.pricing import cost
+
+BYTES_PER_TOKEN = 3.5
+"""Fewer than real text has, so that a quote errs upwards; the ledger's own ratio is used where there is one."""
+ANSWER_SHARE = 0.5
+"""Tokens of an answer for each token of its room, where no answer of the model is in the ledger yet."""
+
+
+class QuoteLine(Value):
+    """One task by one model. `cost` is in US dollars at list price without any caching, null when unknown."""
+
+    task: str
+    model: str
+    questions: int
+    answered: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+
+class Quote(Value):
+    """What the days would cost; `calibrated` says whether lengths of this model's own answers were used."""
+
+    days: tuple[date, ...]
+    lines: tuple[QuoteLine, ...]
+    calibrated: bool
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars over all lines, null when any is unknown."""
+        known = [line.cost for line in self.lines if line.cost is not None]
+        return sum(known) if len(known) == len(self.lines) else None
+
+
+def quote(assistant: Assistant, days: Sequence[date]) -> Quote:
+    """Build the days, which costs nothing, and count what would be asked. Raises SchemaError, SettingsError."""
+    groups: defaultdict[tuple[str, str, str], list[Request]] = defaultdict(list)
+    with assistant.progress("quote", len(days)) as advance:
+        for day in days:
+            build_day(assistant, day)
+            for request in open_questions(assistant, day):
+                groups[request.task, request.provider, request.model].append(request)
+            advance()
+    lines = [_line(assistant, *key, requests) for key, requests in sorted(groups.items())]
+    return Quote(days=tuple(days), lines=tuple(line for line, _ in lines), calibrated=all(own for _, own in lines))
+
+
+def _line(
+    assistant: Assistant, task: str, provider: str, model: str, requests: Sequence[Request]
+) -> tuple[QuoteLine, bool]:
+    hashes = [request.hash for request in requests]
+    with assistant.store.reading() as view:
+        kept = view.answer("answers_to_reuse", hashes=hashes, conversations=[])
+        own = view.answer("usual_answer", task=task, provider=provider, model=model)[0]["completion_tokens"]
+    answered = {row["request_hash"] for row in kept}
+    asked = [request for request in requests if request.hash not in answered]
+    prompt = sum(math.ceil(_size(request) / BYTES_PER_TOKEN) for request in asked)
+    usual = own * len(asked) if own else ANSWER_SHARE * sum(request.max_tokens for request in asked)
+    usage = Usage(prompt_tokens=prompt, completion_tokens=math.ceil(usual))
+    line = QuoteLine(
+        task=task,
+        model=f"{provider}:{model}",
+        questions=len(asked),
+        answered=len(requests) - len(asked),
+        prompt_tokens=prompt,
+        completion_tokens=math.ceil(usual),
+        cost=cost(provider, model, usage),
+    )
+    return line, own is not None
+
+
+def _size(request: Request) -> int:
+    """Bytes of everything a question sends."""
+    texts = (request.system, request.user, json.dumps(request.json_schema))
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
