@@ -35,9 +35,7 @@ def build_day(assistant: Assistant, day: date) -> Built:
 
 
 def _contents(transaction: Transaction, day: date) -> set[tuple[str, str]]:
-    rows = transaction.rows(
-        "select conversation_id, content_hash from raw_conversations where day = $day", day=day
-    )
+    rows = transaction.rows("select conversation_id, content_hash from raw_conversations where day = $day", day=day)
     return {(row["conversation_id"], row["content_hash"]) for row in rows}
 
 
