@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -73,6 +74,7 @@ class Outside:
 @contextmanager
 def outside(here: Scene) -> Iterator[Outside]:
     """The three servers, and the settings that lead to them."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
     moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     moto.start()
     try:
@@ -129,7 +131,9 @@ def a_new_file(claims: Claims, dagster: Dagster, world: Outside) -> None:
     show("a new file: runs that the sensor requested", runs)
     claims.claim("one landing, then exactly the two days", sorted(r["day"] for r in runs) == ["", FIRST, SECOND])
     claims.claim("PostHog holds exactly those days", world.days() == [FIRST, SECOND])
-    claims.claim("two questions a conversation, none malformed", len(world.model.calls) == 12 and not world.model.faults)
+    claims.claim(
+        "two questions a conversation, none malformed", len(world.model.calls) == 12 and not world.model.faults
+    )
 
 
 def an_overwritten_file(claims: Claims, dagster: Dagster, world: Outside) -> None:

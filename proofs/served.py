@@ -25,7 +25,9 @@ WRONG = ("Error", "NotFound", "Invalid", "Conflict")
 LOADING = 90.0
 """Seconds that the webserver may take to load the code location."""
 
-EVALUATION = "evaluationResult { skipReason error { message } runRequests { tags { key value } assetSelection { path } } }"
+EVALUATION = (
+    "evaluationResult { skipReason error { message } runRequests { tags { key value } assetSelection { path } } }"
+)
 
 BACKFILL = """query($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename ... on PartitionBackfill {
     status numPartitions error { message } runs { id } } } }"""
@@ -87,7 +89,9 @@ class Dagster:
         """Switch a sensor off, as its switch in the UI does."""
         query = "query($of: SensorSelector!) { sensorOrError(sensorSelector: $of) { __typename ... on Sensor { id } } }"
         sensor = self.ask(query, of={**REPOSITORY, "sensorName": name})
-        self.ask("mutation($id: String!) { stopSensor(id: $id) { __typename ... on Error { message } } }", id=sensor["id"])
+        self.ask(
+            "mutation($id: String!) { stopSensor(id: $id) { __typename ... on Error { message } } }", id=sensor["id"]
+        )
 
     def schedule_tick(self, name: str, at: float) -> list[Requested]:
         """What a schedule asks for at a time, as "Test schedule" in the UI shows it."""

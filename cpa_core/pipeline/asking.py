@@ -67,9 +67,7 @@ def _ask_day(assistant: Assistant, day: date, work: Work) -> Stage:
     with assistant.store.day_lock(day):
         conversations, kept = _conversations(assistant, origin, work)
         pending = [c for c in conversations if c.conversation_id not in kept]
-        results, asked, stopped = (
-            _ask_all(assistant, pending, origin, model, work) if pending else ({}, 0, None)
-        )
+        results, asked, stopped = _ask_all(assistant, pending, origin, model, work) if pending else ({}, 0, None)
         _replace(assistant, origin, work, conversations, kept, results)
     if stopped:
         raise stopped
@@ -257,9 +255,7 @@ def _judged_rows(origin: Answered, conversation: Conversation, result: Judged) -
         "outcome": result.outcome,
         "cost": result.cost,
     }
-    row = origin.row(
-        conversation_id=conversation.conversation_id, content_hash=conversation.content_hash, **fields
-    )
+    row = origin.row(conversation_id=conversation.conversation_id, content_hash=conversation.content_hash, **fields)
     return {"judge_scores": [row]}
 
 
