@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from moto.server import ThreadedMotoServer
 
 from cpa_core.schema import load
+from cpa_core.settings import settings
 from cpa_core.sources import s3
+from cpa_dagster.assistant import assistant_definitions
 from tests.commands import Body, at, cpa, payloads
 from tests.homes import Home, turn
 from tests.servers.amplitude import AmplitudeServer
@@ -171,6 +174,26 @@ def test_propose_edit_and_run_end_in_accepted_receipts(person: Person, provider:
     before = len(target.asked), len(asked.calls)
     assert cpa(home, line) == 0
     assert (len(target.asked), len(asked.calls)) == before, "a second run asks and sends nothing"
+
+
+@pytest.mark.parametrize(("provider", "vendor", "place"), EVERY_PAIR)
+def test_the_same_through_dagsters_assets(person: Person, provider: str, vendor: str, place: str) -> None:
+    home, asked, target = person.home, person.models[provider], person.vendors[vendor]
+    schema, model = home.folder / "schema.yml", MODELS[provider]
+    own = {"CPA_HOME": str(home.folder / "home"), "CPA_SOURCE": put(home, place), "CPA_SCHEMA": str(schema)}
+    chosen = {"CPA_MODEL": model, "CPA_DESTINATIONS": vendor, "CPA_START_DATE": "2026-03-01"}
+    job = assistant_definitions(settings(home.environ | own | chosen)).resolve_job_def("conversations")
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert job.execute_in_process(partition_key="2026-03-04", instance=instance).success
+        before = len(target.asked), len(asked.calls)
+        assert job.execute_in_process(partition_key="2026-03-04", instance=instance).success
+    assert "Edit it" in schema.read_text("utf-8"), "no schema was there: the first proposal is in use"
+    tagged = home.rows("select count(*) as n from tagged_events")[0]["n"]
+    assert tagged >= 4
+    assert receipts(home) == {"accepted": tagged + 2}
+    assert len(target.rows) == tagged + 2
+    assert (len(target.asked), len(asked.calls)) == before, "a second materialization asks and sends nothing"
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
