@@ -39,3 +39,29 @@ store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environme
 
 lock:                        ## resolve the versions anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --annotation-style line -q -o requirements.lock
+
+.PHONY: bench-delivery
+bench-delivery: .venv/ready  ## 8,000 events through faults and kills, and 100,000 in bulk
+	$(BIN)/python -m benchmarks.delivery
+	$(BIN)/python -m benchmarks.redaction
+
+proofs: .venv/ready          ## slow: two days of a real file, a bucket to PostHog with the daemon, a month's backfill
+	$(BIN)/python -m proofs.dagster_two_days
+	$(BIN)/python -m proofs.s3_to_posthog
+	$(BIN)/python -m proofs.backfill
+
+browser: .venv/ready         ## slow: the demo in Dagster's UI, clicked in Chromium
+	$(BIN)/python -m proofs.demo_in_browser
+
+.PHONY: proofs browser
+
+.PHONY: bench-landing fuzz
+bench-landing: .venv/ready   ## landing beside DuckDB's own bare read, as ratios, with peak memory
+	$(BIN)/python benchmarks/landing.py
+
+fuzz: .venv/ready            ## mutated real files for five minutes
+	$(BIN)/python benchmarks/fuzz_landing.py --minutes 5
+
+.PHONY: bench-llm
+bench-llm: .venv/ready       ## the language-model engine under load: tokens, rate, limits, kills, faults, memory
+	$(BIN)/python -m benchmarks.llm

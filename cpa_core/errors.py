@@ -5,6 +5,14 @@ No error carries the text of a message: conversations are private.
 """
 
 from datetime import date
+from typing import NamedTuple
+
+
+class Limits(NamedTuple):
+    """What the headers of an answer or a failure say of rate limits: calls and tokens a minute. Null is unknown."""
+
+    requests: float | None = None
+    tokens: float | None = None
 
 
 class CpaError(Exception):
@@ -49,21 +57,37 @@ class StoreBusy(CpaError):
     """Another process holds the database for longer than we wait; the text names it."""
 
 
-class ProviderStopped(CpaError):
+class Stopped(CpaError):
+    """Asking ends before everything was asked. Every answer so far is kept, and nothing is marked as failed."""
+
+
+class BudgetReached(Stopped):
+    """One more call could cost more than the budget allows."""
+
+
+class DeadlineReached(Stopped):
+    """The run has used up its time."""
+
+
+class ProviderStopped(Stopped):
     """The provider will answer nothing more (bad key, unknown model, quota used up): in its own words."""
 
 
 class ProviderFailed(CpaError):
     """One call failed in a way that may pass: `reason`, and the seconds the provider asked us to wait.
 
-    `tries` is how many of its question's tries it uses up: a call that hung has cost more than one.
+    `tries` is how many of its question's tries it uses up: a call that hung has cost more than one. `limits` are
+    what the headers say.
     """
 
-    def __init__(self, reason: str, retry_after: float | None = None, tries: int = 1) -> None:
+    def __init__(
+        self, reason: str, retry_after: float | None = None, tries: int = 1, limits: Limits | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
         self.tries = tries
+        self.limits = limits
 
 
 class ReplyInvalid(CpaError):
@@ -75,4 +99,6 @@ class DayIncomplete(CpaError):
 
 
 class DestinationStopped(CpaError):
-    """A destination refuses everything (401, 402): no event is to blame."""
+    """A destination refuses everything (401, 402): no event is to blame, and a person must change something."""
+
+    exit_code = 2

@@ -1,12 +1,30 @@
 """Building events, once for all destinations: pure, named by the event type, keyed as the seed tool has them."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Literal
 
-from cpa_core.models import JUDGED_EVENT, JUDGED_KEY, Event, Value, event_id
+from cpa_core.models import (
+    JUDGED_EVENT,
+    JUDGED_KEY,
+    NOT_APPLICABLE,
+    Event,
+    EventSchema,
+    Value,
+    digest,
+    event_id,
+)
 
 Privacy = Literal["no_text", "redacted", "full"]
+
+SHARED = 12
+"""Characters in a row that an id may not have in common with a message, where text is not to leave the house."""
+
+Choices = Mapping[tuple[str, str, str], Mapping[str, frozenset[str]]]
+"""By version of the schema, role and event type: the choices of each property."""
 
 
 class TaggedRow(Value):
@@ -42,55 +60,143 @@ class JudgedRow(Value):
     model: str
 
 
-def of_tags(rows: Iterable[TaggedRow], scores: Mapping[str, float | None], privacy: Privacy) -> list[Event]:
-    """One event per tagged event. The score of its conversation is on it, absent when unknown."""
-    return [_of_tag(row, scores.get(row.conversation_id), privacy) for row in rows]
+@dataclass(frozen=True)
+class View:
+    """What of one conversation may leave the house: its words as `text` gives them back, null for not at all.
+
+    `said` are its messages where an id that holds their words becomes a hash; empty where ids stay as they are.
+    """
+
+    text: Callable[[str], str | None]
+    said: Sequence[str] = ()
+
+    def identity(self, written: str) -> str:
+        """An id of the conversation or of a message, or its hash where it holds words of a message."""
+        if not self.said:
+            return written
+        if written not in self._identities:
+            self._identities[written] = f"h-{digest(written)[:20]}" if self._is_worded(written) else written
+        return self._identities[written]
+
+    def person(self, written: str) -> str:
+        """A user's id. Who is named as the user is no text, even where a message says it too; a sentence is."""
+        return self.identity(written) if re.search(r"\s", written) else written
+
+    def _is_worded(self, written: str) -> bool:
+        if len(written) < SHARED:
+            return written in self._whole and not written.isdigit()
+        return _shares(written, self._words) or _shares(_folded(written), self._folded_words)
+
+    @cached_property
+    def _identities(self) -> dict[str, str]:
+        return {}
+
+    @cached_property
+    def _whole(self) -> frozenset[str]:
+        return frozenset(text.strip() for text in self.said)
+
+    @cached_property
+    def _words(self) -> str:
+        return "\0".join(self.said)
+
+    @cached_property
+    def _folded_words(self) -> str:
+        return "\0".join(_folded(text) for text in self.said)
 
 
-def _of_tag(row: TaggedRow, score: float | None, privacy: Privacy) -> Event:
-    text = {"content": row.content, "explanation": row.because}
+def full_view() -> View:
+    """Everything as it was said."""
+    return View(text=lambda said: said)
+
+
+def textless_view(messages: Sequence[str]) -> View:
+    """No text at all."""
+    return View(text=lambda said: None, said=messages)
+
+
+def redacted_view(messages: Sequence[str], redact: Callable[[str], str]) -> View:
+    """Text with placeholders. An id that holds words of a message is a hash: it might hold what was redacted."""
+    return View(text=redact, said=messages)
+
+
+def choices_of(schemas: Iterable[EventSchema]) -> Choices:
+    """What the properties of each event type can be."""
+    return {
+        (schema.version, kind.role, kind.name): {p.name: frozenset(p.choices) for p in kind.properties}
+        for schema in schemas
+        for kind in schema.event_types
+    }
+
+
+def of_tag(row: TaggedRow, score: float | None, view: View, choices: Choices) -> Event:
+    """The event of a tag. The score of its conversation is on it, absent when unknown.
+
+    A property's value that is not one of its choices is free text.
+    """
+    conversation_id, message_id = view.identity(row.conversation_id), view.identity(row.message_id)
+    known = choices.get((row.schema_version, row.role, row.event_type), {})
+    chosen = {
+        name: value if value == NOT_APPLICABLE or value in known.get(name, ()) else view.text(value)
+        for name, value in row.properties.items()
+    }
     payload = {
-        "conversation_id": row.conversation_id,
-        "message_id": row.message_id,
+        "conversation_id": conversation_id,
+        "message_id": message_id,
         "role": row.role,
-        **(text if privacy != "no_text" else {}),
-        **row.properties,
-        **({} if score is None else {"llm_judge_score": score}),
+        **_present({"content": view.text(row.content), "explanation": view.text(row.because)}),
+        **_present(chosen),
+        **_present({"llm_judge_score": score}),
         "schema_version": row.schema_version,
         "model": row.model,
     }
     return Event(
         event_id=row.event_id,
         name=row.event_type,
-        distinct_id=row.user_id or row.conversation_id,
+        distinct_id=view.person(row.user_id) if row.user_id else conversation_id,
         identified=bool(row.user_id),
-        conversation_id=row.conversation_id,
-        message_id=row.message_id,
+        conversation_id=conversation_id,
+        message_id=message_id,
         day=row.day,
         sent_at=row.sent_at,
         payload=payload,
     )
 
 
-def of_judgment(row: JudgedRow, privacy: Privacy) -> Event:
+def of_judgment(row: JudgedRow, view: View) -> Event:
     """The `Conversation Judged` event: score, verdict per goal by its id, dealbreakers that were hit."""
+    conversation_id = view.identity(row.conversation_id)
     payload: dict[str, Any] = {
-        "conversation_id": row.conversation_id,
-        **({} if row.score is None else {"llm_judge_score": row.score}),
+        "conversation_id": conversation_id,
+        **_present({"llm_judge_score": row.score}),
         **{f"verdict_{key}": found["verdict"] for key, found in row.verdicts.items()},
         "dealbreakers_hit": [key for key, found in row.dealbreakers.items() if found["hit"]],
-        **({"explanation": row.because} if privacy != "no_text" else {}),
+        **_present({"explanation": view.text(row.because)}),
         "schema_version": row.schema_version,
         "model": row.model,
     }
     return Event(
         event_id=event_id(row.conversation_id, None, JUDGED_KEY),
         name=JUDGED_EVENT,
-        distinct_id=row.user_id or row.conversation_id,
+        distinct_id=view.person(row.user_id) if row.user_id else conversation_id,
         identified=bool(row.user_id),
-        conversation_id=row.conversation_id,
+        conversation_id=conversation_id,
         message_id=None,
         day=row.day,
         sent_at=row.ended_at,
         payload=payload,
     )
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text.casefold())
+
+
+def _shares(written: str, text: str) -> bool:
+    """Whether they have SHARED characters in a row in common: any such run holds a whole half from a half's start."""
+    half = SHARED // 2
+    perhaps = any(written[at : at + half] in text for at in range(0, len(written) - half + 1, half))
+    return perhaps and any(written[at : at + SHARED] in text for at in range(len(written) - SHARED + 1))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import uuid
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -26,6 +27,9 @@ Replaces = Literal["never", "same_name_and_day", "always"]
 """When a destination replaces an event by a later one of the same id."""
 
 TAGGED_ROLES: tuple[str, ...] = ("user", "assistant")
+
+NOT_APPLICABLE = "not applicable"
+"""What every property may be, whatever its choices."""
 
 PAYLOAD_KEYS: tuple[str, ...] = (
     "conversation_id",
@@ -193,7 +197,7 @@ class Event(Value):
     sent_at: datetime
     payload: dict[str, Any]
 
-    @property
+    @cached_property
     def payload_hash(self) -> str:
         """A hash of everything that is delivered."""
         return digest(self.model_dump(mode="json", exclude={"day"}))[:32]

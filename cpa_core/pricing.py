@@ -1,20 +1,60 @@
-"""What a call costs, by the list prices that genai-prices carries. An unknown price is null, never zero."""
+"""What a call costs, by the list prices of genai-prices or by the user's own. An unknown price is null, never zero."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
+from pydantic import Field, ValidationError
 
+from cpa_core.errors import SettingsError
 from cpa_core.llm import Usage
+from cpa_core.models import Value
 
 VENDORS = {"openai": "openai", "anthropic": "anthropic", "bedrock": "aws"}
 FREE = frozenset({"reference"})
+LANES = {"standard": 1.0, "flex": 0.5}
+"""The share of the price that a lane costs (developers.openai.com: flex is billed at the price of a batch)."""
+MILLION = 1_000_000
 
 
-def cost(provider: str, model: str, usage: Usage) -> float | None:
+class Price(Value):
+    """US dollars for a million tokens. What is not said of cached tokens is the price of the others."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached_input: float | None = Field(default=None, ge=0)
+    cache_write: float | None = Field(default=None, ge=0)
+
+
+Prices = Mapping[str, Price]
+"""A user's own prices by `provider:model`: they win over the list's."""
+
+
+def cost(provider: str, model: str, usage: Usage, lane: str = "standard", own: Prices | None = None) -> float | None:
     """US dollars for one call, null when the model's price or its usage is unknown."""
     if provider in FREE:
         return 0.0
+    if usage.prompt_tokens is None or usage.completion_tokens is None:
+        return None
+    price = (own or {}).get(f"{provider}:{model}")
+    full = _listed(provider, model, usage) if price is None else _own(price, usage)
+    return None if full is None else full * LANES[lane]
+
+
+def _own(price: Price, usage: Usage) -> float:
+    cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
+    bare = max(0, (usage.prompt_tokens or 0) - cached - written)
+    cached_input = price.input if price.cached_input is None else price.cached_input
+    cache_write = price.input if price.cache_write is None else price.cache_write
+    output = (usage.completion_tokens or 0) * price.output
+    return (bare * price.input + cached * cached_input + written * cache_write + output) / MILLION
+
+
+def _listed(provider: str, model: str, usage: Usage) -> float | None:
     vendor = VENDORS.get(provider)
-    if vendor is None or usage.prompt_tokens is None or usage.completion_tokens is None:
+    if vendor is None:
         return None
     priced = PricedUsage(
         input_tokens=usage.prompt_tokens,
@@ -27,3 +67,24 @@ def cost(provider: str, model: str, usage: Usage) -> float | None:
     except (LookupError, ValueError):  # no such model; more tokens cached than there were
         return None
     return price or (None if usage.prompt_tokens or usage.completion_tokens else 0.0)
+
+
+def prices(path: Path | None) -> Prices:
+    """The prices in a YAML file, none without one. Raises SettingsError with file, model and rule."""
+    if path is None:
+        return {}
+    try:
+        tree = yaml.safe_load(path.read_text("utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"CPA_PRICES: {path}: {type(error).__name__}: not a YAML file that can be read") from None
+    if not isinstance(tree, dict):
+        raise SettingsError(f"CPA_PRICES: {path}: provider:model: {{input: 0.1, output: 0.5}} is needed")
+    found: dict[str, Price] = {}
+    for name, price in tree.items():
+        try:
+            found[str(name)] = Price.model_validate(price)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ": ".join(map(str, (name, *first["loc"])))
+            raise SettingsError(f"CPA_PRICES: {path}: {place}: {first['msg']}") from None
+    return found

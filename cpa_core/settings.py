@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cpa_core.errors import SettingsError
 from cpa_core.models import Value
 
+MOST_CALLS = 256
+"""Calls at once: more threads than that wait for each other, not for the provider."""
 PRIVACIES = ("no_text", "redacted", "full")
 
 
@@ -22,12 +24,20 @@ class Settings(Value):
     judge_model: str | None
     schema_model: str | None
     concurrency: int
+    rpm: int | None
+    deadline_minutes: float | None
+    budget: float | None
+    daily_budget: float | None
+    prices_path: Path | None
+    lane: Literal["standard", "flex"]
     destinations: tuple[str, ...]
     privacy: Literal["no_text", "redacted", "full"]
     timezone: str
     start_date: date | None
     quiet_minutes: int
     modified_day: bool
+    form: str | None
+    names: Mapping[str, str]
     environ: Mapping[str, str]
 
     @property
@@ -50,13 +60,21 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
         model=values.get("CPA_MODEL") or None,
         judge_model=values.get("CPA_JUDGE_MODEL") or None,
         schema_model=values.get("CPA_SCHEMA_MODEL") or None,
-        concurrency=_count(values, "CPA_CONCURRENCY", 8),
+        concurrency=_count(values, "CPA_CONCURRENCY", 8, most=MOST_CALLS),
+        rpm=_count(values, "CPA_RPM", 0) if values.get("CPA_RPM") else None,
+        deadline_minutes=_amount(values, "CPA_DEADLINE_MINUTES", "minutes"),
+        budget=_amount(values, "CPA_BUDGET", "US dollars"),
+        daily_budget=_amount(values, "CPA_DAILY_BUDGET", "US dollars"),
+        prices_path=Path(values["CPA_PRICES"]) if values.get("CPA_PRICES") else None,
+        lane=_lane(values.get("CPA_LANE") or "standard"),
         destinations=tuple(_words(values.get("CPA_DESTINATIONS") or "outbox")),
         privacy=privacy,
         timezone=_timezone(values.get("CPA_TIMEZONE") or "UTC"),
         start_date=day(values["CPA_START_DATE"], "CPA_START_DATE") if values.get("CPA_START_DATE") else None,
         quiet_minutes=_count(values, "CPA_QUIET_MINUTES", 0, least=0),
         modified_day=values.get("CPA_UNTIMED") == "modified",
+        form=values.get("CPA_FORMAT") or None,
+        names=_names(values.get("CPA_MAP") or ""),
         environ=values,
     )
 
@@ -69,11 +87,42 @@ def day(text: str, name: str) -> date:
         raise SettingsError(f"{name} is {text!r}: a day is needed, as in 2026-11-22") from None
 
 
-def _count(values: Mapping[str, str], name: str, otherwise: int, least: int = 1) -> int:
+def _count(values: Mapping[str, str], name: str, otherwise: int, least: int = 1, most: int | None = None) -> int:
     text = values.get(name) or str(otherwise)
-    if not text.isdigit() or int(text) < least:
+    if not text.isdecimal() or int(text) < least:
         raise SettingsError(f"{name} is {text!r}: a whole number of at least {least} is needed")
+    if most is not None and int(text) > most:
+        raise SettingsError(f"{name} is {text!r}: at most {most}")
     return int(text)
+
+
+def _amount(values: Mapping[str, str], name: str, unit: str) -> float | None:
+    text = values.get(name)
+    if not text:
+        return None
+    try:
+        amount = float(text.removeprefix("$"))
+    except ValueError:
+        amount = 0.0
+    if not 0.0 < amount < float("inf"):
+        raise SettingsError(f"{name} is {text!r}: {unit} are needed, more than 0")
+    return amount
+
+
+def _lane(text: str) -> Literal["standard", "flex"]:
+    if text == "batch":
+        raise SettingsError("CPA_LANE=batch is not built yet; CPA_LANE=flex (OpenAI) has the same price")
+    if text not in ("standard", "flex"):
+        raise SettingsError(f"CPA_LANE is {text!r}: it must be standard or flex")
+    return "flex" if text == "flex" else "standard"
+
+
+def _names(text: str) -> dict[str, str]:
+    """`role=sender,content=body`: our word for each of theirs."""
+    pairs = [pair.partition("=") for pair in _words(text)]
+    if any(not ours.strip() or not theirs.strip() for ours, _, theirs in pairs):
+        raise SettingsError(f"CPA_MAP is {text!r}: pairs are needed, as in role=sender,content=body")
+    return {theirs.strip(): ours.strip() for ours, _, theirs in pairs}
 
 
 def _words(text: str) -> list[str]:

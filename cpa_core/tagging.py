@@ -8,6 +8,7 @@ from cpa_core.evidence import answer_object, closed, listed, locate
 from cpa_core.llm import Ask, ModelName, Reply, Request
 from cpa_core.models import (
     FINAL_OUTCOMES,
+    NOT_APPLICABLE,
     TAGGED_ROLES,
     Conversation,
     EventSchema,
@@ -26,7 +27,6 @@ EARLIER = 10
 """Messages before the window that are shown as context."""
 REPAIRS = 2
 """Times that missing or invalid entries are asked for again."""
-NOT_APPLICABLE = "not applicable"
 MANY = "any number of them, each type at most once; an empty list means that nothing listed happens"
 ONE = "exactly one, the one that fits best"
 

@@ -1,1 +1,1 @@
-"""Slow proofs: whole processes, real daemons, servers on loopback. `python -m proofs.<name>`; not part of `make test`."""
+"""Slow proofs, not part of `make test`: whole processes, daemons, servers on loopback; `python -m proofs.<name>`."""

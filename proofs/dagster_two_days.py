@@ -1,4 +1,4 @@
-"""Two days of a real file through Dagster: every message has its row, each conversation its judgment, each event its receipt.
+"""Two days of a real file through Dagster: each message has its row, conversation its judgment, event its receipt.
 
 The file lies beside the project; where it does not, an invented one takes its place.
 """

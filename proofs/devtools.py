@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,12 +70,29 @@ class Page:
         """Wait for words on the page. Raises Failed."""
         wait(lambda: words in self.text(), limit, f"{words!r} on the page")
 
+    def see_focus(self, tag: str) -> None:
+        """Wait until the cursor is in an element of this kind. Raises Failed."""
+        wait(lambda: self.value(f"document.activeElement?.matches('{tag}')"), WAIT, f"the cursor in an {tag}")
+
     def click(self, words: str, kind: str = "button, a") -> None:
         """Click with the mouse on the last visible element of a kind that begins with these words."""
-        x, y = wait(lambda: self.value(CENTRE % (json.dumps(words), json.dumps(kind))), WAIT, f"{words!r} to click on")
+        x, y = wait(lambda: self._resting(CENTRE % (json.dumps(words), json.dumps(kind))), WAIT, f"{words or kind}")
         for event in ("mouseMoved", "mousePressed", "mouseReleased"):
             button = {"button": "left", "clickCount": 1} if event != "mouseMoved" else {}
             self.ask("Input.dispatchMouseEvent", type=event, x=x, y=y, **button)
+
+    def _resting(self, script: str) -> Any:
+        """A place that a script names, once it moves no longer: windows slide in."""
+        before = self.value(script)
+        time.sleep(0.5)
+        return before if before == self.value(script) else None
+
+    def enter(self, words: str) -> None:
+        """Type words where the cursor is, and the Enter key."""
+        self.ask("Input.insertText", text=words)
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **key)
 
     def picture(self, path: Path) -> None:
         """Save what is seen as PNG."""

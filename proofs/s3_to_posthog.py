@@ -196,22 +196,22 @@ def without_a_hand(claims: Claims) -> None:
     """The sensor, then the schedule."""
     with scene() as here, outside(here) as world:
         here.prepare_dagster()
-        with webserver(here) as dagster:
-            dagster.start_daemon()
-            dagster.switch_on("Sensor", "new_files")
-            world.note("sensor switched on")
-            a_new_file(claims, dagster, world)
-            an_overwritten_file(claims, dagster, world)
-            here.end("daemon")
-            dagster.switch_off_sensor("new_files")
-            a_night(claims, dagster, world)
-            show("timeline", world.timeline)
-            days = of_days(here.home)
-            show("what the store holds", days)
-            claims.whole(days)
-            receipts = sum(day["receipts"] for day in days)
-            claims.claim("receipts are as many as PostHog's events", receipts == len(world.posthog.rows))
-            claims.claim("no event was sent twice", world.posthog.stored == len(world.posthog.rows))
+        dagster = webserver(here)
+        dagster.start_daemon()
+        dagster.switch_on("Sensor", "new_files")
+        world.note("sensor switched on")
+        a_new_file(claims, dagster, world)
+        an_overwritten_file(claims, dagster, world)
+        here.end("daemon")
+        dagster.switch_off_sensor("new_files")
+        a_night(claims, dagster, world)
+        show("timeline", world.timeline)
+        days = of_days(here.home)
+        show("what the store holds", days)
+        claims.whole(days)
+        receipts = sum(day["receipts"] for day in days)
+        claims.claim("receipts are as many as PostHog's events", receipts == len(world.posthog.rows))
+        claims.claim("no event was sent twice", world.posthog.stored == len(world.posthog.rows))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -36,10 +36,11 @@ class Failed(Exception):
 
 @dataclass
 class Scene:
-    """A folder, the environment of the processes in it, and those that still run."""
+    """A folder, the environment of the processes of a proof, where they are started, and those that still run."""
 
     folder: Path
     environ: dict[str, str]
+    started_in: Path
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -76,7 +77,7 @@ class Scene:
         command = [str(BIN / program) if (BIN / program).exists() else program, *arguments]
         with (self.folder / f"{name}.log").open("wb") as log:
             self.running[name] = subprocess.Popen(
-                command, cwd=self.folder, env=self.environ, stdout=log, stderr=log, start_new_session=True
+                command, cwd=self.started_in, env=self.environ, stdout=log, stderr=log, start_new_session=True
             )
 
     def said(self, name: str) -> str:
@@ -92,10 +93,8 @@ class Scene:
         """End a process with its children."""
         process = self.running.pop(name)
         _signal(process, signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(ENDING)
-        except subprocess.TimeoutExpired:
-            pass
         _signal(process, signal.SIGKILL)
         process.wait(ENDING)
 
@@ -109,7 +108,7 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 @contextmanager
-def scene(environ: Mapping[str, str] | None = None) -> Iterator[Scene]:
+def scene() -> Iterator[Scene]:
     """A new scene. No key, host or proxy of the machine is in it; all is ended and removed afterwards."""
     machine = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN) and not k.lower().endswith("_proxy")}
     signal.signal(signal.SIGTERM, _leave)
@@ -123,7 +122,7 @@ def scene(environ: Mapping[str, str] | None = None) -> Iterator[Scene]:
             "DAGSTER_HOME": str(folder / "dagster"),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        here = Scene(folder, machine | own | dict(environ or {}))
+        here = Scene(folder, machine | own, folder)
         try:
             yield here
         finally:
@@ -135,7 +134,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def wait(found: Callable[[], T], limit: float, what: str, pause: float = 0.5) -> T:
+def wait(found: Callable[[], T | None], limit: float, what: str, pause: float = 0.5) -> T:
     """What `found` gives as soon as it is true. Raises Failed after `limit` seconds, naming what did not come."""
     until = time.monotonic() + limit
     while True:

@@ -3,8 +3,7 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +113,8 @@ class Dagster:
     def launch(self, wanted: Requested) -> None:
         """Launch a requested run, as the UI does."""
         self.ask(
-            "mutation($given: ExecutionParams!) { launchRun(executionParams: $given) { __typename ... on Error { message } } }",
+            "mutation($given: ExecutionParams!) "
+            "{ launchRun(executionParams: $given) { __typename ... on Error { message } } }",
             given={
                 "selector": {**REPOSITORY, "pipelineName": JOB, "assetSelection": _paths(wanted.assets)},
                 "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in wanted.tags.items()]},
@@ -128,8 +128,7 @@ class Dagster:
             "{ __typename ... on LaunchBackfillSuccess { backfillId } ... on Error { message } } }",
             given={"assetSelection": _paths(ASSETS), "partitionNames": list(days)},
         )
-        found: Body = wait(lambda: self._ended(launched["backfillId"]), limit, "the backfill to end")
-        return found
+        return wait(lambda: self._ended(launched["backfillId"]), limit, "the backfill to end")
 
     def _ended(self, backfill: str) -> Body | None:
         found: Body = self.ask(BACKFILL, id=backfill)
@@ -145,12 +144,19 @@ def _paths(assets: Sequence[str]) -> list[Body]:
     return [{"path": [asset]} for asset in assets]
 
 
-@contextmanager
-def webserver(here: Scene) -> Iterator[Dagster]:
+def webserver(here: Scene) -> Dagster:
     """`dagster-webserver` with the workspace of the repository; it ends with its scene."""
+    return _served(here, "dagster-webserver", "-w", str(ROOT / "workspace.yaml"))
+
+
+def dev(here: Scene) -> Dagster:
+    """`dagster dev`, webserver and daemon in one, as `make dev` starts it; it ends with its scene."""
+    return _served(here, "dagster", "dev")
+
+
+def _served(here: Scene, program: str, *arguments: str) -> Dagster:
     port = free_port()
-    workspace = str(ROOT / "workspace.yaml")
-    here.start("webserver", "dagster-webserver", "-w", workspace, "-h", "127.0.0.1", "-p", str(port))
+    here.start("webserver", program, *arguments, "-h", "127.0.0.1", "-p", str(port))
     dagster = Dagster(here, f"http://127.0.0.1:{port}")
-    wait(dagster.loaded, LOADING, "the webserver to load the code location", pause=1.0)
-    yield dagster
+    wait(dagster.loaded, LOADING, "the code location to be loaded", pause=1.0)
+    return dagster

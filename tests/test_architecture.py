@@ -21,6 +21,7 @@ ORDER = [
         "events",
         "destinations",
         "store",
+        "redaction",
         "pricing",
         "settings",
     },

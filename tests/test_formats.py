@@ -281,12 +281,12 @@ def test_ragged_rows_are_rejects_with_their_line() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.txt", b"x", "a.txt: not a .json or .csv file"),
+        ("a.txt", b"x", "a.txt: none of the kinds that are read: json, csv"),
         ("a.json", b"", "a.json: line 1: not JSON: Expecting value"),
         ("a.json", b'{"c1":\n\n,}', "a.json: line 3: not JSON: Expecting value"),
         ("a.json", b"[]", "a.json: top level: an object of conversations by id is needed, this is a list"),
         ("a.json", b"3", "a.json: top level: an object of conversations by id is needed, this is a number"),
-        ("a.json", b'{"messages": [{}]}', 'a.json: messages: an object with a list "messages" is needed'),
+        ("a.json", b'{"messages": [{}]}', "a.json: line 1: messages.0: role: missing"),
         ("a.json", b'{"c1": {"messages": [{"content": "secret"}]}}', "a.json: c1: messages.0: role: missing"),
         ("a.json", b'{"c1": {"messages": ["secret"]}}', "a.json: c1: messages.0: an object with role and content"),
         ("a.json", b'{"c1": "\xff"}', "a.json: line 1: not UTF-8 (byte 8)"),

@@ -70,7 +70,7 @@ def test_a_key_that_is_there_is_the_source_even_when_others_begin_with_it(enviro
 
 @pytest.mark.parametrize("prefix", ["in/", "in", "in/2"])
 def test_a_prefix_is_all_below_it_that_can_be_read(environ: dict[str, str], bucket: str, prefix: str) -> None:
-    for key in ("in/", "in/2/", "in/2/a.json", "in/2/b b+é.CSV", "in/2/c.parquet", "in/2/_SUCCESS", "out/d.json"):
+    for key in ("in/", "in/2/", "in/2/a.json", "in/2/b b+é.CSV", "in/2/c.xlsx", "in/2/_SUCCESS", "out/d.json"):
         put(environ, bucket, key)
     found = listing(f"s3://{bucket}/{prefix}", environ)
     assert keys(found) == ["in/2/a.json", "in/2/b b+é.CSV"]
@@ -93,10 +93,12 @@ def test_more_objects_than_fit_a_page_are_all_listed(environ: dict[str, str], bu
 
 def test_nothing_that_can_be_read_is_an_error(environ: dict[str, str], bucket: str) -> None:
     put(environ, bucket, "in/")
-    put(environ, bucket, "in/x.parquet")
-    with pytest.raises(SourceError, match=rf"s3://{bucket}/in/: no \.json or \.csv object there \(2 of other kinds\)"):
+    put(environ, bucket, "in/x.xlsx")
+    with pytest.raises(
+        SourceError, match=rf"s3://{bucket}/in/: none of the kinds that are read there \(2 of other kinds\)"
+    ):
         listing(f"s3://{bucket}/in/", environ)
-    with pytest.raises(SourceError, match=r"no \.json or \.csv object there \(0 of other kinds\)"):
+    with pytest.raises(SourceError, match=r"none of the kinds that are read there \(0 of other kinds\)"):
         listing(f"s3://{bucket}/elsewhere", environ)
     with pytest.raises(SourceError, match="a bucket is needed"):
         listing("s3:///x", environ)

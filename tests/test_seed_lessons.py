@@ -121,7 +121,7 @@ def test_line_03_an_amplitude_that_refuses_is_not_a_success(
     home.environ |= at(amplitude)
     home.write("a.json", chats(2))
     amplitude.script = lambda asked: Says(403, {"code": 403, "error": "Forbidden"})
-    assert cpa(home, "run") == 1
+    assert cpa(home, "run") == 2, "a key that is refused is for a person to change"
     assert "amplitude: 403" in capsys.readouterr().err
     amplitude.script = lambda asked: None
     assert cpa(home, "run") == 0

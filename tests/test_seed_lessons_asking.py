@@ -185,7 +185,7 @@ def test_line_14_a_rate_limit_loses_nothing(home: Home, chat_server: ChatServer,
     scripted(chat_server, limit)
     home.write("a.json", chats(8))
     assert cpa(home, "run") == 0
-    assert limit.refused > 16 * MAX_FAILURES
+    assert limit.refused >= 16 * MAX_FAILURES
     assert len(posthog.rows) == 24
 
 

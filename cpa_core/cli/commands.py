@@ -7,16 +7,30 @@ from os.path import relpath
 from pathlib import Path
 from shutil import which
 
-from cpa_core.cli.display import bar, day_table, event_lines, landed_lines, model_line, quote_lines, trouble_lines
+from cpa_core.cli.delivery import preview_lines, reconciled_lines
+from cpa_core.cli.display import (
+    bar,
+    day_table,
+    event_lines,
+    landed_lines,
+    model_line,
+    quote_lines,
+    spend_table,
+    trouble_lines,
+)
 from cpa_core.demo import EXAMPLES, demo_settings
-from cpa_core.errors import NotFound, SettingsError
+from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SettingsError
 from cpa_core.pipeline import (
     Assistant,
     due_days,
     land,
+    preview_day,
     quote,
     ready,
+    reconciled,
+    rejected_days,
     run_day,
+    spending,
     summaries,
 )
 from cpa_core.settings import Settings, day
@@ -75,6 +89,8 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
     """Land, then every day that is due, or the days that are named."""
     only = day(options.day, "--day") if options.day else None
     assistant = Assistant.of(given, bar)
+    if options.dry_run:
+        return _dry_run(options, assistant, only)
     print(model_line(assistant))
     for warning in ready(assistant):
         print(f"warning: {warning}")
@@ -85,15 +101,33 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
     whole = not (landed and landed.lost)
     try:
         for one in days:
-            done = run_day(assistant, one, deliver_incomplete=options.deliver_incomplete)
+            done = run_day(
+                assistant,
+                one,
+                deliver_incomplete=options.deliver_incomplete,
+                retry_rejected=options.retry_rejected,
+            )
             whole &= done.is_whole
             if done.held:
                 print(f"held back: {done.held}")
+    except (BudgetReached, DeadlineReached):
+        print("\n".join(["left to do, by the same command:", *quote_lines(quote(assistant, days))]))
+        raise
     finally:
         print(day_table(summaries(assistant, days)))
         for line in trouble_lines(assistant.store, days):
             print(line)
     return 0 if whole else 1
+
+
+def _dry_run(options: argparse.Namespace, assistant: Assistant, only: date | None) -> int:
+    """Show what would be sent of what is tagged by now; nothing is landed, asked or sent."""
+    _existing(assistant.settings)
+    for one in _named_days(options, only, assistant):
+        for preview in preview_day(assistant, one, retry_rejected=options.retry_rejected):
+            print("\n".join(preview_lines(preview)))
+    print("dry run: nothing was landed, asked or sent")
+    return 0
 
 
 def quote_command(options: argparse.Namespace, given: Settings) -> int:
@@ -113,7 +147,8 @@ def _named_days(options: argparse.Namespace, only: date | None, assistant: Assis
     if bool(options.first) != bool(options.last):
         raise SettingsError("--from and --to belong together")
     if not options.first and not only:
-        return [row["day"] for row in due_days(assistant)]
+        rejected = rejected_days(assistant) if getattr(options, "retry_rejected", False) else []
+        return sorted({row["day"] for row in due_days(assistant)} | set(rejected))
     first = only or day(options.first, "--from")
     last = only or day(options.last, "--to")
     if last < first:
@@ -142,7 +177,11 @@ def status(options: argparse.Namespace, given: Settings) -> int:
     for reject in rejects:
         print(f"rejected records: {reject['n']}: {reject['reason']}")
     print(day_table(summaries(assistant, days)))
+    if spent := spending(assistant):
+        print(spend_table(spent))
     for line in trouble_lines(store, days):
+        print(line)
+    for line in reconciled_lines(reconciled(assistant, days)):
         print(line)
     for row in due_days(assistant):
         print(f"due: {row['day']}: {row['reason']}")

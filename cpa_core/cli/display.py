@@ -67,6 +67,41 @@ def day_table(rows: Sequence[Row]) -> str:
     return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in cells)
 
 
+SPEND_COLUMNS = (
+    ("task", "task"),
+    ("model", "model"),
+    ("lane", "lane"),
+    ("calls", "calls"),
+    ("prompt_tokens", "prompt tokens"),
+    ("cached_tokens", "of them cached"),
+    ("completion_tokens", "completion tokens"),
+    ("cost", "cost"),
+    ("each", "cost per conversation"),
+    ("reused", "from the ledger"),
+)
+
+
+def spend_table(rows: Sequence[Row]) -> str:
+    """What each task by each model took, a line each."""
+    cells = [[title for _, title in SPEND_COLUMNS]]
+    cells += [[_spend_cell(row, key) for key, _ in SPEND_COLUMNS] for row in rows]
+    widths = [max(len(line[n]) for line in cells) for n in range(len(SPEND_COLUMNS))]
+    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in cells)
+
+
+def _spend_cell(row: Row, key: str) -> str:
+    if key == "each":
+        known = row["cost"] is not None and row["conversations"]
+        return _dollars(row["cost"] / row["conversations"]) if known else "unknown"
+    if key == "reused":
+        questions = row["calls"] + row["reused"]
+        return f"{row['reused'] / questions:.0%} of {questions} questions" if questions else "-"
+    value = row[key]
+    if value is None:
+        return "unknown"
+    return _dollars(value) if key == "cost" else str(value)
+
+
 def _cell(row: Row, key: str) -> str:
     value = row[key]
     if key == "spend":

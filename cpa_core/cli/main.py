@@ -43,7 +43,17 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
 
 def flags(options: argparse.Namespace) -> dict[str, str | None]:
     """The flags that stand for settings."""
-    names = ("home", "source", "schema", "model", "judge_model", "destinations", "privacy", "concurrency")
+    names: tuple[str, ...] = (
+        "home",
+        "source",
+        "schema",
+        "model",
+        "judge_model",
+        "destinations",
+        "privacy",
+        "concurrency",
+    )
+    names += ("format", "map")
     return {name: getattr(options, name, None) for name in names}
 
 
@@ -70,6 +80,8 @@ def parser() -> argparse.ArgumentParser:
     _source(one)
     _asking(one)
     _days(one)
+    one.add_argument("--dry-run", action="store_true", help="show what would be sent of what is tagged; send nothing")
+    one.add_argument("--retry-rejected", action="store_true", help="send again what a destination rejected")
     about = "what the days that are due would cost, before anything is spent"
     one = _command(commands, "quote", quote_command, about, "cpa quote chats.json --schema schema.yml")
     _source(one)
@@ -119,6 +131,8 @@ def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
 def _source(made: argparse.ArgumentParser) -> None:
     made.add_argument("source", nargs="?", help="file or folder of transcripts (CPA_SOURCE)")
     made.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    made.add_argument("--format", help="the format, where the file does not show it (CPA_FORMAT)")
+    made.add_argument("--map", help="our word=yours, by comma: role=sender,content=body (CPA_MAP)")
     made.add_argument("--day", help="the day of messages that carry no time, or the only day to run")
 
 

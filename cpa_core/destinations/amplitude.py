@@ -26,9 +26,11 @@ from cpa_core.destinations.sending import (
     Sender,
     Sleep,
     Verdict,
+    mended,
     narrowed,
     project_name,
     rule_words,
+    untimed,
     web_address,
 )
 from cpa_core.errors import DestinationStopped, SettingsError
@@ -61,6 +63,9 @@ class Amplitude:
         """One receipt per event, as the answers come. Raises DestinationStopped."""
         parcels: list[Parcel] = []
         for event in events:
+            if untimed(event):
+                yield Parcel(event=event, form={}, size=0).receipt("rejected", None, untimed(event))
+                continue
             parcel, fault = _parcel(event)
             if fault:
                 yield parcel.receipt("rejected", None, fault)
@@ -92,7 +97,8 @@ def _parcel(event: Event) -> tuple[Parcel, str]:
 
     The model silently cuts long strings and leaves out what it does not take: this compares before and after.
     """
-    given = {name: value for name, value in event.payload.items() if value is not None}
+    payload, changed = mended(event.payload)
+    given = {name: value for name, value in payload.items() if value is not None}
     form: dict[str, Any] = BaseEvent(
         event.name,
         user_id=event.distinct_id if event.identified else None,
@@ -103,7 +109,8 @@ def _parcel(event: Event) -> tuple[Parcel, str]:
     ).get_event_body()
     kept = form.get("event_properties") or {}
     cut = sorted(name for name, value in kept.items() if value != given[name])
-    warning = f"cut at {constants.MAX_STRING_LENGTH} characters: {', '.join(cut)}" if cut else ""
+    shortened = f"cut at {constants.MAX_STRING_LENGTH} characters: {', '.join(cut)}" if cut else ""
+    warning = "; ".join(part for part in (changed, shortened) if part)
     parcel = Parcel(event=event, form=form, size=len(json.dumps(form)), warning=warning[:300])
     return parcel, _fault(event, parcel, given)
 

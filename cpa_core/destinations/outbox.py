@@ -30,7 +30,7 @@ class Outbox:
         return [Receipt(event_id=e.event_id, payload_hash=e.payload_hash, status="accepted") for e in events]
 
     def _write(self, path: Path, events: list[Event]) -> None:
-        lines = dict(_lines(path)) | {event.event_id: _line(event) for event in events}
+        lines = dict(_lines(path)) | {event.event_id: line(event) for event in events}
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".tmp")
         with fresh.open("w", encoding="utf-8") as file:
@@ -47,7 +47,8 @@ def _lines(path: Path) -> list[tuple[str, str]]:
     return [(json.loads(line)["event_id"], line) for line in lines]
 
 
-def _line(event: Event) -> str:
+def line(event: Event) -> str:
+    """The event as one line of JSON."""
     shown = {
         "event_id": event.event_id,
         "event": event.name,

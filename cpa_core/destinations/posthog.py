@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from posthog.capture_compression import CaptureCompression
 from posthog.capture_v1 import _build_v1_batch_body, _parse_v1_response, _post_v1, _to_v1_event
 from posthog.consumer import BATCH_SIZE_LIMIT, MAX_MSG_SIZE
-from posthog.request import APIError, DatetimeSerializer, batch_post, determine_server_host
+from posthog.request import APIError, batch_post, determine_server_host
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from cpa_core.destinations.sending import (
@@ -23,9 +23,11 @@ from cpa_core.destinations.sending import (
     Sender,
     Sleep,
     Verdict,
+    mended,
     narrowed,
     project_name,
     rule_words,
+    untimed,
     web_address,
 )
 from cpa_core.errors import DestinationStopped, SettingsError
@@ -79,11 +81,16 @@ class PostHog:
 
     def send(self, events: Sequence[Event]) -> Iterator[Receipt]:
         """One receipt per event, as the answers come. Raises DestinationStopped."""
-        parcels = [_parcel(event) for event in events]
-        for parcel in parcels:
-            if parcel.size > MAX_MSG_SIZE:
-                yield parcel.receipt("rejected", None, f"{parcel.size} bytes: PostHog takes {MAX_MSG_SIZE} an event")
-        yield from self._sender.send([p for p in parcels if p.size <= MAX_MSG_SIZE])
+        parcels: list[Parcel] = []
+        for event in events:
+            parcel = _parcel(event)
+            large = f"{parcel.size} bytes: PostHog takes {MAX_MSG_SIZE} an event" if parcel.size > MAX_MSG_SIZE else ""
+            fault = untimed(event) or large
+            if fault:
+                yield parcel.receipt("rejected", None, fault)
+            else:
+                parcels.append(parcel)
+        yield from self._sender.send(parcels)
 
     def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> Verdict:
         if self._batch_only:
@@ -141,19 +148,20 @@ def _parcel(event: Event) -> Parcel:
     Without skew correction the message's own time is stored, and a resend has the same one. No person profile is
     made of a conversation whose user is unknown. The address of this machine says nothing about the user.
     """
+    payload, warning = mended(event.payload)
     form = {
         "event": event.name,
         "uuid": event.event_id,
         "distinct_id": event.distinct_id,
         "timestamp": event.sent_at,
         "properties": {
-            **event.payload,
+            **payload,
             "$process_person_profile": event.identified,
             "$ignore_sent_at": True,
             "$geoip_disable": True,
         },
     }
-    return Parcel(event=event, form=form, size=len(json.dumps(form, cls=DatetimeSerializer)))
+    return Parcel(event=event, form=form, size=len(json.dumps(form, default=str)), warning=warning)
 
 
 def _of_results(parcels: Sequence[Parcel], results: Mapping[str, Any], status: int, wait: float | None) -> Verdict:

@@ -1,9 +1,11 @@
 """Sending events over HTTP: bodies limited in bytes, bounded retries, the bad event found, a receipt for each."""
 
+import json
+import math
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -103,17 +105,45 @@ class Sender:
 
 
 def bodies(parcels: Sequence[Parcel], most_bytes: int) -> Iterator[list[Parcel]]:
-    """The parcels in order, in bodies of at most so many bytes; a larger one stands alone."""
+    """The parcels in order, in bodies of at most so many bytes, no id twice in one; a larger one stands alone."""
     body: list[Parcel] = []
     size = 0
+    ids: set[str] = set()
     for parcel in parcels:
-        if body and size + parcel.size > most_bytes:
+        if body and (size + parcel.size > most_bytes or parcel.event.event_id in ids):
             yield body
-            body, size = [], 0
+            body, size, ids = [], 0, set()
         body.append(parcel)
+        ids.add(parcel.event.event_id)
         size += parcel.size + 1
     if body:
         yield body
+
+
+def untimed(event: Event) -> str:
+    """Why an event cannot be sent to anybody: a time without a zone would be guessed at. Empty when it can."""
+    return "" if event.sent_at.tzinfo else "its time has no time zone"
+
+
+def mended(payload: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """A payload as JSON can say it, and a warning that names the properties that had to be changed for it."""
+    try:
+        json.dumps(payload, ensure_ascii=False, allow_nan=False, default=str).encode()
+    except ValueError:
+        whole = {name: _sayable(value) for name, value in payload.items()}
+        changed = [name for name, value in payload.items() if repr(value) != repr(whole[name])]
+        return whole, f"not a number, or half a character, left out: {', '.join(sorted(changed))}"[:MAX_DETAIL]
+    return dict(payload), ""
+
+
+def _sayable(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, Mapping):
+        return {str(_sayable(name)): _sayable(inner) for name, inner in value.items()}
+    return [_sayable(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def narrowed(parcels: Sequence[Parcel], http_status: int, detail: str) -> Verdict:

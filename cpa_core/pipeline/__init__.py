@@ -5,8 +5,10 @@ from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant, Progress, Stage, silent
 from cpa_core.pipeline.delivering import deliver_day, open_work
 from cpa_core.pipeline.landing import Landed, Unlanded, land, unlanded
+from cpa_core.pipeline.previewing import Preview, preview_day
 from cpa_core.pipeline.quoting import Quote, quote
-from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, summaries
+from cpa_core.pipeline.reconciling import Reconciled, reconciled, rejected_days
+from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, spending, summaries
 from cpa_core.pipeline.schemas import (
     current_schema,
     ensure_schema,
@@ -20,8 +22,10 @@ __all__ = [
     "Assistant",
     "DayDone",
     "Landed",
+    "Preview",
     "Progress",
     "Quote",
+    "Reconciled",
     "Stage",
     "Unlanded",
     "build_day",
@@ -32,13 +36,17 @@ __all__ = [
     "judge_day",
     "land",
     "open_work",
+    "preview_day",
     "propose_schema",
     "quote",
     "ready",
+    "reconciled",
+    "rejected_days",
     "run_day",
     "schema_path",
     "silent",
     "source_conversations",
+    "spending",
     "summaries",
     "tag_day",
     "unlanded",

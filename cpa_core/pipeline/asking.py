@@ -1,27 +1,32 @@
 """Tagging and judging a day: only what is open is asked, and the day is replaced in one transaction."""
 
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from cpa_core.errors import ProviderStopped
+from cpa_core.errors import BudgetReached, Stopped
 from cpa_core.judging import Judged, judge_conversation
 from cpa_core.judging import question as judge_question
-from cpa_core.llm import About, Ask, Engine, Limiter, ModelName, Request
+from cpa_core.llm import About, Ask, Engine, ModelName, Request
 from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message, event_id
 from cpa_core.pipeline.context import Assistant, Stage
+from cpa_core.pipeline.flow import in_order_of_end
 from cpa_core.pipeline.schemas import current_schema, read_schema
-from cpa_core.pricing import cost
+from cpa_core.pipeline.spending import Tariff, limiter, reserve, tariff
 from cpa_core.prompts import Task, prompt_id
 from cpa_core.store import AnswerBook
+from cpa_core.store.buffers import Buffers
 from cpa_core.store.database import Row, Transaction
 from cpa_core.tagging import Tagged, first_requests, tag_conversation
 
 Result = Tagged | Judged
+
+CHUNK = 500
+"""Conversations that are read, and looked up in the ledger, at a time."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,12 @@ class Answered:
 
 
 def tag_day(assistant: Assistant, day: date) -> Stage:
-    """Tag the conversations of a day that are not tagged as they are now. Raises ProviderStopped."""
+    """Tag the conversations of a day that are not tagged as they are now. Raises Stopped."""
     return _ask_day(assistant, day, TAG)
 
 
 def judge_day(assistant: Assistant, day: date) -> Stage:
-    """Judge the conversations of a day that are not judged as they are now. Raises ProviderStopped."""
+    """Judge the conversations of a day that are not judged as they are now. Raises Stopped."""
     return _ask_day(assistant, day, JUDGE)
 
 
@@ -64,32 +69,78 @@ def _ask_day(assistant: Assistant, day: date, work: Work) -> Stage:
     model = assistant.model(work.task)
     schema, _ = current_schema(assistant)
     origin = Answered(day=day, schema=schema, prompt_id=prompt_id(work.task), model=str(model))
+    own = tariff(assistant, work.task, model)
     with assistant.store.day_lock(day):
-        conversations, kept = _conversations(assistant, origin, work)
-        pending = [c for c in conversations if c.conversation_id not in kept]
-        results, asked, stopped = _ask_all(assistant, pending, origin, model, work) if pending else ({}, 0, None)
-        _replace(assistant, origin, work, conversations, kept, results)
-    if stopped:
-        raise stopped
-    spent = _spent(assistant, _book_name(assistant, work, day)) if asked else {}
-    return _stage(work.task, len(conversations), len(kept), list(results.values()), {"asked": asked, **spent})
+        ids, kept = _conversations(assistant, origin, work)
+        pending = [one for one in ids if one not in kept]
+        done = Done(day)
+        if pending:
+            _ask_all(assistant, pending, Asking(origin, model, work, own), done)
+        _replace(assistant, day, work, kept, done)
+    if isinstance(done.stopped, BudgetReached):
+        raise BudgetReached(f"{done.stopped}: {_left(assistant, pending, Asking(origin, model, work, own), done)}")
+    if done.stopped:
+        raise done.stopped
+    spent = _spent(assistant, _book_name(assistant, work, day)) if done.asked else {}
+    return _stage(work.task, len(ids), len(kept), done, spent)
 
 
-def open_questions(assistant: Assistant, day: date) -> list[Request]:
+def _left(assistant: Assistant, pending: Sequence[str], asking: "Asking", done: "Done") -> str:
+    """What a stage that reached its budget has left to do, and what that would cost."""
+    left = [one for one in pending if one not in done.ids]
+    price: float | None = 0.0
+    for n in range(0, len(left), CHUNK):
+        chunk = conversations_of(assistant, asking.origin.day, left[n : n + CHUNK])
+        more = asking.tariff.cost([request for c in chunk for request in asking.first(c)])
+        price = None if price is None or more is None else price + more
+    words = "an unknown sum" if price is None else f"at most about ${price:.4f}"
+    return (
+        f"{asking.origin.day}: {len(left)} of {len(pending)} conversations are left to {asking.work.task}, for {words}"
+    )
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How the conversations of a day are asked about."""
+
+    origin: Answered
+    model: ModelName
+    work: Work
+    tariff: Tariff
+
+    def first(self, conversation: Conversation) -> list[Request]:
+        """The questions that a conversation begins with."""
+        return self.work.first(conversation, self.origin.schema, self.model)
+
+
+class Done:
+    """What came of a stage: rows to be written, whose they are, and how it ended."""
+
+    def __init__(self, day: date) -> None:
+        self.day = day
+        self.rows = Buffers()
+        self.ids: set[str] = set()
+        self.outcomes: Counter[str] = Counter()
+        self.asked = 0
+        self.reused = 0
+        self.stopped: Stopped | None = None
+
+
+def open_questions(assistant: Assistant, day: date) -> Iterator[Request]:
     """The questions that tagging and judging a built day would begin with, answered before or not."""
-    questions: list[Request] = []
     schema = read_schema(assistant)[0]
     for work in (TAG, JUDGE):
         model = assistant.model(work.task)
         origin = Answered(day=day, schema=schema, prompt_id=prompt_id(work.task), model=str(model))
-        conversations, kept = _conversations(assistant, origin, work)
-        pending = [c for c in conversations if c.conversation_id not in kept]
-        questions += [request for c in pending for request in work.first(c, schema, model)]
-    return questions
+        ids, kept = _conversations(assistant, origin, work)
+        pending = [one for one in ids if one not in kept]
+        for n in range(0, len(pending), CHUNK):
+            for conversation in conversations_of(assistant, day, pending[n : n + CHUNK]):
+                yield from work.first(conversation, schema, model)
 
 
-def _conversations(assistant: Assistant, origin: Answered, work: Work) -> tuple[list[Conversation], set[str]]:
-    """The conversations of the day, and the ids of those that are done for good."""
+def _conversations(assistant: Assistant, origin: Answered, work: Work) -> tuple[list[str], set[str]]:
+    """The conversations of the day in order of their start, and those of them that are done for good."""
     with assistant.store.reading() as view:
         done = view.answer(
             f"{work.task}_done",
@@ -98,7 +149,11 @@ def _conversations(assistant: Assistant, origin: Answered, work: Work) -> tuple[
             prompt_id=origin.prompt_id,
             model=origin.model,
         )
-    return conversations_of(assistant, origin.day), {row["conversation_id"] for row in done}
+        found = view.rows(
+            "select conversation_id from raw_conversations where day = $day order by started_at, conversation_id",
+            day=origin.day,
+        )
+    return [row["conversation_id"] for row in found], {row["conversation_id"] for row in done}
 
 
 def _book_name(assistant: Assistant, work: Work, day: date) -> str:
@@ -112,10 +167,10 @@ def _spent(assistant: Assistant, book: str) -> Row:
     return {name: value if found["calls"] else None for name, value in found.items() if name != "calls"}
 
 
-def conversations_of(assistant: Assistant, day: date) -> list[Conversation]:
-    """The conversations of a built day, in order of their start."""
+def conversations_of(assistant: Assistant, day: date, ids: Sequence[str]) -> list[Conversation]:
+    """These conversations of a built day, in order of their start."""
     with assistant.store.reading() as view:
-        rows = view.answer("conversations_of_day", day=day)
+        rows = view.answer("conversations_of_day", day=day, ids=list(ids))
     grouped: dict[str, list[Row]] = {}
     for row in rows:
         grouped.setdefault(row["conversation_id"], []).append(row)
@@ -132,62 +187,64 @@ def _conversation(day: date, conversation_id: str, rows: Sequence[Row]) -> Conve
     )
 
 
-def _ask_all(
-    assistant: Assistant, pending: Sequence[Conversation], origin: Answered, model: ModelName, work: Work
-) -> tuple[dict[str, Result], int, ProviderStopped | None]:
+def _ask_all(assistant: Assistant, pending: Sequence[str], asking: Asking, done: Done) -> None:
     """Ask about every pending conversation; what came before a stop is kept."""
-    schema, workers = origin.schema, assistant.settings.concurrency
-    results: dict[str, Result] = {}
-    stopped: ProviderStopped | None = None
-    with closing(AnswerBook(assistant.store, _book_name(assistant, work, origin.day))) as book:
-        book.preload(
-            [request.hash for c in pending for request in work.first(c, schema, model)],
-            [c.conversation_id for c in pending],
+    work, origin, day = asking.work, asking.origin, asking.origin.day
+    with closing(AnswerBook(assistant.store, _book_name(assistant, work, day))) as book:
+        engine = Engine(
+            assistant.provider_of(asking.model),
+            book,
+            limiter(assistant, asking.model),
+            asking.tariff.price,
+            reserve(assistant, asking.tariff),
         )
-        engine = Engine(assistant.provider_of(model), book, Limiter(workers), cost)
 
         def ask(conversation: Conversation) -> Result:
-            about = About(day=str(origin.day), conversation_id=conversation.conversation_id)
-            return work.ask(conversation, schema, model, lambda r, check: engine.ask(r, check, about))
+            about = About(day=str(day), conversation_id=conversation.conversation_id)
+            return work.ask(conversation, origin.schema, asking.model, lambda r, check: engine.ask(r, check, about))
 
-        with (
-            assistant.progress(work.task, len(pending)) as advance,
-            ThreadPoolExecutor(max_workers=workers) as pool,
-        ):
-            futures = {pool.submit(ask, c): c.conversation_id for c in pending}
-            for future in as_completed(futures):
-                try:
-                    results[futures[future]] = future.result()
-                    advance()
-                except ProviderStopped as error:
-                    stopped = error
-        asked = engine.asked
-    return results, asked, stopped
+        with assistant.progress(work.task, len(pending)) as advance:
+            conversations = _looked_up(assistant, pending, asking, book)
+            for conversation, end in in_order_of_end(ask, conversations, assistant.settings.concurrency):
+                if isinstance(end, Stopped):
+                    done.stopped = done.stopped or end
+                    continue
+                _note(done, asking, conversation, end, assistant)
+                advance()
+        done.asked, done.reused = engine.asked, engine.reused
+    if done.reused:
+        model = {"provider": asking.model.provider, "model": asking.model.model}
+        row = {"run_id": assistant.run_id, "task": work.task, **model, "day": day}
+        done.rows.add("answers_reused", [row | {"questions": done.reused, "reused_at": assistant.now()}])
 
 
-def _replace(
-    assistant: Assistant,
-    origin: Answered,
-    work: Work,
-    conversations: Sequence[Conversation],
-    kept: set[str],
-    results: dict[str, Result],
-) -> None:
+def _looked_up(
+    assistant: Assistant, pending: Sequence[str], asking: Asking, book: AnswerBook
+) -> Iterator[Conversation]:
+    """The conversations, a chunk at a time, each when the ledger has been searched for answers about it."""
+    for n in range(0, len(pending), CHUNK):
+        ids = pending[n : n + CHUNK]
+        chunk = conversations_of(assistant, asking.origin.day, ids)
+        book.preload([request.hash for c in chunk for request in asking.first(c)], ids)
+        yield from chunk
+
+
+def _note(done: Done, asking: Asking, conversation: Conversation, result: Result, assistant: Assistant) -> None:
+    """Turn a result into rows."""
+    done.ids.add(conversation.conversation_id)
+    done.outcomes[result.outcome] += 1
+    for table, rows in asking.work.rows(asking.origin, conversation, result).items():
+        done.rows.add(table, [_stamped(row, table, assistant) for row in rows])
+    done.rows.add("failures", _failure(asking.origin, asking.work, conversation, result, assistant))
+
+
+def _replace(assistant: Assistant, day: date, work: Work, kept: set[str], done: Done) -> None:
     """Replace the day in one transaction; rows of conversations that were done before stay as they are."""
-    tables: dict[str, list[Row]] = {table: [] for table in (*work.tables, "failures")}
-    for conversation in conversations:
-        result = results.get(conversation.conversation_id)
-        if result is None:
-            continue
-        for table, rows in work.rows(origin, conversation, result).items():
-            tables[table] += [_stamped(row, table, assistant) for row in rows]
-        tables["failures"] += _failure(origin, work, conversation, result, assistant)
     with assistant.store.writing() as transaction:
-        changed = _clear(transaction, origin.day, work, kept)
-        for table, rows in tables.items():
-            transaction.insert(table, rows)
-        if changed or results:
-            transaction.execute("update days set delivered_to = [] where day = $day", day=origin.day)
+        changed = _clear(transaction, day, work, kept)
+        done.rows.write(transaction)
+        if changed or done.ids:
+            transaction.execute("update days set delivered_to = [] where day = $day", day=day)
 
 
 def _stamped(row: Row, table: str, assistant: Assistant) -> Row:
@@ -259,17 +316,25 @@ def _judged_rows(origin: Answered, conversation: Conversation, result: Judged) -
     return {"judge_scores": [row]}
 
 
-def _stage(task: str, conversations: int, kept: int, results: Sequence[Result], spent: Row) -> Stage:
-    failed = [r for r in results if r.outcome != "ok"]
+def _stage(task: str, conversations: int, kept: int, done: Done, spent: Row) -> Stage:
+    calls = done.asked + done.reused
     return Stage(
         stage=task,
         conversations=conversations,
-        done=len(results) - len(failed),
+        done=done.outcomes["ok"],
         kept=kept,
-        failures=len(failed),
-        final_failures=sum(r.outcome in FINAL_OUTCOMES for r in failed),
+        failures=sum(done.outcomes.values()) - done.outcomes["ok"],
+        final_failures=sum(done.outcomes[outcome] for outcome in FINAL_OUTCOMES if outcome != "ok"),
+        asked=done.asked,
+        reused=done.reused,
+        share_reused=done.reused / calls if calls else None,
+        cost_per_conversation=_each(spent.get("cost", 0.0), len(done.ids)),
         **spent,
     )
+
+
+def _each(dollars: float | None, conversations: int) -> float | None:
+    return None if dollars is None or not conversations else dollars / conversations
 
 
 TAG = Work(

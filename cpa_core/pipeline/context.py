@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cpa_core.errors import SettingsError
-from cpa_core.llm import ModelName, Provider
+from cpa_core.llm import Limiter, ModelName, Provider
 from cpa_core.models import Value
 from cpa_core.providers import default_model, model_name, provider
 from cpa_core.settings import Settings
-from cpa_core.sources import Listing, listing
+from cpa_core.sources import File, Listing, listing
 from cpa_core.store import Store
 
 Advance = Callable[[], None]
@@ -26,6 +26,14 @@ def silent(stage: str, total: int) -> Iterator[Advance]:
     yield lambda: None
 
 
+@dataclass
+class Pacing:
+    """What the stages of a run share: when it began to ask, by `time.monotonic`, and a limiter for each model."""
+
+    began: dict[str, float] = field(default_factory=dict)
+    limiters: dict[tuple[str, str], Limiter] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Assistant:
     """One assistant: its settings and its store, with the effects that a test or Dagster may replace."""
@@ -37,6 +45,7 @@ class Assistant:
     provider: Callable[[ModelName], Provider] | None = None
     s3: Callable[[], Any] | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
+    pacing: Pacing = field(default_factory=Pacing)
 
     @classmethod
     def of(cls, settings: Settings, progress: Progress = silent) -> "Assistant":
@@ -55,13 +64,20 @@ class Assistant:
             raise SettingsError("no source is named: cpa run SOURCE, or CPA_SOURCE")
         return listing(self.settings.source, self.settings.environ, self.s3)
 
+    def file(self, name: str, content: bytes) -> File:
+        """A file with what the settings say of its format."""
+        return File(name, content, self.settings.names, self.settings.form)
+
     def provider_of(self, model: ModelName) -> Provider:
         """The provider of a model. Raises SettingsError when a key is missing."""
         return self.provider(model) if self.provider else provider(model, self.settings.environ)
 
 
 class Stage(Value):
-    """What one stage did to one day. Tokens and `cost`, in US dollars, are this run's own, null when unknown."""
+    """What one stage did to one day. Tokens and `cost`, in US dollars, are this run's own, null when unknown.
+
+    `reused` counts questions that were answered from the ledger, `share_reused` their share, null without questions.
+    """
 
     stage: str
     conversations: int
@@ -74,3 +90,6 @@ class Stage(Value):
     cached_tokens: int | None = 0
     completion_tokens: int | None = 0
     cost: float | None = 0.0
+    cost_per_conversation: float | None = None
+    reused: int = 0
+    share_reused: float | None = None

@@ -4,19 +4,25 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from cpa_core.destinations import Destination, destination
 from cpa_core.destinations.sending import MAX_DETAIL
 from cpa_core.errors import DayIncomplete, DestinationStopped
-from cpa_core.events import JudgedRow, TaggedRow, of_judgment, of_tags
 from cpa_core.models import EVENT_NAMESPACE, PERHAPS_STORED, SETTLED_STATUSES, Event, Receipt, Replaces, Value
+from cpa_core.pipeline.composing import events_of_day
 from cpa_core.pipeline.context import Assistant
+from cpa_core.pipeline.reconciling import reconciled
 from cpa_core.store.database import Row
+
+CHUNK = 10
+"""Batches whose pending rows are written in one transaction: the ledger's file is rewritten by each."""
+FLUSH = timedelta(seconds=2)
+"""How long answers may wait to be written: what a kill can make us send a second time."""
 
 
 class Delivered(Value):
-    """What delivering a day came to, over all destinations."""
+    """What delivering a day came to, over all destinations. `stale` is what is there and no longer true."""
 
     events: int
     sent: int
@@ -24,6 +30,7 @@ class Delivered(Value):
     accepted: int
     rejected: int
     open: int
+    stale: int
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Ledger:
 
     rows: Mapping[str, Sequence[Row]]
     replaces: Replaces
+    retry_rejected: bool = False
 
     def row(self, event: Event) -> Row | None:
         """The row of this very payload."""
@@ -47,14 +55,16 @@ class Ledger:
         row = self.row(event)
         if row is None or row["status"] not in SETTLED_STATUSES:
             return False
+        if row["status"] == "rejected" and self.retry_rejected:
+            return False
         later = [other for other in self.others(event) if other["receipted_at"] > row["receipted_at"]]
         return self.replaces == "never" or row["status"] == "rejected" or not later
 
     def sent_id(self, event: Event) -> str:
         """The id to send under. Where nothing is replaced, a corrected payload needs one of its own."""
-        row = self.row(event)
-        if self.replaces != "never":
+        if self.replaces != "never" or event.event_id not in self.rows:
             return event.event_id
+        row = self.row(event)
         if row and row["sent_id"] and row["status"] in PERHAPS_STORED:
             return str(row["sent_id"])
         if self.others(event):
@@ -84,11 +94,16 @@ class Delivery:
     day: date
     ledger: Ledger
 
+    def addressed(self, event: Event) -> Event:
+        """The event under the id that it is sent with."""
+        sent_id = self.ledger.sent_id(event)
+        return event if sent_id == event.event_id else event.model_copy(update={"event_id": sent_id})
+
     def row(self, event: Event, receipt: Receipt) -> Row:
         """The receipt as the ledger keeps it."""
         before = self.ledger.row(event)
         return {
-            **receipt.model_dump(),
+            **dict(receipt),
             "event_id": event.event_id,
             "payload_hash": event.payload_hash,
             "detail": receipt.detail[:MAX_DETAIL],
@@ -109,8 +124,10 @@ def open_work(assistant: Assistant, day: date) -> list[Row]:
         return view.answer("incomplete", day=day)
 
 
-def deliver_day(assistant: Assistant, day: date, *, deliver_incomplete: bool = False) -> Delivered:
-    """Send the day's events that have no settled receipt, to every destination.
+def deliver_day(
+    assistant: Assistant, day: date, *, deliver_incomplete: bool = False, retry_rejected: bool = False
+) -> Delivered:
+    """Send the day's events that have no settled receipt, or were rejected if that is asked, to every destination.
 
     Raises DayIncomplete, SettingsError before anything is sent, and DestinationStopped after the other
     destinations had their turn.
@@ -126,80 +143,81 @@ def deliver_day(assistant: Assistant, day: date, *, deliver_incomplete: bool = F
         counts, stops = [], []
         for name, place in places.items():
             try:
-                counts.append(_deliver(assistant, name, place, day, events))
+                ledger = known_receipts(assistant, name, place, events, retry_rejected=retry_rejected)
+                counts.append(_deliver(Delivery(assistant, name, place, day, ledger), events))
             except DestinationStopped as stop:
                 stops.append(str(stop))
     if stops:
         raise DestinationStopped(f"{day}: {'; '.join(stops)}")
     totals = {key: sum(getattr(count, key) for count in counts) for key in Delivered.model_fields}
-    return Delivered(**totals | {"events": len(events)})
+    stale = sum(line.stale for line in reconciled(assistant, [day]) if line.destination in places)
+    return Delivered(**totals | {"events": len(events), "stale": stale})
 
 
-def events_of_day(assistant: Assistant, day: date) -> list[Event]:
-    """Every event of the day as it stands, each judged conversation's own event last."""
-    privacy = assistant.settings.privacy
-    with assistant.store.reading() as view:
-        tags = [TaggedRow(**_parsed(row, "properties")) for row in view.answer("events_of_day", day=day)]
-        judgments = view.answer("judgments_of_day", day=day)
-    judged = [JudgedRow(**_parsed(row, "verdicts", "dealbreakers")) for row in judgments]
-    scores = {row.conversation_id: row.score for row in judged}
-    return of_tags(tags, scores, privacy) + [of_judgment(row, privacy) for row in judged]
-
-
-def _parsed(row: Row, *names: str) -> Row:
-    return row | {name: json.loads(row[name]) for name in names}
-
-
-def _deliver(assistant: Assistant, name: str, place: Destination, day: date, events: Sequence[Event]) -> Delivered:
-    ledger = _ledger(assistant, name, place, events)
-    delivery = Delivery(assistant, name, place, day, ledger)
-    waiting = [event for event in events if not ledger.is_settled(event)]
-    receipts: list[Receipt] = []
-    with assistant.progress("deliver", len(waiting)) as advance:
-        for start in range(0, len(waiting), place.batch):
-            receipts += _send(delivery, waiting[start : start + place.batch], advance)
-    statuses = [receipt.status for receipt in receipts]
+def _deliver(delivery: Delivery, events: Sequence[Event]) -> Delivered:
+    waiting = [event for event in events if not delivery.ledger.is_settled(event)]
+    statuses: list[str] = []
+    with delivery.assistant.progress("deliver", len(waiting)) as advance:
+        for chunk in _parts(waiting, delivery.place.batch * CHUNK):
+            statuses += _send(delivery, chunk, advance)
     unsettled = sum(status not in SETTLED_STATUSES for status in statuses)
     if not unsettled:
-        _mark_delivered(assistant, day, name)
+        _mark_delivered(delivery.assistant, delivery.day, delivery.name)
     return Delivered(
         events=len(events),
-        sent=len(receipts),
+        sent=len(statuses),
         already=len(events) - len(waiting),
         accepted=sum(status.startswith("accepted") for status in statuses),
         rejected=statuses.count("rejected"),
         open=unsettled,
+        stale=0,
     )
 
 
-def _ledger(assistant: Assistant, name: str, place: Destination, events: Sequence[Event]) -> Ledger:
+def _parts(events: Sequence[Event], size: int) -> list[Sequence[Event]]:
+    return [events[start : start + size] for start in range(0, len(events), size)]
+
+
+def known_receipts(
+    assistant: Assistant, name: str, place: Destination, events: Sequence[Event], *, retry_rejected: bool = False
+) -> Ledger:
+    """What became of these events at a destination so far."""
     ids = json.dumps([event.event_id for event in events])
     with assistant.store.reading() as view:
         found = view.answer("receipts_known", destination=name, project=place.project, events=ids)
     rows: dict[str, list[Row]] = {}
     for row in found:
         rows.setdefault(row["event_id"], []).append(row)
-    return Ledger(rows=rows, replaces=place.replaces)
+    return Ledger(rows=rows, replaces=place.replaces, retry_rejected=retry_rejected)
 
 
-def _send(delivery: Delivery, batch: Sequence[Event], advance: Callable[[], None]) -> list[Receipt]:
-    """Write pending rows, send, and write what was answered over them.
+def _send(delivery: Delivery, chunk: Sequence[Event], advance: Callable[[], None]) -> list[str]:
+    """Write pending rows, send batch by batch, and write what was answered over them: the statuses.
 
     When the destination stops, the answers before that are kept and the other events are as they were.
     """
-    ledger, answered = delivery.ledger, dict[str, Receipt]()
-    _write(delivery, [delivery.row(event, _unsent(event, "pending")) for event in batch])
-    sent = [event.model_copy(update={"event_id": ledger.sent_id(event)}) for event in batch]
-    try:
-        for receipt in delivery.place.send(sent):
-            answered[receipt.event_id] = receipt
-            advance()
-    except DestinationStopped as stop:
-        _write(delivery, [_row_when_stopped(delivery, event, answered, str(stop)) for event in batch])
-        raise
-    receipts = [_receipt(ledger, event, answered) for event in batch]
-    _write(delivery, [delivery.row(e, r) for e, r in zip(batch, receipts, strict=True)])
-    return receipts
+    statuses: list[str] = []
+    rows: list[Row] = []
+    written_at = delivery.assistant.now()
+    _write(delivery, [delivery.row(event, _unsent(event, "pending")) for event in chunk])
+    for number, batch in enumerate(_parts(chunk, delivery.place.batch), 1):
+        answered: dict[str, Receipt] = {}
+        try:
+            for receipt in delivery.place.send([delivery.addressed(event) for event in batch]):
+                answered[receipt.event_id] = receipt
+                advance()
+        except DestinationStopped as stop:
+            rows += [_row_when_stopped(delivery, event, answered, str(stop)) for event in batch]
+            _write(delivery, rows, untried=chunk[number * delivery.place.batch :])
+            raise
+        receipts = [_receipt(delivery.ledger, event, answered) for event in batch]
+        statuses += [receipt.status for receipt in receipts]
+        rows += [delivery.row(event, receipt) for event, receipt in zip(batch, receipts, strict=True)]
+        if delivery.assistant.now() - written_at >= FLUSH:
+            _write(delivery, rows)
+            rows, written_at = [], delivery.assistant.now()
+    _write(delivery, rows)
+    return statuses
 
 
 def _receipt(ledger: Ledger, event: Event, answered: Mapping[str, Receipt]) -> Receipt:
@@ -224,10 +242,16 @@ def _unsent(event: Event, status: str, detail: str = "") -> Receipt:
     )
 
 
-def _write(delivery: Delivery, rows: Sequence[Row]) -> None:
+def _write(delivery: Delivery, rows: Sequence[Row], untried: Sequence[Event] = ()) -> None:
+    """Put these rows in the place of those before; of events that were not tried, the row from before, or none."""
+    before = [(event, delivery.ledger.row(event)) for event in untried]
+    kept = [*rows, *(row for _, row in before if row)]
+    keys = [{"event_id": row["event_id"], "payload_hash": row["payload_hash"]} for row in rows]
+    keys += [{"event_id": event.event_id, "payload_hash": event.payload_hash} for event in untried]
+    if not keys:
+        return
     with delivery.assistant.store.writing() as transaction:
         transaction.execute("create temp table written (event_id varchar, payload_hash varchar)")
-        keys = [{"event_id": row["event_id"], "payload_hash": row["payload_hash"]} for row in rows]
         transaction.insert("written", keys)
         transaction.execute(
             "delete from upload_receipts where destination = $name and project = $project "
@@ -235,7 +259,7 @@ def _write(delivery: Delivery, rows: Sequence[Row]) -> None:
             name=delivery.name,
             project=delivery.place.project,
         )
-        transaction.insert("upload_receipts", rows)
+        transaction.insert("upload_receipts", kept)
 
 
 def _mark_delivered(assistant: Assistant, day: date, name: str) -> None:

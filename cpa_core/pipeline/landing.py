@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+import pyarrow as pa
+
 from cpa_core.errors import DayNeeded, SourceError, SourceUnreadable
 from cpa_core.models import Value
 from cpa_core.pipeline.context import Assistant
-from cpa_core.sources import Listing, Object, Record, Reject, parse
-from cpa_core.store.database import Row, Transaction, as_columns
+from cpa_core.sources import Listing, Object, Reject, read
+from cpa_core.store.database import Row, Transaction
 
 CONTRADICTED = "another object, newer, says something else under the same ids"
 
@@ -135,13 +137,14 @@ def _read(assistant: Assistant, fresh: Object, named: date | None) -> Parsed:
     zone = assistant.settings.zone
     midnight = datetime.combine(named, time(), zone).astimezone(UTC) if named else None
     try:
-        records, rejects = parse(fresh.uri, fresh.read(), midnight)
+        found = read(assistant.file(fresh.uri, fresh.read()), midnight)
     except DayNeeded as needed:
         needed.example = fresh.modified_at.astimezone(zone).date()
         raise
-    assumed = any(r.time_assumed for r in records)
-    columns = as_columns(Record._fields, records)
-    return Parsed(fresh, len(records), columns, rejects, untimed_day=named if assumed else None)
+    records = found.records
+    assumed = any(records["time_assumed"].unique().to_pylist())
+    columns = dict(zip(records.column_names, records.columns, strict=True))
+    return Parsed(fresh, records.num_rows, columns, found.rejects, untimed_day=named if assumed else None)
 
 
 def _untimed_day(assistant: Assistant, found: Unlanded, fresh: Object, day: date | None) -> date | None:
@@ -164,8 +167,7 @@ def _write(assistant: Assistant, parsed: Sequence[Parsed], found: Unlanded) -> _
         transaction.execute("create temp table fresh (uri varchar, etag varchar, problem varchar)")
         _mark_removed(transaction, found, now)
         _replace_objects(transaction, parsed, now)
-        transaction.answer("settle_messages", now=now)
-        contradictions = _reject_contradictions(transaction, now)
+        contradictions = _settle(transaction, now)
         dirty = _dirty_days(transaction, assistant.settings.timezone)
         mark_days(transaction, dirty, "landed")
         _record_days(transaction)
@@ -199,12 +201,16 @@ def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: da
     )
     transaction.insert("landed_files", [_file_row(p, now) for p in parsed])
     for p in parsed:
-        same = {"uri": [p.object.uri] * p.records, "etag": [p.object.etag] * p.records}
+        same = {name: _repeated(text, p.records) for name, text in (("uri", p.object.uri), ("etag", p.object.etag))}
         transaction.insert_columns("landed_messages", {**p.columns, **same})
     transaction.insert("rejected_records", [row for p in parsed for row in _reject_rows(p, now)])
     transaction.execute(
         "insert into touched select distinct conversation_id from landed_messages where uri in (select uri from fresh)"
     )
+
+
+def _repeated(text: str, times: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), times), pa.array([text]))
 
 
 def _file_row(parsed: Parsed, now: datetime) -> Row:
@@ -225,6 +231,15 @@ def _reject_rows(parsed: Parsed, now: datetime) -> list[Row]:
     where = {"uri": parsed.object.uri, "etag": parsed.object.etag, "rejected_at": now}
     rows: list[Row] = [where | {"place": r.place, "reason": r.reason, "raw": r.raw} for r in parsed.rejects]
     return rows + ([where | {"place": "", "reason": parsed.problem}] if parsed.problem else [])
+
+
+def _settle(transaction: Transaction, now: datetime) -> list[str]:
+    """Where several objects hold a conversation, which rows count; the new contradictions."""
+    transaction.answer("shared_conversations")
+    if not transaction.rows("select 1 from shared limit 1"):
+        return []
+    transaction.answer("settle_messages", now=now)
+    return _reject_contradictions(transaction, now)
 
 
 def _reject_contradictions(transaction: Transaction, now: datetime) -> list[str]:

@@ -1,22 +1,15 @@
 """What the days that are due would cost, before anything is spent."""
 
-import json
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 
-from cpa_core.llm import Request, Usage
+from cpa_core.llm import ModelName, Request
 from cpa_core.models import Value
 from cpa_core.pipeline.asking import open_questions
 from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant
-from cpa_core.pricing import cost
-
-BYTES_PER_TOKEN = 3.5
-"""Fewer than real text has, so that a quote errs upwards; the ledger's own ratio is used where there is one."""
-ANSWER_SHARE = 0.5
-"""Tokens of an answer for each token of its room, where no answer of the model is in the ledger yet."""
+from cpa_core.pipeline.spending import tariff
 
 
 class QuoteLine(Value):
@@ -64,25 +57,17 @@ def _line(
     hashes = [request.hash for request in requests]
     with assistant.store.reading() as view:
         kept = view.answer("answers_to_reuse", hashes=hashes, conversations=[])
-        own = view.answer("usual_answer", task=task, provider=provider, model=model)[0]["completion_tokens"]
     answered = {row["request_hash"] for row in kept}
     asked = [request for request in requests if request.hash not in answered]
-    prompt = sum(math.ceil(_size(request) / BYTES_PER_TOKEN) for request in asked)
-    usual = own * len(asked) if own else ANSWER_SHARE * sum(request.max_tokens for request in asked)
-    usage = Usage(prompt_tokens=prompt, completion_tokens=math.ceil(usual))
+    own = tariff(assistant, task, ModelName(provider=provider, model=model))
+    usage = own.usage(asked)
     line = QuoteLine(
         task=task,
         model=f"{provider}:{model}",
         questions=len(asked),
         answered=len(requests) - len(asked),
-        prompt_tokens=prompt,
-        completion_tokens=math.ceil(usual),
-        cost=cost(provider, model, usage),
+        prompt_tokens=usage.prompt_tokens or 0,
+        completion_tokens=usage.completion_tokens or 0,
+        cost=own.cost(asked),
     )
-    return line, own is not None
-
-
-def _size(request: Request) -> int:
-    """Bytes of everything a question sends."""
-    texts = (request.system, request.user, json.dumps(request.json_schema))
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return line, own.usual is not None

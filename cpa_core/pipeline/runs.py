@@ -55,13 +55,15 @@ def due_days(assistant: Assistant) -> list[Row]:
         return view.answer("due_days", destinations=list(assistant.settings.destinations))
 
 
-def run_day(assistant: Assistant, day: date, *, deliver_incomplete: bool = False) -> DayDone:
+def run_day(
+    assistant: Assistant, day: date, *, deliver_incomplete: bool = False, retry_rejected: bool = False
+) -> DayDone:
     """Build, tag, judge and deliver one day. An incomplete day is held back, not an error."""
     built = build_day(assistant, day)
     tagged = tag_day(assistant, day)
     judged = judge_day(assistant, day)
     try:
-        delivered = deliver_day(assistant, day, deliver_incomplete=deliver_incomplete)
+        delivered = deliver_day(assistant, day, deliver_incomplete=deliver_incomplete, retry_rejected=retry_rejected)
         return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=delivered, held="")
     except DayIncomplete as incomplete:
         held = str(incomplete)
@@ -72,3 +74,9 @@ def summaries(assistant: Assistant, days: Sequence[date]) -> list[Row]:
     """What is in each of these days: counts, mean score, spend in US dollars (null unknown), receipts, failures."""
     with assistant.store.reading() as view:
         return view.answer("day_summary", days=list(days))
+
+
+def spending(assistant: Assistant) -> list[Row]:
+    """What each task by each model took in this home so far: calls, tokens, US dollars (null unknown), reuse."""
+    with assistant.store.reading() as view:
+        return view.answer("spend_by_model")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from cpa_core import schema as schemas
 from cpa_core.errors import CpaError, SettingsError, SourceError
-from cpa_core.llm import About, Engine, Limiter
+from cpa_core.llm import About, Engine
 from cpa_core.models import Conversation, EventSchema, Message
 from cpa_core.pipeline.context import Assistant
-from cpa_core.pricing import cost
+from cpa_core.pipeline.spending import limiter, reserve, tariff
 from cpa_core.proposing import propose, question, sample
-from cpa_core.sources import Record, parse
+from cpa_core.sources import Record, as_records, read
 from cpa_core.store import AnswerBook
 
 ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -86,7 +86,9 @@ def propose_schema(assistant: Assistant, conversations: Sequence[Conversation], 
         assistant.progress("propose", 1) as advance,
     ):
         book.preload([question(chosen, model).hash], [])
-        engine = Engine(assistant.provider_of(model), book, Limiter(1), cost)
+        own = tariff(assistant, "propose", model)
+        limits = limiter(assistant, model)
+        engine = Engine(assistant.provider_of(model), book, limits, own.price, reserve(assistant, own))
         about = About(day="", conversation_id="")
         found, reply = propose(chosen, model, lambda request, check: engine.ask(request, check, about))
         advance()
@@ -113,7 +115,7 @@ def source_conversations(assistant: Assistant) -> list[Conversation]:
     """The conversations of the source as it is, without landing them."""
     records: list[Record] = []
     for found in assistant.listing().objects:
-        records += parse(found.uri, found.read(), ANY_TIME)[0]
+        records += as_records(read(assistant.file(found.uri, found.read()), ANY_TIME))
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record.conversation_id, []).append(record)

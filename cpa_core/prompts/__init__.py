@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 from string import Template
 from typing import Literal
@@ -12,6 +13,7 @@ from cpa_core.models import Message
 Task = Literal["tag", "judge", "propose"]
 
 
+@cache
 def words(task: Task) -> str:
     """The file of a task as it stands."""
     return files(__package__).joinpath(f"{task}.md").read_text("utf-8")

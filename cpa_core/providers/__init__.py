@@ -21,6 +21,9 @@ DEFAULTS: dict[str, tuple[str, str]] = {
 }
 """Providers with a default model: the key that shows they are wanted, and the model."""
 
+FLEX = ("openai", "reference")
+"""Providers that can be asked in the flex lane; the reference is not asked at all."""
+
 
 def model_name(written: str) -> ModelName:
     """A model as users write it. Raises SettingsError for one without a known provider."""
@@ -45,7 +48,9 @@ def default_model(environ: Mapping[str, str]) -> ModelName:
 
 
 def provider(model: ModelName, environ: Mapping[str, str]) -> Provider:
-    """The provider of a model. Raises SettingsError when its key or address is missing."""
+    """The provider of a model. Raises SettingsError when its key or address is missing, or its lane."""
+    if environ.get("CPA_LANE") == "flex" and model.provider not in FLEX:
+        raise SettingsError(f"CPA_LANE is flex, which only OpenAI has, and the model is {model}")
     module, function = PROVIDERS[model.provider].split(":")
     made: Provider = getattr(import_module(module), function)(environ)
     return made

@@ -6,12 +6,23 @@ from typing import Any
 
 import anthropic as sdk
 import boto3
+import httpx2
 from botocore.exceptions import BotoCoreError
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import Reply, Request, Usage
-from cpa_core.providers.statuses import outcome, refuses_schema
-from cpa_core.providers.wire import Response, count, decoded, mapping, schema_in_words, timeout, unanswered
+from cpa_core.providers.statuses import answered, refuses_schema
+from cpa_core.providers.wire import (
+    TIMEOUT,
+    Clients,
+    Response,
+    count,
+    mapping,
+    patience,
+    schema_in_words,
+    timeout,
+    unanswered,
+)
 
 THINKING_OFF = ("claude-haiku-5-5",)
 """Models that think unless told not to, and may be told."""
@@ -30,30 +41,34 @@ class Messages:
     """Anthropic's Messages API, by whichever client speaks it."""
 
     def __init__(self, client: "sdk.Anthropic | sdk.AnthropicBedrock") -> None:
-        self._messages = client.messages.with_raw_response
+        self._timeout = client.timeout if isinstance(client.timeout, float | int) else TIMEOUT
+        self._clients = Clients(lambda ours: client.copy(http_client=sdk.DefaultHttpxClient(verify=ours)))
         self._structured = True
         weakref.finalize(self, client.close)  # else its sockets wait for the garbage collector
 
     def call(self, request: Request) -> Reply:
         """Ask once; a model that takes no JSON schema once more in words, and from then on only so."""
         structured = self._structured
-        response = self._post(body(request, structured=structured))
+        response = self._post(request, structured=structured)
         if structured and refuses_schema(response):
             self._structured = False
-            response = self._post(body(request, structured=False))
-        return decode(decoded(response.content)) if response.status < 300 else outcome(response)
+            response = self._post(request, structured=False)
+        return answered(response, decode)
 
-    def _post(self, built: dict[str, Any]) -> Response:
+    def _post(self, request: Request, *, structured: bool) -> Response:
         """Sources of the error classes: the SDK's `_exceptions.py`; botocore signs for Bedrock before it is sent."""
+        built = body(request, structured=structured)
         try:
-            answered = self._messages.create(**built).http_response
+            seconds: sdk.RequestOptions = {"timeout": patience(self._timeout, request)}
+            with self._clients.one() as client:
+                found = client.post("/v1/messages", body=built, cast_to=httpx2.Response, options=seconds)
         except sdk.APIStatusError as error:
-            answered = error.response
+            found = error.response
         except sdk.APIConnectionError as error:
             raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None
         except (BotoCoreError, RuntimeError) as error:  # credentials that cannot be renewed; both occur
             raise ProviderStopped(f"AWS: {error}") from None
-        return Response(answered.status_code, answered.headers, answered.content)
+        return Response(found.status_code, found.headers, found.content)
 
 
 def body(request: Request, *, structured: bool = True) -> dict[str, Any]:

@@ -2,14 +2,25 @@
 
 import weakref
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
+import httpx2
 import openai as sdk
 
 from cpa_core.errors import ProviderFailed, SettingsError
 from cpa_core.llm import Reply, Request, Usage
-from cpa_core.providers.statuses import outcome, refuses_schema
-from cpa_core.providers.wire import TIMEOUT, Response, count, decoded, mapping, schema_in_words, timeout, unanswered
+from cpa_core.providers.statuses import answered, refuses_schema
+from cpa_core.providers.wire import (
+    TIMEOUT,
+    Clients,
+    Response,
+    count,
+    mapping,
+    patience,
+    schema_in_words,
+    timeout,
+    unanswered,
+)
 
 NO_EFFORT = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-terra", "gpt-5.6", "gpt-5.4-mini")
 """Models known to accept reasoning effort `none`; tagging needs no reasoning tokens."""
@@ -19,48 +30,81 @@ REASONING_ROOM = 8_000
 """Tokens for the hidden reasoning of every other model, known or not: it counts towards the answer's limit."""
 
 
+Structured = Literal["strict", "lax", "json_object", "prompt"]
+"""How a server is told the shape of an answer: a JSON schema that it enforces, or only reads; any JSON; in words."""
+
+FLEX_TIMEOUT = 900.0
+"""Seconds for one call in the flex lane, as OpenAI's guide to it advises (developers.openai.com, flex processing)."""
+
+
 class ChatCompletions:
     """One server. `is_openai` chooses between OpenAI's parameters and those every compatible server knows."""
 
-    def __init__(self, key: str, url: str | None, *, is_openai: bool, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        key: str,
+        url: str | None,
+        *,
+        is_openai: bool,
+        timeout: float = TIMEOUT,
+        how: Structured = "strict",
+    ) -> None:
         self.is_openai = is_openai
+        self.is_flex = False
+        self._timeout = timeout
         client = sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=timeout)
-        self._completions = client.chat.completions.with_raw_response
-        self._structured = True
+        self._clients = Clients(lambda ours: client.copy(http_client=sdk.DefaultHttpxClient(verify=ours)))
+        self._structured: Structured = how
         weakref.finalize(self, client.close)  # else its sockets wait for the garbage collector
 
     def call(self, request: Request) -> Reply:
         """Ask once; a model that takes no JSON schema once more in words, and from then on only so."""
         structured = self._structured
-        response = self._post(body(request, is_openai=self.is_openai, structured=structured))
-        if structured and refuses_schema(response):
-            self._structured = False
-            response = self._post(body(request, is_openai=self.is_openai, structured=False))
-        return decode(decoded(response.content)) if response.status < 300 else outcome(response)
+        response = self._post(request, structured)
+        if structured != "prompt" and refuses_schema(response):
+            self._structured = "prompt"
+            response = self._post(request, "prompt")
+        return answered(response, decode)
 
-    def _post(self, built: dict[str, Any]) -> Response:
-        """Sources of the error classes: the SDK's `_exceptions.py`."""
+    def _post(self, request: Request, structured: Structured) -> Response:
+        """Below `create`, whose checks of a body that is always of one form take longer than the call itself.
+
+        Sources of the error classes: the SDK's `_exceptions.py`.
+        """
+        built = body(request, is_openai=self.is_openai, structured=structured)
+        if self.is_flex:
+            built["service_tier"] = "flex"
         try:
-            answered = self._completions.create(**built).http_response
+            seconds: sdk.RequestOptions = {"timeout": patience(self._timeout, request)}
+            with self._clients.one() as client:
+                found = client.post("/chat/completions", body=built, cast_to=httpx2.Response, options=seconds)
         except sdk.APIStatusError as error:
-            answered = error.response
+            found = error.response
         except sdk.APIConnectionError as error:
             raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None
-        return Response(answered.status_code, answered.headers, answered.content)
+        return Response(found.status_code, found.headers, found.content)
+
+    def flex(self) -> "ChatCompletions":
+        """The same, at half the price and in no hurry."""
+        self.is_flex, self._timeout = True, max(self._timeout, FLEX_TIMEOUT)
+        return self
 
 
-def body(request: Request, *, is_openai: bool, structured: bool = True) -> dict[str, Any]:
+def body(request: Request, *, is_openai: bool, structured: Structured = "strict") -> dict[str, Any]:
     """The call's parameters. No sampling parameters: current models reject them."""
+    beside = structured in ("strict", "lax")
     built: dict[str, Any] = {
         "model": request.model,
         "messages": [
-            {"role": "system", "content": request.system if structured else schema_in_words(request)},
+            {"role": "system", "content": request.system if beside else schema_in_words(request)},
             {"role": "user", "content": request.user},
         ],
     }
-    if structured:
-        wanted = {"name": request.task, "strict": True, "schema": request.json_schema}
+    if beside:
+        wanted = {"name": request.task, "strict": structured == "strict", "schema": request.json_schema}
         built["response_format"] = {"type": "json_schema", "json_schema": wanted}
+    elif structured == "json_object":
+        built["response_format"] = {"type": "json_object"}
     if not is_openai:
         return built | {"max_tokens": request.max_tokens}
     if request.effort or request.model.startswith(NO_EFFORT):
@@ -81,6 +125,11 @@ def decode(raw: Any) -> Reply:
     if not isinstance(choices, list) or not choices:
         raise ProviderFailed("the response has no choices")
     usage = _usage(mapping(raw.get("usage")))
+    lane = "flex" if raw.get("service_tier") == "flex" else "standard"
+    return _said(choices, usage).model_copy(update={"lane": lane})
+
+
+def _said(choices: list[Any], usage: Usage) -> Reply:
     choice = mapping(choices[0])
     message, finish = mapping(choice.get("message")), choice.get("finish_reason")
     if message.get("refusal"):
@@ -111,7 +160,8 @@ def openai(environ: Mapping[str, str]) -> ChatCompletions:
     if not key:
         raise SettingsError("OPENAI_API_KEY is not set, and the model is of provider openai")
     url = environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-    return ChatCompletions(key, url, is_openai=True, timeout=timeout(environ))
+    made = ChatCompletions(key, url, is_openai=True, timeout=timeout(environ))
+    return made.flex() if environ.get("CPA_LANE") == "flex" else made
 
 
 def compatible(environ: Mapping[str, str]) -> ChatCompletions:
@@ -120,4 +170,8 @@ def compatible(environ: Mapping[str, str]) -> ChatCompletions:
     if not url:
         raise SettingsError("CPA_COMPATIBLE_URL is not set, as in http://127.0.0.1:11434/v1 for Ollama")
     key = environ.get("CPA_COMPATIBLE_KEY") or "none"
-    return ChatCompletions(key, url, is_openai=False, timeout=timeout(environ))
+    how = environ.get("CPA_COMPATIBLE_STRUCTURED") or "strict"
+    if how not in get_args(Structured):
+        known = ", ".join(get_args(Structured))
+        raise SettingsError(f"CPA_COMPATIBLE_STRUCTURED is {how!r}: it must be one of {known}")
+    return ChatCompletions(key, url, is_openai=False, timeout=timeout(environ), how=cast(Structured, how))

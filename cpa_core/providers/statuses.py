@@ -1,19 +1,20 @@
 """What an HTTP error status of a provider means: this question is at fault, try again, or stop for good."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from cpa_core.errors import ProviderFailed, ProviderStopped
 from cpa_core.llm import Reply
-from cpa_core.providers.wire import Response, decoded, mapping
+from cpa_core.providers.wire import Response, decoded, limits, mapping
 
 STOPPING = frozenset({401, 402, 403, 404})
 """The account or the model is refused: every other question would meet the same."""
 PASSING = frozenset({408, 409, 424, 425, 498, 529})
 """May pass, as every 5xx: 424 is Bedrock's for a model that failed, 498 Groq's and 529 Anthropic's for overload."""
 TERMINAL_CODES = frozenset({"insufficient_quota", "billing_error"})
-TERMINAL_WORDS = ("credit balance", "model identifier", "on-demand throughput")
-"""Status 400, but about the account (Anthropic) or the model (Bedrock): as good as the statuses that stop."""
+TERMINAL_WORDS = ("credit balance", "model identifier", "on-demand throughput", "service_tier", "service tier")
+"""Status 400, but about the account (Anthropic), the model (Bedrock) or the lane (OpenAI): as good as the statuses
+that stop."""
 SCHEMA_WORDS = ("response_format", "response format", "json_schema", "output_config", "compiled grammar")
 """A bad request that speaks of these is one whose JSON schema the model does not take."""
 
@@ -24,6 +25,13 @@ class Fault(NamedTuple):
     codes: tuple[str, ...]
     message: str
     parameter: str
+
+
+def answered(response: Response, decode: Callable[[Any], Reply]) -> Reply:
+    """The reply in a response, with what its headers say. Raises ProviderFailed or ProviderStopped."""
+    if response.status >= 300:
+        return outcome(response)
+    return decode(decoded(response.content)).model_copy(update={"limits": limits(response.headers)})
 
 
 def outcome(response: Response) -> Reply:
@@ -74,4 +82,5 @@ def _later(status: int, headers: Mapping[str, str]) -> NoReturn:
         after = max(0.0, float(written or "1"))
     except ValueError:
         after = 1.0
-    raise ProviderFailed("status 429: rate limit" if status == 429 else f"status {status}", retry_after=after)
+    reason = "status 429: rate limit" if status == 429 else f"status {status}"
+    raise ProviderFailed(reason, retry_after=after, limits=limits(headers))

@@ -1,14 +1,24 @@
 """What goes to a vendor and comes back: the words of a schema, and JSON of which nothing can be taken for granted."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import re
+import ssl
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from cpa_core.errors import ProviderFailed, SettingsError
+import httpx2
+
+from cpa_core.errors import Limits, ProviderFailed, SettingsError
 from cpa_core.llm import HUNG_TRIES, Request
 
 TIMEOUT = 120.0
 """Seconds for one call, unless CPA_TIMEOUT says otherwise. Set always: Anthropic's SDK refuses long answers without."""
+
+DAY = 86_400.0
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}
 
 IN_WORDS = "Answer with one JSON object of this schema and nothing else:\n"
 
@@ -21,6 +31,49 @@ class Response(NamedTuple):
     content: bytes
 
 
+class Closable(Protocol):
+    """A client of a vendor's package."""
+
+    def close(self) -> None:
+        """Let go of its connections."""
+        ...
+
+
+Client = TypeVar("Client", bound=Closable)
+
+
+class Clients(Generic[Client]):
+    """A client for each call under way, the last one used first, all with one set of certificates.
+
+    One client for all calls would search its connections twice a call: half of the processor's time at 128 at once.
+    """
+
+    def __init__(self, make: Callable[[ssl.SSLContext], Client]) -> None:
+        self._make = make
+        self._certificates = httpx2.create_ssl_context()
+        self._free: list[Client] = []
+        self._all: list[Client] = []
+        weakref.finalize(self, _close, self._all)  # else their sockets wait for the garbage collector
+
+    @contextmanager
+    def one(self) -> Iterator[Client]:
+        """A client that nobody else uses meanwhile."""
+        try:
+            client = self._free.pop()
+        except IndexError:
+            client = self._make(self._certificates)
+            self._all.append(client)
+        try:
+            yield client
+        finally:
+            self._free.append(client)
+
+
+def _close(clients: Sequence[Closable]) -> None:
+    for client in clients:
+        client.close()
+
+
 def timeout(environ: Mapping[str, str]) -> float:
     """CPA_TIMEOUT, or what we find enough. Raises SettingsError."""
     written = environ.get("CPA_TIMEOUT") or str(TIMEOUT)
@@ -31,6 +84,11 @@ def timeout(environ: Mapping[str, str]) -> float:
     if not 0.0 < seconds < float("inf"):
         raise SettingsError(f"CPA_TIMEOUT is {written!r}: seconds for one call of a model are needed")
     return seconds
+
+
+def patience(usual: float, request: Request) -> float:
+    """Seconds for one call: as usual, or what is left of the run."""
+    return usual if request.seconds is None else min(usual, request.seconds)
 
 
 def unanswered(error: Exception, *, hung: bool) -> ProviderFailed:
@@ -60,3 +118,42 @@ def mapping(found: Any) -> dict[str, Any]:
 def count(found: Any) -> int | None:
     """It, where it is a whole number; else null."""
     return found if type(found) is int else None
+
+
+def limits(headers: Mapping[str, str]) -> Limits | None:
+    """Calls and tokens a minute by the headers of OpenAI's form or of Anthropic's; null where they say nothing.
+
+    `x-ratelimit-limit-requests` counts a day at Groq (console.groq.com/docs/rate-limits) and for OpenAI's smallest
+    accounts: where what is used comes back at the speed of a day, it is no limit to pace by.
+    """
+    found = Limits(
+        requests=_number(headers, "x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit"),
+        tokens=_number(
+            headers,
+            "x-ratelimit-limit-tokens",
+            "anthropic-ratelimit-tokens-limit",
+            "anthropic-ratelimit-input-tokens-limit",
+        ),
+    )
+    if _is_daily(headers, found.requests):
+        found = found._replace(requests=None)
+    return None if found == Limits() else found
+
+
+def _number(headers: Mapping[str, str], *names: str) -> float | None:
+    for name in names:
+        try:
+            value = float(headers.get(name) or "0")
+        except ValueError:
+            continue
+        if 0.0 < value < float("inf"):
+            return value
+    return None
+
+
+def _is_daily(headers: Mapping[str, str], limit: float | None) -> bool:
+    left = _number(headers, "x-ratelimit-remaining-requests")
+    reset = sum(float(n) * SECONDS[unit] for n, unit in DURATION.findall(headers.get("x-ratelimit-reset-requests", "")))
+    if limit is None or left is None or left >= limit:
+        return False
+    return 0.8 < reset * limit / (limit - left) / DAY < 1.25

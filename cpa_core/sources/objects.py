@@ -6,7 +6,8 @@ from datetime import date, datetime
 
 from cpa_core.models import Value
 
-READABLE = (".json", ".csv")
+KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
+READABLE = tuple(kind + packed for kind in KINDS for packed in ("", ".gz"))
 DAY_TEMPLATE = "{day}"
 
 

@@ -35,7 +35,7 @@ def local(source: str) -> Listing:
     visible = [p for p in sorted(top.rglob("*")) if not _is_hidden(p.relative_to(top)) and p.is_file()]
     days = readable(source, map(str, visible))
     if not days:
-        raise SourceError(f"{source}: no .json or .csv file there ({len(visible)} other files)")
+        raise SourceError(f"{source}: none of the kinds that are read there ({len(visible)} other files)")
     root = str(top.resolve()).rstrip("/")
     objects = tuple(_file(p, f"{root}/{p.relative_to(top)}", days[str(p)]) for p in visible if str(p) in days)
     beginning = Path(stem).name if top != Path(stem) else ""

@@ -60,7 +60,7 @@ def bucket(source: str, connect: Callable[[], Any]) -> Listing:
     uris = {f"s3://{name}/{entry['Key']}": entry for entry in found}
     days = dict.fromkeys(uris) if exact else readable(source, uris)
     if not days:
-        raise SourceError(f"{source}: no .json or .csv object there ({len(uris)} of other kinds)")
+        raise SourceError(f"{source}: none of the kinds that are read there ({len(uris)} of other kinds)")
     objects = tuple(_object(s3, name, uri, uris[uri], day) for uri, day in days.items())
     return Listing(prefix="" if exact else before_day(source), objects=objects, skipped=len(uris) - len(objects))
 

@@ -1,4 +1,9 @@
 -- What is in each of these days: conversations, messages, events, scores, spend, receipts, failures?
+with newest as (
+  select destination, event_id, max_by(project, receipted_at) as project
+  from upload_receipts
+  group by destination, event_id
+)
 select
   d.day,
   (select count(*) from raw_conversations r where r.day = d.day) as conversations,
@@ -11,7 +16,9 @@ select
   (select count(*) from upload_receipts u where u.day = d.day and u.status in ('accepted', 'accepted_warning'))
     as receipts,
   (select count(*) from upload_receipts u
-    where u.day = d.day and u.status not in ('accepted', 'accepted_warning')) as undelivered,
+    join newest n on n.destination = u.destination and n.event_id = u.event_id
+    where u.day = d.day and u.status not in ('accepted', 'accepted_warning')
+      and (u.status <> 'retryable' or u.project = n.project)) as undelivered,
   (select count(*) from failures f where f.day = d.day) as failures,
   (select count(*) from failures f where f.day = d.day and f.retryable) as retryable
 from days d

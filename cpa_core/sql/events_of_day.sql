@@ -1,7 +1,7 @@
--- The tagged events of a day with what their payload needs.
+-- The tagged events of a day with what their payload needs; without the words of the messages unless $text.
 select
   e.day, e.event_id, e.conversation_id, e.message_id, r.user_id, e.role, e.event_type, e.properties,
-  e.because, m.content, m.sent_at, e.schema_version, e.model
+  e.because, case when $text then m.content else '' end as content, m.sent_at, e.schema_version, e.model
 from tagged_events e
 join raw_conversations r on r.day = e.day and r.conversation_id = e.conversation_id
 join messages m on m.day = e.day and m.conversation_id = e.conversation_id and m.position = e.position

@@ -5,7 +5,7 @@ select
   min(sent_at) as started_at,
   max(sent_at) as ended_at,
   sha256(string_agg(
-    sha256(json_array(message_id, role, content, user_id, epoch_us(sent_at))::varchar), ''
+    md5(json_array(message_id, role, content, user_id, epoch_us(sent_at))::varchar), ''
     order by sent_at, uri, ordinal
   )) as content_hash,
   first(conversation_metadata order by sent_at, uri, ordinal)

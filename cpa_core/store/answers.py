@@ -7,13 +7,16 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.models import FINAL_OUTCOMES
 from cpa_core.store.database import Row, Store
+
+AT_ONCE = 2_000
+"""Answers that are merged in one transaction: well below a second under the write lock."""
 
 
 class AnswerBook:
@@ -75,6 +78,12 @@ def merge(store: Store) -> None:
             os.close(descriptor)
 
 
+def live_costs(store: Store, since: datetime) -> float:
+    """US dollars since then in answers that are not in the database yet: those of runs beside this one."""
+    rows = (row for path in (store.home / "answers").glob("*.jsonl") for row in _lines(path))
+    return sum(row["cost"] or 0.0 for row in rows if row["created_at"] >= since)
+
+
 def _locked(path: Path) -> int:
     """The file, opened for appending and locked. A merge may remove it between the two: then once more."""
     while True:
@@ -94,12 +103,14 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _merge_file(store: Store, path: Path) -> None:
-    rows = list(_lines(path))
-    if rows:
+    """In transactions of their own, so that nobody waits long; what a killed merge had moved is left out."""
+    with store.reading() as view:
+        kept = view.rows("select answer_id from answers where run_id = $run", run=path.stem)
+    known = {row["answer_id"] for row in kept}
+    lines = (row for row in _lines(path) if row["answer_id"] not in known)
+    while rows := list(islice(lines, AT_ONCE)):
         with store.writing() as transaction:
-            kept = transaction.rows("select answer_id from answers where run_id = $run", run=path.stem)
-            known = {row["answer_id"] for row in kept}
-            transaction.insert("answers", [row for row in rows if row["answer_id"] not in known])
+            transaction.insert("answers", rows)
     path.unlink(missing_ok=True)
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from email.message import Message
 
-from tests.servers import brain
+from tests.servers import brain, schema_limits
 from tests.servers.brain import Body, Question, tokens
 from tests.servers.scripted import (
     Behaviour,
@@ -110,6 +110,7 @@ def _shaped(shape: Body) -> None:
     if shape.get("type") != "json_schema" or wanted.get("strict") is not True or not wanted.get("name"):
         raise Fault("'response_format' must be json_schema, named and strict")
     strict(wanted.get("schema"), "schema")
+    schema_limits.openai(wanted["schema"])
 
 
 def question(body: Body) -> Question:
@@ -148,7 +149,7 @@ def completion(body: Body, scripted: Scripted | None) -> Body:
             "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
         },
-        "service_tier": "default",
+        "service_tier": body.get("service_tier", "default"),
         "system_fingerprint": None,
     }
 

@@ -10,7 +10,7 @@ from email.message import Message
 from typing import Any
 from urllib.parse import unquote
 
-from tests.servers import brain
+from tests.servers import brain, schema_limits
 from tests.servers.brain import Body, Question, tokens
 from tests.servers.scripted import (
     Behaviour,
@@ -183,3 +183,4 @@ def _shaped(shape: Any, *, structured: bool) -> None:
     if shape.get("effort") not in (None, "low", "medium", "high", "max"):
         raise Fault("effort: unknown")
     strict(wanted["schema"], "schema")
+    schema_limits.anthropic(wanted["schema"])

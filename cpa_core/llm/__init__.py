@@ -1,0 +1,32 @@
+"""Asking language models: one request value, a closed set of outcomes, every answer kept before its slot is free."""
+
+from cpa_core.errors import Limits
+from cpa_core.llm.budget import Bill, Budget, Reserve, no_budget
+from cpa_core.llm.engine import BYTES_PER_TOKEN, HUNG_TRIES, MAX_BUSY, MAX_FAILURES, MAX_WAIT, MIN_SILENCE, Engine
+from cpa_core.llm.limiter import Limiter
+from cpa_core.llm.values import About, Answer, Answers, Ask, ModelName, Provider, Reply, Request, Usage
+
+__all__ = [
+    "BYTES_PER_TOKEN",
+    "HUNG_TRIES",
+    "MAX_BUSY",
+    "MAX_FAILURES",
+    "MAX_WAIT",
+    "MIN_SILENCE",
+    "About",
+    "Answer",
+    "Answers",
+    "Ask",
+    "Bill",
+    "Budget",
+    "Engine",
+    "Limiter",
+    "Limits",
+    "ModelName",
+    "Provider",
+    "Reply",
+    "Request",
+    "Reserve",
+    "Usage",
+    "no_budget",
+]

@@ -1,0 +1,59 @@
+"""Money set aside before each call, so that calls under way together cannot spend more than there is."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from cpa_core.errors import BudgetReached
+from cpa_core.llm.values import Request
+
+Bill = Callable[[float | None], None]
+"""Says what a call cost, in US dollars; null where that is unknown."""
+Reserve = Callable[[Request], AbstractContextManager[Bill]]
+"""Sets the money for a call aside, and gives back what it did not cost. Raises BudgetReached."""
+
+
+@contextmanager
+def no_budget(request: Request) -> Iterator[Bill]:
+    """Money does not matter."""
+    yield lambda cost: None
+
+
+class Budget:
+    """US dollars that may still be spent; `name` is the setting that says so, as people read it.
+
+    A call that would fit if those under way cost less than was set aside for them waits until they are over.
+    """
+
+    def __init__(self, name: str, left: float) -> None:
+        self.name = name
+        self.left = left
+        self.spent = 0.0
+        self._held = 0.0
+        self._settled = threading.Condition()
+
+    @contextmanager
+    def holding(self, dollars: float) -> Iterator[Bill]:
+        """Hold so much while a call runs. Its bill is what counts, or all of it where that is unknown."""
+        self._hold(dollars)
+        paid = 0.0
+
+        def bill(cost: float | None) -> None:
+            nonlocal paid
+            paid = dollars if cost is None else cost
+
+        try:
+            yield bill
+        finally:
+            with self._settled:
+                self._held -= dollars
+                self.spent += paid
+                self._settled.notify_all()
+
+    def _hold(self, dollars: float) -> None:
+        with self._settled:
+            while self.spent + self._held + dollars > self.left:
+                if self.spent + dollars > self.left or not self._held:
+                    raise BudgetReached(f"{self.name} is reached")
+                self._settled.wait(1.0)
+            self._held += dollars

@@ -1,0 +1,159 @@
+"""The engine of a stage: it asks, tries again, checks, and keeps every answer."""
+
+import random
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+
+from cpa_core.errors import ProviderFailed, ProviderStopped, ReplyInvalid, Stopped
+from cpa_core.llm.budget import Reserve, no_budget
+from cpa_core.llm.limiter import Limiter
+from cpa_core.llm.values import About, Answer, Answers, Provider, Reply, Request, Usage
+
+MAX_FAILURES = 4
+"""Calls for one question that may fail (no connection, 5xx, timeout) before it is given up for this run."""
+HUNG_TRIES = 2
+"""How many of those a call counts for that had no answer until its time was over."""
+MIN_SILENCE = 24
+"""Such failures in a row, over all questions, at which the provider is given up; more where more calls run at once."""
+MAX_BUSY = 30
+"""Calls for one question that may meet a rate limit."""
+MAX_WAIT = 60.0
+"""Longest pause, seconds, that a Retry-After can cause."""
+BYTES_PER_TOKEN = 3.5
+"""Fewer than real text has, so that a guess errs upwards."""
+
+
+class Silence:
+    """Notices that a provider answers nobody. A rate limit is neither an answer nor silence."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._patience = max(MIN_SILENCE, MAX_FAILURES * concurrency)
+        self._tries: list[int] = []
+        self._guard = threading.Lock()
+
+    def broken(self) -> None:
+        """There was an answer, whatever it said."""
+        with self._guard:
+            self._tries.clear()
+
+    def lasts(self, failed: ProviderFailed) -> None:
+        """There was none. Raises ProviderStopped once every slot has met that as often as a question may."""
+        with self._guard:
+            self._tries.append(failed.tries)
+            calls, spent = len(self._tries), sum(self._tries)
+        if spent >= self._patience:
+            raise ProviderStopped(f"no answer in {calls} calls in a row, the last one: {failed.reason}")
+
+
+class Engine:
+    """Asks, retries, checks and keeps. One for a stage, shared by its threads."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        answers: Answers,
+        limiter: Limiter,
+        price: Callable[[str, str, Usage, str], float | None],
+        reserve: Reserve = no_budget,
+    ) -> None:
+        self.provider = provider
+        self.answers = answers
+        self.limiter = limiter
+        self.price = price
+        self.reserve = reserve
+        self.asked = 0
+        self.reused = 0
+        self._silence = Silence(limiter.concurrency)
+        self._stopped: Stopped | None = None
+        self._in_flight: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._guard = threading.Lock()
+        self._usual_answer = 0.0
+
+    def ask(self, request: Request, check: Callable[[str], None], about: About) -> Reply:
+        """A reply to the question: kept from before, or paid for now.
+
+        `check` raises ReplyInvalid for an answer that has nothing usable in it; such an answer is kept for
+        the accounts and not used again. Raises Stopped when the provider, the budget or the deadline ends the run.
+        """
+        request_hash = request.hash
+        with self._guard:
+            lock = self._in_flight[request_hash]
+        with lock:
+            kept = self.answers.find(request_hash)
+            if kept is not None:
+                with self._guard:
+                    self.reused += 1
+                return kept
+            try:
+                return self._call(request, check, lambda reply, nth: _answer(request, request_hash, reply, nth, about))
+            except Stopped as stopped:
+                self._stopped = self._stopped or stopped
+                raise
+
+    def _call(self, request: Request, check: Callable[[str], None], answer: Callable[[Reply, int], Answer]) -> Reply:
+        failures = busy = attempt = 0
+        while True:
+            attempt += 1
+            try:
+                with self.reserve(request) as bill, self.limiter.slot(self._size(request)):
+                    reply = self._once(request, check)
+                    self.answers.keep(answer(reply, attempt))
+                    bill(reply.cost)
+                    return reply
+            except ProviderFailed as failed:
+                if failed.retry_after is not None:
+                    busy += 1
+                    self.limiter.refused(failed.limits, min(MAX_WAIT, failed.retry_after))
+                else:
+                    failures += failed.tries
+                    self._silence.lasts(failed)
+                if failures >= MAX_FAILURES or busy >= MAX_BUSY:
+                    reply = Reply(outcome="error", detail=failed.reason)
+                    self.answers.keep(answer(reply, attempt))
+                    return reply
+            self.limiter.wait(random.uniform(0.5, 1.0) * 0.5 * 2 ** min(failures, 6))
+
+    def _once(self, request: Request, check: Callable[[str], None]) -> Reply:
+        if self._stopped:
+            raise self._stopped
+        left = self.limiter.left()
+        with self._guard:
+            self.asked += 1
+        reply = self.provider.call(request if left is None else request.model_copy(update={"seconds": left}))
+        self._silence.broken()
+        self._measure(request, reply)
+        cost = self.price(request.provider, request.model, reply.usage, reply.lane)
+        reply = reply.model_copy(update={"cost": cost, "limits": None})
+        if reply.outcome == "ok":
+            try:
+                check(reply.text)
+            except ReplyInvalid as invalid:
+                return reply.model_copy(update={"outcome": "invalid", "detail": str(invalid)})
+        return reply
+
+    def _size(self, request: Request) -> float:
+        """About how many tokens a call takes: its words, and an answer as long as the others were."""
+        return (len(request.system) + len(request.user)) / BYTES_PER_TOKEN + self._usual_answer
+
+    def _measure(self, request: Request, reply: Reply) -> None:
+        """Let the limiter know what the call really took."""
+        written, read = reply.usage.completion_tokens, reply.usage.prompt_tokens
+        more = 0.0 if written is None or read is None else written + read - self._size(request)
+        if written is not None:
+            self._usual_answer += (written - self._usual_answer) / 20
+        self.limiter.answered(reply.limits, more)
+
+
+def _answer(request: Request, request_hash: str, reply: Reply, attempt: int, about: About) -> Answer:
+    return Answer(
+        request_hash=request_hash,
+        attempt=attempt,
+        task=request.task,
+        provider=request.provider,
+        model=request.model,
+        lane=reply.lane,
+        reply=reply,
+        day=about.day,
+        conversation_id=about.conversation_id,
+    )

@@ -1,0 +1,172 @@
+"""One limiter for the calls of a run: slots, a pace learnt from rate-limit headers, pauses for all, a deadline."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from cpa_core.errors import DeadlineReached, Limits
+
+MARGIN = 0.98
+"""The share of a limit that is used: clocks differ, and a call refused costs more than a call later."""
+SLACK = 0.5
+"""Seconds that calls may be behind their pace and catch up, since threads wake late."""
+FIRST_CALLS = 4
+"""Calls that may start before the first is over: its headers say what the others may do."""
+FIRST_WAIT = 2.0
+"""Seconds that the others wait for it at most."""
+STEP = 0.5
+"""Longest sleep, seconds, before the pace is looked at again."""
+UNKNOWN_CUT, KNOWN_CUT = 0.7, 0.9
+"""What a refusal leaves of the pace: where no limit is known, and where one is."""
+LEAST_SHARE = 0.5
+"""Calls a second for each slot below which nothing is guessed: where no limit is known, Retry-After goes further."""
+GROWTH = 0.05
+"""What an answer adds to a pace that was cut, in calls a second."""
+
+
+class Pace:
+    """So many units a second, spread evenly: what one call takes must pass before the next may start."""
+
+    def __init__(self, ceiling: float = math.inf) -> None:
+        self.ceiling = ceiling
+        self.rate = ceiling
+        self._free_at = 0.0
+
+    def free_at(self) -> float:
+        """When the next call may start."""
+        return self._free_at if self.rate < math.inf else 0.0
+
+    def take(self, units: float, now: float) -> None:
+        """A call starts that takes so many units."""
+        if self.rate < math.inf:
+            self._free_at = max(self._free_at, now - SLACK) + units / self.rate
+
+    def correct(self, units: float) -> None:
+        """A call took so many more units than was thought, or fewer."""
+        if self.rate < math.inf:
+            self._free_at += units / self.rate
+
+    def learn(self, per_minute: float | None) -> None:
+        """The vendor has named its limit. A lower one of our own stays."""
+        if per_minute is None:
+            return
+        ceiling = MARGIN * per_minute / 60
+        if ceiling != self.ceiling:
+            self.rate = ceiling if self.rate >= self.ceiling else min(self.rate, ceiling)
+            self.ceiling = ceiling
+
+    def cut(self, slots: int) -> None:
+        """The vendor has refused a call: be slower, from a call a second for each slot where there was no pace."""
+        known = self.ceiling < math.inf
+        if known:
+            self.rate = max(self.rate * KNOWN_CUT, self.ceiling / 2)
+        else:
+            self.rate = max(min(self.rate, slots) * UNKNOWN_CUT, LEAST_SHARE * slots)
+
+    def grow(self) -> None:
+        """The vendor has answered a call: be faster, up to the limit."""
+        self.rate = min(self.ceiling, self.rate + GROWTH)
+
+
+class Limiter:
+    """At most `concurrency` calls at once, as many a minute as the vendor allows, none after the deadline.
+
+    `rpm` is a limit of our own, calls a minute; `deadline` is by `time.monotonic`. A slot is held while a call waits
+    for its turn in the pace, in which nobody could go sooner; it is free while a call waits to be tried again.
+    """
+
+    def __init__(
+        self,
+        concurrency: int,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        rpm: float | None = None,
+        deadline: float = math.inf,
+    ) -> None:
+        self.concurrency = concurrency
+        self.rpm = rpm
+        self.deadline = deadline
+        self._slots = threading.BoundedSemaphore(concurrency)
+        self._turn = threading.Lock()
+        self._guard = threading.Lock()
+        self._known = threading.Event()
+        self._started = 0
+        self._until = 0.0
+        self._may_cut = True
+        self._requests = Pace(rpm / 60 if rpm else math.inf)
+        self._tokens = Pace()
+        self._sleep = sleep
+
+    @contextmanager
+    def slot(self, tokens: float = 0.0) -> Iterator[None]:
+        """Hold a slot for a call of about so many tokens, once it may start. Raises DeadlineReached."""
+        with self._slots:
+            with self._turn:
+                first = self._started < FIRST_CALLS
+                self._started += 1
+            if not first:
+                self._known.wait(FIRST_WAIT)
+            with self._turn:
+                self._start(tokens)
+            try:
+                yield
+            finally:
+                self._known.set()
+
+    def _start(self, tokens: float) -> None:
+        """Wait for the turn. Only one thread does, so that a pace that changes meanwhile counts for all."""
+        while True:
+            with self._guard:
+                now = time.monotonic()
+                opens_at = max(self._until, self._requests.free_at(), self._tokens.free_at())
+                if opens_at <= now:
+                    self._requests.take(1.0, now)
+                    self._tokens.take(tokens, now)
+            self._in_time(max(now, opens_at))
+            if opens_at <= now:
+                return
+            self._sleep(min(STEP, opens_at - now))
+
+    def _in_time(self, moment: float) -> None:
+        if moment > self.deadline:
+            raise DeadlineReached("the run has reached its deadline (CPA_DEADLINE_MINUTES)")
+
+    def left(self) -> float | None:
+        """Seconds until the deadline; null where there is none. Raises DeadlineReached."""
+        now = time.monotonic()
+        self._in_time(now)
+        return None if math.isinf(self.deadline) else max(0.05, self.deadline - now)
+
+    def answered(self, limits: Limits | None, more_tokens: float = 0.0) -> None:
+        """A call was answered; it took so many more tokens than was thought."""
+        with self._guard:
+            self._learn(limits)
+            self._may_cut = True
+            self._requests.grow()
+            self._tokens.correct(more_tokens)
+
+    def refused(self, limits: Limits | None, seconds: float) -> None:
+        """A call met the rate limit: nobody starts for so long, then all go slower, once for each such time."""
+        with self._guard:
+            self._learn(limits)
+            if self._may_cut and seconds > 0:
+                self._may_cut = False
+                self._requests.cut(self.concurrency)
+        self.pause(seconds)
+
+    def _learn(self, limits: Limits | None) -> None:
+        if limits is not None:
+            named = [limit for limit in (limits.requests, self.rpm) if limit is not None]
+            self._requests.learn(min(named, default=None))
+            self._tokens.learn(limits.tokens)
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody start a call for so long."""
+        self._until = max(self._until, time.monotonic() + seconds)
+
+    def wait(self, seconds: float) -> None:
+        """Wait outside any slot. Raises DeadlineReached at once where the deadline would pass meanwhile."""
+        self._in_time(time.monotonic() + seconds)
+        self._sleep(seconds)

@@ -1,0 +1,123 @@
+"""Money and time of a stage: what a question would cost, what may still be spent, how fast and how long it may ask."""
+
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import time as midnight
+from functools import cached_property
+
+from cpa_core.errors import SettingsError
+from cpa_core.llm import BYTES_PER_TOKEN, Bill, Budget, Limiter, ModelName, Request, Reserve, Usage, no_budget
+from cpa_core.pipeline.context import Assistant
+from cpa_core.pricing import Prices, cost, prices
+from cpa_core.store.answers import live_costs
+
+ANSWER_SHARE = 0.5
+"""Tokens of an answer for each token of its room, where no answer of the model is in the ledger yet."""
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """What questions of one task to one model would take. `usual` is the length of an answer so far, null before."""
+
+    model: ModelName
+    lane: str
+    own: Prices
+    usual: float | None
+
+    def usage(self, requests: Sequence[Request]) -> Usage:
+        """About the tokens of these questions, at most: nothing is cached."""
+        prompt = sum(math.ceil(self._size(request) / BYTES_PER_TOKEN) for request in requests)
+        guess = ANSWER_SHARE * sum(request.max_tokens for request in requests)
+        usual = guess if self.usual is None else self.usual * len(requests)
+        return Usage(prompt_tokens=prompt, completion_tokens=math.ceil(usual))
+
+    def cost(self, requests: Sequence[Request]) -> float | None:
+        """US dollars for these questions at list price without caching, null when the price is unknown."""
+        return self.price(self.model.provider, self.model.model, self.usage(requests), self.lane)
+
+    def price(self, provider: str, model: str, usage: Usage, lane: str) -> float | None:
+        """US dollars for one call."""
+        return cost(provider, model, usage, lane, self.own)
+
+    def _size(self, request: Request) -> int:
+        """Bytes of everything a question sends."""
+        texts = (request.system, request.user)
+        return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) + self._schema_size(request)
+
+    def _schema_size(self, request: Request) -> int:
+        sizes = self._schema_sizes
+        if request.task not in sizes:
+            sizes[request.task] = len(json.dumps(request.json_schema))
+        return sizes[request.task]
+
+    @cached_property
+    def _schema_sizes(self) -> dict[str, int]:
+        return {}
+
+
+def tariff(assistant: Assistant, task: str, model: ModelName) -> Tariff:
+    """What a task would take, by the model's own answers in the ledger. Raises SettingsError."""
+    with assistant.store.reading() as view:
+        found = view.answer("usual_answer", task=task, provider=model.provider, model=model.model)
+    given = assistant.settings
+    lane = given.lane if model.provider == "openai" else "standard"
+    return Tariff(model, lane, prices(given.prices_path), found[0]["completion_tokens"])
+
+
+def reserve(assistant: Assistant, tariff: Tariff) -> Reserve:
+    """Sets money aside for each call of a stage, where the settings limit it. Raises SettingsError without a price."""
+    budgets = _budgets(assistant)
+    if not budgets:
+        return no_budget
+    if (
+        tariff.price(tariff.model.provider, tariff.model.model, Usage(prompt_tokens=1, completion_tokens=1), "standard")
+        is None
+    ):
+        raise SettingsError(f"a budget is set, but the price of {tariff.model} is unknown: name it in CPA_PRICES")
+
+    @contextmanager
+    def held(request: Request) -> Iterator[Bill]:
+        dollars = tariff.cost([request]) or 0.0
+        with ExitStack() as stack:
+            bills = [stack.enter_context(budget.holding(dollars)) for budget in budgets]
+
+            def bill(paid: float | None) -> None:
+                for one in bills:
+                    one(paid)
+
+            yield bill
+
+    return held
+
+
+def _budgets(assistant: Assistant) -> list[Budget]:
+    """What run and day may still spend: the ledger's sums, and what runs beside this one have spent by now.
+
+    A stage counts for the UTC day on which it began.
+    """
+    given = assistant.settings
+    if given.budget is None and given.daily_budget is None:
+        return []
+    since = datetime.combine(assistant.now().date(), midnight(), assistant.now().tzinfo)
+    with assistant.store.reading() as view:
+        spent = view.answer("money_spent", run=f"{assistant.run_id}-", since=since)[0]
+    live = live_costs(assistant.store, since)
+    limits = (
+        ("CPA_BUDGET", given.budget, spent["by_run"]),
+        ("CPA_DAILY_BUDGET", given.daily_budget, spent["by_day"] + live),
+    )
+    return [Budget(f"{name} of ${most:g}", most - gone) for name, most, gone in limits if most is not None]
+
+
+def limiter(assistant: Assistant, model: ModelName) -> Limiter:
+    """The one limiter of a run for a model: what its stages learn of the vendor's limits, they learn together."""
+    given, pacing = assistant.settings, assistant.pacing
+    began = pacing.began.setdefault(assistant.run_id, time.monotonic())
+    deadline = math.inf if given.deadline_minutes is None else began + 60 * given.deadline_minutes
+    made = Limiter(given.concurrency, rpm=given.rpm, deadline=deadline)
+    return pacing.limiters.setdefault((assistant.run_id, str(model)), made)

@@ -1,0 +1,155 @@
+"""Messages by the column: the same rules as row by row, at a tenth of the time and a quarter of the memory.
+
+Whatever is not plain is left to the careful way, so that both give the same records; `tests/test_columns.py`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from importlib.resources import files
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cpa_core.sources import fields
+from cpa_core.sources.records import Draft, Record, Reject, as_json, filled, moment
+
+CHUNK = 4_000
+FEW = 5_000
+"""So many messages are filled in sooner by Python than a database is opened."""
+
+TIME = pa.timestamp("us", tz="UTC")
+DRAFT = pa.schema([(name, TIME if name == "sent_at" else pa.string()) for name in Draft._fields])
+KINDS = {"ordinal": pa.int64(), "id_given": pa.bool_(), "time_assumed": pa.bool_(), "sent_at": TIME}
+RECORD = pa.schema([(name, KINDS.get(name, pa.string())) for name in Record._fields])
+PLAIN_TIME = r"^[12]\d{3}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{3}|\.\d{6})?Z$"
+
+Row = TypeVar("Row")
+Table: TypeAlias = Any
+"""A table of Arrow, whose package states no types."""
+
+Cells = Mapping[str, Sequence[str | None]]
+Found: TypeAlias = Draft | Reject | Table
+"""What a format yields: messages one by one or many as columns, and rejects."""
+
+
+def drafts(lines: Sequence[int], cells: Cells, known: frozenset[str]) -> Table | None:
+    """The messages on these lines, given as columns of text, as drafts; None when any of them is not plain."""
+    group = cells["conversation_id"] if "conversation_id" in cells else cells["user_id"]
+    none: Sequence[None] = [None] * len(lines)
+    other = [name for name in cells if name not in known]
+    try:
+        arrays: dict[str, Any] = {
+            "place": pc.binary_join_element_wise("line", pa.array(lines).cast(pa.string()), " "),
+            "conversation_id": _each(needed, group),
+            "message_id": _given(cells.get("message_id", none)),
+            "user_id": _given(cells.get("user_id", none)),
+            "role": _each(fields.role, cells["role"]),
+            "content": cells["content"],
+            "sent_at": moments(pa.array(cells.get("timestamp", none), pa.string())),
+            "metadata": _metadata(other, cells) if other else none,
+            "conversation_metadata": none,
+        }
+        return pa.table(arrays, DRAFT)
+    except (ValueError, pa.ArrowInvalid):  # half a surrogate pair is a ValueError here
+        return None
+
+
+def needed(value: str | None) -> str:
+    """The id of a conversation."""
+    if value is None or not value.strip():
+        raise ValueError("blank")
+    return value
+
+
+def _given(values: Sequence[str | None]) -> Sequence[str | None]:
+    """Ids; a blank one is none."""
+    if None not in set(values) and all(map(str.strip, values)):  # type: ignore[arg-type]
+        return values
+    return [value if value and value.strip() else None for value in values]
+
+
+def _each(rule: Callable[[str | None], str | None], values: Sequence[str | None]) -> list[str | None]:
+    """A rule applied to each different value once."""
+    found = {value: rule(value) for value in set(values)}
+    return [found[value] for value in values]
+
+
+def moments(written: Any) -> Any:
+    """Times, as they are written, read in bulk where all are in the most usual form. Raises ValueError."""
+    written = pc.if_else(pc.equal(written, ""), pa.scalar(None, pa.string()), written)
+    if pc.all(pc.match_substring_regex(written, PLAIN_TIME), min_count=0).as_py():
+        return written.cast(TIME)
+    values = written.to_pylist()
+    found = {value: moment(value) for value in set(values)}
+    return pa.array([found[value] for value in values], TIME)
+
+
+def _metadata(names: Sequence[str], cells: Cells) -> list[str]:
+    return [as_json(dict(zip(names, row, strict=True))) for row in zip(*(cells[name] for name in names), strict=True)]
+
+
+def gathered(found: Iterable[Found]) -> tuple[Table, list[Reject]]:
+    """All that a format yields, in its order."""
+    tables: list[Table] = [DRAFT.empty_table()]
+    rejects: list[Reject] = []
+    pending: list[Draft] = []
+    for one in found:
+        if isinstance(one, Draft):
+            pending.append(one)
+        elif isinstance(one, Reject):
+            rejects.append(one)
+        if pending and (len(pending) == CHUNK or isinstance(one, pa.Table)):
+            tables.append(table(DRAFT, pending))
+            pending = []
+        if isinstance(one, pa.Table):
+            tables.append(one)
+    return pa.concat_tables([*tables, table(DRAFT, pending)]), rejects
+
+
+def table(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> Table:
+    """Rows as columns."""
+    return pa.table({name: [row[n] for row in rows] for n, name in enumerate(schema.names)}, schema)
+
+
+def rows(columns: Table, kind: Callable[..., Row]) -> Iterator[Row]:
+    """Columns as rows."""
+    for batch in columns.to_batches(CHUNK):
+        yield from map(kind, *(column.to_pylist() for column in batch.columns))
+
+
+def records(name: str, drafts: Table, midnight: datetime | None) -> tuple[Table, list[Reject]]:
+    """Drafts with the ids and times they lack, by SQL where they are many and none contradicts another.
+
+    Raises DayNeeded.
+    """
+    if drafts.num_rows > FEW and (found := plain_records(drafts, midnight)) is not None:
+        return found, []
+    made, rejects = filled(name, list(rows(drafts, Draft)), midnight)
+    return pa.concat_tables([table(RECORD, part) for part in _parts(made)] or [RECORD.empty_table()]), rejects
+
+
+def _parts(made: Sequence[Record]) -> Iterator[list[Record]]:
+    one = iter(made)
+    while part := list(islice(one, CHUNK)):
+        yield part
+
+
+def plain_records(arrived: Table, midnight: datetime | None) -> Table | None:
+    """The same as `filled`; None for ids given twice, a missing day, JSON written otherwise."""
+    ordinal = pa.array(range(arrived.num_rows), pa.int64())
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.register("drafts", arrived.append_column("ordinal", ordinal))
+        names = {"midnight": midnight}
+        if connection.execute(_question("drafts_not_plain"), names).fetchone() != (False,):
+            return None
+        made = connection.execute(_question("drafts_filled"), names).to_arrow_table()
+    known = {name: arrived[name] for name in arrived.column_names}
+    return pa.table({**known, **{name: made[name] for name in made.column_names}}).select(RECORD.names).cast(RECORD)
+
+
+def _question(name: str) -> str:
+    return files("cpa_core").joinpath("sql", f"{name}.sql").read_text("utf-8")

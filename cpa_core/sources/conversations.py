@@ -1,0 +1,169 @@
+"""JSON of the seed tool's form, and JSON Lines: conversations, or messages that name theirs."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from cpa_core.errors import SourceError
+from cpa_core.sources import columns, documents, fields, regular
+from cpa_core.sources.documents import DECODER, Window, members
+from cpa_core.sources.files import File
+from cpa_core.sources.records import Draft, Reject, moment, whole
+
+MESSAGE_KEYS = frozenset({"role", "content", "timestamp", "message_id"})
+CONVERSATION_KEYS = frozenset({"messages", "user_id"})
+LINE_KEYS = MESSAGE_KEYS | {"conversation_id", "user_id"}
+
+Line = tuple[int, str]
+
+
+def from_map(file: File) -> Iterator[Draft | Reject]:
+    """`{conversation_id: {"messages": [{role, content, timestamp?, message_id?}], user_id?}}`."""
+    window = Window(file.name, documents.text(file.name, file.content))
+    if window.peek() != "{":
+        tree = window.value()
+        window.end()
+        reason = f"an object of conversations by id is needed, this is a {fields.kind(tree)}"
+        raise SourceError(f"{file.name}: top level: {reason}")
+    for conversation_id, tree in members(window):
+        yield from conversation(file, conversation_id, tree)
+    window.end()
+
+
+def conversation(file: File, conversation_id: str, tree: Any) -> Iterator[Draft | Reject]:
+    """The messages of one conversation."""
+    place = whole(conversation_id.strip()) or "(blank conversation id)"
+    try:
+        messages, user_id, metadata = _parts(conversation_id, file.translated(tree))
+    except ValueError as error:
+        yield Reject(place, str(error), raw(tree))
+        return
+    if not messages:
+        yield Reject(place, "no messages", "{}", loss=False)
+    for n, message in enumerate(messages):
+        where = f"{place}: messages.{n}"
+        try:
+            role, text, message_id, sent_at, extra = _message(file.translated(message), MESSAGE_KEYS)
+        except ValueError as error:
+            yield Reject(where, str(error), raw(message))
+        else:
+            ids = (whole(conversation_id), message_id, user_id)
+            yield Draft(where, *ids, role, text, sent_at, extra, metadata)
+
+
+def raw(tree: Any) -> str:
+    """What a rejected record was."""
+    return whole(json.dumps(tree, ensure_ascii=False))
+
+
+def _parts(conversation_id: str, tree: Any) -> tuple[list[Any], str | None, str | None]:
+    """Messages, user id and what else a conversation says about itself."""
+    messages = tree.get("messages") if isinstance(tree, dict) else None
+    if not isinstance(messages, list):
+        raise ValueError('an object with a list "messages" is needed')
+    fields.once(tree)
+    if messages and not conversation_id.strip():
+        raise ValueError("conversation_id: blank")
+    return messages, fields.identity("user_id", tree.get("user_id")), fields.rest(tree, CONVERSATION_KEYS)
+
+
+def _message(message: Any, known: frozenset[str]) -> tuple[str, str, str | None, Any, str | None]:
+    if not isinstance(message, dict):
+        raise ValueError(f"an object with role and content is needed, this is a {fields.kind(message)}")
+    fields.once(message)
+    return (
+        fields.role(message.get("role")),
+        fields.content(message),
+        fields.identity("message_id", message.get("message_id")),
+        moment(message.get("timestamp")),
+        fields.rest(message, known),
+    )
+
+
+def from_lines(file: File) -> Iterator[columns.Found]:
+    """JSON Lines: `{role, content, conversation_id (or user_id), timestamp?, message_id?}`, one message a line."""
+    if (regular_file := regular.lines_drafts(file)) is not None:
+        yield regular_file
+        return
+    lines = enumerate(documents.text(file.name, file.content, newline="\n"), 1)
+    written = ((number, line) for number, line in lines if not line.isspace())
+    while part := list(islice(written, columns.CHUNK)):
+        plain = _plain(file, part)
+        yield from [plain] if plain is not None else _careful(file, part)
+
+
+def decoded(line: str) -> Any:
+    """One line of JSON. Raises ValueError with the reason."""
+    try:
+        return DECODER.decode(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg}") from None
+    except RecursionError:
+        raise ValueError("lists or objects nested too deeply") from None
+    except ValueError:
+        raise ValueError("a number with too many digits") from None
+
+
+def _plain(file: File, part: Sequence[Line]) -> columns.Table | None:
+    """Where every line is an object of the same keys in the same order, and its fields are text or null."""
+    try:
+        trees = [DECODER.decode(line) for _, line in part]
+    except (ValueError, RecursionError):
+        return None
+    if {type(tree) for tree in trees} != {dict} or len(shapes := {tuple(tree) for tree in trees}) != 1:
+        return None
+    keys = [file.ours(key) for key in shapes.pop()]
+    if not keys or len(set(keys)) != len(keys) or not {"role", "content"} <= set(keys):
+        return None
+    cells = dict(zip(keys, zip(*(tree.values() for tree in trees), strict=True), strict=True))
+    kinds = {kind for key in LINE_KEYS & cells.keys() for kind in set(map(type, cells[key]))}
+    if not kinds <= {str, type(None)} or not {"conversation_id", "user_id"} & cells.keys():
+        return None
+    if None in set(cells["content"]):
+        cells["content"] = tuple(value or "" for value in cells["content"])
+    return columns.drafts([number for number, _ in part], cells, LINE_KEYS)
+
+
+def _careful(file: File, part: Sequence[Line]) -> Iterator[Draft | Reject]:
+    for number, line in part:
+        try:
+            tree = decoded(line)
+        except ValueError as error:
+            yield Reject(f"line {number}", str(error), whole(line.strip()))
+            continue
+        yield from one_line(file, f"line {number}", tree)
+
+
+def one_line(file: File, place: str, tree: Any) -> Iterator[Draft | Reject]:
+    """A message that names its conversation, or a conversation that holds its messages."""
+    fields_of = file.translated(tree)
+    if isinstance(fields_of, dict) and isinstance(fields_of.get("messages"), list):
+        yield from _whole_conversation(file, place, fields_of)
+        return
+    try:
+        role, text, message_id, sent_at, extra = _message(fields_of, LINE_KEYS)
+        group = "conversation_id" if "conversation_id" in fields_of else "user_id"
+        conversation_id = fields.identity(group, fields_of.get(group))
+        if conversation_id is None:
+            raise ValueError(f"{group}: blank" if group in fields_of else "conversation_id: missing")
+        user_id = fields.identity("user_id", fields_of.get("user_id"))
+    except ValueError as error:
+        yield Reject(place, str(error), raw(tree))
+    else:
+        yield Draft(place, conversation_id, message_id, user_id, role, text, sent_at, extra, None)
+
+
+def _whole_conversation(file: File, place: str, tree: dict[str, Any]) -> Iterator[Draft | Reject]:
+    key = "conversation_id" if "conversation_id" in tree else "id"
+    try:
+        fields.once(tree)
+        conversation_id = fields.identity("conversation_id", tree.get(key))
+        if conversation_id is None:
+            raise ValueError("conversation_id: missing")
+    except ValueError as error:
+        yield Reject(place, str(error), raw(tree))
+        return
+    own = {name: value for name, value in tree.items() if name != key}
+    for found in conversation(file, conversation_id, own):
+        yield found._replace(place=f"{place}: {found.place}")

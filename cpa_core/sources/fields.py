@@ -1,0 +1,56 @@
+"""One field of one message, as a file may write it. Each raises ValueError with the rule that is broken."""
+
+import sys
+from typing import Any
+
+from cpa_core.sources.documents import Repeating
+from cpa_core.sources.records import as_json, whole
+
+
+def identity(key: str, value: Any) -> str | None:
+    """An id as text; blank is none."""
+    if isinstance(value, str):
+        return whole(value) if value.strip() else None
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{key}: text or a number is needed, this is a {kind(value)}")
+    return str(value)
+
+
+def role(value: Any) -> str:
+    """A role in lower case."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("role: missing" if value is None else "role: a word is needed")
+    return sys.intern(whole(value.strip().lower()))
+
+
+def content(message: dict[str, Any]) -> str:
+    """The text of a message; null is an empty one."""
+    if "content" not in message:
+        raise ValueError("content: missing")
+    value = message["content"]
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"content: text is needed, this is a {kind(value)}")
+    return whole(value)
+
+
+def once(fields: dict[str, Any]) -> None:
+    """Refuse an object in which a key occurs twice."""
+    if isinstance(fields, Repeating):
+        raise ValueError(f"{whole(fields.key)}: this key occurs twice in one object")
+
+
+def rest(fields: dict[str, Any], known: frozenset[str]) -> str | None:
+    """What else an object says, as JSON."""
+    if fields.keys() <= known:
+        return None
+    return as_json({key: value for key, value in fields.items() if key not in known})
+
+
+def kind(value: object) -> str:
+    """What a JSON value is, in words."""
+    names = {dict: "object", list: "list", str: "text", bool: "truth value", type(None): "null"}
+    return names.get(type(value), "object" if isinstance(value, dict) else "number")

@@ -1,0 +1,26 @@
+"""One file to be cut into records: its name, its bytes, and what its words are called here."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class File(NamedTuple):
+    """One file. `names` gives our word for each of its own that differs (`sender` -> `role`).
+
+    `form` is the format where a person named it.
+    """
+
+    name: str
+    content: bytes
+    names: Mapping[str, str] = {}
+    form: str | None = None
+
+    def ours(self, word: str) -> str:
+        """What a column or key is called here."""
+        return self.names.get(word, word)
+
+    def translated(self, tree: Any) -> Any:
+        """An object with our words for its keys; anything else as it is."""
+        if not self.names or type(tree) is not dict:  # an object with a repeating key is refused as it is
+            return tree
+        return {self.ours(key): value for key, value in tree.items()}

@@ -1,0 +1,141 @@
+"""Whole files at once, by Arrow, where it is proved that the careful way would read the same messages.
+
+CSV: what was read, written again in the one usual manner, is the file byte for byte, and the careful reader takes
+such a text for just those fields. JSON Lines: every line break stands between `}` and `{`, which no JSON value has
+inside, and there are as many objects as lines. What cannot be proved is None, and read with care.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv, json
+
+from cpa_core.sources import columns, documents, fields
+from cpa_core.sources.columns import TIME, Table
+from cpa_core.sources.files import File
+
+BLOCK = 16 << 20
+VISIBLE = "^[!-~]"
+KEYS = ("conversation_id", "user_id", "role", "content", "message_id", "timestamp")
+
+
+def csv_drafts(file: File) -> Table | None:
+    """The messages of a CSV file of known columns only."""
+    content = _plain_bytes(file)
+    if content is None or not content.endswith(b"\n"):
+        return None
+    first = content[: content.index(b"\n") + 1].decode()
+    header, end = first.rstrip("\r\n").split(","), "\r\n" if first.endswith("\r\n") else "\n"
+    if not _are_known([file.ours(name) for name in header]) or len(set(header)) != len(header):
+        return None
+    reading = csv.ReadOptions(block_size=BLOCK)
+    parsing = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+    text = csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False)
+    try:
+        found = csv.read_csv(pa.BufferReader(content), reading, parsing, text).combine_chunks()
+        written = pc.binary_join_element_wise(*(_written(column) for column in found.columns), ",")
+    except (pa.ArrowInvalid, pa.ArrowCapacityError):
+        return None
+    if not found.num_rows or not _is_followed_by(content, written, end):
+        return None
+    breaks = pc.add(pc.count_substring_regex(written, "\r\n|\r|\n").cast(pa.int64()), 1)
+    lines = pc.add(pc.subtract(pc.cumulative_sum(breaks), breaks), 2)
+    return _drafts(lines, {file.ours(name): found[name] for name in header})
+
+
+def _written(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Fields as a writer of CSV has them: quoted where they must be."""
+    needed = pc.match_substring_regex(cells, '[",\\r\\n]')
+    if not pc.any(needed, min_count=0).as_py():
+        return cells
+    quoted = pc.binary_join_element_wise("", pc.replace_substring(cells, '"', '""'), "", '"')
+    return pc.if_else(needed, quoted, cells)
+
+
+def _is_followed_by(content: bytes, written: pa.ChunkedArray, end: str) -> bool:
+    """Whether these rows, each with its line break, are all that follows the header."""
+    view, at = memoryview(content), content.index(b"\n") + 1
+    for chunk in written.chunks:
+        for start in range(0, len(chunk), columns.CHUNK):
+            piece = (end.join(chunk.slice(start, columns.CHUNK).to_pylist()) + end).encode()
+            if view[at : at + len(piece)] != piece:
+                return False
+            at += len(piece)
+    return at == len(content)
+
+
+def lines_drafts(file: File) -> Table | None:
+    """The messages of JSON Lines in which every object has known keys only, and text or null in them."""
+    content = _plain_bytes(file)
+    if content is None:
+        return None
+    content = content.rstrip(b"\n")
+    breaks = content.count(b"\n")
+    if not content.startswith(b"{") or content.count(b"}\n{") != breaks:
+        return None
+    first = content[: content.find(b"\n") if breaks else len(content)]
+    try:
+        keys = list(documents.DECODER.decode(first.decode()))
+        if not _are_known([file.ours(key) for key in keys]):
+            return None
+        schema = pa.schema([(key, pa.string()) for key in keys])
+        parsing = json.ParseOptions(schema, newlines_in_values=False, unexpected_field_behavior="error")
+        found = json.read_json(pa.BufferReader(content), json.ReadOptions(block_size=BLOCK), parsing)
+    except (ValueError, RecursionError, pa.ArrowInvalid, pa.ArrowCapacityError):
+        return None
+    named = {file.ours(key): found[key] for key in keys}
+    if found.num_rows != breaks + 1 or any(named[key].null_count for key in ("role", "content")):
+        return None
+    return _drafts(pa.array(range(1, breaks + 2), pa.int64()), named)
+
+
+def _plain_bytes(file: File) -> bytes | None:
+    """The text of a file as bytes that are UTF-8, unpacked; None where they are not."""
+    content = documents.binary(file.name, file.content).read()
+    try:
+        start = 0
+        while start < len(content):
+            end = content.find(b"\n", start + BLOCK) + 1 or len(content)
+            str(memoryview(content)[start:end], "utf-8")
+            start = end
+    except UnicodeDecodeError:
+        return None
+    return content
+
+
+def _are_known(names: list[str]) -> bool:
+    group = {"conversation_id", "user_id"} & set(names)
+    return len(set(names)) == len(names) and {"role", "content"} <= set(names) <= set(KEYS) and bool(group)
+
+
+def _drafts(lines: Any, cells: dict[str, Any]) -> Table | None:
+    none = pa.nulls(len(lines), pa.string())
+    ids = cells.get("message_id", none)
+    ids = pc.if_else(pc.equal(ids, ""), pa.scalar(None, pa.string()), ids)
+    if not pc.all(pc.match_substring_regex(ids, VISIBLE), min_count=0).as_py():
+        return None
+    group = cells["conversation_id"] if "conversation_id" in cells else cells["user_id"]
+    try:
+        arrays = {
+            "place": pc.binary_join_element_wise("line", pc.cast(lines, pa.string()), " "),
+            "conversation_id": _each(columns.needed, group),
+            "message_id": ids,
+            "user_id": _each(lambda value: fields.identity("user_id", value), cells.get("user_id", none)),
+            "role": _each(fields.role, cells["role"]),
+            "content": cells["content"],
+            "sent_at": columns.moments(cells.get("timestamp", none)).cast(TIME),
+            "metadata": none,
+            "conversation_metadata": none,
+        }
+    except (ValueError, pa.ArrowInvalid):
+        return None
+    return pa.table(arrays, columns.DRAFT)
+
+
+def _each(rule: Callable[[str | None], str | None], values: Any) -> Any:
+    """A rule applied to each different value once."""
+    different = pc.unique(values)
+    kept = pa.array([rule(value) for value in different.to_pylist()], pa.string())
+    return pc.take(kept, pc.index_in(values, different))

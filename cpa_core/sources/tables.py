@@ -1,0 +1,131 @@
+"""Rows with named columns: CSV and its relatives."""
+
+import csv
+import io
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, time
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from cpa_core.errors import SourceError
+from cpa_core.sources import columns, documents, fields, regular
+from cpa_core.sources.conversations import one_line
+from cpa_core.sources.files import File
+from cpa_core.sources.records import Draft, Reject, as_json, moment
+
+KNOWN = frozenset({"user_id", "conversation_id", "role", "content", "message_id", "timestamp"})
+
+csv.field_size_limit(sys.maxsize)  # the default of 128 KiB refuses long messages
+
+Placed = tuple[int, list[str]]
+"""The line on which a row begins, and its fields."""
+
+
+def from_csv(file: File) -> Iterator[columns.Found]:
+    """Columns role, content, one of user_id and conversation_id, optional message_id and timestamp."""
+    regular_file = regular.csv_drafts(file)
+    return _from_delimited(file, ",") if regular_file is None else iter([regular_file])
+
+
+def from_tsv(file: File) -> Iterator[columns.Found]:
+    """The same with tabs."""
+    return _from_delimited(file, "\t")
+
+
+def from_parquet(file: File) -> Iterator[Draft | Reject]:
+    """The same columns in Parquet; or a column `messages` of lists."""
+    try:
+        source = parquet.ParquetFile(io.BytesIO(file.content))
+        row = 0
+        for batch in source.iter_batches(columns.CHUNK):
+            for tree in batch.to_pylist():
+                row += 1
+                yield from one_line(file, f"row {row}", _as_written(tree))
+    except (pa.ArrowInvalid, OSError):
+        raise SourceError(f"{file.name}: not Parquet, or damaged") from None
+
+
+def _as_written(value: Any) -> Any:
+    """Values as JSON would have them: times in ISO 8601, bytes and decimals as text."""
+    if isinstance(value, dict):
+        return {str(key): _as_written(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_written(one) for one in value]
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _from_delimited(file: File, delimiter: str) -> Iterator[columns.Found]:
+    reader = csv.reader(documents.text(file.name, file.content), strict=True, delimiter=delimiter)
+    try:
+        header = [file.ours(column.strip()) for column in next(reader, [])]
+        check_header(file.name, header)
+        numbered = _numbered(reader)
+        while part := list(islice(numbered, columns.CHUNK)):
+            plain = _plain(header, part)
+            yield from [plain] if plain is not None else _careful(header, part)
+    except csv.Error as error:
+        raise SourceError(f"{file.name}: line {reader.line_num}: not CSV: {error}") from None
+
+
+def _numbered(reader: Any) -> Iterator[Placed]:
+    begins = reader.line_num + 1
+    for row in reader:
+        if row:
+            yield begins, row
+        begins = reader.line_num + 1
+
+
+def check_header(name: str, header: list[str]) -> None:
+    """Raises SourceError for columns that are missing or occur twice."""
+    missing = [column for column in ("role", "content") if column not in header]
+    if "conversation_id" not in header and "user_id" not in header:
+        missing.append("conversation_id (or user_id)")
+    if missing:
+        # What stands there may be a message, where somebody left the header out: it is counted, not shown.
+        raise SourceError(f"{name}: line 1: missing columns: {', '.join(missing)} ({len(header)} columns found)")
+    repeated = [column for column, count in Counter(header).items() if count > 1]
+    if repeated:
+        raise SourceError(f"{name}: line 1: columns that occur twice: {', '.join(map(repr, repeated))}")
+
+
+def _plain(header: list[str], part: Sequence[Placed]) -> columns.Table | None:
+    lines, rows = zip(*part, strict=True)
+    if set(map(len, rows)) != {len(header)}:
+        return None
+    return columns.drafts(lines, dict(zip(header, zip(*rows, strict=True), strict=True)), KNOWN)
+
+
+def _careful(header: list[str], part: Sequence[Placed]) -> Iterator[Draft | Reject]:
+    for line, row in part:
+        try:
+            yield _draft(f"line {line}", header, row)
+        except ValueError as error:
+            yield Reject(f"line {line}", str(error), as_json(row))
+
+
+def _draft(place: str, header: list[str], row: list[str]) -> Draft:
+    if len(row) != len(header):
+        raise ValueError(f"{len(row)} fields where the header has {len(header)}")
+    cells = dict(zip(header, row, strict=True))
+    group = "conversation_id" if "conversation_id" in cells else "user_id"
+    if not cells[group].strip():
+        raise ValueError(f"{group}: blank")
+    return Draft(
+        place=place,
+        # One text for all its rows: a file repeats these in every line.
+        conversation_id=sys.intern(cells[group]),
+        message_id=fields.identity("message_id", cells.get("message_id")),
+        user_id=fields.identity("user_id", cells.get("user_id")),
+        role=fields.role(cells["role"]),
+        content=cells["content"],
+        sent_at=moment(cells.get("timestamp")),
+        metadata=fields.rest(cells, KNOWN),
+        conversation_metadata=None,
+    )

@@ -1,0 +1,45 @@
+-- What are the ids and times of a file's messages, where some came without?
+with untimed as (
+  select
+    ordinal,
+    coalesce(
+      last_value(sent_at ignore nulls) over earlier,
+      first_value(sent_at ignore nulls) over all_of_it,
+      $midnight::timestamptz + to_seconds(row_number() over earlier - 1)
+    ) as sent_at
+  from drafts
+  where conversation_id in (select conversation_id from drafts where sent_at is null)
+  window
+    earlier as (partition by conversation_id order by ordinal),
+    all_of_it as (
+      partition by conversation_id order by ordinal rows between unbounded preceding and unbounded following
+    )
+),
+timed as (
+  select d.*, coalesce(d.sent_at, u.sent_at) as moment
+  from drafts d left join untimed u using (ordinal)
+),
+counted as (
+  select *, row_number() over (partition by conversation_id, role, content, moment order by ordinal) - 1 as nth
+  from timed
+  where message_id is null
+),
+hashed as (
+  select
+    ordinal,
+    'h-' || sha256(
+      '[' || to_json(conversation_id) || ',' || to_json(role) || ',' || to_json(content) || ',"'
+      || strftime(moment, '%Y-%m-%dT%H:%M:%S')
+      || case when epoch_us(moment) % 1000000 <> 0 then strftime(moment, '.%f') else '' end
+      || '+00:00",' || nth || ']'
+    )[:20] as message_id
+  from counted
+)
+select
+  t.ordinal,
+  coalesce(t.message_id, h.message_id) as message_id,
+  t.message_id is not null as id_given,
+  t.moment as sent_at,
+  t.sent_at is null as time_assumed
+from timed t left join hashed h using (ordinal)
+order by t.ordinal

@@ -1,0 +1,59 @@
+-- Has every event of these days its receipt, at each destination that has any of that day, and what is stale there?
+-- ($judged is a JSON array of the days and ids of the judgments' events.)
+with judged as (
+  select unnest(from_json($judged::json, '[{"day": "date", "event_id": "varchar"}]'), recursive := true)
+),
+expected as (
+  select day, event_id from tagged_events where list_contains($days::date[], day)
+  union all
+  select day, event_id from judged
+),
+newest as (
+  select destination, event_id, max_by(project, receipted_at) as project
+  from upload_receipts
+  group by destination, event_id
+),
+-- What a wrong key left open and a later one delivered does not count.
+receipts as (
+  select u.*
+  from upload_receipts u
+  join newest n on n.destination = u.destination and n.event_id = u.event_id
+  where u.status <> 'retryable' or u.project = n.project
+),
+latest as (
+  select destination, project, event_id, arg_max(status, receipted_at) as status
+  from receipts
+  group by destination, project, event_id
+),
+places as (
+  select distinct day, destination, project from receipts where list_contains($days::date[], day)
+),
+counted as (
+  select
+    p.day, p.destination, p.project,
+    count(e.event_id) as events,
+    count(*) filter (where l.status in ('accepted', 'accepted_warning')) as accepted,
+    count(*) filter (where l.status = 'rejected') as rejected,
+    count(*) filter (where l.status in ('pending', 'retryable', 'unknown')) as open
+  from places p
+  left join expected e on e.day = p.day
+  left join latest l on l.destination = p.destination and l.project = p.project and l.event_id = e.event_id
+  group by p.day, p.destination, p.project
+),
+stale as (
+  select
+    u.day, u.destination, u.project,
+    count(distinct u.event_id) filter (where e.event_id is null) as vanished,
+    count(*) filter (where e.event_id is not null and starts_with(u.detail, 'corrected: ')) as corrected
+  from receipts u
+  left join expected e on e.event_id = u.event_id
+  where list_contains($days::date[], u.day) and u.status in ('accepted', 'accepted_warning')
+  group by u.day, u.destination, u.project
+)
+select
+  c.day, c.destination, c.project, c.events, c.accepted, c.rejected, c.open,
+  c.events - c.accepted - c.rejected - c.open as difference,
+  coalesce(s.vanished + s.corrected, 0) as stale
+from counted c
+left join stale s on s.day = c.day and s.destination = c.destination and s.project = c.project
+order by c.day, c.destination, c.project

@@ -1,0 +1,22 @@
+-- What did each task by each model take: calls, tokens, cost, questions answered from the ledger? Null is unknown.
+with paid as (
+  select
+    task, provider, model, lane,
+    count(*) as calls,
+    case when count(*) = count(prompt_tokens) then sum(prompt_tokens)::bigint end as prompt_tokens,
+    case when count(*) = count(cached_tokens) then sum(cached_tokens)::bigint end as cached_tokens,
+    case when count(*) = count(completion_tokens) then sum(completion_tokens)::bigint end as completion_tokens,
+    case when count(*) = count(cost) then sum(cost) end as cost,
+    count(distinct conversation_id) as conversations
+  from answers
+  group by task, provider, model, lane
+),
+reused as (
+  select task, provider, model, sum(questions)::bigint as questions
+  from answers_reused
+  group by task, provider, model
+)
+select p.* exclude (provider, model), p.provider || ':' || p.model as model, coalesce(r.questions, 0)::bigint as reused
+from paid p
+left join reused r on r.task = p.task and r.provider = p.provider and r.model = p.model
+order by p.task, model, p.lane
