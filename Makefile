@@ -1,5 +1,5 @@
 # make demo, make test and make dev each work as the first command on a fresh machine: they make .venv themselves.
-.PHONY: demo test check dev coverage store-on-2 lock
+.PHONY: demo test check dev store-on-2 lock proofs browser bench-delivery bench-landing bench-llm fuzz
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 
@@ -53,15 +53,11 @@ proofs: .venv/ready          ## slow: two days of a real file, a bucket to PostH
 browser: .venv/ready         ## slow: the demo in Dagster's UI, clicked in Chromium
 	$(BIN)/python -m proofs.demo_in_browser
 
-.PHONY: proofs browser
-
-.PHONY: bench-landing fuzz
 bench-landing: .venv/ready   ## landing beside DuckDB's own bare read, as ratios, with peak memory
 	$(BIN)/python benchmarks/landing.py
 
 fuzz: .venv/ready            ## mutated real files for five minutes
 	$(BIN)/python benchmarks/fuzz_landing.py --minutes 5
 
-.PHONY: bench-llm
 bench-llm: .venv/ready       ## the language-model engine under load: tokens, rate, limits, kills, faults, memory
 	$(BIN)/python -m benchmarks.llm
