@@ -25,7 +25,7 @@ ORDER = [
         "pricing",
         "settings",
     },
-    {"demo", "proposing"},
+    {"demo", "proposing", "insights"},
     {"pipeline"},
     {"cli"},
 ]
@@ -113,5 +113,5 @@ def test_every_module_opens_with_what_it_is() -> None:
 
 
 def test_every_question_opens_with_itself() -> None:
-    for path in (ROOT / "cpa_core" / "sql").glob("*.sql"):
+    for path in (ROOT / "cpa_core" / "sql").rglob("*.sql"):
         assert path.read_text("utf-8").startswith("-- "), path

@@ -1,0 +1,100 @@
+"""What happens in conversations: events, their properties, and which follows which."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from cpa_core.insights.selection import Kind, Selection
+from cpa_core.insights.statistics import Rate, rate
+from cpa_core.store.database import Row
+
+
+@dataclass(frozen=True)
+class EventCount:
+    """How often a kind of event happened, and in how many conversations; on `day`, or in all when that is null."""
+
+    day: date | None
+    kind: Kind
+    events: int
+    conversations: int
+    bad: Rate
+    """Of the scored conversations with it."""
+
+
+@dataclass(frozen=True)
+class EventShare:
+    """A kind of event: how often, in how many of the tagged conversations, and how they ended."""
+
+    kind: Kind
+    events: int
+    conversations: Rate
+    bad: Rate
+
+
+@dataclass(frozen=True)
+class PropertyValue:
+    """A value of a property of a kind of event, as a share of that property's. Null: text that is no choice."""
+
+    kind: Kind
+    property: str
+    value: str | None
+    events: Rate
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One event after another, as a share of what follows the first. Null is the beginning or the end."""
+
+    earlier: Kind | None
+    later: Kind | None
+    times: Rate
+
+
+def event_mix(of: Selection) -> tuple[EventCount, ...]:
+    """The events of each day, most frequent first."""
+    return tuple(
+        EventCount(row["day"], _kind(row), row["events"], row["conversations"], rate(row["bad"], row["scored"]))
+        for row in of.answer("event_mix", by_day=True)
+    )
+
+
+def events(of: Selection) -> tuple[EventShare, ...]:
+    """The kinds of event in all, most frequent first."""
+    tagged = of.answer("overview")[0]["tagged"]
+    return tuple(
+        EventShare(_kind(row), row["events"], rate(row["conversations"], tagged), rate(row["bad"], row["scored"]))
+        for row in of.answer("event_mix", by_day=False)
+    )
+
+
+def properties(of: Selection) -> tuple[PropertyValue, ...]:
+    """The values of the properties of each kind of event, most frequent first."""
+    rows = of.answer("properties", by_day=False)
+    totals: dict[tuple[Kind, str], int] = {}
+    for row in rows:
+        key = (_kind(row), row["property"])
+        totals[key] = totals.get(key, 0) + row["events"]
+    return tuple(
+        PropertyValue(
+            _kind(row), row["property"], row["value"], rate(row["events"], totals[_kind(row), row["property"]])
+        )
+        for row in rows
+    )
+
+
+def transitions(of: Selection) -> tuple[Transition, ...]:
+    """The matrix of consecutive events, most frequent first. Events of one message are in the order of their quotes."""
+    rows = of.answer("transitions", by_day=False)
+    totals: dict[Kind | None, int] = {}
+    for row in rows:
+        totals[_end(row, "from")] = totals.get(_end(row, "from"), 0) + row["times"]
+    return tuple(
+        Transition(_end(row, "from"), _end(row, "to"), rate(row["times"], totals[_end(row, "from")])) for row in rows
+    )
+
+
+def _kind(row: Row) -> Kind:
+    return Kind(row["role"], row["event_type"])
+
+
+def _end(row: Row, side: str) -> Kind | None:
+    return Kind(row[f"{side}_role"], row[f"{side}_event"]) if row[f"{side}_event"] else None

@@ -1,0 +1,191 @@
+"""How good conversations are, and which events go with low scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cpa_core.insights.selection import Kind, Selection
+from cpa_core.insights.statistics import (
+    ENOUGH,
+    UNKNOWN,
+    Estimate,
+    Rate,
+    Stratum,
+    Sums,
+    corrected,
+    difference,
+    layered_difference,
+    layered_p,
+    lift,
+    mean_difference,
+    rate,
+)
+from cpa_core.store.database import Row
+
+FALSE_FINDINGS = 0.05
+"""The share of false ones that is accepted among findings."""
+
+POSITIONS = 40
+"""Messages of a conversation, from its first, that friction is shown for."""
+
+
+@dataclass(frozen=True)
+class ScoreBand:
+    """Conversations with a score from `score_from` to below `score_to`; 100 belongs to the last band."""
+
+    score_from: int
+    score_to: int
+    conversations: int
+
+
+@dataclass(frozen=True)
+class GoalResult:
+    """The verdicts on one goal, by its id and its words in the schema. Rates leave out "cannot tell"."""
+
+    criterion: str
+    words: str
+    met: Rate
+    partly: Rate
+    missed: Rate
+    cannot_tell: int
+
+
+@dataclass(frozen=True)
+class DealbreakerResult:
+    """How many of the judged conversations hit a dealbreaker."""
+
+    criterion: str
+    words: str
+    hit: Rate
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How conversations with a kind of event ended, beside those without it.
+
+    `difference` of the two shares of bad conversations, from -1 to 1, and `lift`, their ratio; `at_equal_length` is
+    the difference within bands of length; `score_difference` is in points. `p_value` is for the comparison at equal
+    length, `q_value` the same after correction for all kinds; both null with too little data.
+    """
+
+    kind: Kind
+    bad_with: Rate
+    bad_without: Rate
+    difference: Estimate
+    lift: Estimate
+    at_equal_length: Estimate
+    score_difference: Estimate
+    p_value: float | None
+    q_value: float | None
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are enough conversations with it and without it."""
+        return self.bad_with.is_enough and self.bad_without.is_enough
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether conversations with it end badly more often, beyond chance after correction."""
+        low = self.at_equal_length.low
+        return self.q_value is not None and self.q_value <= FALSE_FINDINGS and low is not None and low > 0
+
+
+@dataclass(frozen=True)
+class FrictionAt:
+    """Messages at a position (0 is the first) that have an event of friction, of all conversations that go so far."""
+
+    position: int
+    messages: Rate
+
+
+def scores(of: Selection) -> tuple[ScoreBand, ...]:
+    """The ten bands of the score, in order, empty ones included."""
+    found = {row["score_from"]: row["conversations"] for row in of.answer("scores", by_day=False)}
+    return tuple(ScoreBand(low, low + 10, found.get(low, 0)) for low in range(0, 100, 10))
+
+
+def criteria(of: Selection) -> tuple[GoalResult, ...]:
+    """The goals in the order of their rank. The same id with other words, from another schema, is another goal."""
+    found: list[GoalResult] = []
+    for row in sorted(of.answer("criteria", by_day=False), key=_in_order):
+        told = row["met"] + row["partly"] + row["missed"]
+        rates = {name: rate(row[name], told) for name in ("met", "partly", "missed")}
+        found.append(GoalResult(row["criterion"], row["words"], **rates, cannot_tell=row["cannot_tell"]))
+    return tuple(found)
+
+
+def _in_order(row: Row) -> tuple[str, int, str, str]:
+    return row["criterion"][:1], len(row["criterion"]), row["criterion"], row["words"]
+
+
+def dealbreakers(of: Selection) -> tuple[DealbreakerResult, ...]:
+    """The dealbreakers in order."""
+    rows = sorted(of.answer("dealbreakers", by_day=False), key=_in_order)
+    return tuple(DealbreakerResult(row["criterion"], row["words"], rate(row["hit"], row["judged"])) for row in rows)
+
+
+def low_score_events(of: Selection) -> tuple[Effect, ...]:
+    """Every kind of event beside bad ends: findings first, then by difference; those with too little data last."""
+    rows = of.answer("low_scores")
+    everyone = {row["length_from"]: row for row in rows if row["kind"] is None}
+    by_kind: dict[int, list[Row]] = {}
+    for row in rows:
+        if row["kind"] is not None:
+            by_kind.setdefault(row["kind"], []).append(row)
+    effects = [_effect(of.kinds[kind], found, everyone) for kind, found in by_kind.items()]
+    tested = [effect for effect in effects if effect.p_value is not None]
+    chances = corrected([effect.p_value for effect in tested if effect.p_value is not None])
+    done = [_with(effect, q) for effect, q in zip(tested, chances, strict=True)]
+    done += [effect for effect in effects if effect.p_value is None]
+    return tuple(sorted(done, key=_rank))
+
+
+def _rank(effect: Effect) -> tuple[bool, bool, float, str, str]:
+    value = effect.difference.value
+    name = effect.kind
+    return not effect.is_finding, not effect.is_enough, -(value or 0.0), name.role, name.event_type
+
+
+def _with(effect: Effect, q_value: float) -> Effect:
+    return Effect(**{**effect.__dict__, "q_value": q_value})
+
+
+def _effect(kind: Kind, rows: Sequence[Row], everyone: dict[int, Row]) -> Effect:
+    given = {row["length_from"]: row for row in rows}
+    strata = [_stratum(given.get(length), row) for length, row in everyone.items()]
+    bad_with = rate(sum(s.ends_with for s in strata), sum(s.of_with for s in strata))
+    bad_without = rate(sum(s.ends_without for s in strata), sum(s.of_without for s in strata))
+    is_enough = bad_with.of >= ENOUGH and bad_without.of >= ENOUGH
+    inside, total = _sums(list(rows)), _sums(list(everyone.values()))
+    outside = Sums(total.of - inside.of, total.total - inside.total, total.squares - inside.squares)
+    return Effect(
+        kind=kind,
+        bad_with=bad_with,
+        bad_without=bad_without,
+        difference=difference(bad_with, bad_without),
+        lift=lift(bad_with, bad_without),
+        at_equal_length=layered_difference(strata) if is_enough else UNKNOWN,
+        score_difference=mean_difference(inside, outside),
+        p_value=layered_p(strata) if is_enough else None,
+        q_value=None,
+    )
+
+
+def _stratum(given: Row | None, everyone: Row) -> Stratum:
+    bad, of = (given["bad"], given["scored"]) if given else (0, 0)
+    return Stratum(bad, of, everyone["bad"] - bad, everyone["scored"] - of)
+
+
+def _sums(rows: Sequence[Row]) -> Sums:
+    return Sums(*(sum(row[name] for row in rows) for name in ("scored", "score_sum", "score_squares")))
+
+
+def friction(of: Selection, kinds: Sequence[Kind] | None = None) -> tuple[FrictionAt, ...]:
+    """Where in a conversation friction shows, for its first POSITIONS messages.
+
+    Friction is these kinds of event; without any given, those that `low_score_events` finds.
+    """
+    if kinds is None:
+        kinds = [effect.kind for effect in low_score_events(of) if effect.is_finding]
+    numbers = [number for number, kind in of.kinds.items() if kind in kinds]
+    rows = of.answer("friction", kinds=numbers, most=POSITIONS)
+    return tuple(FrictionAt(row["position"], rate(row["with_friction"], row["messages"])) for row in rows)

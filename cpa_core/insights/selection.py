@@ -1,0 +1,129 @@
+"""What is asked about: a range of days and filters, made into temporary tables that every question reads."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from cpa_core.schema import parse
+from cpa_core.store import Store
+from cpa_core.store.database import Row, Transaction
+
+BAD_BELOW = 50.0
+"""A conversation with a lower score is a bad one."""
+
+GOOD_FROM = 80.0
+"""A conversation with this score or a higher one is a good one."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which conversations: those that began from `first` to `last`, both included, and pass every filter.
+
+    `user`: name and value in the conversation's metadata, or `user_id`. `events`: types that occur in it, under their
+    newest names. `properties`: name and value that one of its events has. `score_from` and `score_below` leave out
+    what has no score. A name may stand in `user` and in `properties` once.
+    """
+
+    first: date
+    last: date
+    user: tuple[tuple[str, str], ...] = ()
+    events: tuple[str, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
+    score_from: float | None = None
+    score_below: float | None = None
+    bad_below: float = BAD_BELOW
+    good_from: float = GOOD_FROM
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of event: its role and its newest name."""
+
+    role: str
+    event_type: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The conversations of a scope as they are now. What was tagged or judged in an earlier form does not count."""
+
+    view: Transaction
+    scope: Scope
+    timezone: str
+
+    def answer(self, question: str, **names: object) -> list[Row]:
+        """The rows of `sql/insights/<question>.sql`, which reads the tables of this selection."""
+        return self.view.answer(f"insights/{question}", **names)
+
+    @cached_property
+    def kinds(self) -> dict[int, Kind]:
+        """The kinds of event that occur, by the numbers they have here."""
+        rows = self.view.rows("select kind, role, event_type from chosen_kinds order by kind")
+        return {row["kind"]: Kind(row["role"], row["event_type"]) for row in rows}
+
+
+@contextmanager
+def selected(store: Store, scope: Scope, wait: float | None = None) -> Iterator[Selection]:
+    """A consistent view of the conversations of a scope, for any number of questions. Raises StoreBusy."""
+    with store.reading(wait) as view:
+        _know(view)
+        view.answer("insights/chosen", **_names(scope))
+        view.answer("insights/chosen_kinds")
+        view.answer("insights/chosen_events")
+        yield Selection(view, scope, store.timezone)
+
+
+def whole(store: Store) -> Scope | None:
+    """All days that have conversations; none while there are none."""
+    with store.reading() as view:
+        found = view.rows("select min(day) as first, max(day) as last from raw_conversations")[0]
+    return Scope(found["first"], found["last"]) if found["first"] else None
+
+
+def _names(scope: Scope) -> dict[str, object]:
+    return {
+        "first": scope.first,
+        "last": scope.last,
+        "user_names": [name for name, _ in scope.user],
+        "user_values": [value for _, value in scope.user],
+        "events": sorted(set(scope.events)),
+        "property_names": [name for name, _ in scope.properties],
+        "property_values": [value for _, value in scope.properties],
+        "score_from": scope.score_from,
+        "score_below": scope.score_below,
+        "bad_below": scope.bad_below,
+        "good_from": scope.good_from,
+    }
+
+
+def _know(view: Transaction) -> None:
+    """What the recorded schemas say: newest names of event types, choices of properties, words of criteria."""
+    tables = {
+        "known_names": "schema_version, role, event_type, name",
+        "known_choices": "schema_version, role, event_type, property, value",
+        "known_criteria": "schema_version, criterion, words",
+    }
+    for table, columns in tables.items():
+        view.execute(f"create temp table {table} ({', '.join(f'{c} varchar' for c in columns.split(', '))})")
+    rows = view.rows("select version, yaml from event_schemas order by created_at, version")
+    schemas = [(row["version"], parse(row["yaml"], f"schema {row['version']}")[0]) for row in rows]
+    newest = {kind.key: kind.name for _, schema in schemas for kind in schema.event_types}
+    names: list[Row] = []
+    choices: list[Row] = []
+    words: list[Row] = []
+    for version, schema in schemas:
+        for kind in schema.event_types:
+            of = {"schema_version": version, "role": kind.role, "event_type": kind.name}
+            names.append(of | {"name": newest[kind.key]})
+            choices += [of | {"property": p.name, "value": value} for p in kind.properties for value in p.choices]
+        said = schema.criteria.goals() | schema.criteria.dealbreakers_by_id()
+        words += [{"schema_version": version, "criterion": key, "words": text} for key, text in said.items()]
+    for table, known in (("known_names", names), ("known_choices", choices), ("known_criteria", words)):
+        view.insert(table, known)
+
+
+def kinds_of(of: Selection, numbers: Sequence[int | None]) -> tuple[Kind, ...]:
+    """The kinds with these numbers; nulls are left out."""
+    return tuple(of.kinds[number] for number in numbers if number is not None)

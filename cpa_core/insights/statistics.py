@@ -1,0 +1,226 @@
+"""Intervals, tests and corrections, from counts and sums alone: pure, and without a numerical library."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import erfc, exp, lgamma, log, sqrt
+
+ENOUGH = 50
+"""Conversations below which a figure says little: it is flagged, and no finding is made of it."""
+
+Z = 1.959963984540054
+"""The normal quantile of a two-sided interval of 95 %."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of `of` with its Wilson interval, 0 to 1; null when there is nothing to take a share of."""
+
+    count: int
+    of: int
+    share: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the share stands on at least ENOUGH."""
+        return self.of >= ENOUGH
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its t interval; null without values, the interval null with fewer than two."""
+
+    of: int
+    mean: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the mean stands on at least ENOUGH."""
+        return self.of >= ENOUGH
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval of 95 %; null when it cannot be told."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    def times(self, factor: float) -> "Estimate":
+        """The same, scaled by a factor that is not negative."""
+        return Estimate(*(None if one is None else one * factor for one in (self.value, self.low, self.high)))
+
+
+UNKNOWN = Estimate(None, None, None)
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """One layer of a comparison: how many of those with something, and of those without it, met an end."""
+
+    ends_with: int
+    of_with: int
+    ends_without: int
+    of_without: int
+
+
+def rate(count: int, of: int) -> Rate:
+    """A share with its Wilson score interval."""
+    if of == 0:
+        return Rate(count, of, None, None, None)
+    share = count / of
+    middle = (share + Z * Z / (2 * of)) / (1 + Z * Z / of)
+    half = Z / (1 + Z * Z / of) * sqrt(share * (1 - share) / of + Z * Z / (4 * of * of))
+    low = 0.0 if count == 0 else max(0.0, middle - half)
+    return Rate(count, of, share, low, 1.0 if count == of else min(1.0, middle + half))
+
+
+def mean(of: int, total: float, squares: float) -> Mean:
+    """A mean from the count, the sum and the sum of squares, with its t interval."""
+    if of == 0:
+        return Mean(of, None, None, None)
+    middle = total / of
+    if of == 1:
+        return Mean(of, middle, None, None)
+    half = t_quantile(of - 1) * sqrt(_variance(of, total, squares) / of)
+    return Mean(of, middle, middle - half, middle + half)
+
+
+def _variance(of: int, total: float, squares: float) -> float:
+    return max(0.0, (squares - total * total / of) / (of - 1))
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a mean is made of, and adds up over days: count, sum, sum of squares."""
+
+    of: int
+    total: float
+    squares: float
+
+
+def mean_difference(one: Sums, other: Sums) -> Estimate:
+    """The first mean less the second, with Welch's t interval; unknown with fewer than two values in either."""
+    if min(one.of, other.of) < 2:
+        return UNKNOWN
+    parts = [_variance(s.of, s.total, s.squares) / s.of for s in (one, other)]
+    value = one.total / one.of - other.total / other.of
+    if sum(parts) == 0:
+        return Estimate(value, value, value)
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (one.of - 1) + parts[1] ** 2 / (other.of - 1))
+    half = t_quantile(freedom) * sqrt(sum(parts))
+    return Estimate(value, value - half, value + half)
+
+
+def difference(one: Rate, other: Rate) -> Estimate:
+    """The first share less the second, with Newcombe's hybrid of the two Wilson intervals (1998, method 10)."""
+    if one.share is None or one.low is None or one.high is None:
+        return UNKNOWN
+    if other.share is None or other.low is None or other.high is None:
+        return UNKNOWN
+    value = one.share - other.share
+    below = sqrt((one.share - one.low) ** 2 + (other.high - other.share) ** 2)
+    above = sqrt((one.high - one.share) ** 2 + (other.share - other.low) ** 2)
+    return Estimate(value, value - below, value + above)
+
+
+def lift(one: Rate, other: Rate) -> Estimate:
+    """The first share as a multiple of the second, with Katz's interval on the logarithm.
+
+    Half a case is added to each where one has none, for the interval alone; unknown when both have none.
+    """
+    if not one.of or not other.of or not one.count + other.count:
+        return UNKNOWN
+    value = (one.count / one.of) / (other.count / other.of) if other.count else None
+    a, n, b, m = float(one.count), float(one.of), float(other.count), float(other.of)
+    if not one.count or not other.count:
+        a, n, b, m = a + 0.5, n + 0.5, b + 0.5, m + 0.5
+    half = Z * sqrt(max(0.0, 1 / a - 1 / n + 1 / b - 1 / m))
+    ratio = (a / n) / (b / m)
+    return Estimate(value, ratio * exp(-half), ratio * exp(half))
+
+
+def layered_difference(strata: Iterable[Stratum]) -> Estimate:
+    """The difference of shares within layers, by Mantel and Haenszel's weights, with Sato's variance (1989)."""
+    used = [s for s in strata if s.of_with and s.of_without]
+    weight = sum(s.of_with * s.of_without / (s.of_with + s.of_without) for s in used)
+    if not weight:
+        return UNKNOWN
+    value = sum((s.ends_with * s.of_without - s.ends_without * s.of_with) / (s.of_with + s.of_without) for s in used)
+    value /= weight
+    p = q = 0.0
+    for s in used:
+        both = s.of_with + s.of_without
+        p += (s.of_with**2 * s.ends_without - s.of_without**2 * s.ends_with) / both**2
+        p += s.of_with * s.of_without * (s.of_without - s.of_with) / 2 / both**2
+        q += s.ends_with * (s.of_without - s.ends_without) / (2 * both)
+        q += s.ends_without * (s.of_with - s.ends_with) / (2 * both)
+    half = Z * sqrt(max(0.0, value * p + q)) / weight
+    return Estimate(value, value - half, value + half)
+
+
+def layered_p(strata: Iterable[Stratum]) -> float | None:
+    """How likely a difference as large is by chance, given the layers (Cochran, Mantel, Haenszel); null unknown."""
+    gap = variance = 0.0
+    for s in strata:
+        both = s.of_with + s.of_without
+        ends = s.ends_with + s.ends_without
+        if both > 1:
+            gap += s.ends_with - s.of_with * ends / both
+            variance += s.of_with * s.of_without * ends * (both - ends) / (both * both * (both - 1))
+    if variance <= 0:
+        return None
+    return erfc(abs(gap) / sqrt(2 * variance))
+
+
+def corrected(chances: Sequence[float]) -> list[float]:
+    """The same chances after Benjamini and Yekutieli's correction for their number, whatever their dependence."""
+    count = len(chances)
+    harmonic = sum(1 / n for n in range(1, count + 1))
+    found = [1.0] * count
+    least = 1.0
+    for rank, at in reversed(list(enumerate(sorted(range(count), key=chances.__getitem__), 1))):
+        least = min(least, chances[at] * count * harmonic / rank)
+        found[at] = least
+    return found
+
+
+def t_quantile(freedom: float) -> float:
+    """The t quantile of a two-sided interval of 95 %."""
+    return _root(lambda t: t_tails(t, freedom) - 0.05, Z * 0.999, 13.0) if freedom < 1e6 else Z
+
+
+def t_tails(t: float, freedom: float) -> float:
+    """How much of a t distribution lies beyond t on either side."""
+    return _beta_share(freedom / (freedom + t * t), freedom / 2, 0.5)
+
+
+def _root(falling: Callable[[float], float], low: float, high: float) -> float:
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return (low + high) / 2
+
+
+def _beta_share(x: float, a: float, b: float) -> float:
+    """The regularised incomplete beta function, by its continued fraction (Lentz)."""
+    if x <= 0 or x >= 1:
+        return 0.0 if x <= 0 else 1.0
+    if x > (a + 1) / (a + b + 2):
+        return 1.0 - _beta_share(1 - x, b, a)
+    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log(1 - x)) / a
+    c, d, fraction = 1.0, 0.0, 1.0
+    for n in range(400):
+        half = n // 2
+        top = half * (b - half) if n % 2 == 0 else -(a + half) * (a + b + half)
+        step = top * x / ((a + n - 1) * (a + n)) if n else 1.0
+        d = 1 / (1 + step * d)
+        c = 1 + step / c
+        fraction *= c * d
+        if abs(1 - c * d) < 1e-14:
+            break
+    return front * (fraction - 1)

@@ -1,0 +1,131 @@
+"""How much there is: conversations, users, messages and events, by day, hour, turn and length."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from cpa_core.insights.selection import Selection
+from cpa_core.insights.statistics import Mean, Rate, mean, rate
+from cpa_core.store.database import Row
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What there is in all, or on a day. Rates are shares of the conversations that have a score."""
+
+    conversations: int
+    users: int
+    messages: int
+    messages_per_conversation: Mean
+    events: int
+    tagged: int
+    judged: int
+    scored: int
+    score: Mean
+    good: Rate
+    bad: Rate
+    with_dealbreaker: Rate
+    """Of the judged conversations."""
+
+
+@dataclass(frozen=True)
+class DayFigures:
+    """What there is on a day."""
+
+    day: date
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn is a message of the user. `ended` are conversations with no later one, of those that `reached` it."""
+
+    turn: int
+    reached: int
+    ended: Rate
+    bad: Rate
+    """Of the scored conversations that ended at this turn."""
+
+
+@dataclass(frozen=True)
+class Hour:
+    """Conversations that began in an hour of a weekday (1 is Monday), in the home's time zone."""
+
+    weekday: int
+    hour: int
+    conversations: int
+    bad: Rate
+
+
+@dataclass(frozen=True)
+class Length:
+    """Conversations of `messages_from` to `messages_to` messages; the last band has no upper end."""
+
+    messages_from: int
+    messages_to: int | None
+    conversations: int
+    bad: Rate
+    median_minutes: float | None
+
+
+BANDS = (1, 3, 5, 7, 10, 15, 20, 30, 50)
+"""Where the bands of length begin, in messages."""
+
+
+def overview(of: Selection) -> Figures:
+    """What there is in all."""
+    return _figures(of.answer("overview")[0])
+
+
+def days(of: Selection) -> tuple[DayFigures, ...]:
+    """What there is on each day that has conversations, in order."""
+    return tuple(DayFigures(row["day"], _figures(row)) for row in of.answer("days"))
+
+
+def _figures(row: Row) -> Figures:
+    count: dict[str, Any] = row
+    return Figures(
+        **{
+            name: count[name] for name in ("conversations", "users", "messages", "events", "tagged", "judged", "scored")
+        },
+        messages_per_conversation=mean(count["conversations"], count["messages"], count["message_squares"]),
+        score=mean(count["scored"], count["score_sum"], count["score_squares"]),
+        good=rate(count["good"], count["scored"]),
+        bad=rate(count["bad"], count["scored"]),
+        with_dealbreaker=rate(count["with_dealbreaker"], count["judged"]),
+    )
+
+
+def turns(of: Selection) -> tuple[Turn, ...]:
+    """The turns after which conversations ended, in order; turn 0 is a conversation without a message of the user."""
+    rows = of.answer("turns", by_day=False)
+    left = sum(row["conversations"] for row in rows)
+    found: list[Turn] = []
+    for row in rows:
+        ended = rate(row["conversations"], left)
+        found.append(Turn(row["turns"], left, ended, rate(row["bad"], row["scored"])))
+        left -= row["conversations"]
+    return tuple(found)
+
+
+def hours(of: Selection) -> tuple[Hour, ...]:
+    """The hours of the week in which conversations began. Those whose times are assumed are left out."""
+    rows = of.answer("hours", zone=of.timezone)
+    return tuple(
+        Hour(row["weekday"], row["hour"], row["conversations"], rate(row["bad"], row["scored"])) for row in rows
+    )
+
+
+def lengths(of: Selection) -> tuple[Length, ...]:
+    """The bands of length, in order."""
+    ends = dict(zip(BANDS, [*(one - 1 for one in BANDS[1:]), None], strict=True))
+    return tuple(
+        Length(
+            messages_from=row["length_from"],
+            messages_to=ends[row["length_from"]],
+            conversations=row["conversations"],
+            bad=rate(row["bad"], row["scored"]),
+            median_minutes=row["median_minutes"],
+        )
+        for row in of.answer("lengths")
+    )

@@ -1,0 +1,17 @@
+-- How often was each dealbreaker hit, in all or on each day?
+with findings as (
+  select c.day, j.schema_version, unnest(map_entries(j.dealbreakers::map(varchar, json))) as entry
+  from chosen c
+  join judge_scores j on j.day = c.day and j.conversation_id = c.conversation_id
+  where c.judge_outcome = 'ok'
+)
+select
+  case when $by_day then f.day end as day,
+  f.entry.key as criterion,
+  coalesce(k.words, '') as words,
+  count(*) as judged,
+  count(*) filter (where f.entry.value ->> '$.hit' = 'true') as hit
+from findings f
+left join known_criteria k on k.schema_version = f.schema_version and k.criterion = f.entry.key
+group by all
+order by day, criterion, words

@@ -1,0 +1,83 @@
+"""Every question is answered for the examples, with figures that a person can count."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cpa_core import insights
+from cpa_core.demo import demo_settings
+from cpa_core.insights import Scope, Selection, selected, whole
+from cpa_core.pipeline import Assistant, due_days, land, run_day
+from cpa_core.store import Store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The store of the therapist's example."""
+    return demo_store(tmp_path_factory.mktemp("demo"))
+
+
+def demo_store(folder: Path) -> Store:
+    """An example, run."""
+    assistant = Assistant.of(demo_settings("therapist", folder))
+    land(assistant)
+    for row in due_days(assistant):
+        run_day(assistant, row["day"])
+    return assistant.store
+
+
+@pytest.fixture
+def everything(store: Store) -> Iterator[Selection]:
+    """All conversations of the example."""
+    scope = whole(store)
+    assert scope
+    with selected(store, scope) as of:
+        yield of
+
+
+def test_every_question_has_an_answer(everything: Selection) -> None:
+    figures = insights.overview(everything)
+    assert (figures.conversations, figures.messages, figures.events) == (14, 139, 160)
+    assert sum(day.figures.conversations for day in insights.days(everything)) == 14
+    assert sum(row.events for row in insights.event_mix(everything)) == 160
+    assert sum(row.events for row in insights.events(everything)) == 160
+    assert sum(band.conversations for band in insights.scores(everything)) == 14
+    assert sum(row.times.count for row in insights.transitions(everything)) == 160 + 14
+    assert sum(turn.ended.count for turn in insights.turns(everything)) == 14
+    assert sum(hour.conversations for hour in insights.hours(everything)) == 14
+    assert sum(length.conversations for length in insights.lengths(everything)) == 14
+    assert sum(ending.conversations for ending in insights.endings(everything)) == 14
+    assert {row.criterion for row in insights.criteria(everything)} == {f"P{n}" for n in (1, 2, 3)} | {
+        *(f"S{n}" for n in (1, 2, 3)),
+        *(f"T{n}" for n in (1, 2)),
+    }
+    assert [row.criterion for row in insights.dealbreakers(everything)] == ["D1", "D2", "D3"]
+    assert {cost.task for cost in insights.costs(everything)} == {"tag", "judge"}
+    assert [version.conversations for version in insights.versions(everything)] == [14]
+    assert all(day.tagged.share == day.judged.share == 1 for day in insights.coverage(everything))
+    assert insights.failures(everything) == ()
+    assert insights.returns(everything).too_recent == 10
+
+
+def test_with_fourteen_conversations_nothing_is_a_finding(everything: Selection) -> None:
+    assert not any(effect.is_enough or effect.is_finding for effect in insights.low_score_events(everything))
+    assert insights.drop_offs(everything) == ()
+    assert not insights.overview(everything).bad.is_enough
+
+
+def test_filters_choose_conversations(store: Store) -> None:
+    scope = whole(store)
+    assert scope
+
+    def conversations(**filters: object) -> int:
+        with selected(store, Scope(scope.first, scope.last, **filters)) as of:  # type: ignore[arg-type]
+            return insights.overview(of).conversations
+
+    assert conversations(score_below=50.0) == 6
+    assert conversations(score_from=50.0) == 8
+    assert conversations(events=("Misalignment",)) == 7
+    assert conversations(events=("Misalignment", "No Such Event")) == 0
+    assert conversations(properties=(("Coping Technique", "Journaling"),)) > 0
+    assert 0 < conversations(user=(("user_id", "maren.k"),)) < 14
+    assert conversations(user=(("plan", "none"),)) == 0
