@@ -54,7 +54,7 @@ browser: .venv/ready         ## slow: the demo in Dagster's UI, clicked in Chrom
 	$(BIN)/python -m proofs.demo_in_browser
 
 bench-landing: .venv/ready   ## landing beside DuckDB's own bare read, as ratios, with peak memory
-	$(BIN)/python benchmarks/landing.py
+	$(BIN)/python -m benchmarks.landing
 
 fuzz: .venv/ready            ## mutated real files for five minutes
 	$(BIN)/python benchmarks/fuzz_landing.py --minutes 5

@@ -1,11 +1,14 @@
 """How long landing takes, beside DuckDB's own bare read of the same file in the same run, and how much memory.
 
-    python benchmarks/landing.py [--data FOLDER] [--messages 1000000]
+    python -m benchmarks.landing [real] [texts] [lines] [bare-lines] [map] [growth] [--keep FOLDER]
 
-Every measurement is a process of its own, so that peak memory is that of one thing only.
+Without names, every row. Each measurement is a process of its own, so that peak memory is that of one thing only.
+`--keep` writes the invented files there, where the next call finds them; `make-files` only writes them.
 """
 
 import argparse
+import csv
+import gzip
 import hashlib
 import json
 import random
@@ -29,49 +32,13 @@ BARE = {
     "jsonl": "select * from read_json($file, format = 'newline_delimited', columns = {conversation_id: 'varchar', "
     "message_id: 'varchar', user_id: 'varchar', role: 'varchar', content: 'varchar', timestamp: 'timestamptz'})",
 }
-WORDS = [
-    "the",
-    "form",
-    "was",
-    "sent",
-    "on",
-    "monday",
-    "but",
-    "nobody",
-    "answered",
-    "me",
-    "and",
-    "I",
-    "still",
-    "wait",
-    "for",
-    "my",
-    "refund",
-    "because",
-    "your",
-    "page",
-    "says",
-    "that",
-    "a",
-    "home",
-    "office",
-    "can",
-    "be",
-    "deducted",
-    "only",
-    "when",
-    "it",
-    "is",
-    "used",
-    "for",
-    "work",
-    "café",
-    "größe",
-    "納税",
-    "“quoted”",
-    "\\",
-    "back",
-]
+TEXT = (
+    "the form was sent on monday but nobody answered me and I still wait for my refund because your page says that a "
+    "home office can be deducted only when it is used for work café größe 納税 “quoted” \\ back"
+)
+WORDS = TEXT.split()
+GROWTH = (10_000, 100_000)
+MOST_MEGABYTES = 1500
 
 
 def conversations(messages: int) -> Iterator[tuple[str, str, list[dict[str, str]]]]:
@@ -151,89 +118,137 @@ def one(what: str, path: Path, folder: Path) -> None:
     print(json.dumps({"seconds": seconds, "megabytes": peak, **told}))
 
 
-def compared(title: str, path: Path, bound: float) -> bool:
-    """One line: ours against DuckDB's bare read."""
-    reference, landed = measured("bare", path), measured("ours", path)
-    ratio = landed["seconds"] / reference["seconds"]
-    fine = ratio <= bound and landed["megabytes"] < 1500 and landed["rejected"] == 0
-    print(
-        f"{title:42} {landed['records']:>9,} messages  bare {reference['seconds']:5.2f} s  landed "
-        f"{landed['seconds']:6.2f} s  ratio {ratio:4.2f} (at most {bound:g})  peak {landed['megabytes']:5.0f} MB"
-        f"  {'ok' if fine else 'MISSED'}",
-        flush=True,
-    )
+def said(fine: bool, title: str, text: str) -> bool:
+    """One line of the report."""
+    print(f"{title:36} {text}: {'met' if fine else 'NOT met'}", flush=True)
     return fine
 
 
-def unchanged(path: Path) -> bool:
-    """Whether every text lands as the file has it: one hash over all, in the order of the file."""
-    with tempfile.TemporaryDirectory() as folder:
-        ours(path, Path(folder))
-        store = duckdb.connect(str(Path(folder) / "home" / "cpa.duckdb"), read_only=True)
-        landed = store.execute("select content from landed_messages where superseded_at is null order by ordinal")
-        digest = hashlib.sha256()
-        while rows := landed.fetchmany(50_000):
-            for (content,) in rows:
-                digest.update(content.encode() + b"\0")
-    import csv
-    import gzip
-
-    expected = hashlib.sha256()
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            expected.update(row["content"].encode() + b"\0")
-    same = digest.digest() == expected.digest()
-    print(f"{'hash over every text of ' + path.name:42} {'the same' if same else 'DIFFERS'}", flush=True)
-    return same
+def compared(title: str, path: Path, bound: float) -> bool:
+    """Ours against DuckDB's bare read."""
+    reference, landed = measured("bare", path), measured("ours", path)
+    ratio = landed["seconds"] / reference["seconds"]
+    fine = ratio <= bound and landed["megabytes"] < MOST_MEGABYTES and landed["rejected"] == 0
+    return said(
+        fine,
+        title,
+        f"{landed['records']:,} messages, bare {reference['seconds']:.2f} s, landed {landed['seconds']:.2f} s, "
+        f"ratio {ratio:.2f} (at most {bound:g}), peak {landed['megabytes']:.0f} MB (below {MOST_MEGABYTES})",
+    )
 
 
-def growth(folder: Path, most: int) -> bool:
-    """Seconds a message from 10,000 to `most`: the last must not cost more than a small one."""
-    each = []
-    for messages in (10_000, 100_000, most):
-        path = folder / f"{messages}.jsonl"
+class Bench:
+    """The rows of the report, and the files that they are about."""
+
+    def __init__(self, data: Path, folder: Path, messages: int) -> None:
+        self.real_file = data / "scale" / "permissive.csv.gz"
+        self.folder, self.messages = folder, messages
+
+    def lines_file(self, messages: int, *, ids: bool = True) -> Path:
+        """Invented JSON Lines, made once."""
+        path = self.folder / f"{messages}{'' if ids else '-without-ids'}.jsonl"
         if not path.exists():
-            write_lines(path, messages)
-        run = measured("ours", path)
-        each.append(run["seconds"] / messages)
-        print(
-            f"{'growth, JSON Lines':42} {messages:>9,} messages  {run['seconds']:6.2f} s  {each[-1] * 1e6:5.1f} us each"
+            write_lines(path, messages, ids=ids)
+        return path
+
+    def map_file(self) -> Path:
+        """An invented JSON map of 250 bytes a message."""
+        path = self.folder / f"{self.messages}.json"
+        if not path.exists():
+            write_map(path, 250 * self.messages)
+        return path
+
+    def make_files(self) -> bool:
+        """Write every invented file."""
+        for messages in (*GROWTH, self.messages):
+            self.lines_file(messages)
+        self.lines_file(self.messages, ids=False)
+        self.map_file()
+        return True
+
+    def real(self) -> bool:
+        """The corpus of real messages."""
+        return compared("real messages, .csv.gz", self.real_file, 4)
+
+    def texts(self) -> bool:
+        """Whether every text of the corpus lands as the file has it: one hash over all, in the order of the file."""
+        with tempfile.TemporaryDirectory() as folder:
+            ours(self.real_file, Path(folder))
+            store = duckdb.connect(str(Path(folder) / "home" / "cpa.duckdb"), read_only=True)
+            landed = store.execute("select content from landed_messages where superseded_at is null order by ordinal")
+            digest, count = hashlib.sha256(), 0
+            while rows := landed.fetchmany(50_000):
+                count += len(rows)
+                for (content,) in rows:
+                    digest.update(content.encode() + b"\0")
+        expected = hashlib.sha256()
+        with gzip.open(self.real_file, "rt", encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                expected.update(row["content"].encode() + b"\0")
+        same = digest.digest() == expected.digest()
+        return said(
+            same, "hash over every real text", f"{count:,} texts, sha256 {digest.hexdigest()[:12]} as the file's"
         )
-    return each[-1] <= 1.5 * each[1]
+
+    def lines(self) -> bool:
+        """JSON Lines whose messages have ids."""
+        return compared("JSON Lines, ids given", self.lines_file(self.messages), 5)
+
+    def bare_lines(self) -> bool:
+        """JSON Lines whose ids are made from the content."""
+        return compared("JSON Lines, ids from content", self.lines_file(self.messages, ids=False), 5)
+
+    def map(self) -> bool:
+        """The seed tool's form, on one line."""
+        path = self.map_file()
+        run = measured("ours", path)
+        return said(
+            run["megabytes"] < MOST_MEGABYTES and run["rejected"] == 0,
+            "JSON map, one line",
+            f"{run['records']:,} messages, {path.stat().st_size / 1e6:.0f} MB, landed {run['seconds']:.2f} s, "
+            f"peak {run['megabytes']:.0f} MB (below {MOST_MEGABYTES})",
+        )
+
+    def growth(self) -> bool:
+        """Seconds a message from 10,000 to a million."""
+        each = []
+        for messages in (*GROWTH, self.messages):
+            run = measured("ours", self.lines_file(messages))
+            each.append(run["seconds"] / messages * 1e6)
+        shown = ", ".join(f"{n:,}: {us:.1f} us" for n, us in zip((*GROWTH, self.messages), each, strict=True))
+        return said(
+            each[-1] <= 1.5 * each[1], "growth, time a message", f"{shown} (the last at most 1.5 of the second)"
+        )
+
+
+ROWS = {
+    "real": Bench.real,
+    "texts": Bench.texts,
+    "lines": Bench.lines,
+    "bare-lines": Bench.bare_lines,
+    "map": Bench.map,
+    "growth": Bench.growth,
+}
 
 
 def main() -> int:
-    """Every line of the benchmark; 1 when a bound is missed."""
-    options = argparse.ArgumentParser(description=__doc__)
+    """The rows that are named, else every one; 1 when a bound is missed."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("rows", nargs="*", choices=[*ROWS, "make-files", []], metavar="ROW")
     options.add_argument("--data", type=Path, default=DATA)
     options.add_argument("--messages", type=int, default=1_000_000)
+    options.add_argument("--keep", type=Path)
     options.add_argument("--one", nargs=3, metavar=("WHAT", "FILE", "FOLDER"))
     given = options.parse_args()
     if given.one:
         one(given.one[0], Path(given.one[1]), Path(given.one[2]))
         return 0
-    fine = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        real = given.data / "scale" / "permissive.csv.gz"
-        if real.exists():
-            fine += [compared("real messages, .csv.gz", real, 4), unchanged(real)]
-        lines, without, tree = folder / f"{given.messages}.jsonl", folder / "without.jsonl", folder / "map.json"
-        write_lines(lines, given.messages)
-        fine.append(compared("JSON Lines, ids given", lines, 5))
-        write_lines(without, given.messages, ids=False)
-        fine.append(compared("JSON Lines, ids made from content", without, 5))
-        without.unlink()
-        write_map(tree, 250 * given.messages)
-        run = measured("ours", tree)
-        fine.append(run["megabytes"] < 1500)
-        print(
-            f"{'JSON map, one line':42} {run['records']:>9,} messages  {tree.stat().st_size / 1e6:.0f} MB  landed "
-            f"{run['seconds']:6.2f} s  peak {run['megabytes']:5.0f} MB  {'ok' if fine[-1] else 'MISSED'}"
-        )
-        tree.unlink()
-        fine.append(growth(folder, given.messages))
-    return 0 if all(fine) else 1
+    with tempfile.TemporaryDirectory() as temporary:
+        bench = Bench(given.data, given.keep or Path(temporary), given.messages)
+        bench.folder.mkdir(parents=True, exist_ok=True)
+        wanted = given.rows or [name for name in ROWS if bench.real_file.exists() or name not in ("real", "texts")]
+        done = [bench.make_files() if name == "make-files" else ROWS[name](bench) for name in wanted]
+    return 0 if all(done) else 1
 
 
 if __name__ == "__main__":

@@ -311,7 +311,8 @@ def test_what_cannot_be_fetched_now_is_told_and_tried_again(home: Home) -> None:
 
     @contextmanager
     def progress(stage: str, total: int) -> Iterator[object]:
-        yield lambda: path.exists() and path.rename(away)
+        path.rename(away)
+        yield lambda: None
 
     landed = land(home.assistant(progress=progress))
     assert (landed.read, landed.lost) == (1, 1)

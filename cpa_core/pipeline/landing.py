@@ -1,16 +1,15 @@
 """Landing: read new and changed objects, settle which rows count, and mark the days that changed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
-from typing import Any
+from datetime import date, datetime
 
 import pyarrow as pa
 
-from cpa_core.errors import DayNeeded, SourceError, SourceUnreadable
 from cpa_core.models import Value
 from cpa_core.pipeline.context import Assistant
-from cpa_core.sources import Listing, Object, Reject, read
+from cpa_core.pipeline.fetching import Parsed, in_parts, read_in_order
+from cpa_core.sources import Listing, Object
 from cpa_core.store.database import Row, Transaction
 
 CONTRADICTED = "another object, newer, says something else under the same ids"
@@ -46,21 +45,6 @@ class Unlanded(Value):
         return bool(self.fresh or self.removed or self.returned)
 
 
-@dataclass(frozen=True)
-class Parsed:
-    """One object that was read, with its records as columns; `problem` when it cannot be read as a whole.
-
-    `untimed_day` is the day that its messages without times were given.
-    """
-
-    object: Object
-    records: int = 0
-    columns: Mapping[str, Iterable[Any]] = field(default_factory=dict)
-    rejects: Sequence[Reject] = ()
-    problem: str | None = None
-    untimed_day: date | None = None
-
-
 def unlanded(assistant: Assistant, wait: float | None = None) -> Unlanded:
     """List the source and compare it with what landed. Raises SourceError, SettingsError, StoreBusy after `wait`."""
     found = assistant.listing()
@@ -87,99 +71,92 @@ def _landed_files(assistant: Assistant, wait: float | None) -> list[Row]:
 
 
 def land(assistant: Assistant, day: date | None = None) -> Landed:
-    """Land what is new in the source. `day` serves messages without times.
+    """Land what is new in the source, part by part: each is kept at once. `day` serves messages without times.
 
     Raises SourceError when the only object cannot be read (of several, the others land), DayNeeded,
-    SettingsError when no source is named. Nothing is written when it raises.
+    SettingsError when no source is named. The parts that were written before it raises are kept.
     """
     with assistant.store.landing_lock():
         found = unlanded(assistant)
-        parsed, unreadable = _parsed(assistant, found, day)
-        wrote = _write(assistant, parsed, found) if parsed or found else _Written()
-    problems = [*unreadable, *(p.problem for p in parsed if p.problem)]
-    problems += [f"{p.object.uri}: {r.place}: {r.reason}" for p in parsed for r in p.rejects if r.loss]
-    problems += wrote.contradictions
-    harmless = sum(not r.loss for p in parsed for r in p.rejects)
-    return Landed(
-        objects=len(found.listing.objects),
-        read=len(parsed),
-        skipped=found.listing.skipped,
-        removed=found.removed,
-        records=sum(p.records for p in parsed),
-        rejected=len(problems) + harmless,
-        lost=len(problems),
-        problems=tuple(problems),
-        days=wrote.days,
-    )
-
-
-def _parsed(assistant: Assistant, found: Unlanded, day: date | None) -> tuple[list[Parsed], list[str]]:
-    """The fresh objects, read; and why some could not be fetched: those are tried again by the next run."""
-    alone = len(found.listing.objects) == 1
-    parsed: list[Parsed] = []
-    unreadable: list[str] = []
-    with assistant.progress("land", len(found.fresh)) as advance:
-        for fresh in found.fresh:
-            try:
-                parsed.append(_read(assistant, fresh, _untimed_day(assistant, found, fresh, day)))
-            except SourceError as error:
-                if alone:
-                    raise
-                if isinstance(error, SourceUnreadable):
-                    unreadable.append(str(error))
-                else:
-                    parsed.append(Parsed(object=fresh, problem=str(error)))
-            advance()
-    return parsed, unreadable
-
-
-def _read(assistant: Assistant, fresh: Object, named: date | None) -> Parsed:
-    zone = assistant.settings.zone
-    midnight = datetime.combine(named, time(), zone).astimezone(UTC) if named else None
-    try:
-        found = read(assistant.file(fresh.uri, fresh.read()), midnight)
-    except DayNeeded as needed:
-        needed.example = fresh.modified_at.astimezone(zone).date()
-        raise
-    records = found.records
-    assumed = any(records["time_assumed"].unique().to_pylist())
-    columns = dict(zip(records.column_names, records.columns, strict=True))
-    return Parsed(fresh, records.num_rows, columns, found.rejects, untimed_day=named if assumed else None)
-
-
-def _untimed_day(assistant: Assistant, found: Unlanded, fresh: Object, day: date | None) -> date | None:
-    """The day of messages without times: the path's, the caller's, that of the landing before, the object's own."""
-    modified = fresh.modified_at.astimezone(assistant.settings.zone).date()
-    own = modified if assistant.settings.modified_day else None
-    return fresh.day or day or found.untimed_days.get(fresh.uri) or own
+        told = _Told(found)
+        now = assistant.now()
+        with assistant.progress("land", len(found.fresh)) as advance:
+            for part in in_parts(
+                read_in_order(assistant, found.listing, found.fresh, found.untimed_days, day), advance
+            ):
+                told.add(part, _write(assistant, part, now) if any(p.arrived for p in part) else _Written())
+        _mark_removed(assistant, found, now)
+    return told.landed()
 
 
 @dataclass(frozen=True)
 class _Written:
-    days: tuple[date, ...] = ()
-    contradictions: tuple[str, ...] = ()
+    """What one part changed: days, and the contradictions that it brought about or ended."""
+
+    days: frozenset[date] = frozenset()
+    contradicting: tuple[Row, ...] = ()
+    agreeing: tuple[Row, ...] = ()
 
 
-def _write(assistant: Assistant, parsed: Sequence[Parsed], found: Unlanded) -> _Written:
-    now = assistant.now()
+@dataclass
+class _Told:
+    """What the parts of a landing amount to."""
+
+    found: Unlanded
+    read: int = 0
+    records: int = 0
+    harmless: int = 0
+    problems: list[str] = field(default_factory=list)
+    contradictions: dict[tuple[str, ...], str] = field(default_factory=dict)
+    days: set[date] = field(default_factory=set)
+
+    def add(self, part: Sequence[Parsed], wrote: _Written) -> None:
+        self.read += sum(p.arrived for p in part)
+        self.records += sum(p.records for p in part)
+        self.harmless += sum(not r.loss for p in part for r in p.rejects)
+        self.problems += [p.problem for p in part if p.problem]
+        self.problems += [f"{p.object.uri}: {r.place}: {r.reason}" for p in part for r in p.rejects if r.loss]
+        self.days |= wrote.days
+        for row in wrote.agreeing:
+            self.contradictions.pop(_place(row), None)
+        for row in wrote.contradicting:
+            self.contradictions[_place(row)] = f"{row['uri']}: {row['place']}: {CONTRADICTED}"
+
+    def landed(self) -> Landed:
+        problems = (*self.problems, *self.contradictions.values())
+        return Landed(
+            objects=len(self.found.listing.objects),
+            read=self.read,
+            skipped=self.found.listing.skipped,
+            removed=self.found.removed,
+            records=self.records,
+            rejected=len(problems) + self.harmless,
+            lost=len(problems),
+            problems=problems,
+            days=tuple(sorted(self.days)),
+        )
+
+
+def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime) -> _Written:
+    """One part of a landing, whole: its objects, what they settle, and the days that they make dirty."""
     with assistant.store.writing() as transaction:
         transaction.execute("create temp table touched (conversation_id varchar)")
         transaction.execute("create temp table fresh (uri varchar, etag varchar, problem varchar)")
-        _mark_removed(transaction, found, now)
-        _replace_objects(transaction, parsed, now)
-        contradictions = _settle(transaction, now)
+        _replace_objects(transaction, [p for p in part if p.arrived], now)
+        contradicting, agreeing = _settle(transaction, now)
         dirty = _dirty_days(transaction, assistant.settings.timezone)
         mark_days(transaction, dirty, "landed")
         _record_days(transaction)
-    return _Written(tuple(sorted(dirty)), tuple(contradictions))
+    return _Written(frozenset(dirty), tuple(contradicting), tuple(agreeing))
 
 
-def _mark_removed(transaction: Transaction, found: Unlanded, now: datetime) -> None:
+def _mark_removed(assistant: Assistant, found: Unlanded, now: datetime) -> None:
+    """Last of all: what a landing that was cut short has not told is told by the next."""
     mark = "update landed_files set removed_at = $at where replaced_at is null and list_contains($uris::varchar[], uri)"
-    if found.removed:
-        transaction.execute(mark, at=now, uris=list(found.removed))
-    if found.returned:
-        transaction.execute(mark, at=None, uris=list(found.returned))
+    if found.removed or found.returned:
+        with assistant.store.writing() as transaction:
+            transaction.execute(mark, at=now, uris=list(found.removed))
+            transaction.execute(mark, at=None, uris=list(found.returned))
 
 
 def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: datetime) -> None:
@@ -233,24 +210,23 @@ def _reject_rows(parsed: Parsed, now: datetime) -> list[Row]:
     return rows + ([where | {"place": "", "reason": parsed.problem}] if parsed.problem else [])
 
 
-def _settle(transaction: Transaction, now: datetime) -> list[str]:
-    """Where several objects hold a conversation, which rows count; the new contradictions."""
+def _settle(transaction: Transaction, now: datetime) -> tuple[list[Row], list[Row]]:
+    """Where several objects hold a conversation, which rows count; contradictions that are new, and that ended."""
     transaction.answer("shared_conversations")
     if not transaction.rows("select 1 from shared limit 1"):
-        return []
+        return [], []
     transaction.answer("settle_messages", now=now)
-    return _reject_contradictions(transaction, now)
-
-
-def _reject_contradictions(transaction: Transaction, now: datetime) -> list[str]:
-    """Record the contradictions that hold now, forget those that do not, and name the new ones."""
     before = transaction.answer("contradictions_known", reason=CONTRADICTED)
-    known = {(row["uri"], row["etag"], row["place"]) for row in before}
     found = transaction.answer("contradictions")
     transaction.answer("contradictions_forgotten", reason=CONTRADICTED)
     transaction.insert("rejected_records", [row | {"reason": CONTRADICTED, "rejected_at": now} for row in found])
-    new = [row for row in found if (row["uri"], row["etag"], row["place"]) not in known]
-    return [f"{row['uri']}: {row['place']}: {CONTRADICTED}" for row in new]
+    known, holding = set(map(_place, before)), set(map(_place, found))
+    new = [row for row in found if _place(row) not in known]
+    return new, [row for row in before if _place(row) not in holding]
+
+
+def _place(row: Row) -> tuple[str, ...]:
+    return row["uri"], row["etag"], row["place"]
 
 
 def _dirty_days(transaction: Transaction, zone: str) -> set[date]:

@@ -1,7 +1,7 @@
 """Objects in an S3 bucket: one key, a prefix, or a template with `{day}`."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,8 @@ OTHER_REGION = frozenset(
     {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
 )
 GONE = frozenset({"NoSuchKey", "404"})
+BROKEN = 3
+"""So often the connection may break in the middle of one object: botocore itself repeats only what was not begun."""
 
 
 def client(environ: Mapping[str, str]) -> Any:
@@ -91,13 +93,27 @@ def _object(s3: Any, name: str, uri: str, entry: dict[str, Any], day: Any) -> Ob
         size=entry.get("Size", entry.get("ContentLength")),
         modified_at=entry["LastModified"],
         day=day,
-        read=partial(_read, s3, name, entry["Key"]),
+        read=partial(_read, s3, name, entry["Key"], entry["ETag"]),
     )
 
 
-def _read(s3: Any, name: str, key: str) -> bytes:
-    with _named(f"s3://{name}/{key}", name, SourceUnreadable):
-        return bytes(s3.get_object(Bucket=name, Key=key)["Body"].read())
+def _read(s3: Any, name: str, key: str, etag: str) -> bytes:
+    """The version that was listed, whole; a connection that breaks while it comes is tried again."""
+    from botocore.exceptions import IncompleteReadError, ResponseStreamingError
+
+    uri = f"s3://{name}/{key}"
+    with _named(uri, name, SourceUnreadable):
+        for _ in range(BROKEN):
+            with suppress(IncompleteReadError, ResponseStreamingError):
+                return _body(s3, name, key, etag)
+        return _body(s3, name, key, etag)
+
+
+def _body(s3: Any, name: str, key: str, etag: str) -> bytes:
+    answer = s3.get_object(Bucket=name, Key=key)
+    if answer["ETag"] != etag:
+        raise SourceUnreadable(f"s3://{name}/{key}: it changed after it was listed; the next run reads it")
+    return bytes(answer["Body"].read())
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from (
     m.uri, m.ordinal,
     row_number() over (
       partition by m.conversation_id, m.message_id
-      order by f.modified_at desc, f.landed_at desc, m.uri desc
+      order by f.modified_at desc, m.uri desc
     ) = 1 as counts
   from landed_messages m
   join landed_files f on f.uri = m.uri and f.etag = m.etag and f.replaced_at is null
