@@ -18,6 +18,7 @@ import pytest
 from cpa_core.errors import SettingsError, StoreBusy
 from cpa_core.store import Store, locks
 from cpa_core.store.database import migrations, question_sql
+from cpa_core.store.instance import instance
 
 DAY = date(2026, 3, 4)
 FRESH = multiprocessing.get_context("spawn")
@@ -208,6 +209,26 @@ def test_a_foreign_process_that_holds_the_file_is_named(tmp_path: Path) -> None:
             failures(store)
         foreign.communicate("done\n", timeout=30)
     assert failures(store) == []
+
+
+def test_a_reader_that_ends_lets_no_foreign_writer_in_beside_another_reader(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    failures(store)
+    code = f"import duckdb; duckdb.connect({str(store.path)!r})"
+    with store.reading() as view:
+        failures(Store(tmp_path))
+        foreign = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert "Conflicting lock is held" in foreign.stderr
+        assert view.rows("select reason from failures") == []
+
+
+def test_a_database_that_ended_within_a_transaction_is_opened_anew(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    failures(store)
+    with store.reading():
+        instance(store.path).end()
+    _write(str(tmp_path), "a", 1)
+    assert failures(store) == ["a-0"]
 
 
 def test_we_wait_for_a_foreign_process_that_lets_go(tmp_path: Path) -> None:

@@ -28,10 +28,14 @@ def silent(stage: str, total: int) -> Iterator[Advance]:
 
 @dataclass
 class Pacing:
-    """What the stages of a run share: when it began to ask, by `time.monotonic`, and a limiter for each model."""
+    """What the stages of a run share: when it began to ask, by `time.monotonic`, and a limiter for each model.
+
+    Providers too, by model and environment: reading the certificates for one takes a tenth of a second.
+    """
 
     began: dict[str, float] = field(default_factory=dict)
     limiters: dict[tuple[str, str], Limiter] = field(default_factory=dict)
+    providers: dict[tuple[ModelName, frozenset[tuple[str, str]]], Provider] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,12 @@ class Assistant:
 
     def provider_of(self, model: ModelName) -> Provider:
         """The provider of a model. Raises SettingsError when a key is missing."""
-        return self.provider(model) if self.provider else provider(model, self.settings.environ)
+        if self.provider:
+            return self.provider(model)
+        key = model, frozenset(self.settings.environ.items())
+        if key not in self.pacing.providers:
+            self.pacing.providers[key] = provider(model, self.settings.environ)
+        return self.pacing.providers[key]
 
 
 class Stage(Value):

@@ -1,7 +1,5 @@
 """Opening, locking, migrating, reading and bulk-writing the one DuckDB file."""
 
-import re
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -13,8 +11,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from cpa_core.errors import SettingsError, StoreBusy
+from cpa_core.errors import SettingsError
 from cpa_core.store import locks
+from cpa_core.store.instance import instance
 
 Row = dict[str, Any]
 
@@ -96,6 +95,7 @@ class Store:
         self.timezone = timezone
         self.foreign_wait = foreign_wait
         self._lock = home / "locks" / "store.lock"
+        self._instance = instance(self.path)
         self._ready = False
 
     def exists(self) -> bool:
@@ -148,12 +148,8 @@ class Store:
     @contextmanager
     def _open(self, wait: float | None, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         patience = self.foreign_wait if wait is None else min(wait, self.foreign_wait)
-        connection = connect(self.path, read_only=read_only, wait=patience)
-        try:
-            connection.execute("set timezone = 'UTC'")
+        with self._instance.attached(read_only=read_only, wait=patience) as connection:
             yield connection
-        finally:
-            connection.close()
 
     def _prepare(self, wait: float | None) -> None:
         """Migrate at first use; who finds nothing to do has only read, so a sensor never waits to write."""
@@ -213,23 +209,3 @@ def migrations() -> tuple[tuple[int, str], ...]:
 def question_sql(question: str) -> str:
     """The words of `sql/<question>.sql`."""
     return files("cpa_core").joinpath("sql", f"{question}.sql").read_text("utf-8")
-
-
-def connect(path: Path, *, read_only: bool, wait: float) -> duckdb.DuckDBPyConnection:
-    """Open the file, waiting for a process that does not know our lock. Raises StoreBusy naming it."""
-    until = time.monotonic() + wait
-    pause = 0.02
-    while True:
-        try:
-            return duckdb.connect(str(path), read_only=read_only)
-        except duckdb.IOException as refused:
-            holder = re.search(r"Conflicting lock is held in (.+?) \(PID (\d+)\)", str(refused))
-            if holder is None:
-                reason = str(refused).splitlines()[0]
-                raise SettingsError(f"{path}: cannot be opened with duckdb {duckdb.__version__}: {reason}") from None
-            if time.monotonic() > until:
-                raise StoreBusy(
-                    f"{path}: held by process {holder[2]} ({holder[1]}); close it there and run again"
-                ) from None
-            time.sleep(pause)
-            pause = min(pause * 2, 0.5)
