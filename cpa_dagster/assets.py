@@ -71,7 +71,7 @@ def landed_files(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[P
 def raw_conversations(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
     """Build the days."""
     assistant = pipeline.of_run(context)
-    yield from each_day(context, lambda day: build_day(assistant, day).model_dump())
+    yield from each_day(context, assistant, lambda day: build_day(assistant, day).model_dump())
 
 
 def event_schema(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[None]:
@@ -92,20 +92,20 @@ def event_schema(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[P
 def tagged_events(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
     """Tag the days. Failures that may pass are reported here and hold their day back at the upload."""
     assistant = pipeline.of_run(context)
-    yield from each_day(context, lambda day: asked(assistant, tag_day(assistant, day), day))
+    yield from each_day(context, assistant, lambda day: asked(assistant, tag_day(assistant, day), day))
 
 
 def judge_scores(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
     """Judge the days. Failures that may pass are reported here and hold their day back at the upload."""
     assistant = pipeline.of_run(context)
-    yield from each_day(context, lambda day: asked(assistant, judge_day(assistant, day), day))
+    yield from each_day(context, assistant, lambda day: asked(assistant, judge_day(assistant, day), day))
 
 
 def upload_receipts(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
     """Deliver the complete days; then fail if there were others."""
     assistant = pipeline.of_run(context)
     names = {"destinations": ", ".join(assistant.settings.destinations)}
-    yield from each_day(context, lambda day: deliver_day(assistant, day).model_dump() | names)
+    yield from each_day(context, assistant, lambda day: deliver_day(assistant, day).model_dump() | names)
 
 
 STAGES: tuple[Callable[..., Any], ...] = (
@@ -160,19 +160,21 @@ def columns(table: str) -> dg.TableSchema:
     return dg.TableSchema(columns=[dg.TableColumn(row["column_name"], row["column_type"].lower()) for row in rows])
 
 
-def each_day(context: dg.AssetExecutionContext, work: Callable[[date], Metadata]) -> Days:
+def each_day(context: dg.AssetExecutionContext, assistant: Assistant, work: Callable[[date], Metadata]) -> Days:
     """Do the days of the run. A day that is held back does not stop the others; the days done are recorded,
     then the step fails and names the rest. Anything else that stops the work stops it there."""
     done: dict[str, Metadata] = {}
     problems: list[str] = []
-    for key in context.partition_keys:
-        try:
-            done[key] = work(date.fromisoformat(key))
-        except DayIncomplete as incomplete:
-            problems.append(str(incomplete))
-        except CpaError as error:
-            problems.append(f"{key}: {error}")
-            break
+    with assistant.progress("days", len(context.partition_keys)) as advance:
+        for key in context.partition_keys:
+            try:
+                done[key] = work(date.fromisoformat(key))
+            except DayIncomplete as incomplete:
+                problems.append(str(incomplete))
+            except CpaError as error:
+                problems.append(f"{key}: {error}")
+                break
+            advance()
     for key, metadata in done.items():
         if problems:
             yield dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata)

@@ -49,20 +49,20 @@ class Pipeline:
 
 
 def logged(log: Callable[[str], object]) -> Progress:
-    """Progress as lines of a log: at the start, every few seconds, and at the end."""
+    """Progress as lines of a log, one every few seconds whatever it is about: each line is a write to Dagster."""
+    said = time.monotonic()
 
     @contextmanager
     def progress(stage: str, total: int) -> Iterator[Callable[[], None]]:
-        done, said = 0, time.monotonic()
+        done = 0
 
         def advance() -> None:
             nonlocal done, said
             done += 1
-            if done == total or time.monotonic() - said >= LOG_EVERY:
+            if time.monotonic() - said >= LOG_EVERY:
                 said = time.monotonic()
                 log(f"{stage}: {done} of {total}")
 
-        log(f"{stage}: {total} to do")
         yield advance
 
     return progress
