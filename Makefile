@@ -61,3 +61,7 @@ fuzz: .venv/ready            ## mutated real files for five minutes
 
 bench-llm: .venv/ready       ## the language-model engine under load: tokens, rate, limits, kills, faults, memory
 	$(BIN)/python -m benchmarks.llm
+
+.PHONY: bench-planted
+bench-planted: .venv/ready   ## 200 simulations with a planted truth: found, ranked, covered, and what else was found
+	$(BIN)/python -m benchmarks.planted

@@ -1,5 +1,6 @@
 """Questions about what was tagged and judged: each a SQL file, a typed function, and figures with their intervals."""
 
+from cpa_core.insights.changes import Change, compared
 from cpa_core.insights.content import (
     EventCount,
     EventShare,
@@ -10,6 +11,17 @@ from cpa_core.insights.content import (
     properties,
     transitions,
 )
+from cpa_core.insights.examples import (
+    EXAMPLES,
+    Example,
+    conversation_examples,
+    criterion_examples,
+    ending_examples,
+    event_examples,
+    evidence,
+    transition_examples,
+)
+from cpa_core.insights.issues import Issue, issues
 from cpa_core.insights.operations import (
     Cost,
     Coverage,
@@ -52,6 +64,8 @@ from cpa_core.insights.volume import (
 
 __all__ = [
     "ENOUGH",
+    "EXAMPLES",
+    "Change",
     "Cost",
     "Coverage",
     "DayFigures",
@@ -62,11 +76,13 @@ __all__ = [
     "Estimate",
     "EventCount",
     "EventShare",
+    "Example",
     "Failed",
     "Figures",
     "FrictionAt",
     "GoalResult",
     "Hour",
+    "Issue",
     "Kind",
     "Length",
     "Mean",
@@ -79,18 +95,25 @@ __all__ = [
     "Transition",
     "Turn",
     "Version",
+    "compared",
+    "conversation_examples",
     "costs",
     "coverage",
     "criteria",
+    "criterion_examples",
     "days",
     "dealbreakers",
     "drop_offs",
+    "ending_examples",
     "endings",
+    "event_examples",
     "event_mix",
     "events",
+    "evidence",
     "failures",
     "friction",
     "hours",
+    "issues",
     "lengths",
     "low_score_events",
     "overview",
@@ -98,6 +121,7 @@ __all__ = [
     "returns",
     "scores",
     "selected",
+    "transition_examples",
     "transitions",
     "turns",
     "versions",

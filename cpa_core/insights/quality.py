@@ -1,7 +1,7 @@
 """How good conversations are, and which events go with low scores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cpa_core.insights.selection import Kind, Selection
 from cpa_core.insights.statistics import (
@@ -134,7 +134,7 @@ def low_score_events(of: Selection) -> tuple[Effect, ...]:
     effects = [_effect(of.kinds[kind], found, everyone) for kind, found in by_kind.items()]
     tested = [effect for effect in effects if effect.p_value is not None]
     chances = corrected([effect.p_value for effect in tested if effect.p_value is not None])
-    done = [_with(effect, q) for effect, q in zip(tested, chances, strict=True)]
+    done = [replace(effect, q_value=q) for effect, q in zip(tested, chances, strict=True)]
     done += [effect for effect in effects if effect.p_value is None]
     return tuple(sorted(done, key=_rank))
 
@@ -143,10 +143,6 @@ def _rank(effect: Effect) -> tuple[bool, bool, float, str, str]:
     value = effect.difference.value
     name = effect.kind
     return not effect.is_finding, not effect.is_enough, -(value or 0.0), name.role, name.event_type
-
-
-def _with(effect: Effect, q_value: float) -> Effect:
-    return Effect(**{**effect.__dict__, "q_value": q_value})
 
 
 def _effect(kind: Kind, rows: Sequence[Row], everyone: dict[int, Row]) -> Effect:
@@ -186,6 +182,6 @@ def friction(of: Selection, kinds: Sequence[Kind] | None = None) -> tuple[Fricti
     """
     if kinds is None:
         kinds = [effect.kind for effect in low_score_events(of) if effect.is_finding]
-    numbers = [number for number, kind in of.kinds.items() if kind in kinds]
+    numbers = [of.numbers[kind] for kind in kinds if kind in of.numbers]
     rows = of.answer("friction", kinds=numbers, most=POSITIONS)
     return tuple(FrictionAt(row["position"], rate(row["with_friction"], row["messages"])) for row in rows)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from functools import cached_property
 
 from cpa_core.schema import parse
@@ -36,6 +36,15 @@ class Scope:
     bad_below: float = BAD_BELOW
     good_from: float = GOOD_FROM
 
+    def previous(self) -> "Scope":
+        """As many days directly before, with the same filters."""
+        length = self.last - self.first + timedelta(days=1)
+        return replace(self, first=self.first - length, last=self.last - length)
+
+    def split(self, day: date) -> tuple["Scope", "Scope"]:
+        """The days before this one, and this one with those after it."""
+        return replace(self, last=day - timedelta(days=1)), replace(self, first=day)
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -62,6 +71,17 @@ class Selection:
         """The kinds of event that occur, by the numbers they have here."""
         rows = self.view.rows("select kind, role, event_type from chosen_kinds order by kind")
         return {row["kind"]: Kind(row["role"], row["event_type"]) for row in rows}
+
+    @cached_property
+    def numbers(self) -> dict[Kind, int]:
+        """The numbers of the kinds."""
+        return {kind: number for number, kind in self.kinds.items()}
+
+    @cached_property
+    def keys(self) -> dict[Kind, str]:
+        """What each kind keeps through renames, where a schema knows it."""
+        rows = self.view.rows("select distinct role, name, key from known_names")
+        return {Kind(row["role"], row["name"]): row["key"] for row in rows}
 
 
 @contextmanager
@@ -101,7 +121,7 @@ def _names(scope: Scope) -> dict[str, object]:
 def _know(view: Transaction) -> None:
     """What the recorded schemas say: newest names of event types, choices of properties, words of criteria."""
     tables = {
-        "known_names": "schema_version, role, event_type, name",
+        "known_names": "schema_version, role, event_type, name, key",
         "known_choices": "schema_version, role, event_type, property, value",
         "known_criteria": "schema_version, criterion, words",
     }
@@ -116,7 +136,7 @@ def _know(view: Transaction) -> None:
     for version, schema in schemas:
         for kind in schema.event_types:
             of = {"schema_version": version, "role": kind.role, "event_type": kind.name}
-            names.append(of | {"name": newest[kind.key]})
+            names.append(of | {"name": newest[kind.key], "key": kind.key})
             choices += [of | {"property": p.name, "value": value} for p in kind.properties for value in p.choices]
         said = schema.criteria.goals() | schema.criteria.dealbreakers_by_id()
         words += [{"schema_version": version, "criterion": key, "words": text} for key, text in said.items()]
