@@ -135,16 +135,12 @@ def of_tag(row: TaggedRow, score: float | None, view: View, choices: Choices) ->
     """
     conversation_id, message_id = view.identity(row.conversation_id), view.identity(row.message_id)
     known = choices.get((row.schema_version, row.role, row.event_type), {})
-    chosen = {
-        name: value if value == NOT_APPLICABLE or value in known.get(name, ()) else view.text(value)
-        for name, value in row.properties.items()
-    }
     payload = {
         "conversation_id": conversation_id,
         "message_id": message_id,
         "role": row.role,
         **_present({"content": view.text(row.content), "explanation": view.text(row.because)}),
-        **_present(chosen),
+        **shown_properties(row.properties, known, view.text),
         **_present({"llm_judge_score": score}),
         "schema_version": row.schema_version,
         "model": row.model,
@@ -160,6 +156,17 @@ def of_tag(row: TaggedRow, score: float | None, view: View, choices: Choices) ->
         sent_at=row.sent_at,
         payload=payload,
     )
+
+
+def shown_properties(
+    properties: Mapping[str, str], known: Mapping[str, frozenset[str]], text: Callable[[str], str | None]
+) -> dict[str, str]:
+    """Properties as they may leave the house: what is chosen as it is, any other value as `text` gives it back."""
+    shown = {
+        name: value if value == NOT_APPLICABLE or value in known.get(name, ()) else text(value)
+        for name, value in properties.items()
+    }
+    return _present(shown)
 
 
 def of_judgment(row: JudgedRow, view: View) -> Event:

@@ -115,12 +115,17 @@ class Pseudonyms:
 
     def __call__(self, text: str) -> str:
         """The text with placeholders, as in `write to [EMAIL_1]`."""
+        return self.part(text, 0, len(text))
+
+    def part(self, text: str, start: int, end: int) -> str:
+        """Characters `start` to `end` (exclusive), redacted by what all of the text says."""
         parts: list[str] = []
-        at = 0
+        at = start
         for span in self._redactor.spans(text, self._names):
-            parts += [text[at : span.start], self._placeholder(span.kind, text[span.start : span.end])]
-            at = span.end
-        return "".join([*parts, text[at:]])
+            if span.end > start and span.start < end:
+                parts += [text[at : span.start], self._placeholder(span.kind, text[span.start : span.end])]
+                at = max(at, span.end)
+        return "".join([*parts, text[at:end]])
 
     def _placeholder(self, kind: str, said: str) -> str:
         key = (kind, self._same(kind, said))

@@ -11,7 +11,7 @@ from cpa_core.models import Value
 
 MOST_CALLS = 256
 """Calls at once: more threads than that wait for each other, not for the provider."""
-PRIVACIES = ("no_text", "redacted", "full")
+PRIVACIES: tuple[Literal["no_text", "redacted", "full"], ...] = ("no_text", "redacted", "full")
 
 
 class Settings(Value):
@@ -32,6 +32,7 @@ class Settings(Value):
     lane: Literal["standard", "flex"]
     destinations: tuple[str, ...]
     privacy: Literal["no_text", "redacted", "full"]
+    report_privacy: Literal["no_text", "redacted", "full"]
     timezone: str
     start_date: date | None
     quiet_minutes: int
@@ -50,9 +51,6 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
     """Settings from the environment; a flag that is given wins over `CPA_<FLAG>`. Raises SettingsError."""
     given = {f"CPA_{name.upper()}": value for name, value in flags.items() if value is not None}
     values = {name: value.strip() for name, value in {**environ, **given}.items()}
-    privacy = values.get("CPA_PRIVACY") or "no_text"
-    if privacy not in PRIVACIES:
-        raise SettingsError(f"CPA_PRIVACY is {privacy!r}: it must be one of {', '.join(PRIVACIES)}")
     return Settings(
         home=Path(values.get("CPA_HOME") or ".cpa"),
         source=values.get("CPA_SOURCE") or None,
@@ -68,7 +66,8 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
         prices_path=Path(values["CPA_PRICES"]) if values.get("CPA_PRICES") else None,
         lane=_lane(values.get("CPA_LANE") or "standard"),
         destinations=tuple(_words(values.get("CPA_DESTINATIONS") or "outbox")),
-        privacy=privacy,
+        privacy=_privacy(values, otherwise="no_text"),
+        report_privacy=_privacy(values, otherwise="redacted"),
         timezone=_timezone(values.get("CPA_TIMEZONE") or "UTC"),
         start_date=day(values["CPA_START_DATE"], "CPA_START_DATE") if values.get("CPA_START_DATE") else None,
         quiet_minutes=_count(values, "CPA_QUIET_MINUTES", 0, least=0),
@@ -107,6 +106,16 @@ def _amount(values: Mapping[str, str], name: str, unit: str) -> float | None:
     if not 0.0 < amount < float("inf"):
         raise SettingsError(f"{name} is {text!r}: {unit} are needed, more than 0")
     return amount
+
+
+def _privacy(
+    values: Mapping[str, str], otherwise: Literal["no_text", "redacted"]
+) -> Literal["no_text", "redacted", "full"]:
+    given = values.get("CPA_PRIVACY") or otherwise
+    for privacy in PRIVACIES:
+        if given == privacy:
+            return privacy
+    raise SettingsError(f"CPA_PRIVACY is {given!r}: it must be one of {', '.join(PRIVACIES)}")
 
 
 def _lane(text: str) -> Literal["standard", "flex"]:

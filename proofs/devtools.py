@@ -34,10 +34,11 @@ CENTRE = """(() => {
 
 @dataclass
 class Page:
-    """One page of the browser."""
+    """One page of the browser. `events` are what it told without being asked."""
 
     socket: ClientConnection
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    events: list[Any] = field(default_factory=list)
 
     def ask(self, method: str, **given: Any) -> Any:
         """One command of the protocol and its result. Raises Failed."""
@@ -49,6 +50,7 @@ class Page:
                 if "error" in said:
                     raise Failed(f"{method}: {said['error']['message']}")
                 return said["result"]
+            self.events.append(said)
 
     def value(self, script: str) -> Any:
         """What a script evaluates to on the page."""

@@ -26,6 +26,7 @@ ORDER = [
         "settings",
     },
     {"demo", "proposing", "insights"},
+    {"report"},
     {"pipeline"},
     {"cli"},
 ]

@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 
 from cpa_core import __version__
 from cpa_core.cli.commands import demo, land_command, quote_command, run_command, show, status
+from cpa_core.cli.reports import report
 from cpa_core.cli.schemas import check, propose
 from cpa_core.errors import CpaError, DayNeeded
 from cpa_core.settings import Settings, settings
@@ -92,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     one = _command(commands, "show", show, "one conversation with its events and judgment", "cpa show c-17")
     one.add_argument("conversation", help="the conversation's id")
     one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    _report_command(commands)
     _schema_commands(commands)
     return top
 
@@ -106,6 +108,17 @@ def _command(
     made = commands.add_parser(name, help=about, description=about, epilog=f"example: {example}")
     made.set_defaults(command=run)
     return made
+
+
+def _report_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "one HTML file of what happens, what goes wrong, and the conversations behind each number"
+    one = _command(commands, "report", report, about, "cpa report --from 2026-03-01 --to 2026-03-31")
+    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    one.add_argument("--from", dest="first", help="the first day (default: the first that has conversations)")
+    one.add_argument("--to", dest="last", help="the last day (default: the last that has conversations)")
+    one.add_argument("--out", type=Path, help="where to write it (default: report.html in the home)")
+    text = "no_text, redacted or full (CPA_PRIVACY; default here: redacted, quotes alone)"
+    one.add_argument("--privacy", help=text)
 
 
 def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

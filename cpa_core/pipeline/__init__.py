@@ -8,6 +8,7 @@ from cpa_core.pipeline.landing import Landed, Unlanded, land, unlanded
 from cpa_core.pipeline.previewing import Preview, preview_day
 from cpa_core.pipeline.quoting import Quote, quote
 from cpa_core.pipeline.reconciling import Reconciled, reconciled, rejected_days
+from cpa_core.pipeline.reporting import Reported, write_report
 from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, spending, summaries
 from cpa_core.pipeline.schemas import (
     current_schema,
@@ -26,6 +27,7 @@ __all__ = [
     "Progress",
     "Quote",
     "Reconciled",
+    "Reported",
     "Stage",
     "Unlanded",
     "build_day",
@@ -51,4 +53,5 @@ __all__ = [
     "tag_day",
     "unlanded",
     "write_proposal",
+    "write_report",
 ]

@@ -1,0 +1,7 @@
+"""The report: one HTML file that needs no network, from what it shows to the page that shows it."""
+
+from cpa_core.report.compose import Wanted, compose
+from cpa_core.report.document import Document
+from cpa_core.report.render import render
+
+__all__ = ["Document", "Wanted", "compose", "render"]

@@ -1,0 +1,23 @@
+"""The parts of a report, each from the answers to its questions."""
+
+from cpa_core.report.sections.asked import Asked, ask
+from cpa_core.report.sections.conversations import conversations
+from cpa_core.report.sections.head import about, banner, headlines, summary
+from cpa_core.report.sections.mix import mix
+from cpa_core.report.sections.operations import operations
+from cpa_core.report.sections.paths import paths
+from cpa_core.report.sections.quality import quality
+
+__all__ = [
+    "Asked",
+    "about",
+    "ask",
+    "banner",
+    "conversations",
+    "headlines",
+    "mix",
+    "operations",
+    "paths",
+    "quality",
+    "summary",
+]

@@ -1,0 +1,123 @@
+"""The head of the report: its figures, and what they come to in a sentence or two."""
+
+from collections.abc import Sequence
+
+from cpa_core.insights import ENOUGH, Rate
+from cpa_core.report import words
+from cpa_core.report.document import Headline
+from cpa_core.report.sections.asked import Asked
+
+
+def headlines(asked: Asked) -> list[Headline]:
+    """The figures at the head."""
+    all_of, behind = asked.overview, asked.behind
+    daily = asked.stretches
+    return [
+        Headline(
+            "Conversations",
+            words.count(all_of.conversations),
+            of=f"{words.count(all_of.messages)} messages, {words.count(all_of.events)} events",
+            drill=behind.has("all"),
+            daily=[one.conversations for one in daily],
+        ),
+        Headline(
+            "Users",
+            words.count(all_of.users) if all_of.users else words.UNKNOWN,
+            of="" if all_of.users else "no conversation has a user's id",
+            drill=behind.has("with-user"),
+            daily=[one.users for one in daily] if all_of.users else (),
+        ),
+        Headline(
+            "Mean score",
+            words.points(all_of.score.mean),
+            unit="of 100",
+            of=words.mean_of(all_of.score, "scored"),
+            is_few=not all_of.score.is_enough,
+            drill=behind.has("scored"),
+            daily=[one.score.mean for one in daily],
+        ),
+        _share("Good conversations (80 and above)", all_of.good, "good", asked),
+        _share("Bad conversations (below 50)", all_of.bad, "bad", asked, [one.bad.share for one in daily]),
+        _share("With a dealbreaker", all_of.with_dealbreaker, "dealbreaker", asked),
+        Headline(
+            "Messages per conversation",
+            words.points(all_of.messages_per_conversation.mean),
+            of=words.mean_of(all_of.messages_per_conversation, "conversations"),
+            is_few=not all_of.messages_per_conversation.is_enough,
+            drill=behind.has("all"),
+            daily=[one.messages / one.conversations for one in daily],
+        ),
+        _cost(asked),
+    ]
+
+
+def _share(name: str, rate: Rate, key: str, asked: Asked, daily: Sequence[float | None] = ()) -> Headline:
+    return Headline(
+        name,
+        words.percent(rate.share),
+        of=words.rate_of(rate),
+        is_few=not rate.is_enough,
+        drill=asked.behind.has(key),
+        daily=daily,
+    )
+
+
+def _cost(asked: Asked) -> Headline:
+    cost, of = asked.cost, asked.overview.conversations
+    each = f"{words.dollars(cost / of)} a conversation, at list price" if cost is not None and of else ""
+    return Headline("Cost of asking", words.dollars(cost), of=each or "a price is not known", drill=None)
+
+
+def summary(asked: Asked) -> str:
+    """What there is, in words that code writes."""
+    all_of = asked.overview
+    said = [f"{words.count(all_of.conversations)} conversations with {words.count(all_of.messages)} messages."]
+    if all_of.score.mean is not None:
+        said.append(
+            f"The judge gave {words.points(all_of.score.mean)} of 100 on average; of {words.count(all_of.scored)} "
+            f"scored conversations, {words.count(all_of.bad.count)} were bad (below 50) and "
+            f"{words.count(all_of.good.count)} good (80 and above)."
+        )
+    worst = max(asked.criteria, key=lambda one: one.missed.share or 0.0, default=None)
+    if worst and worst.missed.share:
+        said.append(f"The goal missed most often: “{worst.words.rstrip('.')}”, in {words.percent(worst.missed.share)}.")
+    findings = [effect for effect in asked.effects if effect.is_finding]
+    if findings:
+        worse = findings[0]
+        said.append(
+            f"Of the events, {worse.kind.event_type} goes most clearly with bad ends: "
+            f"{words.percent(worse.bad_with.share)} of conversations with it, {words.percent(worse.bad_without.share)} "
+            "without."
+        )
+    return " ".join(said)
+
+
+def banner(asked: Asked) -> str:
+    """What to bear in mind with so few conversations; empty with enough."""
+    number = asked.overview.conversations
+    if number >= ENOUGH:
+        return ""
+    return (
+        f"{number} conversations are fewer than {ENOUGH}: shares and means are greyed. Read the conversations behind "
+        "them; the rates themselves may be chance."
+    )
+
+
+def about(asked: Asked, privacy: str) -> list[str]:
+    """How the figures are made."""
+    text = {
+        "no_text": "No word of any message is in this file: types, properties with choices, verdicts and scores.",
+        "redacted": "Of the messages, this file holds quotes and reasons, with placeholders for what tells who it was.",
+        "full": "This file holds whole messages, as they were said. Keep it as you keep the conversations.",
+    }
+    return [
+        "A conversation counts on the day of its first message. Scores are computed from the judge's verdicts: weights "
+        "of 3, 2 and 1 for primary, secondary and tertiary goals, and at most 20 where a dealbreaker was hit. Below 50 "
+        "a conversation is bad, from 80 it is good. What was not judged has no score, and is not counted as zero.",
+        "Intervals are of 95 %: Wilson's for shares, Student's for means, Newcombe's for differences of shares. What "
+        "goes with bad ends is compared at equal length, and corrected for the number of comparisons (Benjamini and "
+        "Yekutieli). It says what goes together, not what causes what.",
+        f"A figure that stands on fewer than {ENOUGH} conversations is grey. Behind every underlined number are at "
+        "most 20 conversations, chosen by a hash of their ids, worst score first.",
+        text[privacy],
+    ]

@@ -1,0 +1,22 @@
+-- Which conversations are behind the values of properties? A value that is no choice is null: it is text.
+with found as (
+  select distinct c.n, n.kind, p.entry.key as property,
+    case when k.value is not null or p.entry.value = 'not applicable' then p.entry.value end as value
+  from chosen c
+  join (
+    select day, conversation_id, schema_version, role, event_type,
+      unnest(map_entries(properties::map(varchar, varchar))) as entry
+    from tagged_events
+  ) p on p.day = c.day and p.conversation_id = c.conversation_id
+  left join known_names w
+    on w.schema_version = p.schema_version and w.role = p.role and w.event_type = p.event_type
+  join chosen_kinds n on n.role = p.role and n.event_type = coalesce(w.name, p.event_type)
+  left join known_choices k
+    on k.schema_version = p.schema_version and k.role = p.role and k.event_type = p.event_type
+    and k.property = p.entry.key and k.value = p.entry.value
+  where c.tag_outcome = 'ok'
+)
+select f.kind, f.property, f.value, count(*) as total, min(s.place, $most) as places
+from found f
+join sampled s on s.n = f.n
+group by all

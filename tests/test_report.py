@@ -1,0 +1,105 @@
+"""The report of the examples: one file, nothing from outside, a conversation behind every number."""
+
+import hashlib
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cpa_core.cli import main
+from cpa_core.demo import demo_settings
+from cpa_core.errors import NotFound
+from cpa_core.pipeline import Assistant, due_days, land, run_day, write_report
+from cpa_core.settings import settings
+
+VENDOR = Path(__file__).parent.parent / "cpa_core" / "report" / "vendor"
+
+
+@pytest.fixture(scope="module")
+def assistant(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
+    """The therapist example, tagged and judged."""
+    made = Assistant.of(demo_settings("therapist", tmp_path_factory.mktemp("demo")))
+    land(made)
+    for row in due_days(made):
+        run_day(made, row["day"])
+    return made
+
+
+@pytest.fixture(scope="module")
+def page(assistant: Assistant) -> str:
+    return write_report(assistant).path.read_text("utf-8")
+
+
+def data(page: str) -> dict[str, Any]:
+    """The page's JSON."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found
+    parsed: dict[str, Any] = json.loads(found[1])
+    return parsed
+
+
+def test_the_command_writes_one_file_into_the_home_and_says_what_is_in_it(
+    assistant: Assistant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = assistant.settings.home
+    assert main(["report", "--home", str(home)], {}) == 0
+    assert f"{home / 'report.html'}: 14 conversations, 2026-03-02 to 2026-03-06" in capsys.readouterr().out
+    assert (home / "report.html").stat().st_size < 2_000_000
+
+
+def test_nothing_in_the_page_is_fetched_from_anywhere(page: str) -> None:
+    markup = re.sub(r"<script.*?</script>|<style.*?</style>|<pre>.*?</pre>", "", page, flags=re.DOTALL)
+    assert not re.search(r"""(src|href|action|srcset|data)\s*=\s*["'](?!#)""", markup)
+    assert 'content="default-src &#39;none&#39;; script-src &#39;sha256-' in page
+    style = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert len(style) == 1 and "url(" not in style[0] and "@import" not in style[0]
+
+
+def test_every_drill_down_that_the_page_names_is_there_with_at_most_twenty_conversations(page: str) -> None:
+    tree = data(page)
+    named = set(re.findall(r'data-drill="([^"]+)"', page)) | set(re.findall(r'"drill":"([^"]+)"', json.dumps(tree)))
+    assert len(named) > 200 and {key.replace("&#39;", "'").replace("&amp;", "&") for key in named} <= set(
+        tree["drills"]
+    )
+    for drill in tree["drills"].values():
+        assert drill["title"] and 1 <= len(drill["examples"]) <= 20
+        assert len(drill["examples"]) == min(20, drill["total"])
+        assert all(0 <= n < len(tree["conversations"]) for n in drill["examples"])
+
+
+def test_a_conversation_in_the_page_has_its_quotes_reasons_verdicts_model_and_schema(page: str) -> None:
+    (one,) = [one for one in data(page)["conversations"] if one["id"] == "therapist-08"]
+    (turn,) = [turn for turn in one["turns"] if turn["position"] == 2]
+    quoted = {turn["events"][n]["type"]: text for text, events in turn["parts"] for n in events}
+    assert quoted["Resistance"] == "I don't have anger issues."
+    assert all(event["because"] for event in turn["events"])
+    assert {finding["verdict"] for finding in one["judgment"]["findings"]} >= {"met", "not hit"}
+    assert one["made"]["judged"] == "reference:annotations" and re.fullmatch(r"[0-9a-f]{12}", one["made"]["schema"])
+
+
+def test_below_fifty_conversations_it_says_so_and_greys_every_rate(page: str) -> None:
+    assert "14 conversations are fewer than 50" in page
+    rates = re.findall(r'<td class="(text|number)( few)?"[^>]*><div>(?:<button[^>]*>)?[\d.]+%.*?95%', page)
+    assert len(rates) > 50 and all(few for _, few, *_ in rates)
+
+
+def test_only_the_days_asked_for_are_in_it(assistant: Assistant, tmp_path: Path) -> None:
+    made = write_report(assistant, date(2026, 3, 3), date(2026, 3, 4), tmp_path / "part.html")
+    assert made.conversations == 6
+    assert {one["day"] for one in data(made.path.read_text("utf-8"))["conversations"]} == {"2026-03-03", "2026-03-04"}
+    with pytest.raises(NotFound, match="days here: 2026-03-02 to 2026-03-06"):
+        write_report(assistant, date(2027, 1, 1))
+
+
+def test_a_home_without_conversations_has_no_report(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no conversation yet"):
+        write_report(Assistant.of(settings({"CPA_HOME": str(tmp_path)})))
+
+
+def test_the_charts_library_is_the_one_that_its_notice_names() -> None:
+    notice = (VENDOR / "README.md").read_text("utf-8")
+    noticed = dict(re.findall(r"\| `(\S+)` \|.*\| `([0-9a-f]{64})` \|", notice))
+    assert noticed == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in VENDOR.glob("*.js")}
