@@ -46,7 +46,7 @@ class Scope:
         return replace(self, last=day - timedelta(days=1)), replace(self, first=day)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Kind:
     """A kind of event: its role and its newest name."""
 

@@ -1,0 +1,438 @@
+"""Every figure of the insights, computed a second time in pandas from the raw tables."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cpa_core import insights
+from cpa_core.insights import Estimate, Kind, Mean, Rate, Selection, selected, whole
+from cpa_core.store import Store
+from tests.awkward import NEWEST, fill
+
+ZONE = "America/New_York"
+
+
+class Frames:
+    """The raw tables, and what pandas makes of them."""
+
+    def __init__(self, store: Store) -> None:
+        with store.reading() as view:
+            names = (
+                "raw_conversations",
+                "tagged_conversations",
+                "tagged_events",
+                "judge_scores",
+                "messages",
+                "answers",
+            )
+            found = {name: pd.DataFrame(view.rows(f"select * from {name}")) for name in names}
+        self.raw = found["raw_conversations"]
+        self.messages, self.answers = found["messages"], found["answers"]
+        key = ["day", "conversation_id", "content_hash"]
+        tags = self.raw[key].merge(found["tagged_conversations"], on=key)
+        judged = self.raw[key].merge(found["judge_scores"], on=key)
+        self.judged = judged[judged.outcome == "ok"]
+        all_of_it = self.raw.merge(tags[["conversation_id", "outcome"]], on="conversation_id", how="left")
+        all_of_it = all_of_it.rename(columns={"outcome": "tag"})
+        all_of_it["judge"] = all_of_it.conversation_id.map(judged.set_index("conversation_id").outcome)
+        all_of_it["score"] = all_of_it.conversation_id.map(self.judged.set_index("conversation_id").score)
+        self.all = all_of_it
+        self.tagged = all_of_it[all_of_it.tag == "ok"]
+        self.events = self._events(found["tagged_events"])
+        self.bad = set(all_of_it[all_of_it.score < 50].conversation_id)
+        self.good = set(all_of_it[all_of_it.score >= 80].conversation_id)
+        self.scored = set(all_of_it[all_of_it.score.notna()].conversation_id)
+        self.tags = tags
+
+    def _events(self, events: pd.DataFrame) -> pd.DataFrame:
+        events = events[events.conversation_id.isin(self.tagged.conversation_id)].copy()
+        events["written"] = events.event_type
+        events["event_type"] = [NEWEST.get((r, t), t) for r, t in zip(events.role, events.event_type, strict=True)]
+        events["kind"] = [Kind(r, t) for r, t in zip(events.role, events.event_type, strict=True)]
+        order = ["conversation_id", "position", "quote_start", "event_type"]
+        return events.sort_values(order, na_position="last").reset_index(drop=True)
+
+    def rate(self, some: Any, of: Any) -> Rate:
+        """The share of the first set in the second."""
+        return wilson(len(set(some) & set(of)), len(set(of)))
+
+    def bad_of(self, conversations: Any) -> Rate:
+        """The bad of the scored ones of these."""
+        return self.rate(self.bad, set(conversations) & self.scored)
+
+
+def wilson(count: int, of: int) -> Rate:
+    """The interval as the roots of the score equation."""
+    if not of:
+        return Rate(count, of, None, None, None)
+    p, z2 = count / of, 1.959963984540054**2
+    low, high = sorted(np.roots([1 + z2 / of, -(2 * p + z2 / of), p * p]).real)
+    return Rate(count, of, p, float(low), float(high))
+
+
+@cache
+def t_critical(freedom: float) -> float:
+    """The quantile, by adding up the density over the angle whose tangent is t / sqrt(freedom)."""
+    angles = np.linspace(0, np.pi / 2, 400_001)
+    density = np.cos(angles) ** (freedom - 1)
+    areas = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2)])
+    return float(np.tan(np.interp(0.95 * areas[-1], areas, angles)) * np.sqrt(freedom))
+
+
+def averaged(values: "pd.Series[Any]") -> Mean:
+    values = values.dropna().astype(float)
+    if values.empty:
+        return Mean(0, None, None, None)
+    if len(values) == 1:
+        return Mean(1, values.iloc[0], None, None)
+    half = t_critical(len(values) - 1) * values.sem()
+    return Mean(len(values), values.mean(), values.mean() - half, values.mean() + half)
+
+
+def newcombe(one: Rate, other: Rate) -> Estimate:
+    assert one.share is not None and one.low is not None and one.high is not None
+    assert other.share is not None and other.low is not None and other.high is not None
+    gap = one.share - other.share
+    low = np.hypot(one.share - one.low, other.high - other.share)
+    high = np.hypot(one.high - one.share, other.share - other.low)
+    return Estimate(gap, float(gap - low), float(gap + high))
+
+
+def same(found: Any, wanted: Any) -> None:
+    """Equal, to nine digits."""
+    if isinstance(found, Rate | Mean | Estimate):
+        assert type(found) is type(wanted)
+        for name in found.__dataclass_fields__:
+            same(getattr(found, name), getattr(wanted, name))
+    elif isinstance(found, float) or isinstance(wanted, float):
+        assert found == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+    else:
+        assert found == wanted
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    made = Store(tmp_path_factory.mktemp("awkward"), ZONE)
+    fill(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def frames(store: Store) -> Frames:
+    return Frames(store)
+
+
+@pytest.fixture(scope="module")
+def of(store: Store) -> Iterator[Selection]:
+    scope = whole(store)
+    assert scope
+    with selected(store, scope) as made:
+        yield made
+
+
+def figures_match(found: insights.Figures, rows: pd.DataFrame, frames: Frames) -> None:
+    ids = set(rows.conversation_id)
+    judged = set(rows[rows.judge == "ok"].conversation_id)
+    hit = [any(v["hit"] for v in json.loads(one).values()) for one in frames.judged.dealbreakers]
+    same(found.conversations, len(rows))
+    same(found.users, rows.user_id.nunique())
+    same(found.messages, rows.message_count.sum())
+    same(found.messages_per_conversation, averaged(rows.message_count))
+    same(found.events, frames.events.conversation_id.isin(ids).sum())
+    same(found.tagged, (rows.tag == "ok").sum())
+    same(found.judged, len(judged))
+    same(found.scored, rows.score.count())
+    same(found.score, averaged(rows.score))
+    same(found.good, frames.rate(frames.good, ids & frames.scored))
+    same(found.bad, frames.bad_of(ids))
+    same(found.with_dealbreaker, frames.rate(frames.judged[hit].conversation_id, judged))
+
+
+def test_the_overview_and_each_day(of: Selection, frames: Frames) -> None:
+    figures_match(insights.overview(of), frames.all, frames)
+    found = insights.days(of)
+    by_day = {key: rows for (key,), rows in frames.all.groupby(["day"])}
+    assert [day.day for day in found] == sorted(by_day)
+    for day in found:
+        figures_match(day.figures, by_day[day.day], frames)
+
+
+def test_the_events(of: Selection, frames: Frames) -> None:
+    wanted = frames.events.groupby(["day", "kind"]).conversation_id.agg([len, set])
+    found = insights.event_mix(of)
+    assert len(found) == len(wanted)
+    for row in found:
+        events, ids = wanted.loc[(row.day, row.kind)]
+        assert (row.events, row.conversations) == (events, len(ids))
+        same(row.bad, frames.bad_of(ids))
+    in_all = frames.events.groupby("kind").conversation_id.agg([len, set])
+    shares = insights.events(of)
+    assert {row.kind for row in shares} == set(in_all.index)
+    for share in shares:
+        events, ids = in_all.loc[share.kind]
+        assert share.events == events
+        same(share.conversations, frames.rate(ids, frames.tagged.conversation_id))
+        same(share.bad, frames.bad_of(ids))
+
+
+def test_the_properties(of: Selection, frames: Frames) -> None:
+    rows = [
+        (
+            kind,
+            name,
+            value if value in ("Tax", "Form", "not applicable") and (name == "Topic" or value[0] == "n") else "",
+        )
+        for kind, written in zip(frames.events.kind, frames.events.properties, strict=True)
+        for name, value in json.loads(written).items()
+    ]
+    counts = pd.Series(rows).value_counts()
+    totals = pd.Series([row[:2] for row in rows]).value_counts()
+    found = insights.properties(of)
+    assert len(found) == len(counts)
+    for row in found:
+        same(row.events, wilson(counts[(row.kind, row.property, row.value or "")], totals[(row.kind, row.property)]))
+
+
+def test_the_transitions(of: Selection, frames: Frames) -> None:
+    pairs: list[tuple[Kind | None, Kind | None]] = []
+    for _, kinds in frames.events.groupby("conversation_id").kind:
+        line = [None, *kinds, None]
+        pairs += list(pairwise(line))
+    counts = pd.Series(pairs).value_counts()
+    totals = pd.Series([str(earlier) for earlier, _ in pairs]).value_counts()
+    found = insights.transitions(of)
+    assert len(found) == len(counts)
+    for row in found:
+        same(row.times, wilson(counts[(row.earlier, row.later)], totals[str(row.earlier)]))
+
+
+def test_scores_criteria_and_dealbreakers(of: Selection, frames: Frames) -> None:
+    scores = frames.all.score.dropna()
+    for band in insights.scores(of):
+        is_last = band.score_to == 100
+        inside = (scores >= band.score_from) & ((scores <= 100) if is_last else (scores < band.score_to))
+        assert band.conversations == inside.sum()
+    words = {"P1": "Be right", "S1": "Be short", "D1": "Lies", "D2": "Shouts"}
+    rows = [
+        (key, words.get(key) or ("Be kind" if str(day) < "2026-03-20" else "Be brave"), found["verdict"])
+        for day, written in zip(frames.judged.day, frames.judged.verdicts, strict=True)
+        for key, found in json.loads(written).items()
+    ]
+    counts = pd.Series(rows).value_counts()
+    goals = insights.criteria(of)
+    assert [(goal.criterion, goal.words) for goal in goals] == sorted({row[:2] for row in rows})
+    for goal in goals:
+        number = {v: int(counts[(goal.criterion, goal.words, v)]) for v in ("met", "partly", "missed", "cannot tell")}
+        told = sum(number.values()) - number["cannot tell"]
+        for name in ("met", "partly", "missed"):
+            same(getattr(goal, name), wilson(number[name], told))
+        assert goal.cannot_tell == number["cannot tell"]
+    for breaker in insights.dealbreakers(of):
+        hits = [json.loads(written)[breaker.criterion]["hit"] for written in frames.judged.dealbreakers]
+        same(breaker.hit, wilson(sum(hits), len(hits)))
+        assert breaker.words == words[breaker.criterion]
+
+
+def test_the_events_that_go_with_low_scores(of: Selection, frames: Frames) -> None:
+    rows = frames.tagged[frames.tagged.score.notna()].copy()
+    rows["bad"] = rows.score < 50
+    rows["band"] = pd.cut(rows.message_count, [0, 2, 4, 6, 9, 14, 19, 29, 49, 10**6], labels=False)
+    found = insights.low_score_events(of)
+    assert {one.kind for one in found} == set(
+        frames.events[frames.events.conversation_id.isin(rows.conversation_id)].kind
+    )
+    chances: dict[Kind, float] = {}
+    for one in found:
+        has = rows.conversation_id.isin(frames.events[frames.events.kind == one.kind].conversation_id)
+        inside, outside = rows[has], rows[~has]
+        same(one.bad_with, wilson(int(inside.bad.sum()), len(inside)))
+        same(one.bad_without, wilson(int(outside.bad.sum()), len(outside)))
+        same(one.difference, newcombe(one.bad_with, one.bad_without))
+        same(one.lift.value, inside.bad.mean() / outside.bad.mean())
+        low = np.exp(
+            np.log(inside.bad.mean() / outside.bad.mean())
+            - 1.959963984540054
+            * np.sqrt((1 / inside.bad.sum() - 1 / len(inside)) + (1 / outside.bad.sum() - 1 / len(outside)))
+        )
+        same(one.lift.low, float(low))
+        a, b = inside.score.var() / len(inside), outside.score.var() / len(outside)
+        half = t_critical((a + b) ** 2 / (a**2 / (len(inside) - 1) + b**2 / (len(outside) - 1))) * np.sqrt(a + b)
+        gap = inside.score.mean() - outside.score.mean()
+        same(one.score_difference, Estimate(gap, gap - half, gap + half))
+        same(one.at_equal_length.value, pooled(rows, has, "bad", "band"))
+        if one.p_value is not None:
+            chances[one.kind] = one.p_value
+            same(one.p_value, cochran(rows, has, "bad", "band"))
+    raised = yekutieli(chances)
+    for one in found:
+        same(one.q_value, raised.get(one.kind))
+
+
+def pooled(rows: pd.DataFrame, has: Any, end: str, layer: str) -> float:
+    """The difference of shares, weighted as Mantel and Haenszel do."""
+    top = bottom = 0.0
+    for _, part in rows.assign(has=has).groupby(layer):
+        one, other = part[part.has][end], part[~part.has][end]
+        if len(one) and len(other):
+            weight = len(one) * len(other) / len(part)
+            top, bottom = top + weight * (one.mean() - other.mean()), bottom + weight
+    return top / bottom
+
+
+def cochran(rows: pd.DataFrame, has: Any, end: str, layer: str) -> float:
+    """The chance by Cochran's test, from each layer's hypergeometric mean and variance."""
+    gap = variance = 0.0
+    for _, part in rows.assign(has=has).groupby(layer):
+        n, m, k = len(part), int(part.has.sum()), int(part[end].sum())
+        if n > 1:
+            gap += part[part.has][end].sum() - m * k / n
+            variance += m * (k / n) * (1 - k / n) * (n - m) / (n - 1)
+    z = abs(gap) / np.sqrt(variance)
+    return float(2 * normal_tail(z))
+
+
+def normal_tail(z: float) -> float:
+    """How much of a normal distribution lies beyond z."""
+    grid = np.linspace(z, z + 12, 20_001)
+    density = np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi)
+    return float(np.trapezoid(density, grid))
+
+
+def yekutieli(chances: dict[Any, float]) -> dict[Any, float]:
+    ranked = pd.Series(chances.values()).sort_values()
+    factor = sum(1 / n for n in range(1, len(ranked) + 1)) * len(ranked)
+    raised = ranked * factor / np.arange(1, len(ranked) + 1)
+    lowest = raised[::-1].cummin()[::-1].clip(upper=1.0)
+    return dict(zip(chances, lowest.sort_index(), strict=True))
+
+
+def test_the_paths_to_an_end(of: Selection, frames: Frames) -> None:
+    paths = frames.events.groupby("conversation_id").kind.agg(lambda kinds: tuple(kinds)[-3:])
+    found = insights.endings(of, most=10**6)
+    assert len(found) == paths.nunique()
+    for ending in found:
+        ids = set(paths[paths == ending.path].index)
+        assert ending.conversations == len(ids)
+        same(ending.bad, frames.bad_of(ids))
+        same(ending.of_bad, frames.rate(ids, frames.bad))
+        same(ending.of_good, frames.rate(ids, frames.good))
+
+
+def steps_of(frames: Frames) -> pd.DataFrame:
+    """The last event of each message that has any, with the path before it."""
+    rows: list[dict[str, Any]] = []
+    for key, part in frames.events.groupby("conversation_id"):
+        kinds, positions = list(part.kind), list(part.position)
+        depth = 0
+        for n, position in enumerate(positions):
+            if n + 1 < len(positions) and positions[n + 1] == position:
+                continue
+            depth += 1
+            row = {"conversation_id": key, "layer": min(depth, 12), "ended": n + 1 == len(positions)}
+            rows.append(row | {"path": tuple(kinds[max(0, n - 2) : n + 1])})
+    return pd.DataFrame(rows)
+
+
+def test_the_drop_offs(of: Selection, frames: Frames) -> None:
+    steps = steps_of(frames)
+    found = insights.drop_offs(of)
+    tails = [path[n:] for path in steps.path for n in range(len(path))]
+    assert {one.path for one in found} == {path for path, n in pd.Series(tails).value_counts().items() if n >= 50}
+    chances: dict[Any, float] = {}
+    for one in found:
+        has = steps.path.map(lambda path, tail=one.path: path[-len(tail) :] == tail)
+        after, other = steps[has], steps[~has]
+        same(one.ended_after, wilson(int(after.ended.sum()), len(after)))
+        same(one.ended_else, wilson(int(other.ended.sum()), len(other)))
+        same(one.difference, newcombe(one.ended_after, one.ended_else))
+        same(one.at_equal_depth.value, pooled(steps, has, "ended", "layer"))
+        same(one.p_value, cochran(steps, has, "ended", "layer"))
+        ends = set(after[after.ended].conversation_id)
+        same(one.good, frames.rate(frames.good, ends & frames.scored))
+        chances[one.path] = one.p_value or 0.0
+    raised = yekutieli(chances)
+    for one in found:
+        same(one.q_value, raised[one.path])
+
+
+def test_turns_hours_and_lengths(of: Selection, frames: Frames) -> None:
+    turns = frames.messages[frames.messages.role == "user"].groupby("conversation_id").size()
+    turns = turns.reindex(frames.all.conversation_id, fill_value=0)
+    for turn in insights.turns(of):
+        ended = set(turns[turns == turn.turn].index)
+        assert turn.reached == (turns >= turn.turn).sum()
+        same(turn.ended, wilson(len(ended), turn.reached))
+        same(turn.bad, frames.bad_of(ended))
+    timed = frames.all[~frames.all.time_assumed]
+    local = timed.started_at.dt.tz_convert(ZONE)
+    by_hour = timed.groupby([local.dt.day_of_week + 1, local.dt.hour]).conversation_id.agg(set)
+    hours = insights.hours(of)
+    assert len(hours) == len(by_hour)
+    for hour in hours:
+        ids = by_hour.loc[(hour.weekday, hour.hour)]
+        assert hour.conversations == len(ids)
+        same(hour.bad, frames.bad_of(ids))
+    for band in insights.lengths(of):
+        rows = frames.all[frames.all.message_count.between(band.messages_from, band.messages_to or 10**6)]
+        assert band.conversations == len(rows)
+        same(band.bad, frames.bad_of(rows.conversation_id))
+        minutes = (rows.ended_at - rows.started_at)[~rows.time_assumed].dt.total_seconds() / 60
+        same(band.median_minutes, minutes.median())
+
+
+def test_friction(of: Selection, frames: Frames) -> None:
+    kinds = [Kind("user", "Complaint"), Kind("assistant", "Excuse")]
+    met = frames.events[frames.events.kind.isin(kinds)].drop_duplicates(["conversation_id", "position"])
+    for at in insights.friction(of, kinds):
+        reached = int((frames.tagged.message_count > at.position).sum())
+        same(at.messages, wilson(int((met.position == at.position).sum()), reached))
+
+
+def test_who_came_back(of: Selection, frames: Frames) -> None:
+    seen_until = frames.raw.started_at.max()
+    first = frames.all[frames.all.user_id.notna() & frames.all.score.notna()]
+    first = first.sort_values(["started_at", "conversation_id"]).groupby("user_id").head(1)
+    window = pd.Timedelta(days=14)
+    counts = {True: [0, 0], False: [0, 0]}
+    for row in first[first.started_at + window <= seen_until].itertuples():
+        own = frames.raw[frames.raw.user_id == row.user_id].started_at
+        count = counts[row.score < 50]
+        count[0] += bool(((own > row.started_at) & (own <= row.started_at + window)).any())
+        count[1] += 1
+    found = insights.returns(of)
+    same(found.after_bad, wilson(*counts[True]))
+    same(found.after_other, wilson(*counts[False]))
+    same(found.difference, newcombe(found.after_bad, found.after_other))
+    assert found.too_recent == (first.started_at + window > seen_until).sum() > 0
+
+
+def test_coverage_versions_costs_and_failures(of: Selection, frames: Frames) -> None:
+    spoken = frames.events.drop_duplicates(["conversation_id", "position"]).groupby("day").size()
+    by_day = {key: rows for (key,), rows in frames.all.groupby(["day"])}
+    for day in insights.coverage(of):
+        rows = by_day[day.day]
+        same(day.tagged, wilson(int((rows.tag == "ok").sum()), len(rows)))
+        same(day.judged, wilson(int((rows.judge == "ok").sum()), len(rows)))
+        same(day.scored, wilson(int(rows.score.count()), len(rows)))
+        assert day.refused == (rows.tag.eq("refused") | rows.judge.eq("filtered")).sum()
+        same(day.messages_with_event, wilson(int(spoken.get(day.day, 0)), int(rows.message_count.sum())))
+    tags = frames.tags.groupby(["schema_version", "prompt_id", "model"]).day.agg(["min", "max", "size"])
+    versions = insights.versions(of)
+    assert len(versions) == len(tags)
+    for row in versions:
+        wanted = tags.loc[(row.schema_version, row.prompt_id, row.model)]
+        assert [row.first_day, row.last_day, row.conversations] == list(wanted)
+    for cost in insights.costs(of):
+        paid = frames.answers[(frames.answers.task == cost.task) & ("x:" + frames.answers.model == cost.model)]
+        assert (cost.calls, cost.prompt_tokens) == (len(paid), paid.prompt_tokens.sum())
+        same(cost.cost, None if paid.cost.isna().any() else float(paid.cost.sum()))
+    assert {cost.cost is None for cost in insights.costs(of)} == {True, False}
+    (failed,) = insights.failures(of)
+    assert (failed.stage, failed.reason, failed.retryable) == ("tag", "refused", False)
+    assert failed.conversations == sum(n % 29 == 0 and n % 31 != 0 for n in range(600))
