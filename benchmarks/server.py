@@ -65,6 +65,7 @@ class Model:
             "peak": self.peak,
             "schemas": len(self.schemas),
             "busy_seconds": self.busy,
+            "cpu_seconds": time.process_time(),
             "first": times[0],
             "last": times[-1],
             "in_flight": self.now,

@@ -1,10 +1,15 @@
 """The answer of a model: the shape asked for, the one JSON object that it is, and its quotes found in the text."""
 
 import json
+import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from cpa_core.errors import ReplyInvalid
+
+UNEVEN = re.compile(r"[^!-~ ]|  ")
+"""What folding would change, or might."""
 
 
 def locate(quote: str, text: str) -> tuple[int, int] | None:
@@ -25,11 +30,13 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
     return None
 
 
-def _fold(text: str) -> tuple[str, list[int]]:
+def _fold(text: str) -> tuple[str, Sequence[int]]:
     """The text with compatibility forms as one and runs of space as one, and the place each character came from.
 
     It is decomposed (NFKD), which goes letter by letter; two texts are equal so exactly when they are in NFKC.
     """
+    if not UNEVEN.search(text):
+        return text, range(len(text))
     letters: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):

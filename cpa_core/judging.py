@@ -1,6 +1,7 @@
 """Judging: one question for a conversation, a verdict for every criterion, and a score that code computes."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from cpa_core.errors import ReplyInvalid
@@ -42,8 +43,12 @@ def judge_conversation(conversation: Conversation, schema: EventSchema, model: M
     costs: list[float | None] = []
     problem = ""
 
+    @cache
+    def judgment(text: str) -> Judgment:
+        return read(text, conversation, schema)
+
     def check(text: str) -> None:
-        read(text, conversation, schema)
+        judgment(text)
 
     for _ in range(1 + REPAIRS):
         request = question(conversation, schema, model, problem)
@@ -55,7 +60,7 @@ def judge_conversation(conversation: Conversation, schema: EventSchema, model: M
         if reply.outcome not in ("ok", "invalid"):
             return _judged(reply.outcome, reply.detail, None, costs)
         try:  # an answer that an earlier version kept may break a rule of this one
-            return _judged("ok", "", read(reply.text, conversation, schema), costs)
+            return _judged("ok", "", judgment(reply.text), costs)
         except ReplyInvalid as invalid:
             problem = str(invalid)
     return _judged("invalid", problem, None, costs)
@@ -152,6 +157,9 @@ def _read(
 
 
 def _quoted(quote: str, contents: list[str]) -> str | None:
+    """The quote as it stands in a message: word for word in any of them, else in the first that folds to it."""
+    if quote.strip() and any(quote in content for content in contents):
+        return quote
     for content in contents:
         if place := locate(quote, content):
             return content[place[0] : place[1]]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from cpa_core.errors import BudgetReached, Stopped
@@ -25,7 +26,7 @@ from cpa_core.tagging import Tagged, first_requests, tag_conversation
 
 Result = Tagged | Judged
 
-CHUNK = 500
+CHUNK = 250
 """Conversations that are read, and looked up in the ledger, at a time."""
 
 
@@ -49,10 +50,18 @@ class Answered:
     prompt_id: str
     model: str
 
+    @cached_property
+    def _origin(self) -> Row:
+        return {
+            "day": self.day,
+            "schema_version": self.schema.version,
+            "prompt_id": self.prompt_id,
+            "model": self.model,
+        }
+
     def row(self, **fields: Any) -> Row:
         """A row with its origin."""
-        origin = {"schema_version": self.schema.version, "prompt_id": self.prompt_id, "model": self.model}
-        return {"day": self.day, **origin, **fields}
+        return {**self._origin, **fields}
 
 
 def tag_day(assistant: Assistant, day: date) -> Stage:

@@ -10,8 +10,8 @@ from cpa_core.errors import Stopped
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
-AHEAD = 64
-"""Handed out beyond one for each thread, so that no thread waits for us."""
+AHEAD = 250
+"""Handed out beyond one for each thread, so that no thread waits while we look up the next."""
 
 
 def in_order_of_end(

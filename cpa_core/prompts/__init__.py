@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from string import Template
 from typing import Literal
@@ -26,16 +26,26 @@ def prompt_id(task: Task) -> str:
 
 def render(task: Task, static: dict[str, str], dynamic: dict[str, str]) -> tuple[str, str]:
     """The system and the user text. Each part must be given exactly its names, else ValueError."""
-    system, user = words(task).split("\n===\n")
-    return _fill(task, system, static), _fill(task, user, dynamic)
+    return _static(task, tuple(static.items())), _fill(task, 1, dynamic)
 
 
-def _fill(task: Task, text: str, names: dict[str, str]) -> str:
-    template = Template(text.strip())
-    wanted = set(template.get_identifiers())
+@lru_cache(maxsize=32)
+def _static(task: Task, names: tuple[tuple[str, str], ...]) -> str:
+    """The same for all conversations of a day, and long: written once."""
+    return _fill(task, 0, dict(names))
+
+
+def _fill(task: Task, part: int, names: dict[str, str]) -> str:
+    template, wanted = _templates(task)[part]
     if wanted != set(names):
         raise ValueError(f"prompt {task}: names {sorted(names)} given, {sorted(wanted)} wanted")
     return template.substitute(names)
+
+
+@cache
+def _templates(task: Task) -> list[tuple[Template, set[str]]]:
+    parts = [Template(part.strip()) for part in words(task).split("\n===\n")]
+    return [(part, set(part.get_identifiers())) for part in parts]
 
 
 def transcript(messages: Iterable[Message]) -> str:

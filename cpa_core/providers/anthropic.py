@@ -11,10 +11,10 @@ from botocore.exceptions import BotoCoreError
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import Reply, Request, Usage
+from cpa_core.providers.connections import http_client
 from cpa_core.providers.statuses import answered, refuses_schema
 from cpa_core.providers.wire import (
     TIMEOUT,
-    Clients,
     Response,
     count,
     mapping,
@@ -42,7 +42,7 @@ class Messages:
 
     def __init__(self, client: "sdk.Anthropic | sdk.AnthropicBedrock") -> None:
         self._timeout = client.timeout if isinstance(client.timeout, float | int) else TIMEOUT
-        self._clients = Clients(lambda ours: client.copy(http_client=sdk.DefaultHttpxClient(verify=ours)))
+        self._client = client
         self._structured = True
         weakref.finalize(self, client.close)  # else its sockets wait for the garbage collector
 
@@ -60,8 +60,7 @@ class Messages:
         built = body(request, structured=structured)
         try:
             seconds: sdk.RequestOptions = {"timeout": patience(self._timeout, request)}
-            with self._clients.one() as client:
-                found = client.post("/v1/messages", body=built, cast_to=httpx2.Response, options=seconds)
+            found = self._client.post("/v1/messages", body=built, cast_to=httpx2.Response, options=seconds)
         except sdk.APIStatusError as error:
             found = error.response
         except sdk.APIConnectionError as error:
@@ -128,7 +127,9 @@ def anthropic(environ: Mapping[str, str]) -> Messages:
     if not key:
         raise SettingsError("ANTHROPIC_API_KEY is not set, and the model is of provider anthropic")
     url = environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
-    return Messages(sdk.Anthropic(api_key=key, base_url=url, max_retries=0, timeout=timeout(environ)))
+    seconds = timeout(environ)
+    http = http_client(seconds)
+    return Messages(sdk.Anthropic(api_key=key, base_url=url, max_retries=0, timeout=seconds, http_client=http))
 
 
 def bedrock(environ: Mapping[str, str]) -> Messages:
@@ -137,12 +138,14 @@ def bedrock(environ: Mapping[str, str]) -> Messages:
     if not region:
         raise SettingsError("AWS_REGION is not set, as in us-east-1, and the model is of provider bedrock")
     own = environ.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME") or environ.get("AWS_ENDPOINT_URL")
+    seconds = timeout(environ)
     client = sdk.AnthropicBedrock(
         **_credentials(environ, region),
         aws_region=region,
         base_url=own or f"https://bedrock-runtime.{region}.amazonaws.com",
         max_retries=0,
-        timeout=timeout(environ),
+        timeout=seconds,
+        http_client=http_client(seconds),
     )
     return Messages(client)
 

@@ -9,10 +9,10 @@ import openai as sdk
 
 from cpa_core.errors import ProviderFailed, SettingsError
 from cpa_core.llm import Reply, Request, Usage
+from cpa_core.providers.connections import http_client
 from cpa_core.providers.statuses import answered, refuses_schema
 from cpa_core.providers.wire import (
     TIMEOUT,
-    Clients,
     Response,
     count,
     mapping,
@@ -52,10 +52,10 @@ class ChatCompletions:
         self.is_openai = is_openai
         self.is_flex = False
         self._timeout = timeout
-        client = sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=timeout)
-        self._clients = Clients(lambda ours: client.copy(http_client=sdk.DefaultHttpxClient(verify=ours)))
+        http = http_client(timeout)
+        self._client = sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=timeout, http_client=http)
         self._structured: Structured = how
-        weakref.finalize(self, client.close)  # else its sockets wait for the garbage collector
+        weakref.finalize(self, self._client.close)  # else its sockets wait for the garbage collector
 
     def call(self, request: Request) -> Reply:
         """Ask once; a model that takes no JSON schema once more in words, and from then on only so."""
@@ -76,8 +76,7 @@ class ChatCompletions:
             built["service_tier"] = "flex"
         try:
             seconds: sdk.RequestOptions = {"timeout": patience(self._timeout, request)}
-            with self._clients.one() as client:
-                found = client.post("/chat/completions", body=built, cast_to=httpx2.Response, options=seconds)
+            found = self._client.post("/chat/completions", body=built, cast_to=httpx2.Response, options=seconds)
         except sdk.APIStatusError as error:
             found = error.response
         except sdk.APIConnectionError as error:

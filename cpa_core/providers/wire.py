@@ -2,13 +2,8 @@
 
 import json
 import re
-import ssl
-import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
-
-import httpx2
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from cpa_core.errors import Limits, ProviderFailed, SettingsError
 from cpa_core.llm import HUNG_TRIES, Request
@@ -29,49 +24,6 @@ class Response(NamedTuple):
     status: int
     headers: Mapping[str, str]
     content: bytes
-
-
-class Closable(Protocol):
-    """A client of a vendor's package."""
-
-    def close(self) -> None:
-        """Let go of its connections."""
-        ...
-
-
-Client = TypeVar("Client", bound=Closable)
-
-
-class Clients(Generic[Client]):
-    """A client for each call under way, the last one used first, all with one set of certificates.
-
-    One client for all calls would search its connections twice a call: half of the processor's time at 128 at once.
-    """
-
-    def __init__(self, make: Callable[[ssl.SSLContext], Client]) -> None:
-        self._make = make
-        self._certificates = httpx2.create_ssl_context()
-        self._free: list[Client] = []
-        self._all: list[Client] = []
-        weakref.finalize(self, _close, self._all)  # else their sockets wait for the garbage collector
-
-    @contextmanager
-    def one(self) -> Iterator[Client]:
-        """A client that nobody else uses meanwhile."""
-        try:
-            client = self._free.pop()
-        except IndexError:
-            client = self._make(self._certificates)
-            self._all.append(client)
-        try:
-            yield client
-        finally:
-            self._free.append(client)
-
-
-def _close(clients: Sequence[Closable]) -> None:
-    for client in clients:
-        client.close()
 
 
 def timeout(environ: Mapping[str, str]) -> float:
