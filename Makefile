@@ -65,3 +65,7 @@ bench-llm: .venv/ready       ## the language-model engine under load: tokens, ra
 .PHONY: bench-planted
 bench-planted: .venv/ready   ## 200 simulations with a planted truth: found, ranked, covered, and what else was found
 	$(BIN)/python -m benchmarks.planted
+
+.PHONY: bench-insights
+bench-insights: .venv/ready  ## one million messages, 60 event types, 365 days: every question, its seconds, the peak memory
+	$(BIN)/python -m benchmarks.insights

@@ -329,12 +329,10 @@ def steps_of(frames: Frames) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for key, part in frames.events.groupby("conversation_id"):
         kinds, positions = list(part.kind), list(part.position)
-        depth = 0
         for n, position in enumerate(positions):
             if n + 1 < len(positions) and positions[n + 1] == position:
                 continue
-            depth += 1
-            row = {"conversation_id": key, "layer": min(depth, 12), "ended": n + 1 == len(positions)}
+            row = {"conversation_id": key, "layer": min(position // 2, 11), "ended": n + 1 == len(positions)}
             rows.append(row | {"path": tuple(kinds[max(0, n - 2) : n + 1])})
     return pd.DataFrame(rows)
 

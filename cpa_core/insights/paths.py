@@ -23,7 +23,7 @@ MOST = 100
 
 Path = tuple[int, ...]
 Layers = dict[int, tuple[int, int]]
-"""Steps and ends by the number of messages with events before."""
+"""Steps, and how many of them were the last, by turn."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class DropOff:
     """A path of one to three events after which conversations end more, or less, often than at other steps.
 
     `ended_after` are steps that end with this path and have no event after; `ended_else` all other steps.
-    `at_equal_depth` is the difference within the same number of messages with events before. `good` is of the scored
-    conversations that end so. A path is a finding only if none shorter or longer explains it.
+    `at_equal_depth` is the difference within the same turn (two messages; the twelfth and later are one). `good` is
+    of the scored conversations that end so. A path is a finding only if none shorter or longer explains it.
     """
 
     path: tuple[Kind, ...]

@@ -92,6 +92,7 @@ def selected(store: Store, scope: Scope, wait: float | None = None) -> Iterator[
         view.answer("insights/chosen", **_names(scope))
         view.answer("insights/chosen_kinds")
         view.answer("insights/chosen_events")
+        view.answer("insights/quoted")
         yield Selection(view, scope, store.timezone)
 
 

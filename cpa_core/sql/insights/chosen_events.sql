@@ -1,7 +1,7 @@
 -- Which events happened in the chosen conversations, in order, and between which others?
 create temp table chosen_events as
 with placed as (
-  select c.n, c.day, e.event_id, e.position::integer as position, e.quote_start, k.kind, k.event_type
+  select c.n, c.day, e.position::integer as position, e.quote_start::integer as quote_start, k.kind
   from chosen c
   join tagged_events e on e.day = c.day and e.conversation_id = c.conversation_id
   left join known_names w
@@ -10,11 +10,10 @@ with placed as (
   where c.tag_outcome = 'ok'
 )
 select
-  n, day, event_id, position, kind,
+  n, day, position, kind,
   lag(kind, 2) over ordered as before_that,
   lag(kind) over ordered as before,
   lead(kind) over ordered as after,
-  lead(position) over ordered is distinct from position as ends_message,
-  dense_rank() over (partition by n order by position)::integer as step
+  lead(position) over ordered is distinct from position as ends_message
 from placed
-window ordered as (partition by n order by position, quote_start nulls last, event_type)
+window ordered as (partition by n order by position, quote_start nulls last, kind)

@@ -1,6 +1,6 @@
--- After which paths of one, two or three events do conversations end? By how many messages with events came before.
+-- After which paths of one, two or three events do conversations end? Layered by the turn.
 with steps as (
-  select e.before_that, e.before, e.kind, least(e.step, 12) as layer, e.after is null as has_ended, c.score, c.is_good
+  select e.before_that, e.before, e.kind, least(e.position // 2, 11) as layer, e.after is null as has_ended, c.score, c.is_good
   from chosen_events e
   join chosen c on c.n = e.n
   where e.ends_message

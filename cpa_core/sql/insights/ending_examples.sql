@@ -1,7 +1,7 @@
 -- Which conversations end with these events ($paths: lists of at most three kinds)? The lowest scores first.
 with wanted as (select unnest($paths::integer[][]) as path),
 ends as (
-  select w.path, c.n, c.day, c.conversation_id, c.score, e.event_id
+  select w.path, e.kind, e.position, c.n, c.day, c.conversation_id, c.score
   from chosen_events e
   join chosen c on c.n = e.n
   join wanted w
@@ -13,8 +13,8 @@ ends as (
 ranked as (
   select *, row_number() over (partition by path order by score nulls last, n) as place from ends
 )
-select r.path, r.day, r.conversation_id, r.score, e.event_id, e.position, e.quote_start, e.quote_end
+select r.path, r.day, r.conversation_id, r.score, q.event_id, r.position, q.quote_start, q.quote_end
 from ranked r
-join tagged_events e on e.day = r.day and e.conversation_id = r.conversation_id and e.event_id = r.event_id
+join quoted q on q.day = r.day and q.conversation_id = r.conversation_id and q.position = r.position and q.kind = r.kind
 where r.place <= $most
 order by r.path, r.place
