@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 Outcome = Literal["ok", "truncated", "refused", "filtered", "invalid", "error"]
 """How an answer of a model ended. The set is closed."""
@@ -85,6 +85,12 @@ class Property(Value):
     name: str
     definition: str
     choices: tuple[str, ...] = ()
+    was: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _dumped(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without an empty `was`: schemas from before it was known keep their version."""
+        return {name: value for name, value in dump(self).items() if value or name != "was"}
 
 
 class EventType(Value):

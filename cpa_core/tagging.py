@@ -1,6 +1,6 @@
 """Tagging: one question for a window of a conversation, one entry in the answer for every message asked about."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from cpa_core.errors import ReplyInvalid
@@ -53,11 +53,17 @@ class Entry(Value):
     soft: tuple[str, ...] = ()
 
 
-def tag_conversation(conversation: Conversation, schema: EventSchema, model: ModelName, ask: Ask) -> Tagged:
-    """Tag every user and assistant message. Raises what `ask` raises."""
+def tag_conversation(
+    conversation: Conversation,
+    schema: EventSchema,
+    model: ModelName,
+    ask: Ask,
+    positions: Collection[int] | None = None,
+) -> Tagged:
+    """Tag every user and assistant message, or those at `positions`. Raises what `ask` raises."""
     work = _Work(conversation, schema, model, ask)
-    for window in windows(conversation.messages):
-        work.window(window)
+    for window, wanted in _parts(conversation, positions):
+        work.window(window, wanted)
     return work.tagged()
 
 
@@ -67,9 +73,19 @@ def windows(messages: Sequence[Message]) -> list[Sequence[Message]]:
     return [run for run in runs if _asked(run)]
 
 
-def first_requests(conversation: Conversation, schema: EventSchema, model: ModelName) -> list[Request]:
-    """The questions that tagging this conversation begins with."""
-    return [question(conversation, w, _asked(w), schema, model) for w in windows(conversation.messages)]
+def first_requests(
+    conversation: Conversation, schema: EventSchema, model: ModelName, positions: Collection[int] | None = None
+) -> list[Request]:
+    """The questions that tagging this conversation, or its messages at `positions`, begins with."""
+    return [question(conversation, w, wanted, schema, model) for w, wanted in _parts(conversation, positions)]
+
+
+def _parts(conversation: Conversation, positions: Collection[int] | None) -> list[tuple[Sequence[Message], list[int]]]:
+    """The windows in which something is asked, each with the messages asked about."""
+    parts = [(w, _asked(w)) for w in windows(conversation.messages)]
+    if positions is None:
+        return parts
+    return [(w, wanted) for w, asked in parts if (wanted := [p for p in asked if p in positions])]
 
 
 def _asked(messages: Sequence[Message]) -> list[int]:
@@ -88,9 +104,8 @@ class _Work:
         self.costs: list[float | None] = []
         self.ended: tuple[Outcome, str] = ("ok", "")
 
-    def window(self, window: Sequence[Message]) -> None:
+    def window(self, window: Sequence[Message], open_positions: list[int]) -> None:
         """Ask for a window, halve it when the answer is cut off, ask again for what is missing or wrong."""
-        open_positions = _asked(window)
         problems: dict[int, tuple[str, ...]] = {}
         for round_ in range(1 + REPAIRS):
             reply = self._question(window, open_positions, problems)
@@ -99,7 +114,7 @@ class _Work:
                 for part in (window[:half], window[half:]):
                     wanted = [m for m in part if m.position in open_positions]
                     if wanted:
-                        self.window(wanted)
+                        self.window(wanted, _asked(wanted))
                 return
             if reply.outcome not in ("ok", "invalid"):
                 self._end(reply, open_positions)

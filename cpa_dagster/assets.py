@@ -92,13 +92,15 @@ def event_schema(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[P
 def tagged_events(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
     """Tag the days. Failures that may pass are reported here and hold their day back at the upload."""
     assistant = pipeline.of_run(context)
-    yield from each_day(context, assistant, lambda day: asked(assistant, tag_day(assistant, day), day))
+    retag = pipeline.retags(context)
+    yield from each_day(context, assistant, lambda day: asked(assistant, tag_day(assistant, day, retag=retag), day))
 
 
 def judge_scores(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
     """Judge the days. Failures that may pass are reported here and hold their day back at the upload."""
     assistant = pipeline.of_run(context)
-    yield from each_day(context, assistant, lambda day: asked(assistant, judge_day(assistant, day), day))
+    retag = pipeline.retags(context)
+    yield from each_day(context, assistant, lambda day: asked(assistant, judge_day(assistant, day, retag=retag), day))
 
 
 def upload_receipts(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:

@@ -17,10 +17,7 @@ from cpa_core.models import digest
 from cpa_core.pipeline import Unlanded, unlanded
 from cpa_core.store.database import Row
 from cpa_dagster.assets import GROUP, UPSTREAM
-from cpa_dagster.resources import Pipeline
-
-WORK = "cpa/work"
-"""The tag of a requested run: which landing, or which generation of which day."""
+from cpa_dagster.resources import WORK, Pipeline
 
 ATTEMPTS = 3
 """Runs that the sensor requests for the same work."""

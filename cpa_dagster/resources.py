@@ -12,6 +12,9 @@ from cpa_core.pipeline import Assistant, Progress
 
 RunContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
+WORK = "cpa/work"
+"""The tag of a run that automation requested: which landing, or which generation of which day."""
+
 LOG_EVERY = 10.0
 """Seconds between two lines of progress in a run's log."""
 
@@ -28,6 +31,11 @@ class Pipeline:
     def of_run(self, context: RunContext) -> Assistant:
         """The assistant for one run: answers are kept under the run's id, progress goes to its log."""
         return replace(self.assistant, run_id=context.run.run_id, progress=logged(context.log.info))
+
+    @staticmethod
+    def retags(context: RunContext) -> bool:
+        """Whether the run may bring history to the schema in force: a person named its days, automation did not."""
+        return WORK not in context.run.tags
 
     def key(self, name: str) -> dg.AssetKey:
         """The key of one of the six assets."""

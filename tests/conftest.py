@@ -76,7 +76,7 @@ def assistant(tmp_path: Path, chat_server: ChatServer) -> Callable[..., Assistan
 
     def make(conversations: Conversations = TWO_CONVERSATIONS, **environ: str) -> Assistant:
         source, schema = tmp_path / "transcripts.json", tmp_path / "schema.yml"
-        source.write_text(json.dumps({key: _seed(turns) for key, turns in conversations.items()}), "utf-8")
+        source.write_text(json.dumps({key: seed(turns) for key, turns in conversations.items()}), "utf-8")
         schema.write_text(dump(SCHEMA), "utf-8")
         given = {
             "CPA_HOME": str(tmp_path / "home"),
@@ -90,7 +90,8 @@ def assistant(tmp_path: Path, chat_server: ChatServer) -> Callable[..., Assistan
     return make
 
 
-def _seed(turns: list[tuple[str, str, str]]) -> dict[str, Any]:
+def seed(turns: list[tuple[str, str, str]]) -> dict[str, Any]:
+    """One conversation as the seed tool's JSON has it."""
     messages = [
         {"role": role, "content": content, "timestamp": at, "message_id": n}
         for n, (role, content, at) in enumerate(turns, 1)

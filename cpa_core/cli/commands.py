@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from datetime import date
 from os.path import relpath
 from pathlib import Path
@@ -18,6 +19,7 @@ from cpa_core.cli.display import (
     spend_table,
     trouble_lines,
 )
+from cpa_core.cli.schemas import stale_lines
 from cpa_core.demo import EXAMPLES, demo_settings
 from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SettingsError
 from cpa_core.pipeline import (
@@ -31,6 +33,7 @@ from cpa_core.pipeline import (
     rejected_days,
     run_day,
     spending,
+    stale_days,
     summaries,
 )
 from cpa_core.settings import Settings, day
@@ -98,6 +101,9 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
     if landed:
         print("\n".join(landed_lines(landed)))
     days = _named_days(options, only, assistant)
+    retag = bool(only or options.first)
+    for line in _retag_lines(assistant, days) if retag else ():
+        print(line)
     whole = not (landed and landed.lost)
     try:
         for one in days:
@@ -106,18 +112,29 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
                 one,
                 deliver_incomplete=options.deliver_incomplete,
                 retry_rejected=options.retry_rejected,
+                retag=retag,
             )
             whole &= done.is_whole
             if done.held:
                 print(f"held back: {done.held}")
     except (BudgetReached, DeadlineReached):
-        print("\n".join(["left to do, by the same command:", *quote_lines(quote(assistant, days))]))
+        left = quote(assistant, days, retag=retag)
+        print("\n".join(["left to do, by the same command:", *quote_lines(left)]))
         raise
     finally:
         print(day_table(summaries(assistant, days)))
         for line in trouble_lines(assistant.store, days):
             print(line)
     return 0 if whole else 1
+
+
+def _retag_lines(assistant: Assistant, days: Sequence[date]) -> list[str]:
+    """What bringing these days to the schema in force costs, where another made any of them."""
+    stale = [one for one in stale_days(assistant) if one.day in days]
+    if not stale:
+        return []
+    head = f"of another schema, and now re-tagged: {len(stale)} of {len(days)} days"
+    return [head, *quote_lines(quote(assistant, days))]
 
 
 def _dry_run(options: argparse.Namespace, assistant: Assistant, only: date | None) -> int:
@@ -138,7 +155,8 @@ def quote_command(options: argparse.Namespace, given: Settings) -> int:
         print(f"warning: {warning}")
     if given.source:
         print("\n".join(landed_lines(land(assistant, only))))
-    print("\n".join(quote_lines(quote(assistant, _named_days(options, only, assistant)))))
+    retag = bool(only or options.first)
+    print("\n".join(quote_lines(quote(assistant, _named_days(options, only, assistant), retag=retag))))
     return 0
 
 
@@ -185,6 +203,8 @@ def status(options: argparse.Namespace, given: Settings) -> int:
         print(line)
     for row in due_days(assistant):
         print(f"due: {row['day']}: {row['reason']}")
+    for line in stale_lines(stale_days(assistant)):
+        print(line)
     return 0
 
 

@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from cpa_core import __version__
 from cpa_core.cli.commands import demo, land_command, quote_command, run_command, show, status
 from cpa_core.cli.reports import report
-from cpa_core.cli.schemas import check, propose
+from cpa_core.cli.schemas import check, diff, propose
 from cpa_core.errors import CpaError, DayNeeded
 from cpa_core.settings import Settings, settings
 
@@ -127,6 +127,12 @@ def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     inner = made.add_subparsers(dest="schema_name", required=True, metavar="COMMAND")
     one = _command(inner, "check", check, "read a schema and say what is in it", "cpa schema check schema.yml")
     one.add_argument("file", type=Path, help="the schema")
+    about = "what changed between two schemas, what it means for what is stored, and what re-tagging would cost"
+    one = _command(inner, "diff", diff, about, "cpa schema diff 3f0c2a schema.yml")
+    one.add_argument("older", help="a schema's file, or a version that the store knows")
+    one.add_argument("newer", help="the same of the other")
+    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    one.add_argument("--model", help="provider:model that would tag and judge (CPA_MODEL)")
     one = _command(
         inner,
         "propose",

@@ -4,6 +4,7 @@ from cpa_core.pipeline.asking import judge_day, tag_day
 from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant, Progress, Stage, silent
 from cpa_core.pipeline.delivering import deliver_day, open_work
+from cpa_core.pipeline.history import Stale, Weight, named_schema, quote_of_history, stale_days, weights
 from cpa_core.pipeline.landing import Landed, Unlanded, land, unlanded
 from cpa_core.pipeline.previewing import Preview, preview_day
 from cpa_core.pipeline.quoting import Quote, quote
@@ -29,7 +30,9 @@ __all__ = [
     "Reconciled",
     "Reported",
     "Stage",
+    "Stale",
     "Unlanded",
+    "Weight",
     "build_day",
     "current_schema",
     "deliver_day",
@@ -37,10 +40,12 @@ __all__ = [
     "ensure_schema",
     "judge_day",
     "land",
+    "named_schema",
     "open_work",
     "preview_day",
     "propose_schema",
     "quote",
+    "quote_of_history",
     "ready",
     "reconciled",
     "rejected_days",
@@ -49,9 +54,11 @@ __all__ = [
     "silent",
     "source_conversations",
     "spending",
+    "stale_days",
     "summaries",
     "tag_day",
     "unlanded",
+    "weights",
     "write_proposal",
     "write_report",
 ]

@@ -2,11 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 from cpa_core.errors import BudgetReached, Stopped
@@ -14,9 +13,10 @@ from cpa_core.judging import Judged, judge_conversation
 from cpa_core.judging import question as judge_question
 from cpa_core.llm import About, Ask, Engine, ModelName, Request
 from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message, event_id
+from cpa_core.pipeline.carrying import Answered, Plan, plan
 from cpa_core.pipeline.context import Assistant, Stage
 from cpa_core.pipeline.flow import in_order_of_end
-from cpa_core.pipeline.schemas import current_schema, read_schema
+from cpa_core.pipeline.schemas import current_schema
 from cpa_core.pipeline.spending import Tariff, limiter, reserve, tariff
 from cpa_core.prompts import Task, prompt_id
 from cpa_core.store import AnswerBook
@@ -25,6 +25,9 @@ from cpa_core.store.database import Row, Transaction
 from cpa_core.tagging import Tagged, first_requests, tag_conversation
 
 Result = Tagged | Judged
+
+Positions = Collection[int] | None
+"""The messages to ask about, none for all."""
 
 CHUNK = 250
 """Conversations that are read, and looked up in the ledger, at a time."""
@@ -36,66 +39,47 @@ class Work:
 
     task: Task
     tables: tuple[str, ...]
-    ask: Callable[[Conversation, EventSchema, ModelName, Ask], Result]
-    first: Callable[[Conversation, EventSchema, ModelName], list[Request]]
-    rows: Callable[["Answered", Conversation, Any], dict[str, list[Row]]]
+    ask: Callable[[Conversation, EventSchema, ModelName, Ask, Positions], Result]
+    first: Callable[[Conversation, EventSchema, ModelName, Positions], list[Request]]
+    rows: Callable[[Answered, Conversation, Any], dict[str, list[Row]]]
 
 
-@dataclass(frozen=True)
-class Answered:
-    """By what a day was asked: written beside every result."""
+def tag_day(assistant: Assistant, day: date, *, retag: bool = True) -> Stage:
+    """Tag the conversations of a day that are not tagged as they are now. Raises Stopped.
 
-    day: date
-    schema: EventSchema
-    prompt_id: str
-    model: str
-
-    @cached_property
-    def _origin(self) -> Row:
-        return {
-            "day": self.day,
-            "schema_version": self.schema.version,
-            "prompt_id": self.prompt_id,
-            "model": self.model,
-        }
-
-    def row(self, **fields: Any) -> Row:
-        """A row with its origin."""
-        return {**self._origin, **fields}
+    What another schema, prompt or model has tagged is brought to the present ones where `retag`, else left as it is.
+    """
+    return _ask_day(assistant, day, TAG, retag)
 
 
-def tag_day(assistant: Assistant, day: date) -> Stage:
-    """Tag the conversations of a day that are not tagged as they are now. Raises Stopped."""
-    return _ask_day(assistant, day, TAG)
+def judge_day(assistant: Assistant, day: date, *, retag: bool = True) -> Stage:
+    """Judge the conversations of a day that are not judged as they are now, as in `tag_day`. Raises Stopped."""
+    return _ask_day(assistant, day, JUDGE, retag)
 
 
-def judge_day(assistant: Assistant, day: date) -> Stage:
-    """Judge the conversations of a day that are not judged as they are now. Raises Stopped."""
-    return _ask_day(assistant, day, JUDGE)
-
-
-def _ask_day(assistant: Assistant, day: date, work: Work) -> Stage:
+def _ask_day(assistant: Assistant, day: date, work: Work, retag: bool) -> Stage:
     model = assistant.model(work.task)
     schema, _ = current_schema(assistant)
     origin = Answered(day=day, schema=schema, prompt_id=prompt_id(work.task), model=str(model))
     own = tariff(assistant, work.task, model)
     with assistant.store.day_lock(day):
-        ids, kept = _conversations(assistant, origin, work)
-        pending = [one for one in ids if one not in kept]
+        with assistant.store.reading() as view:
+            asking = Asking(origin, model, work, own, plan(view, origin, work.task, retag=retag))
         done = Done(day)
-        if pending:
-            _ask_all(assistant, pending, Asking(origin, model, work, own), done)
-        _replace(assistant, day, work, kept, done)
+        if asking.plan.pending:
+            _ask_all(assistant, asking, done)
+        _replace(assistant, day, asking, done)
     if isinstance(done.stopped, BudgetReached):
-        raise BudgetReached(f"{done.stopped}: {_left(assistant, pending, Asking(origin, model, work, own), done)}")
+        raise BudgetReached(f"{done.stopped}: {_left(assistant, asking, done)}")
     if done.stopped:
         raise done.stopped
     spent = _spent(assistant, _book_name(assistant, work, day)) if done.asked else {}
-    return _stage(work.task, len(ids), len(kept), done, spent)
+    return _stage(work.task, len(asking.plan.ids), len(asking.plan.kept), done, spent)
 
 
-def _left(assistant: Assistant, pending: Sequence[str], asking: "Asking", done: "Done") -> str:
+def _left(assistant: Assistant, asking: "Asking", done: "Done") -> str:
     """What a stage that reached its budget has left to do, and what that would cost."""
+    pending = asking.plan.pending
     left = [one for one in pending if one not in done.ids]
     price: float | None = 0.0
     for n in range(0, len(left), CHUNK):
@@ -116,10 +100,24 @@ class Asking:
     model: ModelName
     work: Work
     tariff: Tariff
+    plan: Plan
 
     def first(self, conversation: Conversation) -> list[Request]:
         """The questions that a conversation begins with."""
-        return self.work.first(conversation, self.origin.schema, self.model)
+        return self.work.first(conversation, self.origin.schema, self.model, self._positions(conversation))
+
+    def ask(self, conversation: Conversation, ask: Ask) -> Result:
+        """Ask what is open about a conversation."""
+        return self.work.ask(conversation, self.origin.schema, self.model, ask, self._positions(conversation))
+
+    def rows(self, conversation: Conversation, result: Result) -> dict[str, list[Row]]:
+        """What is written of a result, with the tags that go on beside it."""
+        rows = self.work.rows(self.origin, conversation, result)
+        carried = self.plan.carried.get(conversation.conversation_id, ())
+        return rows | {"tagged_events": [*carried, *rows["tagged_events"]]} if carried else rows
+
+    def _positions(self, conversation: Conversation) -> Positions:
+        return self.plan.partly.get(conversation.conversation_id)
 
 
 class Done:
@@ -135,34 +133,17 @@ class Done:
         self.stopped: Stopped | None = None
 
 
-def open_questions(assistant: Assistant, day: date) -> Iterator[Request]:
+def open_questions(assistant: Assistant, day: date, schema: EventSchema, *, retag: bool) -> Iterator[Request]:
     """The questions that tagging and judging a built day would begin with, answered before or not."""
-    schema = read_schema(assistant)[0]
     for work in (TAG, JUDGE):
         model = assistant.model(work.task)
         origin = Answered(day=day, schema=schema, prompt_id=prompt_id(work.task), model=str(model))
-        ids, kept = _conversations(assistant, origin, work)
-        pending = [one for one in ids if one not in kept]
-        for n in range(0, len(pending), CHUNK):
-            for conversation in conversations_of(assistant, day, pending[n : n + CHUNK]):
-                yield from work.first(conversation, schema, model)
-
-
-def _conversations(assistant: Assistant, origin: Answered, work: Work) -> tuple[list[str], set[str]]:
-    """The conversations of the day in order of their start, and those of them that are done for good."""
-    with assistant.store.reading() as view:
-        done = view.answer(
-            f"{work.task}_done",
-            day=origin.day,
-            schema_version=origin.schema.version,
-            prompt_id=origin.prompt_id,
-            model=origin.model,
-        )
-        found = view.rows(
-            "select conversation_id from raw_conversations where day = $day order by started_at, conversation_id",
-            day=origin.day,
-        )
-    return [row["conversation_id"] for row in found], {row["conversation_id"] for row in done}
+        with assistant.store.reading() as view:
+            found = plan(view, origin, work.task, retag=retag)
+        asking = Asking(origin, model, work, tariff(assistant, work.task, model), found)
+        for n in range(0, len(found.pending), CHUNK):
+            for conversation in conversations_of(assistant, day, found.pending[n : n + CHUNK]):
+                yield from asking.first(conversation)
 
 
 def _book_name(assistant: Assistant, work: Work, day: date) -> str:
@@ -196,9 +177,9 @@ def _conversation(day: date, conversation_id: str, rows: Sequence[Row]) -> Conve
     )
 
 
-def _ask_all(assistant: Assistant, pending: Sequence[str], asking: Asking, done: Done) -> None:
+def _ask_all(assistant: Assistant, asking: Asking, done: Done) -> None:
     """Ask about every pending conversation; what came before a stop is kept."""
-    work, origin, day = asking.work, asking.origin, asking.origin.day
+    work, day, pending = asking.work, asking.origin.day, asking.plan.pending
     with closing(AnswerBook(assistant.store, _book_name(assistant, work, day))) as book:
         engine = Engine(
             assistant.provider_of(asking.model),
@@ -210,10 +191,10 @@ def _ask_all(assistant: Assistant, pending: Sequence[str], asking: Asking, done:
 
         def ask(conversation: Conversation) -> Result:
             about = About(day=str(day), conversation_id=conversation.conversation_id)
-            return work.ask(conversation, origin.schema, asking.model, lambda r, check: engine.ask(r, check, about))
+            return asking.ask(conversation, lambda request, check: engine.ask(request, check, about))
 
         with assistant.progress(work.task, len(pending)) as advance:
-            conversations = _looked_up(assistant, pending, asking, book)
+            conversations = _looked_up(assistant, asking, book)
             for conversation, end in in_order_of_end(ask, conversations, assistant.settings.concurrency):
                 if isinstance(end, Stopped):
                     done.stopped = done.stopped or end
@@ -227,10 +208,9 @@ def _ask_all(assistant: Assistant, pending: Sequence[str], asking: Asking, done:
         done.rows.add("answers_reused", [row | {"questions": done.reused, "reused_at": assistant.now()}])
 
 
-def _looked_up(
-    assistant: Assistant, pending: Sequence[str], asking: Asking, book: AnswerBook
-) -> Iterator[Conversation]:
+def _looked_up(assistant: Assistant, asking: Asking, book: AnswerBook) -> Iterator[Conversation]:
     """The conversations, a chunk at a time, each when the ledger has been searched for answers about it."""
+    pending = asking.plan.pending
     for n in range(0, len(pending), CHUNK):
         ids = pending[n : n + CHUNK]
         chunk = conversations_of(assistant, asking.origin.day, ids)
@@ -242,15 +222,19 @@ def _note(done: Done, asking: Asking, conversation: Conversation, result: Result
     """Turn a result into rows."""
     done.ids.add(conversation.conversation_id)
     done.outcomes[result.outcome] += 1
-    for table, rows in asking.work.rows(asking.origin, conversation, result).items():
+    for table, rows in asking.rows(conversation, result).items():
         done.rows.add(table, [_stamped(row, table, assistant) for row in rows])
     done.rows.add("failures", _failure(asking.origin, asking.work, conversation, result, assistant))
 
 
-def _replace(assistant: Assistant, day: date, work: Work, kept: set[str], done: Done) -> None:
-    """Replace the day in one transaction; rows of conversations that were done before stay as they are."""
+def _replace(assistant: Assistant, day: date, asking: Asking, done: Done) -> None:
+    """Replace the day in one transaction; rows of conversations that were done before stay as they are.
+
+    So do those of conversations that were to be brought to another schema and that a stop came before.
+    """
+    kept = asking.plan.kept | (asking.plan.done - done.ids)
     with assistant.store.writing() as transaction:
-        changed = _clear(transaction, day, work, kept)
+        changed = _clear(transaction, day, asking.work, kept)
         done.rows.write(transaction)
         if changed or done.ids:
             transaction.execute("update days set delivered_to = [] where day = $day", day=day)
@@ -261,7 +245,7 @@ def _stamped(row: Row, table: str, assistant: Assistant) -> Row:
     return row | {stamp: assistant.now()} if stamp else row
 
 
-def _clear(transaction: Transaction, day: date, work: Work, kept: set[str]) -> bool:
+def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str]) -> bool:
     names: dict[str, Any] = {"day": day, "kept": sorted(kept)}
     gone = "day = $day and not list_contains($kept::varchar[], conversation_id)"
     count = 0
@@ -356,7 +340,7 @@ TAG = Work(
 JUDGE = Work(
     task="judge",
     tables=("judge_scores",),
-    ask=judge_conversation,
-    first=lambda conversation, schema, model: [judge_question(conversation, schema, model)],
+    ask=lambda conversation, schema, model, ask, positions: judge_conversation(conversation, schema, model, ask),
+    first=lambda conversation, schema, model, positions: [judge_question(conversation, schema, model)],
     rows=_judged_rows,
 )

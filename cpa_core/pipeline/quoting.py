@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from datetime import date
 
 from cpa_core.llm import ModelName, Request
-from cpa_core.models import Value
+from cpa_core.models import EventSchema, Value
 from cpa_core.pipeline.asking import open_questions
 from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant
+from cpa_core.pipeline.schemas import read_schema
 from cpa_core.pipeline.spending import tariff
 
 
@@ -38,13 +39,19 @@ class Quote(Value):
         return sum(known) if len(known) == len(self.lines) else None
 
 
-def quote(assistant: Assistant, days: Sequence[date]) -> Quote:
-    """Build the days, which costs nothing, and count what would be asked. Raises SchemaError, SettingsError."""
+def quote(
+    assistant: Assistant, days: Sequence[date], schema: EventSchema | None = None, *, retag: bool = True
+) -> Quote:
+    """Count what the days, built as they are now, would ask by the schema of the settings or another.
+
+    Nothing is spent. Raises SchemaError, SettingsError.
+    """
+    schema = schema or read_schema(assistant)[0]
     groups: defaultdict[tuple[str, str, str], list[Request]] = defaultdict(list)
     with assistant.progress("quote", len(days)) as advance:
         for day in days:
             build_day(assistant, day)
-            for request in open_questions(assistant, day):
+            for request in open_questions(assistant, day, schema, retag=retag):
                 groups[request.task, request.provider, request.model].append(request)
             advance()
     lines = [_line(assistant, *key, requests) for key, requests in sorted(groups.items())]
@@ -54,11 +61,11 @@ def quote(assistant: Assistant, days: Sequence[date]) -> Quote:
 def _line(
     assistant: Assistant, task: str, provider: str, model: str, requests: Sequence[Request]
 ) -> tuple[QuoteLine, bool]:
-    hashes = [request.hash for request in requests]
+    by_hash = {request.hash: request for request in requests}
     with assistant.store.reading() as view:
-        kept = view.answer("answers_to_reuse", hashes=hashes, conversations=[])
+        kept = view.answer("answers_to_reuse", hashes=list(by_hash), conversations=[])
     answered = {row["request_hash"] for row in kept}
-    asked = [request for request in requests if request.hash not in answered]
+    asked = [request for key, request in by_hash.items() if key not in answered]
     own = tariff(assistant, task, ModelName(provider=provider, model=model))
     usage = own.usage(asked)
     line = QuoteLine(

@@ -56,12 +56,20 @@ def due_days(assistant: Assistant) -> list[Row]:
 
 
 def run_day(
-    assistant: Assistant, day: date, *, deliver_incomplete: bool = False, retry_rejected: bool = False
+    assistant: Assistant,
+    day: date,
+    *,
+    deliver_incomplete: bool = False,
+    retry_rejected: bool = False,
+    retag: bool = True,
 ) -> DayDone:
-    """Build, tag, judge and deliver one day. An incomplete day is held back, not an error."""
+    """Build, tag, judge and deliver one day. An incomplete day is held back, not an error.
+
+    What another schema, prompt or model has made of it is brought to the present ones where `retag`.
+    """
     built = build_day(assistant, day)
-    tagged = tag_day(assistant, day)
-    judged = judge_day(assistant, day)
+    tagged = tag_day(assistant, day, retag=retag)
+    judged = judge_day(assistant, day, retag=retag)
     try:
         delivered = deliver_day(assistant, day, deliver_incomplete=deliver_incomplete, retry_rejected=retry_rejected)
         return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=delivered, held="")

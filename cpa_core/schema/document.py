@@ -16,7 +16,7 @@ KNOWN_KEYS = {
     "assistant": {"name", "description"},
     "llm_judge_criteria": set(GOALS),
     "event type": {"name", "definition", "role", "properties", "was"},
-    "property": {"definition", "choices", "type"},
+    "property": {"definition", "choices", "type", "was"},
 }
 
 
@@ -109,7 +109,11 @@ class _Reader:
                 raise self.error(body, place, "this name is a key of every event's payload; choose another")
             fields = self.mapping(body, place, "property")
             choices = self.choices(fields.get("choices"), f"{place}.choices")
-            found.append(Property(name=name, definition=self.text(fields, "definition", body, place), choices=choices))
+            definition, was = (
+                self.text(fields, "definition", body, place),
+                self.lines(fields.get("was"), f"{place}.was"),
+            )
+            found.append(Property(name=name, definition=definition, choices=choices, was=was))
         return tuple(found)
 
     def choices(self, node: yaml.Node | None, key: str) -> tuple[str, ...]:
@@ -192,5 +196,5 @@ def _fields(event_type: EventType) -> Iterator[tuple[str, Any]]:
 
 
 def _property(found: Property) -> dict[str, Any]:
-    choices = {"choices": list(found.choices)} if found.choices else {}
-    return {"definition": found.definition, **choices}
+    lists = {"choices": list(found.choices), "was": list(found.was)}
+    return {"definition": found.definition, **{key: lines for key, lines in lists.items() if lines}}

@@ -1,0 +1,256 @@
+"""What a changed schema asks again: exactly what the diff said, and nothing by itself."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cpa_core.errors import ProviderStopped
+from cpa_core.llm import Reply, Request
+from cpa_core.models import Criteria, EventSchema, EventType, Property
+from cpa_core.pipeline import (
+    Assistant,
+    due_days,
+    land,
+    quote_of_history,
+    run_day,
+    stale_days,
+    weights,
+)
+from cpa_core.schema import compare, dump
+from cpa_core.settings import settings
+from cpa_core.store.database import Row
+from tests.conftest import Conversations, seed
+from tests.fakes import QUESTION, REPLY, SCHEMA, THANKS, asked
+from tests.servers import brain
+
+DAY = date(2026, 3, 4)
+
+LONG = [(("user", "assistant")[n % 2], f"Word {n} of a long talk", f"2026-03-04T11:{n:02}:00Z") for n in range(60)]
+CHATS: Conversations = {
+    **{
+        f"c{n}": [
+            ("user", f"Question number {n}?", f"2026-03-04T09:{n:02}:00Z"),
+            ("assistant", f"Answer number {n}.", f"2026-03-04T09:{n:02}:20Z"),
+            ("user", f"Thanks, that is {n}.", f"2026-03-04T09:{n:02}:40Z"),
+        ]
+        for n in range(6)
+    },
+    "long": LONG,
+    "alone": [("assistant", "Is anybody there?", "2026-03-04T12:00:00Z")],
+}
+TOPIC, SUBJECT = QUESTION.properties
+
+
+def changed(**fields: Any) -> EventSchema:
+    return SCHEMA.model_copy(update=fields)
+
+
+def types(*event_types: EventType) -> EventSchema:
+    return changed(event_types=event_types)
+
+
+def question(**fields: Any) -> EventType:
+    return QUESTION.model_copy(update=fields)
+
+
+def topic(*choices: str) -> EventType:
+    return question(properties=(TOPIC.model_copy(update={"choices": choices}), SUBJECT))
+
+
+WISH = EventType(name="Wish", definition="The user wishes for something.", role="user")
+EDITS: dict[str, EventSchema] = {
+    "a definition": types(question(definition="The user asks for facts."), THANKS, REPLY),
+    "a choice added": types(topic("Tax", "Form", "Other", "Refund"), THANKS, REPLY),
+    "a choice gone": types(topic("Tax", "Other"), THANKS, REPLY),
+    "a type renamed": types(question(name="Ask", was=("Question",)), THANKS, REPLY),
+    "a type added": types(QUESTION, THANKS, REPLY, WISH),
+    "a type gone": types(QUESTION, REPLY),
+    "a property added": types(QUESTION, THANKS.model_copy(update={"properties": (SUBJECT,)}), REPLY),
+    "a property renamed": types(
+        question(properties=(TOPIC, Property(name="Thing", definition=SUBJECT.definition, was=("Subject",)))),
+        THANKS,
+        REPLY,
+    ),
+    "another order": types(REPLY, THANKS, QUESTION),
+    "the criteria": changed(criteria=Criteria(primary_goals=("Be right",))),
+    "the description": changed(description="Another helper."),
+    "one event a message": changed(events_per_message="one"),
+    "many at once": types(
+        topic("Tax", "Form", "Other", "Refund").model_copy(update={"name": "Ask", "was": ("Question",)}), REPLY, WISH
+    ),
+}
+FREE = {"a type renamed", "a type gone", "a property renamed", "another order"}
+"""Edits that ask nothing of tags; none of the edits of types or properties asks anything of the judge."""
+
+
+class Model:
+    """The model of the loopback servers without the wire, counting what it is asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.says: Callable[[Request], Reply | None] = lambda request: None
+
+    def call(self, request: Request) -> Reply:
+        """The usual answer, or what the test says."""
+        self.requests.append(request)
+        usual = brain.answer(brain.Question(request.system, request.user, request.json_schema))
+        return self.says(request) or Reply(outcome="ok", text=usual)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a home in which a day was run by SCHEMA. Tests work on copies of it."""
+    folder = tmp_path_factory.mktemp("begun")
+    source = {key: seed(turns) for key, turns in CHATS.items()}
+    (folder / "transcripts.json").write_text(json.dumps(source), "utf-8")
+    made = over(folder, Model())
+    edit(made, SCHEMA)
+    land(made)
+    run_day(made, DAY)
+    return folder
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model()
+
+
+@pytest.fixture
+def made(begun: Path, tmp_path: Path, model: Model) -> Assistant:
+    """An assistant whose day was run by SCHEMA."""
+    shutil.copytree(begun, tmp_path / "copy")
+    return over(tmp_path / "copy", model)
+
+
+def over(folder: Path, model: Model) -> Assistant:
+    given = {"CPA_HOME": "home", "CPA_SOURCE": "transcripts.json", "CPA_SCHEMA": "schema.yml"}
+    environ = {name: str(folder / value) for name, value in given.items()} | {"CPA_MODEL": "compatible:test-model"}
+    return replace(Assistant.of(settings(environ)), provider=lambda name: model)
+
+
+def edit(assistant: Assistant, schema: EventSchema) -> None:
+    assert assistant.settings.schema_path is not None
+    assistant.settings.schema_path.write_text(dump(schema), "utf-8")
+
+
+def again(assistant: Assistant, model: Model, **how: bool) -> dict[str, int]:
+    """The calls of running the day again."""
+    before = len(model.requests)
+    run_day(replace(assistant, run_id=uuid.uuid4().hex), DAY, **how)
+    tasks = [request.task for request in model.requests[before:]]
+    return {task: tasks.count(task) for task in ("tag", "judge")}
+
+
+def said(assistant: Assistant, schema: EventSchema) -> dict[str, int]:
+    """The calls that the diff promises."""
+    found = {line.task: line.questions for line in quote_of_history(assistant, schema).lines}
+    return {task: found.get(task, 0) for task in ("tag", "judge")}
+
+
+def rows(assistant: Assistant, sql: str) -> list[Row]:
+    with assistant.store.reading() as view:
+        return view.rows(sql)
+
+
+def tags(assistant: Assistant) -> list[Row]:
+    return rows(assistant, "select * from tagged_events order by conversation_id, position, event_id")
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_running_again_asks_to_the_call_what_the_diff_said(made: Assistant, model: Model, name: str) -> None:
+    schema = EDITS[name]
+    promised = said(made, schema)
+    weighed = weights(made, compare(SCHEMA, schema))
+    edit(made, schema)
+    assert bool(stale_days(made)) == (name != "another order")
+    assert again(made, model) == promised
+    assert (promised["tag"] == 0) == (name in FREE | {"the criteria"})
+    assert (promised["judge"] > 0) == (name in ("the criteria", "the description"))
+    if len(weighed) == 1:
+        assert weighed[0].questions == sum(promised.values())
+    assert said(made, schema) == {"tag": 0, "judge": 0}
+
+
+def test_a_renamed_type_keeps_the_ids_of_its_events_and_a_type_that_went_takes_its_events_along(
+    made: Assistant, model: Model
+) -> None:
+    before = tags(made)
+    edit(made, types(question(name="Ask", was=("Question",)), REPLY))
+    assert again(made, model) == {"tag": 0, "judge": 0}
+    assert [row["event_id"] for row in tags(made)] == [
+        row["event_id"] for row in before if row["event_type"] != "Thanks"
+    ]
+    assert {row["event_type"] for row in before} == {"Question", "Thanks", "Reply"}
+    assert {row["event_type"] for row in tags(made)} == {"Ask", "Reply"}
+    assert stale_days(made) == []
+
+
+def test_only_the_messages_that_a_change_touches_are_asked_about_and_the_others_keep_their_tags(
+    made: Assistant, model: Model
+) -> None:
+    before = {(row["conversation_id"], row["position"]): row for row in tags(made)}
+    edit(made, types(QUESTION, THANKS.model_copy(update={"properties": (SUBJECT,)}), REPLY))
+    again(made, model)
+    after = {(row["conversation_id"], row["position"]): row for row in tags(made)}
+    thanked = [place for place, row in before.items() if row["event_type"] == "Thanks"]
+    assert sum(len(asked(request)) for request in model.requests) == len(thanked) > 0
+    untouched = before.keys() - set(thanked)
+    assert {place: after[place] for place in untouched} == {place: before[place] for place in untouched}
+    versions = {row["schema_version"] for row in rows(made, "select schema_version from tagged_events")}
+    assert len(versions) == 2, "each row names the version that made it"
+
+
+def test_a_changed_schema_asks_nothing_by_itself_even_of_a_day_that_is_due(made: Assistant, model: Model) -> None:
+    edit(made, types(QUESTION, REPLY, WISH))
+    assert due_days(made) == []
+    source = Path(str(made.settings.source))
+    chats = json.loads(source.read_text("utf-8"))
+    late = seed([("user", "Is it too late?", "2026-03-04T13:00:00Z")])
+    source.write_text(json.dumps(chats | {"late": late}), "utf-8")
+    land(made)
+    assert [row["day"] for row in due_days(made)] == [DAY]
+    assert again(made, model, retag=False) == {"tag": 1, "judge": 1}
+    assert due_days(made) == []
+    (stale,) = stale_days(made)
+    assert stale.tagged == len([turns for turns in CHATS.values() if any(role == "user" for role, _, _ in turns)])
+
+
+def test_a_stop_in_the_middle_takes_no_tags_away(made: Assistant, model: Model) -> None:
+    before = {row["conversation_id"] for row in tags(made)}
+    edit(made, changed(description="Another helper."))
+    model.says = lambda request: _stops(len(model.requests) > 3)
+    with pytest.raises(ProviderStopped):
+        again(made, model)
+    assert {row["conversation_id"] for row in tags(made)} == before
+    model.says = lambda request: None
+    again(made, model)
+    assert {row["schema_version"] for row in tags(made)} == {changed(description="Another helper.").version}
+
+
+def _stops(now: bool) -> None:
+    if now:
+        raise ProviderStopped("enough")
+
+
+def test_what_was_refused_stays_refused_when_nothing_is_asked_and_is_asked_when_anything_is(
+    made: Assistant, model: Model
+) -> None:
+    edit(made, changed(description="Refusing."))
+    model.says = lambda request: Reply(outcome="refused") if "number 1?" in request.user else None
+    again(made, model)
+    model.says = lambda request: None
+    refusing = types(question(name="Ask", was=("Question",)), THANKS, REPLY)
+    edit(made, refusing.model_copy(update={"description": "Refusing."}))
+    assert again(made, model) == {"tag": 0, "judge": 0}
+    outcomes = "select outcome from tagged_conversations where conversation_id = 'c1'"
+    assert rows(made, outcomes) == [{"outcome": "refused"}]
+    edit(made, types(QUESTION, THANKS, REPLY, WISH).model_copy(update={"description": "Refusing."}))
+    again(made, model)
+    assert rows(made, outcomes) == [{"outcome": "ok"}]
