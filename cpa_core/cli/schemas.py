@@ -25,13 +25,13 @@ MARKS = {"added": "+", "removed": "-", "renamed": "~", "changed": "*"}
 
 
 def check(options: argparse.Namespace, given: Settings) -> int:
-    """Read a schema; its mistakes are errors with line and key."""
-    found, warnings = schema.load(options.file)
-    for warning in warnings:
-        print(f"warning: {warning}")
+    """Read a schema, and say with line and key what is wrong with it."""
+    found, findings = schema.check(options.file)
+    for one in findings:
+        print(f"{one.level}: {options.file}: line {one.line}: {one.key}: {one.reason}")
     counts = ", ".join(f"{len(found.of_role(role))} {role}" for role in ("user", "assistant"))
     print(f"{options.file}: version {found.version}, event types: {counts}, goals: {len(found.criteria.goals())}")
-    return 0
+    return 2 if any(one.level == "error" for one in findings) else 0
 
 
 def propose(options: argparse.Namespace, given: Settings) -> int:

@@ -1,6 +1,20 @@
-"""The event schema: its file, and what changed between two versions of it."""
+"""The event schema: its file, what is wrong with it, and what changed between two versions of it."""
 
+from cpa_core.schema.checks import Finding, are_near, check, check_text
 from cpa_core.schema.diff import Change, Diff, Scope, compare
 from cpa_core.schema.document import GOALS, dump, load, parse
 
-__all__ = ["GOALS", "Change", "Diff", "Scope", "compare", "dump", "load", "parse"]
+__all__ = [
+    "GOALS",
+    "Change",
+    "Diff",
+    "Finding",
+    "Scope",
+    "are_near",
+    "check",
+    "check_text",
+    "compare",
+    "dump",
+    "load",
+    "parse",
+]

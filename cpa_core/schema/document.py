@@ -22,17 +22,27 @@ KNOWN_KEYS = {
 
 def load(path: Path) -> tuple[EventSchema, list[str]]:
     """The schema in a file, and warnings about what it holds beside. Raises SchemaError."""
+    return parse(text_of(path), str(path))
+
+
+def text_of(path: Path) -> str:
+    """What a file says. Raises SchemaError."""
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except FileNotFoundError:
         raise SchemaError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SchemaError(f"{path}: cannot be read: {type(error).__name__}") from None
-    return parse(text, str(path))
 
 
 def parse(text: str, name: str) -> tuple[EventSchema, list[str]]:
-    """The schema in a text. Every scalar stays as it is written: `Yes` and `1040` are words."""
+    """The schema in a text, and warnings. Every scalar stays as it is written: `Yes` and `1040` are words."""
+    schema, warnings, _ = located(text, name)
+    return schema, warnings
+
+
+def located(text: str, name: str) -> tuple[EventSchema, list[str], dict[str, int]]:
+    """The same, and the line of each key, as in `event_types.0.name`."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -41,7 +51,9 @@ def parse(text: str, name: str) -> tuple[EventSchema, list[str]]:
         raise SchemaError(f"{name}: {where}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
     if root is None:
         raise SchemaError(f"{name}: line 1: empty")
-    return _Reader(name).schema(root)
+    reader = _Reader(name)
+    schema, warnings = reader.schema(root)
+    return schema, warnings, reader.lines_of
 
 
 class _Reader:
@@ -50,6 +62,7 @@ class _Reader:
     def __init__(self, name: str) -> None:
         self.name = name
         self.warnings: list[str] = []
+        self.lines_of: dict[str, int] = {}
 
     def schema(self, root: yaml.Node) -> tuple[EventSchema, list[str]]:
         top = self.mapping(root, "schema", "schema")
@@ -118,6 +131,8 @@ class _Reader:
 
     def choices(self, node: yaml.Node | None, key: str) -> tuple[str, ...]:
         lines = self.lines(node, key)
+        if node is not None and not lines:
+            self.warn(node, key, "no choices: short free text, as without the key")
         repeated = [choice for choice, count in Counter(lines).items() if count > 1]
         if repeated and node is not None:
             self.warn(node, key, f"{', '.join(map(repr, repeated))} listed more than once")
@@ -134,6 +149,7 @@ class _Reader:
             if kind is not None and name not in KNOWN_KEYS[kind]:
                 self.warn(name_node, f"{key}.{name}", "unknown key, kept but not used")
             found[name] = value
+            self.lines_of[name if key == "schema" else f"{key}.{name}"] = name_node.start_mark.line + 1
         return found
 
     def lines(self, node: yaml.Node | None, key: str) -> tuple[str, ...]:

@@ -1,0 +1,150 @@
+"""What will go wrong with a schema that can be read: errors that lose events, warnings that blur them.
+
+Sources: PostHog drops an event whose name has more than 200 bytes (rust/capture/src/v1/analytics) and keeps names with
+`$` for itself; Amplitude keeps `[Amplitude]`, `$identify` and `$groupidentify`, and cuts text at 1,024 characters.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Literal
+
+from cpa_core.models import NOT_APPLICABLE, TAGGED_ROLES, EventSchema, EventType, Property, Value
+from cpa_core.schema.document import located, text_of
+from cpa_core.schema.likeness import CONFUSABLE, THE_SAME, likeness, words
+
+MOST_NAME_BYTES = 200
+MOST_TEXT = 1_024
+MOST_TYPES = 25
+"""Event types of one role beyond which a catalogue is longer than most conversations, and types begin to overlap."""
+MOST_CHOICES = 25
+NOTHING = frozenset({"none", "na", "unknown", "notapplicable", "notspecified", "unspecified"})
+ELSE = frozenset({"other", "noneofthese", "none", "noevent", "somethingelse", "nothing"})
+
+
+class Finding(Value):
+    """One thing about a schema, with the line of its file (0 where it has none) and the key."""
+
+    level: Literal["error", "warning"]
+    line: int
+    key: str
+    reason: str
+
+
+def check(path: Path) -> tuple[EventSchema, list[Finding]]:
+    """The schema in a file, and what is wrong with it, by line. Raises SchemaError where it cannot be read at all."""
+    return check_text(text_of(path), str(path))
+
+
+def check_text(text: str, name: str) -> tuple[EventSchema, list[Finding]]:
+    """The same of a text."""
+    schema, warnings, lines = located(text, name)
+    found = [_of_reading(warning, name) for warning in warnings]
+    for level, key, reason in findings(schema):
+        line = next((lines[part] for part in _ancestors(key) if part in lines), 0)
+        found.append(Finding(level=level, line=line, key=key, reason=reason))
+    return schema, sorted(found, key=lambda one: (one.line, one.level, one.reason))
+
+
+def _of_reading(warning: str, name: str) -> Finding:
+    line, key, reason = warning.removeprefix(f"{name}: line ").split(": ", 2)
+    return Finding(level="warning", line=int(line), key=key, reason=reason)
+
+
+def _ancestors(key: str) -> Iterator[str]:
+    """The key, and those that it stands in, which have a line where it has none."""
+    while key:
+        yield key
+        yield f"{key}.name"
+        key = key.rpartition(".")[0]
+
+
+Found = tuple[Literal["error", "warning"], str, str]
+
+
+def findings(schema: EventSchema) -> Iterator[Found]:
+    """Level, key and reason of everything that is wrong with a schema."""
+    yield from _roles(schema)
+    for n, event_type in enumerate(schema.event_types):
+        yield from _name(f"event_types.{n}.name", event_type.name)
+        for found in event_type.properties:
+            yield from _property(f"event_types.{n}.properties.{found.name}", found)
+    yield from _pairs(schema)
+    if not schema.criteria.primary_goals:
+        yield "warning", "llm_judge_criteria", "no primary goals: the score has nothing that it must rest on"
+
+
+def _roles(schema: EventSchema) -> Iterator[Found]:
+    for role in TAGGED_ROLES:
+        count = len(schema.of_role(role))
+        if count == 0:
+            yield "warning", "event_types", f"no event type of role {role}: its messages are asked about for nothing"
+        if count > MOST_TYPES:
+            yield "warning", "event_types", f"{count} event types of role {role}: models handle up to {MOST_TYPES} well"
+        if schema.events_per_message == "one" and count and not any(_plain(t.name) in ELSE for t in schema.event_types):
+            yield "warning", "events_per_message", f"role {role} has no type for messages that are none of the others"
+
+
+def _name(key: str, name: str) -> Iterator[Found]:
+    if len(name.encode("utf-8", "replace")) > MOST_NAME_BYTES:
+        yield "error", key, f"longer than {MOST_NAME_BYTES} bytes: PostHog drops such events"
+    if re.search(r"[\x00-\x1f\x7f]", name):
+        yield "error", key, "a line break or another control character in a name"
+    if name.startswith("$"):
+        yield "error", key, "names with $ belong to PostHog and Amplitude"
+    if name.casefold().startswith("[amplitude]"):
+        yield "error", key, "names with [Amplitude] belong to Amplitude"
+
+
+def _property(key: str, found: Property) -> Iterator[Found]:
+    yield from _name(key, found.name)
+    choices = f"{key}.choices"
+    if len(found.choices) == 1:
+        yield "warning", choices, "a single choice tells nothing"
+    if len(found.choices) > MOST_CHOICES:
+        yield "warning", choices, f"{len(found.choices)} choices: models, and charts, handle up to {MOST_CHOICES} well"
+    folded = Counter(_plain(choice) for choice in found.choices)
+    for choice in found.choices:
+        if len(choice) > MOST_TEXT:
+            yield "error", choices, f"a choice longer than {MOST_TEXT:,} characters: Amplitude cuts it"
+        if _plain(choice) in NOTHING:
+            yield "warning", choices, f"{choice!r} competes with {NOT_APPLICABLE!r}, which every property may be"
+    for same in sorted(word for word, count in folded.items() if word and count > 1):
+        alike = ", ".join(repr(choice) for choice in found.choices if _plain(choice) == same)
+        yield "warning", choices, f"{alike} look the same"
+
+
+def _pairs(schema: EventSchema) -> Iterator[Found]:
+    for (_, a), (n, b) in combinations(enumerate(schema.event_types), 2):
+        key = f"event_types.{n}"
+        if a.role == b.role:
+            yield from _confused(key, a, b)
+        elif a.name == b.name:
+            reason = f"{a.name!r} is of both roles: one event name at a destination, told apart by the key role"
+            yield "warning", f"{key}.name", reason
+
+
+def _confused(key: str, a: EventType, b: EventType) -> Iterator[Found]:
+    """How two types of one role are taken for one another."""
+    share = likeness(a.definition, b.definition)
+    if _plain(a.name) == _plain(b.name):
+        yield "error", f"{key}.name", f"{b.name!r} and {a.name!r} are one name to a reader"
+    elif words(a.name) == words(b.name):
+        yield "warning", f"{key}.name", f"the same words as {a.name!r}"
+    if _plain(a.definition) == _plain(b.definition):
+        yield "error", f"{key}.definition", f"that of {a.name!r} again: which of the two happens cannot be told"
+    elif share >= CONFUSABLE:
+        reason = f"shares {share:.0%} of its words with that of {a.name!r}: say what tells them apart"
+        yield "warning", f"{key}.definition", reason
+
+
+def are_near(a: EventType, b: EventType) -> bool:
+    """Whether two types of one role are one type, said twice."""
+    same_name = _plain(a.name) == _plain(b.name) or words(a.name) == words(b.name)
+    return same_name or likeness(a.definition, b.definition) >= THE_SAME
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text.casefold())
