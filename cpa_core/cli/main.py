@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 
 from cpa_core import __version__
 from cpa_core.cli.commands import demo, land_command, quote_command, run_command, show, status
+from cpa_core.cli.exporting import export
 from cpa_core.cli.reports import report
 from cpa_core.cli.schemas import check, diff, propose
 from cpa_core.errors import CpaError, DayNeeded
@@ -94,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("conversation", help="the conversation's id")
     one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
     _report_command(commands)
+    _export_command(commands)
     _schema_commands(commands)
     return top
 
@@ -119,6 +121,16 @@ def _report_command(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     one.add_argument("--out", type=Path, help="where to write it (default: report.html in the home)")
     text = "no_text, redacted or full (CPA_PRIVACY; default here: redacted, quotes alone)"
     one.add_argument("--privacy", help=text)
+
+
+def _export_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "the insights of each day as small tables for other tools, without any message's words"
+    one = _command(commands, "export", export, about, "cpa export --to insights --format parquet")
+    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    one.add_argument("--to", type=Path, required=True, help="the folder to write into; earlier files are replaced")
+    one.add_argument("--format", dest="form", choices=("parquet", "csv"), default="parquet", help="default parquet")
+    one.add_argument("--from", dest="first", help="the first day (default: the first that has conversations)")
+    one.add_argument("--until", dest="last", help="the last day (default: the last that has conversations)")
 
 
 def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -9,7 +9,7 @@ from cpa_core.pipeline.landing import Landed, Unlanded, land, unlanded
 from cpa_core.pipeline.previewing import Preview, preview_day
 from cpa_core.pipeline.quoting import Quote, quote
 from cpa_core.pipeline.reconciling import Reconciled, reconciled, rejected_days
-from cpa_core.pipeline.reporting import Reported, write_report
+from cpa_core.pipeline.reporting import Reported, scope_of, write_report
 from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, spending, summaries
 from cpa_core.pipeline.schemas import (
     current_schema,
@@ -19,10 +19,12 @@ from cpa_core.pipeline.schemas import (
     source_conversations,
     write_proposal,
 )
+from cpa_core.pipeline.summing import Exported, Summed, export_sums, sum_day
 
 __all__ = [
     "Assistant",
     "DayDone",
+    "Exported",
     "Landed",
     "Preview",
     "Progress",
@@ -31,6 +33,7 @@ __all__ = [
     "Reported",
     "Stage",
     "Stale",
+    "Summed",
     "Unlanded",
     "Weight",
     "build_day",
@@ -38,6 +41,7 @@ __all__ = [
     "deliver_day",
     "due_days",
     "ensure_schema",
+    "export_sums",
     "judge_day",
     "land",
     "named_schema",
@@ -51,10 +55,12 @@ __all__ = [
     "rejected_days",
     "run_day",
     "schema_path",
+    "scope_of",
     "silent",
     "source_conversations",
     "spending",
     "stale_days",
+    "sum_day",
     "summaries",
     "tag_day",
     "unlanded",

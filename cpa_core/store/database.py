@@ -50,6 +50,10 @@ class Transaction:
         """The rows of `sql/<question>.sql`, which opens with the question as a comment."""
         return self.rows(question_sql(question), **names)
 
+    def table(self, question: str, **names: Any) -> pa.Table:
+        """The rows of `sql/<question>.sql` as an Arrow table, for many of them."""
+        return self._connection.execute(question_sql(question), names or None).to_arrow_table()
+
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows in bulk. Columns that a row lacks are null; a key that is no column is a KeyError."""
         names = dict.fromkeys(key for row in rows for key in row)

@@ -1,0 +1,25 @@
+"""What a day adds to every range that holds it: the same questions, asked by day, as small tables."""
+
+import pyarrow as pa
+
+from cpa_core.insights.selection import Selection
+
+QUESTIONS = {
+    "insight_days": "days",
+    "insight_events": "event_mix",
+    "insight_properties": "properties",
+    "insight_scores": "scores",
+    "insight_criteria": "criteria",
+    "insight_dealbreakers": "dealbreakers",
+    "insight_transitions": "transitions",
+    "insight_turns": "turns",
+}
+"""The tables of sums, and the question that fills each."""
+
+
+def sums(of: Selection) -> dict[str, pa.Table]:
+    """The tables of sums of a selection, by day. Counts of a range are sums; users alone do not add up."""
+    return {
+        name: of.view.table(f"insights/{question}", **({} if question == "days" else {"by_day": True}))
+        for name, question in QUESTIONS.items()
+    }
