@@ -1,8 +1,9 @@
 """Delivery under trouble and in bulk: what arrives at a vendor's server on loopback, beside what the ledger says.
 
-python -m benchmarks.delivery                     both parts, PostHog
+python -m benchmarks.delivery                     both parts, both vendors
 python -m benchmarks.delivery trouble amplitude   8,000 events, faults and kills
-python -m benchmarks.delivery bulk posthog        100,000 events, no latency
+python -m benchmarks.delivery bulk posthog        100,000 events to a server without latency, in a process of its own
+python -m benchmarks.delivery bulk posthog 300    300,000: the memory stays what it was
 """
 
 import json
@@ -19,6 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from cpa_core.models import event_id
 from cpa_core.pipeline import Assistant, deliver_day
@@ -77,9 +80,10 @@ def _conversation(key: str, n: int) -> dict[str, list[dict[str, Any]]]:
         for row in messages
     ]
     found = {"score": 80.0, "because": "It is right.", "verdicts": '{"P1": {"verdict": "met"}}', "dealbreakers": "{}"}
+    about = {"user_id": f"user-{n % 500}", "content_hash": "h", "message_count": MESSAGES}
     times = {"started_at": messages[0]["sent_at"], "ended_at": messages[-1]["sent_at"]}
     return {
-        "raw_conversations": [{**one, "user_id": f"user-{n % 500}", "content_hash": "h", **times}],
+        "raw_conversations": [{**one, **about, **times}],
         "messages": messages,
         "tagged_conversations": [{**done, "outcome": "ok"}],
         "tagged_events": tags,
@@ -198,43 +202,112 @@ def under_trouble(make: type[PostHogServer] | type[AmplitudeServer], home: Path,
         claim("another run sends nothing: 0 requests", len(server.asked) == asked and again["sent"] == 0)
 
 
-def in_bulk(make: type[PostHogServer] | type[AmplitudeServer], home: Path) -> None:
-    """100,000 events to a server without latency."""
-    with make() as server:
-        environ = {"CPA_HOME": str(home), **at(server)}
-        store_day(of(environ), 1_000)
-        done = json.loads(started(environ, 1_000).communicate()[0])
-        rate = done["accepted"] / done["seconds"]
-        print(
-            f"{done['accepted']} events in {done['seconds']:.1f} s, {len(server.asked)} requests: {rate:.0f} a second "
-            f"({done['accepted'] / done['work']:.0f} a second of processor time; load {os.getloadavg()[0]:.1f}); "
-            f"memory at most {done['memory'] / 1024:.0f} MB ({done['before'] / 1024:.0f} MB before)"
-        )
-        claim("100,000 events accepted and at the server", done["accepted"] == len(server.rows) == 100_000)
-        asked = len(server.asked)
-        again = json.loads(started(environ, 1_000).communicate()[0])
-        claim(f"another run: 0 requests, {again['seconds']:.1f} s", len(server.asked) == asked and again["sent"] == 0)
-        claim("at least 5,000 events a second", rate >= 5_000)
+def serve(name: str) -> None:
+    """In a process of its own: a server that keeps no request, until a line comes in; then what it has seen."""
+    server = MAKES[name]()
+    requests = _Counted()
+    server.asked = requests
+    with server:
+        print(json.dumps({"url": server.url, "key": server.key}), flush=True)
+        for _ in sys.stdin:
+            print(json.dumps({"requests": requests.count, "rows": len(server.table)}), flush=True)
+
+
+class _Counted(list[Asked]):
+    """Requests that are counted and forgotten."""
+
+    count = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def append(self, asked: Asked) -> None:
+        self.count += 1
+
+
+class Served:
+    """A server in another process, as this one sees it."""
+
+    def __init__(self, name: str) -> None:
+        command = [sys.executable, "-m", "benchmarks.delivery", "serve", name]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.place = self._line()
+        upper = name.upper()
+        address = {"posthog": "POSTHOG_HOST", "amplitude": "AMPLITUDE_URL"}[name]
+        self.environ = {"CPA_DESTINATIONS": name, f"{upper}_API_KEY": self.place["key"], address: self.place["url"]}
+
+    def seen(self) -> dict[str, int]:
+        """Requests, and events that are stored."""
+        assert self.process.stdin
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return {name: int(count) for name, count in self._line().items()}
+
+    def _line(self) -> dict[str, Any]:
+        assert self.process.stdout
+        found: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return found
+
+    def end(self) -> None:
+        """End the server."""
+        self.process.communicate()
+
+
+def bare_read(home: Path) -> float:
+    """Seconds that DuckDB takes to read the same events, messages and conversations, and nothing else."""
+    with duckdb.connect(str(home / "cpa.duckdb"), read_only=True) as connection:
+        began = time.monotonic()
+        connection.execute(
+            "select e.*, m.content, r.user_id, j.score from tagged_events e "
+            "join messages m using (day, conversation_id, position) "
+            "join raw_conversations r using (day, conversation_id) join judge_scores j using (day, conversation_id)"
+        ).to_arrow_table()
+        return time.monotonic() - began
+
+
+def in_bulk(name: str, home: Path, conversations: int) -> None:
+    """A hundred events a conversation, to a server without latency."""
+    served = Served(name)
+    environ = {"CPA_HOME": str(home), **served.environ}
+    store_day(of(environ), conversations)
+    read = bare_read(home)
+    done = json.loads(started(environ, 1_000).communicate()[0])
+    rate, seen = done["accepted"] / done["seconds"], served.seen()
+    print(
+        f"{done['accepted']} events in {done['seconds']:.1f} s, {seen['requests']} requests: {rate:.0f} a second "
+        f"({done['accepted'] / done['work']:.0f} a second of processor time; load {os.getloadavg()[0]:.1f}); "
+        f"memory at most {done['memory'] / 1024:.0f} MB ({done['before'] / 1024:.0f} MB before)"
+    )
+    print(f"{done['seconds'] / read:.0f} times DuckDB's bare read of the same rows ({read:.2f} s)")
+    whole = done["accepted"] == seen["rows"] == conversations * (MESSAGES + 1)
+    claim(f"{done['accepted']} events accepted and at the server", whole)
+    again = json.loads(started(environ, 1_000).communicate()[0])
+    same = served.seen()["requests"] == seen["requests"]
+    claim(f"another run: 0 requests, {again['seconds']:.1f} s", same and again["sent"] == 0)
+    served.end()
+    claim("at least 5,000 events a second", rate >= 5_000)
+
+
+MAKES: dict[str, type[PostHogServer] | type[AmplitudeServer]] = {"posthog": PostHogServer, "amplitude": AmplitudeServer}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The parts that are named, or all."""
+    """The parts that are named, or all; a number is how many thousand events."""
     if arguments[:1] == ["child"]:
         return child(int(arguments[1]))
-    makes: dict[str, type[PostHogServer] | type[AmplitudeServer]] = {
-        "posthog": PostHogServer,
-        "amplitude": AmplitudeServer,
-    }
-    names = [name for name in makes if name in arguments] or ["posthog"]
+    if arguments[:1] == ["serve"]:
+        return serve(arguments[1])
+    names = [name for name in MAKES if name in arguments] or list(MAKES)
     parts = [part for part in ("trouble", "bulk") if part in arguments] or ["trouble", "bulk"]
+    thousands = next((int(word) for word in arguments if word.isdigit()), 100)
     for name in names:
         for part in parts:
             print(f"\n{part}, {name}", flush=True)
             with tempfile.TemporaryDirectory() as folder:
                 if part == "trouble":
-                    under_trouble(makes[name], Path(folder), seed=7)
+                    under_trouble(MAKES[name], Path(folder), seed=7)
                 else:
-                    in_bulk(makes[name], Path(folder))
+                    in_bulk(name, Path(folder), thousands * 10)
 
 
 if __name__ == "__main__":

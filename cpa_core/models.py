@@ -43,6 +43,9 @@ PAYLOAD_KEYS: tuple[str, ...] = (
 )
 """Keys of an event's payload that are ours; a schema may not name a property so. The first six are the seed tool's."""
 
+CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+"""JSON of one form: what has the same content has the same words."""
+
 EVENT_NAMESPACE = uuid.UUID("6f1d3a52-8f0e-5f63-9c0b-2b6c4a1f7d10")
 JUDGED_KEY = "$judged"
 JUDGED_EVENT = "Conversation Judged"
@@ -206,7 +209,17 @@ class Event(Value):
     @cached_property
     def payload_hash(self) -> str:
         """A hash of everything that is delivered."""
-        return digest(self.model_dump(mode="json", exclude={"day"}))[:32]
+        told = {
+            "event_id": self.event_id,
+            "name": self.name,
+            "distinct_id": self.distinct_id,
+            "identified": self.identified,
+            "conversation_id": self.conversation_id,
+            "message_id": self.message_id,
+            "sent_at": self.sent_at.isoformat().replace("+00:00", "Z"),
+            "payload": self.payload,
+        }
+        return digest(told)[:32]
 
 
 class Receipt(Value):
@@ -222,8 +235,7 @@ class Receipt(Value):
 
 def digest(value: object) -> str:
     """SHA-256 in hex of a value's JSON with sorted keys."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(CANONICAL.encode(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def message_hash(conversation_id: str, role: str, content: str, sent_at: datetime | None, nth: int) -> str:

@@ -83,6 +83,7 @@ class Scripted:
     project = "p"
     replaces: Replaces = "always"
     batch = 2
+    at_once = 1
 
     def __init__(self, **statuses: str) -> None:
         self.statuses = statuses

@@ -27,6 +27,11 @@ class Destination(Protocol):
         """Most events in one call of `send`."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """Most calls of `send` at the same time."""
+        ...
+
     def send(self, events: Sequence[Event]) -> Iterable[Receipt]:
         """One receipt per event, in any order, each as soon as it is known.
 

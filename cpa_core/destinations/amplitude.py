@@ -51,6 +51,7 @@ class Amplitude:
 
     replaces: Replaces = "never"
     batch = 1_000
+    at_once = 4
 
     def __init__(self, key: str, url: str | None = None, *, sleep: Sleep = time.sleep) -> None:
         zone, address = _place(url)

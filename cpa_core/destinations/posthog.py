@@ -61,6 +61,7 @@ class PostHog:
 
     replaces: Replaces = "same_name_and_day"
     batch = 1_000
+    at_once = 4
 
     def __init__(
         self,

@@ -1,11 +1,13 @@
 """Composing the events of a day from its tags and judgments, with no more of the text than privacy allows."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from cpa_core import schema as schemas
 from cpa_core.events import (
+    Choices,
     JudgedRow,
     TaggedRow,
     View,
@@ -21,17 +23,54 @@ from cpa_core.pipeline.context import Assistant
 from cpa_core.redaction import Pseudonyms, names_of, redactor
 from cpa_core.store.database import Row, Transaction
 
+MESSAGES = 10_000
+"""Messages of the conversations that are composed at a time: what bounds the memory of a delivery."""
 
-def events_of_day(assistant: Assistant, day: date) -> list[Event]:
-    """Every event of the day as it stands, each judged conversation's own event last. Raises SettingsError."""
-    is_shown = assistant.settings.privacy != "no_text"
+
+def count_of_day(assistant: Assistant, day: date) -> int:
+    """How many events the day has."""
     with assistant.store.reading() as view:
-        tagged = view.answer("events_of_day", day=day, text=is_shown)
-        judged = [JudgedRow(**_parsed(r, "verdicts", "dealbreakers")) for r in view.answer("judgments_of_day", day=day)]
+        return int(view.answer("count_of_day", day=day)[0]["events"])
+
+
+def events_of_day(assistant: Assistant, day: date) -> Iterator[list[Event]]:
+    """Every event of the day as it stands, by groups of whole conversations in the order of their start.
+
+    In a group, each judged conversation's own event comes last. Raises SettingsError.
+    """
+    with assistant.store.reading() as view:
         known = view.answer("schemas_of_day", day=day)
-        views = _views(assistant, view, day)
-    scores = {row.conversation_id: row.score for row in judged}
+        conversations = view.rows(
+            "select conversation_id, message_count from raw_conversations where day = $day "
+            "order by started_at, conversation_id",
+            day=day,
+        )
     choices = choices_of(schemas.parse(row["yaml"], row["origin"])[0] for row in known)
+    for group in _groups(conversations):
+        yield _events(assistant, day, group, choices)
+
+
+def _groups(conversations: Sequence[Row]) -> Iterator[list[str]]:
+    """Conversations by their messages: about so many that memory is bounded, and never less than one."""
+    group: list[str] = []
+    messages = 0
+    for row in conversations:
+        if group and messages + (row["message_count"] or 0) > MESSAGES:
+            yield group
+            group, messages = [], 0
+        group.append(row["conversation_id"])
+        messages += row["message_count"] or 0
+    if group:
+        yield group
+
+
+def _events(assistant: Assistant, day: date, group: Sequence[str], choices: Choices) -> list[Event]:
+    asked = {"day": day, "conversations": json.dumps(group)}
+    with assistant.store.reading() as view:
+        tagged = view.answer("events_of_day", text=assistant.settings.privacy != "no_text", **asked)
+        judged = [JudgedRow(**_parsed(r, "verdicts", "dealbreakers")) for r in view.answer("judgments_of_day", **asked)]
+        views = _views(assistant, view, asked)
+    scores = {row.conversation_id: row.score for row in judged}
     events: list[Event] = []
     for row in tagged:
         tag = TaggedRow(**_parsed(row, "properties"))
@@ -39,17 +78,15 @@ def events_of_day(assistant: Assistant, day: date) -> list[Event]:
     return events + [of_judgment(row, views(row.conversation_id)) for row in judged]
 
 
-def _views(assistant: Assistant, view: Transaction, day: date) -> Callable[[str], View]:
-    """How each conversation of the day may be shown."""
+def _views(assistant: Assistant, view: Transaction, asked: Mapping[str, Any]) -> Callable[[str], View]:
+    """How each of these conversations may be shown."""
     if assistant.settings.privacy == "full":
         whole = full_view()
         return lambda conversation_id: whole
-    said: dict[str, list[str]] = {}
-    for row in view.answer("texts_of_day", day=day):
-        said.setdefault(row["conversation_id"], []).append(row["content"])
+    said: dict[str, list[str]] = {row["conversation_id"]: row["said"] for row in view.answer("texts_of_day", **asked)}
     if assistant.settings.privacy == "no_text":
         return _Kept(lambda conversation_id: textless_view(said.get(conversation_id, ())))
-    names = _names(view.answer("metadata_of_day", day=day))
+    names = _names(view.answer("metadata_of_day", **asked))
     finds = redactor(assistant.settings.environ)
 
     def redacted(conversation_id: str) -> View:

@@ -1,22 +1,23 @@
 """Delivering a day: a complete day only, a pending row before each event, a receipt after it."""
 
-import json
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain, islice
+from typing import Any
 
 from cpa_core.destinations import Destination, destination
-from cpa_core.destinations.sending import MAX_DETAIL
 from cpa_core.errors import DayIncomplete, DestinationStopped
-from cpa_core.models import EVENT_NAMESPACE, PERHAPS_STORED, SETTLED_STATUSES, Event, Receipt, Replaces, Value
-from cpa_core.pipeline.composing import events_of_day
-from cpa_core.pipeline.context import Assistant
+from cpa_core.models import SETTLED_STATUSES, Event, Receipt, Value
+from cpa_core.pipeline.composing import count_of_day, events_of_day
+from cpa_core.pipeline.context import Advance, Assistant
+from cpa_core.pipeline.flow import in_order_of_end
+from cpa_core.pipeline.ledger import Book, Key, Ledger, key_of, unsent
 from cpa_core.pipeline.reconciling import reconciled
 from cpa_core.store.database import Row
 
-CHUNK = 10
-"""Batches whose pending rows are written in one transaction: the ledger's file is rewritten by each."""
 FLUSH = timedelta(seconds=2)
 """How long answers may wait to be written: what a kill can make us send a second time."""
 
@@ -34,88 +35,19 @@ class Delivered(Value):
 
 
 @dataclass(frozen=True)
-class Ledger:
-    """What was sent to a destination before, by event id: one row a payload, in the order of their receipts."""
+class Batch:
+    """Events of one call of `send`, and what the ledger knew of them."""
 
-    rows: Mapping[str, Sequence[Row]]
-    replaces: Replaces
-    retry_rejected: bool = False
-
-    def row(self, event: Event) -> Row | None:
-        """The row of this very payload."""
-        return next((r for r in self.rows.get(event.event_id, ()) if r["payload_hash"] == event.payload_hash), None)
-
-    def others(self, event: Event) -> list[Row]:
-        """Rows of other payloads under the event's id that the destination has, or may have."""
-        rows = self.rows.get(event.event_id, ())
-        return [r for r in rows if r["payload_hash"] != event.payload_hash and r["status"] in PERHAPS_STORED]
-
-    def is_settled(self, event: Event) -> bool:
-        """Whether this payload need not be sent: it was answered for, and none that replaced it came after it."""
-        row = self.row(event)
-        if row is None or row["status"] not in SETTLED_STATUSES:
-            return False
-        if row["status"] == "rejected" and self.retry_rejected:
-            return False
-        later = [other for other in self.others(event) if other["receipted_at"] > row["receipted_at"]]
-        return self.replaces == "never" or row["status"] == "rejected" or not later
-
-    def sent_id(self, event: Event) -> str:
-        """The id to send under. Where nothing is replaced, a corrected payload needs one of its own."""
-        if self.replaces != "never" or event.event_id not in self.rows:
-            return event.event_id
-        row = self.row(event)
-        if row and row["sent_id"] and row["status"] in PERHAPS_STORED:
-            return str(row["sent_id"])
-        if self.others(event):
-            return str(uuid.uuid5(EVENT_NAMESPACE, json.dumps([event.event_id, event.payload_hash])))
-        return event.event_id
-
-    def stale(self, event: Event) -> str:
-        """What stays at the destination beside this event, from before it was corrected; empty when nothing does."""
-        others = self.others(event)
-        moved = [
-            o for o in others if o["event_name"] != event.name or o["sent_timestamp"].date() != event.sent_at.date()
-        ]
-        if self.replaces == "never" and others:
-            return "corrected: the version sent before stays there"
-        if self.replaces == "same_name_and_day" and moved:
-            return "corrected: the version sent before, of another name or day, stays there"
-        return ""
+    events: Sequence[Event]
+    ledger: Ledger
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """One day on its way to one destination."""
+class Answer:
+    """The receipts of a batch by the id that was sent, and the destination's words if it stopped."""
 
-    assistant: Assistant
-    name: str
-    place: Destination
-    day: date
-    ledger: Ledger
-
-    def addressed(self, event: Event) -> Event:
-        """The event under the id that it is sent with."""
-        sent_id = self.ledger.sent_id(event)
-        return event if sent_id == event.event_id else event.model_copy(update={"event_id": sent_id})
-
-    def row(self, event: Event, receipt: Receipt) -> Row:
-        """The receipt as the ledger keeps it."""
-        before = self.ledger.row(event)
-        return {
-            **dict(receipt),
-            "event_id": event.event_id,
-            "payload_hash": event.payload_hash,
-            "detail": receipt.detail[:MAX_DETAIL],
-            "destination": self.name,
-            "project": self.place.project,
-            "day": self.day,
-            "event_name": event.name,
-            "sent_id": self.ledger.sent_id(event),
-            "sent_timestamp": event.sent_at,
-            "receipted_at": self.assistant.now(),
-            "attempts": (before["attempts"] if before else 0) + 1,
-        }
+    receipts: Mapping[str, Receipt]
+    stop: str = ""
 
 
 def open_work(assistant: Assistant, day: date) -> list[Row]:
@@ -139,134 +71,131 @@ def deliver_day(
         if unfinished and not deliver_incomplete:
             reasons = sorted({f"{row['stage']}: {row['reason']}" for row in unfinished})
             raise DayIncomplete(f"{day}: not delivered: {len(unfinished)} open ({'; '.join(reasons)})")
-        events = events_of_day(assistant, day)
         counts, stops = [], []
         for name, place in places.items():
             try:
-                ledger = known_receipts(assistant, name, place, events, retry_rejected=retry_rejected)
-                counts.append(_deliver(Delivery(assistant, name, place, day, ledger), events))
+                counts.append(_deliver(Book(assistant, name, place, day, retry_rejected)))
             except DestinationStopped as stop:
                 stops.append(str(stop))
     if stops:
         raise DestinationStopped(f"{day}: {'; '.join(stops)}")
     totals = {key: sum(getattr(count, key) for count in counts) for key in Delivered.model_fields}
     stale = sum(line.stale for line in reconciled(assistant, [day]) if line.destination in places)
-    return Delivered(**totals | {"events": len(events), "stale": stale})
+    return Delivered(**totals | {"events": counts[0].events if counts else 0, "stale": stale})
 
 
-def _deliver(delivery: Delivery, events: Sequence[Event]) -> Delivered:
-    waiting = [event for event in events if not delivery.ledger.is_settled(event)]
-    statuses: list[str] = []
-    with delivery.assistant.progress("deliver", len(waiting)) as advance:
-        for chunk in _parts(waiting, delivery.place.batch * CHUNK):
-            statuses += _send(delivery, chunk, advance)
-    unsettled = sum(status not in SETTLED_STATUSES for status in statuses)
+def _deliver(book: Book) -> Delivered:
+    """Deliver the day to one destination. Raises DestinationStopped when everything that was answered is written."""
+    total = count_of_day(book.assistant, book.day)
+    with book.assistant.progress("deliver", total) as advance:
+        way = _Way(book, advance)
+        for batch, answer in _answers(book.place, way.batches()):
+            way.note(batch, answer)
+        way.end()
+    statuses, sent = way.statuses, way.statuses.total()
+    unsettled = sum(count for status, count in statuses.items() if status not in SETTLED_STATUSES)
     if not unsettled:
-        _mark_delivered(delivery.assistant, delivery.day, delivery.name)
+        book.mark_delivered()
     return Delivered(
-        events=len(events),
-        sent=len(statuses),
-        already=len(events) - len(waiting),
-        accepted=sum(status.startswith("accepted") for status in statuses),
-        rejected=statuses.count("rejected"),
+        events=sent + way.already,
+        sent=sent,
+        already=way.already,
+        accepted=statuses["accepted"] + statuses["accepted_warning"],
+        rejected=statuses["rejected"],
         open=unsettled,
         stale=0,
     )
 
 
-def _parts(events: Sequence[Event], size: int) -> list[Sequence[Event]]:
-    return [events[start : start + size] for start in range(0, len(events), size)]
+def _answers(place: Destination, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Answer]]:
+    """Each batch that was tried with what was answered. The first goes alone, so that a wrong key costs one request."""
+    stopped = threading.Event()
 
-
-def known_receipts(
-    assistant: Assistant, name: str, place: Destination, events: Sequence[Event], *, retry_rejected: bool = False
-) -> Ledger:
-    """What became of these events at a destination so far."""
-    ids = json.dumps([event.event_id for event in events])
-    with assistant.store.reading() as view:
-        found = view.answer("receipts_known", destination=name, project=place.project, events=ids)
-    rows: dict[str, list[Row]] = {}
-    for row in found:
-        rows.setdefault(row["event_id"], []).append(row)
-    return Ledger(rows=rows, replaces=place.replaces, retry_rejected=retry_rejected)
-
-
-def _send(delivery: Delivery, chunk: Sequence[Event], advance: Callable[[], None]) -> list[str]:
-    """Write pending rows, send batch by batch, and write what was answered over them: the statuses.
-
-    When the destination stops, the answers before that are kept and the other events are as they were.
-    """
-    statuses: list[str] = []
-    rows: list[Row] = []
-    written_at = delivery.assistant.now()
-    _write(delivery, [delivery.row(event, _unsent(event, "pending")) for event in chunk])
-    for number, batch in enumerate(_parts(chunk, delivery.place.batch), 1):
+    def send(batch: Batch) -> Answer | None:
+        if stopped.is_set():
+            return None
         answered: dict[str, Receipt] = {}
         try:
-            for receipt in delivery.place.send([delivery.addressed(event) for event in batch]):
+            for receipt in place.send([batch.ledger.addressed(event) for event in batch.events]):
                 answered[receipt.event_id] = receipt
-                advance()
         except DestinationStopped as stop:
-            rows += [_row_when_stopped(delivery, event, answered, str(stop)) for event in batch]
-            _write(delivery, rows, untried=chunk[number * delivery.place.batch :])
-            raise
-        receipts = [_receipt(delivery.ledger, event, answered) for event in batch]
-        statuses += [receipt.status for receipt in receipts]
-        rows += [delivery.row(event, receipt) for event, receipt in zip(batch, receipts, strict=True)]
-        if delivery.assistant.now() - written_at >= FLUSH:
-            _write(delivery, rows)
-            rows, written_at = [], delivery.assistant.now()
-    _write(delivery, rows)
-    return statuses
+            stopped.set()
+            return Answer(answered, str(stop))
+        return Answer(answered)
+
+    first = ((batch, send(batch)) for batch in islice(batches, 1))
+    for batch, answer in chain(first, in_order_of_end(send, batches, place.at_once, ahead=1)):
+        if isinstance(answer, Answer):
+            yield batch, answer
 
 
-def _receipt(ledger: Ledger, event: Event, answered: Mapping[str, Receipt]) -> Receipt:
-    """What was answered for the event, with a warning when an earlier version of it stays there."""
-    receipt = answered.get(ledger.sent_id(event)) or _unsent(event, "unknown", "the destination gave no receipt")
-    stale = ledger.stale(event)
-    if stale and receipt.status.startswith("accepted"):
-        detail = "; ".join(part for part in (stale, receipt.detail) if part)
-        return receipt.model_copy(update={"status": "accepted_warning", "detail": detail})
-    return receipt
+class _Way:
+    """A day's events on their way to one destination: drawn from the store, noted when they are answered."""
+
+    def __init__(self, book: Book, advance: Advance) -> None:
+        self.book = book
+        self.statuses: Counter[str] = Counter()
+        self.already = 0
+        self._advance = advance
+        self._stop = ""
+        self._tried: dict[Key, tuple[Ledger, Event]] = {}
+        self._rows: dict[str, list[Any]] = {}
+        self._written_at = book.assistant.now()
+
+    def batches(self) -> Iterator[Batch]:
+        """What has to be sent, with pending rows written; nothing more once the destination has stopped."""
+        for events in events_of_day(self.book.assistant, self.book.day):
+            ledger = self.book.known(events)
+            waiting = [event for event in events if not ledger.is_settled(event)]
+            self.already += len(events) - len(waiting)
+            self._shown(len(events) - len(waiting))
+            if not waiting:
+                continue
+            self.book.write_pending(ledger, waiting)
+            self._tried.update((key_of(event), (ledger, event)) for event in waiting)
+            for batch in _parts(waiting, self.book.place.batch):
+                if self._stop:
+                    return
+                yield Batch(batch, ledger)
+
+    def note(self, batch: Batch, answer: Answer) -> None:
+        """Take an answer in; it is written with others, two seconds later at most."""
+        self._stop = self._stop or answer.stop
+        found = [(event, receipt) for event in batch.events if (receipt := _noted(batch.ledger, event, answer))]
+        self.statuses.update(receipt.status for _, receipt in found)
+        for event, _ in found:
+            self._tried.pop(key_of(event), None)
+        for name, values in self.book.columns(batch.ledger, found).items():
+            self._rows.setdefault(name, []).extend(values)
+        self._shown(len(found))
+        if self.book.assistant.now() - self._written_at >= FLUSH:
+            self._flush()
+
+    def end(self) -> None:
+        """Write what is left. Raises DestinationStopped, when events that were not tried are as they were before."""
+        self._flush()
+        if self._stop:
+            untried = list(self._tried.values())
+            for ledger in {id(ledger): ledger for ledger, _ in untried}.values():
+                self.book.put_back(ledger, [event for of, event in untried if of is ledger])
+            raise DestinationStopped(self._stop)
+
+    def _flush(self) -> None:
+        if self._rows:
+            self.book.write(self._rows)
+        self._rows, self._written_at = {}, self.book.assistant.now()
+
+    def _shown(self, events: int) -> None:
+        for _ in range(events):
+            self._advance()
 
 
-def _row_when_stopped(delivery: Delivery, event: Event, answered: Mapping[str, Receipt], words: str) -> Row:
-    if delivery.ledger.sent_id(event) in answered:
-        return delivery.row(event, _receipt(delivery.ledger, event, answered))
-    return delivery.ledger.row(event) or delivery.row(event, _unsent(event, "retryable", words))
+def _noted(ledger: Ledger, event: Event, answer: Answer) -> Receipt | None:
+    """The event's receipt; none for one that was known before, and that the destination stopped before."""
+    if not answer.stop or ledger.sent_id(event) in answer.receipts:
+        return ledger.receipt(event, answer.receipts)
+    return None if ledger.row(event) else unsent(event, "retryable", answer.stop)
 
 
-def _unsent(event: Event, status: str, detail: str = "") -> Receipt:
-    return Receipt.model_validate(
-        {"event_id": event.event_id, "payload_hash": event.payload_hash, "status": status, "detail": detail}
-    )
-
-
-def _write(delivery: Delivery, rows: Sequence[Row], untried: Sequence[Event] = ()) -> None:
-    """Put these rows in the place of those before; of events that were not tried, the row from before, or none."""
-    before = [(event, delivery.ledger.row(event)) for event in untried]
-    kept = [*rows, *(row for _, row in before if row)]
-    keys = [{"event_id": row["event_id"], "payload_hash": row["payload_hash"]} for row in rows]
-    keys += [{"event_id": event.event_id, "payload_hash": event.payload_hash} for event in untried]
-    if not keys:
-        return
-    with delivery.assistant.store.writing() as transaction:
-        transaction.execute("create temp table written (event_id varchar, payload_hash varchar)")
-        transaction.insert("written", keys)
-        transaction.execute(
-            "delete from upload_receipts where destination = $name and project = $project "
-            "and (event_id, payload_hash) in (select (event_id, payload_hash) from written)",
-            name=delivery.name,
-            project=delivery.place.project,
-        )
-        transaction.insert("upload_receipts", kept)
-
-
-def _mark_delivered(assistant: Assistant, day: date, name: str) -> None:
-    with assistant.store.writing() as transaction:
-        transaction.execute(
-            "update days set delivered_to = list_sort(list_distinct(list_append(coalesce(delivered_to, []), $name))) "
-            "where day = $day",
-            name=name,
-            day=day,
-        )
+def _parts(events: Sequence[Event], size: int) -> Iterable[Sequence[Event]]:
+    return (events[start : start + size] for start in range(0, len(events), size))

@@ -11,13 +11,15 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 AHEAD = 250
-"""Handed out beyond one for each thread, so that no thread waits while we look up the next."""
+"""So many that no thread waits while we look up the next."""
 
 
 def in_order_of_end(
-    work: Callable[[Given], Made], given: Iterable[Given], threads: int
+    work: Callable[[Given], Made], given: Iterable[Given], threads: int, ahead: int = AHEAD
 ) -> Iterator[tuple[Given, Made | Stopped]]:
     """Each with what became of it. `given` is drawn from as threads become free, and not after the first Stopped.
+
+    `ahead` are handed out beyond one for each thread.
 
     Raises what else `work` raises.
     """
@@ -37,7 +39,7 @@ def in_order_of_end(
             future = pool.submit(work, one)
             future.add_done_callback(lambda over, one=one: ended.put((one, over)))  # type: ignore[misc]
             out += 1
-            while out >= threads + AHEAD:
+            while out >= threads + ahead:
                 made = end()
                 out -= 1
                 stopped = stopped or isinstance(made[1], Stopped)

@@ -7,7 +7,8 @@ from cpa_core.destinations import destination
 from cpa_core.models import Event, Value
 from cpa_core.pipeline.composing import events_of_day
 from cpa_core.pipeline.context import Assistant
-from cpa_core.pipeline.delivering import known_receipts, open_work
+from cpa_core.pipeline.delivering import open_work
+from cpa_core.pipeline.ledger import Book
 
 SAMPLES = 3
 
@@ -30,21 +31,26 @@ def preview_day(assistant: Assistant, day: date, *, retry_rejected: bool = False
     """A preview for each destination, of what is tagged and judged by now. Raises SettingsError."""
     given = assistant.settings
     places = {name: destination(name, given.home, given.environ) for name in given.destinations}
-    events = events_of_day(assistant, day)
     unfinished = len(open_work(assistant, day))
-    previews: list[Preview] = []
-    for name, place in places.items():
-        ledger = known_receipts(assistant, name, place, events, retry_rejected=retry_rejected)
+    return [_preview(Book(assistant, name, place, day, retry_rejected), unfinished) for name, place in places.items()]
+
+
+def _preview(book: Book, unfinished: int) -> Preview:
+    types: Counter[str] = Counter()
+    first: dict[str, Event] = {}
+    already = 0
+    for events in events_of_day(book.assistant, book.day):
+        ledger = book.known(events)
         waiting = [event for event in events if not ledger.is_settled(event)]
-        first = {event.name: event for event in reversed(waiting)}
-        previews.append(
-            Preview(
-                day=day,
-                destination=name,
-                types=dict(sorted(Counter(event.name for event in waiting).items())),
-                samples=tuple(first[kind] for kind in sorted(first)[:SAMPLES]),
-                already=len(events) - len(waiting),
-                unfinished=unfinished,
-            )
-        )
-    return previews
+        already += len(events) - len(waiting)
+        types.update(event.name for event in waiting)
+        for event in waiting:
+            first.setdefault(event.name, event)
+    return Preview(
+        day=book.day,
+        destination=book.name,
+        types=dict(sorted(types.items())),
+        samples=tuple(first[kind] for kind in sorted(first)[:SAMPLES]),
+        already=already,
+        unfinished=unfinished,
+    )
