@@ -31,6 +31,7 @@ class Settings(Value):
     prices_path: Path | None
     lane: Literal["standard", "flex"]
     destinations: tuple[str, ...]
+    delivery_path: Path | None
     privacy: Literal["no_text", "redacted", "full"]
     report_privacy: Literal["no_text", "redacted", "full"]
     timezone: str
@@ -66,6 +67,7 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
         prices_path=Path(values["CPA_PRICES"]) if values.get("CPA_PRICES") else None,
         lane=_lane(values.get("CPA_LANE") or "standard"),
         destinations=tuple(_words(values.get("CPA_DESTINATIONS") or "outbox")),
+        delivery_path=Path(values["CPA_DELIVERY"]) if values.get("CPA_DELIVERY") else None,
         privacy=_privacy(values, otherwise="no_text"),
         report_privacy=_privacy(values, otherwise="redacted"),
         timezone=_timezone(values.get("CPA_TIMEZONE") or "UTC"),

@@ -16,6 +16,7 @@ ORDER = [
         "providers",
         "sources",
         "schema",
+        "selection",
         "tagging",
         "judging",
         "events",

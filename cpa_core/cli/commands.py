@@ -8,7 +8,7 @@ from os.path import relpath
 from pathlib import Path
 from shutil import which
 
-from cpa_core.cli.delivery import preview_lines, reconciled_lines
+from cpa_core.cli.delivery import expected_lines, preview_lines, reconciled_lines
 from cpa_core.cli.display import (
     bar,
     day_table,
@@ -25,6 +25,7 @@ from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SettingsEr
 from cpa_core.pipeline import (
     Assistant,
     due_days,
+    expected_events,
     land,
     preview_day,
     quote,
@@ -156,7 +157,9 @@ def quote_command(options: argparse.Namespace, given: Settings) -> int:
     if given.source:
         print("\n".join(landed_lines(land(assistant, only))))
     retag = bool(only or options.first)
-    print("\n".join(quote_lines(quote(assistant, _named_days(options, only, assistant), retag=retag))))
+    days = _named_days(options, only, assistant)
+    lines = quote_lines(quote(assistant, days, retag=retag)) + expected_lines(expected_events(assistant, days))
+    print("\n".join(lines))
     return 0
 
 

@@ -104,6 +104,31 @@ class Sender:
             yield given_up.model_copy(update={"batch_id": batch_id})
 
 
+class Pace:
+    """At most so many events a second; without a number, as fast as it goes."""
+
+    def __init__(
+        self, per_second: float | None, clock: Callable[[], float] = time.monotonic, sleep: Sleep = time.sleep
+    ) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._sleep = sleep
+        self._free_at = clock()
+
+    def most(self, batch: int) -> int:
+        """Events of a batch: no more than those of one second."""
+        return batch if self._per_second is None else max(1, min(batch, int(self._per_second)))
+
+    def wait(self, events: int) -> None:
+        """Wait until so many more may go."""
+        if self._per_second is None:
+            return
+        now = self._clock()
+        if self._free_at > now:
+            self._sleep(self._free_at - now)
+        self._free_at = max(self._free_at, now) + events / self._per_second
+
+
 def bodies(parcels: Sequence[Parcel], most_bytes: int) -> Iterator[list[Parcel]]:
     """The parcels in order, in bodies of at most so many bytes, no id twice in one; a larger one stands alone."""
     body: list[Parcel] = []

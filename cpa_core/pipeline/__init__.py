@@ -6,7 +6,7 @@ from cpa_core.pipeline.context import Assistant, Progress, Stage, silent
 from cpa_core.pipeline.delivering import deliver_day, open_work
 from cpa_core.pipeline.history import Stale, Weight, named_schema, quote_of_history, stale_days, weights
 from cpa_core.pipeline.landing import Landed, Unlanded, land, unlanded
-from cpa_core.pipeline.previewing import Preview, preview_day
+from cpa_core.pipeline.previewing import Expected, Preview, expected_events, preview_day
 from cpa_core.pipeline.quoting import Quote, quote
 from cpa_core.pipeline.reconciling import Reconciled, reconciled, rejected_days
 from cpa_core.pipeline.reporting import Reported, scope_of, write_report
@@ -25,6 +25,7 @@ __all__ = [
     "Assistant",
     "DayDone",
     "Exported",
+    "Expected",
     "Landed",
     "Preview",
     "Progress",
@@ -42,6 +43,7 @@ __all__ = [
     "due_days",
     "ensure_schema",
     "export_sums",
+    "expected_events",
     "judge_day",
     "land",
     "named_schema",

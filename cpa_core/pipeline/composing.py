@@ -18,23 +18,25 @@ from cpa_core.events import (
     redacted_view,
     textless_view,
 )
-from cpa_core.models import Event
+from cpa_core.models import JUDGED_EVENT, Event
 from cpa_core.pipeline.context import Assistant
 from cpa_core.redaction import Pseudonyms, names_of, redactor
+from cpa_core.selection import EVERYTHING, Selection
 from cpa_core.store.database import Row, Transaction
 
 MESSAGES = 10_000
 """Messages of the conversations that are composed at a time: what bounds the memory of a delivery."""
 
 
-def count_of_day(assistant: Assistant, day: date) -> int:
-    """How many events the day has."""
+def count_of_day(assistant: Assistant, day: date, selection: Selection = EVERYTHING) -> int:
+    """How many events the day has of those selected."""
     with assistant.store.reading() as view:
-        return int(view.answer("count_of_day", day=day)[0]["events"])
+        rows = view.answer("count_of_day", day=day, judged=JUDGED_EVENT)
+    return sum(row["events"] for row in rows if selection.takes(row["event_type"], row["role"]))
 
 
-def events_of_day(assistant: Assistant, day: date) -> Iterator[list[Event]]:
-    """Every event of the day as it stands, by groups of whole conversations in the order of their start.
+def events_of_day(assistant: Assistant, day: date, selection: Selection = EVERYTHING) -> Iterator[list[Event]]:
+    """The selected events of the day as it stands, by groups of whole conversations in the order of their start.
 
     In a group, each judged conversation's own event comes last. Raises SettingsError.
     """
@@ -47,7 +49,7 @@ def events_of_day(assistant: Assistant, day: date) -> Iterator[list[Event]]:
         )
     choices = choices_of(schemas.parse(row["yaml"], row["origin"])[0] for row in known)
     for group in _groups(conversations):
-        yield _events(assistant, day, group, choices)
+        yield [selection.trimmed(event) for event in _events(assistant, day, group, choices, selection)]
 
 
 def _groups(conversations: Sequence[Row]) -> Iterator[list[str]]:
@@ -64,7 +66,9 @@ def _groups(conversations: Sequence[Row]) -> Iterator[list[str]]:
         yield group
 
 
-def _events(assistant: Assistant, day: date, group: Sequence[str], choices: Choices) -> list[Event]:
+def _events(
+    assistant: Assistant, day: date, group: Sequence[str], choices: Choices, selection: Selection
+) -> list[Event]:
     asked = {"day": day, "conversations": json.dumps(group)}
     with assistant.store.reading() as view:
         tagged = view.answer("events_of_day", text=assistant.settings.privacy != "no_text", **asked)
@@ -73,8 +77,12 @@ def _events(assistant: Assistant, day: date, group: Sequence[str], choices: Choi
     scores = {row.conversation_id: row.score for row in judged}
     events: list[Event] = []
     for row in tagged:
+        if not selection.takes(row["event_type"], row["role"]):
+            continue
         tag = TaggedRow(**_parsed(row, "properties"))
         events.append(of_tag(tag, scores.get(tag.conversation_id), views(tag.conversation_id), choices))
+    if not selection.takes(JUDGED_EVENT, None):
+        return events
     return events + [of_judgment(row, views(row.conversation_id)) for row in judged]
 
 

@@ -8,7 +8,9 @@ from datetime import date, timedelta
 from itertools import chain, islice
 from typing import Any
 
+from cpa_core import selection
 from cpa_core.destinations import Destination, destination
+from cpa_core.destinations.sending import Pace
 from cpa_core.errors import DayIncomplete, DestinationStopped
 from cpa_core.models import SETTLED_STATUSES, Event, Receipt, Value
 from cpa_core.pipeline.composing import count_of_day, events_of_day
@@ -23,11 +25,15 @@ FLUSH = timedelta(seconds=2)
 
 
 class Delivered(Value):
-    """What delivering a day came to, over all destinations. `stale` is what is there and no longer true."""
+    """What delivering a day came to, over all destinations.
+
+    `left_out` are events that a destination is not to be sent; `stale` is what is there and no longer true.
+    """
 
     events: int
     sent: int
     already: int
+    left_out: int
     accepted: int
     rejected: int
     open: int
@@ -66,6 +72,7 @@ def deliver_day(
     """
     settings = assistant.settings
     places = {name: destination(name, settings.home, settings.environ) for name in settings.destinations}
+    selections = selection.load(settings.delivery_path)
     with assistant.store.day_lock(day):
         unfinished = open_work(assistant, day)
         if unfinished and not deliver_incomplete:
@@ -74,7 +81,8 @@ def deliver_day(
         counts, stops = [], []
         for name, place in places.items():
             try:
-                counts.append(_deliver(Book(assistant, name, place, day, retry_rejected)))
+                chosen = selections.get(name, selection.EVERYTHING)
+                counts.append(_deliver(Book(assistant, name, place, day, chosen, retry_rejected)))
             except DestinationStopped as stop:
                 stops.append(str(stop))
     if stops:
@@ -86,7 +94,7 @@ def deliver_day(
 
 def _deliver(book: Book) -> Delivered:
     """Deliver the day to one destination. Raises DestinationStopped when everything that was answered is written."""
-    total = count_of_day(book.assistant, book.day)
+    total = count_of_day(book.assistant, book.day, book.selection)
     with book.assistant.progress("deliver", total) as advance:
         way = _Way(book, advance)
         for batch, answer in _answers(book.place, way.batches()):
@@ -97,9 +105,10 @@ def _deliver(book: Book) -> Delivered:
     if not unsettled:
         book.mark_delivered()
     return Delivered(
-        events=sent + way.already,
+        events=count_of_day(book.assistant, book.day),
         sent=sent,
         already=way.already,
+        left_out=count_of_day(book.assistant, book.day) - total,
         accepted=statuses["accepted"] + statuses["accepted_warning"],
         rejected=statuses["rejected"],
         open=unsettled,
@@ -137,6 +146,7 @@ class _Way:
         self.statuses: Counter[str] = Counter()
         self.already = 0
         self._advance = advance
+        self._pace = Pace(book.selection.events_per_second)
         self._stop = ""
         self._tried: dict[Key, tuple[Ledger, Event]] = {}
         self._rows: dict[str, list[Any]] = {}
@@ -144,7 +154,7 @@ class _Way:
 
     def batches(self) -> Iterator[Batch]:
         """What has to be sent, with pending rows written; nothing more once the destination has stopped."""
-        for events in events_of_day(self.book.assistant, self.book.day):
+        for events in events_of_day(self.book.assistant, self.book.day, self.book.selection):
             ledger = self.book.known(events)
             waiting = [event for event in events if not ledger.is_settled(event)]
             self.already += len(events) - len(waiting)
@@ -153,7 +163,8 @@ class _Way:
                 continue
             self.book.write_pending(ledger, waiting)
             self._tried.update((key_of(event), (ledger, event)) for event in waiting)
-            for batch in _parts(waiting, self.book.place.batch):
+            for batch in _parts(waiting, self._pace.most(self.book.place.batch)):
+                self._pace.wait(len(batch))
                 if self._stop:
                     return
                 yield Batch(batch, ledger)

@@ -1,11 +1,13 @@
 """Previewing a delivery: what would be sent, and nothing is."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 
+from cpa_core import selection
 from cpa_core.destinations import destination
-from cpa_core.models import Event, Value
-from cpa_core.pipeline.composing import events_of_day
+from cpa_core.models import JUDGED_EVENT, Event, Value
+from cpa_core.pipeline.composing import count_of_day, events_of_day
 from cpa_core.pipeline.context import Assistant
 from cpa_core.pipeline.delivering import open_work
 from cpa_core.pipeline.ledger import Book
@@ -16,7 +18,8 @@ SAMPLES = 3
 class Preview(Value):
     """What one destination would be sent of one day: how many by type, and the first of some types.
 
-    `unfinished` counts what holds the day back, `already` the events that need not be sent.
+    `left_out` counts what the destination is not to be sent, `unfinished` what holds the day back, `already` the
+    events that need not be sent.
     """
 
     day: date
@@ -24,6 +27,7 @@ class Preview(Value):
     types: dict[str, int]
     samples: tuple[Event, ...]
     already: int
+    left_out: int
     unfinished: int
 
 
@@ -32,14 +36,19 @@ def preview_day(assistant: Assistant, day: date, *, retry_rejected: bool = False
     given = assistant.settings
     places = {name: destination(name, given.home, given.environ) for name in given.destinations}
     unfinished = len(open_work(assistant, day))
-    return [_preview(Book(assistant, name, place, day, retry_rejected), unfinished) for name, place in places.items()]
+    selections = selection.load(given.delivery_path)
+    books = [
+        Book(assistant, name, place, day, selections.get(name, selection.EVERYTHING), retry_rejected)
+        for name, place in places.items()
+    ]
+    return [_preview(book, unfinished) for book in books]
 
 
 def _preview(book: Book, unfinished: int) -> Preview:
     types: Counter[str] = Counter()
     first: dict[str, Event] = {}
     already = 0
-    for events in events_of_day(book.assistant, book.day):
+    for events in events_of_day(book.assistant, book.day, book.selection):
         ledger = book.known(events)
         waiting = [event for event in events if not ledger.is_settled(event)]
         already += len(events) - len(waiting)
@@ -52,5 +61,30 @@ def _preview(book: Book, unfinished: int) -> Preview:
         types=dict(sorted(types.items())),
         samples=tuple(first[kind] for kind in sorted(first)[:SAMPLES]),
         already=already,
+        left_out=count_of_day(book.assistant, book.day) - count_of_day(book.assistant, book.day, book.selection),
         unfinished=unfinished,
     )
+
+
+class Expected(Value):
+    """About how many events a day one destination would be sent; null as long as nothing is tagged to go by."""
+
+    destination: str
+    events_a_day: float | None
+
+
+def expected_events(assistant: Assistant, days: Sequence[date]) -> list[Expected]:
+    """What these built days would send to each destination, by what a message had so far. Raises SettingsError."""
+    given = assistant.settings
+    selections = selection.load(given.delivery_path)
+    with assistant.store.reading() as view:
+        rates = view.answer("events_per_message")
+        held = view.answer("messages_of_days", days=list(days))[0]
+    expected: list[Expected] = []
+    for name in given.destinations:
+        chosen = selections.get(name, selection.EVERYTHING)
+        tags = sum(row["rate"] for row in rates if chosen.takes(row["event_type"], row["role"])) * held["messages"]
+        judged = held["conversations"] if chosen.takes(JUDGED_EVENT, None) else 0
+        known = bool(rates and days)
+        expected.append(Expected(destination=name, events_a_day=(tags + judged) / len(days) if known else None))
+    return expected

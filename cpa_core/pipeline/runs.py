@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import date
 
-from cpa_core.destinations import KEYS, destination
-from cpa_core.errors import DayIncomplete
-from cpa_core.models import Value
+from cpa_core import selection
+from cpa_core.destinations import DESTINATIONS, KEYS, destination
+from cpa_core.errors import DayIncomplete, SettingsError
+from cpa_core.models import EventSchema, Value
 from cpa_core.pipeline.asking import judge_day, tag_day
 from cpa_core.pipeline.building import Built, build_day
 from cpa_core.pipeline.context import Assistant, Stage
@@ -38,7 +39,8 @@ def ready(assistant: Assistant) -> list[str]:
     The schema's warnings. Raises SchemaError, SettingsError.
     """
     given = assistant.settings
-    warnings = read_schema(assistant)[1]
+    schema, warnings = read_schema(assistant)
+    warnings = [*warnings, *_selected(assistant, schema)]
     for task in ("tag", "judge"):
         assistant.provider_of(assistant.model(task))
     for name in given.destinations:
@@ -47,6 +49,17 @@ def ready(assistant: Assistant) -> list[str]:
     if not given.environ.get("CPA_DESTINATIONS"):
         warnings += [f"{key} is set, but events go to the outbox: --destination {name}" for name, key in unused]
     return warnings
+
+
+def _selected(assistant: Assistant, schema: EventSchema) -> list[str]:
+    """Advice on what destinations are not to be sent. Raises SettingsError."""
+    selections = selection.load(assistant.settings.delivery_path)
+    unknown = [name for name in selections if name not in DESTINATIONS]
+    if unknown:
+        raise SettingsError(
+            f"{assistant.settings.delivery_path}: {unknown[0]}: it must be one of {', '.join(DESTINATIONS)}"
+        )
+    return selection.unknown_names(selections, schema)
 
 
 def due_days(assistant: Assistant) -> list[Row]:

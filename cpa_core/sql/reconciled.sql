@@ -1,12 +1,20 @@
 -- Has every event of these days its receipt, at each destination that has any of that day, and what is stale there?
--- ($judged is a JSON array of the days and ids of the judgments' events.)
+-- ($judged is a JSON array of the judgments' events: day, id, type; $left_out one of what destinations are not sent.)
 with judged as (
-  select unnest(from_json($judged::json, '[{"day": "date", "event_id": "varchar"}]'), recursive := true)
+  select unnest(
+    from_json($judged::json, '[{"day": "date", "event_id": "varchar", "event_type": "varchar"}]'), recursive := true
+  )
 ),
 expected as (
-  select day, event_id from tagged_events where list_contains($days::date[], day)
+  select day, event_id, event_type, role from tagged_events where list_contains($days::date[], day)
   union all
-  select day, event_id from judged
+  select day, event_id, event_type, null as role from judged
+),
+left_out as (
+  select unnest(
+    from_json($left_out::json, '[{"destination": "varchar", "event_types": ["varchar"], "roles": ["varchar"]}]'),
+    recursive := true
+  )
 ),
 newest as (
   select destination, event_id, max_by(project, receipted_at) as project
@@ -28,17 +36,26 @@ latest as (
 places as (
   select distinct day, destination, project from receipts where list_contains($days::date[], day)
 ),
-counted as (
+answered as (
   select
-    p.day, p.destination, p.project,
-    count(e.event_id) as events,
-    count(*) filter (where l.status in ('accepted', 'accepted_warning')) as accepted,
-    count(*) filter (where l.status = 'rejected') as rejected,
-    count(*) filter (where l.status in ('pending', 'retryable', 'unknown')) as open
+    p.day, p.destination, p.project, e.event_id, l.status,
+    coalesce(list_contains(o.event_types, e.event_type), false) or coalesce(list_contains(o.roles, e.role), false)
+      as is_left_out
   from places p
   left join expected e on e.day = p.day
+  left join left_out o on o.destination = p.destination
   left join latest l on l.destination = p.destination and l.project = p.project and l.event_id = e.event_id
-  group by p.day, p.destination, p.project
+),
+counted as (
+  select
+    day, destination, project,
+    count(event_id) filter (where not is_left_out) as events,
+    count(event_id) filter (where is_left_out) as left_out,
+    count(*) filter (where not is_left_out and status in ('accepted', 'accepted_warning')) as accepted,
+    count(*) filter (where not is_left_out and status = 'rejected') as rejected,
+    count(*) filter (where not is_left_out and status in ('pending', 'retryable', 'unknown')) as open
+  from answered
+  group by day, destination, project
 ),
 stale as (
   select
@@ -51,7 +68,7 @@ stale as (
   group by u.day, u.destination, u.project
 )
 select
-  c.day, c.destination, c.project, c.events, c.accepted, c.rejected, c.open,
+  c.day, c.destination, c.project, c.events, c.left_out, c.accepted, c.rejected, c.open,
   c.events - c.accepted - c.rejected - c.open as difference,
   coalesce(s.vanished + s.corrected, 0) as stale
 from counted c

@@ -1,0 +1,78 @@
+"""What of a day's events each destination is sent: `delivery.yml`, which people edit."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, RootModel, ValidationError
+
+from cpa_core.errors import SettingsError
+from cpa_core.models import JUDGED_EVENT, Event, EventSchema, Value
+
+Names = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+class LeftOut(Value):
+    """Event types, roles and keys of the payload that are not sent."""
+
+    event_types: Names = ()
+    roles: tuple[Literal["user", "assistant"], ...] = ()
+    properties: Names = ()
+
+
+class Selection(Value):
+    """What one destination is sent, and how many events a second at most."""
+
+    leave_out: LeftOut = LeftOut()
+    events_per_second: float | None = Field(default=None, gt=0)
+
+    def takes(self, event_type: str, role: str | None) -> bool:
+        """Whether events of this type and role are sent. A judgment's event has no role."""
+        return event_type not in self.leave_out.event_types and role not in self.leave_out.roles
+
+    def trimmed(self, event: Event) -> Event:
+        """The event without what is left out of it."""
+        if not self.leave_out.properties:
+            return event
+        payload = {name: value for name, value in event.payload.items() if name not in self.leave_out.properties}
+        return event.model_copy(update={"payload": payload})
+
+
+EVERYTHING = Selection()
+
+
+class _File(RootModel[dict[str, Selection]]):
+    """By destination."""
+
+
+def load(path: Path | None) -> Mapping[str, Selection]:
+    """The selections of a file by destination; none without a file. Raises SettingsError with file, key and reason."""
+    if path is None:
+        return {}
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file (CPA_DELIVERY)") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read: {type(error).__name__}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise SettingsError(f"{path}: line {mark.line + 1 if mark else 1}: not YAML") from None
+    try:
+        return _File.model_validate(found or {}).root
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{path}: {place or 'the file'}: {first['msg']}") from None
+
+
+def unknown_names(selections: Mapping[str, Selection], schema: EventSchema) -> list[str]:
+    """What is left out and does not occur in the schema: misspelt, or of an older schema."""
+    types = {kind.name for kind in schema.event_types} | {JUDGED_EVENT}
+    return [
+        f"{name} leaves out {kind!r}, which is no event type of the schema"
+        for name, selection in selections.items()
+        for kind in selection.leave_out.event_types
+        if kind not in types
+    ]
