@@ -142,6 +142,7 @@ def test_a_line_says_its_sum() -> None:
         destination="d",
         project="p",
         events=9,
+        left_out=0,
         accepted=5,
         rejected=2,
         open=1,
