@@ -1,6 +1,7 @@
 """Building events, once for all destinations: pure, named by the event type, keyed as the seed tool has them."""
 
 import re
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,11 +9,14 @@ from functools import cached_property
 from typing import Any, Literal
 
 from cpa_core.models import (
+    EVENT_NAMESPACE,
     JUDGED_EVENT,
     JUDGED_KEY,
     NOT_APPLICABLE,
+    WITHDRAWN_EVENT,
     Event,
     EventSchema,
+    Replaces,
     Value,
     digest,
     event_id,
@@ -191,6 +195,33 @@ def of_judgment(row: JudgedRow, view: View) -> Event:
         day=row.day,
         sent_at=row.ended_at,
         payload=payload,
+    )
+
+
+def of_withdrawal(row: Mapping[str, Any], replaces: Replaces) -> Event:
+    """The event that says of one delivered before that it is no longer true, from the receipt of that one.
+
+    Where events are replaced it takes its place, with its id, name and time; elsewhere it is one of its own.
+    """
+    payload = {
+        "conversation_id": row["conversation_id"],
+        **_present({"message_id": row["message_id"]}),
+        "withdrawn": True,
+        "withdrawn_event": row["event_name"],
+        "withdrawn_id": row["sent_id"],
+    }
+    is_new = replaces == "never"
+    return Event(
+        event_id=str(uuid.uuid5(EVENT_NAMESPACE, f"withdrawn {row['sent_id']}")) if is_new else row["event_id"],
+        name=WITHDRAWN_EVENT if is_new else row["event_name"],
+        distinct_id=row["distinct_id"],
+        identified=row["identified"],
+        conversation_id=row["conversation_id"],
+        message_id=row["message_id"],
+        day=row["day"],
+        sent_at=row["sent_timestamp"],
+        payload=payload,
+        withdraws=row["payload_hash"],
     )
 
 

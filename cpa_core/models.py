@@ -49,6 +49,7 @@ CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(","
 EVENT_NAMESPACE = uuid.UUID("6f1d3a52-8f0e-5f63-9c0b-2b6c4a1f7d10")
 JUDGED_KEY = "$judged"
 JUDGED_EVENT = "Conversation Judged"
+WITHDRAWN_EVENT = "Event Withdrawn"
 
 
 class Value(BaseModel):
@@ -194,6 +195,7 @@ class Event(Value):
     """What a destination receives. `message_id` is null for the event of a judgment.
 
     `identified` says whether `distinct_id` is a user's; it is the conversation's where the user is unknown.
+    `withdraws` is the payload hash of the version that this event says is no longer true.
     """
 
     event_id: str
@@ -205,6 +207,7 @@ class Event(Value):
     day: date
     sent_at: datetime
     payload: dict[str, Any]
+    withdraws: str | None = None
 
     @cached_property
     def payload_hash(self) -> str:

@@ -24,6 +24,7 @@ from cpa_core.demo import EXAMPLES, demo_settings
 from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SettingsError
 from cpa_core.pipeline import (
     Assistant,
+    days_to_correct,
     due_days,
     expected_events,
     land,
@@ -114,6 +115,7 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
                 deliver_incomplete=options.deliver_incomplete,
                 retry_rejected=options.retry_rejected,
                 retag=retag,
+                correct=options.correct,
             )
             whole &= done.is_whole
             if done.held:
@@ -169,7 +171,8 @@ def _named_days(options: argparse.Namespace, only: date | None, assistant: Assis
         raise SettingsError("--from and --to belong together")
     if not options.first and not only:
         rejected = rejected_days(assistant) if getattr(options, "retry_rejected", False) else []
-        return sorted({row["day"] for row in due_days(assistant)} | set(rejected))
+        stale = days_to_correct(assistant) if getattr(options, "correct", False) else []
+        return sorted({row["day"] for row in due_days(assistant)}.union(rejected, stale))
     first = only or day(options.first, "--from")
     last = only or day(options.last, "--to")
     if last < first:

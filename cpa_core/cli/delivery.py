@@ -24,6 +24,7 @@ def reconciled_lines(found: Sequence[Reconciled]) -> list[str]:
     return [
         f"receipts: {one.day} {one.destination}: {one.events} events = {one.accepted} accepted "
         f"+ {one.rejected} rejected + {one.open} open, difference {one.difference}, stale {one.stale}"
+        + (": cpa run --correct withdraws them" if one.stale else "")
         + (f", {one.left_out} left out" if one.left_out else "")
         for one in found
     ]

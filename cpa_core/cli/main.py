@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     _days(one)
     one.add_argument("--dry-run", action="store_true", help="show what would be sent of what is tagged; send nothing")
     one.add_argument("--retry-rejected", action="store_true", help="send again what a destination rejected")
+    one.add_argument("--correct", action="store_true", help="withdraw what was delivered and is no longer true")
     about = "what the days that are due would cost, before anything is spent"
     one = _command(commands, "quote", quote_command, about, "cpa quote chats.json --schema schema.yml")
     _source(one)

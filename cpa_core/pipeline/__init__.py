@@ -10,6 +10,8 @@ from cpa_core.pipeline.previewing import Expected, Preview, expected_events, pre
 from cpa_core.pipeline.quoting import Quote, quote
 from cpa_core.pipeline.reconciling import Reconciled, reconciled, rejected_days
 from cpa_core.pipeline.reporting import Reported, scope_of, write_report
+from cpa_core.pipeline.reconciling import Reconciled, days_to_correct, reconciled, rejected_days
+from cpa_core.pipeline.reporting import Reported, write_report
 from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, spending, summaries
 from cpa_core.pipeline.schemas import (
     current_schema,
@@ -39,6 +41,7 @@ __all__ = [
     "Weight",
     "build_day",
     "current_schema",
+    "days_to_correct",
     "deliver_day",
     "due_days",
     "ensure_schema",

@@ -12,12 +12,13 @@ from cpa_core import selection
 from cpa_core.destinations import Destination, destination
 from cpa_core.destinations.sending import Pace
 from cpa_core.errors import DayIncomplete, DestinationStopped
+from cpa_core.events import of_withdrawal
 from cpa_core.models import SETTLED_STATUSES, Event, Receipt, Value
 from cpa_core.pipeline.composing import count_of_day, events_of_day
 from cpa_core.pipeline.context import Advance, Assistant
 from cpa_core.pipeline.flow import in_order_of_end
 from cpa_core.pipeline.ledger import Book, Key, Ledger, key_of, unsent
-from cpa_core.pipeline.reconciling import reconciled
+from cpa_core.pipeline.reconciling import reconciled, stale_receipts
 from cpa_core.store.database import Row
 
 FLUSH = timedelta(seconds=2)
@@ -27,7 +28,8 @@ FLUSH = timedelta(seconds=2)
 class Delivered(Value):
     """What delivering a day came to, over all destinations.
 
-    `left_out` are events that a destination is not to be sent; `stale` is what is there and no longer true.
+    `left_out` are events that a destination is not to be sent; `stale` is what is there and no longer true, and
+    `withdrawn` how much of it was now said to be so.
     """
 
     events: int
@@ -37,6 +39,7 @@ class Delivered(Value):
     accepted: int
     rejected: int
     open: int
+    withdrawn: int
     stale: int
 
 
@@ -63,10 +66,16 @@ def open_work(assistant: Assistant, day: date) -> list[Row]:
 
 
 def deliver_day(
-    assistant: Assistant, day: date, *, deliver_incomplete: bool = False, retry_rejected: bool = False
+    assistant: Assistant,
+    day: date,
+    *,
+    deliver_incomplete: bool = False,
+    retry_rejected: bool = False,
+    correct: bool = False,
 ) -> Delivered:
     """Send the day's events that have no settled receipt, or were rejected if that is asked, to every destination.
 
+    To `correct` is to send, after that, a withdrawing event for each that was delivered and is no longer true.
     Raises DayIncomplete, SettingsError before anything is sent, and DestinationStopped after the other
     destinations had their turn.
     """
@@ -82,7 +91,9 @@ def deliver_day(
         for name, place in places.items():
             try:
                 chosen = selections.get(name, selection.EVERYTHING)
-                counts.append(_deliver(Book(assistant, name, place, day, chosen, retry_rejected)))
+                book = Book(assistant, name, place, day, chosen, retry_rejected)
+                counts.append(_deliver(book))
+                counts += [_withdraw(book)] if correct else []
             except DestinationStopped as stop:
                 stops.append(str(stop))
     if stops:
@@ -95,25 +106,37 @@ def deliver_day(
 def _deliver(book: Book) -> Delivered:
     """Deliver the day to one destination. Raises DestinationStopped when everything that was answered is written."""
     total = count_of_day(book.assistant, book.day, book.selection)
+    way = _sent(book, events_of_day(book.assistant, book.day, book.selection), total)
+    if not way.counts["open"]:
+        book.mark_delivered()
+    whole = count_of_day(book.assistant, book.day)
+    return Delivered(events=whole, already=way.already, left_out=whole - total, withdrawn=0, stale=0, **way.counts)
+
+
+def _withdraw(book: Book) -> Delivered:
+    """Say of what is stale at a destination that it is. Raises DestinationStopped.
+
+    Of what was delivered before version 3 of the store it is not known to whom it belonged: it stays as it is.
+    """
+    rows = [
+        row
+        for row in stale_receipts(book.assistant, [book.day])
+        if (row["destination"], row["project"]) == (book.name, book.place.project) and row["distinct_id"]
+    ]
+    events = [of_withdrawal(row, book.place.replaces) for row in rows]
+    way = _sent(book, iter([events]), len(events))
+    counts = way.counts | {"withdrawn": way.counts["accepted"]}
+    return Delivered(events=0, already=0, left_out=0, stale=0, **counts)
+
+
+def _sent(book: Book, groups: Iterator[Sequence[Event]], total: int) -> "_Way":
+    """Send what has to be sent of these. Raises DestinationStopped when all answers are written."""
     with book.assistant.progress("deliver", total) as advance:
-        way = _Way(book, advance)
+        way = _Way(book, groups, advance)
         for batch, answer in _answers(book.place, way.batches()):
             way.note(batch, answer)
         way.end()
-    statuses, sent = way.statuses, way.statuses.total()
-    unsettled = sum(count for status, count in statuses.items() if status not in SETTLED_STATUSES)
-    if not unsettled:
-        book.mark_delivered()
-    return Delivered(
-        events=count_of_day(book.assistant, book.day),
-        sent=sent,
-        already=way.already,
-        left_out=count_of_day(book.assistant, book.day) - total,
-        accepted=statuses["accepted"] + statuses["accepted_warning"],
-        rejected=statuses["rejected"],
-        open=unsettled,
-        stale=0,
-    )
+    return way
 
 
 def _answers(place: Destination, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Answer]]:
@@ -141,8 +164,9 @@ def _answers(place: Destination, batches: Iterator[Batch]) -> Iterator[tuple[Bat
 class _Way:
     """A day's events on their way to one destination: drawn from the store, noted when they are answered."""
 
-    def __init__(self, book: Book, advance: Advance) -> None:
+    def __init__(self, book: Book, groups: Iterator[Sequence[Event]], advance: Advance) -> None:
         self.book = book
+        self._groups = groups
         self.statuses: Counter[str] = Counter()
         self.already = 0
         self._advance = advance
@@ -152,9 +176,19 @@ class _Way:
         self._rows: dict[str, list[Any]] = {}
         self._written_at = book.assistant.now()
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How the events that were sent ended."""
+        return {
+            "sent": self.statuses.total(),
+            "accepted": self.statuses["accepted"] + self.statuses["accepted_warning"],
+            "rejected": self.statuses["rejected"],
+            "open": sum(count for status, count in self.statuses.items() if status not in SETTLED_STATUSES),
+        }
+
     def batches(self) -> Iterator[Batch]:
         """What has to be sent, with pending rows written; nothing more once the destination has stopped."""
-        for events in events_of_day(self.book.assistant, self.book.day, self.book.selection):
+        for events in self._groups:
             ledger = self.book.known(events)
             waiting = [event for event in events if not ledger.is_settled(event)]
             self.already += len(events) - len(waiting)

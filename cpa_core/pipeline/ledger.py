@@ -48,7 +48,9 @@ class Ledger:
             return False
         if row["status"] == "rejected" and self.retry_rejected:
             return False
-        later = [other for other in self.others(event) if other["receipted_at"] > row["receipted_at"]]
+        if _is_withdrawn(row):
+            return False
+        later = [o for o in self._replacing(event) if o["receipted_at"] > row["receipted_at"]]
         return self.replaces == "never" or row["status"] == "rejected" or not later
 
     def sent_id(self, event: Event) -> str:
@@ -56,6 +58,8 @@ class Ledger:
         if self.replaces != "never" or event.event_id not in self.rows:
             return event.event_id
         row = self.row(event)
+        if row and _is_withdrawn(row):
+            return str(uuid.uuid5(EVENT_NAMESPACE, json.dumps([event.event_id, event.payload_hash, row["sent_id"]])))
         if row and row["sent_id"] and row["status"] in PERHAPS_STORED:
             return str(row["sent_id"])
         if self.others(event):
@@ -64,15 +68,18 @@ class Ledger:
 
     def stale(self, event: Event) -> str:
         """What stays at the destination beside this event, from before it was corrected; empty when nothing does."""
-        others = self.others(event)
-        moved = [
-            o for o in others if o["event_name"] != event.name or o["sent_timestamp"].date() != event.sent_at.date()
-        ]
+        others = [o for o in self.others(event) if not o["withdraws"] and not _is_withdrawn(o)]
+        moved = [o for o in others if _is_moved(o, event)]
         if self.replaces == "never" and others:
             return "corrected: the version sent before stays there"
         if self.replaces == "same_name_and_day" and moved:
             return "corrected: the version sent before, of another name or day, stays there"
         return ""
+
+    def _replacing(self, event: Event) -> list[Row]:
+        """Rows of other payloads that the destination puts in the event's place."""
+        moves = self.replaces == "same_name_and_day"
+        return [other for other in self.others(event) if not (moves and _is_moved(other, event))]
 
     def addressed(self, event: Event) -> Event:
         """The event under the id that it is sent with."""
@@ -82,11 +89,19 @@ class Ledger:
     def receipt(self, event: Event, answered: Mapping[str, Receipt]) -> Receipt:
         """What was answered for the event, with a warning when an earlier version of it stays there."""
         receipt = answered.get(self.sent_id(event)) or unsent(event, "unknown", "the destination gave no receipt")
-        stale = self.stale(event) if event.event_id in self.rows else ""
+        stale = self.stale(event) if event.event_id in self.rows and not event.withdraws else ""
         if stale and receipt.status.startswith("accepted"):
             detail = "; ".join(part for part in (stale, receipt.detail) if part)
             return receipt.model_copy(update={"status": "accepted_warning", "detail": detail})
         return receipt
+
+
+def _is_withdrawn(row: Row) -> bool:
+    return row["withdrawn_at"] is not None and row["withdrawn_at"] >= row["receipted_at"]
+
+
+def _is_moved(row: Row, event: Event) -> bool:
+    return bool(row["event_name"] != event.name or row["sent_timestamp"].date() != event.sent_at.date())
 
 
 def unsent(event: Event, status: str, detail: str = "") -> Receipt:
@@ -134,6 +149,11 @@ class Book:
             "payload_hash": [event.payload_hash for event in events],
             "sent_id": [ledger.sent_id(event) for event in events],
             "event_name": [event.name for event in events],
+            "distinct_id": [event.distinct_id for event in events],
+            "identified": [event.identified for event in events],
+            "conversation_id": [event.conversation_id for event in events],
+            "message_id": [event.message_id for event in events],
+            "withdraws": [event.withdraws for event in events],
             "sent_timestamp": [event.sent_at for event in events],
             "status": [receipt.status for receipt in receipts],
             "http_status": [receipt.http_status for receipt in receipts],
@@ -153,7 +173,7 @@ class Book:
     def put_back(self, ledger: Ledger, untried: Sequence[Event]) -> None:
         """Of events that were not tried after all: the row from before, or none."""
         rows = [row for event in untried if (row := ledger.row(event))]
-        names = rows[0].keys() if rows else ()
+        names = rows[0].keys() - {"withdrawn_at"} if rows else ()
         self._write([key_of(event) for event in untried], {name: [row[name] for row in rows] for name in names})
 
     def _write(self, replaced: Sequence[Key], columns: Mapping[str, list[Any]]) -> None:

@@ -1,12 +1,14 @@
 """Reconciling: the events of each day against the receipts for them, to a difference of zero."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
 from cpa_core import selection
 from cpa_core.models import JUDGED_EVENT, JUDGED_KEY, Value, event_id
 from cpa_core.pipeline.context import Assistant
+from cpa_core.store.database import Row, Transaction
 
 
 class Reconciled(Value):
@@ -32,20 +34,33 @@ class Reconciled(Value):
 def reconciled(assistant: Assistant, days: Sequence[date]) -> list[Reconciled]:
     """A line for each day and destination that has a receipt, in order."""
     with assistant.store.reading() as view:
-        judgments = view.rows(
-            "select day, conversation_id from judge_scores where outcome = 'ok' and list_contains($days::date[], day)",
-            days=list(days),
-        )
-        judged = [
-            {
-                "day": str(row["day"]),
-                "event_id": event_id(row["conversation_id"], None, JUDGED_KEY),
-                "event_type": JUDGED_EVENT,
-            }
-            for row in judgments
-        ]
+        judged = _judged(view, days)
         rows = view.answer("reconciled", days=list(days), judged=json.dumps(judged), left_out=_left_out(assistant))
-    return [Reconciled(**row) for row in rows]
+    stale = Counter((row["day"], row["destination"], row["project"]) for row in stale_receipts(assistant, days))
+    return [Reconciled(**row, stale=stale[row["day"], row["destination"], row["project"]]) for row in rows]
+
+
+def stale_receipts(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+    """The receipts of what was delivered of these days, is no longer true and stays there, not withdrawn either."""
+    with assistant.store.reading() as view:
+        ids = [row["event_id"] for row in _judged(view, days)]
+        return view.answer("stale", days=list(days), judged=json.dumps(ids))
+
+
+def _judged(view: Transaction, days: Sequence[date]) -> list[dict[str, str]]:
+    """The judgments' events of these days."""
+    rows = view.rows(
+        "select day, conversation_id from judge_scores where outcome = 'ok' and list_contains($days::date[], day)",
+        days=list(days),
+    )
+    return [
+        {
+            "day": str(row["day"]),
+            "event_id": event_id(row["conversation_id"], None, JUDGED_KEY),
+            "event_type": JUDGED_EVENT,
+        }
+        for row in rows
+    ]
 
 
 def _left_out(assistant: Assistant) -> str:
@@ -59,3 +74,11 @@ def rejected_days(assistant: Assistant) -> list[date]:
     with assistant.store.reading() as view:
         rows = view.answer("rejected_days", destinations=list(assistant.settings.destinations))
     return [row["day"] for row in rows]
+
+
+def days_to_correct(assistant: Assistant) -> list[date]:
+    """Days of which a destination in use holds something that is no longer true."""
+    with assistant.store.reading() as view:
+        days = [row["day"] for row in view.rows("select day from days")]
+    stale = stale_receipts(assistant, days)
+    return sorted({row["day"] for row in stale if row["destination"] in assistant.settings.destinations})

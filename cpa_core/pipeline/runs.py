@@ -75,6 +75,7 @@ def run_day(
     deliver_incomplete: bool = False,
     retry_rejected: bool = False,
     retag: bool = True,
+    correct: bool = False,
 ) -> DayDone:
     """Build, tag, judge and deliver one day. An incomplete day is held back, not an error.
 
@@ -84,7 +85,9 @@ def run_day(
     tagged = tag_day(assistant, day, retag=retag)
     judged = judge_day(assistant, day, retag=retag)
     try:
-        delivered = deliver_day(assistant, day, deliver_incomplete=deliver_incomplete, retry_rejected=retry_rejected)
+        delivered = deliver_day(
+            assistant, day, deliver_incomplete=deliver_incomplete, retry_rejected=retry_rejected, correct=correct
+        )
         return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=delivered, held="")
     except DayIncomplete as incomplete:
         held = str(incomplete)

@@ -1,4 +1,4 @@
--- Has every event of these days its receipt, at each destination that has any of that day, and what is stale there?
+-- Has every event of these days its receipt, at each destination that has any of that day?
 -- ($judged is a JSON array of the judgments' events: day, id, type; $left_out one of what destinations are not sent.)
 with judged as (
   select unnest(
@@ -26,7 +26,7 @@ receipts as (
   select u.*
   from upload_receipts u
   join newest n on n.destination = u.destination and n.event_id = u.event_id
-  where u.status <> 'retryable' or u.project = n.project
+  where u.withdraws is null and (u.status <> 'retryable' or u.project = n.project)
 ),
 latest as (
   select destination, project, event_id, arg_max(status, receipted_at) as status
@@ -56,21 +56,7 @@ counted as (
     count(*) filter (where not is_left_out and status in ('pending', 'retryable', 'unknown')) as open
   from answered
   group by day, destination, project
-),
-stale as (
-  select
-    u.day, u.destination, u.project,
-    count(distinct u.event_id) filter (where e.event_id is null) as vanished,
-    count(*) filter (where e.event_id is not null and starts_with(u.detail, 'corrected: ')) as corrected
-  from receipts u
-  left join expected e on e.event_id = u.event_id
-  where list_contains($days::date[], u.day) and u.status in ('accepted', 'accepted_warning')
-  group by u.day, u.destination, u.project
 )
-select
-  c.day, c.destination, c.project, c.events, c.left_out, c.accepted, c.rejected, c.open,
-  c.events - c.accepted - c.rejected - c.open as difference,
-  coalesce(s.vanished + s.corrected, 0) as stale
-from counted c
-left join stale s on s.day = c.day and s.destination = c.destination and s.project = c.project
-order by c.day, c.destination, c.project
+select *, events - accepted - rejected - open as difference
+from counted
+order by day, destination, project
