@@ -37,7 +37,7 @@ TWO_CONVERSATIONS: Conversations = {
 @pytest.fixture(autouse=True)
 def _no_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, host or proxy of the machine reaches a test."""
-    vendors = ("OPENAI_", "ANTHROPIC_", "AWS_", "POSTHOG_", "AMPLITUDE_", "CPA_")
+    vendors = ("OPENAI_", "ANTHROPIC_", "AWS_", "POSTHOG_", "AMPLITUDE_", "MIXPANEL_", "WEBHOOK_", "CPA_")
     for name in list(os.environ):
         if name.startswith(vendors) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

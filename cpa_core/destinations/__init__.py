@@ -52,14 +52,40 @@ def _amplitude(home: Path, environ: Mapping[str, str]) -> Destination:
     return amplitude(environ)
 
 
+def _mixpanel(home: Path, environ: Mapping[str, str]) -> Destination:
+    from cpa_core.destinations.mixpanel import mixpanel
+
+    return mixpanel(environ)
+
+
+def _parquet(home: Path, environ: Mapping[str, str]) -> Destination:
+    from cpa_core.destinations.parquet import ParquetOutbox
+
+    return ParquetOutbox(home / "outbox")
+
+
+def _webhook(home: Path, environ: Mapping[str, str]) -> Destination:
+    from cpa_core.destinations.webhook import webhook
+
+    return webhook(environ)
+
+
 DESTINATIONS: dict[str, Callable[[Path, Mapping[str, str]], Destination]] = {
     "outbox": lambda home, environ: Outbox(home / "outbox"),
     "posthog": _posthog,
     "amplitude": _amplitude,
+    "mixpanel": _mixpanel,
+    "parquet": _parquet,
+    "webhook": _webhook,
 }
 """How to make each destination from the home and the environment."""
 
-KEYS: dict[str, str] = {"posthog": "POSTHOG_API_KEY", "amplitude": "AMPLITUDE_API_KEY"}
+KEYS: dict[str, str] = {
+    "posthog": "POSTHOG_API_KEY",
+    "amplitude": "AMPLITUDE_API_KEY",
+    "mixpanel": "MIXPANEL_TOKEN",
+    "webhook": "WEBHOOK_URL",
+}
 """The setting that shows that a destination may be wanted."""
 
 

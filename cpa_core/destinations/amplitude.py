@@ -10,17 +10,15 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPException
 from types import SimpleNamespace
 from typing import Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 from amplitude import BaseEvent, constants
 from amplitude.config import Config
 from amplitude.http_client import JSON_HEADER, HttpStatus, Response
 
+from cpa_core.destinations.posting import Answered, Unanswered, by_status, post
 from cpa_core.destinations.sending import (
     Parcel,
     Sender,
@@ -36,8 +34,6 @@ from cpa_core.destinations.sending import (
 from cpa_core.errors import DestinationStopped, SettingsError
 from cpa_core.models import Event, Receipt, Replaces, digest
 
-TIMEOUT = 30.0
-"""Seconds for one request."""
 MOST_BYTES = 1_000_000
 """Bytes of one request: the smaller limit, HTTP V2's, as AMPLITUDE_URL may name either endpoint."""
 THROTTLED_WAIT = 30.0
@@ -80,17 +76,10 @@ class Amplitude:
             "events": [p.form for p in parcels],
             "options": self._config.options,
         }
-        request = Request(self.url, data=json.dumps(payload).encode(), headers=JSON_HEADER)
         try:
-            with urlopen(request, timeout=TIMEOUT) as answer:
-                return _verdict(parcels, answer.status, answer.read(), None)
-        except HTTPError as refusal:
-            with refusal:
-                return _verdict(parcels, refusal.code, refusal.read(), refusal.headers.get("Retry-After"))
-        except URLError:
-            return Verdict(again=parcels, detail="no connection")
-        except (OSError, HTTPException) as error:
-            return Verdict(again=parcels, status="unknown", detail=f"no answer: {type(error).__name__}")
+            return _verdict(parcels, post(self.url, json.dumps(payload).encode(), JSON_HEADER))
+        except Unanswered as silence:
+            return silence.verdict(parcels)
 
 
 def _parcel(event: Event) -> tuple[Parcel, str]:
@@ -128,37 +117,31 @@ def _fault(event: Event, parcel: Parcel, given: Mapping[str, Any]) -> str:
     return ""
 
 
-def _verdict(parcels: Sequence[Parcel], status: int, content: bytes, retry_after: str | None) -> Verdict:
+def _verdict(parcels: Sequence[Parcel], answered: Answered) -> Verdict:
+    status = answered.status
     try:
-        answer = Response().parse(io.BytesIO(content))
+        answer = Response().parse(io.BytesIO(answered.content))
     except (ValueError, KeyError, TypeError):
-        return _unreadable(parcels, status, retry_after)
+        return _unreadable(parcels, answered)
     if status in (401, 402, 403) or str(answer.error).startswith(INVALID_KEY):
         raise DestinationStopped(f"amplitude: {status}: {rule_words(str(answer.error)).partition(':')[0] or 'refused'}")
     if answer.status is HttpStatus.SUCCESS:
         return _ingested(parcels, status, answer)
     if answer.status is HttpStatus.TOO_MANY_REQUESTS:
-        return _throttled(parcels, answer, retry_after)
+        return _throttled(parcels, answer, answered.wait)
     if answer.status is HttpStatus.PAYLOAD_TOO_LARGE:
         return narrowed(parcels, status, f"{status}: too large")
     if answer.status is HttpStatus.INVALID_REQUEST:
         return _named(parcels, status, answer)
-    return _unreadable(parcels, status, retry_after)
+    return _unreadable(parcels, answered)
 
 
-def _unreadable(parcels: Sequence[Parcel], status: int, retry_after: str | None) -> Verdict:
+def _unreadable(parcels: Sequence[Parcel], answered: Answered) -> Verdict:
     """A status without Amplitude's own words, as a gateway sends it."""
-    wait = _seconds(retry_after)
-    if status in (401, 402, 403, 404):
-        raise DestinationStopped(f"amplitude: {status}: refused, and not in Amplitude's words")
-    if status < 300:
+    if answered.status < 300:
         detail = "the answer is not Amplitude's"
-        return Verdict(receipts=[parcel.receipt("unknown", status, detail) for parcel in parcels])
-    if status in (408, 504):
-        return Verdict(again=parcels, status="unknown", http_status=status, detail=f"{status}: no answer", wait=wait)
-    if status == 429 or status >= 500:
-        return Verdict(again=parcels, http_status=status, detail=f"{status}: busy", wait=wait)
-    return narrowed(parcels, status, f"{status}: refused")
+        return Verdict(receipts=[parcel.receipt("unknown", answered.status, detail) for parcel in parcels])
+    return by_status(parcels, "amplitude", answered)
 
 
 def _ingested(parcels: Sequence[Parcel], status: int, answer: Response) -> Verdict:
@@ -192,7 +175,7 @@ def _reason(answer: Response, index: int) -> str:
     return "; ".join(said)[:200] or "silenced: Amplitude blocks this user or device"
 
 
-def _throttled(parcels: Sequence[Parcel], answer: Response, retry_after: str | None) -> Verdict:
+def _throttled(parcels: Sequence[Parcel], answer: Response, wait: float | None) -> Verdict:
     """Nothing of a 429 is stored. Those over their daily quota end here, the unthrottled go first, the others wait."""
     slow = set(answer.throttled_events or ())
     free = [p for index, p in enumerate(parcels) if index not in slow]
@@ -202,20 +185,12 @@ def _throttled(parcels: Sequence[Parcel], answer: Response, retry_after: str | N
     held = [p for p in held if p not in spent]
     if free and len(free) < len(parcels):
         return Verdict(receipts=receipts, parts=[free, held] if held else [free])
-    wait = _seconds(retry_after)
     wait = THROTTLED_WAIT if wait is None and held else wait
     return Verdict(receipts=receipts, again=held or free, http_status=429, detail="429: throttled", wait=wait)
 
 
 def _ids(parcel: Parcel) -> SimpleNamespace:
     return SimpleNamespace(user_id=parcel.form.get("user_id"), device_id=parcel.form.get("device_id"))
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    try:
-        return float(retry_after) if retry_after else None
-    except ValueError:
-        return None
 
 
 def _place(written: str | None) -> tuple[str, str | None]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cpa_core.models import Event, Receipt, Replaces
 
@@ -68,13 +68,17 @@ def _lines(path: Path) -> dict[str, str]:
     return {json.loads(line)["event_id"]: line for line in path.read_text("utf-8").split("\n") if line}
 
 
-def line(event: Event) -> str:
-    """The event as one line of JSON."""
-    shown = {
+def shown(event: Event) -> dict[str, Any]:
+    """The event as people and webhooks read it."""
+    return {
         "event_id": event.event_id,
         "event": event.name,
         "distinct_id": event.distinct_id,
         "timestamp": event.sent_at.isoformat(),
         "properties": event.payload,
     }
-    return json.dumps(shown, ensure_ascii=False)
+
+
+def line(event: Event) -> str:
+    """The event as one line of JSON."""
+    return json.dumps(shown(event), ensure_ascii=False)

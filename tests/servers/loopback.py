@@ -15,17 +15,23 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it came, unpacked. `number` counts from 1; `size` is in bytes, before unpacking."""
+    """One request as it came, unpacked. `number` counts from 1; `size` is in bytes, before unpacking.
+
+    `content` are the bytes of the body.
+    """
 
     number: int
     path: str
     headers: Mapping[str, str]
     body: Body
     size: int
+    content: bytes = b""
 
     @property
     def events(self) -> list[Body]:
-        """The events in it, in either vendor's form."""
+        """The events in it, in each vendor's form."""
+        if isinstance(self.body, list):
+            return list(self.body)
         found = self.body.get("batch") or self.body.get("events") or []
         return list(found)
 
@@ -100,7 +106,9 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         unpacked = gzip.decompress(content) if self.headers.get("Content-Encoding") == "gzip" else content
         with owner.guard:
-            asked = Asked(len(owner.asked) + 1, self.path, dict(self.headers), json.loads(unpacked), len(content))
+            asked = Asked(
+                len(owner.asked) + 1, self.path, dict(self.headers), json.loads(unpacked), len(content), unpacked
+            )
             owner.asked.append(asked)
         time.sleep(owner.latency)
         fault = owner.script(asked)

@@ -1,0 +1,83 @@
+"""One POST, with its answer whatever that says; no redirect is followed, for a POST would arrive as a GET."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from http.client import HTTPException
+from typing import IO, Any
+from urllib.error import HTTPError, URLError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from cpa_core.destinations.sending import Parcel, Verdict, narrowed
+from cpa_core.errors import DestinationStopped
+
+TIMEOUT = 30.0
+"""Seconds for one request."""
+STOPS = frozenset({401, 402, 403, 404, 405, 410})
+"""Statuses about the key, the account or the address: no event is to blame."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came back; `wait` is what the server asked for, seconds."""
+
+    status: int
+    content: bytes
+    wait: float | None = None
+
+
+class Unanswered(Exception):
+    """Nothing came back. Without a connection nothing was stored; on one it may have been."""
+
+    def __init__(self, detail: str, *, perhaps_stored: bool) -> None:
+        super().__init__(detail)
+        self.perhaps_stored = perhaps_stored
+
+    def verdict(self, parcels: Sequence[Parcel]) -> Verdict:
+        """All of them again."""
+        return Verdict(again=parcels, status="unknown" if self.perhaps_stored else "retryable", detail=str(self))
+
+
+class _Stay(HTTPRedirectHandler):
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> Request | None:
+        return None
+
+
+_OPENER = build_opener(_Stay)
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
+    """Send it once. Raises Unanswered."""
+    request = Request(url, data=body, headers=dict(headers))
+    try:
+        with _OPENER.open(request, timeout=TIMEOUT) as answer:
+            return Answered(answer.status, answer.read())
+    except HTTPError as refusal:
+        with refusal:
+            return Answered(refusal.code, refusal.read(), _seconds(refusal.headers))
+    except URLError:
+        raise Unanswered("no connection", perhaps_stored=False) from None
+    except (OSError, HTTPException) as error:
+        raise Unanswered(f"no answer: {type(error).__name__}", perhaps_stored=True) from None
+
+
+def by_status(parcels: Sequence[Parcel], name: str, answered: Answered) -> Verdict:
+    """What a refusal comes to when only its status is understood. Raises DestinationStopped."""
+    status = answered.status
+    if status in STOPS or 300 <= status < 400:
+        raise DestinationStopped(f"{name}: {status}: refused, and no event is named")
+    if status in (408, 504):
+        detail = f"{status}: no answer"
+        return Verdict(again=parcels, status="unknown", http_status=status, detail=detail, wait=answered.wait)
+    if status == 429 or status >= 500:
+        return Verdict(again=parcels, http_status=status, detail=f"{status}: busy", wait=answered.wait)
+    return narrowed(parcels, status, f"{status}: refused")
+
+
+def _seconds(headers: Any) -> float | None:
+    try:
+        return float(headers.get("Retry-After") or "")
+    except ValueError:
+        return None
