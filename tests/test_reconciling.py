@@ -150,7 +150,8 @@ def test_a_line_says_its_sum() -> None:
         stale=4,
     )
     assert reconciled_lines([one]) == [
-        "receipts: 2026-03-05 d: 9 events = 5 accepted + 2 rejected + 1 open, difference 1, stale 4"
+        "receipts: 2026-03-05 d: 9 events = 5 accepted + 2 rejected + 1 open, difference 1, stale 4: "
+        "cpa run --correct withdraws them"
     ]
 
 
