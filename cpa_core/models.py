@@ -58,14 +58,26 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Hidden(Value):
+    """A placeholder in a message: characters `start` to `end` (exclusive) stand for what was `said`."""
+
+    start: int
+    end: int
+    said: str
+
+
 class Message(Value):
-    """One message of a conversation. `position` counts from 0 over all roles; `sent_at` is aware, UTC."""
+    """One message of a conversation. `position` counts from 0 over all roles; `sent_at` is aware, UTC.
+
+    `hidden` are the placeholders in the content, in order, where it is redacted before a model sees it.
+    """
 
     message_id: str
     position: int
     role: str
     content: str
     sent_at: datetime
+    hidden: tuple[Hidden, ...] = ()
 
 
 class Conversation(Value):

@@ -121,11 +121,16 @@ class Pseudonyms:
         """Characters `start` to `end` (exclusive), redacted by what all of the text says."""
         parts: list[str] = []
         at = start
-        for span in self._redactor.spans(text, self._names):
+        for span, placeholder in self.placed(text):
             if span.end > start and span.start < end:
-                parts += [text[at : span.start], self._placeholder(span.kind, text[span.start : span.end])]
+                parts += [text[at : span.start], placeholder]
                 at = max(at, span.end)
         return "".join([*parts, text[at:end]])
+
+    def placed(self, text: str) -> list[tuple[Span, str]]:
+        """What is hidden in the text, in order, with its placeholders."""
+        spans = self._redactor.spans(text, self._names)
+        return [(span, self._placeholder(span.kind, text[span.start : span.end])) for span in spans]
 
     def _placeholder(self, kind: str, said: str) -> str:
         key = (kind, self._same(kind, said))

@@ -32,6 +32,7 @@ class Settings(Value):
     lane: Literal["standard", "flex"]
     destinations: tuple[str, ...]
     delivery_path: Path | None
+    redact_before_model: bool
     privacy: Literal["no_text", "redacted", "full"]
     report_privacy: Literal["no_text", "redacted", "full"]
     timezone: str
@@ -68,6 +69,7 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
         lane=_lane(values.get("CPA_LANE") or "standard"),
         destinations=tuple(_words(values.get("CPA_DESTINATIONS") or "outbox")),
         delivery_path=Path(values["CPA_DELIVERY"]) if values.get("CPA_DELIVERY") else None,
+        redact_before_model=_switch(values, "CPA_REDACT_BEFORE_MODEL"),
         privacy=_privacy(values, otherwise="no_text"),
         report_privacy=_privacy(values, otherwise="redacted"),
         timezone=_timezone(values.get("CPA_TIMEZONE") or "UTC"),
@@ -95,6 +97,13 @@ def _count(values: Mapping[str, str], name: str, otherwise: int, least: int = 1,
     if most is not None and int(text) > most:
         raise SettingsError(f"{name} is {text!r}: at most {most}")
     return int(text)
+
+
+def _switch(values: Mapping[str, str], name: str) -> bool:
+    text = (values.get(name) or "no").lower()
+    if text not in ("yes", "no", "true", "false", "1", "0"):
+        raise SettingsError(f"{name} is {text!r}: it must be yes or no")
+    return text in ("yes", "true", "1")
 
 
 def _amount(values: Mapping[str, str], name: str, unit: str) -> float | None:

@@ -16,9 +16,10 @@ from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message, 
 from cpa_core.pipeline.carrying import Answered, Plan, plan
 from cpa_core.pipeline.context import Assistant, Stage
 from cpa_core.pipeline.flow import in_order_of_end
+from cpa_core.pipeline.redacting import as_sent, asked_by, restored
 from cpa_core.pipeline.schemas import current_schema
 from cpa_core.pipeline.spending import Tariff, limiter, reserve, tariff
-from cpa_core.prompts import Task, prompt_id
+from cpa_core.prompts import Task
 from cpa_core.store import AnswerBook
 from cpa_core.store.buffers import Buffers
 from cpa_core.store.database import Row, Transaction
@@ -31,6 +32,8 @@ Positions = Collection[int] | None
 
 CHUNK = 250
 """Conversations that are read, and looked up in the ledger, at a time."""
+ASKED = ("message_id", "position", "role", "content", "sent_at")
+"""The fields of a message as it is read."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def judge_day(assistant: Assistant, day: date, *, retag: bool = True) -> Stage:
 def _ask_day(assistant: Assistant, day: date, work: Work, retag: bool) -> Stage:
     model = assistant.model(work.task)
     schema, _ = current_schema(assistant)
-    origin = Answered(day=day, schema=schema, prompt_id=prompt_id(work.task), model=str(model))
+    origin = Answered(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model))
     own = tariff(assistant, work.task, model)
     with assistant.store.day_lock(day):
         with assistant.store.reading() as view:
@@ -137,7 +140,7 @@ def open_questions(assistant: Assistant, day: date, schema: EventSchema, *, reta
     """The questions that tagging and judging a built day would begin with, answered before or not."""
     for work in (TAG, JUDGE):
         model = assistant.model(work.task)
-        origin = Answered(day=day, schema=schema, prompt_id=prompt_id(work.task), model=str(model))
+        origin = Answered(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model))
         with assistant.store.reading() as view:
             found = plan(view, origin, work.task, retag=retag)
         asking = Asking(origin, model, work, tariff(assistant, work.task, model), found)
@@ -158,13 +161,13 @@ def _spent(assistant: Assistant, book: str) -> Row:
 
 
 def conversations_of(assistant: Assistant, day: date, ids: Sequence[str]) -> list[Conversation]:
-    """These conversations of a built day, in order of their start."""
+    """These conversations of a built day as a model may see them, in order of their start."""
     with assistant.store.reading() as view:
         rows = view.answer("conversations_of_day", day=day, ids=list(ids))
     grouped: dict[str, list[Row]] = {}
     for row in rows:
         grouped.setdefault(row["conversation_id"], []).append(row)
-    return [_conversation(day, key, of_one) for key, of_one in grouped.items()]
+    return as_sent(assistant, [_conversation(day, key, of_one) for key, of_one in grouped.items()])
 
 
 def _conversation(day: date, conversation_id: str, rows: Sequence[Row]) -> Conversation:
@@ -173,7 +176,7 @@ def _conversation(day: date, conversation_id: str, rows: Sequence[Row]) -> Conve
         user_id=rows[0]["user_id"],
         day=day,
         content_hash=rows[0]["content_hash"],
-        messages=tuple(Message(**{name: row[name] for name in Message.model_fields}) for row in rows),
+        messages=tuple(Message(**{name: row[name] for name in ASKED}) for row in rows),
     )
 
 
@@ -222,7 +225,7 @@ def _note(done: Done, asking: Asking, conversation: Conversation, result: Result
     """Turn a result into rows."""
     done.ids.add(conversation.conversation_id)
     done.outcomes[result.outcome] += 1
-    for table, rows in asking.rows(conversation, result).items():
+    for table, rows in asking.rows(conversation, restored(conversation, result)).items():
         done.rows.add(table, [_stamped(row, table, assistant) for row in rows])
     done.rows.add("failures", _failure(asking.origin, asking.work, conversation, result, assistant))
 

@@ -20,7 +20,8 @@ from cpa_core.events import (
 )
 from cpa_core.models import JUDGED_EVENT, Event
 from cpa_core.pipeline.context import Assistant
-from cpa_core.redaction import Pseudonyms, names_of, redactor
+from cpa_core.pipeline.redacting import names_known
+from cpa_core.redaction import Pseudonyms, redactor
 from cpa_core.selection import EVERYTHING, Selection
 from cpa_core.store.database import Row, Transaction
 
@@ -94,7 +95,7 @@ def _views(assistant: Assistant, view: Transaction, asked: Mapping[str, Any]) ->
     said: dict[str, list[str]] = {row["conversation_id"]: row["said"] for row in view.answer("texts_of_day", **asked)}
     if assistant.settings.privacy == "no_text":
         return _Kept(lambda conversation_id: textless_view(said.get(conversation_id, ())))
-    names = _names(view.answer("metadata_of_day", **asked))
+    names = names_known(view.answer("metadata_of_day", **asked))
     finds = redactor(assistant.settings.environ)
 
     def redacted(conversation_id: str) -> View:
@@ -115,18 +116,6 @@ class _Kept(dict[str, View]):
         if conversation_id not in self:
             self[conversation_id] = self._make(conversation_id)
         return self[conversation_id]
-
-
-def _names(rows: Sequence[Row]) -> Mapping[str, list[str]]:
-    """Names of people by conversation, from its metadata, its messages' metadata, and a user id that is a name."""
-    names: dict[str, list[str]] = {}
-    for row in rows:
-        metadata = json.loads(row["metadata"]) if row["metadata"] else {}
-        found = names_of(metadata) if isinstance(metadata, dict) else []
-        user = row["user_id"] or ""
-        found += [user] if " " in user.strip() and not any(c.isdigit() for c in user) else []
-        names.setdefault(row["conversation_id"], []).extend(found)
-    return names
 
 
 def _parsed(row: Row, *names: str) -> Row:

@@ -11,6 +11,7 @@ from cpa_core.errors import CpaError, SettingsError, SourceError
 from cpa_core.llm import About, Engine
 from cpa_core.models import Conversation, EventSchema, Message
 from cpa_core.pipeline.context import Assistant
+from cpa_core.pipeline.redacting import as_sent
 from cpa_core.pipeline.spending import limiter, reserve, tariff
 from cpa_core.proposing import propose, question, sample
 from cpa_core.sources import Record, as_records, read
@@ -77,7 +78,7 @@ def ensure_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
 
 def propose_schema(assistant: Assistant, conversations: Sequence[Conversation], seed: int = 0) -> Proposal:
     """Propose from a seeded sample. Raises SourceError without conversations, CpaError when no answer is valid."""
-    chosen = sample(conversations, seed)
+    chosen = as_sent(assistant, sample(conversations, seed))
     if not chosen:
         raise SourceError(f"{assistant.settings.source or assistant.settings.home}: no conversations to propose from")
     model = assistant.model("propose")
