@@ -8,7 +8,7 @@ from cpa_core.cli import main
 from cpa_core.destinations import DESTINATIONS
 from cpa_core.errors import DestinationStopped
 from cpa_core.models import WITHDRAWN_EVENT
-from cpa_core.pipeline import deliver_day, reconciled, days_to_correct
+from cpa_core.pipeline import days_to_correct, deliver_day, reconciled
 from tests.deliveries import DAY, SCRIPTED, Scripted, assistant, ledger, store_day, to_amplitude, to_posthog
 from tests.servers.amplitude import AmplitudeServer
 from tests.servers.posthog import PostHogServer
