@@ -8,10 +8,8 @@ from cpa_core.pipeline.history import Stale, Weight, named_schema, quote_of_hist
 from cpa_core.pipeline.landing import Landed, Unlanded, land, unlanded
 from cpa_core.pipeline.previewing import Expected, Preview, expected_events, preview_day
 from cpa_core.pipeline.quoting import Quote, quote
-from cpa_core.pipeline.reconciling import Reconciled, reconciled, rejected_days
-from cpa_core.pipeline.reporting import Reported, scope_of, write_report
 from cpa_core.pipeline.reconciling import Reconciled, days_to_correct, reconciled, rejected_days
-from cpa_core.pipeline.reporting import Reported, write_report
+from cpa_core.pipeline.reporting import Reported, scope_of, write_report
 from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, spending, summaries
 from cpa_core.pipeline.schemas import (
     current_schema,
@@ -26,8 +24,8 @@ from cpa_core.pipeline.summing import Exported, Summed, export_sums, sum_day
 __all__ = [
     "Assistant",
     "DayDone",
-    "Exported",
     "Expected",
+    "Exported",
     "Landed",
     "Preview",
     "Progress",
@@ -45,8 +43,8 @@ __all__ = [
     "deliver_day",
     "due_days",
     "ensure_schema",
-    "export_sums",
     "expected_events",
+    "export_sums",
     "judge_day",
     "land",
     "named_schema",
