@@ -53,11 +53,14 @@ proofs: .venv/ready          ## slow: two days of a real file, a bucket to PostH
 browser: .venv/ready         ## slow: the demo in Dagster's UI, clicked in Chromium
 	$(BIN)/python -m proofs.demo_in_browser
 
-bench-landing: .venv/ready   ## landing beside DuckDB's own bare read, as ratios, with peak memory
+bench-landing: .venv/ready   ## landing beside DuckDB's bare read; a bucket of 5,000 objects; hostile files in bounded memory
 	$(BIN)/python -m benchmarks.landing
+	$(BIN)/python -m benchmarks.landing_s3
+	$(BIN)/python -m benchmarks.landing_hostile
 
-fuzz: .venv/ready            ## mutated real files for five minutes
-	$(BIN)/python benchmarks/fuzz_landing.py --minutes 5
+fuzz: .venv/ready            ## mutated real files for five minutes, and many generated ones
+	$(BIN)/python -m benchmarks.fuzz_landing --minutes 5
+	CPA_TEST_EXAMPLES=100 $(BIN)/python -m pytest -q tests/test_promises.py
 
 bench-llm: .venv/ready       ## the language-model engine under load: tokens, rate, limits, kills, faults, memory
 	$(BIN)/python -m benchmarks.llm

@@ -39,6 +39,9 @@ class Settings(Value):
     start_date: date | None
     quiet_minutes: int
     modified_day: bool
+    session_gap: int | None
+    assumed_zone: str
+    most_rejected: float
     form: str | None
     names: Mapping[str, str]
     environ: Mapping[str, str]
@@ -72,10 +75,13 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
         redact_before_model=_switch(values, "CPA_REDACT_BEFORE_MODEL"),
         privacy=_privacy(values, otherwise="no_text"),
         report_privacy=_privacy(values, otherwise="redacted"),
-        timezone=_timezone(values.get("CPA_TIMEZONE") or "UTC"),
+        timezone=_timezone(values.get("CPA_TIMEZONE") or "UTC", "CPA_TIMEZONE"),
         start_date=day(values["CPA_START_DATE"], "CPA_START_DATE") if values.get("CPA_START_DATE") else None,
         quiet_minutes=_count(values, "CPA_QUIET_MINUTES", 0, least=0),
         modified_day=values.get("CPA_UNTIMED") == "modified",
+        session_gap=_count(values, "CPA_SESSION_GAP", 0, least=0) if values.get("CPA_SESSION_GAP") else None,
+        assumed_zone=_timezone(values.get("CPA_ASSUMED_ZONE") or "UTC", "CPA_ASSUMED_ZONE"),
+        most_rejected=_share(values, "CPA_MOST_REJECTED", 0.01),
         form=values.get("CPA_FORMAT") or None,
         names=_names(values.get("CPA_MAP") or ""),
         environ=values,
@@ -129,6 +135,18 @@ def _privacy(
     raise SettingsError(f"CPA_PRIVACY is {given!r}: it must be one of {', '.join(PRIVACIES)}")
 
 
+def _share(values: Mapping[str, str], name: str, otherwise: float) -> float:
+    """`0.01` or `1%`."""
+    text = values.get(name) or str(otherwise)
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        raise SettingsError(f"{name} is {text!r}: a share is needed, as in 0.01 or 1%")
+    return share
+
+
 def _lane(text: str) -> Literal["standard", "flex"]:
     if text == "batch":
         raise SettingsError("CPA_LANE=batch is not built yet; CPA_LANE=flex (OpenAI) has the same price")
@@ -149,9 +167,9 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _timezone(name: str) -> str:
+def _timezone(name: str, setting: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise SettingsError(f"CPA_TIMEZONE is {name!r}: not a time zone, as in Europe/Paris") from None
+        raise SettingsError(f"{setting} is {name!r}: not a time zone, as in Europe/Paris") from None
     return name

@@ -298,7 +298,7 @@ def test_ragged_rows_are_rejects_with_their_line() -> None:
         ("a.csv", b'role,content,user_id\nuser,"secret" x,u\n', "a.csv: line 2: not CSV: ',' expected after '\"'"),
         ("a.csv", b'role,content,user_id\nuser,"secret,u\n', "a.csv: line 2: not CSV: unexpected end of data"),
         ("a.csv", b"role,content,user_id\nuser,secret,\n", "a.csv: line 2: user_id: blank"),
-        ("a.csv", "role,content,user_id\nuser,é,u\n".encode("latin-1"), "a.csv: line 2: not UTF-8 (byte 26)"),
+        ("a.csv", "role,content,user_id\nuser,é,u\n".encode("latin-1"), "a.csv: line 2: not UTF-8"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_place_and_reason_but_no_text(
@@ -328,3 +328,33 @@ def test_real_messy_conversations_come_out_whole(dataset: str, form: str) -> Non
     for record in records:
         sizes[record.conversation_id] = sizes.get(record.conversation_id, 0) + 1
     assert sizes == expected["messages_per_conversation"]
+
+
+def test_a_row_that_is_not_csv_is_a_reject_and_the_next_ones_go_on() -> None:
+    header, good = "conversation_id,role,content,timestamp\n", 'c1,user,"a\nb",2026-03-04T09:00:00Z\n'
+    records, rejects = parse("a.csv", (header + good + 'c1,user,"x"y\n' + good + good).encode(), None)
+    assert [record.place for record in records] == ["line 2", "line 5", "line 7"]
+    assert rejects == [Reject("line 4", "not CSV: ',' expected after '\"'", 'c1,user,"x"y\n')]
+    records, rejects = parse("a.csv", (header + good + 'c1,user,"cut off\nc1,user,no row,2026-03-04\n').encode(), None)
+    assert [record.place for record in records] == ["line 2"]
+    assert rejects[0][:2] == ("line 4", "not CSV: unexpected end of data") and "no row" in rejects[0].raw
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("a.csv", b"c1,user,%s,2026-03-04T09:00:00Z\n"),
+        (
+            "a.jsonl",
+            b'{"conversation_id": "c1", "role": "user", "content": "%s", "timestamp": "2026-03-04T09:00:00Z"}\n',
+        ),
+        ("b.jsonl", b'{"messages": [{"role": "user", "content": "%s", "timestamp": "2026-03-04T09:00:00Z"}]}\n'),
+    ],
+)
+def test_a_line_that_is_not_utf8_is_a_reject_and_stops_no_other(name: str, line: bytes) -> None:
+    header = b"conversation_id,role,content,timestamp\n" if name == "a.csv" else b""
+    for order in (b"\xff\xe9", b"\xc3\xa9", b"x"), (b"\xc3\xa9", b"\xff\xe9", b"x"):
+        records, rejects = parse(name, header + b"".join(line % text for text in order), None)
+        assert [record.content for record in records] == ["é", "x"]
+        (reject,) = rejects
+        assert reject.reason == "not UTF-8" and "\\xff\\xe9" in reject.raw

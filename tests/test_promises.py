@@ -1,6 +1,7 @@
 """What landing promises, over generated files: nothing is lost, twice is once, neither order nor cutting matters."""
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ MESSAGE = st.fixed_dictionaries(
 MESSAGES = st.lists(MESSAGE, min_size=1, max_size=12)
 BAD = st.sampled_from(['{"role": "user"}', "{", "[]", '{"conversation_id": "c1", "role": "user", "content": 5}'])
 
-few = settings(max_examples=5, deadline=None)  # each example lands several times
+few = settings(max_examples=int(os.environ.get("CPA_TEST_EXAMPLES", "5")), deadline=None)
+"""Each example lands several times; `make fuzz` asks for more of them."""
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from cpa_core.cli.display import (
     landed_lines,
     model_line,
     quote_lines,
+    reject_lines,
     spend_table,
     trouble_lines,
 )
@@ -33,6 +34,7 @@ from cpa_core.pipeline import (
     ready,
     reconciled,
     rejected_days,
+    rejects,
     run_day,
     spending,
     stale_days,
@@ -86,7 +88,7 @@ def land_command(options: argparse.Namespace, given: Settings) -> int:
     """Read what is new in the source, and say which days changed."""
     assistant = Assistant.of(given, bar)
     landed = land(assistant, day(options.day, "--day") if options.day else None)
-    print("\n".join(landed_lines(landed)))
+    print("\n".join(landed_lines(landed) + (reject_lines(rejects(assistant)) if landed.read else [])))
     return 1 if landed.lost else 0
 
 
@@ -196,10 +198,12 @@ def status(options: argparse.Namespace, given: Settings) -> int:
             "select count(*) as files, coalesce(sum(records), 0) as records, "
             "count(*) filter (where removed_at is not null) as removed from landed_files where replaced_at is null"
         )[0]
-        rejects = view.rows("select reason, count(*) as n from rejected_records group by reason order by reason")
+        reasons = view.rows("select reason, count(*) as n from rejected_records group by reason order by reason")
     print(f"files: {files['files']} ({files['removed']} removed since), records: {files['records']}")
-    for reject in rejects:
+    for reject in reasons:
         print(f"rejected records: {reject['n']}: {reject['reason']}")
+    for line in reject_lines(rejects(assistant)):
+        print(line)
     print(day_table(summaries(assistant, days)))
     if spent := spending(assistant):
         print(spend_table(spent))

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cpa_core.pipeline import Assistant, Landed, Quote
+from cpa_core.pipeline import Assistant, Landed, Quote, Rejects
 from cpa_core.pipeline.context import Advance
 from cpa_core.store import Store
 from cpa_core.store.database import Row
@@ -50,9 +50,23 @@ def landed_lines(landed: Landed) -> list[str]:
     if landed.skipped:
         lines.append(f"skipped: {landed.skipped} objects of other kinds")
     lines += [f"removed from the source, its messages stay: {uri}" for uri in landed.removed]
+    lines += [f"warning: {warning}" for warning in landed.warnings]
     lines += [f"rejected: {problem}" for problem in landed.problems[:20]]
     if len(landed.problems) > 20:
         lines.append(f"rejected: {len(landed.problems) - 20} more, in rejected_records")
+    return lines
+
+
+def reject_lines(found: Rejects | None) -> list[str]:
+    """What the newest landing lost, where it lost anything."""
+    if found is None or not (found.lost or found.refused):
+        return []
+    lines = [
+        f"newest landing: {found.lost:,} of {found.lost + found.records:,} records rejected, "
+        f"{found.refused:,} of {found.objects:,} objects not readable"
+    ]
+    if not found.is_fine:
+        lines.append(f"warning: {found.share:.1%} rejected, more than {found.most:.1%} (CPA_MOST_REJECTED)")
     return lines
 
 

@@ -9,6 +9,7 @@ from cpa_core.pipeline.landing import Landed, Unlanded, land, unlanded
 from cpa_core.pipeline.previewing import Expected, Preview, expected_events, preview_day
 from cpa_core.pipeline.quoting import Quote, quote
 from cpa_core.pipeline.reconciling import Reconciled, days_to_correct, reconciled, rejected_days
+from cpa_core.pipeline.rejects import Rejects, rejects
 from cpa_core.pipeline.reporting import Reported, scope_of, write_report
 from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, spending, summaries
 from cpa_core.pipeline.schemas import (
@@ -31,6 +32,7 @@ __all__ = [
     "Progress",
     "Quote",
     "Reconciled",
+    "Rejects",
     "Reported",
     "Stage",
     "Stale",
@@ -56,6 +58,7 @@ __all__ = [
     "ready",
     "reconciled",
     "rejected_days",
+    "rejects",
     "run_day",
     "schema_path",
     "scope_of",

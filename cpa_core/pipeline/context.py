@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cpa_core.errors import SettingsError
 from cpa_core.llm import Limiter, ModelName, Provider
@@ -70,7 +71,7 @@ class Assistant:
 
     def file(self, name: str, content: bytes) -> File:
         """A file with what the settings say of its format."""
-        return File(name, content, self.settings.names, self.settings.form)
+        return File(name, content, self.settings.names, self.settings.form, ZoneInfo(self.settings.assumed_zone))
 
     def provider_of(self, model: ModelName) -> Provider:
         """The provider of a model. Raises SettingsError when a key is missing."""

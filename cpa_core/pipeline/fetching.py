@@ -3,9 +3,11 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
+
+import pyarrow.compute as pc
 
 from cpa_core.errors import DayNeeded, SourceError, SourceUnreadable
 from cpa_core.pipeline.context import Advance, Assistant
@@ -23,16 +25,16 @@ MOST_OBJECTS, MOST_BYTES = 250, 64 << 20
 
 @dataclass(frozen=True)
 class Parsed:
-    """One object that was read, with its records as columns; `problem` when it cannot be read as a whole.
+    """One object that was read, with its records as a table; `problem` when it cannot be read as a whole.
 
     `arrived` is false when it could not be fetched: the next run tries it again. `untimed_day` is the day that its
-    messages without times were given.
+    messages without times were given, `zoneless` counts times that were written without a zone.
     """
 
     object: Object
     records: int = 0
-    size: int = 0
-    columns: Mapping[str, Iterable[Any]] = field(default_factory=dict)
+    table: Any = None
+    zoneless: int = 0
     rejects: Sequence[Reject] = ()
     problem: str | None = None
     untimed_day: date | None = None
@@ -46,7 +48,7 @@ def in_parts(parsed: Iterable[Parsed], advance: Advance) -> Iterator[list[Parsed
     for one in parsed:
         advance()
         part.append(one)
-        size += one.size
+        size += one.table.nbytes if one.records else 0
         if len(part) == MOST_OBJECTS or size >= MOST_BYTES:
             yield part
             part, size = [], 0
@@ -98,8 +100,8 @@ def _read(assistant: Assistant, one: Object, content: bytes, named: date | None)
     return Parsed(
         object=one,
         records=records.num_rows,
-        size=records.nbytes,
-        columns=dict(zip(records.column_names, records.columns, strict=True)),
+        table=records,
+        zoneless=pc.sum(records["zone_assumed"]).as_py() or 0,
         rejects=found.rejects,
         untimed_day=named if assumed else None,
     )

@@ -1,14 +1,17 @@
 """Landing: read new and changed objects, settle which rows count, and mark the days that changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import islice
 
 import pyarrow as pa
 
 from cpa_core.models import Value
 from cpa_core.pipeline.context import Assistant
 from cpa_core.pipeline.fetching import Parsed, in_parts, read_in_order
+from cpa_core.pipeline.sessions import cut_sessions, is_other_gap, note_users, spanning
+from cpa_core.settings import Settings
 from cpa_core.sources import Listing, Object
 from cpa_core.store.database import Row, Transaction
 
@@ -18,7 +21,8 @@ CONTRADICTED = "another object, newer, says something else under the same ids"
 class Landed(Value):
     """What a landing found. `lost` counts what was rejected now and holds something a person wrote.
 
-    `removed` names the objects that were there at the last landing; their messages stay.
+    `removed` names the objects that were there at the last landing; their messages stay. `warnings` say what was
+    assumed, and what looks wrong.
     """
 
     objects: int
@@ -30,6 +34,7 @@ class Landed(Value):
     lost: int
     problems: tuple[str, ...]
     days: tuple[date, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class Unlanded(Value):
@@ -81,12 +86,13 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
         told = _Told(found)
         now = assistant.now()
         with assistant.progress("land", len(found.fresh)) as advance:
-            for part in in_parts(
-                read_in_order(assistant, found.listing, found.fresh, found.untimed_days, day), advance
-            ):
+            parsed = read_in_order(assistant, found.listing, found.fresh, found.untimed_days, day)
+            for part in in_parts(parsed, advance):
                 told.add(part, _write(assistant, part, now) if any(p.arrived for p in part) else _Written())
+        if is_other_gap(assistant):
+            told.add([], _write(assistant, [], now))
         _mark_removed(assistant, found, now)
-    return told.landed()
+    return told.landed(assistant.settings)
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ class _Written:
     days: frozenset[date] = frozenset()
     contradicting: tuple[Row, ...] = ()
     agreeing: tuple[Row, ...] = ()
+    spanning: Mapping[str, tuple[date, date]] = field(default_factory=dict)
 
 
 @dataclass
@@ -109,6 +116,8 @@ class _Told:
     problems: list[str] = field(default_factory=list)
     contradictions: dict[tuple[str, ...], str] = field(default_factory=dict)
     days: set[date] = field(default_factory=set)
+    spanning: dict[str, tuple[date, date]] = field(default_factory=dict)
+    zoneless: int = 0
 
     def add(self, part: Sequence[Parsed], wrote: _Written) -> None:
         self.read += sum(p.arrived for p in part)
@@ -117,12 +126,14 @@ class _Told:
         self.problems += [p.problem for p in part if p.problem]
         self.problems += [f"{p.object.uri}: {r.place}: {r.reason}" for p in part for r in p.rejects if r.loss]
         self.days |= wrote.days
+        self.spanning.update(wrote.spanning)
+        self.zoneless += sum(p.zoneless for p in part)
         for row in wrote.agreeing:
             self.contradictions.pop(_place(row), None)
         for row in wrote.contradicting:
             self.contradictions[_place(row)] = f"{row['uri']}: {row['place']}: {CONTRADICTED}"
 
-    def landed(self) -> Landed:
+    def landed(self, given: Settings) -> Landed:
         problems = (*self.problems, *self.contradictions.values())
         return Landed(
             objects=len(self.found.listing.objects),
@@ -134,20 +145,34 @@ class _Told:
             lost=len(problems),
             problems=problems,
             days=tuple(sorted(self.days)),
+            warnings=tuple(self.warnings(given)),
         )
+
+    def warnings(self, given: Settings) -> Iterator[str]:
+        if self.zoneless:
+            yield f"{self.zoneless:,} times without a zone were taken as {given.assumed_zone} (CPA_ASSUMED_ZONE)"
+        for name, (first, last) in islice(self.spanning.items(), 1):
+            yield (
+                f"{len(self.spanning):,} conversations are all that a user ever said, over days ({name}: {first} to "
+                f"{last}): --session-gap 30 (CPA_SESSION_GAP) cuts them after 30 silent minutes"
+            )
 
 
 def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime) -> _Written:
     """One part of a landing, whole: its objects, what they settle, and the days that they make dirty."""
+    given = assistant.settings
     with assistant.store.writing() as transaction:
         transaction.execute("create temp table touched (conversation_id varchar)")
         transaction.execute("create temp table fresh (uri varchar, etag varchar, problem varchar)")
+        transaction.execute("create temp table users (user_id varchar)")
         _replace_objects(transaction, [p for p in part if p.arrived], now)
+        gap = cut_sessions(transaction, given.session_gap)
         contradicting, agreeing = _settle(transaction, now)
-        dirty = _dirty_days(transaction, assistant.settings.timezone)
+        dirty = _dirty_days(transaction, given.timezone)
         mark_days(transaction, dirty, "landed")
         _record_days(transaction)
-    return _Written(frozenset(dirty), tuple(contradicting), tuple(agreeing))
+        over_days = {} if gap else spanning(transaction, given.timezone)
+    return _Written(frozenset(dirty), tuple(contradicting), tuple(agreeing), over_days)
 
 
 def _mark_removed(assistant: Assistant, found: Unlanded, now: datetime) -> None:
@@ -166,6 +191,7 @@ def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: da
         "insert into touched select distinct conversation_id from landed_messages "
         "where uri in (select uri from fresh where problem is null)"
     )
+    note_users(transaction)
     transaction.execute("delete from landed_messages where uri in (select uri from fresh where problem is null)")
     transaction.execute(
         "update landed_files set replaced_at = $now from fresh where landed_files.uri = fresh.uri "
@@ -177,17 +203,26 @@ def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: da
         "and (uri, etag) not in (select (uri, etag) from landed_files where replaced_at is null)"
     )
     transaction.insert("landed_files", [_file_row(p, now) for p in parsed])
-    for p in parsed:
-        same = {name: _repeated(text, p.records) for name, text in (("uri", p.object.uri), ("etag", p.object.etag))}
-        transaction.insert_columns("landed_messages", {**p.columns, **same})
+    _insert_messages(transaction, [p for p in parsed if p.records])
+    note_users(transaction)
     transaction.insert("rejected_records", [row for p in parsed for row in _reject_rows(p, now)])
     transaction.execute(
         "insert into touched select distinct conversation_id from landed_messages where uri in (select uri from fresh)"
     )
 
 
-def _repeated(text: str, times: int) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), times), pa.array([text]))
+def _insert_messages(transaction: Transaction, parsed: Sequence[Parsed]) -> None:
+    if not parsed:
+        return
+    messages = pa.concat_tables([p.table for p in parsed])
+    same = {name: pa.chunked_array([_repeated(p, name) for p in parsed]) for name in ("uri", "etag")}
+    columns = dict(zip(messages.column_names, messages.columns, strict=True))
+    transaction.insert_columns("landed_messages", columns | {n: c.unify_dictionaries() for n, c in same.items()})
+
+
+def _repeated(parsed: Parsed, name: str) -> pa.DictionaryArray:
+    text = pa.array([getattr(parsed.object, name)])
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), parsed.records), text)
 
 
 def _file_row(parsed: Parsed, now: datetime) -> Row:
@@ -206,8 +241,10 @@ def _file_row(parsed: Parsed, now: datetime) -> Row:
 
 def _reject_rows(parsed: Parsed, now: datetime) -> list[Row]:
     where = {"uri": parsed.object.uri, "etag": parsed.object.etag, "rejected_at": now}
-    rows: list[Row] = [where | {"place": r.place, "reason": r.reason, "raw": r.raw} for r in parsed.rejects]
-    return rows + ([where | {"place": "", "reason": parsed.problem}] if parsed.problem else [])
+    rows: list[Row] = [
+        where | {"place": r.place, "reason": r.reason, "raw": r.raw, "loss": r.loss} for r in parsed.rejects
+    ]
+    return rows + ([where | {"place": "", "reason": parsed.problem, "loss": True}] if parsed.problem else [])
 
 
 def _settle(transaction: Transaction, now: datetime) -> tuple[list[Row], list[Row]]:
@@ -219,7 +256,9 @@ def _settle(transaction: Transaction, now: datetime) -> tuple[list[Row], list[Ro
     before = transaction.answer("contradictions_known", reason=CONTRADICTED)
     found = transaction.answer("contradictions")
     transaction.answer("contradictions_forgotten", reason=CONTRADICTED)
-    transaction.insert("rejected_records", [row | {"reason": CONTRADICTED, "rejected_at": now} for row in found])
+    transaction.insert(
+        "rejected_records", [row | {"reason": CONTRADICTED, "rejected_at": now, "loss": True} for row in found]
+    )
     known, holding = set(map(_place, before)), set(map(_place, found))
     new = [row for row in found if _place(row) not in known]
     return new, [row for row in before if _place(row) not in holding]
@@ -231,18 +270,13 @@ def _place(row: Row) -> tuple[str, ...]:
 
 def _dirty_days(transaction: Transaction, zone: str) -> set[date]:
     """Compare the touched conversations with what they were; both days of one that moved are dirty."""
-    before = transaction.rows(
-        "select * from landed_conversations where conversation_id in (select conversation_id from touched)"
-    )
-    after = transaction.answer("touched_conversations", zone=zone)
-    old = {row["conversation_id"]: row for row in before}
-    new = {row["conversation_id"]: row for row in after}
-    changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)]
+    transaction.answer("touched_conversations", zone=zone)
+    dirty = {row["day"] for row in transaction.answer("changed_days")}
     transaction.execute(
         "delete from landed_conversations where conversation_id in (select conversation_id from touched)"
     )
-    transaction.insert("landed_conversations", after)
-    return {state[key]["day"] for key in changed for state in (old, new) if key in state}
+    transaction.execute("insert into landed_conversations by name select * from now_so")
+    return dirty
 
 
 def mark_days(transaction: Transaction, days: set[date], reason: str) -> None:

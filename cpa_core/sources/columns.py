@@ -4,7 +4,7 @@ Whatever is not plain is left to the careful way, so that both give the same rec
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from importlib.resources import files
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
@@ -21,10 +21,12 @@ FEW = 5_000
 """So many messages are filled in sooner by Python than a database is opened."""
 
 TIME = pa.timestamp("us", tz="UTC")
-DRAFT = pa.schema([(name, TIME if name == "sent_at" else pa.string()) for name in Draft._fields])
-KINDS = {"ordinal": pa.int64(), "id_given": pa.bool_(), "time_assumed": pa.bool_(), "sent_at": TIME}
+FLAGS = ("id_given", "time_assumed", "by_user", "zone_assumed")
+KINDS = {"ordinal": pa.int64(), "sent_at": TIME, **dict.fromkeys(FLAGS, pa.bool_())}
+DRAFT = pa.schema([(name, KINDS.get(name, pa.string())) for name in Draft._fields])
 RECORD = pa.schema([(name, KINDS.get(name, pa.string())) for name in Record._fields])
 PLAIN_TIME = r"^[12]\d{3}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{3}|\.\d{6})?Z$"
+PLAIN_WITHOUT_ZONE = PLAIN_TIME.replace("T[0-2]", "[T ][0-2]").replace("Z$", "$")
 
 Row = TypeVar("Row")
 Table: TypeAlias = Any
@@ -35,12 +37,13 @@ Found: TypeAlias = Draft | Reject | Table
 """What a format yields: messages one by one or many as columns, and rejects."""
 
 
-def drafts(lines: Sequence[int], cells: Cells, known: frozenset[str]) -> Table | None:
+def drafts(lines: Sequence[int], cells: Cells, known: frozenset[str], zone: tzinfo) -> Table | None:
     """The messages on these lines, given as columns of text, as drafts; None when any of them is not plain."""
     group = cells["conversation_id"] if "conversation_id" in cells else cells["user_id"]
     none: Sequence[None] = [None] * len(lines)
     other = [name for name in cells if name not in known]
     try:
+        sent_at, zone_assumed = moments(pa.array(cells.get("timestamp", none), pa.string()), zone)
         arrays: dict[str, Any] = {
             "place": pc.binary_join_element_wise("line", pa.array(lines).cast(pa.string()), " "),
             "conversation_id": _each(needed, group),
@@ -48,9 +51,11 @@ def drafts(lines: Sequence[int], cells: Cells, known: frozenset[str]) -> Table |
             "user_id": _given(cells.get("user_id", none)),
             "role": _each(fields.role, cells["role"]),
             "content": cells["content"],
-            "sent_at": moments(pa.array(cells.get("timestamp", none), pa.string())),
+            "sent_at": sent_at,
             "metadata": _metadata(other, cells) if other else none,
             "conversation_metadata": none,
+            "by_user": repeated("conversation_id" not in cells, len(lines)),
+            "zone_assumed": zone_assumed,
         }
         return pa.table(arrays, DRAFT)
     except (ValueError, pa.ArrowInvalid):  # half a surrogate pair is a ValueError here
@@ -77,14 +82,22 @@ def _each(rule: Callable[[str | None], str | None], values: Sequence[str | None]
     return [found[value] for value in values]
 
 
-def moments(written: Any) -> Any:
-    """Times, as they are written, read in bulk where all are in the most usual form. Raises ValueError."""
+def repeated(flag: bool, times: int) -> Any:
+    """One truth value for all."""
+    return pa.repeat(pa.scalar(flag), times)
+
+
+def moments(written: Any, zone: tzinfo) -> tuple[Any, Any]:
+    """Times, as they are written, and which have no zone; in bulk where all are in a usual form. Raises ValueError."""
     written = pc.if_else(pc.equal(written, ""), pa.scalar(None, pa.string()), written)
     if pc.all(pc.match_substring_regex(written, PLAIN_TIME), min_count=0).as_py():
-        return written.cast(TIME)
+        return written.cast(TIME), repeated(False, len(written))
+    if str(zone) == "UTC" and pc.all(pc.match_substring_regex(written, PLAIN_WITHOUT_ZONE), min_count=0).as_py():
+        return pc.assume_timezone(written.cast(pa.timestamp("us")), "UTC"), pc.is_valid(written)
     values = written.to_pylist()
-    found = {value: moment(value) for value in set(values)}
-    return pa.array([found[value] for value in values], TIME)
+    found = {value: moment(value, zone) for value in set(values)}
+    times = pa.array([found[value][0] for value in values], TIME)
+    return times, pa.array([found[value][1] for value in values], pa.bool_())
 
 
 def _metadata(names: Sequence[str], cells: Cells) -> list[str]:

@@ -44,12 +44,12 @@ def conversation(file: File, conversation_id: str, tree: Any) -> Iterator[Draft 
     for n, message in enumerate(messages):
         where = f"{place}: messages.{n}"
         try:
-            role, text, message_id, sent_at, extra = _message(file.translated(message), MESSAGE_KEYS)
+            found = _message(file, message, MESSAGE_KEYS)
         except ValueError as error:
             yield Reject(where, str(error), raw(message))
         else:
-            ids = (whole(conversation_id), message_id, user_id)
-            yield Draft(where, *ids, role, text, sent_at, extra, metadata)
+            named = found._replace(place=where, conversation_id=whole(conversation_id), user_id=user_id)
+            yield named._replace(conversation_metadata=metadata)
 
 
 def raw(tree: Any) -> str:
@@ -68,17 +68,17 @@ def _parts(conversation_id: str, tree: Any) -> tuple[list[Any], str | None, str 
     return messages, fields.identity("user_id", tree.get("user_id")), fields.rest(tree, CONVERSATION_KEYS)
 
 
-def _message(message: Any, known: frozenset[str]) -> tuple[str, str, str | None, Any, str | None]:
+def _message(file: File, tree: Any, known: frozenset[str]) -> Draft:
+    """A message without its place and conversation."""
+    message = file.translated(tree)
     if not isinstance(message, dict):
         raise ValueError(f"an object with role and content is needed, this is a {fields.kind(message)}")
     fields.once(message)
-    return (
-        fields.role(message.get("role")),
-        fields.content(message),
-        fields.identity("message_id", message.get("message_id")),
-        moment(message.get("timestamp")),
-        fields.rest(message, known),
-    )
+    role, content = fields.role(message.get("role")), fields.content(message)
+    message_id = fields.identity("message_id", message.get("message_id"))
+    sent_at, zone_assumed = moment(message.get("timestamp"), file.zone)
+    extra = fields.rest(message, known)
+    return Draft("", "", message_id, None, role, content, sent_at, extra, None, zone_assumed=zone_assumed)
 
 
 def from_lines(file: File) -> Iterator[columns.Found]:
@@ -86,9 +86,13 @@ def from_lines(file: File) -> Iterator[columns.Found]:
     if (regular_file := regular.lines_drafts(file)) is not None:
         yield regular_file
         return
-    lines = enumerate(documents.text(file.name, file.content, newline="\n"), 1)
+    lines = enumerate(documents.lines(file.name, file.content, newline="\n"), 1)
     written = ((number, line) for number, line in lines if not line.isspace())
-    while part := list(islice(written, columns.CHUNK)):
+    while found := list(islice(written, columns.CHUNK)):
+        part = [(number, line) for number, line in found if documents.is_utf8(line)]
+        for number, line in found if len(part) < len(found) else ():
+            if not documents.is_utf8(line):
+                yield Reject(f"line {number}", documents.NOT_UTF8, documents.with_bytes_shown(line.strip()))
         plain = _plain(file, part)
         yield from [plain] if plain is not None else _careful(file, part)
 
@@ -122,7 +126,7 @@ def _plain(file: File, part: Sequence[Line]) -> columns.Table | None:
         return None
     if None in set(cells["content"]):
         cells["content"] = tuple(value or "" for value in cells["content"])
-    return columns.drafts([number for number, _ in part], cells, LINE_KEYS)
+    return columns.drafts([number for number, _ in part], cells, LINE_KEYS, file.zone)
 
 
 def _careful(file: File, part: Sequence[Line]) -> Iterator[Draft | Reject]:
@@ -142,7 +146,7 @@ def one_line(file: File, place: str, tree: Any) -> Iterator[Draft | Reject]:
         yield from _whole_conversation(file, place, fields_of)
         return
     try:
-        role, text, message_id, sent_at, extra = _message(fields_of, LINE_KEYS)
+        found = _message(file, tree, LINE_KEYS)
         group = "conversation_id" if "conversation_id" in fields_of else "user_id"
         conversation_id = fields.identity(group, fields_of.get(group))
         if conversation_id is None:
@@ -151,7 +155,8 @@ def one_line(file: File, place: str, tree: Any) -> Iterator[Draft | Reject]:
     except ValueError as error:
         yield Reject(place, str(error), raw(tree))
     else:
-        yield Draft(place, conversation_id, message_id, user_id, role, text, sent_at, extra, None)
+        by_user = group == "user_id"
+        yield found._replace(place=place, conversation_id=conversation_id, user_id=user_id, by_user=by_user)
 
 
 def _whole_conversation(file: File, place: str, tree: dict[str, Any]) -> Iterator[Draft | Reject]:

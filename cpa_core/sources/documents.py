@@ -4,6 +4,7 @@ import codecs
 import gzip
 import io
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from cpa_core.sources.records import whole
 GZIP = b"\x1f\x8b"
 NEWLINE = b"\n"
 WINDOW = 1 << 20
+NOT_UTF8 = "not UTF-8"
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 SLACK = 16
 """So many characters before the end of a window, an error may only mean that the rest is not read yet."""
 
@@ -72,6 +75,21 @@ def binary(name: str, content: bytes) -> io.BufferedReader | io.BytesIO:
 def text(name: str, content: bytes, newline: str = "") -> TextIO:
     """The text of a file, line ends as they are. Reading raises UnicodeDecodeError: see `not_utf8`."""
     return io.TextIOWrapper(binary(name, content), "utf-8-sig", newline=newline)
+
+
+def lines(name: str, content: bytes, newline: str = "") -> TextIO:
+    """The same, where a line that is not UTF-8 must not stop the others: see `is_utf8` and `with_bytes_shown`."""
+    return io.TextIOWrapper(binary(name, content), "utf-8-sig", errors="surrogateescape", newline=newline)
+
+
+def is_utf8(line: str) -> bool:
+    """Whether every byte of a line of `lines` was one of UTF-8."""
+    return line.isascii() or _NOT_UTF8.search(line) is None
+
+
+def with_bytes_shown(line: str) -> str:
+    """A line of `lines`, with the bytes that are not UTF-8 written out."""
+    return line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def not_utf8(name: str, content: bytes) -> SourceError:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
 from cpa_core.models import digest
@@ -24,28 +24,39 @@ Things = Iterator[tuple[str, Any]]
 
 def things(file: File) -> Iterator[tuple[str, Any] | Reject]:
     """The objects of a file, each with its place: of a list or page, one a line, or the only one."""
-    first = Window(file.name, documents.text(file.name, file.content)).peek()
-    window = Window(file.name, documents.text(file.name, file.content))
-    if first == "[":
+    window = Window(file.name, documents.lines(file.name, file.content))
+    if window.peek() == "[":
+        window = Window(file.name, documents.text(file.name, file.content))
         yield from ((f"{n}", tree) for n, tree in enumerate(elements(window)))
         window.end()
         return
-    lines = enumerate(documents.text(file.name, file.content, newline="\n"), 1)
+    lines = enumerate(documents.lines(file.name, file.content, newline="\n"), 1)
     written = [(n, line) for n, line in lines if not line.isspace()]
-    try:
-        whole_lines = [(f"line {n}", decoded(line)) for n, line in written[:1]]
-    except ValueError:
+    if all(isinstance(_line(n, line), Reject) for n, line in written[:2]):
+        window = Window(file.name, documents.text(file.name, file.content))
         tree = window.value()  # one object over several lines
         window.end()
-        whole_lines, written = [("top level", tree)], []
-    for place, tree in whole_lines:
-        page = tree.get("data") if isinstance(tree, dict) else None
-        yield from ((f"data.{n}", one) for n, one in enumerate(page)) if isinstance(page, list) else [(place, tree)]
-    for n, line in written[1:]:
-        try:
-            yield f"line {n}", decoded(line)
-        except ValueError as error:
-            yield Reject(f"line {n}", str(error), whole(line.strip()))
+        yield from _page("top level", tree)
+        return
+    for n, line in written:
+        found = _line(n, line)
+        yield from [found] if isinstance(found, Reject) else _page(*found)
+
+
+def _line(number: int, line: str) -> tuple[str, Any] | Reject:
+    place, written = f"line {number}", documents.with_bytes_shown(line.strip())
+    if not documents.is_utf8(line):
+        return Reject(place, documents.NOT_UTF8, written)
+    try:
+        return place, decoded(line)
+    except ValueError as error:
+        return Reject(place, str(error), written)
+
+
+def _page(place: str, tree: Any) -> Things:
+    """A page of an export is a list under `data`."""
+    page = tree.get("data") if isinstance(tree, dict) else None
+    return ((f"data.{n}", one) for n, one in enumerate(page)) if isinstance(page, list) else iter([(place, tree)])
 
 
 def from_chats(file: File) -> Iterator[Draft | Reject]:
@@ -75,7 +86,7 @@ def from_chats(file: File) -> Iterator[Draft | Reject]:
             begun[first] += 1
         for n, turn in enumerate(turns):
             given = turn if n or not isinstance(turn, dict) else {"timestamp": tree.get("timestamp"), **turn}
-            for made in _drafts(f"{place}: messages.{n}", file.translated(given)):
+            for made in _drafts(f"{place}: messages.{n}", file.translated(given), file.zone):
                 yield _placed(made, conversation_id or "", user_id, metadata)
 
 
@@ -96,7 +107,7 @@ def _turns_of(tree: Any) -> list[Any]:
     return [{"role": "system", "content": tree["system"]}, *turns] if tree.get("system") else turns
 
 
-def _drafts(place: str, turn: Any) -> Iterator[Draft | Reject]:
+def _drafts(place: str, turn: Any, zone: tzinfo) -> Iterator[Draft | Reject]:
     """A message, its tool calls and results as messages of roles of their own."""
     try:
         if not isinstance(turn, dict):
@@ -105,14 +116,14 @@ def _drafts(place: str, turn: Any) -> Iterator[Draft | Reject]:
         role = fields.role(turn.get("role", turn.get("from")))
         role = SPEAKERS.get(role, role)
         message_id = fields.identity("message_id", turn.get("message_id", turn.get("id")))
-        sent_at, extra = moment(turn.get("timestamp")), fields.rest(turn, TURN_KEYS)
+        (sent_at, assumed), extra = moment(turn.get("timestamp"), zone), fields.rest(turn, TURN_KEYS)
         spoken = list(_spoken(role, turn))
     except ValueError as error:
         yield Reject(place, str(error), raw(turn))
         return
     for n, (who, text) in enumerate(spoken):
         own = message_id if message_id is None or n == 0 else f"{message_id}.{n}"
-        yield Draft(place, "", own, None, who, text, sent_at, extra, None)
+        yield Draft(place, "", own, None, who, text, sent_at, extra, None, zone_assumed=assumed)
 
 
 def _spoken(role: str, turn: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -161,16 +172,17 @@ class Call(NamedTuple):
     ended_at: datetime | None
     asked: Any
     answered: Any
+    zone_assumed: bool = False
 
 
 def from_langfuse(file: File) -> Iterator[Draft | Reject]:
     """Traces or observations: input, output, id, timestamp or startTime, sessionId or traceId."""
-    return _conversations(_made(file, _langfuse))
+    return _conversations(_made(file, _langfuse), file.zone)
 
 
 def from_otlp(file: File) -> Iterator[Draft | Reject]:
     """OTLP JSON of GenAI spans: `gen_ai.input.messages` and `gen_ai.output.messages`."""
-    return _conversations(_made(file, _spans))
+    return _conversations(_made(file, _spans), file.zone)
 
 
 def _made(file: File, make: Any) -> Iterator[Call | Reject]:
@@ -179,28 +191,28 @@ def _made(file: File, make: Any) -> Iterator[Call | Reject]:
             yield found
             continue
         try:
-            yield from make(*found)
+            yield from make(*found, file.zone)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = str(error) if type(error) is ValueError else f"not of this form ({type(error).__name__})"
             yield Reject(found[0], reason, raw(found[1]))
 
 
-def _langfuse(place: str, tree: Any) -> Iterator[Call]:
+def _langfuse(place: str, tree: Any, zone: tzinfo) -> Iterator[Call]:
     if not isinstance(tree, dict) or not {"input", "output"} & tree.keys():
         raise ValueError("an object with input and output is needed")
     key = next((tree[k] for k in ("sessionId", "traceId", "id") if tree.get(k)), None)
     conversation_id = fields.identity("id", key)
     if conversation_id is None:
         raise ValueError("id: missing")
-    began, ended = tree.get("timestamp", tree.get("startTime")), tree.get("endTime")
-    began_at = moment(began)
+    began_at, assumed = moment(tree.get("timestamp", tree.get("startTime")), zone)
+    ended_at, _ = moment(tree.get("endTime"), zone)
     user_id = fields.identity("userId", tree.get("userId"))
-    calls = (conversation_id, user_id, began_at, moment(ended) or began_at, tree.get("input"), tree.get("output"))
+    calls = (conversation_id, user_id, began_at, ended_at or began_at, tree.get("input"), tree.get("output"))
     if tree.get("type") in (None, "GENERATION"):
-        yield Call(place, *calls)
+        yield Call(place, *calls, zone_assumed=assumed)
 
 
-def _spans(place: str, tree: Any) -> Iterator[Call]:
+def _spans(place: str, tree: Any, zone: tzinfo) -> Iterator[Call]:
     if not isinstance(tree, dict) or not isinstance(tree.get("resourceSpans"), list):
         raise ValueError('an object with a list "resourceSpans" is needed')
     spans = [s for r in tree["resourceSpans"] for scope in r.get("scopeSpans", []) for s in scope.get("spans", [])]
@@ -216,10 +228,10 @@ def _spans(place: str, tree: Any) -> Iterator[Call]:
 
 
 def _nanoseconds(value: Any) -> datetime | None:
-    return None if value in (None, "", 0, "0") else moment(int(value) // 1_000_000)
+    return None if value in (None, "", 0, "0") else moment(int(value) // 1_000_000)[0]
 
 
-def _conversations(found: Iterable[Call | Reject]) -> Iterator[Draft | Reject]:
+def _conversations(found: Iterable[Call | Reject], zone: tzinfo) -> Iterator[Draft | Reject]:
     """Calls in the order of time; of what each repeats, only what is new."""
     calls: list[Call] = []
     for one in found:
@@ -233,7 +245,7 @@ def _conversations(found: Iterable[Call | Reject]) -> Iterator[Draft | Reject]:
         before = told.setdefault(call.conversation_id, Counter())
         now: Counter[tuple[str, str]] = Counter()
         for where, tree, role, at in _both(call):
-            for made in (d for turn in _listed(tree, role) for d in _drafts(f"{call.place}: {where}", turn)):
+            for made in (d for turn in _listed(tree, role) for d in _drafts(f"{call.place}: {where}", turn, zone)):
                 if isinstance(made, Reject):
                     yield made
                     continue
@@ -241,8 +253,8 @@ def _conversations(found: Iterable[Call | Reject]) -> Iterator[Draft | Reject]:
                 now[words] += 1
                 if now[words] > before[words]:
                     before[words] += 1
-                    at_last = made.sent_at or at
-                    yield made._replace(conversation_id=call.conversation_id, user_id=call.user_id, sent_at=at_last)
+                    dated = made if made.sent_at else made._replace(sent_at=at, zone_assumed=call.zone_assumed)
+                    yield dated._replace(conversation_id=call.conversation_id, user_id=call.user_id)
 
 
 def _both(call: Call) -> list[tuple[str, Any, str, datetime | None]]:

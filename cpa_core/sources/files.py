@@ -1,19 +1,21 @@
 """One file to be cut into records: its name, its bytes, and what its words are called here."""
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from typing import Any, NamedTuple
 
 
 class File(NamedTuple):
     """One file. `names` gives our word for each of its own that differs (`sender` -> `role`).
 
-    `form` is the format where a person named it.
+    `form` is the format where a person named it, `zone` that of times that are written without one.
     """
 
     name: str
     content: bytes
     names: Mapping[str, str] = {}
     form: str | None = None
+    zone: tzinfo = UTC
 
     def ours(self, word: str) -> str:
         """What a column or key is called here."""

@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from cpa_core.errors import DayNeeded
@@ -21,7 +21,10 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 class Record(NamedTuple):
-    """One message, whole. The fields are columns of `landed_messages`; both metadata are JSON."""
+    """One message, whole. The fields are columns of `landed_messages`; both metadata are JSON.
+
+    `by_user`: its conversation is known by the user's id alone. `zone_assumed`: its time was written without a zone.
+    """
 
     place: str
     ordinal: int
@@ -35,6 +38,8 @@ class Record(NamedTuple):
     time_assumed: bool
     metadata: str | None
     conversation_metadata: str | None
+    by_user: bool = False
+    zone_assumed: bool = False
 
 
 class Reject(NamedTuple):
@@ -61,6 +66,8 @@ class Draft(NamedTuple):
     sent_at: datetime | None
     metadata: str | None
     conversation_metadata: str | None
+    by_user: bool = False
+    zone_assumed: bool = False
 
 
 class _Timed(NamedTuple):
@@ -70,26 +77,25 @@ class _Timed(NamedTuple):
     assumed: bool
 
 
-def moment(value: Any) -> datetime | None:
-    """An aware time, UTC. ISO 8601; a number is seconds (or milliseconds) since 1970; no zone is taken as UTC.
+def moment(value: Any, zone: tzinfo = UTC) -> tuple[datetime | None, bool]:
+    """An aware time, UTC, and whether it is written without a zone and taken as one of `zone`.
 
-    A number must have nine digits or more (1973), so that a year or an offset never passes for a time.
+    ISO 8601; a number is seconds (or milliseconds) since 1970. It must have nine digits or more (1973), so that a
+    year or an offset never passes for a time.
     """
-    if value is None:
-        return None
-    text = str(value).strip()
+    text = "" if value is None else str(value).strip()
     if not text:
-        return None
+        return None, False
     try:
         if isinstance(value, bool | list | dict):
             raise ValueError
         if _EPOCH.fullmatch(text):
             seconds = float(text)
-            return datetime.fromtimestamp(seconds / 1000 if seconds >= 1e11 else seconds, UTC)
+            return datetime.fromtimestamp(seconds / 1000 if seconds >= 1e11 else seconds, UTC), False
         if isinstance(value, int | float):
             raise ValueError
-        at = datetime.fromisoformat(text.removesuffix(" UTC"))
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        at = datetime.fromisoformat(text[:-4] + "+00:00" if text.endswith(" UTC") else text)
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC), at.tzinfo is None
     except (ValueError, OverflowError, OSError):
         raise ValueError("timestamp: not an ISO 8601 time or seconds since 1970") from None
 
@@ -160,6 +166,8 @@ def _identified(conversation: Iterable[_Timed]) -> Iterator[Record | Reject]:
             time_assumed=assumed,
             metadata=draft.metadata,
             conversation_metadata=draft.conversation_metadata,
+            by_user=draft.by_user,
+            zone_assumed=draft.zone_assumed,
         )
 
 

@@ -6,6 +6,7 @@ inside, and there are as many objects as lines. What cannot be proved is None, a
 """
 
 from collections.abc import Callable
+from datetime import tzinfo
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import csv, json
 
 from cpa_core.sources import columns, documents, fields
-from cpa_core.sources.columns import TIME, Table
+from cpa_core.sources.columns import Table
 from cpa_core.sources.files import File
 
 BLOCK = 16 << 20
@@ -42,7 +43,7 @@ def csv_drafts(file: File) -> Table | None:
         return None
     breaks = pc.add(pc.count_substring_regex(written, "\r\n|\r|\n").cast(pa.int64()), 1)
     lines = pc.add(pc.subtract(pc.cumulative_sum(breaks), breaks), 2)
-    return _drafts(lines, {file.ours(name): found[name] for name in header})
+    return _drafts(lines, {file.ours(name): found[name] for name in header}, file.zone)
 
 
 def _written(cells: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -88,7 +89,7 @@ def lines_drafts(file: File) -> Table | None:
     named = {file.ours(key): found[key] for key in keys}
     if found.num_rows != breaks + 1 or any(named[key].null_count for key in ("role", "content")):
         return None
-    return _drafts(pa.array(range(1, breaks + 2), pa.int64()), named)
+    return _drafts(pa.array(range(1, breaks + 2), pa.int64()), named, file.zone)
 
 
 def _plain_bytes(file: File) -> bytes | None:
@@ -98,9 +99,9 @@ def _plain_bytes(file: File) -> bytes | None:
         start = 0
         while start < len(content):
             end = content.find(b"\n", start + BLOCK) + 1 or len(content)
-            str(memoryview(content)[start:end], "utf-8")
+            pa.array([content[start:end]], pa.binary()).cast(pa.string())
             start = end
-    except UnicodeDecodeError:
+    except (pa.ArrowInvalid, pa.ArrowCapacityError):
         return None
     return content
 
@@ -110,7 +111,7 @@ def _are_known(names: list[str]) -> bool:
     return len(set(names)) == len(names) and {"role", "content"} <= set(names) <= set(KEYS) and bool(group)
 
 
-def _drafts(lines: Any, cells: dict[str, Any]) -> Table | None:
+def _drafts(lines: Any, cells: dict[str, Any], zone: tzinfo) -> Table | None:
     none = pa.nulls(len(lines), pa.string())
     ids = cells.get("message_id", none)
     ids = pc.if_else(pc.equal(ids, ""), pa.scalar(None, pa.string()), ids)
@@ -118,6 +119,7 @@ def _drafts(lines: Any, cells: dict[str, Any]) -> Table | None:
         return None
     group = cells["conversation_id"] if "conversation_id" in cells else cells["user_id"]
     try:
+        sent_at, zone_assumed = columns.moments(cells.get("timestamp", none), zone)
         arrays = {
             "place": pc.binary_join_element_wise("line", pc.cast(lines, pa.string()), " "),
             "conversation_id": _each(columns.needed, group),
@@ -125,9 +127,11 @@ def _drafts(lines: Any, cells: dict[str, Any]) -> Table | None:
             "user_id": _each(lambda value: fields.identity("user_id", value), cells.get("user_id", none)),
             "role": _each(fields.role, cells["role"]),
             "content": cells["content"],
-            "sent_at": columns.moments(cells.get("timestamp", none)).cast(TIME),
+            "sent_at": sent_at,
             "metadata": none,
             "conversation_metadata": none,
+            "by_user": columns.repeated("conversation_id" not in cells, len(lines)),
+            "zone_assumed": zone_assumed,
         }
     except (ValueError, pa.ArrowInvalid):
         return None

@@ -4,7 +4,7 @@ import csv
 import io
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, time
 from itertools import islice
 from typing import Any
@@ -62,24 +62,64 @@ def _as_written(value: Any) -> Any:
 
 
 def _from_delimited(file: File, delimiter: str) -> Iterator[columns.Found]:
-    reader = csv.reader(documents.text(file.name, file.content), strict=True, delimiter=delimiter)
-    try:
-        header = [file.ours(column.strip()) for column in next(reader, [])]
-        check_header(file.name, header)
-        numbered = _numbered(reader)
-        while part := list(islice(numbered, columns.CHUNK)):
-            plain = _plain(header, part)
-            yield from [plain] if plain is not None else _careful(header, part)
-    except csv.Error as error:
-        raise SourceError(f"{file.name}: line {reader.line_num}: not CSV: {error}") from None
+    lines = Lines(documents.lines(file.name, file.content))
+    numbered = numbered_rows(lines, delimiter)
+    first = next(numbered, (1, []))
+    if isinstance(first, Reject):
+        raise SourceError(f"{file.name}: {first.place}: {first.reason}")
+    header = [file.ours(column.strip()) for column in first[1]]
+    check_header(file.name, header)
+    while found := list(islice(numbered, columns.CHUNK)):
+        yield from (one for one in found if isinstance(one, Reject))
+        if part := [one for one in found if not isinstance(one, Reject)]:
+            plain = _plain(file, header, part)
+            yield from [plain] if plain is not None else _careful(file, header, part)
 
 
-def _numbered(reader: Any) -> Iterator[Placed]:
-    begins = reader.line_num + 1
-    for row in reader:
-        if row:
-            yield begins, row
+class Lines:
+    """The lines of a text, which remembers those of the row that is being read."""
+
+    def __init__(self, stream: Iterable[str]) -> None:
+        self.stream = iter(stream)
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the row before."""
+        self.row = io.StringIO(newline="")
+        self.is_utf8 = True
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self.stream)
+        self.row.write(line)
+        self.is_utf8 = self.is_utf8 and documents.is_utf8(line)
+        return line
+
+    def shown(self) -> str:
+        """The row as it is written."""
+        return documents.with_bytes_shown(self.row.getvalue())
+
+
+def numbered_rows(lines: Lines, delimiter: str) -> Iterator[Placed | Reject]:
+    """The rows, each with the line on which it begins; lines that are not CSV are rejects, and the next ones go on.
+
+    A quote that is never closed takes in all that follows: what stands there may be a message, never rows.
+    """
+    reader = csv.reader(lines, strict=True, delimiter=delimiter)
+    while True:
+        lines.begin()
         begins = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Reject(f"line {begins}", f"not CSV: {error}", lines.shown())
+            continue
+        if row:
+            yield (begins, row) if lines.is_utf8 else Reject(f"line {begins}", documents.NOT_UTF8, lines.shown())
 
 
 def check_header(name: str, header: list[str]) -> None:
@@ -95,28 +135,29 @@ def check_header(name: str, header: list[str]) -> None:
         raise SourceError(f"{name}: line 1: columns that occur twice: {', '.join(map(repr, repeated))}")
 
 
-def _plain(header: list[str], part: Sequence[Placed]) -> columns.Table | None:
+def _plain(file: File, header: list[str], part: Sequence[Placed]) -> columns.Table | None:
     lines, rows = zip(*part, strict=True)
     if set(map(len, rows)) != {len(header)}:
         return None
-    return columns.drafts(lines, dict(zip(header, zip(*rows, strict=True), strict=True)), KNOWN)
+    return columns.drafts(lines, dict(zip(header, zip(*rows, strict=True), strict=True)), KNOWN, file.zone)
 
 
-def _careful(header: list[str], part: Sequence[Placed]) -> Iterator[Draft | Reject]:
+def _careful(file: File, header: list[str], part: Sequence[Placed]) -> Iterator[Draft | Reject]:
     for line, row in part:
         try:
-            yield _draft(f"line {line}", header, row)
+            yield _draft(file, f"line {line}", header, row)
         except ValueError as error:
             yield Reject(f"line {line}", str(error), as_json(row))
 
 
-def _draft(place: str, header: list[str], row: list[str]) -> Draft:
+def _draft(file: File, place: str, header: list[str], row: list[str]) -> Draft:
     if len(row) != len(header):
         raise ValueError(f"{len(row)} fields where the header has {len(header)}")
     cells = dict(zip(header, row, strict=True))
     group = "conversation_id" if "conversation_id" in cells else "user_id"
     if not cells[group].strip():
         raise ValueError(f"{group}: blank")
+    sent_at, zone_assumed = moment(cells.get("timestamp"), file.zone)
     return Draft(
         place=place,
         # One text for all its rows: a file repeats these in every line.
@@ -125,7 +166,9 @@ def _draft(place: str, header: list[str], row: list[str]) -> Draft:
         user_id=fields.identity("user_id", cells.get("user_id")),
         role=fields.role(cells["role"]),
         content=cells["content"],
-        sent_at=moment(cells.get("timestamp")),
+        sent_at=sent_at,
         metadata=fields.rest(cells, KNOWN),
         conversation_metadata=None,
+        by_user=group == "user_id",
+        zone_assumed=zone_assumed,
     )

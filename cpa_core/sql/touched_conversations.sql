@@ -1,4 +1,5 @@
 -- What are the touched conversations now: their day, times, a hash of all they hold, and what else they say of themselves?
+create or replace temp table now_so as
 select
   conversation_id,
   cast(min(sent_at) at time zone $zone as date) as day,
@@ -8,7 +9,7 @@ select
     md5(json_array(message_id, role, content, user_id, epoch_us(sent_at))::varchar), ''
     order by sent_at, uri, ordinal
   )) as content_hash,
-  first(conversation_metadata order by sent_at, uri, ordinal)
+  arg_min(conversation_metadata, row(sent_at, uri, ordinal))
     filter (where conversation_metadata is not null) as metadata
 from landed_messages
 where superseded_at is null and conversation_id in (select conversation_id from touched)
