@@ -13,6 +13,7 @@ from cpa_core.store import Store
 
 Rows = list[dict[str, Any]]
 TOPIC = Property(name="Topic", definition="About what.", choices=("Tax", "Form"))
+SUBJECT = TOPIC.model_copy(update={"name": "Subject", "was": ("Topic",)})
 WISH = Property(name="Wish", definition="In a word.")
 CRITERIA = Criteria(
     primary_goals=("Be right", "Be kind"), secondary_goals=("Be short",), dealbreakers=("Lies", "Shouts")
@@ -39,7 +40,7 @@ OLD = EventSchema(
 NEW = OLD.model_copy(
     update={
         "criteria": CRITERIA.model_copy(update={"primary_goals": ("Be right", "Be brave")}),
-        "event_types": (_type("Request", "user", TOPIC, WISH, was=("Question",)), *OLD.event_types[1:]),
+        "event_types": (_type("Request", "user", SUBJECT, WISH, was=("Question",)), *OLD.event_types[1:]),
     }
 )
 NEWEST = {("user", "Question"): "Request"}

@@ -159,7 +159,9 @@ def test_filters_choose_the_same_conversations(store: Store, frames: Frames) -> 
     plan = frames.all.metadata.map(lambda written: json.loads(written)["plan"] if isinstance(written, str) else None)
     age = frames.all.metadata.map(lambda written: json.loads(written)["age"] if isinstance(written, str) else None)
     ids = frames.all.conversation_id
-    tax = [("Topic", "Tax") in json.loads(written).items() for written in frames.events.properties]
+    said = [json.loads(written) for written in frames.events.properties]
+    tax = pd.Series([one.get("Subject", one.get("Topic")) == "Tax" for one in said])
+    on_request = frames.events.event_type == "Request"
     user = frames.all.user_id.dropna().iloc[0]
     asked = ids.isin(with_event(frames, Kind("user", "Request")))
     cases: list[tuple[dict[str, Any], Any]] = [
@@ -168,7 +170,8 @@ def test_filters_choose_the_same_conversations(store: Store, frames: Frames) -> 
         ({"user": (("user_id", user),)}, frames.all.user_id == user),
         ({"events": ("Request",)}, asked),
         ({"events": ("Request", "Complaint")}, asked & ids.isin(with_event(frames, COMPLAINT))),
-        ({"properties": (("Topic", "Tax"),)}, ids.isin(frames.events[tax].conversation_id)),
+        ({"properties": (("Subject", "Tax"),)}, ids.isin(frames.events[tax & on_request].conversation_id)),
+        ({"properties": (("Topic", "Tax"),)}, ids.isin(frames.events[tax & ~on_request].conversation_id)),
         ({"score_from": 50.0, "score_below": 80.0}, (frames.all.score >= 50) & (frames.all.score < 80)),
     ]
     scope = whole(store)

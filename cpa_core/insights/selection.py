@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 
+from cpa_core.models import Property
 from cpa_core.schema import parse
 from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction
@@ -119,30 +120,41 @@ def _names(scope: Scope) -> dict[str, object]:
     }
 
 
+KNOWN = {
+    "known_names": ("schema_version", "role", "event_type", "name", "key"),
+    "known_properties": ("schema_version", "role", "event_type", "property", "name"),
+    "known_choices": ("schema_version", "role", "event_type", "property", "value"),
+    "known_criteria": ("schema_version", "criterion", "words"),
+}
+
+
 def _know(view: Transaction) -> None:
-    """What the recorded schemas say: newest names of event types, choices of properties, words of criteria."""
-    tables = {
-        "known_names": "schema_version, role, event_type, name, key",
-        "known_choices": "schema_version, role, event_type, property, value",
-        "known_criteria": "schema_version, criterion, words",
-    }
-    for table, columns in tables.items():
-        view.execute(f"create temp table {table} ({', '.join(f'{c} varchar' for c in columns.split(', '))})")
+    """What the recorded schemas say: newest names of types and properties, choices, words of criteria."""
+    for table, columns in KNOWN.items():
+        view.execute(f"create temp table {table} ({', '.join(f'{name} varchar' for name in columns)})")
     rows = view.rows("select version, yaml from event_schemas order by created_at, version")
     schemas = [(row["version"], parse(row["yaml"], f"schema {row['version']}")[0]) for row in rows]
     newest = {kind.key: kind.name for _, schema in schemas for kind in schema.event_types}
-    names: list[Row] = []
-    choices: list[Row] = []
-    words: list[Row] = []
+    renamed = {(t.key, _first(p)): p.name for _, schema in schemas for t in schema.event_types for p in t.properties}
+    known: dict[str, list[Row]] = {table: [] for table in KNOWN}
     for version, schema in schemas:
         for kind in schema.event_types:
             of = {"schema_version": version, "role": kind.role, "event_type": kind.name}
-            names.append(of | {"name": newest[kind.key], "key": kind.key})
-            choices += [of | {"property": p.name, "value": value} for p in kind.properties for value in p.choices]
+            known["known_names"].append(of | {"name": newest[kind.key], "key": kind.key})
+            for found in kind.properties:
+                name = {"property": found.name}
+                known["known_properties"].append(of | name | {"name": renamed[kind.key, _first(found)]})
+                known["known_choices"] += [of | name | {"value": value} for value in found.choices]
         said = schema.criteria.goals() | schema.criteria.dealbreakers_by_id()
-        words += [{"schema_version": version, "criterion": key, "words": text} for key, text in said.items()]
-    for table, known in (("known_names", names), ("known_choices", choices), ("known_criteria", words)):
-        view.insert(table, known)
+        for key, words in said.items():
+            known["known_criteria"].append({"schema_version": version, "criterion": key, "words": words})
+    for table, rows in known.items():
+        view.insert(table, rows)
+
+
+def _first(found: Property) -> str:
+    """The name that a property had first."""
+    return found.was[0] if found.was else found.name
 
 
 def kinds_of(of: Selection, numbers: Sequence[int | None]) -> tuple[Kind, ...]:

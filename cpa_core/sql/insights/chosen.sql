@@ -66,9 +66,15 @@ where r.day between $first and $last
     len($property_names::varchar[]) = 0
     or t.outcome = 'ok' and r.conversation_id in (
       select e.conversation_id
-      from tagged_events e
-      join wanted_property w on (e.properties::map(varchar, varchar))[w.name] = w.value
-      where e.day between $first and $last
+      from (
+        select *, unnest(map_entries(properties::map(varchar, varchar))) as entry
+        from tagged_events
+        where day between $first and $last
+      ) as e
+      left join known_properties k
+        on k.schema_version = e.schema_version and k.role = e.role and k.event_type = e.event_type
+        and k.property = e.entry.key
+      join wanted_property w on w.name = coalesce(k.name, e.entry.key) and w.value = e.entry.value
       group by e.conversation_id
       having count(distinct w.name) = len($property_names::varchar[])
     )

@@ -10,12 +10,15 @@ with found as (
 )
 select
   case when $by_day then f.day end as day,
-  f.role, f.event_type, f.entry.key as property,
+  f.role, f.event_type, coalesce(p.name, f.entry.key) as property,
   case when k.value is not null or f.entry.value = 'not applicable' then f.entry.value end as value,
   count(*) as events
 from found f
 left join known_choices k
   on k.schema_version = f.schema_version and k.role = f.role and k.event_type = f.written
   and k.property = f.entry.key and k.value = f.entry.value
+left join known_properties p
+  on p.schema_version = f.schema_version and p.role = f.role and p.event_type = f.written
+  and p.property = f.entry.key
 group by all
 order by day, f.role, f.event_type, property, events desc, value
