@@ -29,6 +29,11 @@ def failures(store: Store) -> list[str]:
         return [row["reason"] for row in view.rows("select reason from failures order by reason")]
 
 
+def test_no_two_migrations_have_one_number() -> None:
+    numbers = [number for number, _ in migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_migrations_are_applied_once(tmp_path: Path) -> None:
     for _ in range(2):
         with Store(tmp_path).writing() as transaction:

@@ -7,7 +7,17 @@ from typing import Literal
 from cpa_core.insights.paths import DropOff, drop_offs
 from cpa_core.insights.quality import DealbreakerResult, Effect, dealbreakers, low_score_events
 from cpa_core.insights.selection import Kind, Selection
-from cpa_core.insights.statistics import ENOUGH, UNKNOWN, Estimate, Rate, difference, rate
+from cpa_core.insights.statistics import (
+    ENOUGH,
+    UNKNOWN,
+    Estimate,
+    Rate,
+    Stratum,
+    difference,
+    layered_difference,
+    layered_p,
+    rate,
+)
 from cpa_core.insights.volume import overview
 from cpa_core.models import digest
 
@@ -16,6 +26,9 @@ State = Literal["new", "growing", "steady", "shrinking", "gone"]
 
 HITS = 5
 """Conversations that must hit a dealbreaker before it is an issue."""
+
+NO_CHANCE = 0.001
+"""How unlikely it must be that the good ends of a path are chance, before the path is taken for a good one."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +112,18 @@ def _gone(earlier: Issue, now: Candidate | None) -> Issue:
 def _candidates(of: Selection) -> Iterator[Candidate]:
     for effect in low_score_events(of):
         yield Candidate(_of_event(of, effect), effect.is_finding)
-    usual = overview(of).good.share
+    all_good = overview(of).good
     for path in drop_offs(of):
-        yield Candidate(_of_path(of, path), path.is_finding and not _ends_well(path.good, usual))
+        yield Candidate(_of_path(of, path), path.is_finding and not _ends_well(path.good, all_good))
     for breaker in dealbreakers(of):
         yield Candidate(_of_dealbreaker(breaker), breaker.hit.is_enough and breaker.hit.count >= HITS)
 
 
-def _ends_well(good: Rate, usual: float | None) -> bool:
-    """Whether conversations that end so are good more often than all are: then ending there is no loss."""
-    return good.low is not None and usual is not None and good.low > usual
+def _ends_well(good: Rate, all_good: Rate) -> bool:
+    """Whether conversations that end so are good more often than others, beyond chance: that is no loss."""
+    others = Stratum(good.count, good.of, all_good.count - good.count, all_good.of - good.of)
+    chance, more = layered_p([others]), layered_difference([others]).value
+    return chance is not None and chance <= NO_CHANCE and more is not None and more > 0
 
 
 def _of_event(of: Selection, effect: Effect) -> Issue:
