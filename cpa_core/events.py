@@ -1,5 +1,6 @@
 """Building events, once for all destinations: pure, named by the event type, keyed as the seed tool has them."""
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,6 +28,12 @@ Privacy = Literal["no_text", "redacted", "full"]
 SHARED = 12
 """Characters in a row that an id may not have in common with a message, where text is not to leave the house."""
 
+LONGEST_ID = 200
+"""Characters of an id of the application's: a longer value is something else."""
+TRACE_KEYS = ("$ai_trace_id", "ai_trace_id", "trace_id", "traceId")
+SESSION_KEYS = ("$ai_session_id", "ai_session_id", "session_id", "sessionId")
+"""Keys of metadata that hold the application's own ids of a trace and of a session."""
+
 Choices = Mapping[tuple[str, str, str], Mapping[str, frozenset[str]]]
 """By version of the schema, role and event type: the choices of each property."""
 
@@ -47,6 +54,8 @@ class TaggedRow(Value):
     sent_at: datetime
     schema_version: str
     model: str
+    metadata: str | None = None
+    conversation_metadata: str | None = None
 
 
 class JudgedRow(Value):
@@ -62,6 +71,7 @@ class JudgedRow(Value):
     ended_at: datetime
     schema_version: str
     model: str
+    conversation_metadata: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +169,7 @@ def of_tag(row: TaggedRow, score: float | None, view: View, choices: Choices) ->
         day=row.day,
         sent_at=row.sent_at,
         payload=payload,
+        **_joins(view, row.metadata, row.conversation_metadata),
     )
 
 
@@ -195,6 +206,7 @@ def of_judgment(row: JudgedRow, view: View) -> Event:
         day=row.day,
         sent_at=row.ended_at,
         payload=payload,
+        **_joins(view, row.conversation_metadata),
     )
 
 
@@ -223,6 +235,20 @@ def of_withdrawal(row: Mapping[str, Any], replaces: Replaces) -> Event:
         payload=payload,
         withdraws=row["payload_hash"],
     )
+
+
+def _joins(view: View, *metadata: str | None) -> dict[str, str]:
+    """The application's ids of trace and session, where the metadata of message or conversation has them."""
+    if not any(metadata):
+        return {}
+    trees = [tree for tree in (json.loads(text) for text in metadata if text) if isinstance(tree, dict)]
+    found = {"trace_id": _first(trees, TRACE_KEYS), "session_id": _first(trees, SESSION_KEYS)}
+    return {name: view.identity(value) for name, value in found.items() if value}
+
+
+def _first(trees: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
+    values = (tree[key] for tree in trees for key in keys if key in tree)
+    return next((str(v) for v in values if isinstance(v, str | int) and 0 < len(str(v)) <= LONGEST_ID), "")
 
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -207,6 +207,7 @@ class Event(Value):
     """What a destination receives. `message_id` is null for the event of a judgment.
 
     `identified` says whether `distinct_id` is a user's; it is the conversation's where the user is unknown.
+    `trace_id` and `session_id` are the application's own, from metadata, so that the event joins what it has sent.
     `withdraws` is the payload hash of the version that this event says is no longer true.
     """
 
@@ -219,6 +220,8 @@ class Event(Value):
     day: date
     sent_at: datetime
     payload: dict[str, Any]
+    trace_id: str | None = None
+    session_id: str | None = None
     withdraws: str | None = None
 
     @cached_property
@@ -234,7 +237,8 @@ class Event(Value):
             "sent_at": self.sent_at.isoformat().replace("+00:00", "Z"),
             "payload": self.payload,
         }
-        return digest(told)[:32]
+        joins = {"trace_id": self.trace_id, "session_id": self.session_id}
+        return digest(told | {name: value for name, value in joins.items() if value is not None})[:32]
 
 
 class Receipt(Value):

@@ -32,26 +32,41 @@ from cpa_core.destinations.sending import (
     web_address,
 )
 from cpa_core.errors import DestinationStopped, SettingsError
-from cpa_core.models import Event, Receipt, Replaces, digest
+from cpa_core.models import JUDGED_EVENT, Event, Receipt, Replaces, digest
 
 MOST_BYTES = 1_000_000
 """Bytes of one request: the smaller limit, HTTP V2's, as AMPLITUDE_URL may name either endpoint."""
 THROTTLED_WAIT = 30.0
 """Seconds that Amplitude asks for after a 429 that names throttled users."""
 INVALID_KEY = "Invalid API key"
+AGENT_SCORE = "[Agent] Score"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Amplitude:
-    """One project of Amplitude. An id that came within seven days is ignored, so nothing is ever replaced."""
+    """One project of Amplitude. An id that came within seven days is ignored, so nothing is ever replaced.
+
+    `shortest_id` is what the project takes for a user's id; as an `agent`, events follow Agent Analytics.
+    """
 
     replaces: Replaces = "never"
     batch = 1_000
     at_once = 4
 
-    def __init__(self, key: str, url: str | None = None, *, sleep: Sleep = time.sleep) -> None:
+    def __init__(
+        self,
+        key: str,
+        url: str | None = None,
+        *,
+        shortest_id: int = 1,
+        agent: bool = False,
+        sleep: Sleep = time.sleep,
+    ) -> None:
         zone, address = _place(url)
-        self._config = Config(api_key=key, min_id_length=1, server_zone=zone, use_batch=True, server_url=address)
+        self._agent = agent
+        self._config = Config(
+            api_key=key, min_id_length=shortest_id, server_zone=zone, use_batch=True, server_url=address
+        )
         self.url: str = self._config.server_url
         self.project = project_name(key, self.url)
         self._sender = Sender(self._post, MOST_BYTES - 1_000, sleep)
@@ -63,7 +78,7 @@ class Amplitude:
             if untimed(event):
                 yield Parcel(event=event, form={}, size=0).receipt("rejected", None, untimed(event))
                 continue
-            parcel, fault = _parcel(event)
+            parcel, fault = _parcel(event, self._agent)
             if fault:
                 yield parcel.receipt("rejected", None, fault)
             else:
@@ -82,20 +97,22 @@ class Amplitude:
             return silence.verdict(parcels)
 
 
-def _parcel(event: Event) -> tuple[Parcel, str]:
+def _parcel(event: Event, agent: bool) -> tuple[Parcel, str]:
     """The event as the package's model writes it, and why it cannot be sent, or nothing.
 
     The model silently cuts long strings and leaves out what it does not take: this compares before and after.
     """
-    payload, changed = mended(event.payload)
+    name, added = as_agent(event) if agent else (event.name, {})
+    payload, changed = mended(event.payload | added)
     given = {name: value for name, value in payload.items() if value is not None}
     form: dict[str, Any] = BaseEvent(
-        event.name,
+        name,
         user_id=event.distinct_id if event.identified else None,
         device_id="cpa-" + digest(event.distinct_id)[:24],
         time=(event.sent_at - EPOCH) // timedelta(milliseconds=1),
         event_properties=copy.deepcopy(given),
         insert_id=event.event_id,
+        session_id=_session(event),
     ).get_event_body()
     kept = form.get("event_properties") or {}
     cut = sorted(name for name, value in kept.items() if value != given[name])
@@ -103,6 +120,28 @@ def _parcel(event: Event) -> tuple[Parcel, str]:
     warning = "; ".join(part for part in (changed, shortened) if part)
     parcel = Parcel(event=event, form=form, size=len(json.dumps(form)), warning=warning[:300])
     return parcel, _fault(event, parcel, given)
+
+
+def as_agent(event: Event) -> tuple[str, dict[str, Any]]:
+    """Name and further properties by the conventions of Agent Analytics: session, trace, a judgment as a score.
+
+    Source: amplitude.com/docs/amplitude-ai/agent-analytics/{taxonomy,instrument-http-api}.
+    """
+    session = event.session_id or event.conversation_id
+    added: dict[str, Any] = {"[Agent] Session ID": session}
+    if event.trace_id:
+        added["[Agent] Trace ID"] = event.trace_id
+    score = event.payload.get("llm_judge_score")
+    if event.name != JUDGED_EVENT or score is None:
+        return event.name, added
+    about = {"[Agent] Target ID": session, "[Agent] Target Type": "session", "[Agent] Evaluation Source": "ai"}
+    return AGENT_SCORE, added | about | {"[Agent] Score Name": "conversation", "[Agent] Score Value": score}
+
+
+def _session(event: Event) -> int | None:
+    """The session of the application, where its id is what Amplitude's are: the time it began, in milliseconds."""
+    text = event.session_id or ""
+    return int(text) if len(text) == 13 and text.isdecimal() else None
 
 
 def _fault(event: Event, parcel: Parcel, given: Mapping[str, Any]) -> str:
@@ -207,4 +246,7 @@ def amplitude(environ: Mapping[str, str]) -> Amplitude:
     key = (environ.get("AMPLITUDE_API_KEY") or "").strip()
     if not key:
         raise SettingsError("AMPLITUDE_API_KEY is not set, and the destination is amplitude: the project's API key")
-    return Amplitude(key, environ.get("AMPLITUDE_URL"))
+    shortest, agent = environ.get("AMPLITUDE_MIN_ID_LENGTH") or "1", environ.get("AMPLITUDE_AGENT") or "no"
+    if not shortest.isdecimal() or agent not in ("yes", "no"):
+        raise SettingsError("AMPLITUDE_MIN_ID_LENGTH must be a whole number, AMPLITUDE_AGENT yes or no")
+    return Amplitude(key, environ.get("AMPLITUDE_URL"), shortest_id=int(shortest), agent=agent == "yes")

@@ -37,6 +37,8 @@ TIMEOUT = 30.0
 """Seconds for one request."""
 HISTORY = timedelta(hours=48)
 """PostHog takes events of at least this age as a historical import: a lane of its own, and free."""
+PERSONS = ("known", "always", "never")
+"""Of whose events PostHog makes person profiles: by default not of a conversation whose user is unknown."""
 STOPS = frozenset({401, 402, 403, 415})
 """Statuses about the key, the account or the request as such: no event is to blame."""
 STOPPING_TAGS = frozenset(
@@ -68,9 +70,13 @@ class PostHog:
         key: str,
         host: str | None = None,
         *,
+        persons: str = "known",
         sleep: Sleep = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        if persons not in PERSONS:
+            raise SettingsError(f"POSTHOG_PERSONS is {persons!r}: it must be one of {', '.join(PERSONS)}")
+        self._persons = persons
         self.host = ingestion_host(host)
         self.project = project_name(key, self.host)
         self._key = key
@@ -84,7 +90,7 @@ class PostHog:
         """One receipt per event, as the answers come. Raises DestinationStopped."""
         parcels: list[Parcel] = []
         for event in events:
-            parcel = _parcel(event)
+            parcel = _parcel(event, self._persons)
             large = f"{parcel.size} bytes: PostHog takes {MAX_MSG_SIZE} an event" if parcel.size > MAX_MSG_SIZE else ""
             fault = untimed(event) or large
             if fault:
@@ -143,13 +149,14 @@ class PostHog:
         return all(parcel.event.sent_at < self._now() - HISTORY for parcel in parcels)
 
 
-def _parcel(event: Event) -> Parcel:
+def _parcel(event: Event, persons: str) -> Parcel:
     """The message as the package's client would queue it.
 
-    Without skew correction the message's own time is stored, and a resend has the same one. No person profile is
-    made of a conversation whose user is unknown. The address of this machine says nothing about the user.
+    Without skew correction the message's own time is stored, and a resend has the same one. The address of this
+    machine says nothing about the user.
     """
     payload, warning = mended(event.payload)
+    joins = {"$ai_trace_id": event.trace_id, "$ai_session_id": event.session_id}
     form = {
         "event": event.name,
         "uuid": event.event_id,
@@ -157,7 +164,8 @@ def _parcel(event: Event) -> Parcel:
         "timestamp": event.sent_at,
         "properties": {
             **payload,
-            "$process_person_profile": event.identified,
+            **{name: value for name, value in joins.items() if value is not None},
+            "$process_person_profile": persons == "always" or (persons == "known" and event.identified),
             "$ignore_sent_at": True,
             "$geoip_disable": True,
         },
@@ -228,4 +236,4 @@ def posthog(environ: Mapping[str, str]) -> PostHog:
     key = (environ.get("POSTHOG_API_KEY") or "").strip()
     if not key:
         raise SettingsError("POSTHOG_API_KEY is not set, and the destination is posthog: the project's API key, phc_…")
-    return PostHog(key, environ.get("POSTHOG_HOST"))
+    return PostHog(key, environ.get("POSTHOG_HOST"), persons=environ.get("POSTHOG_PERSONS") or "known")

@@ -44,7 +44,7 @@ def events_of_day(assistant: Assistant, day: date, selection: Selection = EVERYT
     with assistant.store.reading() as view:
         known = view.answer("schemas_of_day", day=day)
         conversations = view.rows(
-            "select conversation_id, message_count from raw_conversations where day = $day "
+            "select conversation_id, message_count, started_at, ended_at from raw_conversations where day = $day "
             "order by started_at, conversation_id",
             day=day,
         )
@@ -53,26 +53,27 @@ def events_of_day(assistant: Assistant, day: date, selection: Selection = EVERYT
         yield [selection.trimmed(event) for event in _events(assistant, day, group, choices, selection)]
 
 
-def _groups(conversations: Sequence[Row]) -> Iterator[list[str]]:
+def _groups(conversations: Sequence[Row]) -> Iterator[list[Row]]:
     """Conversations by their messages: about so many that memory is bounded, and never less than one."""
-    group: list[str] = []
+    group: list[Row] = []
     messages = 0
     for row in conversations:
         if group and messages + (row["message_count"] or 0) > MESSAGES:
             yield group
             group, messages = [], 0
-        group.append(row["conversation_id"])
+        group.append(row)
         messages += row["message_count"] or 0
     if group:
         yield group
 
 
 def _events(
-    assistant: Assistant, day: date, group: Sequence[str], choices: Choices, selection: Selection
+    assistant: Assistant, day: date, group: Sequence[Row], choices: Choices, selection: Selection
 ) -> list[Event]:
-    asked = {"day": day, "conversations": json.dumps(group)}
+    asked = {"day": day, "conversations": json.dumps([row["conversation_id"] for row in group])}
+    times = {"first": min(row["started_at"] for row in group), "last": max(row["ended_at"] for row in group)}
     with assistant.store.reading() as view:
-        tagged = view.answer("events_of_day", text=assistant.settings.privacy != "no_text", **asked)
+        tagged = view.answer("events_of_day", text=assistant.settings.privacy != "no_text", **asked, **times)
         judged = [JudgedRow(**_parsed(r, "verdicts", "dealbreakers")) for r in view.answer("judgments_of_day", **asked)]
         views = _views(assistant, view, asked)
     scores = {row.conversation_id: row.score for row in judged}
