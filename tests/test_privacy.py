@@ -6,15 +6,20 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+from cpa_core.destinations import DESTINATIONS
 from cpa_core.models import event_id
 from cpa_core.pipeline import Assistant, deliver_day
 from cpa_core.schema import dump
 from cpa_core.settings import settings
 from tests.fakes import QUESTION, SCHEMA
 from tests.servers.amplitude import AmplitudeServer
+from tests.servers.loopback import Loopback
+from tests.servers.mixpanel import MixpanelServer
 from tests.servers.posthog import PostHogServer
+from tests.servers.webhook import WebhookServer
 
 DAY = date(2026, 3, 4)
 START = datetime(2026, 3, 4, 9, 0, tzinfo=UTC)
@@ -36,27 +41,48 @@ def sent(tmp_path: Path) -> Iterator["Sent"]:
         yield Sent(tmp_path, posthog, amplitude)
 
 
+@pytest.fixture
+def sent_everywhere(sent: "Sent") -> Iterator["Sent"]:
+    with MixpanelServer() as mixpanel, WebhookServer() as webhook:
+        sent.others = [mixpanel, webhook]
+        sent.more = {
+            "CPA_DESTINATIONS": ",".join(DESTINATIONS),
+            "AMPLITUDE_AGENT": "yes",
+            "MIXPANEL_TOKEN": mixpanel.key,
+            "MIXPANEL_URL": mixpanel.url,
+            "WEBHOOK_URL": webhook.url,
+            "WEBHOOK_SECRET": webhook.key,
+        }
+        yield sent
+
+
 class Sent:
     """Stores conversations as the stages leave them, delivers them everywhere, and says what arrived."""
 
     def __init__(self, folder: Path, posthog: PostHogServer, amplitude: AmplitudeServer) -> None:
         self.folder, self.posthog, self.amplitude = folder, posthog, amplitude
+        self.others: list[Loopback] = []
+        self.more: dict[str, str] = {}
 
     def assistant(self, home: str, privacy: str) -> Assistant:
         given = {"POSTHOG_API_KEY": "phc_test", "POSTHOG_HOST": self.posthog.url}
         given |= {"AMPLITUDE_API_KEY": "amp_test", "AMPLITUDE_URL": self.amplitude.url}
         given |= {"CPA_DESTINATIONS": "posthog,amplitude,outbox", "CPA_PRIVACY": privacy}
-        return Assistant.of(settings({"CPA_HOME": str(self.folder / home), **given}))
+        return Assistant.of(settings({"CPA_HOME": str(self.folder / home), **given, **self.more}))
 
     def words(self, messages: list[Message], privacy: str = "no_text", home: str = "home", **fields: str) -> str:
         """Everything that reached a destination, as one text."""
         made = self.assistant(home, privacy)
         store(made, messages, **fields)
-        before = len(self.posthog.asked), len(self.amplitude.asked)
+        servers = [self.posthog, self.amplitude, *self.others]
+        before = [len(server.asked) for server in servers]
         assert deliver_day(made, DAY).rejected == 0
-        asked = self.posthog.asked[before[0] :] + self.amplitude.asked[before[1] :]
-        outbox = (self.folder / home / "outbox" / f"{DAY}.jsonl").read_text("utf-8")
-        return "\n".join([*(json.dumps(one.body, ensure_ascii=False) for one in asked), outbox])
+        asked = [one for server, count in zip(servers, before, strict=True) for one in server.asked[count:]]
+        folder = self.folder / home / "outbox"
+        files = [(folder / f"{DAY}.jsonl").read_text("utf-8")]
+        files += [str(pq.read_table(path).to_pylist()) for path in folder.glob("*.parquet")]
+        assert not self.others or (len(files) == 2 and len({one.path for one in asked}) == 4)
+        return "\n".join([*(json.dumps(one.body, ensure_ascii=False) for one in asked), *files])
 
     def properties(self, messages: list[Message], privacy: str, **fields: str) -> list[Message]:
         """The properties of the questions in the outbox."""
@@ -104,9 +130,11 @@ def runs(text: str, length: int = 12) -> set[str]:
     return {text[at : at + length] for at in range(len(text) - length + 1)}
 
 
-def test_without_text_no_twelve_characters_of_a_message_reach_a_destination_in_any_field(sent: Sent) -> None:
+def test_without_text_no_twelve_characters_of_a_message_reach_a_destination_in_any_field(sent_everywhere: Sent) -> None:
+    sent = sent_everywhere
     texts = [*SAID, "Question about Conversation Judged by schema_version, role user"]
-    arrived = sent.words(said(*texts))
+    metadata = json.dumps({"trace_id": SAID[1], "session_id": SAID[0]})
+    arrived = sent.words(said(*texts), metadata=metadata)
     baseline = sent.words(said(*[""] * len(texts)), home="baseline", because="")
     leaked = {run for text in [*texts, BECAUSE] for run in runs(text) if run in arrived and run not in baseline}
     assert leaked == set()
