@@ -50,8 +50,9 @@ proofs: .venv/ready          ## slow: two days of a real file, a bucket to PostH
 	$(BIN)/python -m proofs.s3_to_posthog
 	$(BIN)/python -m proofs.backfill
 
-browser: .venv/ready         ## slow: the demo in Dagster's UI, clicked in Chromium
+browser: .venv/ready         ## slow: the demo in Dagster's UI, and the reports, clicked in Chromium
 	$(BIN)/python -m proofs.demo_in_browser
+	$(BIN)/python -m proofs.report_in_browser
 
 bench-landing: .venv/ready   ## landing beside DuckDB's bare read; a bucket of 5,000 objects; hostile files in bounded memory
 	$(BIN)/python -m benchmarks.landing

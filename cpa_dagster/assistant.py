@@ -11,6 +11,7 @@ from cpa_core.settings import Settings
 from cpa_dagster.assets import assets
 from cpa_dagster.automation import automation
 from cpa_dagster.checks import checks
+from cpa_dagster.report import report_asset
 from cpa_dagster.resources import Pipeline
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def assistant_definitions(
     )
     pipeline = Pipeline(assistant=assistant, days=days, prefix=(name,) if name else (), note=note)
     return dg.Definitions(
-        assets=assets(pipeline),
+        assets=[*assets(pipeline), report_asset(pipeline)],
         asset_checks=checks(pipeline),
         resources={"pipeline": pipeline},
         executor=dg.in_process_executor,

@@ -108,13 +108,20 @@ def store(made: Assistant, messages: list[Message], **fields: str) -> None:
     tags = [
         {k: row[k] for k in ("day", "conversation_id", "message_id", "position", "role")}
         | {"event_id": event_id("c1", f"n{n}", "Question|user"), "event_type": "Question"}
-        | {"properties": json.dumps(properties), "quote": row["content"], "because": fields.get("because", BECAUSE)}
+        | {
+            "properties": json.dumps(properties),
+            "quote": row["content"],
+            "quote_start": 0,
+            "quote_end": len(row["content"]),
+            "because": fields.get("because", BECAUSE),
+        }
         | {"schema_version": KNOWN.version, "model": "m"}
         for n, row in enumerate(rows)
     ]
     score = {**done, "score": 80.0, "because": BECAUSE, "verdicts": "{}", "dealbreakers": "{}", "outcome": "ok"}
     user = {"user_id": fields.get("user_id", "u1"), "metadata": fields.get("metadata", "{}")}
     conversation = {**one, **user, "started_at": START, "ended_at": rows[-1]["sent_at"], "content_hash": "h"}
+    conversation["message_count"] = len(rows)
     days = {"day": DAY, "generation": 1, "built_generation": 1, "reason": "landed"}
     with made.store.writing() as transaction:
         transaction.insert_day("days", DAY, [days])

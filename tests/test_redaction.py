@@ -110,3 +110,13 @@ def test_countries_whose_numbers_need_no_plus_can_be_named() -> None:
 )
 def test_a_long_text_of_one_pattern_takes_no_time(text: str) -> None:
     Patterns().spans(text[:20_000])
+
+
+def test_a_part_of_a_text_is_redacted_by_what_all_of_it_says() -> None:
+    text = "Please call me on 0151 23456789 tonight"
+    redact = Pseudonyms(Patterns(), [text])
+    start = text.index("0151")
+    assert redact.part(text, start, start + 8) == "[PHONE_1]"
+    assert redact.part(text, 0, start + 4) == "Please call me on [PHONE_1]"
+    assert redact.part(text, 7, 14) == "call me"
+    assert redact.part(text, 0, len(text)) == redact(text)

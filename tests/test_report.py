@@ -12,7 +12,7 @@ import pytest
 from cpa_core.cli import main
 from cpa_core.demo import demo_settings
 from cpa_core.errors import NotFound
-from cpa_core.pipeline import Assistant, due_days, land, run_day, write_report
+from cpa_core.pipeline import Assistant, Span, due_days, land, run_day, write_report
 from cpa_core.settings import settings
 
 VENDOR = Path(__file__).parent.parent / "cpa_core" / "report" / "vendor"
@@ -87,11 +87,11 @@ def test_below_fifty_conversations_it_says_so_and_greys_every_rate(page: str) ->
 
 
 def test_only_the_days_asked_for_are_in_it(assistant: Assistant, tmp_path: Path) -> None:
-    made = write_report(assistant, date(2026, 3, 3), date(2026, 3, 4), tmp_path / "part.html")
+    made = write_report(assistant, Span(first=date(2026, 3, 3), last=date(2026, 3, 4)), tmp_path / "part.html")
     assert made.conversations == 6
     assert {one["day"] for one in data(made.path.read_text("utf-8"))["conversations"]} == {"2026-03-03", "2026-03-04"}
     with pytest.raises(NotFound, match="days here: 2026-03-02 to 2026-03-06"):
-        write_report(assistant, date(2027, 1, 1))
+        write_report(assistant, Span(first=date(2027, 1, 1)))
 
 
 def test_a_home_without_conversations_has_no_report(tmp_path: Path) -> None:

@@ -119,6 +119,10 @@ def _report_command(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
     one.add_argument("--from", dest="first", help="the first day (default: the first that has conversations)")
     one.add_argument("--to", dest="last", help="the last day (default: the last that has conversations)")
+    about = "days to compare with, FIRST..LAST (default: as many directly before, else the later half with the earlier)"
+    one.add_argument("--compare", metavar="DAYS", help=about)
+    about = "something that changed, for before and after: --change 2026-03-04 'new refusal prompt'; may be repeated"
+    one.add_argument("--change", dest="changes", nargs=2, action="append", metavar=("DAY", "LABEL"), help=about)
     one.add_argument("--out", type=Path, help="where to write it (default: report.html in the home)")
     text = "no_text, redacted or full (CPA_PRIVACY; default here: redacted, quotes alone)"
     one.add_argument("--privacy", help=text)

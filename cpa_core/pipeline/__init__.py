@@ -10,7 +10,7 @@ from cpa_core.pipeline.previewing import Expected, Preview, expected_events, pre
 from cpa_core.pipeline.quoting import Quote, quote
 from cpa_core.pipeline.reconciling import Reconciled, days_to_correct, reconciled, rejected_days
 from cpa_core.pipeline.rejects import Rejects, rejects
-from cpa_core.pipeline.reporting import Reported, scope_of, write_report
+from cpa_core.pipeline.reporting import Reported, Span, scope_of, write_report
 from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, spending, summaries
 from cpa_core.pipeline.schemas import (
     current_schema,
@@ -34,6 +34,7 @@ __all__ = [
     "Reconciled",
     "Rejects",
     "Reported",
+    "Span",
     "Stage",
     "Stale",
     "Summed",

@@ -4,17 +4,17 @@ from datetime import date
 from pathlib import Path
 
 from cpa_core import insights
-from cpa_core.errors import NotFound
+from cpa_core.errors import InputError, NotFound
 from cpa_core.models import Value
 from cpa_core.pipeline.context import Assistant
 from cpa_core.redaction import redactor
-from cpa_core.report import Document, Wanted, compose, render
+from cpa_core.report import Declared, Document, Wanted, compose, render, scopes_compared
 
 NAME = "report.html"
 
 
 class Reported(Value):
-    """The report that was written: its place, its bytes, and what is in it."""
+    """The report that was written: its place, its bytes, and what is in it. Headlines: name, figure, what it is of."""
 
     path: Path
     size: int
@@ -24,19 +24,42 @@ class Reported(Value):
     examples: int
     drill_downs: int
     summary: str
+    headlines: tuple[tuple[str, str, str], ...]
 
 
-def write_report(
-    assistant: Assistant, first: date | None = None, last: date | None = None, out: Path | None = None
-) -> Reported:
-    """Write the report on the days from `first` to `last`, all where none is named. Raises NotFound without any.
+class Span(Value):
+    """Which days are reported on: from `first` to `last`, each the home's own where null.
+
+    `compare` are the days to compare with; null: as many directly before, or the later half with the earlier.
+    `changes` are what was changed: the day, and its name.
+    """
+
+    first: date | None = None
+    last: date | None = None
+    compare: tuple[date, date] | None = None
+    changes: tuple[tuple[date, str], ...] = ()
+
+
+def write_report(assistant: Assistant, span: Span | None = None, out: Path | None = None) -> Reported:
+    """Write the report to `out`, or into the home. Raises NotFound without a conversation on its days, InputError.
 
     Message text is in it as the privacy allows: by default quotes alone, redacted.
     """
-    scope = scope_of(assistant, first, last)
-    wanted = Wanted(assistant.settings.report_privacy, redactor(assistant.settings.environ), assistant.now())
-    with insights.selected(assistant.store, scope) as of:
-        document = compose(of, wanted)
+    span = span or Span()
+    scope = scope_of(assistant, span.first, span.last)
+    whole = insights.whole(assistant.store) or scope
+    for day, label in span.changes:
+        if not scope.first < day <= scope.last:
+            raise InputError(f"change {label!r}: {day} must lie after {scope.first}, up to {scope.last}")
+    wanted = Wanted(
+        scope=scope,
+        privacy=assistant.settings.report_privacy,
+        redactor=redactor(assistant.settings.environ),
+        now=assistant.now(),
+        compare=scopes_compared(scope, whole, span.compare),
+        changes=tuple(Declared(day, label) for day, label in sorted(span.changes)),
+    )
+    document = compose(assistant.store, wanted)
     path = out or assistant.settings.home / NAME
     size = _written(path, render(document))
     return _reported(path, size, scope, document)
@@ -73,4 +96,5 @@ def _reported(path: Path, size: int, scope: insights.Scope, document: Document) 
         examples=len(document.conversations),
         drill_downs=len(document.drills),
         summary=document.summary,
+        headlines=tuple((one.name, f"{one.value} {one.unit}".strip(), one.of) for one in document.headlines),
     )

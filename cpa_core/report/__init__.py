@@ -1,7 +1,8 @@
 """The report: one HTML file that needs no network, from what it shows to the page that shows it."""
 
+from cpa_core.report.comparing import Declared, scopes_compared
 from cpa_core.report.compose import Wanted, compose
 from cpa_core.report.document import Document
 from cpa_core.report.render import render
 
-__all__ = ["Document", "Wanted", "compose", "render"]
+__all__ = ["Declared", "Document", "Wanted", "compose", "render", "scopes_compared"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from cpa_core.insights import Kind, Selection
 from cpa_core.insights.operations import WITHIN
@@ -34,14 +35,16 @@ class Behind:
         return key if key in self.groups else None
 
 
-def behind(of: Selection, friction: Iterable[Kind], unit: str) -> Behind:
+def behind(of: Selection, friction: Iterable[Kind], unit: str, changes: Iterable[date] = ()) -> Behind:
     """Everything behind every figure of a selection; `unit` is the stretch of time: day, week or month."""
     of.view.answer("report/sampled", unit=unit)
-    numbers = {kind: number for number, kind in of.kinds.items()}
+    numbers = of.numbers
     kinds = tuple(friction)
     rows = _asked(of, "conversations", zone=of.timezone)
     rows += _asked(of, "events", friction=[numbers[kind] for kind in kinds if kind in numbers])
     rows += _asked(of, "paths")
+    for day in changes:
+        rows += _asked(of, "changes", day=day)
     rows += _asked(of, "work", within=WITHIN)
     rows += [
         row | {"key": judged_key(row["criterion"], row["words"], row["verdict"])} for row in _asked(of, "judgments")

@@ -10,7 +10,7 @@ PALETTE = tuple(f"var(--c{n})" for n in range(8))
 REST_COLOUR = "var(--c8)"
 VERDICT_COLOURS = {
     "met": "var(--good)",
-    "partly": "var(--middle)",
+    "partly": "var(--amber)",
     "missed": "var(--bad)",
     "cannot tell": "var(--unknown)",
 }
@@ -55,7 +55,7 @@ def _marker(mark: Spec, markers: Sequence[Row]) -> Spec:
 
 
 def _label(markers: Sequence[Row]) -> Spec:
-    mark = {"type": "text", "align": "left", "dx": 4, "y": 6, "fontSize": 11, "color": "var(--muted)"}
+    mark = {"type": "text", "align": "left", "dx": 4, "y": -7, "fontSize": 11, "color": "var(--muted)"}
     made = _marker(mark, markers)
     made["encoding"]["text"] = {"field": "label"}
     return made
@@ -66,7 +66,7 @@ def trend(rows: Sequence[Row], title: str, top: float) -> Spec:
     scale = {"domain": [0, top]}
     tips = [_tip("bucket", "from"), _tip("said", title), _tip("of", "of")]
     band = {
-        "mark": {"type": "errorbar", "color": "var(--faint)"},
+        "mark": {"type": "rule", "color": "var(--c0)", "opacity": 0.35, "size": 2},
         "encoding": {
             "y": {"field": "low", "type": "quantitative", "title": title, "scale": scale},
             "y2": {"field": "high"},
@@ -104,7 +104,7 @@ def heat(rows: Sequence[Row], across: Sequence[str], down: Sequence[str], titles
             "title": titles[1],
             "sort": list(down),
             "scale": {"domain": list(down)},
-            "axis": {"domain": False, "ticks": False, "labelLimit": 170},
+            "axis": {"domain": False, "ticks": False},
         },
     }
     cells = {
@@ -165,14 +165,14 @@ def verdicts(rows: Sequence[Row], criteria: Sequence[str]) -> Spec:
         "mark": {"type": "bar", "cursor": "pointer", "height": {"band": 0.72}},
         "encoding": {
             "y": {"field": "criterion", "type": "nominal", "sort": list(criteria), "title": None,
-                  "axis": {"labelLimit": 260, "domain": False, "ticks": False}},
+                  "axis": {"domain": False, "ticks": False}},
             "x": {"field": "count", "type": "quantitative", "stack": "normalize", "title": "of judged conversations",
                   "axis": {"format": ".0%", "tickCount": 5}},
             "color": {
                 "field": "verdict",
                 "type": "nominal",
                 "scale": {"domain": list(VERDICT_COLOURS), "range": list(VERDICT_COLOURS.values())},
-                "legend": {"title": None, "columns": 4},
+                "legend": {"title": None},
             },
             "order": {"field": "place", "type": "quantitative"},
             "tooltip": [_tip("words", "goal"), _tip("verdict", "verdict"), _tip("said", "judgments")],

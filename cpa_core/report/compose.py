@@ -4,16 +4,18 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
-from cpa_core import schema
+from cpa_core import insights, schema
 from cpa_core.events import Privacy, choices_of
-from cpa_core.insights import Selection
+from cpa_core.insights import Scope, Selection
 from cpa_core.models import EventSchema
 from cpa_core.redaction import Redactor
 from cpa_core.report import sections, words
+from cpa_core.report.comparing import Declared, comparison, declared_changes
 from cpa_core.report.document import Document
 from cpa_core.report.drills import drills, groups_of, used_keys
 from cpa_core.report.examples import event_key, examples
 from cpa_core.report.sections import Asked
+from cpa_core.store import Store
 
 LEFT_OUT = ("behind", "mix", "flow", "kinds", "transitions", "coverage")
 """Answers that are in the page in another form: drill-downs, charts, tables of which a part is shown."""
@@ -21,18 +23,30 @@ LEFT_OUT = ("behind", "mix", "flow", "kinds", "transitions", "coverage")
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a report is wanted."""
+    """Which report is wanted. `compare`: days before, and the days to compare with them."""
 
+    scope: Scope
     privacy: Privacy
     redactor: Redactor
     now: datetime
+    compare: tuple[Scope, Scope] | None = None
+    changes: tuple[Declared, ...] = ()
 
 
-def compose(of: Selection, wanted: Wanted) -> Document:
-    """The document of a selection."""
-    asked = sections.ask(of)
+def compose(store: Store, wanted: Wanted) -> Document:
+    """The document of a scope. Raises StoreBusy."""
+    with insights.selected(store, wanted.scope) as of:
+        compared = comparison(store, of, wanted.compare)
+        asked = sections.ask(of, compared, declared_changes(store, of, wanted.changes))
+        return document_of(of, asked, wanted)
+
+
+def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
+    """The document of what was asked."""
     heads = sections.headlines(asked)
     parts = [
+        sections.issues(asked),
+        *([sections.changes(asked)] if asked.declared else []),
         sections.quality(asked),
         sections.mix(asked),
         sections.paths(asked),
@@ -55,7 +69,7 @@ def compose(of: Selection, wanted: Wanted) -> Document:
         about=sections.about(asked, wanted.privacy),
         headlines=heads,
         sections=parts,
-        drills=drills(asked, groups, keys, at),
+        drills=drills(asked, groups, keys, at, shown),
         conversations=shown,
         figures=figures(asked),
         event_types=_event_types(asked),

@@ -13,7 +13,7 @@ class Cell:
     """One cell of a table.
 
     `of` stands below the text, small. `share`, 0 to 1, draws a bar, with `low` and `high` as its interval.
-    `sort` is what the column is sorted by where the text is not.
+    `sort` is what the column is sorted by where the text is not. `quotes` names the drill-down whose quotes are shown.
     """
 
     text: str
@@ -27,7 +27,7 @@ class Cell:
     is_few: bool = False
     is_bad: bool = False
     note: str = ""
-    suggestion: str = ""
+    quotes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,14 @@ class Section:
 class Drill:
     """What stands behind a number: so many conversations, at most 20 of them as examples, by place in the document.
 
-    `focus` are the keys of the events whose quotes are highlighted.
+    `focus` are the keys of the events whose quotes are highlighted; `quotes` are some of these.
     """
 
     title: str
     total: int
     examples: Sequence[int]
     focus: Sequence[str] = ()
+    quotes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

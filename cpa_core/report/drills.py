@@ -7,12 +7,15 @@ from cpa_core.insights import Kind
 from cpa_core.report import words
 from cpa_core.report.behind import Group
 from cpa_core.report.document import Drill, Headline, Section
-from cpa_core.report.examples import event_key
+from cpa_core.report.examples import Example, event_key
 from cpa_core.report.sections.asked import Asked
+from cpa_core.report.sections.changes import FIGURES
 from cpa_core.report.sections.conversations import WEEKDAYS
 from cpa_core.report.sections.flow import ribbons
 
 ARROW = " → "
+QUOTES = 2
+LONGEST_QUOTE = 110
 Titled = tuple[str, Sequence[int]]
 """A title, and the kinds of event to highlight."""
 
@@ -45,14 +48,33 @@ def groups_of(asked: Asked) -> dict[str, Group]:
     return {**asked.behind.groups, **{link["drill"]: Group(link["total"], tuple(link["places"])) for link in links}}
 
 
-def drills(asked: Asked, groups: Mapping[str, Group], keys: Iterable[str], at: Mapping[int, int]) -> dict[str, Drill]:
-    """The drill-downs by key. `at` gives the number in the document of the conversation at each place."""
+def drills(
+    asked: Asked, groups: Mapping[str, Group], keys: Iterable[str], at: Mapping[int, int], shown: Sequence[Example]
+) -> dict[str, Drill]:
+    """The drill-downs by key. `at` gives the number among those `shown` of the conversation at each place."""
     found: dict[str, Drill] = {}
     for key in sorted(keys):
         title, kinds = titled(asked, key)
         group = groups[key]
         examples = sorted(at[place] for place in group.places)
-        found[key] = Drill(title, group.total, examples, [event_key(kind) for kind in kinds])
+        focus = [event_key(kind) for kind in kinds]
+        quotes = _quotes([shown[n] for n in examples], focus)
+        found[key] = Drill(title, group.total, examples, focus, quotes)
+    return found
+
+
+def _quotes(conversations: Iterable[Example], focus: Sequence[str]) -> list[str]:
+    """The first quotes of these events, one a conversation."""
+    found: list[str] = []
+    for one in conversations:
+        for turn in one["turns"]:
+            hit = {n for n, event in enumerate(turn["events"]) if event["key"] in focus}
+            said = "".join(text for text, events in turn["parts"] if hit & set(events)).strip()
+            if said and said not in found:
+                found.append(said if len(said) <= LONGEST_QUOTE else f"{said[:LONGEST_QUOTE].rstrip()}…")
+                break
+        if len(found) == QUOTES:
+            break
     return found
 
 
@@ -122,6 +144,15 @@ def _flow(asked: Asked, rest: str) -> Titled:
     ]
 
 
+def _change(asked: Asked, rest: str) -> Titled:
+    day, side, figure = rest.split(":", 2)
+    said = f"{side} {words.day(date.fromisoformat(day))}"
+    if figure.startswith("event:"):
+        name, kinds = _event(asked, figure.removeprefix("event:"))
+        return f"{name}, {said}", kinds
+    return f"{FIGURES[figure]}, {said}", ()
+
+
 def _before(words_before: str, then: Callable[[Asked, str], Titled]) -> Callable[[Asked, str], Titled]:
     def title(asked: Asked, rest: str) -> Titled:
         said, kinds = then(asked, rest)
@@ -142,6 +173,8 @@ PLAIN = {
 }
 TITLES: dict[str, Callable[[Asked, str], Titled]] = {
     "event": _event,
+    "scored-event": _before("Scored conversations with", _event),
+    "change": _change,
     "bad-event": _before("Bad conversations with", _event),
     "mix": _mix,
     "on": lambda asked, rest: (f"Conversations of {_from(asked, rest)}", ()),

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from cpa_core.report.document import Document
+from cpa_core.report.document import Document, Drill
 
 SCRIPTS = ("vendor/vega.min.js", "vendor/vega-lite.min.js", "vendor/vega-interpreter.js", "page/report.js")
 STYLE = "page/report.css"
@@ -59,13 +59,17 @@ def spark(daily: Sequence[float | None]) -> str:
 
 def _data(document: Document) -> dict[str, Any]:
     charts = {chart.name: chart.spec for section in document.sections for chart in section.charts}
-    drills = {key: asdict(drill) for key, drill in document.drills.items()}
+    drills = {key: _without_quotes(drill) for key, drill in document.drills.items()}
     return {
         "figures": document.figures,
         "charts": charts,
         "drills": drills,
         "conversations": document.conversations,
     }
+
+
+def _without_quotes(drill: Drill) -> dict[str, Any]:
+    return {name: value for name, value in asdict(drill).items() if name != "quotes"}
 
 
 def _embedded(tree: dict[str, Any]) -> str:

@@ -79,6 +79,15 @@ def span_of(first: date, last: date) -> str:
     return f"{day(first)} – {day(last)}"
 
 
+def short_span(first: date, last: date) -> str:
+    """A range of days in little room."""
+    if first == last:
+        return f"{first.day} {first:%b}"
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{last.day} {last:%b}"
+    return f"{first.day} {first:%b} – {last.day} {last:%b}"
+
+
 def day(one: date) -> str:
     """A day as people write it."""
     return f"{one.day} {one:%B %Y}"

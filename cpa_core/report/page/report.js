@@ -13,12 +13,12 @@
   // Charts: colours are CSS variables, so that dark mode and paper need no second drawing.
   const axis = {
     labelColor: css('muted'), titleColor: css('muted'), gridColor: css('line'), domainColor: css('line'), tickColor: css('line'),
-    labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', labelLimit: 210, titlePadding: 8,
+    labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8,
   };
   const config = {
     background: null, font: '-apple-system, BlinkMacSystemFont, "Segoe UI", Inter, Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif',
     axis, header: { labelColor: css('muted'), titleColor: css('muted'), labelFontSize: 12 },
-    legend: { labelColor: css('ink'), titleColor: css('muted'), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', orient: 'top', columns: 3, labelLimit: 230, symbolType: 'square' },
+    legend: { labelColor: css('ink'), titleColor: css('muted'), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', orient: 'top', labelLimit: 230, symbolType: 'square' },
     view: { stroke: null }, text: { color: css('ink') }, bar: { color: css('c0') }, line: { color: css('c0') },
     rule: { color: css('faint') }, area: { color: css('c0') }, point: { color: css('c0') },
   };
@@ -34,7 +34,9 @@
     tip.style.top = `${Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 8)}px`;
   };
   async function draw(place) {
-    const spec = { ...data.charts[place.dataset.chart], config };
+    const width = place.clientWidth;
+    const own = { axis: { ...axis, labelLimit: width < 560 ? 104 : 330 }, legend: { ...config.legend, columns: width < 400 ? 2 : width < 640 ? 3 : 5 } };
+    const spec = { ...data.charts[place.dataset.chart], config: { ...config, ...own } };
     const compiled = vegaLite.compile(spec).spec;
     const view = new vega.View(vega.parse(compiled, null, { ast: true }), {
       expr: vega.expressionInterpreter, renderer: 'svg', container: place, hover: true, logLevel: vega.Error, tooltip,
@@ -76,17 +78,19 @@
       found.because ? add(make('div', 'note'), found.because) : null, found.quote ? add(make('div', 'quote'), `“${found.quote}”`) : null));
     return [make('h4', '', 'The judge'), one.judgment.because ? make('p', 'small', one.judgment.because) : null, add(make('ul'), ...rows)];
   }
-  function article(one, focus) {
+  function article(one, focus, isOpen = false) {
     const said = one.turns.flatMap(turn => turn.events.map(event => event.type));
     const summary = add(make('summary'),
       add(make('span', `score ${band(one.score)}`, one.score === null ? '–' : String(Math.round(one.score))), make('span', 'unseen', ' of 100')),
       make('span', 'sees', [...new Set(said)].join(' · ') || 'no event'), make('span', 'when', `${one.id} · ${one.day}`));
     const details = add(make('details'), summary);
-    details.addEventListener('toggle', () => {
+    const fill = () => {
       if (details.childElementCount > 1) return;
       add(details, add(make('div', 'inside'), ...turns(one, focus), ...findings(one), make('p', 'made',
         `${one.messages} messages · tagged by ${one.made.tagged} · judged by ${one.made.judged} · schema ${one.made.schema}`)));
-    });
+    };
+    details.addEventListener('toggle', fill);
+    if (isOpen) { fill(); details.open = true; }
     return add(make('article', 'conversation'), details);
   }
 
@@ -99,8 +103,7 @@
     const shown = drill.examples.length;
     dialog.querySelector('.of').textContent = drill.total === shown ? `${shown} conversation${shown === 1 ? '' : 's'}` : `${drill.total} conversations, ${shown} of them here as examples`;
     const body = dialog.querySelector('.body');
-    body.replaceChildren(...drill.examples.map(n => article(data.conversations[n], drill.focus)));
-    body.querySelector('details')?.setAttribute('open', '');
+    body.replaceChildren(...drill.examples.map((n, place) => article(data.conversations[n], drill.focus, place === 0)));
     if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
   }

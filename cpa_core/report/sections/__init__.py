@@ -1,8 +1,10 @@
 """The parts of a report, each from the answers to its questions."""
 
 from cpa_core.report.sections.asked import Asked, ask
+from cpa_core.report.sections.changes import changes
 from cpa_core.report.sections.conversations import conversations
 from cpa_core.report.sections.head import about, banner, headlines, summary
+from cpa_core.report.sections.issues import issues
 from cpa_core.report.sections.mix import mix
 from cpa_core.report.sections.operations import operations
 from cpa_core.report.sections.paths import paths
@@ -13,8 +15,10 @@ __all__ = [
     "about",
     "ask",
     "banner",
+    "changes",
     "conversations",
     "headlines",
+    "issues",
     "mix",
     "operations",
     "paths",

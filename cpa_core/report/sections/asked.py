@@ -1,5 +1,6 @@
 """Every question of the report, answered once, in one consistent view of the store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
@@ -8,6 +9,7 @@ from cpa_core import insights
 from cpa_core.insights import Kind, Selection
 from cpa_core.insights.statistics import Mean, Rate, mean, rate
 from cpa_core.report.behind import Behind, behind
+from cpa_core.report.comparing import Comparison
 from cpa_core.report.document import MOST_EXAMPLES
 from cpa_core.store.database import Row
 
@@ -37,6 +39,9 @@ class Asked:
     """The answers. `unit` is the stretch of time that charts are drawn by."""
 
     scope: insights.Scope
+    compared: Comparison | None
+    declared: tuple[Comparison, ...]
+    issues: tuple[insights.Issue, ...]
     unit: Unit
     overview: insights.Figures
     stretches: tuple[Stretch, ...]
@@ -76,14 +81,17 @@ def unit_of(first: date, last: date) -> Unit:
     return "day" if days <= 45 else "week" if days <= 380 else "month"
 
 
-def ask(of: Selection) -> Asked:
-    """Ask everything."""
+def ask(of: Selection, compared: Comparison | None = None, declared: Sequence[Comparison] = ()) -> Asked:
+    """Ask everything about a selection. `compared` and `declared` have been asked before."""
     effects = insights.low_score_events(of)
     friction = friction_kinds(effects)
     unit = unit_of(of.scope.first, of.scope.last)
-    found = behind(of, friction, unit)
+    found = behind(of, friction, unit, [one.after.first for one in declared])
     return Asked(
         scope=of.scope,
+        compared=compared,
+        declared=tuple(declared),
+        issues=insights.issues(of),
         unit=unit,
         overview=insights.overview(of),
         stretches=tuple(_stretch(row) for row in of.view.answer("report/stretches")),

@@ -1,22 +1,25 @@
 """The head of the report: its figures, and what they come to in a sentence or two."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from cpa_core.insights import ENOUGH, Rate
 from cpa_core.report import words
 from cpa_core.report.document import Headline
 from cpa_core.report.sections.asked import Asked
+from cpa_core.report.sections.changes import growth, trend
 
 
 def headlines(asked: Asked) -> list[Headline]:
     """The figures at the head."""
     all_of, behind = asked.overview, asked.behind
-    daily = asked.stretches
+    daily, compared = asked.stretches, asked.compared
     return [
         Headline(
             "Conversations",
             words.count(all_of.conversations),
             of=f"{words.count(all_of.messages)} messages, {words.count(all_of.events)} events",
+            trend=growth(asked, compared.old.conversations, compared.new.conversations) if compared else "",
             drill=behind.has("all"),
             daily=[one.conversations for one in daily],
         ),
@@ -24,6 +27,7 @@ def headlines(asked: Asked) -> list[Headline]:
             "Users",
             words.count(all_of.users) if all_of.users else words.UNKNOWN,
             of="" if all_of.users else "no conversation has a user's id",
+            trend=growth(asked, compared.old.users, compared.new.users) if compared else "",
             drill=behind.has("with-user"),
             daily=[one.users for one in daily] if all_of.users else (),
         ),
@@ -32,17 +36,19 @@ def headlines(asked: Asked) -> list[Headline]:
             words.points(all_of.score.mean),
             unit="of 100",
             of=words.mean_of(all_of.score, "scored"),
+            **_trend(asked, "score"),
             is_few=not all_of.score.is_enough,
             drill=behind.has("scored"),
             daily=[one.score.mean for one in daily],
         ),
         _share("Good conversations (80 and above)", all_of.good, "good", asked),
         _share("Bad conversations (below 50)", all_of.bad, "bad", asked, [one.bad.share for one in daily]),
-        _share("With a dealbreaker", all_of.with_dealbreaker, "dealbreaker", asked),
+        _share("With a dealbreaker", all_of.with_dealbreaker, "with_dealbreaker", asked),
         Headline(
             "Messages per conversation",
             words.points(all_of.messages_per_conversation.mean),
             of=words.mean_of(all_of.messages_per_conversation, "conversations"),
+            **_trend(asked, "messages_per_conversation"),
             is_few=not all_of.messages_per_conversation.is_enough,
             drill=behind.has("all"),
             daily=[one.messages / one.conversations for one in daily],
@@ -56,10 +62,16 @@ def _share(name: str, rate: Rate, key: str, asked: Asked, daily: Sequence[float 
         name,
         words.percent(rate.share),
         of=words.rate_of(rate),
+        **_trend(asked, key),
         is_few=not rate.is_enough,
-        drill=asked.behind.has(key),
+        drill=asked.behind.has(key.removeprefix("with_")),
         daily=daily,
     )
+
+
+def _trend(asked: Asked, figure: str) -> dict[str, Any]:
+    said, is_better = trend(asked, figure)
+    return {"trend": said, "is_better": is_better}
 
 
 def _cost(asked: Asked) -> Headline:

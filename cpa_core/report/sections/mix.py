@@ -88,12 +88,15 @@ def label(bucket: date, asked: Asked) -> str:
 
 
 def markers(asked: Asked) -> list[dict[str, Any]]:
-    """Where another schema, prompt or model begins to tag: the stretch and what is new."""
+    """Where another schema, prompt or model begins to tag, and declared changes: the stretch and what is new."""
     buckets = [stretch.bucket for stretch in asked.stretches]
     found: list[dict[str, Any]] = []
     for version in sorted(asked.versions, key=lambda one: one.first_day)[1:]:
         at = max((bucket for bucket in buckets if bucket <= version.first_day), default=version.first_day)
         found.append({"bucket": label(at, asked), "label": f"schema {version.schema_version[:6]}"})
+    for change in asked.declared:
+        at = max((bucket for bucket in buckets if bucket <= change.after.first), default=change.after.first)
+        found.append({"bucket": label(at, asked), "label": change.label[:24]})
     return found
 
 

@@ -47,7 +47,7 @@ def _coverage(asked: Asked) -> Table:
     rows = [
         [
             Cell(one.day.isoformat()),
-            number_cell(one.conversations),
+            number_cell(one.conversations, asked.behind.has(f"on:{one.day}") if asked.unit == "day" else None),
             *(part_cell(rate) for rate in (one.tagged, one.judged, one.scored)),
             number_cell(one.refused),
             part_cell(one.messages_with_event),

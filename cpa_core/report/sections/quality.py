@@ -62,7 +62,7 @@ def _band(one: ScoreBand) -> str:
 def _colour(one: ScoreBand) -> str:
     if one.score_from >= 80:
         return "var(--good)"
-    return "var(--bad)" if one.score_from < 50 else "var(--middle)"
+    return "var(--bad)" if one.score_from < 50 else "var(--amber)"
 
 
 def _over_time(asked: Asked) -> Chart:

@@ -7,6 +7,8 @@ with pairs as (
 keyed as (
   select n, 'event:' || kind as key from chosen_events
   union
+  select e.n, 'scored-event:' || e.kind from chosen_events e join chosen c on c.n = e.n where c.score is not null
+  union
   select e.n, 'bad-event:' || e.kind from chosen_events e join chosen c on c.n = e.n where c.is_bad
   union
   select e.n, 'mix:' || s.bucket || ':' || e.kind from chosen_events e join sampled s on s.n = e.n

@@ -1,8 +1,11 @@
 -- How do conversations go from message to message? By their first steps: the event that each message ends with.
-with steps as (
-  select e.n, e.step, e.kind, lead(e.kind) over (partition by e.n order by e.step) as next_kind
-  from chosen_events e
-  where e.ends_message
+with ordered as (
+  select
+    n, kind,
+    row_number() over (partition by n order by position) as step,
+    lead(kind) over (partition by n order by position) as next_kind
+  from chosen_events
+  where ends_message
 )
 select
   t.step, t.kind, t.next_kind,
@@ -10,7 +13,7 @@ select
     case when c.is_bad then 'bad' when c.is_good then 'good' when c.score is null then 'unknown' else 'middle' end
   end as ending,
   count(*) as total, min(s.place, $most) as places
-from steps t
+from ordered t
 join chosen c on c.n = t.n
 join sampled s on s.n = t.n
 where t.step <= $steps

@@ -1,0 +1,70 @@
+"""What is compared: these days with those before, and the days after a declared change with those before it."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from cpa_core import insights
+from cpa_core.insights import Change, Figures, Issue, Scope, Selection
+from cpa_core.store import Store
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Something that was changed: from this day on, under this name."""
+
+    day: date
+    label: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Days compared with days before them. `issues` are those of `after`, with their state; `label` names a change."""
+
+    before: Scope
+    after: Scope
+    old: Figures
+    new: Figures
+    changes: tuple[Change, ...]
+    issues: tuple[Issue, ...]
+    label: str = ""
+
+
+def scopes_compared(scope: Scope, whole: Scope, given: tuple[date, date] | None) -> tuple[Scope, Scope] | None:
+    """The days to compare, and which: those given, else as many directly before, else the later half with the earlier.
+
+    Both sides of the last two have as many days, so that counts compare; the first day of an odd number is left out.
+    """
+    if given:
+        return replace(scope, first=given[0], last=given[1]), scope
+    previous = scope.previous()
+    if previous.last >= whole.first:
+        return previous, scope
+    first, last = max(scope.first, whole.first), min(scope.last, whole.last)
+    if first == last:
+        return None
+    half = timedelta(days=((last - first).days + 1) // 2)
+    later = replace(scope, first=last - half + timedelta(days=1), last=last)
+    return later.previous(), later
+
+
+def comparison(store: Store, of: Selection, scopes: tuple[Scope, Scope] | None, label: str = "") -> Comparison | None:
+    """The comparison; none where there is nothing on one of the sides."""
+    if scopes is None:
+        return None
+    before, after = scopes
+    with ExitStack() as opened:
+        old = opened.enter_context(insights.selected(store, before))
+        new = of if after == of.scope else opened.enter_context(insights.selected(store, after))
+        figures = insights.overview(old), insights.overview(new)
+        if not all(one.conversations for one in figures):
+            return None
+        changes, issues = insights.compared(old, new), insights.issues(new, old)
+    return Comparison(before, after, *figures, changes, issues, label)
+
+
+def declared_changes(store: Store, of: Selection, changes: Sequence[Declared]) -> list[Comparison]:
+    """Before and after each change, within the days of the report."""
+    found = (comparison(store, of, of.scope.split(one.day), one.label) for one in changes)
+    return [one for one in found if one]

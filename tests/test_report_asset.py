@@ -1,0 +1,49 @@
+"""The asset `report`, materialized as Dagster does it."""
+
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from cpa_core.demo import demo_settings
+from cpa_core.pipeline import Assistant, land, run_day
+from cpa_dagster.assistant import assistant_definitions
+from cpa_dagster.report import report_asset
+from cpa_dagster.resources import Pipeline
+
+
+def materialized(assistant: Assistant) -> dg.ExecuteInProcessResult:
+    """The asset alone, in a run of its own."""
+    made = dg.Definitions(assets=[report_asset(pipeline(assistant))], resources={"pipeline": pipeline(assistant)})
+    job = made.resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        return job.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def pipeline(assistant: Assistant) -> Pipeline:
+    return Pipeline(assistant=assistant, days=dg.DailyPartitionsDefinition("2026-03-02", end_date="2026-03-07"))
+
+
+def test_the_report_is_in_the_home_with_its_path_and_a_preview(tmp_path: Path) -> None:
+    assistant = Assistant.of(demo_settings("therapist", tmp_path))
+    land(assistant)
+    run_day(assistant, date(2026, 3, 2))
+    (event,) = materialized(assistant).asset_materializations_for_node("report")
+    path = assistant.settings.home / "report.html"
+    assert event.metadata["path"].value == str(path.resolve()) and path.stat().st_size == event.metadata["bytes"].value
+    preview = str(event.metadata["preview"].value)
+    assert "3 conversations with 32 messages" in preview and "| Mean score | **76.5 of 100** |" in preview
+
+
+def test_without_a_conversation_the_step_fails_in_words(tmp_path: Path) -> None:
+    result = materialized(Assistant.of(demo_settings("therapist", tmp_path)))
+    assert not result.success
+    (failed,) = result.get_step_failure_events()
+    assert "no conversation yet" in str(failed.step_failure_data.user_failure_data)
+
+
+def test_it_is_one_of_the_assistants_assets_but_the_jobs_of_days_do_not_wait_for_it(tmp_path: Path) -> None:
+    definitions = assistant_definitions(demo_settings("therapist", tmp_path), last_day=date(2026, 3, 6))
+    found = definitions.resolve_asset_graph().get(dg.AssetKey("report"))
+    assert (found.group_name, found.partitions_def) == ("insights", None)
+    assert {key.to_user_string() for key in found.parent_keys} == {"tagged_events", "judge_scores"}
