@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,30 +33,10 @@ SCHEMA = ROOT / "examples" / "tax_advisor" / "schema.yml"
 DAY = day("2026-03-04", "day")
 LATENCY = 0.5
 IN_FLIGHT = 128
-WORDS = [
-    "can",
-    "I",
-    "deduct",
-    "the",
-    "home",
-    "office",
-    "where",
-    "my",
-    "form",
-    "says",
-    "that",
-    "a",
-    "child",
-    "lives",
-    "with",
-    "me",
-    "half",
-    "the",
-    "year",
-    "and",
-    "owes",
-    "tax",
-]
+RUN = [sys.executable, "-m", "cpa_core.cli", "run"]
+ON_ITS_WAY = 0.05
+"""Seconds in which an answer that the model has given may not have been written down yet."""
+WORDS = "can I deduct the home office where my form says that a child lives with me half the year and owes tax"
 
 
 class Line(NamedTuple):
@@ -85,7 +66,7 @@ class Timed(Store):
 
 @contextmanager
 def model(*flags: str) -> Iterator[str]:
-    """The URL of a model in a process of its own."""
+    """The origin of a model in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.server", *flags]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -97,8 +78,17 @@ def model(*flags: str) -> Iterator[str]:
 
 def counts(url: str) -> dict[str, Any]:
     """What the model was asked so far."""
-    with urlopen(url.removesuffix("/v1") + "/counts") as response:
+    with urlopen(url + "/counts") as response:
         found: dict[str, Any] = json.load(response)
+    return found
+
+
+def questions(url: str) -> dict[str, list[tuple[float, float]]]:
+    """When each question came, as often as it was asked, and was answered, by `time.monotonic`."""
+    found: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+    with urlopen(url + "/log") as response:
+        for question, came, answered in json.load(response):
+            found[question].append((came, answered))
     return found
 
 
@@ -110,7 +100,7 @@ def chats(path: Path, conversations: int, messages: int = 8) -> None:
         said = [
             {
                 "role": ("user", "assistant")[m % 2],
-                "content": f"{n} {m}: " + " ".join(drawn.choices(WORDS, k=14)),
+                "content": f"{n} {m}: " + " ".join(drawn.choices(WORDS.split(), k=14)),
                 "timestamp": f"{DAY}T{n % 24:02}:{m:02}:00Z",
             }
             for m in range(messages)
@@ -126,7 +116,11 @@ def environ(folder: Path, url: str, **more: str) -> dict[str, str]:
         "CPA_SOURCE": str(folder / "chats.json"),
         "CPA_SCHEMA": str(SCHEMA),
         "CPA_MODEL": "compatible:test-model",
-        "CPA_COMPATIBLE_URL": url,
+        "CPA_COMPATIBLE_URL": f"{url}/v1",
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "OPENAI_API_KEY": "loopback",
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": "loopback",
         "CPA_CONCURRENCY": str(IN_FLIGHT),
         **more,
     }
@@ -153,28 +147,33 @@ def asked(assistant: Assistant) -> tuple[Stage, Stage]:
 
 
 def seed(folder: Path) -> list[Line]:
-    """Calls and uncached tokens on the examples of the tool that this one surpasses."""
-    lines: list[Line] = []
-    for name in ("therapist", "tax_advisor"):
-        source = SEED / name / "example_data.json"
-        told = json.loads(source.read_text("utf-8"))
-        text = sum(tokens(message["content"]) for one in told.values() for message in one["messages"])
-        with model() as url:
-            more = {"CPA_SOURCE": str(source), "CPA_SCHEMA": str(SEED / name / "schema.yml"), "CPA_CONCURRENCY": "1"}
-            assistant = Assistant.of(settings(environ(folder / name, url, **more)))
-            land(assistant, DAY)
-            done = run_day(assistant, DAY)
-            seen = counts(url)
-        stages = (done.tagged, done.judged)
-        prompt, cached = (sum(getattr(s, f"{kind}_tokens") or 0 for s in stages) for kind in ("prompt", "cached"))
-        calls, fresh = seen["calls"] / len(told), (prompt - cached) / text
-        found = f"{calls:.1f} calls, {(prompt - cached) / len(told):.0f} uncached tokens, {cached} cached in all"
-        lines.append(
-            Line(f"{name}: for a conversation", found, "at most 2 calls, cached > 0", calls <= 2 and cached > 0)
-        )
-        lines.append(Line(f"{name}: uncached tokens for one of text", f"{fresh:.2f}", "at most 4", fresh <= 4))
-        lines.append(Line(f"{name}: JSON schemas", str(seen["schemas"]), "2: tag, judge", seen["schemas"] == 2))
-    return lines
+    """Calls and uncached tokens on the examples of the tool that this one surpasses, at each vendor that caches."""
+    return [
+        _seeded(folder / f"{name} {model.partition(':')[0]}", name, model)
+        for name in ("therapist", "tax_advisor")
+        for model in ("openai:gpt-6-luna", "anthropic:claude-haiku-5-5")
+    ]
+
+
+def _seeded(folder: Path, name: str, wanted: str) -> Line:
+    source = SEED / name / "example_data.json"
+    told = json.loads(source.read_text("utf-8"))
+    text = sum(tokens(message["content"]) for one in told.values() for message in one["messages"])
+    with model() as url:
+        more = {"CPA_SOURCE": str(source), "CPA_SCHEMA": str(SEED / name / "schema.yml"), "CPA_CONCURRENCY": "1"}
+        assistant = Assistant.of(settings(environ(folder, url, **more, CPA_MODEL=wanted)))
+        land(assistant, DAY)
+        done = run_day(assistant, DAY)
+        seen = counts(url)
+    stages = (done.tagged, done.judged)
+    prompt, cached = (sum(getattr(s, f"{kind}_tokens") or 0 for s in stages) for kind in ("prompt", "cached"))
+    calls, fresh = seen["calls"] / len(told), (prompt - cached) / text
+    found = (
+        f"{calls:.1f} calls; {fresh:.2f} uncached tokens for one of text; {cached:,} cached; {seen['schemas']} schemas"
+    )
+    met = calls <= 2 and fresh <= 4 and cached > 0 and seen["schemas"] == 2
+    bound = "at most 2; at most 4; above 0; 2 (tag, judge)"
+    return Line(f"{name}, {wanted.partition(':')[0]}: for a conversation", found, bound, met)
 
 
 def latency(folder: Path) -> list[Line]:
@@ -216,27 +215,43 @@ def limit(folder: Path) -> list[Line]:
     ]
 
 
-def kill(folder: Path) -> list[Line]:
-    """SIGKILL at 20 random moments of one run, which is started again each time."""
+def kill(folder: Path, times: int = 20) -> list[Line]:
+    """SIGKILL at random moments of one run, which is started again each time."""
     drawn = random.Random(4)
     chats(folder / "chats.json", 2_500)
-    flying = 0
+    kills: list[float] = []
     with model("--latency", "0.2") as url:
         given = {**os.environ, **environ(folder, url, CPA_CONCURRENCY="32", CPA_DESTINATIONS="outbox")}
-        for _ in range(20):
+        for _ in range(times):
             before = counts(url)["calls"]
-            process = subprocess.Popen([sys.executable, "-m", "cpa_core.cli", "run"], cwd=ROOT, env=given)
+            process = subprocess.Popen(RUN, cwd=ROOT, env=given, stdout=subprocess.DEVNULL)
             while counts(url)["calls"] == before and process.poll() is None:
                 time.sleep(0.02)
             time.sleep(drawn.uniform(0.0, 1.5))
+            kills.append(time.monotonic())
             process.send_signal(signal.SIGKILL)
             process.wait()
-            flying += counts(url)["in_flight"]
-        status = subprocess.run([sys.executable, "-m", "cpa_core.cli", "run"], cwd=ROOT, env=given, check=False)
-        seen = counts(url)
-    met = seen["twice"] <= flying and status.returncode == 0 and seen["questions"] == 5_000
-    found = f"{seen['twice']} of {seen['questions']} questions, {flying} in flight at the kills"
-    return [Line("questions paid twice after 20 kills", found, "at most those in flight", met)]
+        status = subprocess.run(RUN, cwd=ROOT, env=given, check=False, stdout=subprocess.DEVNULL).returncode
+        asked = questions(url)
+    pairs = [_paid_twice(asked, at) for at in kills]
+    twice = sum(len(times) - 1 for times in asked.values())
+    whole = status == 0 and len(asked) == 5_000 and twice == sum(again for again, _ in pairs)
+    each = " ".join(f"{again}/{flying}" for again, flying in pairs)
+    met = whole and all(again <= flying for again, flying in pairs)
+    found = f"{twice} of {len(asked)} questions; for each kill, of those in flight: {each}"
+    return [Line(f"questions paid twice after {times} kills", found, "at most those in flight", met)]
+
+
+def _paid_twice(asked: dict[str, list[tuple[float, float]]], at: float) -> tuple[int, int]:
+    """Of the questions asked before a kill: those asked once more next, and those then in flight, either way."""
+    again = flying = 0
+    for times in asked.values():
+        before = [answered for came, answered in times if came < at]
+        if before:
+            in_flight = before[-1] > at - ON_ITS_WAY
+            flying += in_flight
+            again += len(before) < len(times) and in_flight
+    return again, flying
 
 
 def labels(assistant: Assistant) -> list[dict[str, Any]]:
@@ -251,7 +266,7 @@ def labels(assistant: Assistant) -> list[dict[str, Any]]:
 def faults(folder: Path) -> list[Line]:
     """A mix of faults, run and run again."""
     found: list[list[dict[str, Any]]] = []
-    for name, flags in (("clean", []), ("faulty", ["--faults"])):
+    for name, flags in (("clean", []), ("faulty", ["--faults", "mix"])):
         (folder / name).mkdir()
         with model(*flags) as url:
             assistant = built(folder / name, 1_000, url, CPA_CONCURRENCY="32")
@@ -268,6 +283,24 @@ def faults(folder: Path) -> list[Line]:
         Line("conversations lost in the mix of faults", f"{open_} after {runs} runs; {mix}", "0", not open_),
         Line("wrong labels stored", str(len(clean ^ faulty)), "0", clean == faulty),
     ]
+
+
+def refusals(folder: Path) -> list[Line]:
+    """5 % of the questions refused, by the command itself."""
+    chats(folder / "chats.json", 1_000)
+    with model("--faults", "refusals") as url:
+        given = {**os.environ, **environ(folder, url, CPA_CONCURRENCY="32", CPA_DESTINATIONS="outbox")}
+        run = subprocess.run(RUN, cwd=ROOT, env=given, check=False, capture_output=True, text=True)
+        seen = counts(url)
+    status = subprocess.run([*RUN[:-1], "status"], cwd=ROOT, env=given, check=False, capture_output=True, text=True)
+    home = Assistant.of(settings(environ(folder, "")))
+    with home.store.reading() as view:
+        rows = view.rows("select count(*) as n from failures where reason = 'refused' and not retryable")
+    stored, shown = rows[0]["n"], status.stdout.count("refused: the model refused")
+    met = stored == shown == seen["faults"] > 0 and run.returncode == 1
+    found = f"{seen['faults']} of {seen['calls']} refused, {stored} recorded, {shown} shown by cpa status, "
+    found += f"exit code {run.returncode}"
+    return [Line("refusals", found, "all recorded and shown, exit code not 0", met)]
 
 
 def memory(folder: Path, conversations: int = 20_000) -> list[Line]:
@@ -302,6 +335,7 @@ ROWS: dict[str, Callable[[Path], list[Line]]] = {
     "limit": limit,
     "kill": kill,
     "faults": faults,
+    "refusals": refusals,
     "memory": memory,
     "flush": flush,
 }

@@ -1,7 +1,8 @@
-"""A model on loopback for measurements: one asyncio process, chat completions, with latency, limits and faults.
+"""A model on loopback for measurements: one asyncio process, OpenAI's form and Anthropic's, latency, limits, faults.
 
-`python -m benchmarks.server --latency 0.5 --rpm 600 --faults`: its first line of output is its URL. GET /counts says
-what was asked of it so far; its answers are those of the tests' model (`tests/servers/brain.py`).
+`python -m benchmarks.server --latency 0.5 --rpm 600 --faults mix`: its first line of output is its origin. GET /counts
+says what was asked of it so far, GET /log when each question came and was answered; its answers are those of the
+tests' model (`tests/servers/brain.py`).
 """
 
 import argparse
@@ -9,14 +10,16 @@ import asyncio
 import json
 import time
 from collections import Counter, deque
-from typing import Any
+from typing import Any, NamedTuple
 
-from tests.servers.brain import number, tokens
-from tests.servers.chat_completions import completion
-from tests.servers.scripted import Broken, Changed, Fault, Scripted, Status, Truncated, json_object
+from tests.servers import brain
+from tests.servers.brain import Question, number, tokens
+from tests.servers.scripted import Broken, Changed, Refused, Scripted, Status, Truncated, said
 
 LEAST_CACHED = 1024
-"""Tokens of a prefix that OpenAI caches."""
+"""Tokens of a prefix that is cached: at OpenAI (developers.openai.com, prompt caching), and for most of Claude."""
+STEP = 128
+"""OpenAI counts what it finds in its cache in so many tokens."""
 WINDOW = 60.0
 
 
@@ -41,6 +44,22 @@ def faulty(user: str, nth: int) -> Scripted | None:
     return next((said for below, said in mix if drawn < below), None)
 
 
+def refusing(user: str, nth: int) -> Scripted | None:
+    """5 % refusals, each as often as it is asked."""
+    return Refused() if number("refused", user) % 20 == 0 else None
+
+
+FAULTS = {"mix": faulty, "refusals": refusing, "none": lambda user, nth: None}
+
+
+class Asked(NamedTuple):
+    """A question as either vendor's form has it. `is_marked` says that its prefix is to be cached."""
+
+    question: Question
+    form: str
+    is_marked: bool
+
+
 class Model:
     """What is asked, and what is said."""
 
@@ -49,25 +68,21 @@ class Model:
         self.starts: deque[float] = deque()
         self.counts: Counter[str] = Counter()
         self.questions: Counter[str] = Counter()
-        self.statics: set[str] = set()
+        self.tries: Counter[str] = Counter()
+        self.prefixes: set[str] = set()
         self.schemas: set[str] = set()
+        self.log: list[tuple[str, float, float]] = []
         self.now = self.peak = 0
-        self.busy = 0.0
-        self.times: list[float] = []
 
     def seen(self) -> dict[str, Any]:
         """What was asked so far; `twice` counts answers given again to the same question."""
-        times = self.times or [0.0]
         return {
             **self.counts,
             "questions": len(self.questions),
             "twice": sum(n - 1 for n in self.questions.values()),
             "peak": self.peak,
             "schemas": len(self.schemas),
-            "busy_seconds": self.busy,
-            "cpu_seconds": time.process_time(),
-            "first": times[0],
-            "last": times[-1],
+            "busy_seconds": time.process_time(),
             "in_flight": self.now,
         }
 
@@ -89,96 +104,149 @@ class Model:
         }
         return over, headers | ({"retry-after": f"{wait:.2f}"} if over else {})
 
-    async def reply(self, content: bytes) -> tuple[int, dict[str, str], bytes]:
-        """The answer to a call."""
-        self.now += 1
-        self.peak = max(self.peak, self.now)
-        try:
-            return await self._reply(content)
-        finally:
-            self.now -= 1
-
-    async def _reply(self, content: bytes) -> tuple[int, dict[str, str], bytes]:
+    def reply(self, path: str, content: bytes) -> tuple[int, dict[str, str], bytes, float]:
+        """The answer to a call: status, headers, body, and the seconds until it is given."""
         self.counts["calls"] += 1
         over, headers = self.limited()
         if over:
             self.counts["429"] += 1
-            return 429, headers, _error(Fault("rate limit", 429, "rate_limit_exceeded"))
-        began = time.perf_counter()
-        status, said = self._said(content)
-        headers = headers | ({"retry-after": "0.05"} if status == 429 else {})
-        spent = time.perf_counter() - began
-        self.busy += spent
-        if self.given.latency:
-            await asyncio.sleep(max(0.0, self.given.latency - spent))
-        self.times.append(time.monotonic())
-        return status, headers, said
-
-    def _said(self, content: bytes) -> tuple[int, bytes]:
-        body = json_object(content)
-        user = body["messages"][1]["content"]
-        self.counts[body["response_format"]["json_schema"]["name"]] += 1
-        key = f"{number(user):x}"
-        scripted = faulty(user, self.questions[key] + self.counts[f"faults {key}"]) if self.given.faults else None
-        if isinstance(scripted, Status):
-            self.counts["faults"] += 1
-            self.counts[f"faults {key}"] += 1
-            return scripted.status, _error(Fault("scripted", scripted.status, scripted.code))
+            return 429, headers, _error(429, "rate_limit_exceeded"), 0.0
+        asked = _asked(path, json.loads(content))
+        user = asked.question.user
+        self.tries[user] += 1
+        scripted = FAULTS[self.given.faults](user, self.tries[user])
         self.counts["faults"] += scripted is not None
-        self.questions[key] += 1
-        tree = completion(body, scripted)
-        tree["usage"] = self._usage(body, tokens(tree["choices"][0]["message"]["content"] or ""))
-        return 200, json.dumps(tree).encode()
+        if isinstance(scripted, Status):
+            return scripted.status, dict(scripted.headers), _error(scripted.status, scripted.code), self.given.latency
+        self.questions[user] += 1
+        self.log.append((f"{number(user):x}", time.monotonic(), time.monotonic() + self.given.latency))
+        text = said(brain.answer(asked.question), scripted)
+        says = _chat if asked.form == "openai" else _message
+        return 200, headers, json.dumps(says(text, scripted, self._read(asked))).encode(), self.given.latency
 
-    def _usage(self, body: dict[str, Any], written: int) -> dict[str, Any]:
-        schema = json.dumps(body["response_format"])
-        static = body["messages"][0]["content"] + schema
-        size = tokens(static)
-        cached = size if static in self.statics and size >= LEAST_CACHED else 0
-        self.statics.add(static)
+    def _read(self, asked: Asked) -> tuple[int, int, int]:
+        """Tokens read, those of them that were in the cache, and those that are from now on.
+
+        The JSON schema stands before the system text at both vendors. OpenAI caches by itself.
+        """
+        schema = json.dumps(asked.question.schema)
         self.schemas.add(schema)
-        prompt = size + tokens(body["messages"][1]["content"])
-        return {
-            "prompt_tokens": prompt,
-            "completion_tokens": written,
-            "total_tokens": prompt + written,
-            "prompt_tokens_details": {"cached_tokens": cached},
-        }
+        prefix = schema + asked.question.system
+        size = tokens(prefix)
+        whole = size + tokens(asked.question.user)
+        if size < LEAST_CACHED or not asked.is_marked:
+            return whole, 0, 0
+        if asked.form == "openai":
+            size -= size % STEP
+        known = prefix in self.prefixes
+        self.prefixes.add(prefix)
+        return whole, size if known else 0, 0 if known else size
 
 
-def _error(fault: Fault) -> bytes:
-    return json.dumps({"error": {"message": str(fault), "type": "server_error", "code": fault.code}}).encode()
+def _asked(path: str, body: dict[str, Any]) -> Asked:
+    if path == "/v1/messages":
+        blocks, shape = body["system"], body["output_config"]["format"]["schema"]
+        system = "".join(block["text"] for block in blocks)
+        is_marked = any("cache_control" in block for block in blocks)
+        return Asked(Question(system, body["messages"][0]["content"], shape), "anthropic", is_marked)
+    system, user = (message["content"] for message in body["messages"])
+    return Asked(Question(system, user, body["response_format"]["json_schema"]["schema"]), "openai", True)
 
 
-async def connection(model: Model, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One client, request after request."""
-    try:
-        while True:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-            size = next((int(line[15:]) for line in head.split("\r\n") if line.startswith("content-length:")), 0)
-            content = await reader.readexactly(size)
-            status, headers, said = await routed(model, head.split(" ", 2)[1], content)
-            lines = [f"{name}: {value}" for name, value in headers.items()]
-            start = [f"HTTP/1.1 {status} x", "content-type: application/json", f"content-length: {len(said)}"]
-            writer.write("\r\n".join([*start, *lines, "", ""]).encode() + said)
-            await writer.drain()
-    except (asyncio.IncompleteReadError, ConnectionError):
-        writer.close()
+def _chat(text: str, scripted: Scripted | None, read: tuple[int, int, int]) -> dict[str, Any]:
+    """A `chat.completion`, with OpenAI's counts: what is cached is among the prompt's tokens."""
+    whole, cached, written = read
+    message = {"role": "assistant", "content": text, "refusal": None}
+    if isinstance(scripted, Refused):
+        message |= {"content": None, "refusal": "I'm sorry, I can't assist with that."}
+    finish = "length" if isinstance(scripted, Truncated) else "stop"
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+        "usage": {
+            "prompt_tokens": whole,
+            "completion_tokens": tokens(text),
+            "total_tokens": whole + tokens(text),
+            "prompt_tokens_details": {"cached_tokens": cached, "cache_write_tokens": written},
+        },
+    }
 
 
-async def routed(model: Model, path: str, content: bytes) -> tuple[int, dict[str, str], bytes]:
-    """The counts, or the model."""
-    if path == "/counts":
-        found = {key: value for key, value in model.seen().items() if not key.startswith("faults ")}
-        return 200, {}, json.dumps(found).encode()
-    return await model.reply(content)
+def _message(text: str, scripted: Scripted | None, read: tuple[int, int, int]) -> dict[str, Any]:
+    """A message, with Anthropic's counts: what is cached is beside `input_tokens`."""
+    whole, cached, written = read
+    stop = {Truncated: "max_tokens", Refused: "refusal"}.get(type(scripted), "end_turn")
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": stop,
+        "usage": {
+            "input_tokens": whole - cached - written,
+            "cache_read_input_tokens": cached,
+            "cache_creation_input_tokens": written,
+            "output_tokens": tokens(text),
+        },
+    }
+
+
+def _error(status: int, code: str | None) -> bytes:
+    return json.dumps({"error": {"message": f"status {status}", "type": "server_error", "code": code}}).encode()
+
+
+class Connection(asyncio.Protocol):
+    """One client, request after request. An answer to a client that has gone is not sent."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.come = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has come."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Part of a request."""
+        self.come += data
+        head, end, content = self.come.partition(b"\r\n\r\n")
+        size = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+        if not end or len(content) < int(size or 0):
+            return
+        self.come = b""
+        self._answer(head.split(b" ", 2)[1].decode(), content)
+
+    def _answer(self, path: str, content: bytes) -> None:
+        model = self.model
+        if path in ("/counts", "/log"):
+            self._send(200, {}, json.dumps(model.seen() if path == "/counts" else model.log).encode())
+            return
+        model.now += 1
+        model.peak = max(model.peak, model.now)
+        began = time.perf_counter()
+        status, headers, said, wait = model.reply(path, content)
+        left = max(0.0, wait - (time.perf_counter() - began))
+        asyncio.get_running_loop().call_later(left, self._over, status, headers, said)
+
+    def _over(self, status: int, headers: dict[str, str], said: bytes) -> None:
+        self.model.now -= 1
+        self._send(status, headers, said)
+
+    def _send(self, status: int, headers: dict[str, str], said: bytes) -> None:
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        start = [f"HTTP/1.1 {status} x", "content-type: application/json", f"content-length: {len(said)}"]
+        if not self.transport.is_closing():
+            self.transport.write("\r\n".join([*start, *lines, "", ""]).encode() + said)
 
 
 async def serve(given: argparse.Namespace) -> None:
     """Until the process is ended."""
     model = Model(given)
-    server = await asyncio.start_server(lambda r, w: connection(model, r, w), "127.0.0.1", given.port, backlog=512)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(model), "127.0.0.1", given.port, backlog=512)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     async with server:
         await server.serve_forever()
 
@@ -189,7 +257,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds of each answer")
     parser.add_argument("--rpm", type=int, default=0, help="calls in any 60 seconds; more get a 429")
-    parser.add_argument("--faults", action="store_true", help="the mix of faults")
+    parser.add_argument("--faults", choices=FAULTS, default="none", help="which answers are at fault")
     asyncio.run(serve(parser.parse_args()))
 
 

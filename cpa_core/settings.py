@@ -25,6 +25,7 @@ class Settings(Value):
     schema_model: str | None
     concurrency: int
     rpm: int | None
+    tpm: int | None
     deadline_minutes: float | None
     budget: float | None
     daily_budget: float | None
@@ -65,6 +66,7 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
         schema_model=values.get("CPA_SCHEMA_MODEL") or None,
         concurrency=_count(values, "CPA_CONCURRENCY", 8, most=MOST_CALLS),
         rpm=_count(values, "CPA_RPM", 0) if values.get("CPA_RPM") else None,
+        tpm=_count(values, "CPA_TPM", 0) if values.get("CPA_TPM") else None,
         deadline_minutes=_amount(values, "CPA_DEADLINE_MINUTES", "minutes"),
         budget=_amount(values, "CPA_BUDGET", "US dollars"),
         daily_budget=_amount(values, "CPA_DAILY_BUDGET", "US dollars"),

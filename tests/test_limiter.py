@@ -14,7 +14,7 @@ from cpa_core.cli import main
 from cpa_core.errors import BudgetReached, DeadlineReached, Limits, ProviderFailed, SettingsError
 from cpa_core.llm import Budget, Engine, Limiter, Reply, Request, Usage
 from cpa_core.llm.limiter import FIRST_CALLS, KNOWN_CUT, MARGIN, UNKNOWN_CUT, Pace
-from cpa_core.pipeline import Assistant, build_day, judge_day, land, tag_day
+from cpa_core.pipeline import Assistant, build_day, judge_day, land, quote, tag_day
 from cpa_core.pipeline.flow import AHEAD, in_order_of_end
 from cpa_core.pricing import cost, prices
 from cpa_core.providers.wire import limits
@@ -99,9 +99,10 @@ def test_calls_are_spread_by_a_limit_of_our_own() -> None:
     assert provider.at[-1] - provider.at[0] >= (30 - 12) / 20
 
 
-def test_calls_are_spread_by_the_tokens_that_they_really_take() -> None:
-    provider = Answers(Limits(tokens=6_000))
-    asked(provider, Limiter(8), 20)
+@pytest.mark.parametrize(("theirs", "ours"), [(6_000, None), (1_000_000, 6_000)])
+def test_calls_are_spread_by_the_tokens_that_they_really_take(theirs: float, ours: float | None) -> None:
+    provider = Answers(Limits(tokens=theirs))
+    asked(provider, Limiter(8, tpm=ours), 20)
     assert provider.at[-1] - provider.at[0] >= (20 - FIRST_CALLS - 8 - 5) * 10 / 100
 
 
@@ -254,6 +255,17 @@ def test_status_shows_calls_tokens_cost_and_what_the_ledger_answered(priced: Hom
     assert "unknown" not in line
 
 
+def test_a_stage_says_what_it_was_quoted_at(priced: Home) -> None:
+    assistant = priced.assistant()
+    land(assistant)
+    build_day(assistant, DAY)
+    wanted = {line.task: line.cost for line in quote(assistant, [DAY]).lines}
+    assert {stage.stage: stage.quoted for stage in (tag_day(assistant, DAY), judge_day(assistant, DAY))} == (
+        pytest.approx(wanted)
+    )
+    assert tag_day(assistant, DAY).quoted == 0.0
+
+
 def test_prices_of_our_own_win_and_say_where_they_are_wrong(tmp_path: Path) -> None:
     path = tmp_path / "prices.yml"
     path.write_text("openai:mine: {input: 2, cached_input: 1, output: 10}\n", "utf-8")
@@ -278,6 +290,7 @@ def test_prices_of_our_own_win_and_say_where_they_are_wrong(tmp_path: Path) -> N
         ("CPA_DEADLINE_MINUTES", "-1"),
         ("CPA_CONCURRENCY", "257"),
         ("CPA_RPM", "0"),
+        ("CPA_TPM", "many"),
         ("CPA_LANE", "slow"),
         ("CPA_LANE", "batch"),
     ],
@@ -288,8 +301,8 @@ def test_a_setting_that_makes_no_sense_is_named(name: str, value: str) -> None:
 
 
 def test_the_settings_of_money_time_and_speed_are_read() -> None:
-    given = settings({"CPA_BUDGET": "$1.5", "CPA_DEADLINE_MINUTES": "30", "CPA_RPM": "60", "CPA_CONCURRENCY": "256"})
-    assert (given.budget, given.deadline_minutes, given.rpm, given.concurrency) == (1.5, 30.0, 60, 256)
+    given = settings({"CPA_BUDGET": "$1.5", "CPA_DEADLINE_MINUTES": "30", "CPA_RPM": "60", "CPA_TPM": "90000"})
+    assert (given.budget, given.deadline_minutes, given.rpm, given.tpm) == (1.5, 30.0, 60, 90_000)
 
 
 def test_the_flex_lane_is_asked_for_kept_and_half_the_price(

@@ -73,8 +73,9 @@ class Pace:
 class Limiter:
     """At most `concurrency` calls at once, as many a minute as the vendor allows, none after the deadline.
 
-    `rpm` is a limit of our own, calls a minute; `deadline` is by `time.monotonic`. A slot is held while a call waits
-    for its turn in the pace, in which nobody could go sooner; it is free while a call waits to be tried again.
+    `rpm` and `tpm` are limits of our own, calls and tokens a minute; `deadline` is by `time.monotonic`. A slot is held
+    while a call waits for its turn in the pace, in which nobody could go sooner; it is free while a call waits to be
+    tried again.
     """
 
     def __init__(
@@ -83,10 +84,12 @@ class Limiter:
         sleep: Callable[[float], None] = time.sleep,
         *,
         rpm: float | None = None,
+        tpm: float | None = None,
         deadline: float = math.inf,
     ) -> None:
         self.concurrency = concurrency
         self.rpm = rpm
+        self.tpm = tpm
         self.deadline = deadline
         self._slots = threading.BoundedSemaphore(concurrency)
         self._turn = threading.Lock()
@@ -96,7 +99,7 @@ class Limiter:
         self._until = 0.0
         self._may_cut = True
         self._requests = Pace(rpm / 60 if rpm else math.inf)
-        self._tokens = Pace()
+        self._tokens = Pace(tpm / 60 if tpm else math.inf)
         self._sleep = sleep
 
     @contextmanager
@@ -158,9 +161,11 @@ class Limiter:
 
     def _learn(self, limits: Limits | None) -> None:
         if limits is not None:
-            named = [limit for limit in (limits.requests, self.rpm) if limit is not None]
-            self._requests.learn(min(named, default=None))
-            self._tokens.learn(limits.tokens)
+            for pace, theirs, ours in (
+                (self._requests, limits.requests, self.rpm),
+                (self._tokens, limits.tokens, self.tpm),
+            ):
+                pace.learn(min((limit for limit in (theirs, ours) if limit is not None), default=None))
 
     def pause(self, seconds: float) -> None:
         """Let nobody start a call for so long."""

@@ -22,7 +22,7 @@ from cpa_core.pipeline.spending import Tariff, limiter, reserve, tariff
 from cpa_core.prompts import Task
 from cpa_core.store import AnswerBook
 from cpa_core.store.buffers import Buffers
-from cpa_core.store.database import Row, Transaction
+from cpa_core.store.database import Row, Transaction, as_json
 from cpa_core.tagging import Tagged, first_requests, tag_conversation
 
 Result = Tagged | Judged
@@ -133,6 +133,7 @@ class Done:
         self.outcomes: Counter[str] = Counter()
         self.asked = 0
         self.reused = 0
+        self.quoted: float | None = 0.0
         self.stopped: Stopped | None = None
 
 
@@ -163,7 +164,7 @@ def _spent(assistant: Assistant, book: str) -> Row:
 def conversations_of(assistant: Assistant, day: date, ids: Sequence[str]) -> list[Conversation]:
     """These conversations of a built day as a model may see them, in order of their start."""
     with assistant.store.reading() as view:
-        rows = view.answer("conversations_of_day", day=day, ids=list(ids))
+        rows = view.answer("conversations_of_day", day=day, ids=as_json(ids))
     grouped: dict[str, list[Row]] = {}
     for row in rows:
         grouped.setdefault(row["conversation_id"], []).append(row)
@@ -197,7 +198,7 @@ def _ask_all(assistant: Assistant, asking: Asking, done: Done) -> None:
             return asking.ask(conversation, lambda request, check: engine.ask(request, check, about))
 
         with assistant.progress(work.task, len(pending)) as advance:
-            conversations = _looked_up(assistant, asking, book)
+            conversations = _looked_up(assistant, asking, book, done)
             for conversation, end in in_order_of_end(ask, conversations, assistant.settings.concurrency):
                 if isinstance(end, Stopped):
                     done.stopped = done.stopped or end
@@ -211,13 +212,19 @@ def _ask_all(assistant: Assistant, asking: Asking, done: Done) -> None:
         done.rows.add("answers_reused", [row | {"questions": done.reused, "reused_at": assistant.now()}])
 
 
-def _looked_up(assistant: Assistant, asking: Asking, book: AnswerBook) -> Iterator[Conversation]:
-    """The conversations, a chunk at a time, each when the ledger has been searched for answers about it."""
+def _looked_up(assistant: Assistant, asking: Asking, book: AnswerBook, done: Done) -> Iterator[Conversation]:
+    """The conversations, a chunk at a time, each when the ledger has been searched for answers about it.
+
+    What the others would cost is quoted then.
+    """
     pending = asking.plan.pending
     for n in range(0, len(pending), CHUNK):
         ids = pending[n : n + CHUNK]
         chunk = conversations_of(assistant, asking.origin.day, ids)
-        book.preload([request.hash for c in chunk for request in asking.first(c)], ids)
+        questions = {request.hash: request for c in chunk for request in asking.first(c)}
+        book.preload(questions, ids)
+        more = asking.tariff.cost([request for key, request in questions.items() if book.find(key) is None])
+        done.quoted = None if done.quoted is None or more is None else done.quoted + more
         yield from chunk
 
 
@@ -249,8 +256,8 @@ def _stamped(row: Row, table: str, assistant: Assistant) -> Row:
 
 
 def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str]) -> bool:
-    names: dict[str, Any] = {"day": day, "kept": sorted(kept)}
-    gone = "day = $day and not list_contains($kept::varchar[], conversation_id)"
+    names: dict[str, Any] = {"day": day, "kept": as_json(kept)}
+    gone = "day = $day and conversation_id not in (select unnest($kept::json::varchar[]))"
     count = 0
     for table in work.tables:
         count += transaction.rows(f"select count(*) as n from {table} where {gone}", **names)[0]["n"]
@@ -323,6 +330,7 @@ def _stage(task: str, conversations: int, kept: int, done: Done, spent: Row) -> 
         final_failures=sum(done.outcomes[outcome] for outcome in FINAL_OUTCOMES if outcome != "ok"),
         asked=done.asked,
         reused=done.reused,
+        quoted=done.quoted,
         share_reused=done.reused / calls if calls else None,
         cost_per_conversation=_each(spent.get("cost", 0.0), len(done.ids)),
         **spent,

@@ -87,6 +87,7 @@ class Stage(Value):
     """What one stage did to one day. Tokens and `cost`, in US dollars, are this run's own, null when unknown.
 
     `reused` counts questions that were answered from the ledger, `share_reused` their share, null without questions.
+    `quoted` is what the others would cost by `cpa quote`, as it was before they were asked.
     """
 
     stage: str
@@ -102,4 +103,5 @@ class Stage(Value):
     cost: float | None = 0.0
     cost_per_conversation: float | None = None
     reused: int = 0
+    quoted: float | None = 0.0
     share_reused: float | None = None

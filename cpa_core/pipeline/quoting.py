@@ -11,6 +11,7 @@ from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant
 from cpa_core.pipeline.schemas import read_schema
 from cpa_core.pipeline.spending import tariff
+from cpa_core.store.database import as_json
 
 
 class QuoteLine(Value):
@@ -63,7 +64,7 @@ def _line(
 ) -> tuple[QuoteLine, bool]:
     by_hash = {request.hash: request for request in requests}
     with assistant.store.reading() as view:
-        kept = view.answer("answers_to_reuse", hashes=list(by_hash), conversations=[])
+        kept = view.answer("answers_to_reuse", hashes=as_json(by_hash), conversations="[]")
     answered = {row["request_hash"] for row in kept}
     asked = [request for key, request in by_hash.items() if key not in answered]
     own = tariff(assistant, task, ModelName(provider=provider, model=model))

@@ -119,5 +119,5 @@ def limiter(assistant: Assistant, model: ModelName) -> Limiter:
     given, pacing = assistant.settings, assistant.pacing
     began = pacing.began.setdefault(assistant.run_id, time.monotonic())
     deadline = math.inf if given.deadline_minutes is None else began + 60 * given.deadline_minutes
-    made = Limiter(given.concurrency, rpm=given.rpm, deadline=deadline)
+    made = Limiter(given.concurrency, rpm=given.rpm, tpm=given.tpm, deadline=deadline)
     return pacing.limiters.setdefault((assistant.run_id, str(model)), made)

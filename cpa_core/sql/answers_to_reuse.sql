@@ -3,7 +3,7 @@ select request_hash, outcome, answer, detail, cost, prompt_tokens, cached_tokens
 from answers
 where outcome in ('ok', 'refused', 'filtered')
   and (
-    list_contains($hashes::varchar[], request_hash)
-    or list_contains($conversations::varchar[], conversation_id)
+    request_hash in (select unnest($hashes::json::varchar[]))
+    or conversation_id in (select unnest($conversations::json::varchar[]))
   )
 order by created_at, answer_id

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from typing import Any
 
 from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.models import FINAL_OUTCOMES
-from cpa_core.store.database import Row, Store
+from cpa_core.store.database import Row, Store, as_json
 
 AT_ONCE = 2_000
 """Answers that are merged in one transaction: well below a second under the write lock."""
@@ -30,8 +29,8 @@ class AnswerBook:
         self.run_id = run_id
         self.path = store.home / "answers" / f"{run_id}.jsonl"
         self._known: dict[str, Reply] = {}
-        self._guard = threading.Lock()
-        self._ids = (f"{run_id}:{uuid.uuid4().hex[:8]}:{n}" for n in count(1))
+        self._book = f"{run_id}:{uuid.uuid4().hex[:8]}"
+        self._numbers = count(1)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = _locked(self.path)
 
@@ -39,7 +38,9 @@ class AnswerBook:
         """Remember what was answered before to these questions, or about these conversations."""
         merge(self.store)
         with self.store.reading() as view:
-            rows = view.answer("answers_to_reuse", hashes=list(request_hashes), conversations=list(conversation_ids))
+            rows = view.answer(
+                "answers_to_reuse", hashes=as_json(request_hashes), conversations=as_json(conversation_ids)
+            )
         self._known.update((row["request_hash"], _reply(row)) for row in rows)
 
     def find(self, request_hash: str) -> Reply | None:
@@ -47,11 +48,10 @@ class AnswerBook:
         return self._known.get(request_hash)
 
     def keep(self, answer: Answer) -> None:
-        """Append the answer to the run's file."""
-        with self._guard:
-            row = _row(answer, next(self._ids), self.run_id)
-            line = json.dumps(row, ensure_ascii=False) + "\n"
-            os.write(self._file, line.encode("utf-8", "replace"))
+        """Append the answer to the run's file: one write, which the system does not mix with another's."""
+        row = _row(answer, f"{self._book}:{next(self._numbers)}", self.run_id)
+        line = json.dumps(row, ensure_ascii=False) + "\n"
+        os.write(self._file, line.encode("utf-8", "replace"))
         if answer.reply.outcome in FINAL_OUTCOMES:
             self._known[answer.request_hash] = answer.reply
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 Body = dict[str, Any]
@@ -83,7 +84,7 @@ def asked_positions(user: str) -> list[int]:
 def tags(system: str, user: str, entry: Body) -> Body:
     """An entry for every message asked about."""
     event = entry["properties"]["events"]["items"]["properties"]
-    names = event["type"]["enum"]
+    names = tuple(event["type"]["enum"])
     kinds = {role: catalogue(system, role, names) for role in ("user", "assistant")}
     shown = {line.m: line for line in lines(user)}
     one = "in that message: exactly one" in system
@@ -92,7 +93,8 @@ def tags(system: str, user: str, entry: Body) -> Body:
     }
 
 
-def catalogue(system: str, role: str, names: list[str]) -> list[Kind]:
+@lru_cache(maxsize=64)
+def catalogue(system: str, role: str, names: tuple[str, ...]) -> list[Kind]:
     """The event types that the prompt offers for a role."""
     part = system.partition(f"\nEvent types of role {role}:\n")[2].partition("\n\n")[0]
     found: list[Kind] = []
