@@ -66,7 +66,7 @@ class Mixpanel:
         parcels: list[Parcel] = []
         for event in events:
             if untimed(event):
-                yield Parcel(event=event, form={}, size=0).receipt("rejected", None, untimed(event))
+                yield Parcel(event=event, form={}).receipt("rejected", None, untimed(event))
                 continue
             parcel = _parcel(event)
             if fault := _fault(parcel):
@@ -76,7 +76,7 @@ class Mixpanel:
         yield from self._sender.send(parcels)
 
     def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> Verdict:
-        body = gzip.compress(json.dumps([parcel.form for parcel in parcels]).encode(), 6)
+        body = gzip.compress(f"[{', '.join(parcel.text for parcel in parcels)}]".encode(), 6)
         try:
             return _verdict(parcels, post(self.url, body, self._headers))
         except Unanswered as silence:
@@ -96,7 +96,7 @@ def _parcel(event: Event) -> Parcel:
             **({} if event.identified else {"$device_id": event.distinct_id}),
         },
     }
-    return Parcel(event=event, form=form, size=len(json.dumps(form)), warning=warning)
+    return Parcel(event=event, form=form, text=json.dumps(form), warning=warning)
 
 
 def _fault(parcel: Parcel) -> str:

@@ -170,7 +170,7 @@ def _parcel(event: Event, persons: str) -> Parcel:
             "$geoip_disable": True,
         },
     }
-    return Parcel(event=event, form=form, size=len(json.dumps(form, default=str)), warning=warning)
+    return Parcel(event=event, form=form, text=json.dumps(form, default=str), warning=warning)
 
 
 def _of_results(parcels: Sequence[Parcel], results: Mapping[str, Any], status: int, wait: float | None) -> Verdict:

@@ -25,12 +25,17 @@ Sleep = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Parcel:
-    """An event in its vendor's form, `size` bytes of JSON. `warning` says what the vendor will not keep of it."""
+    """An event in its vendor's form, and that as JSON. `warning` says what the vendor will not keep of it."""
 
     event: Event
     form: dict[str, Any]
-    size: int
+    text: str = ""
     warning: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes: the text is ASCII."""
+        return len(self.text)
 
     def receipt(self, status: ReceiptStatus, http_status: int | None = None, detail: str = "") -> Receipt:
         """Its receipt. An accepted event of which something is lost is accepted with that warning."""
