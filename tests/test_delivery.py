@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,8 @@ import pytest
 
 from cpa_core.destinations import DESTINATIONS
 from cpa_core.errors import DayIncomplete, DestinationStopped, SettingsError
-from cpa_core.pipeline import Assistant, deliver_day, due_days
+from cpa_core.models import Event, Receipt
+from cpa_core.pipeline import Assistant, composing, deliver_day, due_days
 from cpa_core.settings import settings
 from tests.deliveries import (
     BECAUSE,
@@ -318,3 +319,63 @@ def test_a_last_batch_that_fails_once_is_sent_again_and_nothing_is_lost(tmp_path
     posthog.script = lambda asked: Says(503, {"error": "service_unavailable"}) if asked.number == 3 else None
     assert deliver_day(assistant(tmp_path, **to_posthog(posthog)), DAY).accepted == 2_002
     assert len(posthog.rows) == posthog.stored == 2_002
+
+
+class Busy(Scripted):
+    """A destination that notes how many calls it has at a time."""
+
+    at_once = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guard = threading.Lock()
+        self.inside = 0
+        self.most: list[int] = []
+
+    def send(self, events: Sequence[Event]) -> Iterator[Receipt]:
+        """As the script says, after a while."""
+        with self.guard:
+            self.inside += 1
+            self.most.append(self.inside)
+        time.sleep(0.1)
+        with self.guard:
+            self.inside -= 1
+        yield from super().send(events)
+
+
+def test_the_first_batch_goes_alone_and_the_others_several_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Busy()
+    monkeypatch.setitem(DESTINATIONS, "scripted", lambda home, environ: place)
+    store_day(tmp_path, messages=16)
+    place.stop_at = "m1"
+    with pytest.raises(DestinationStopped):
+        deliver_day(assistant(tmp_path, **SCRIPTED), DAY)
+    assert place.most == [1], "a wrong key costs one request"
+    place.stop_at = "m9"
+    with pytest.raises(DestinationStopped):
+        deliver_day(assistant(tmp_path, **SCRIPTED), DAY)
+    assert 1 < max(place.most) <= 4
+    place.stop_at = "nowhere"
+    deliver_day(assistant(tmp_path, **SCRIPTED), DAY)
+    assert sorted(event.message_id or "" for event in place.sent) == sorted([*(f"m{n}" for n in range(16)), ""])
+    assert counts(tmp_path) == {"accepted": 17}
+
+
+def test_a_day_is_delivered_group_by_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day of any size is in memory only by groups of conversations; together they are the day."""
+    store_day(tmp_path, messages=3)
+    with assistant(tmp_path).store.writing() as transaction:
+        for table in ("raw_conversations", "messages", "tagged_conversations", "tagged_events", "judge_scores"):
+            names = [row["column_name"] for row in transaction.rows(f"describe {table}")]
+            other = {"conversation_id": "'c2'", "event_id": "event_id || '-2'"}
+            chosen = ", ".join(f"{other.get(name, name)} as {name}" for name in names)
+            transaction.execute(f"insert into {table} select {chosen} from {table}")
+    monkeypatch.setattr(composing, "MESSAGES", 1)
+    given = assistant(tmp_path)
+    with given.store.writing() as transaction:
+        transaction.execute("update raw_conversations set message_count = 3")
+    groups = list(composing.events_of_day(given, DAY))
+    assert [{event.conversation_id for event in group} for group in groups] == [{"c1"}, {"c2"}]
+    assert deliver_day(given, DAY).accepted == 8

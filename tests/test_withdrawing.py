@@ -116,3 +116,5 @@ def test_the_command_corrects_and_status_says_what_is_stale(
         transaction.execute("delete from tagged_events where message_id = 'm1'")
     assert main(["status"], environ) == 0
     assert "stale 1: cpa run --correct" in capsys.readouterr().out
+    assert main(["run", "--dry-run", "--correct"], environ) == 0
+    assert "1 more there are no longer true: cpa run --correct" in capsys.readouterr().out

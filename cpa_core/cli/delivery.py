@@ -13,6 +13,8 @@ def preview_lines(preview: Preview) -> list[str]:
         f"{preview.day} {preview.destination}: {total} events to send, {preview.already} need not be sent"
         + (f", {preview.left_out} left out" if preview.left_out else "")
     ]
+    if preview.stale:
+        lines.append(f"  {preview.stale} more there are no longer true: cpa run --correct withdraws them")
     if preview.unfinished:
         lines.append(f"  held back as it is: {preview.unfinished} open (cpa status)")
     lines += [f"  {count:>7} {name}" for name, count in preview.types.items()]

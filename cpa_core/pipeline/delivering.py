@@ -18,7 +18,7 @@ from cpa_core.pipeline.composing import count_of_day, events_of_day
 from cpa_core.pipeline.context import Advance, Assistant
 from cpa_core.pipeline.flow import in_order_of_end
 from cpa_core.pipeline.ledger import Book, Key, Ledger, key_of, unsent
-from cpa_core.pipeline.reconciling import reconciled, stale_receipts
+from cpa_core.pipeline.reconciling import reconciled, withdrawable
 from cpa_core.store.database import Row
 
 FLUSH = timedelta(seconds=2)
@@ -114,15 +114,8 @@ def _deliver(book: Book) -> Delivered:
 
 
 def _withdraw(book: Book) -> Delivered:
-    """Say of what is stale at a destination that it is. Raises DestinationStopped.
-
-    Of what was delivered before version 3 of the store it is not known to whom it belonged: it stays as it is.
-    """
-    rows = [
-        row
-        for row in stale_receipts(book.assistant, [book.day])
-        if (row["destination"], row["project"]) == (book.name, book.place.project) and row["distinct_id"]
-    ]
+    """Say of what is stale at a destination that it is. Raises DestinationStopped."""
+    rows = withdrawable(book.assistant, book.day, book.name, book.place.project)
     events = [of_withdrawal(row, book.place.replaces) for row in rows]
     way = _sent(book, iter([events]), len(events))
     counts = way.counts | {"withdrawn": way.counts["accepted"]}

@@ -11,6 +11,7 @@ from cpa_core.pipeline.composing import count_of_day, events_of_day
 from cpa_core.pipeline.context import Assistant
 from cpa_core.pipeline.delivering import open_work
 from cpa_core.pipeline.ledger import Book
+from cpa_core.pipeline.reconciling import withdrawable
 
 SAMPLES = 3
 
@@ -19,7 +20,7 @@ class Preview(Value):
     """What one destination would be sent of one day: how many by type, and the first of some types.
 
     `left_out` counts what the destination is not to be sent, `unfinished` what holds the day back, `already` the
-    events that need not be sent.
+    events that need not be sent, `stale` those that are there, are no longer true and can be withdrawn.
     """
 
     day: date
@@ -28,6 +29,7 @@ class Preview(Value):
     samples: tuple[Event, ...]
     already: int
     left_out: int
+    stale: int
     unfinished: int
 
 
@@ -62,6 +64,7 @@ def _preview(book: Book, unfinished: int) -> Preview:
         samples=tuple(first[kind] for kind in sorted(first)[:SAMPLES]),
         already=already,
         left_out=count_of_day(book.assistant, book.day) - count_of_day(book.assistant, book.day, book.selection),
+        stale=len(withdrawable(book.assistant, book.day, book.name, book.place.project)),
         unfinished=unfinished,
     )
 

@@ -47,6 +47,15 @@ def stale_receipts(assistant: Assistant, days: Sequence[date]) -> list[Row]:
         return view.answer("stale", days=list(days), judged=json.dumps(ids))
 
 
+def withdrawable(assistant: Assistant, day: date, name: str, project: str) -> list[Row]:
+    """What of a day is stale at one destination and can be withdrawn.
+
+    To whom an event belonged that was delivered before version 3 of the store is not known: it stays as it is.
+    """
+    rows = stale_receipts(assistant, [day])
+    return [row for row in rows if (row["destination"], row["project"]) == (name, project) and row["distinct_id"]]
+
+
 def _judged(view: Transaction, days: Sequence[date]) -> list[dict[str, str]]:
     """The judgments' events of these days."""
     rows = view.rows(
