@@ -1,5 +1,6 @@
 """The table of providers: names of models, defaults, what each needs, and a day through each of them."""
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 
@@ -95,6 +96,14 @@ def test_what_a_provider_lacks_is_named(name: str, key: str) -> None:
     for lacking in (environ, {**environ, key: ""}):
         with pytest.raises(SettingsError, match=key):
             provider(ModelName(provider=name, model="m"), lacking)
+
+
+@pytest.mark.parametrize(("name", "package"), [("openai", "openai"), ("anthropic", "anthropic"), ("bedrock", "boto3")])
+def test_a_package_that_is_not_installed_is_named(name: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, PROVIDERS[name].partition(":")[0], raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SettingsError, match=f"pip install {package}"):
+        provider(ModelName(provider=name, model="m"), {})
 
 
 @pytest.mark.parametrize("name", ["gpt-4.1", "gpt-4o", "o3-mini", "o4-mini", "gpt-9-nova"])

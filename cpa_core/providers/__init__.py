@@ -48,9 +48,15 @@ def default_model(environ: Mapping[str, str]) -> ModelName:
 
 
 def provider(model: ModelName, environ: Mapping[str, str]) -> Provider:
-    """The provider of a model. Raises SettingsError when its key or address is missing, or its lane."""
+    """The provider of a model. Raises SettingsError when its key or address is missing, its package, or its lane."""
     if environ.get("CPA_LANE") == "flex" and model.provider not in FLEX:
         raise SettingsError(f"CPA_LANE is flex, which only OpenAI has, and the model is {model}")
     module, function = PROVIDERS[model.provider].split(":")
-    made: Provider = getattr(import_module(module), function)(environ)
+    try:
+        make = getattr(import_module(module), function)
+    except ModuleNotFoundError as missing:
+        raise SettingsError(
+            f"{model} needs the package {missing.name}, which is not installed: pip install {missing.name}"
+        ) from None
+    made: Provider = make(environ)
     return made

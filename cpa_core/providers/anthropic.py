@@ -25,7 +25,11 @@ from cpa_core.providers.wire import (
 )
 
 THINKING_OFF = ("claude-haiku-5-5",)
-"""Models that think unless told not to, and may be told."""
+"""Models that think unless told not to, and may be told.
+
+Source: platform.claude.com, migrating to Haiku 5.5. It and its successors refuse temperature, top_p and top_k, which
+the SDK knows no more since 2.0; Sonnet and Opus 5.5 refuse a forced tool. None is sent.
+"""
 NO_THINKING = ("claude-3", "claude-haiku-4", "claude-sonnet-4", "claude-opus-4")
 """Older models, which think only when asked to, and some with a low limit for the answer."""
 THINKING_ROOM = 4_000

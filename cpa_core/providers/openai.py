@@ -23,7 +23,12 @@ from cpa_core.providers.wire import (
 )
 
 NO_EFFORT = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-terra", "gpt-5.6", "gpt-5.4-mini")
-"""Models known to accept reasoning effort `none`; tagging needs no reasoning tokens."""
+"""Models known to accept reasoning effort `none`; tagging needs no reasoning tokens.
+
+Source: the profiles of pydantic-ai 2.68 (`profiles/openai.py`); `gpt-6-astra` and `gpt-6.1-sol` refuse it. With an
+effort, the gpt-6 family refuses temperature, top_p and logprobs (developers.openai.com, deployment checklist): we send
+none.
+"""
 NO_REASONING = ("gpt-4", "gpt-3.5", "chatgpt-4o", "ft:gpt-4", "ft:gpt-3.5")
 """Older models, without hidden reasoning and with a low limit for the answer."""
 REASONING_ROOM = 8_000
