@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from urllib.request import urlopen
 
 from cpa_core.llm import Answer, Reply, Usage
-from cpa_core.pipeline import Assistant, build_day, judge_day, land, run_day, tag_day
+from cpa_core.pipeline import Assistant, build_day, judge_day, land, ready, run_day, tag_day
 from cpa_core.pipeline.context import Stage
 from cpa_core.settings import day, settings
 from cpa_core.store import AnswerBook, Store
@@ -34,7 +34,7 @@ DAY = day("2026-03-04", "day")
 LATENCY = 0.5
 IN_FLIGHT = 128
 RUN = [sys.executable, "-m", "cpa_core.cli", "run"]
-ON_ITS_WAY = 0.05
+ON_ITS_WAY = 0.1
 """Seconds in which an answer that the model has given may not have been written down yet."""
 WORDS = "can I deduct the home office where my form says that a child lives with me half the year and owes tax"
 
@@ -132,6 +132,7 @@ def built(folder: Path, conversations: int, url: str, **more: str) -> Assistant:
         chats(folder / "chats.json", conversations)
     given = settings(environ(folder, url, **more))
     assistant = Assistant(settings=given, store=Timed(given.home))
+    ready(assistant)
     child = os.fork()
     if child == 0:
         land(assistant)
@@ -237,7 +238,7 @@ def kill(folder: Path, times: int = 20) -> list[Line]:
     twice = sum(len(times) - 1 for times in asked.values())
     whole = status == 0 and len(asked) == 5_000 and twice == sum(again for again, _ in pairs)
     each = " ".join(f"{again}/{flying}" for again, flying in pairs)
-    met = whole and all(again <= flying for again, flying in pairs)
+    met = whole and all(again <= min(flying, 32) for again, flying in pairs)
     found = f"{twice} of {len(asked)} questions; for each kill, of those in flight: {each}"
     return [Line(f"questions paid twice after {times} kills", found, "at most those in flight", met)]
 

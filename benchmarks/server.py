@@ -66,12 +66,12 @@ class Model:
     def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
         self.starts: deque[float] = deque()
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter(calls=0, faults=0)
         self.questions: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()
         self.prefixes: set[str] = set()
         self.schemas: set[str] = set()
-        self.log: list[tuple[str, float, float]] = []
+        self.log: list[list[Any]] = []
         self.now = self.peak = 0
 
     def seen(self) -> dict[str, Any]:
@@ -104,25 +104,25 @@ class Model:
         }
         return over, headers | ({"retry-after": f"{wait:.2f}"} if over else {})
 
-    def reply(self, path: str, content: bytes) -> tuple[int, dict[str, str], bytes, float]:
-        """The answer to a call: status, headers, body, and the seconds until it is given."""
+    def reply(self, path: str, content: bytes) -> tuple[int, dict[str, str], bytes]:
+        """The answer to a call: status, headers, body."""
         self.counts["calls"] += 1
         over, headers = self.limited()
         if over:
             self.counts["429"] += 1
-            return 429, headers, _error(429, "rate_limit_exceeded"), 0.0
+            return 429, headers, _error(429, "rate_limit_exceeded")
         asked = _asked(path, json.loads(content))
         user = asked.question.user
         self.tries[user] += 1
         scripted = FAULTS[self.given.faults](user, self.tries[user])
         self.counts["faults"] += scripted is not None
         if isinstance(scripted, Status):
-            return scripted.status, dict(scripted.headers), _error(scripted.status, scripted.code), self.given.latency
+            return scripted.status, dict(scripted.headers), _error(scripted.status, scripted.code)
         self.questions[user] += 1
-        self.log.append((f"{number(user):x}", time.monotonic(), time.monotonic() + self.given.latency))
+        self.log.append([f"{number(user):x}", time.monotonic(), None])
         text = said(brain.answer(asked.question), scripted)
         says = _chat if asked.form == "openai" else _message
-        return 200, headers, json.dumps(says(text, scripted, self._read(asked))).encode(), self.given.latency
+        return 200, headers, json.dumps(says(text, scripted, self._read(asked))).encode()
 
     def _read(self, asked: Asked) -> tuple[int, int, int]:
         """Tokens read, those of them that were in the cache, and those that are from now on.
@@ -226,12 +226,14 @@ class Connection(asyncio.Protocol):
         model.now += 1
         model.peak = max(model.peak, model.now)
         began = time.perf_counter()
-        status, headers, said, wait = model.reply(path, content)
-        left = max(0.0, wait - (time.perf_counter() - began))
-        asyncio.get_running_loop().call_later(left, self._over, status, headers, said)
+        status, headers, said = model.reply(path, content)
+        left = 0.0 if status == 429 else max(0.0, model.given.latency - (time.perf_counter() - began))
+        logged = model.log[-1] if status == 200 else [None]
+        asyncio.get_running_loop().call_later(left, self._over, logged, status, headers, said)
 
-    def _over(self, status: int, headers: dict[str, str], said: bytes) -> None:
+    def _over(self, logged: list[Any], status: int, headers: dict[str, str], said: bytes) -> None:
         self.model.now -= 1
+        logged[-1] = time.monotonic()
         self._send(status, headers, said)
 
     def _send(self, status: int, headers: dict[str, str], said: bytes) -> None:

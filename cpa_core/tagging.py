@@ -1,6 +1,7 @@
 """Tagging: one question for a window of a conversation, one entry in the answer for every message asked about."""
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
 from cpa_core.errors import ReplyInvalid
@@ -104,6 +105,12 @@ class _Work:
         self.costs: list[float | None] = []
         self.ended: tuple[Outcome, str] = ("ok", "")
 
+        @cache
+        def entries(text: str, positions: tuple[int, ...]) -> dict[int, Entry]:
+            return read(text, conversation, positions, schema)
+
+        self.read = entries
+
     def window(self, window: Sequence[Message], open_positions: list[int]) -> None:
         """Ask for a window, halve it when the answer is cut off, ask again for what is missing or wrong."""
         problems: dict[int, tuple[str, ...]] = {}
@@ -143,7 +150,7 @@ class _Work:
         request = question(self.conversation, window, positions, self.schema, self.model, problems)
 
         def check(text: str) -> None:
-            entries = read(text, self.conversation, positions, self.schema)
+            entries = self.read(text, tuple(positions))
             if all(entry.hard for entry in entries.values()):
                 m, entry = next(iter(entries.items()))
                 raise ReplyInvalid(f"m {m}: {entry.hard[0]}")
@@ -158,7 +165,7 @@ class _Work:
     def _take(self, reply: Reply, positions: list[int], *, last: bool) -> dict[int, tuple[str, ...]]:
         """Keep the usable entries; the problems of those to ask for again."""
         try:
-            entries = read(reply.text, self.conversation, positions, self.schema)
+            entries = self.read(reply.text, tuple(positions))
         except ReplyInvalid as invalid:
             entries = dict.fromkeys(positions, Entry(hard=(str(invalid),)))
         for position, entry in entries.items():
