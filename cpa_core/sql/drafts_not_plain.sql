@@ -11,7 +11,8 @@ select
     select 1 from drafts
     where message_id is null
       and (
-        regexp_matches(conversation_id || role || content, '[\x0b\x0e-\x1f]')
+        regexp_matches(content, '[\x0b\x0e-\x1f]')
+        or regexp_matches(conversation_id || role, '[\x0b\x0e-\x1f]')
         or sent_at < '1000-01-01'::timestamptz
       )
   )
