@@ -84,7 +84,7 @@ def test_a_csv_read_at_once_has_the_rows_of_the_careful_reader(
 
 
 def test_a_usual_csv_is_read_at_once() -> None:
-    rows = [("c1", "u1", "user", 'a "b",\nc', "m1", "2026-03-04T09:00:00Z"), ("c1", "", "user", "", "", "")]
+    rows = [("c1", "u1", "user", 'é "b",\n納', "m1", "2026-03-04T09:00:00Z"), ("c1", "", "user", "", "", "")]
     for end in ("\n", "\r\n"):
         assert regular.csv_drafts(File("a.csv", written(rows, end, csv.QUOTE_MINIMAL).encode())) is not None
 
