@@ -13,6 +13,8 @@ from cpa_core.cli import main
 from cpa_core.demo import demo_settings
 from cpa_core.errors import NotFound
 from cpa_core.pipeline import Assistant, Span, due_days, land, run_day, write_report
+from cpa_core.report.behind import Group
+from cpa_core.report.choosing import chosen, within
 from cpa_core.settings import settings
 
 VENDOR = Path(__file__).parent.parent / "cpa_core" / "report" / "vendor"
@@ -103,3 +105,12 @@ def test_the_charts_library_is_the_one_that_its_notice_names() -> None:
     notice = (VENDOR / "README.md").read_text("utf-8")
     noticed = dict(re.findall(r"\| `(\S+)` \|.*\| `([0-9a-f]{64})` \|", notice))
     assert noticed == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in VENDOR.glob("*.js")}
+
+
+def test_every_number_gets_its_first_example_before_any_gets_a_second() -> None:
+    groups = [Group(9, (1, 2, 3)), Group(9, (3, 4)), Group(1, (5,)), Group(9, (6, 7))]
+    assert chosen(groups, 4) == {1, 3, 5, 6}
+    assert chosen(groups, 5) == {1, 3, 5, 6, 2}
+    assert chosen(groups, 99) == {1, 2, 3, 4, 5, 6, 7}
+    assert chosen(groups, 10, {1: 4, 2: 1, 3: 4, 4: 9, 5: 2, 6: 9, 7: 9}.__getitem__) == {1, 3, 5}
+    assert within({"a": groups[0]}, {1, 3}) == {"a": Group(9, (1, 3))}

@@ -16,7 +16,7 @@ from cpa_core.insights import Kind, Selection, selected, whole
 from cpa_core.pipeline import Assistant, Span, write_report
 from cpa_core.settings import settings
 from tests.awkward import fill
-from tests.test_insights_in_pandas import ZONE, Frames, averaged, newcombe, wilson
+from tests.test_insights_in_pandas import ZONE, Frames, averaged, choices, newcombe, wilson
 from tests.test_report import data
 
 CHANGE = date(2026, 3, 20)
@@ -75,7 +75,7 @@ ASKED: dict[str, Callable[[Selection], Any]] = {
     "properties": insights.properties,
     "issues": insights.issues,
     "endings": lambda of: insights.endings(of, 8),
-    "drop_offs": insights.drop_offs,
+    "drop_offs": lambda of: [one for one in insights.drop_offs(of) if one.is_finding] or insights.drop_offs(of)[:8],
     "turns": insights.turns,
     "hours": insights.hours,
     "lengths": insights.lengths,
@@ -298,11 +298,12 @@ class Behind:
     def property(self, rest: str) -> Ids:
         kind, name, value = rest.split(":", 2)
         own = self.frames.events[self.frames.events.kind == self.kinds[int(kind)]]
-        choices = {"not applicable", *(("Tax", "Form") if name == "Topic" else ())}
+        written_as = ("Subject", "Topic") if name == "Subject" else (name,)
 
         def met(written: str) -> bool:
-            said = json.loads(written).get(name)
-            return said is not None and (f"={said}" if said in choices else "") == value
+            found = json.loads(written)
+            said = [found[one] for one in written_as if one in found]
+            return bool(said) and (f"={said[0]}" if said[0] in choices(name) else "") == value
 
         return set(own[own.properties.map(met)].conversation_id)
 

@@ -1,23 +1,27 @@
 """From the answers to the document: sections, drill-downs, and the conversations behind them."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
 from cpa_core import insights, schema
-from cpa_core.events import Privacy, choices_of
+from cpa_core.events import Choices, Privacy, choices_of
 from cpa_core.insights import Scope, Selection
 from cpa_core.models import EventSchema
 from cpa_core.redaction import Redactor
 from cpa_core.report import sections, words
+from cpa_core.report.behind import Group
+from cpa_core.report.choosing import MOST_BYTES, MOST_CONVERSATIONS, chosen, within
 from cpa_core.report.comparing import Declared, comparison, declared_changes
 from cpa_core.report.document import Document
 from cpa_core.report.drills import drills, groups_of, used_keys
-from cpa_core.report.examples import event_key, examples
+from cpa_core.report.examples import Example, event_key, examples
 from cpa_core.report.sections import Asked
 from cpa_core.store import Store
 
-LEFT_OUT = ("behind", "mix", "flow", "kinds", "transitions", "coverage")
+LEFT_OUT = ("behind", "mix", "flow", "kinds", "transitions", "coverage", "drop_offs")
 """Answers that are in the page in another form: drill-downs, charts, tables of which a part is shown."""
 
 
@@ -53,14 +57,13 @@ def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
         sections.conversations(asked),
         sections.operations(asked),
     ]
-    groups = groups_of(asked)
-    keys = used_keys(heads, parts) & groups.keys()
-    places = sorted({place for key in keys for place in groups[key].places})
+    groups, keys = groups_of(asked), used_keys(heads, parts)
+    used = {key: groups[key] for key in sorted(keys & groups.keys())}
     schemas = known_schemas(of)
-    found = examples(of, places, wanted.privacy, wanted.redactor, choices_of(schemas))
-    ranked = sorted(range(len(found)), key=lambda n: (found[n]["score"] is None, found[n]["score"] or 0.0, n))
-    at = {places[n]: rank for rank, n in enumerate(ranked)}
-    shown = [found[n] for n in ranked]
+    found = _conversations(of, used, wanted, choices_of(schemas))
+    ranked = sorted(found, key=lambda place: (found[place]["score"] is None, found[place]["score"] or 0.0, place))
+    at = {place: rank for rank, place in enumerate(ranked)}
+    shown = [found[place] for place in ranked]
     return Document(
         title=schemas[-1].name if schemas else "Conversations",
         span=words.span_of(asked.scope.first, asked.scope.last),
@@ -69,13 +72,22 @@ def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
         about=sections.about(asked, wanted.privacy),
         headlines=heads,
         sections=parts,
-        drills=drills(asked, groups, keys, at, shown),
+        drills=drills(asked, within(used, set(found)), at, shown),
         conversations=shown,
         figures=figures(asked),
         event_types=_event_types(asked),
         properties=_properties(shown),
         made_at=f"{wanted.now:%Y-%m-%d %H:%M} UTC",
     )
+
+
+def _conversations(of: Selection, used: Mapping[str, Group], wanted: Wanted, choices: Choices) -> dict[int, Example]:
+    """The conversations behind the numbers by place, as many as the file may hold."""
+    places = sorted(chosen(used.values(), MOST_CONVERSATIONS))
+    found = dict(zip(places, examples(of, places, wanted.privacy, wanted.redactor, choices), strict=True))
+    sizes = {place: len(json.dumps(one)) for place, one in found.items()}
+    kept = chosen(within(used, set(places)).values(), MOST_BYTES, sizes.__getitem__)
+    return {place: one for place, one in found.items() if place in kept}
 
 
 def known_schemas(of: Selection) -> list[EventSchema]:
@@ -87,7 +99,7 @@ def known_schemas(of: Selection) -> list[EventSchema]:
 def figures(asked: Asked) -> dict[str, Any]:
     """The answers as JSON has them: days as text, kinds of event as role and name."""
     found = {field.name: _plain(getattr(asked, field.name)) for field in fields(asked) if field.name not in LEFT_OUT}
-    return found | {"cost": asked.cost}
+    return found | {"cost": asked.cost, "drop_offs": _plain(sections.shown_drop_offs(asked))}
 
 
 def _plain(value: Any) -> Any:

@@ -49,25 +49,24 @@ def groups_of(asked: Asked) -> dict[str, Group]:
 
 
 def drills(
-    asked: Asked, groups: Mapping[str, Group], keys: Iterable[str], at: Mapping[int, int], shown: Sequence[Example]
+    asked: Asked, groups: Mapping[str, Group], at: Mapping[int, int], shown: Sequence[Example]
 ) -> dict[str, Drill]:
     """The drill-downs by key. `at` gives the number among those `shown` of the conversation at each place."""
     found: dict[str, Drill] = {}
-    for key in sorted(keys):
+    for key, group in groups.items():
         title, kinds = titled(asked, key)
-        group = groups[key]
         examples = sorted(at[place] for place in group.places)
         focus = [event_key(kind) for kind in kinds]
-        quotes = _quotes([shown[n] for n in examples], focus)
-        found[key] = Drill(title, group.total, examples, focus, quotes)
+        last = key.startswith("ended:")
+        found[key] = Drill(title, group.total, examples, focus, _quotes([shown[n] for n in examples], focus, last=last))
     return found
 
 
-def _quotes(conversations: Iterable[Example], focus: Sequence[str]) -> list[str]:
-    """The first quotes of these events, one a conversation."""
+def _quotes(conversations: Iterable[Example], focus: Sequence[str], *, last: bool) -> list[str]:
+    """Quotes of these events, the first or the last of each conversation."""
     found: list[str] = []
     for one in conversations:
-        for turn in one["turns"]:
+        for turn in reversed(one["turns"]) if last else one["turns"]:
             hit = {n for n, event in enumerate(turn["events"]) if event["key"] in focus}
             said = "".join(text for text, events in turn["parts"] if hit & set(events)).strip()
             if said and said not in found:

@@ -7,7 +7,7 @@ from cpa_core.report.sections.head import about, banner, headlines, summary
 from cpa_core.report.sections.issues import issues
 from cpa_core.report.sections.mix import mix
 from cpa_core.report.sections.operations import operations
-from cpa_core.report.sections.paths import paths
+from cpa_core.report.sections.paths import paths, shown_drop_offs
 from cpa_core.report.sections.quality import quality
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "operations",
     "paths",
     "quality",
+    "shown_drop_offs",
     "summary",
 ]

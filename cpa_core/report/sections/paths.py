@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from cpa_core.insights import Ending, Kind
+from cpa_core.insights import DropOff, Ending, Kind
 from cpa_core.report import charts, words
 from cpa_core.report.cells import change_cell, number_cell, share_cell
 from cpa_core.report.document import Cell, Chart, Column, Section, Table
@@ -13,7 +13,10 @@ SHOWN = 10
 """Kinds of event in the heat map, the most frequent ones."""
 
 LISTED = 40
-"""Transitions in the table below the heat map."""
+"""Transitions in the table below the heat map, and paths after which conversations break off."""
+
+UNSURE = 8
+"""Such paths where none is established."""
 
 BEGIN, END = "(begin)", "(end)"
 ARROW = " → "
@@ -140,8 +143,12 @@ def _ending(asked: Asked, one: Ending) -> list[Cell]:
     ]
 
 
+def shown_drop_offs(asked: Asked) -> list[DropOff]:
+    """The findings; without any, the first of the others."""
+    return [one for one in asked.drop_offs if one.is_finding][:LISTED] or list(asked.drop_offs[:UNSURE])
+
+
 def _drop_offs(asked: Asked) -> Table:
-    chosen = [one for one in asked.drop_offs if one.is_finding] or list(asked.drop_offs[:8])
     rows = [
         [
             Cell(ARROW.join(kind.event_type for kind in one.path), note="" if one.is_finding else "not established"),
@@ -149,7 +156,7 @@ def _drop_offs(asked: Asked) -> Table:
             share_cell(one.ended_else, has_bar=False),
             change_cell(one.at_equal_depth, " points", 100),
         ]
-        for one in chosen
+        for one in shown_drop_offs(asked)
     ]
     columns = [
         Column("after"),

@@ -1,6 +1,6 @@
 -- Which conversations are behind the values of properties? A value that is no choice is null: it is text.
 with found as (
-  select distinct c.n, n.kind, p.entry.key as property,
+  select distinct c.n, n.kind, coalesce(a.name, p.entry.key) as property,
     case when k.value is not null or p.entry.value = 'not applicable' then p.entry.value end as value
   from chosen c
   join (
@@ -14,6 +14,9 @@ with found as (
   left join known_choices k
     on k.schema_version = p.schema_version and k.role = p.role and k.event_type = p.event_type
     and k.property = p.entry.key and k.value = p.entry.value
+  left join known_properties a
+    on a.schema_version = p.schema_version and a.role = p.role and a.event_type = p.event_type
+    and a.property = p.entry.key
   where c.tag_outcome = 'ok'
 )
 select f.kind, f.property, f.value, count(*) as total, min(s.place, $most) as places
