@@ -2,6 +2,7 @@
 with newest as (
   select destination, event_id, max_by(project, receipted_at) as project
   from upload_receipts
+  where event_id in (select event_id from upload_receipts where list_contains($days::date[], day))
   group by destination, event_id
 )
 select u.day, u.destination, u.status, u.detail, count(*) as events

@@ -10,6 +10,14 @@ expected as (
   union all
   select day, event_id, event_type, null as role from judged
 ),
+relevant as (
+  select event_id from upload_receipts where list_contains($days::date[], day)
+  union
+  select event_id from expected
+),
+ledger as (
+  select u.* from upload_receipts u where u.event_id in (select event_id from relevant)
+),
 left_out as (
   select unnest(
     from_json($left_out::json, '[{"destination": "varchar", "event_types": ["varchar"], "roles": ["varchar"]}]'),
@@ -18,13 +26,13 @@ left_out as (
 ),
 newest as (
   select destination, event_id, max_by(project, receipted_at) as project
-  from upload_receipts
+  from ledger
   group by destination, event_id
 ),
 -- What a wrong key left open and a later one delivered does not count.
 receipts as (
   select u.*
-  from upload_receipts u
+  from ledger u
   join newest n on n.destination = u.destination and n.event_id = u.event_id
   where u.withdraws is null and (u.status <> 'retryable' or u.project = n.project)
 ),

@@ -6,14 +6,22 @@ with expected as (
   union all
   select unnest(from_json($judged::json, '["varchar"]')) as event_id
 ),
+relevant as (
+  select event_id from upload_receipts where list_contains($days::date[], day)
+  union
+  select event_id from expected
+),
+ledger as (
+  select u.* from upload_receipts u where u.event_id in (select event_id from relevant)
+),
 newest as (
   select destination, event_id, max_by(project, receipted_at) as project
-  from upload_receipts
+  from ledger
   group by destination, event_id
 ),
 accepted as (
   select u.*, cast(u.sent_timestamp as date) as sent_on
-  from upload_receipts u
+  from ledger u
   join newest n on n.destination = u.destination and n.event_id = u.event_id and n.project = u.project
   where u.withdraws is null and u.status in ('accepted', 'accepted_warning')
 ),
