@@ -330,6 +330,13 @@ def flush(folder: Path, answers: int = 20_000) -> list[Line]:
     return [Line("longest hold of the write lock, ledger flushed", found, "below 1 s", Timed.longest < 1)]
 
 
+def batch(folder: Path) -> list[Line]:
+    """5,000 questions in batches, some of which go unanswered, over a kill: in a module of its own."""
+    from benchmarks import llm_batch
+
+    return [Line(*line) for line in llm_batch.lines(folder)]
+
+
 ROWS: dict[str, Callable[[Path], list[Line]]] = {
     "seed": seed,
     "latency": latency,
@@ -339,6 +346,7 @@ ROWS: dict[str, Callable[[Path], list[Line]]] = {
     "refusals": refusals,
     "memory": memory,
     "flush": flush,
+    "batch": batch,
 }
 
 

@@ -14,8 +14,9 @@ from cpa_core.models import Value
 
 VENDORS = {"openai": "openai", "anthropic": "anthropic", "bedrock": "aws"}
 FREE = frozenset({"reference"})
-LANES = {"standard": 1.0, "flex": 0.5}
-"""The share of the price that a lane costs (developers.openai.com: flex is billed at the price of a batch)."""
+LANES = {"standard": 1.0, "flex": 0.5, "batch": 0.5}
+"""The share of the price that a lane costs (developers.openai.com and platform.claude.com: batches are billed at half
+the price, and flex as a batch)."""
 MILLION = 1_000_000
 
 

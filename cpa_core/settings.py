@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cpa_core.errors import SettingsError
@@ -11,6 +11,10 @@ from cpa_core.models import Value
 
 MOST_CALLS = 256
 """Calls at once: more threads than that wait for each other, not for the provider."""
+POLL_SECONDS = 60.0
+"""Seconds between two looks at batches that are waited for."""
+Lane = Literal["standard", "flex", "batch"]
+"""How questions are asked: at once, or at half the price later (flex) or within a day (batch)."""
 PRIVACIES: tuple[Literal["no_text", "redacted", "full"], ...] = ("no_text", "redacted", "full")
 
 
@@ -30,7 +34,8 @@ class Settings(Value):
     budget: float | None
     daily_budget: float | None
     prices_path: Path | None
-    lane: Literal["standard", "flex"]
+    lane: Lane
+    poll_seconds: float
     destinations: tuple[str, ...]
     delivery_path: Path | None
     redact_before_model: bool
@@ -72,6 +77,7 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
         daily_budget=_amount(values, "CPA_DAILY_BUDGET", "US dollars"),
         prices_path=Path(values["CPA_PRICES"]) if values.get("CPA_PRICES") else None,
         lane=_lane(values.get("CPA_LANE") or "standard"),
+        poll_seconds=_amount(values, "CPA_POLL", "seconds") or POLL_SECONDS,
         destinations=tuple(_words(values.get("CPA_DESTINATIONS") or "outbox")),
         delivery_path=Path(values["CPA_DELIVERY"]) if values.get("CPA_DELIVERY") else None,
         redact_before_model=_switch(values, "CPA_REDACT_BEFORE_MODEL"),
@@ -149,12 +155,10 @@ def _share(values: Mapping[str, str], name: str, otherwise: float) -> float:
     return share
 
 
-def _lane(text: str) -> Literal["standard", "flex"]:
-    if text == "batch":
-        raise SettingsError("CPA_LANE=batch is not built yet; CPA_LANE=flex (OpenAI) has the same price")
-    if text not in ("standard", "flex"):
-        raise SettingsError(f"CPA_LANE is {text!r}: it must be standard or flex")
-    return "flex" if text == "flex" else "standard"
+def _lane(text: str) -> Lane:
+    if text not in get_args(Lane):
+        raise SettingsError(f"CPA_LANE is {text!r}: it must be one of {', '.join(get_args(Lane))}")
+    return cast(Lane, text)
 
 
 def _names(text: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from os.path import relpath
 from pathlib import Path
 from shutil import which
 
+from cpa_core.cli.batches import run_days, status_lines
 from cpa_core.cli.delivery import expected_lines, preview_lines, reconciled_lines
 from cpa_core.cli.display import (
     bar,
@@ -109,19 +110,11 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
     for line in _retag_lines(assistant, days) if retag else ():
         print(line)
     whole = not (landed and landed.lost)
+    how = {name: getattr(options, name) for name in ("deliver_incomplete", "retry_rejected", "correct")}
     try:
-        for one in days:
-            done = run_day(
-                assistant,
-                one,
-                deliver_incomplete=options.deliver_incomplete,
-                retry_rejected=options.retry_rejected,
-                retag=retag,
-                correct=options.correct,
-            )
-            whole &= done.is_whole
-            if done.held:
-                print(f"held back: {done.held}")
+        whole &= run_days(
+            assistant, days, lambda one: run_day(assistant, one, retag=retag, **how), wait=not options.no_wait
+        )
     except (BudgetReached, DeadlineReached):
         left = quote(assistant, days, retag=retag)
         print("\n".join(["left to do, by the same command:", *quote_lines(left)]))
@@ -192,6 +185,7 @@ def status(options: argparse.Namespace, given: Settings) -> int:
     """What the store holds, day by day, what failed, and what is due."""
     store = _existing(given)
     assistant = Assistant.of(given)
+    batches = status_lines(assistant)
     with store.reading() as view:
         days = [row["day"] for row in view.rows("select day from days order by day")]
         files = view.rows(
@@ -210,6 +204,8 @@ def status(options: argparse.Namespace, given: Settings) -> int:
     for line in trouble_lines(store, days):
         print(line)
     for line in reconciled_lines(reconciled(assistant, days)):
+        print(line)
+    for line in batches:
         print(line)
     for row in due_days(assistant):
         print(f"due: {row['day']}: {row['reason']}")

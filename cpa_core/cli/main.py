@@ -85,6 +85,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--dry-run", action="store_true", help="show what would be sent of what is tagged; send nothing")
     one.add_argument("--retry-rejected", action="store_true", help="send again what a destination rejected")
     one.add_argument("--correct", action="store_true", help="withdraw what was delivered and is no longer true")
+    one.add_argument(
+        "--no-wait", action="store_true", help="in the lane of batches: hand over and end (CPA_LANE=batch)"
+    )
     about = "what the days that are due would cost, before anything is spent"
     one = _command(commands, "quote", quote_command, about, "cpa quote chats.json --schema schema.yml")
     _source(one)

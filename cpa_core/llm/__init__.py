@@ -1,6 +1,7 @@
 """Asking language models: one request value, a closed set of outcomes, every answer kept before its slot is free."""
 
 from cpa_core.errors import Limits
+from cpa_core.llm.batches import BatchForm, BatchLine, BatchLook, BatchVendor, Found, Lost
 from cpa_core.llm.budget import Bill, Budget, Reserve, no_budget
 from cpa_core.llm.engine import BYTES_PER_TOKEN, HUNG_TRIES, MAX_BUSY, MAX_FAILURES, MAX_WAIT, MIN_SILENCE, Engine
 from cpa_core.llm.limiter import Limiter
@@ -17,11 +18,17 @@ __all__ = [
     "Answer",
     "Answers",
     "Ask",
+    "BatchForm",
+    "BatchLine",
+    "BatchLook",
+    "BatchVendor",
     "Bill",
     "Budget",
     "Engine",
+    "Found",
     "Limiter",
     "Limits",
+    "Lost",
     "ModelName",
     "Provider",
     "Reply",

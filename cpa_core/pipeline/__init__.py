@@ -1,6 +1,7 @@
 """The stages of a day, one function each, used by the assets and by the command alike."""
 
 from cpa_core.pipeline.asking import judge_day, tag_day
+from cpa_core.pipeline.batching import Problems, awaited, look, wait_for_one
 from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant, Progress, Stage, silent
 from cpa_core.pipeline.delivering import deliver_day, open_work
@@ -29,6 +30,7 @@ __all__ = [
     "Exported",
     "Landed",
     "Preview",
+    "Problems",
     "Progress",
     "Quote",
     "Reconciled",
@@ -40,6 +42,7 @@ __all__ = [
     "Summed",
     "Unlanded",
     "Weight",
+    "awaited",
     "build_day",
     "current_schema",
     "days_to_correct",
@@ -50,6 +53,7 @@ __all__ = [
     "export_sums",
     "judge_day",
     "land",
+    "look",
     "named_schema",
     "open_work",
     "preview_day",
@@ -71,6 +75,7 @@ __all__ = [
     "summaries",
     "tag_day",
     "unlanded",
+    "wait_for_one",
     "weights",
     "write_proposal",
     "write_report",

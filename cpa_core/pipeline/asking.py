@@ -13,9 +13,11 @@ from cpa_core.judging import Judged, judge_conversation
 from cpa_core.judging import question as judge_question
 from cpa_core.llm import About, Ask, Engine, ModelName, Request
 from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message, event_id
+from cpa_core.pipeline.batching import at_work, brought, mark_used, settle
 from cpa_core.pipeline.carrying import Answered, Plan, plan
 from cpa_core.pipeline.context import Assistant, Stage
 from cpa_core.pipeline.flow import in_order_of_end
+from cpa_core.pipeline.handing_over import Asker
 from cpa_core.pipeline.redacting import as_sent, asked_by, restored
 from cpa_core.pipeline.schemas import current_schema
 from cpa_core.pipeline.spending import Tariff, limiter, reserve, tariff
@@ -66,17 +68,22 @@ def _ask_day(assistant: Assistant, day: date, work: Work, retag: bool) -> Stage:
     origin = Answered(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model))
     own = tariff(assistant, work.task, model)
     with assistant.store.day_lock(day):
+        retag = retag or bool(at_work(assistant, work.task, day))  # whoever handed them over wanted it
         with assistant.store.reading() as view:
             asking = Asking(origin, model, work, own, plan(view, origin, work.task, retag=retag))
         done = Done(day)
+        batches = settle(assistant, Asker(work.task, day, model, own), lambda: _questions(assistant, asking))
+        if batches.waiting:
+            stage = _stage(work.task, len(asking.plan.ids), len(asking.plan.kept), done, {})
+            return stage.model_copy(update={"waiting": batches.waiting})
         if asking.plan.pending:
-            _ask_all(assistant, asking, done)
+            _ask_all(assistant, asking, done, batches.keys)
         _replace(assistant, day, asking, done)
     if isinstance(done.stopped, BudgetReached):
         raise BudgetReached(f"{done.stopped}: {_left(assistant, asking, done)}")
     if done.stopped:
         raise done.stopped
-    spent = _spent(assistant, _book_name(assistant, work, day)) if done.asked else {}
+    spent = _spent(assistant, _book_name(assistant, work, day), batches.keys) if done.asked else {}
     return _stage(work.task, len(asking.plan.ids), len(asking.plan.kept), done, spent)
 
 
@@ -154,10 +161,10 @@ def _book_name(assistant: Assistant, work: Work, day: date) -> str:
     return f"{assistant.run_id}-{work.task}-{day}"
 
 
-def _spent(assistant: Assistant, book: str) -> Row:
-    """Tokens and cost of a run's answers. Unknown while another process still merges them."""
+def _spent(assistant: Assistant, book: str, batches: Sequence[str]) -> Row:
+    """Tokens and cost of the answers of a run and of batches. Unknown while another process still merges them."""
     with assistant.store.reading() as view:
-        found = view.answer("spent", run=book)[0]
+        found = view.answer("spent", run=book, batches=as_json(batches))[0]
     return {name: value if found["calls"] else None for name, value in found.items() if name != "calls"}
 
 
@@ -181,8 +188,16 @@ def _conversation(day: date, conversation_id: str, rows: Sequence[Row]) -> Conve
     )
 
 
-def _ask_all(assistant: Assistant, asking: Asking, done: Done) -> None:
-    """Ask about every pending conversation; what came before a stop is kept."""
+def _questions(assistant: Assistant, asking: Asking) -> Iterator[list[tuple[str, Request]]]:
+    """What a stage begins with: each question after its conversation's id, a chunk at a time."""
+    pending = asking.plan.pending
+    for n in range(0, len(pending), CHUNK):
+        chunk = conversations_of(assistant, asking.origin.day, pending[n : n + CHUNK])
+        yield [(one.conversation_id, request) for one in chunk for request in asking.first(one)]
+
+
+def _ask_all(assistant: Assistant, asking: Asking, done: Done, batches: Sequence[str]) -> None:
+    """Ask about every pending conversation what batches have not answered; what came before a stop is kept."""
     work, day, pending = asking.work, asking.origin.day, asking.plan.pending
     with closing(AnswerBook(assistant.store, _book_name(assistant, work, day))) as book:
         engine = Engine(
@@ -190,7 +205,7 @@ def _ask_all(assistant: Assistant, asking: Asking, done: Done) -> None:
             book,
             limiter(assistant, asking.model),
             asking.tariff.price,
-            reserve(assistant, asking.tariff),
+            reserve(assistant, asking.tariff.at_once()),
         )
 
         def ask(conversation: Conversation) -> Result:
@@ -205,7 +220,10 @@ def _ask_all(assistant: Assistant, asking: Asking, done: Done) -> None:
                     continue
                 _note(done, asking, conversation, end, assistant)
                 advance()
-        done.asked, done.reused = engine.asked, engine.reused
+        first, estimate = brought(assistant, batches)
+        first = min(engine.reused, first)
+        done.asked, done.reused = engine.asked + first, engine.reused - first
+        done.quoted = None if done.quoted is None or estimate is None else done.quoted + estimate
     if done.reused:
         model = {"provider": asking.model.provider, "model": asking.model.model}
         row = {"run_id": assistant.run_id, "task": work.task, **model, "day": day}
@@ -223,7 +241,7 @@ def _looked_up(assistant: Assistant, asking: Asking, book: AnswerBook, done: Don
         chunk = conversations_of(assistant, asking.origin.day, ids)
         questions = {request.hash: request for c in chunk for request in asking.first(c)}
         book.preload(questions, ids)
-        more = asking.tariff.cost([request for key, request in questions.items() if book.find(key) is None])
+        more = asking.tariff.cost([request for key, request in questions.items() if not book.holds(key)])
         done.quoted = None if done.quoted is None or more is None else done.quoted + more
         yield from chunk
 
@@ -246,6 +264,8 @@ def _replace(assistant: Assistant, day: date, asking: Asking, done: Done) -> Non
     with assistant.store.writing() as transaction:
         changed = _clear(transaction, day, asking.work, kept)
         done.rows.write(transaction)
+        if not done.stopped:
+            mark_used(transaction, asking.work.task, day)
         if changed or done.ids:
             transaction.execute("update days set delivered_to = [] where day = $day", day=day)
 

@@ -9,9 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cpa_core.errors import SettingsError
-from cpa_core.llm import Limiter, ModelName, Provider
+from cpa_core.llm import BatchVendor, Limiter, ModelName, Provider
 from cpa_core.models import Value
-from cpa_core.providers import default_model, model_name, provider
+from cpa_core.providers import batch_vendor, default_model, model_name, provider
 from cpa_core.settings import Settings
 from cpa_core.sources import File, Listing, listing
 from cpa_core.store import Store
@@ -37,6 +37,7 @@ class Pacing:
     began: dict[str, float] = field(default_factory=dict)
     limiters: dict[tuple[str, str], Limiter] = field(default_factory=dict)
     providers: dict[tuple[ModelName, frozenset[tuple[str, str]]], Provider] = field(default_factory=dict)
+    vendors: dict[tuple[str, frozenset[tuple[str, str]]], BatchVendor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,20 @@ class Assistant:
             self.pacing.providers[key] = provider(model, self.settings.environ)
         return self.pacing.providers[key]
 
+    def batches_of(self, provider: str) -> BatchVendor:
+        """The batches of a provider. Raises SettingsError when a key is missing."""
+        key = provider, frozenset(self.settings.environ.items())
+        if key not in self.pacing.vendors:
+            self.pacing.vendors[key] = batch_vendor(provider, self.settings.environ)
+        return self.pacing.vendors[key]
+
 
 class Stage(Value):
     """What one stage did to one day. Tokens and `cost`, in US dollars, are this run's own, null when unknown.
 
     `reused` counts questions that were answered from the ledger, `share_reused` their share, null without questions.
     `quoted` is what the others would cost by `cpa quote`, as it was before they were asked.
+    `waiting` counts questions that wait in batches: then nothing else was asked, and the day is as it was.
     """
 
     stage: str
@@ -105,3 +114,4 @@ class Stage(Value):
     reused: int = 0
     quoted: float | None = 0.0
     share_reused: float | None = None
+    waiting: int = 0

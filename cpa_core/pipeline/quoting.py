@@ -65,6 +65,7 @@ def _line(
     by_hash = {request.hash: request for request in requests}
     with assistant.store.reading() as view:
         kept = view.answer("answers_to_reuse", hashes=as_json(by_hash), conversations="[]")
+        kept += view.answer("questions_in_batches")
     answered = {row["request_hash"] for row in kept}
     asked = [request for key, request in by_hash.items() if key not in answered]
     own = tariff(assistant, task, ModelName(provider=provider, model=model))

@@ -26,6 +26,11 @@ class DayDone(Value):
     held: str
 
     @property
+    def waits(self) -> bool:
+        """Whether questions of the day wait in batches."""
+        return bool(self.tagged.waiting or self.judged.waiting)
+
+    @property
     def is_whole(self) -> bool:
         """Whether nothing failed, not even for good, and every event has an accepting receipt."""
         failed = self.tagged.failures + self.judged.failures
@@ -84,6 +89,9 @@ def run_day(
     built = build_day(assistant, day)
     tagged = tag_day(assistant, day, retag=retag)
     judged = judge_day(assistant, day, retag=retag)
+    if tagged.waiting or judged.waiting:
+        held = f"{day}: {tagged.waiting + judged.waiting} questions wait in batches"
+        return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=None, held=held)
     try:
         delivered = deliver_day(
             assistant, day, deliver_incomplete=deliver_incomplete, retry_rejected=retry_rejected, correct=correct

@@ -89,7 +89,7 @@ def propose_schema(assistant: Assistant, conversations: Sequence[Conversation], 
         book.preload([question(chosen, model).hash], [])
         own = tariff(assistant, "propose", model)
         limits = limiter(assistant, model)
-        engine = Engine(assistant.provider_of(model), book, limits, own.price, reserve(assistant, own))
+        engine = Engine(assistant.provider_of(model), book, limits, own.price, reserve(assistant, own.at_once()))
         about = About(day="", conversation_id="")
         found, reply = propose(chosen, model, lambda request, check: engine.ask(request, check, about))
         advance()

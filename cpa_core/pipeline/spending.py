@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from datetime import time as midnight
 from functools import cached_property
@@ -14,6 +14,7 @@ from cpa_core.errors import SettingsError
 from cpa_core.llm import BYTES_PER_TOKEN, Bill, Budget, Limiter, ModelName, Request, Reserve, Usage, no_budget
 from cpa_core.pipeline.context import Assistant
 from cpa_core.pricing import Prices, cost, prices
+from cpa_core.providers import LANES
 from cpa_core.store.answers import live_costs
 
 ANSWER_SHARE = 0.5
@@ -40,6 +41,10 @@ class Tariff:
         """US dollars for these questions at list price without caching, null when the price is unknown."""
         return self.price(self.model.provider, self.model.model, self.usage(requests), self.lane)
 
+    def at_once(self) -> "Tariff":
+        """The tariff of questions that follow from answers: they wait for no batch."""
+        return replace(self, lane="standard") if self.lane == "batch" else self
+
     def price(self, provider: str, model: str, usage: Usage, lane: str) -> float | None:
         """US dollars for one call."""
         return cost(provider, model, usage, lane, self.own)
@@ -65,26 +70,21 @@ def tariff(assistant: Assistant, task: str, model: ModelName) -> Tariff:
     with assistant.store.reading() as view:
         found = view.answer("usual_answer", task=task, provider=model.provider, model=model.model)
     given = assistant.settings
-    lane = given.lane if model.provider == "openai" else "standard"
+    lane = given.lane if model.provider in LANES.get(given.lane, ()) else "standard"
     return Tariff(model, lane, prices(given.prices_path), found[0]["completion_tokens"])
 
 
 def reserve(assistant: Assistant, tariff: Tariff) -> Reserve:
     """Sets money aside for each call of a stage, where the settings limit it. Raises SettingsError without a price."""
-    budgets = _budgets(assistant)
-    if not budgets:
+    limits = budgets(assistant, tariff)
+    if not limits:
         return no_budget
-    if (
-        tariff.price(tariff.model.provider, tariff.model.model, Usage(prompt_tokens=1, completion_tokens=1), "standard")
-        is None
-    ):
-        raise SettingsError(f"a budget is set, but the price of {tariff.model} is unknown: name it in CPA_PRICES")
 
     @contextmanager
     def held(request: Request) -> Iterator[Bill]:
         dollars = tariff.cost([request]) or 0.0
         with ExitStack() as stack:
-            bills = [stack.enter_context(budget.holding(dollars)) for budget in budgets]
+            bills = [stack.enter_context(budget.holding(dollars)) for budget in limits]
 
             def bill(paid: float | None) -> None:
                 for one in bills:
@@ -95,21 +95,28 @@ def reserve(assistant: Assistant, tariff: Tariff) -> Reserve:
     return held
 
 
-def _budgets(assistant: Assistant) -> list[Budget]:
-    """What run and day may still spend: the ledger's sums, and what runs beside this one have spent by now.
+def budgets(assistant: Assistant, tariff: Tariff) -> list[Budget]:
+    """What run and day may still spend: the ledger's sums, what runs beside this one have spent by now, and what the
+    batches may cost that are not answered yet.
 
-    A stage counts for the UTC day on which it began.
+    A stage counts for the UTC day on which it began, a batch for that of its handing over. Raises SettingsError
+    without a price.
     """
     given = assistant.settings
     if given.budget is None and given.daily_budget is None:
         return []
+    one = Usage(prompt_tokens=1, completion_tokens=1)
+    if tariff.price(tariff.model.provider, tariff.model.model, one, "standard") is None:
+        raise SettingsError(f"a budget is set, but the price of {tariff.model} is unknown: name it in CPA_PRICES")
     since = datetime.combine(assistant.now().date(), midnight(), assistant.now().tzinfo)
+    run = {"run": f"{assistant.run_id}-", "since": since}
     with assistant.store.reading() as view:
-        spent = view.answer("money_spent", run=f"{assistant.run_id}-", since=since)[0]
+        spent = view.answer("money_spent", **run)[0]
+        held = view.answer("money_in_batches", **run)[0]
     live = live_costs(assistant.store, since)
     limits = (
-        ("CPA_BUDGET", given.budget, spent["by_run"]),
-        ("CPA_DAILY_BUDGET", given.daily_budget, spent["by_day"] + live),
+        ("CPA_BUDGET", given.budget, spent["by_run"] + held["by_run"]),
+        ("CPA_DAILY_BUDGET", given.daily_budget, spent["by_day"] + held["by_day"] + live),
     )
     return [Budget(f"{name} of ${most:g}", most - gone) for name, most, gone in limits if most is not None]
 
@@ -117,7 +124,12 @@ def _budgets(assistant: Assistant) -> list[Budget]:
 def limiter(assistant: Assistant, model: ModelName) -> Limiter:
     """The one limiter of a run for a model: what its stages learn of the vendor's limits, they learn together."""
     given, pacing = assistant.settings, assistant.pacing
-    began = pacing.began.setdefault(assistant.run_id, time.monotonic())
-    deadline = math.inf if given.deadline_minutes is None else began + 60 * given.deadline_minutes
-    made = Limiter(given.concurrency, rpm=given.rpm, tpm=given.tpm, deadline=deadline)
+    made = Limiter(given.concurrency, rpm=given.rpm, tpm=given.tpm, deadline=deadline(assistant))
     return pacing.limiters.setdefault((assistant.run_id, str(model)), made)
+
+
+def deadline(assistant: Assistant) -> float:
+    """When a run ends by the settings, by `time.monotonic`: it began when this was first asked."""
+    began = assistant.pacing.began.setdefault(assistant.run_id, time.monotonic())
+    minutes = assistant.settings.deadline_minutes
+    return math.inf if minutes is None else began + 60 * minutes

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from cpa_core.errors import SettingsError
-from cpa_core.llm import ModelName, Provider
+from cpa_core.llm import BatchVendor, ModelName, Provider
 
 PROVIDERS: dict[str, str] = {
     "openai": "cpa_core.providers.openai:openai",
@@ -21,8 +21,14 @@ DEFAULTS: dict[str, tuple[str, str]] = {
 }
 """Providers with a default model: the key that shows they are wanted, and the model."""
 
-FLEX = ("openai", "reference")
-"""Providers that can be asked in the flex lane; the reference is not asked at all."""
+BATCHES: dict[str, str] = {
+    "openai": "cpa_core.providers.openai_batches:batches",
+    "anthropic": "cpa_core.providers.anthropic_batches:batches",
+}
+"""The function that makes each provider's batches from the environment."""
+
+LANES: dict[str, tuple[str, ...]] = {"flex": ("openai",), "batch": tuple(BATCHES)}
+"""The providers that have a lane at half the price; the reference is not asked at all, so every lane suits it."""
 
 
 def model_name(written: str) -> ModelName:
@@ -49,8 +55,10 @@ def default_model(environ: Mapping[str, str]) -> ModelName:
 
 def provider(model: ModelName, environ: Mapping[str, str]) -> Provider:
     """The provider of a model. Raises SettingsError when its key or address is missing, its package, or its lane."""
-    if environ.get("CPA_LANE") == "flex" and model.provider not in FLEX:
-        raise SettingsError(f"CPA_LANE is flex, which only OpenAI has, and the model is {model}")
+    lane = environ.get("CPA_LANE") or "standard"
+    if lane in LANES and model.provider not in (*LANES[lane], "reference"):
+        there = " and ".join(LANES[lane])
+        raise SettingsError(f"CPA_LANE is {lane}, which is there for {there} only, and the model is {model}")
     module, function = PROVIDERS[model.provider].split(":")
     try:
         make = getattr(import_module(module), function)
@@ -59,4 +67,11 @@ def provider(model: ModelName, environ: Mapping[str, str]) -> Provider:
             f"{model} needs the package {missing.name}, which is not installed: pip install {missing.name}"
         ) from None
     made: Provider = make(environ)
+    return made
+
+
+def batch_vendor(provider: str, environ: Mapping[str, str]) -> BatchVendor:
+    """The batches of a provider. Raises SettingsError when its key is missing."""
+    module, function = BATCHES[provider].split(":")
+    made: BatchVendor = getattr(import_module(module), function)(environ)
     return made

@@ -1,5 +1,11 @@
--- Which days need work, and why? Landed since they were built, not finished, or not delivered everywhere.
-with open_work as (
+-- Which days need work, and why? Landed since they were built, not finished, or not delivered everywhere; in batches.
+with batched as (
+  select day, bool_or(state in ('submitting', 'submitted')) as waits
+  from batches
+  where state in ('submitting', 'submitted', 'ended', 'stored')
+  group by day
+),
+open_work as (
   select r.day, count(*) as open
   from raw_conversations r
   left join tagged_conversations t
@@ -12,14 +18,19 @@ with open_work as (
 )
 select
   d.day, d.generation, coalesce(d.built_generation, 0) as built_generation,
+  coalesce(b.waits, false) as waits,
   case
     when d.generation is distinct from d.built_generation then d.reason
+    when b.waits then 'waits for batches'
+    when b.day is not null then 'its batches were answered'
     when o.open > 0 then o.open || ' conversations not finished'
     else 'not delivered'
   end as reason
 from days d
 left join open_work o on o.day = d.day
-where d.generation is distinct from d.built_generation
+left join batched b on b.day = d.day
+where b.day is not null
+  or d.generation is distinct from d.built_generation
   or o.open > 0
   or not list_has_all(coalesce(d.delivered_to, []), $destinations::varchar[])
 order by d.day

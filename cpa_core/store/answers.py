@@ -31,6 +31,7 @@ class AnswerBook:
         self._known: dict[str, Reply] = {}
         self._book = f"{run_id}:{uuid.uuid4().hex[:8]}"
         self._numbers = count(1)
+        self._once: dict[str, Reply] = {}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = _locked(self.path)
 
@@ -41,11 +42,17 @@ class AnswerBook:
             rows = view.answer(
                 "answers_to_reuse", hashes=as_json(request_hashes), conversations=as_json(conversation_ids)
             )
-        self._known.update((row["request_hash"], _reply(row)) for row in rows)
+        for row in rows:
+            known = self._known if row["outcome"] in FINAL_OUTCOMES else self._once
+            known[row["request_hash"]] = _reply(row)
+
+    def holds(self, request_hash: str) -> bool:
+        """Whether there is something to be found for this question."""
+        return request_hash in self._known or request_hash in self._once
 
     def find(self, request_hash: str) -> Reply | None:
-        """A final reply to this question, from before or from this run."""
-        return self._known.get(request_hash)
+        """A final reply to this question, from before or from this run; or, once, a batch's that is not final."""
+        return self._known.get(request_hash) or self._once.pop(request_hash, None)
 
     def keep(self, answer: Answer) -> None:
         """Append the answer to the run's file: one write, which the system does not mix with another's."""

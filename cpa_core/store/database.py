@@ -159,6 +159,12 @@ class Store:
             yield
 
     @contextmanager
+    def batch_lock(self, wait: float | None = None) -> Iterator[None]:
+        """Only one process hands batches over, or looks after them. Raises StoreBusy after `wait` seconds."""
+        with locks.held(self.home / "locks" / "batches.lock", wait=wait):
+            yield
+
+    @contextmanager
     def _open(self, wait: float | None, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         patience = self.foreign_wait if wait is None else min(wait, self.foreign_wait)
         with self._instance.attached(read_only=read_only, wait=patience) as connection:

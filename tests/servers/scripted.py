@@ -154,6 +154,12 @@ class ModelServer:
         """The vendor's answer to a fault, and its headers."""
         raise NotImplementedError
 
+    def beside(self, path: str, headers: Message, content: bytes | None) -> bytes | None:
+        """What the vendor answers to anything but a question; null for a question. No content is a GET."""
+        if content is None:
+            raise Fault(f"Unknown request URL: GET {path}", 404, None)
+        return None
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -222,10 +228,28 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self) -> None:
-        self._refuse(Fault(f"Unknown request URL: GET {self.path}", 404, None))
+        self._beside(None)
+
+    def _beside(self, content: bytes | None) -> bool:
+        """Whether it was no question, and is answered. A connection is dropped where a test has it so."""
+        owner = self.server.owner
+        try:
+            said = owner.beside(self.path, self.headers, content)
+        except Fault as fault:
+            owner.faults.append(str(fault))
+            self._refuse(fault)
+            return True
+        except ConnectionAbortedError:
+            self.close_connection = True
+            return True
+        if said is not None:
+            self._send(200, said)
+        return said is not None
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self._beside(content):
+            return None
         owner = self.server.owner
         try:
             body = owner.checked(self.path, self.headers, content)

@@ -1,0 +1,67 @@
+"""Batches on the command line: the days of a run that wait for them, and what is shown of them."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from cpa_core.pipeline import Assistant, DayDone, Problems, awaited, look, wait_for_one
+
+Run = Callable[[date], DayDone]
+
+
+def run_days(assistant: Assistant, days: Sequence[date], run: Run, *, wait: bool) -> bool:
+    """Run the days, and those that wait for batches again when they are answered: whether all that was done is whole.
+
+    Without `wait`, what waits is said and left for the next run. Raises what `run` raises, and DeadlineReached.
+    """
+    whole, waiting = _run(days, run)
+    if waiting:
+        print("\n".join(waiting_lines(assistant)))
+    while waiting and wait:
+        for line in problem_lines(wait_for_one(assistant)):
+            print(line)
+        busy = {row["day"] for row in awaited(assistant)}
+        ready = [day for day in waiting if day not in busy]
+        more, again = _run(ready, run)
+        whole, waiting = whole and more, [day for day in waiting if day in busy] + again
+    if waiting:
+        print("cpa run goes on when they are answered; cpa status says how far they are")
+    return whole
+
+
+def _run(days: Sequence[date], run: Run) -> tuple[bool, list[date]]:
+    """Whether the days that did not wait are whole, and those that do."""
+    whole, waiting = True, []
+    for day in days:
+        done = run(day)
+        if done.waits:
+            waiting.append(day)
+            continue
+        whole &= done.is_whole
+        if done.held:
+            print(f"held back: {done.held}")
+    return whole, waiting
+
+
+def problem_lines(problems: Problems) -> list[str]:
+    """The batches whose vendors could not be asked, a line each."""
+    return [
+        f"not known: {row['day']} {row['task']}: {row['batch_id'] or row['state']}: {problem}"
+        for row, problem in problems
+    ]
+
+
+def status_lines(assistant: Assistant) -> list[str]:
+    """How far the batches are, once their vendors were asked and what has ended was stored."""
+    if not awaited(assistant):
+        return []
+    return problem_lines(look(assistant, store=True)) + waiting_lines(assistant)
+
+
+def waiting_lines(assistant: Assistant) -> list[str]:
+    """The batches whose answers are still to come, a line each."""
+    return [
+        f"waiting: {row['day']} {row['task']}: {row['questions']} questions to {row['provider']}:{row['model']} in "
+        f"{row['batch_id'] or 'a batch that may not exist'} since {row['submitted_at']:%Y-%m-%d %H:%M}, "
+        f"{row['done']} done"
+        for row in awaited(assistant)
+    ]

@@ -1,0 +1,283 @@
+"""The lane of batches, at both vendors: half the price, every question answered once, whatever becomes of a batch."""
+
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cpa_core.llm import BatchForm
+from cpa_core.pipeline import Assistant, look
+from cpa_core.pipeline.handing_over import Pile
+from cpa_core.providers.anthropic_batches import MessageBatches
+from cpa_core.providers.openai_batches import OpenAIBatches
+from cpa_core.schema import dump
+from cpa_core.settings import settings
+from tests.commands import ONE_EACH, chats, cpa, environ, started
+from tests.homes import Home
+from tests.servers.batches import AnthropicBatchServer, BatchServer, Fate, OpenAIBatchServer, settings_of
+from tests.servers.scripted import Behaviour, Fault, Scripted, Truncated
+
+Captured = pytest.CaptureFixture[str]
+VENDORS = [OpenAIBatchServer, AnthropicBatchServer]
+AT_OPENAI = pytest.mark.parametrize("server", [OpenAIBatchServer], indirect=True)
+AT_ANTHROPIC = pytest.mark.parametrize("server", [AnthropicBatchServer], indirect=True)
+"""Where both would only show the same code twice."""
+
+
+@pytest.fixture(params=VENDORS)
+def server(request: pytest.FixtureRequest) -> Iterator[BatchServer]:
+    """Each vendor of batches on loopback."""
+    with request.param() as server:
+        yield server
+
+
+@pytest.fixture
+def home(tmp_path: Path, server: BatchServer) -> Home:
+    """A home with three conversations, whose questions go there in batches."""
+    return opened(tmp_path, server)
+
+
+def opened(folder: Path, server: BatchServer, conversations: int = 3) -> Home:
+    home = Home(folder)
+    (folder / "schema.yml").write_text(dump(ONE_EACH), "utf-8")
+    home.environ |= {"CPA_SCHEMA": str(folder / "schema.yml"), **settings_of(server)}
+    home.write("a.json", chats(conversations))
+    return home
+
+
+def assistant(home: Home, **changes: Any) -> Assistant:
+    return replace(Assistant.of(settings(environ(home))), **changes)
+
+
+def later() -> datetime:
+    """When a batch that was created must have shown in the vendor's list."""
+    return datetime.now(UTC) + timedelta(minutes=2)
+
+
+def ledger(home: Home) -> list[tuple[str, str, int, int]]:
+    """Lane, outcome, answers and questions."""
+    rows = home.rows(
+        "select lane, outcome, count(*) as n, count(distinct request_hash) as questions from answers "
+        "group by all order by all"
+    )
+    return [(row["lane"], row["outcome"], row["n"], row["questions"]) for row in rows]
+
+
+def states(home: Home) -> list[tuple[str, int]]:
+    """The state and size of each batch."""
+    rows = home.rows("select state, len(request_hashes) as n from batches order by submitted_at, batch_key")
+    return [(row["state"], row["n"]) for row in rows]
+
+
+def test_a_run_hands_over_waits_and_pays_half_for_the_same_questions(
+    home: Home, server: BatchServer, capsys: Captured
+) -> None:
+    assert cpa(home, "run") == 0, capsys.readouterr()
+    assert ledger(home) == [("batch", "ok", 6, 6)]
+    assert "waiting: 2026-03-04 tag: 3 questions" in capsys.readouterr().out
+    half = home.rows("select sum(cost) as dollars from answers")[0]["dollars"]
+    handed_over = list(server.bodies)
+    home.environ |= {"CPA_LANE": "standard", "CPA_HOME": str(home.folder / "standard")}
+    assert cpa(home, "run") == 0
+    assert sorted(map(str, server.bodies[len(handed_over) :])) == sorted(map(str, handed_over))
+    with assistant(home).store.reading() as view:
+        full = view.rows("select sum(cost) as dollars from answers")[0]["dollars"]
+    if isinstance(server, OpenAIBatchServer):  # the other's cache was warm for the second run
+        assert half == pytest.approx(full / 2)
+    assert server.faults == [] and list((home.folder / "home" / "batches").iterdir()) == []
+
+
+def some(custom_id: str, nth: int) -> Fate:
+    """Each fate in turn, in the first batch that a question is in."""
+    fates: list[Fate] = ["expired", "errored", "missing", "answered"]
+    return fates[int(custom_id[:8], 16) % 4] if nth == 1 else "answered"
+
+
+def test_what_a_batch_leaves_unanswered_is_asked_again_in_another(tmp_path: Path, server: BatchServer) -> None:
+    home = opened(tmp_path, server, 12)
+    server.fate = some
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("batch", "ok", 24, 24)] and server.twice == 0
+    left = home.rows("select sum(unanswered) as n, string_agg(detail) as detail from batches")[0]
+    assert 0 < left["n"] < 24 and sum(size for _, size in states(home)) == 24 + left["n"]
+    assert all(word in left["detail"] for word in ("expired", "500", "missing"))
+    assert {state for state, _ in states(home)} == {"used"}
+
+
+@AT_ANTHROPIC
+def test_what_three_batches_leave_unanswered_is_asked_at_once(home: Home, server: BatchServer) -> None:
+    never = min(questions(home, server))
+    server.fate = lambda custom_id, nth: "expired" if custom_id == never else "answered"
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("batch", "ok", 5, 5), ("standard", "ok", 1, 1)]
+    assert server.times[never] == 3
+
+
+def questions(home: Home, server: BatchServer) -> dict[str, Any]:
+    """The questions of the home by hash, as another home beside it handed them over."""
+    server.held = True
+    beside = replace(home, environ=home.environ | {"CPA_HOME": str(home.folder / "beside")})
+    assert cpa(beside, "run --no-wait") == 0
+    found = {key: body for batch in server.batches.values() for key, body in batch.lines.items()}
+    server.times.clear()
+    server.batches.clear()
+    server.held = False
+    return found
+
+
+def test_a_run_that_is_killed_while_it_waits_finds_its_batches_again(home: Home, server: BatchServer) -> None:
+    server.held = True
+    server.fate = some
+    killed = started(home, "run")
+    until = time.monotonic() + 60
+    while server.looks < 4 and time.monotonic() < until:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate(timeout=30)
+    assert len(server.batches) == 2 and [state for state, _ in states(home)] == ["submitted", "submitted"]
+    server.held = False
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("batch", "ok", 6, 6)] and server.twice == 0
+    assert max(server.times.values()) == 2, "asked again only where it had expired"
+    assert sum(server.times.values()) == 6 + sum(n == 2 for n in server.times.values())
+
+
+def test_a_batch_whose_id_never_arrived_is_found_in_the_vendors_list(home: Home, server: BatchServer) -> None:
+    server.held = server.dropping = True
+    assert cpa(home, "run --no-wait") == 0
+    assert states(home) == [("submitting", 3), ("submitting", 3)] and len(server.batches) == 2
+    server.dropping = False
+    look(assistant(home, now=later), store=True)
+    known = "submitted" if isinstance(server, OpenAIBatchServer) else "submitting"  # Anthropic keeps no key of ours
+    assert states(home) == [(known, 3), (known, 3)]
+    server.held = False
+    assert cpa(home, "run") == 0
+    assert len(server.batches) == 2 and ledger(home) == [("batch", "ok", 6, 6)]
+
+
+@AT_OPENAI
+def test_a_batch_that_was_perhaps_created_is_handed_over_again_only_when_it_was_not(
+    home: Home, server: BatchServer
+) -> None:
+    server.refusing = [Fault("Internal error", 500), Fault("Internal error", 500)]
+    assert cpa(home, "run --no-wait") == 0
+    assert states(home) == [("submitting", 3), ("submitting", 3)]
+    assert cpa(home, "run --no-wait") == 0
+    assert states(home) == [("submitting", 3), ("submitting", 3)], "the vendor's list may be late"
+    look(assistant(home, now=later), store=True)
+    assert states(home) == [] and server.batches == {}
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("batch", "ok", 6, 6)]
+
+
+@AT_ANTHROPIC
+def test_another_batch_of_the_same_size_is_not_taken_for_a_lost_one(home: Home, server: BatchServer) -> None:
+    beside = replace(home, environ=home.environ | {"CPA_HOME": str(home.folder / "beside")})
+    beside.environ["CPA_SOURCE"] = str(home.folder / "other")
+    (home.folder / "other").mkdir()
+    (home.folder / "other" / "b.json").write_text(chats(3).replace("is what", "was what"), "utf-8")
+    assert cpa(beside, "run") == 0
+    server.refusing = [Fault("Internal error", 500), Fault("Internal error", 500)]
+    assert cpa(home, "run --no-wait") == 0
+    look(assistant(home, now=later), store=True)
+    assert states(home) == []
+
+
+@AT_OPENAI
+def test_a_day_that_waits_is_no_failure_and_is_named(home: Home, server: BatchServer, capsys: Captured) -> None:
+    server.held = True
+    assert cpa(home, "run --no-wait") == 0
+    assert "waiting: 2026-03-04 judge: 3 questions" in capsys.readouterr().out
+    assert home.rows("select * from tagged_conversations") == home.rows("select * from failures") == []
+    assert cpa(home, "status") == 0
+    said = capsys.readouterr().out
+    assert "waiting: 2026-03-04 tag" in said and "due: 2026-03-04: waits for batches" in said
+    home.environ["CPA_LANE"] = "standard"
+    assert cpa(home, "run --no-wait") == 0
+    assert server.calls == [], "a question that waits in a batch is asked in no other lane"
+    server.held = False
+    assert cpa(home, "status") == 0
+    assert [state for state, _ in states(home)] == ["stored", "stored"]
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("batch", "ok", 6, 6)]
+
+
+@AT_ANTHROPIC
+def test_an_answer_that_was_cut_off_is_not_paid_for_again(home: Home, server: BatchServer) -> None:
+    def script(body: dict[str, Any], nth: int) -> Scripted | None:
+        return Truncated() if len(server.calls) <= 6 and "c001" in str(body["messages"]) else None
+
+    server.behaviour = Behaviour(script)
+    assert cpa(home, "run") == 0
+    lanes = ledger(home)
+    assert ("batch", "truncated", 2, 2) in lanes and ("batch", "ok", 4, 4) in lanes
+    standard = [row for row in lanes if row[0] == "standard"]
+    assert standard == [("standard", "ok", 3, 3)], "two halves of a window, and the judgment with more room"
+
+
+@AT_OPENAI
+def test_a_batch_that_is_refused_as_a_whole_stops_the_run_with_the_vendors_words(
+    home: Home, server: OpenAIBatchServer, capsys: Captured
+) -> None:
+    server.whole = "Enqueued token limit reached"
+    assert cpa(home, "run") == 1
+    assert "Enqueued token limit reached" in capsys.readouterr().err
+    assert home.rows("select * from failures") == []
+    server.whole = ""
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("batch", "ok", 6, 6)]
+
+
+@AT_OPENAI
+def test_a_key_that_is_refused_leaves_no_batch_behind(home: Home, server: BatchServer) -> None:
+    server.refusing = [Fault("Your key is not allowed", 403)]
+    assert cpa(home, "run") == 1
+    assert states(home) == []
+
+
+@AT_OPENAI
+def test_a_vendor_who_is_too_busy_is_asked_again(home: Home, server: BatchServer) -> None:
+    server.refusing = [Fault("rate limit", 429)]
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("batch", "ok", 6, 6)]
+
+
+@AT_OPENAI
+def test_a_day_of_many_questions_goes_in_several_batches(
+    home: Home, server: OpenAIBatchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OpenAIBatches, "form", OpenAIBatches.form._replace(most=2))
+    assert cpa(home, "run") == 0
+    assert [len(batch.lines) for batch in server.batches.values()] == [2, 1, 2, 1]
+    assert ledger(home) == [("batch", "ok", 6, 6)]
+
+
+@pytest.mark.parametrize("form", [OpenAIBatches.form, MessageBatches.form])
+def test_a_file_keeps_to_the_vendors_limits(tmp_path: Path, form: BatchForm) -> None:
+    small = form._replace(most=3, most_bytes=100)
+    for line, fit in ((b"x" * 20, 3), (b"x" * 40, 2), (b"x" * 60, 1)):
+        pile = Pile(tmp_path / f"{fit}.batch", small)
+        while pile.fits(line):
+            pile.add(str(len(pile.conversations)), "c", line, 0.5)
+        pile.close()
+        assert len(pile.conversations) == fit and pile.dollars == fit / 2
+        content = pile.path.read_bytes()
+        assert len(content) <= 100 and content.count(line) == fit and pile.path.stat().st_mode & 0o77 == 0
+
+
+@AT_OPENAI
+def test_a_budget_hands_over_what_it_pays_for(home: Home, server: BatchServer, capsys: Captured) -> None:
+    assert cpa(home, "quote") == 0
+    together = capsys.readouterr().out.rpartition("at most about $")[2].partition(" ")[0]
+    home.environ["CPA_DAILY_BUDGET"] = str(float(together) / 2)
+    assert cpa(home, "run") == 1
+    assert "questions wait in batches" in capsys.readouterr().err
+    assert 0 < sum(server.times.values()) < 6
+    home.environ["CPA_DAILY_BUDGET"] = ""
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("batch", "ok", 6, 6)] and server.twice == 0
