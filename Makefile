@@ -45,14 +45,22 @@ bench-delivery: .venv/ready  ## 8,000 events through faults and kills, and 100,0
 	$(BIN)/python -m benchmarks.delivery
 	$(BIN)/python -m benchmarks.redaction
 
-proofs: .venv/ready          ## slow: two days of a real file, a bucket to PostHog with the daemon, a month's backfill
+proofs: .venv/ready          ## slow: two days of a real file, a bucket to PostHog, many runs at once, a month's backfill
 	$(BIN)/python -m proofs.dagster_two_days
 	$(BIN)/python -m proofs.s3_to_posthog
+	$(BIN)/python -m proofs.at_once
 	$(BIN)/python -m proofs.backfill
+
+.PHONY: backfill guides
+backfill: .venv/ready        ## slow: a year's backfill in Dagster, killed twice: seconds a day, event log, memory
+	$(BIN)/python -m proofs.backfill 365 --ways killed
 
 browser: .venv/ready         ## slow: the demo in Dagster's UI, and the reports, clicked in Chromium
 	$(BIN)/python -m proofs.demo_in_browser
 	$(BIN)/python -m proofs.report_in_browser
+
+guides: .venv/ready          ## slow: docs/dagster.md followed in Chromium, and its pictures taken
+	$(BIN)/python -m proofs.guides --pictures docs/dagster
 
 bench-landing: .venv/ready   ## landing beside DuckDB's bare read; a bucket of 5,000 objects; hostile files in bounded memory
 	$(BIN)/python -m benchmarks.landing

@@ -1,35 +1,34 @@
 """The six assets: each is one stage of `cpa_core.pipeline` over the days of the run, and what it reports."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from datetime import date
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
-import duckdb
 
-from cpa_core.errors import CpaError, DayIncomplete
+from cpa_core.errors import CpaError, DayIncomplete, SettingsError
 from cpa_core.pipeline import (
     Assistant,
-    Stage,
     build_day,
     deliver_day,
     ensure_schema,
     judge_day,
     land,
+    open_work,
     schema_path,
-    summaries,
     tag_day,
 )
-from cpa_core.store.database import Transaction, migrate
+from cpa_core.store.database import Row
+from cpa_dagster.parts import parts
+from cpa_dagster.pictures import listed, table
+from cpa_dagster.reports import Metadata, Report, asked, of_conversations, of_judgments, of_receipts, of_tags
 from cpa_dagster.resources import Pipeline
+from cpa_dagster.tables import described
 
-Metadata = Mapping[str, Any]
 Days = Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]
 
 GROUP = "conversations"
-SHOWN = 50
 
 DESCRIPTIONS = {
     "landed_files": "What arrived in the source, which days it touched, and what was rejected and why.",
@@ -47,8 +46,11 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
     "judge_scores": ("raw_conversations", "event_schema"),
     "upload_receipts": ("tagged_events", "judge_scores"),
 }
-TABLES = {"event_schema": "event_schemas"}
+TASKS = {"tagged_events": "tag", "judge_scores": "judge"}
 UNPARTITIONED = ("landed_files", "event_schema")
+
+LATE = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=3), warn_window=timedelta(hours=36))
+"""For what goes on every day: where nothing landed or was delivered for so long, something is broken."""
 
 
 def landed_files(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[None]:
@@ -59,6 +61,7 @@ def landed_files(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[P
         raise failure(str(error)) from error
     outside = pipeline.outside(list(landed.days))
     metadata = landed.model_dump(include={"objects", "read", "skipped", "records", "rejected", "lost"}) | {
+        "dagster/row_count": landed.objects,
         "days": listed(landed.days),
         "rejects": listed(landed.problems),
         "removed": listed(landed.removed),
@@ -71,7 +74,7 @@ def landed_files(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[P
 def raw_conversations(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
     """Build the days."""
     assistant = pipeline.of_run(context)
-    yield from each_day(context, assistant, lambda day: build_day(assistant, day).model_dump())
+    yield from each_day(context, assistant, lambda day: build_day(assistant, day).model_dump(), of_conversations)
 
 
 def event_schema(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[None]:
@@ -93,21 +96,23 @@ def tagged_events(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[
     """Tag the days. Failures that may pass are reported here and hold their day back at the upload."""
     assistant = pipeline.of_run(context)
     retag = pipeline.retags(context)
-    yield from each_day(context, assistant, lambda day: asked(assistant, tag_day(assistant, day, retag=retag), day))
+    yield from each_day(context, assistant, lambda day: asked(assistant, tag_day(assistant, day, retag=retag)), of_tags)
 
 
 def judge_scores(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
     """Judge the days. Failures that may pass are reported here and hold their day back at the upload."""
     assistant = pipeline.of_run(context)
     retag = pipeline.retags(context)
-    yield from each_day(context, assistant, lambda day: asked(assistant, judge_day(assistant, day, retag=retag), day))
+    yield from each_day(
+        context, assistant, lambda day: asked(assistant, judge_day(assistant, day, retag=retag)), of_judgments
+    )
 
 
 def upload_receipts(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
     """Deliver the complete days; then fail if there were others."""
     assistant = pipeline.of_run(context)
     names = {"destinations": ", ".join(assistant.settings.destinations)}
-    yield from each_day(context, assistant, lambda day: deliver_day(assistant, day).model_dump() | names)
+    yield from each_day(context, assistant, lambda day: deliver_day(assistant, day).model_dump() | names, of_receipts)
 
 
 STAGES: tuple[Callable[..., Any], ...] = (
@@ -128,20 +133,40 @@ def assets(pipeline: Pipeline) -> list[dg.AssetsDefinition]:
 
 
 def _asset(stage: Callable[..., Any], name: str, pipeline: Pipeline) -> dg.AssetsDefinition:
+    said = (DESCRIPTIONS[name], parts(pipeline.assistant).get(name, ""), pipeline.note)
     decorate = dg.asset(
         key=pipeline.key(name),
         deps=[_dependency(pipeline, upstream, name) for upstream in UPSTREAM[name]],
         partitions_def=None if name in UNPARTITIONED else pipeline.days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=GROUP,
-        kinds={"duckdb", "yaml"} if name == "event_schema" else {"duckdb"},
-        description="\n\n".join(filter(None, [DESCRIPTIONS[name], pipeline.note])),
-        metadata={
-            "dagster/column_schema": columns(TABLES.get(name, name)),
-            "home": str(pipeline.assistant.settings.home),
-        },
+        pool=pool(pipeline.assistant, TASKS[name]) if name in TASKS else None,
+        kinds={"duckdb", *kinds(pipeline, name)},
+        owners=list(pipeline.owners),
+        freshness_policy=LATE if name in ("landed_files", "upload_receipts") and pipeline.goes_on else None,
+        description="\n\n".join(filter(None, said)),
+        metadata=described(pipeline, name),
     )
     return decorate(stage)
+
+
+def pool(assistant: Assistant, task: str) -> str | None:
+    """Whose turn it must be to ask the model: Dagster lets as many stages ask a provider at once as the pool allows."""
+    try:
+        provider = assistant.model(task).provider
+    except SettingsError:
+        return None
+    return f"model_{provider}" if provider != "reference" else None
+
+
+def kinds(pipeline: Pipeline, name: str) -> set[str]:
+    """What an asset works with beside DuckDB."""
+    given = pipeline.assistant.settings
+    if name == "landed_files":
+        return {"s3" if (given.source or "").startswith("s3://") else "file"}
+    if name == "upload_receipts":
+        return set(given.destinations[:2])
+    return {"event_schema": {"yaml"}, "tagged_events": {"ai"}, "judge_scores": {"ai"}}.get(name, set())
 
 
 def _dependency(pipeline: Pipeline, upstream: str, downstream: str) -> dg.AssetDep:
@@ -152,61 +177,37 @@ def _dependency(pipeline: Pipeline, upstream: str, downstream: str) -> dg.AssetD
     return dg.AssetDep(pipeline.key(upstream), partition_mapping=mapping)
 
 
-@cache
-def columns(table: str) -> dg.TableSchema:
-    """The columns of a table of the store, from its migrations."""
-    with duckdb.connect() as memory:
-        store = Transaction(memory)
-        migrate(store, "UTC")
-        rows = store.rows(f"describe {table}")
-    return dg.TableSchema(columns=[dg.TableColumn(row["column_name"], row["column_type"].lower()) for row in rows])
-
-
-def each_day(context: dg.AssetExecutionContext, assistant: Assistant, work: Callable[[date], Metadata]) -> Days:
+def each_day(
+    context: dg.AssetExecutionContext, assistant: Assistant, work: Callable[[date], Metadata], report: Report
+) -> Days:
     """Do the days of the run. A day that is held back does not stop the others; the days done are recorded,
     then the step fails and names the rest. Anything else that stops the work stops it there."""
-    done: dict[str, Metadata] = {}
+    done: dict[date, Metadata] = {}
     problems: list[str] = []
+    held: list[date] = []
     with assistant.progress("days", len(context.partition_keys)) as advance:
-        for key in context.partition_keys:
+        for day in map(date.fromisoformat, context.partition_keys):
             try:
-                done[key] = work(date.fromisoformat(key))
+                done[day] = work(day)
             except DayIncomplete as incomplete:
+                held.append(day)
                 problems.append(str(incomplete))
             except CpaError as error:
-                problems.append(f"{key}: {error}")
+                problems.append(f"{day}: {error}")
                 break
             advance()
-    for key, metadata in done.items():
+    reports = report(assistant, list(done)) if done else {}
+    for day, metadata in done.items():
+        found = {**reports.get(day, {}), **metadata}
         if problems:
-            yield dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata)
+            yield dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=found)
         else:
-            context.add_asset_metadata(metadata, partition_key=key)
+            context.add_asset_metadata(found, partition_key=str(day))
     if problems:
-        raise failure("\n".join(problems))
+        raise failure("\n".join(problems), open_work(assistant, held) if held else ())
     yield dg.MaterializeResult()
 
 
-FOUND = {"tag": ("events",), "judge": ("judged", "mean_score")}
-"""What the day holds after a stage, by its task."""
-
-
-def asked(assistant: Assistant, stage: Stage, day: date) -> Metadata:
-    """What a stage that asks a model reports. A price or a number of tokens that is not known is not zero."""
-    summary = next(iter(summaries(assistant, [day])), {})
-    found = {name: summary[name] for name in FOUND[stage.stage] if summary.get(name) is not None}
-    done = {name: "unknown" if value is None else value for name, value in stage.model_dump().items()}
-    retryable = {"retryable_failures": stage.failures - stage.final_failures}
-    return found | done | retryable | {"model": str(assistant.model(stage.stage))}
-
-
-def failure(words: str) -> dg.Failure:
-    """A step that fails with words for people; the same run would meet the same again."""
-    return dg.Failure(description=words, allow_retries=False)
-
-
-def listed(values: Any) -> dg.MetadataValue[Any]:
-    """A list for the UI, cut where nobody reads on."""
-    lines = [f"- {value}" for value in list(values)[:SHOWN]]
-    rest = len(values) - SHOWN
-    return dg.MetadataValue.md("\n".join(lines + ([f"- … and {rest} more"] if rest > 0 else [])) or "none")
+def failure(words: str, rows: Sequence[Row] = ()) -> dg.Failure:
+    """A step that fails with words for people, and which conversations are open; the same run would meet the same."""
+    return dg.Failure(description=words, metadata=table("open", rows), allow_retries=False)

@@ -1,11 +1,13 @@
 """One assistant as Dagster definitions; several assistants are several code locations of these."""
 
+import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from cpa_core.errors import SettingsError
 from cpa_core.pipeline import Assistant
 from cpa_core.settings import Settings
 from cpa_dagster.assets import assets
@@ -47,7 +49,14 @@ def assistant_definitions(
         end_offset=0 if last_day else 1,
         timezone=settings.timezone,
     )
-    pipeline = Pipeline(assistant=assistant, days=days, prefix=(name,) if name else (), note=note)
+    pipeline = Pipeline(
+        assistant=assistant,
+        days=days,
+        prefix=(name,) if name else (),
+        note=note,
+        owners=owners_of(settings),
+        goes_on=last_day is None,
+    )
     return dg.Definitions(
         assets=[*assets(pipeline), report_asset(pipeline)],
         asset_checks=checks(pipeline),
@@ -55,6 +64,15 @@ def assistant_definitions(
         executor=dg.in_process_executor,
         **automation(pipeline),
     )
+
+
+def owners_of(settings: Settings) -> tuple[str, ...]:
+    """Who is shown as the owner of the assets, as Dagster wants it. Raises SettingsError for anything else."""
+    named = tuple(name.strip() for name in settings.environ.get("CPA_OWNERS", "").split(",") if name.strip())
+    for name in named:
+        if "@" not in name and not re.fullmatch(r"team:\w+", name):
+            raise SettingsError(f"CPA_OWNERS: {name!r} must be an e-mail address, or a team as in team:support")
+    return named
 
 
 def s3_resource(settings: Settings) -> "S3Resource | None":

@@ -6,20 +6,25 @@ So a tick that dies loses nothing.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 import dagster as dg
 
-from cpa_core.errors import StoreBusy
+from cpa_core.errors import CpaError, StoreBusy
 from cpa_core.models import digest
-from cpa_core.pipeline import Unlanded, unlanded
+from cpa_core.pipeline import Assistant, Unlanded, unlanded
 from cpa_core.store.database import Row
 from cpa_dagster.assets import GROUP, UPSTREAM
 from cpa_dagster.resources import WORK, Pipeline
 
-ATTEMPTS = 3
+PAUSES = (timedelta(minutes=5), timedelta(minutes=30))
+"""How long the sensor waits after the first and the second failed run of the same work; after the third it gives up."""
+
+ATTEMPTS = len(PAUSES) + 1
 """Runs that the sensor requests for the same work."""
 
 REQUESTS = 50
@@ -28,19 +33,21 @@ REQUESTS = 50
 TICK_WAIT = 5.0
 """Seconds that a tick waits for a busy store before it is skipped."""
 
+LISTING_WAIT = 40.0
+"""Seconds that a tick waits for the listing of the source: Dagster ends it after 60."""
+
 NIGHTLY = ("0 2 * * *", "30 2 * * *", "0 3 * * *", "0 4 * * *")
 """The first tick lands what is new, and the days that it touched are due at the next."""
 
 
 @dataclass(frozen=True)
 class Due:
-    """What a tick sees. `landing` is an id of the objects to land, empty without any; `outside` says which days
-    have no partition."""
+    """What a tick sees. `landing` is an id of the objects to land, empty without any; `notes` say what is due and
+    cannot be asked for: days without a partition, conversations that may go on, a source that is away."""
 
     landing: str
     days: tuple[Row, ...]
-    waiting: tuple[date, ...]
-    outside: str
+    notes: tuple[str, ...]
 
 
 def automation(pipeline: Pipeline) -> dict[str, Any]:
@@ -53,8 +60,8 @@ def automation(pipeline: Pipeline) -> dict[str, Any]:
 
     @dg.sensor(
         job=job,
-        minimum_interval_seconds=60,
-        description="Lands new and changed files, then runs the days they touched: each at most three times.",
+        minimum_interval_seconds=20,
+        description="Lands new and changed files, then runs the days they touched; thrice what fails.",
     )
     def new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return _tick(context, pipeline, attempts=ATTEMPTS)
@@ -79,9 +86,7 @@ def _tick(
         found = due(pipeline)
     except StoreBusy as busy:
         return dg.SensorResult(skip_reason=str(busy))
-    notes = [found.outside] if found.outside else []
-    if found.waiting:
-        notes.append(f"{', '.join(map(str, found.waiting))}: a conversation may still go on")
+    notes = list(found.notes)
     requests = list(islice(_requests(context.instance, pipeline, found, attempts, notes), REQUESTS))
     if requests:
         for note in notes:
@@ -91,26 +96,49 @@ def _tick(
 
 
 def due(pipeline: Pipeline) -> Due:
-    """What needs a run now: the source is listed, not read. Raises StoreBusy, SourceError."""
+    """What needs a run now: the source is listed, not read. Raises StoreBusy."""
     assistant = pipeline.assistant
     quiet = timedelta(minutes=assistant.settings.quiet_minutes)
-    found = unlanded(assistant, wait=TICK_WAIT)
+    landing, trouble = _to_land(assistant)
     with assistant.store.reading(wait=TICK_WAIT) as view:
         days = view.answer("due_days", destinations=list(assistant.settings.destinations))
         ends = view.rows("select day, max(ended_at) as ended_at from landed_conversations group by day")
-    waiting = {row["day"] for row in ends if quiet and row["ended_at"] > assistant.now() - quiet}
+    young = {row["day"] for row in ends if quiet and row["ended_at"] > assistant.now() - quiet}
     inside = [row for row in days if pipeline.days.has_partition_key(row["day"].isoformat())]
+    waiting = ", ".join(str(row["day"]) for row in inside if row["day"] in young)
+    notes = (
+        trouble,
+        pipeline.outside([row["day"] for row in days]),
+        f"{waiting}: a conversation may still go on" if waiting else "",
+    )
     return Due(
-        landing=_landing(found) if found else "",
-        days=tuple(row for row in inside if row["day"] not in waiting),
-        waiting=tuple(row["day"] for row in inside if row["day"] in waiting),
-        outside=pipeline.outside([row["day"] for row in days]),
+        landing=landing,
+        days=tuple(row for row in inside if row["day"] not in young),
+        notes=tuple(filter(None, notes)),
     )
 
 
-def _landing(found: Unlanded) -> str:
+def _to_land(assistant: Assistant) -> tuple[str, str]:
+    """An id of what there is to land, or why the source could not be listed: days are run all the same."""
+    listed: SimpleQueue[Unlanded | CpaError] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            listed.put(unlanded(assistant, wait=TICK_WAIT))
+        except CpaError as error:
+            listed.put(error)
+
+    Thread(target=work, daemon=True).start()
+    try:
+        found = listed.get(timeout=LISTING_WAIT)
+    except Empty:
+        return "", f"{assistant.settings.source}: not listed within {LISTING_WAIT:.0f} s; the next tick tries again"
+    if isinstance(found, StoreBusy):
+        raise found
+    if isinstance(found, CpaError):
+        return "", str(found)
     fresh = sorted((o.uri, o.etag) for o in found.fresh)
-    return digest([fresh, found.removed, found.returned])[:12]
+    return digest([fresh, found.removed, found.returned])[:12] if found else "", ""
 
 
 def _requests(
@@ -124,11 +152,27 @@ def _requests(
         wanted.append((f"{place}:land:{found.landing}", [landing], None))
     wanted += [(f"{place}:{row['day']}:{row['generation']}", rest, row["day"].isoformat()) for row in found.days]
     for work, selection, key in wanted:
-        runs = instance.get_runs(dg.RunsFilter(tags={WORK: work}), limit=20)
-        if any(not run.is_finished for run in runs):
-            notes.append(f"{work}: under way")
-        elif attempts is not None and len(runs) >= attempts:
-            notes.append(f"{work}: given up after {len(runs)} runs; see {runs[0].run_id}")
+        of_work = dg.RunsFilter(tags={WORK: work})
+        runs = instance.get_run_records(of_work, limit=ATTEMPTS)
+        reason = _not_now(runs, pipeline.assistant.now(), attempts)
+        if reason:
+            notes.append(f"{work}: {reason}")
         else:
-            run_key = f"{work}:{len(runs)}"
+            run_key = f"{work}:{instance.get_runs_count(of_work)}"
             yield dg.RunRequest(run_key=run_key, asset_selection=selection, partition_key=key, tags={WORK: work})
+
+
+def _not_now(runs: Sequence[dg.RunRecord], now: datetime, attempts: int | None) -> str:
+    """Why no run is requested for work that had these runs, the last first; empty when one is.
+
+    A run that ended in the future says that the clock was set back: nobody waits for that.
+    """
+    if any(not record.dagster_run.is_finished for record in runs):
+        return "under way"
+    if attempts is None or not runs:
+        return ""
+    if len(runs) >= attempts:
+        return f"given up after {attempts} runs until the night; see {runs[0].dagster_run.run_id}"
+    ended = datetime.fromtimestamp(runs[0].end_time or 0, UTC)
+    again = ended + PAUSES[len(runs) - 1]
+    return f"tried before, again from {again:%H:%M} UTC" if ended <= now < again else ""

@@ -1,59 +1,148 @@
-"""Asset checks: is a day complete, and was every event accepted? They report; the stages themselves decide."""
+"""Asset checks: what a person should look at after a run. They report; the stages themselves decide what goes out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
-from cpa_core.pipeline import open_work, summaries
-from cpa_core.store.database import Row
+from cpa_core.errors import CpaError
+from cpa_core.pipeline import (
+    Assistant,
+    current_schema,
+    events_by_type,
+    failures,
+    messages_covered,
+    money_spent,
+    open_work,
+    reconciled,
+    summaries,
+    types_without_events,
+)
+from cpa_dagster.pictures import listed, table
 from cpa_dagster.resources import Pipeline
 
-STAGE_OF = {"raw_conversations": "build", "tagged_events": "tag", "judge_scores": "judge"}
-"""The assets whose `complete` shows the open work of a stage."""
+Result = dg.AssetCheckResult
+Shown = dict[str, Any]
+Look = Callable[[Assistant, Sequence[date]], Result]
 
-SHOWN = 200
+FAILED_SHARE = 0.05
+"""The share of conversations that may fail at a stage, for good or not, before somebody should look."""
+
+COVERED_SHARE = 0.25
+"""The share of messages that should have an event; with fewer, the schema misses what people talk about."""
+
+WARN = dg.AssetCheckSeverity.WARN
+ERROR = dg.AssetCheckSeverity.ERROR
 
 
 def checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
     """The checks of one assistant."""
-    return [*(complete(pipeline.key(asset), stage) for asset, stage in STAGE_OF.items()), accepted(pipeline)]
+    made = [
+        _check(pipeline, asset, "complete", COMPLETE, complete(stage))
+        for asset, stage in (("raw_conversations", "build"), ("tagged_events", "tag"), ("judge_scores", "judge"))
+    ]
+    for asset, stage in (("tagged_events", "tag"), ("judge_scores", "judge")):
+        made.append(_check(pipeline, asset, "few_failures", FEW_FAILURES, few_failures(stage)))
+        made.append(_check(pipeline, asset, "within_budget", WITHIN_BUDGET, within_budget))
+    made.append(_check(pipeline, "tagged_events", "schema_covers", SCHEMA_COVERS, schema_covers))
+    made.append(_check(pipeline, "upload_receipts", "accepted", ACCEPTED, accepted))
+    made.append(_check(pipeline, "upload_receipts", "reconciled", RECONCILED, reconciles))
+    return made
 
 
-def complete(key: dg.AssetKey, stage: str) -> dg.AssetChecksDefinition:
-    """Whether a stage has left nothing open in the days of the run."""
-
-    @dg.asset_check(
-        asset=key,
-        name="complete",
-        description="Nothing is open in the days of this run: no failure that may pass, nothing not yet done.",
-    )
-    def check(context: dg.AssetCheckExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-        assistant = pipeline.of_run(context)
-        days = days_of(context, pipeline)
-        rows = [{"day": day} | row for day in days for row in open_work(assistant, day) if row["stage"] == stage]
-        return dg.AssetCheckResult(
-            passed=not rows, metadata={"days": len(days), "open": len(rows), **_table("conversations", rows)}
-        )
-
-    return check
+COMPLETE = "Nothing is open in the days of this run: no failure that may pass, nothing not yet done."
+FEW_FAILURES = f"At most {FAILED_SHARE:.0%} of the conversations failed, refused and filtered answers included."
+WITHIN_BUDGET = "This run and this UTC day cost no more than CPA_BUDGET and CPA_DAILY_BUDGET; a warning from 80 %."
+SCHEMA_COVERS = f"At least {COVERED_SHARE:.0%} of the messages have an event, so the schema fits what people say."
+ACCEPTED = "Every event that was sent for the days of this run was accepted."
+RECONCILED = "Every event has a receipt at each destination, and nothing that is no longer true stays at a vendor."
 
 
-def accepted(of: Pipeline) -> dg.AssetChecksDefinition:
-    """Whether every event of the days of the run has an accepting receipt."""
+def _check(pipeline: Pipeline, asset: str, name: str, description: str, look: Look) -> dg.AssetChecksDefinition:
+    """A check over the days of its run."""
 
-    @dg.asset_check(
-        asset=of.key("upload_receipts"),
-        name="accepted",
-        description="Every event that was sent for the days of this run was accepted.",
-    )
-    def check(context: dg.AssetCheckExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-        rows = summaries(pipeline.of_run(context), days_of(context, pipeline))
-        short = [{name: row[name] for name in ("day", "receipts", "undelivered")} for row in rows if row["undelivered"]]
-        receipts = sum(row["receipts"] for row in rows)
-        return dg.AssetCheckResult(passed=not short, metadata={"receipts": receipts, **_table("days", short)})
+    @dg.asset_check(asset=pipeline.key(asset), name=name, description=description)
+    def check(context: dg.AssetCheckExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Result:
+        return look(pipeline.of_run(context), days_of(context, pipeline))
 
     return check
+
+
+def complete(stage: str) -> Look:
+    """Whether a stage has left nothing open."""
+
+    def look(assistant: Assistant, days: Sequence[date]) -> Result:
+        rows = [row for row in open_work(assistant, days) if row["stage"] == stage]
+        shown: Shown = {"days": len(days), "open": len(rows), **table("conversations", rows)}
+        return Result(passed=not rows, severity=ERROR, metadata=shown)
+
+    return look
+
+
+def few_failures(stage: str) -> Look:
+    """Whether no more conversations failed than may."""
+
+    def look(assistant: Assistant, days: Sequence[date]) -> Result:
+        failed = [row for row in failures(assistant, days) if row["stage"] == stage]
+        conversations = sum(row["conversations"] for row in summaries(assistant, days))
+        share = len(failed) / conversations if conversations else 0.0
+        reasons = [{name: row[name] for name in ("day", "conversation_id", "reason", "retryable")} for row in failed]
+        shown: Shown = {
+            "conversations": conversations,
+            "failed": len(failed),
+            "share": share,
+            **table("failures", reasons),
+        }
+        return Result(passed=share <= FAILED_SHARE, severity=ERROR, metadata=shown)
+
+    return look
+
+
+def within_budget(assistant: Assistant, days: Sequence[date]) -> Result:
+    """Whether the money spent is within what the settings allow."""
+    given = assistant.settings
+    run, day = money_spent(assistant)
+    limits = [(most, spent) for most, spent in ((given.budget, run), (given.daily_budget, day)) if most is not None]
+    over = any(spent > most for most, spent in limits)
+    near = any(spent > 0.8 * most for most, spent in limits)
+    shown: Shown = {"dollars of this run": run, "dollars of this UTC day": day, "limits": len(limits)}
+    return Result(passed=not near, severity=ERROR if over else WARN, metadata=shown)
+
+
+def schema_covers(assistant: Assistant, days: Sequence[date]) -> Result:
+    """Whether the schema's event types occur in what people say."""
+    covered = messages_covered(assistant, days)
+    asked, found = (sum(row[name] for row in covered) for name in ("asked", "with_events"))
+    share = found / asked if asked else 1.0
+    try:
+        absent = types_without_events(current_schema(assistant)[0], events_by_type(assistant, days))
+    except CpaError as error:
+        return Result(passed=False, severity=WARN, description=str(error))
+    shown: Shown = {
+        "messages": asked,
+        "with events": found,
+        "share": share,
+        "event types without events": listed(absent),
+    }
+    return Result(passed=share >= COVERED_SHARE, severity=WARN, metadata=shown)
+
+
+def accepted(assistant: Assistant, days: Sequence[date]) -> Result:
+    """Whether every event has an accepting receipt."""
+    rows = summaries(assistant, days)
+    short = [{name: row[name] for name in ("day", "receipts", "undelivered")} for row in rows if row["undelivered"]]
+    receipts = sum(row["receipts"] for row in rows)
+    return Result(passed=not short, severity=ERROR, metadata={"receipts": receipts, **table("days", short)})
+
+
+def reconciles(assistant: Assistant, days: Sequence[date]) -> Result:
+    """Whether events and receipts agree."""
+    lines = reconciled(assistant, days)
+    wrong = [line.model_dump() for line in lines if line.difference or line.stale]
+    differs = any(line.difference for line in lines)
+    shown: Shown = {"events": sum(line.events for line in lines), **table("differences", wrong)}
+    return Result(passed=not wrong, severity=ERROR if differs else WARN, metadata=shown)
 
 
 def days_of(context: dg.AssetCheckExecutionContext, pipeline: Pipeline) -> list[date]:
@@ -62,8 +151,3 @@ def days_of(context: dg.AssetCheckExecutionContext, pipeline: Pipeline) -> list[
         return [date.fromisoformat(key) for key in context.partition_keys]
     with pipeline.assistant.store.reading() as view:
         return [row["day"] for row in view.rows("select day from days order by day")]
-
-
-def _table(name: str, rows: Sequence[Row]) -> dict[str, dg.MetadataValue]:
-    records = [dg.TableRecord({key: str(value) for key, value in row.items()}) for row in rows[:SHOWN]]
-    return {name: dg.MetadataValue.table(records=records)} if records else {}

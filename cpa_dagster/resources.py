@@ -21,12 +21,17 @@ LOG_EVERY = 10.0
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One assistant in Dagster. `prefix` goes before its asset keys; `note` is said wherever users look first."""
+    """One assistant in Dagster. `prefix` goes before its asset keys; `note` is said wherever users look first.
+
+    `owners` are shown with its assets; `goes_on` says that new days come by themselves, unlike those of the demo.
+    """
 
     assistant: Assistant
     days: dg.DailyPartitionsDefinition
     prefix: tuple[str, ...] = ()
     note: str = ""
+    owners: tuple[str, ...] = ()
+    goes_on: bool = True
 
     def of_run(self, context: RunContext) -> Assistant:
         """The assistant for one run: answers are kept under the run's id, progress goes to its log."""

@@ -123,14 +123,20 @@ class Dagster:
 
     def backfill(self, days: Sequence[str], limit: float) -> Body:
         """Backfill every asset over these days, to its end: status, number of partitions, runs."""
+        launched = self.launch_backfill(days)
+        return wait(lambda: self.ended(launched), limit, "the backfill to end")
+
+    def launch_backfill(self, days: Sequence[str]) -> str:
+        """Backfill every asset over these days: its id."""
         launched = self.ask(
             "mutation($given: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $given) "
             "{ __typename ... on LaunchBackfillSuccess { backfillId } ... on Error { message } } }",
             given={"assetSelection": _paths(ASSETS), "partitionNames": list(days)},
         )
-        return wait(lambda: self._ended(launched["backfillId"]), limit, "the backfill to end")
+        return str(launched["backfillId"])
 
-    def _ended(self, backfill: str) -> Body | None:
+    def ended(self, backfill: str) -> Body | None:
+        """How a backfill ended, null before."""
         found: Body = self.ask(BACKFILL, id=backfill)
         return found if found["status"] not in ("REQUESTED", "CANCELING") else None
 

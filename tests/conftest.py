@@ -3,16 +3,18 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cpa_core.demo import demo_settings
 from cpa_core.pipeline import Assistant
 from cpa_core.schema import dump
 from cpa_core.settings import settings
 from tests.commands import opened
-from tests.fakes import SCHEMA
+from tests.fakes import SCHEMA, Failing
 from tests.homes import Home
 from tests.servers.amplitude import AmplitudeServer
 from tests.servers.chat_completions import ChatServer
@@ -97,3 +99,20 @@ def seed(turns: list[tuple[str, str, str]]) -> dict[str, Any]:
         for n, (role, content, at) in enumerate(turns, 1)
     ]
     return {"user_id": "u1", "messages": messages}
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Assistant:
+    """The demo, in a home of its own."""
+    return Assistant.of(demo_settings("therapist", tmp_path / "demo"))
+
+
+@pytest.fixture
+def failing(assistant: Callable[..., Assistant]) -> Assistant:
+    """Two days of one conversation; nothing can be tagged or judged on the first."""
+    turns = {
+        "c1": [("user", "A poisoned word", "2026-03-04T09:00:00Z")],
+        "c2": [("user", "Which form do I need?", "2026-03-05T10:00:00Z")],
+    }
+    made = assistant(turns, CPA_START_DATE="2026-03-01")
+    return replace(made, provider=lambda model: Failing("poisoned"))

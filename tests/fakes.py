@@ -133,3 +133,18 @@ def judged(verdicts: Sequence[str] = ("met", "met", "met", "met"), hit: bool = F
     ]
     dealbreakers = [{"id": "D1", "quote": quote, "because": "So it went.", "hit": hit}]
     return json.dumps({"goals": goals, "dealbreakers": dealbreakers, "because": "All in all."})
+
+
+class Failing:
+    """A model that answers, but never about a conversation whose text holds a word."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def call(self, request: Request) -> Reply:
+        """A reply that is whole, or one cut off."""
+        if self.word in request.user:
+            return Reply(outcome="truncated")
+        return Reply(
+            outcome="ok", text=judged() if request.task == "judge" else tagged({m: [] for m in asked(request)})
+        )

@@ -21,6 +21,15 @@ from cpa_core.pipeline.schemas import (
     source_conversations,
     write_proposal,
 )
+from cpa_core.pipeline.showing import (
+    events_by_type,
+    failures,
+    lowest_scores,
+    messages_covered,
+    money_spent,
+    scores_by_band,
+    types_without_events,
+)
 from cpa_core.pipeline.summing import Exported, Summed, export_sums, sum_day
 
 __all__ = [
@@ -49,11 +58,16 @@ __all__ = [
     "deliver_day",
     "due_days",
     "ensure_schema",
+    "events_by_type",
     "expected_events",
     "export_sums",
+    "failures",
     "judge_day",
     "land",
     "look",
+    "lowest_scores",
+    "messages_covered",
+    "money_spent",
     "named_schema",
     "open_work",
     "preview_day",
@@ -67,6 +81,7 @@ __all__ = [
     "run_day",
     "schema_path",
     "scope_of",
+    "scores_by_band",
     "silent",
     "source_conversations",
     "spending",
@@ -74,6 +89,7 @@ __all__ = [
     "sum_day",
     "summaries",
     "tag_day",
+    "types_without_events",
     "unlanded",
     "wait_for_one",
     "weights",

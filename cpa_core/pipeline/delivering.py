@@ -59,10 +59,10 @@ class Answer:
     stop: str = ""
 
 
-def open_work(assistant: Assistant, day: date) -> list[Row]:
-    """Why the day may not be delivered yet: conversation, stage and reason; empty when it is complete."""
+def open_work(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+    """Why these days may not be delivered yet: day, conversation, stage and reason; empty when all are complete."""
     with assistant.store.reading() as view:
-        return view.answer("incomplete", day=day)
+        return view.answer("incomplete", days=list(days))
 
 
 def deliver_day(
@@ -83,7 +83,7 @@ def deliver_day(
     places = {name: destination(name, settings.home, settings.environ) for name in settings.destinations}
     selections = selection.load(settings.delivery_path)
     with assistant.store.day_lock(day):
-        unfinished = open_work(assistant, day)
+        unfinished = open_work(assistant, [day])
         if unfinished and not deliver_incomplete:
             reasons = sorted({f"{row['stage']}: {row['reason']}" for row in unfinished})
             raise DayIncomplete(f"{day}: not delivered: {len(unfinished)} open ({'; '.join(reasons)})")

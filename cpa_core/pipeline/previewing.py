@@ -37,7 +37,7 @@ def preview_day(assistant: Assistant, day: date, *, retry_rejected: bool = False
     """A preview for each destination, of what is tagged and judged by now. Raises SettingsError."""
     given = assistant.settings
     places = {name: destination(name, given.home, given.environ) for name in given.destinations}
-    unfinished = len(open_work(assistant, day))
+    unfinished = len(open_work(assistant, [day]))
     selections = selection.load(given.delivery_path)
     books = [
         Book(assistant, name, place, day, selections.get(name, selection.EVERYTHING), retry_rejected)

@@ -1,17 +1,17 @@
--- Why may this day not be delivered yet? One row a conversation and stage that is open.
-select r.conversation_id, 'tag' as stage, coalesce(t.outcome, 'not tagged') as reason
+-- Why may these days not be delivered yet? One row a day, conversation and stage that is open.
+select r.day, r.conversation_id, 'tag' as stage, coalesce(t.outcome, 'not tagged') as reason
 from raw_conversations r
 left join tagged_conversations t
   on t.day = r.day and t.conversation_id = r.conversation_id and t.content_hash = r.content_hash
-where r.day = $day and coalesce(t.outcome, '') not in ('ok', 'refused', 'filtered')
+where list_contains($days::date[], r.day) and coalesce(t.outcome, '') not in ('ok', 'refused', 'filtered')
 union all
-select r.conversation_id, 'judge' as stage, coalesce(j.outcome, 'not judged') as reason
+select r.day, r.conversation_id, 'judge' as stage, coalesce(j.outcome, 'not judged') as reason
 from raw_conversations r
 left join judge_scores j
   on j.day = r.day and j.conversation_id = r.conversation_id and j.content_hash = r.content_hash
-where r.day = $day and coalesce(j.outcome, '') not in ('ok', 'refused', 'filtered')
+where list_contains($days::date[], r.day) and coalesce(j.outcome, '') not in ('ok', 'refused', 'filtered')
 union all
-select '' as conversation_id, 'build' as stage, d.reason
+select d.day, '' as conversation_id, 'build' as stage, d.reason
 from days d
-where d.day = $day and d.generation is distinct from d.built_generation
+where list_contains($days::date[], d.day) and d.generation is distinct from d.built_generation
 order by all

@@ -1,0 +1,103 @@
+"""What a materialization reports of its day: figures, a small table, a plot. Read for all days of a run at once."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from cpa_core.pipeline import (
+    Assistant,
+    Stage,
+    events_by_type,
+    failures,
+    lowest_scores,
+    reconciled,
+    scores_by_band,
+    summaries,
+)
+from cpa_core.store.database import Row
+from cpa_dagster.pictures import bars, table
+
+Metadata = dict[str, Any]
+Report = Callable[[Assistant, Sequence[date]], Mapping[date, Metadata]]
+
+ROWS = "dagster/partition_row_count"
+
+
+def asked(assistant: Assistant, stage: Stage) -> Metadata:
+    """What a stage that asks a model did. A price or a number of tokens that is not known is not zero."""
+    done = {name: "unknown" if value is None else value for name, value in stage.model_dump().items()}
+    retryable = {"retryable_failures": stage.failures - stage.final_failures}
+    return done | retryable | {"model": str(assistant.model(stage.stage))}
+
+
+def of_conversations(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
+    """Rows of the days."""
+    return {row["day"]: {ROWS: row["conversations"]} for row in summaries(assistant, days)}
+
+
+def of_tags(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
+    """Events by type, in a table and drawn, and the failures."""
+    types = by_day(events_by_type(assistant, days))
+    failed = _failed(assistant, days, "tag")
+    return {
+        day: {
+            "events": sum(row["events"] for row in types[day]),
+            ROWS: sum(row["events"] for row in types[day]),
+            "events by type": bars({row["event_type"]: row["events"] for row in types[day]}),
+            **table("conversations by type", types[day]),
+            **table("failed", failed[day]),
+        }
+        for day in days
+    }
+
+
+def of_judgments(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
+    """Scores by tens, drawn, the conversations with the lowest, and the failures."""
+    bands, lowest = by_day(scores_by_band(assistant, days)), by_day(lowest_scores(assistant, days))
+    failed = _failed(assistant, days, "judge")
+    return {
+        row["day"]: {
+            "judged": row["judged"],
+            ROWS: row["judged"],
+            **({"mean_score": row["mean_score"]} if row["mean_score"] is not None else {}),
+            "scores": bars(_by_tens(bands[row["day"]])),
+            **table("lowest scores", lowest[row["day"]]),
+            **table("failed", failed[row["day"]]),
+        }
+        for row in summaries(assistant, days)
+    }
+
+
+def of_receipts(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
+    """Events and receipts by destination, and what the day has cost so far."""
+    places = by_day(line.model_dump() for line in reconciled(assistant, days))
+    return {
+        row["day"]: {
+            ROWS: row["receipts"],
+            "cost of the day": "unknown" if row["spend"] is None else row["spend"],
+            **table("by destination", places[row["day"]]),
+        }
+        for row in summaries(assistant, days)
+    }
+
+
+def by_day(rows: Iterable[Row]) -> defaultdict[date, list[Row]]:
+    """Rows under their day, which they then lack."""
+    found: defaultdict[date, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["day"]].append({name: value for name, value in row.items() if name != "day"})
+    return found
+
+
+def _failed(assistant: Assistant, days: Sequence[date], stage: str) -> defaultdict[date, list[Row]]:
+    shown = ("day", "conversation_id", "reason", "retryable", "attempts")
+    rows = [row for row in failures(assistant, days) if row["stage"] == stage]
+    return by_day({name: row[name] for name in shown} for row in rows)
+
+
+def _by_tens(rows: Sequence[Row]) -> dict[str, int]:
+    """Every band, those without a conversation too."""
+    found = {row["band"]: row["conversations"] for row in rows}
+    shown = {f"{band}-{band + 9 if band < 90 else 100}": found.get(band, 0) for band in range(0, 100, 10)}
+    return shown | ({"unknown": found[None]} if None in found else {})

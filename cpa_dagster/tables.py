@@ -1,0 +1,77 @@
+"""The tables behind the assets: their columns, from the store's migrations, and from which columns those are made."""
+
+from functools import cache
+
+import dagster as dg
+import duckdb
+
+from cpa_core.store.database import Row, Transaction, migrate
+from cpa_dagster.resources import Pipeline
+
+TABLES = {"event_schema": "event_schemas"}
+"""Tables that do not bear the asset's name."""
+
+Sources = dict[str, tuple[tuple[str, str], ...]]
+"""For a column, the assets and columns that it is made from."""
+
+_CONVERSATION: Sources = {
+    "day": (("raw_conversations", "day"),),
+    "conversation_id": (("raw_conversations", "conversation_id"),),
+    "content_hash": (("raw_conversations", "content_hash"),),
+    "schema_version": (("event_schema", "version"),),
+}
+
+LINEAGE: dict[str, Sources] = {
+    "raw_conversations": {"day": (("landed_files", "days"),)},
+    "tagged_events": {
+        **{name: _CONVERSATION[name] for name in ("day", "conversation_id", "schema_version")},
+        "event_type": (("event_schema", "yaml"),),
+        "properties": (("event_schema", "yaml"),),
+    },
+    "judge_scores": {
+        **_CONVERSATION,
+        "score": (("event_schema", "yaml"),),
+        "verdicts": (("event_schema", "yaml"),),
+    },
+    "upload_receipts": {
+        "day": (("tagged_events", "day"), ("judge_scores", "day")),
+        "event_id": (("tagged_events", "event_id"), ("judge_scores", "conversation_id")),
+        "event_name": (("tagged_events", "event_type"),),
+        "payload_hash": (
+            ("tagged_events", "properties"),
+            ("tagged_events", "schema_version"),
+            ("judge_scores", "score"),
+        ),
+    },
+}
+
+
+def described(pipeline: Pipeline, name: str) -> dict[str, object]:
+    """The metadata of an asset's definition: columns, lineage, table and home."""
+    deps = {
+        column: [dg.TableColumnDep(pipeline.key(asset), of) for asset, of in sources]
+        for column, sources in LINEAGE.get(name, {}).items()
+    }
+    return {
+        "dagster/column_schema": columns_of(TABLES.get(name, name)),
+        **({"dagster/column_lineage": dg.TableColumnLineage(deps)} if deps else {}),
+        "dagster/table_name": TABLES.get(name, name),
+        "home": str(pipeline.assistant.settings.home),
+    }
+
+
+def columns_of(table: str) -> dg.TableSchema:
+    """The columns of a table of the store, from its migrations."""
+    rows = [row for row in _all_columns() if row["table_name"] == table]
+    return dg.TableSchema([dg.TableColumn(row["column_name"], row["data_type"].lower()) for row in rows])
+
+
+@cache
+def _all_columns() -> list[Row]:
+    with duckdb.connect() as memory:
+        store = Transaction(memory)
+        migrate(store, "UTC")
+        return store.rows(
+            "select table_name, column_name, data_type from information_schema.columns "
+            "order by table_name, ordinal_position"
+        )
