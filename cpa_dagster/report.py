@@ -1,5 +1,7 @@
 """The asset `report`: one HTML file about every day, in the home."""
 
+import warnings
+
 import dagster as dg
 
 from cpa_core.errors import CpaError
@@ -36,12 +38,16 @@ def preview(made: Reported) -> str:
 
 def report_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     """The asset of one assistant, in a group of its own: the days' jobs do not wait for it."""
-    decorate = dg.asset(
-        key=pipeline.key("report"),
-        deps=[pipeline.key("tagged_events"), pipeline.key("judge_scores")],
-        group_name=GROUP,
-        kinds={"html"},
-        description="\n\n".join(filter(None, [ABOUT, pipeline.note])),
-        metadata={"home": str(pipeline.assistant.settings.home)},
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so
+        decorate = dg.asset(
+            key=pipeline.key("report"),
+            deps=[pipeline.key("tagged_events"), pipeline.key("judge_scores")],
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            group_name=GROUP,
+            kinds={"html"},
+            owners=list(pipeline.owners),
+            description="\n\n".join(filter(None, [ABOUT, pipeline.note])),
+            metadata={"home": str(pipeline.assistant.settings.home)},
+        )
     return decorate(report)
