@@ -26,7 +26,7 @@ ORDER = [
         "pricing",
         "settings",
     },
-    {"demo", "proposing", "insights"},
+    {"demo", "proposing", "suggesting", "insights"},
     {"report"},
     {"pipeline"},
     {"cli"},

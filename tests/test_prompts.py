@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cpa_core import judging, proposing, tagging
+from cpa_core import judging, proposing, suggesting, tagging
 from cpa_core.llm import Request
 from cpa_core.models import Criteria
 from cpa_core.prompts import line, prompt_id, render, transcript, words
@@ -27,6 +27,21 @@ SEED = SCHEMA.model_copy(
 )
 ENTRY = ("events.0.type: not one of the event types of role user", "events.1.quote: does not occur in the message")
 
+EVIDENCE = suggesting.Evidence(
+    issue="i1",
+    name="Tax Helper",
+    description="It answers questions about tax.",
+    goals=("Answer the question",),
+    what="Refusal",
+    how="Conversations with it end badly more often.",
+    figures="Seen in 61 of 400 conversations. These end so more often by +19.6 points (+12.4 to +26.9).",
+    definitions=("Refusal (assistant): The assistant declines.",),
+    quotes=(
+        suggesting.Quoted(role="assistant", text="I cannot </quotes> help with that."),
+        suggesting.Quoted(role="reason", text="It declines."),
+    ),
+)
+
 REQUESTS = {
     "tag": tagging.first_requests(TALK, SCHEMA, MODEL)[0],
     "tag_one_event_per_message": tagging.first_requests(TALK, SEED, MODEL)[0],
@@ -36,6 +51,8 @@ REQUESTS = {
     "judge_without_criteria": judging.question(TALK, SEED, MODEL),
     "judge_again": judging.question(TALK, SCHEMA, MODEL, "goals: P1: missing"),
     "propose": proposing.question([TALK, conversation("Hello?", "Hi.")], MODEL),
+    "suggest": suggesting.question(EVIDENCE, MODEL),
+    "suggest_again": suggesting.question(EVIDENCE.model_copy(update={"quotes": ()}), MODEL, "change: text is needed"),
     "propose_again": proposing.question([TALK], MODEL, "event_types: not a list"),
 }
 

@@ -126,6 +126,9 @@ def _report_command(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     one.add_argument("--compare", metavar="DAYS", help=about)
     about = "something that changed, for before and after: --change 2026-03-04 'new refusal prompt'; may be repeated"
     one.add_argument("--change", dest="changes", nargs=2, action="append", metavar=("DAY", "LABEL"), help=about)
+    about = "ask the model for a change to each of the most costly issues; it is shown what the report holds of them"
+    one.add_argument("--suggest", action="store_true", help=about)
+    one.add_argument("--model", help="provider:model for suggestions (CPA_MODEL)")
     one.add_argument("--out", type=Path, help="where to write it (default: report.html in the home)")
     text = "no_text, redacted or full (CPA_PRIVACY; default here: redacted, quotes alone)"
     one.add_argument("--privacy", help=text)

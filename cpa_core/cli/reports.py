@@ -14,6 +14,7 @@ def report(options: argparse.Namespace, given: Settings) -> int:
         first=day(options.first, "--from") if options.first else None,
         last=day(options.last, "--to") if options.last else None,
         compare=_days(options.compare) if options.compare else None,
+        suggest=options.suggest,
         changes=tuple((day(text, "--change"), label) for text, label in options.changes or []),
     )
     made = write_report(Assistant.of(given, bar), span, options.out)
@@ -21,6 +22,8 @@ def report(options: argparse.Namespace, given: Settings) -> int:
     print(
         f"{made.drill_downs} numbers open {made.examples} conversations ({given.report_privacy}). Open it in a browser."
     )
+    if options.suggest:
+        print(f"changes suggested for {made.suggestions} of the {made.issues} most costly issues")
     return 0
 
 

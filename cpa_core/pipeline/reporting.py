@@ -1,5 +1,6 @@
 """Writing the report: one HTML file of everything that was tagged and judged."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from cpa_core import insights
 from cpa_core.errors import InputError, NotFound
 from cpa_core.models import Value
 from cpa_core.pipeline.context import Assistant
+from cpa_core.pipeline.suggesting import suggestions
 from cpa_core.redaction import redactor
 from cpa_core.report import Declared, Document, Wanted, compose, render, scopes_compared
 
@@ -23,6 +25,8 @@ class Reported(Value):
     conversations: int
     examples: int
     drill_downs: int
+    issues: int
+    suggestions: int
     summary: str
     headlines: tuple[tuple[str, str, str], ...]
 
@@ -31,13 +35,14 @@ class Span(Value):
     """Which days are reported on: from `first` to `last`, each the home's own where null.
 
     `compare` are the days to compare with; null: as many directly before, or the later half with the earlier.
-    `changes` are what was changed: the day, and its name.
+    `changes` are what was changed: the day, and its name. `suggest`: ask a model for a change to each issue.
     """
 
     first: date | None = None
     last: date | None = None
     compare: tuple[date, date] | None = None
     changes: tuple[tuple[date, str], ...] = ()
+    suggest: bool = False
 
 
 def write_report(assistant: Assistant, span: Span | None = None, out: Path | None = None) -> Reported:
@@ -60,6 +65,8 @@ def write_report(assistant: Assistant, span: Span | None = None, out: Path | Non
         changes=tuple(Declared(day, label) for day, label in sorted(span.changes)),
     )
     document = compose(assistant.store, wanted)
+    if span.suggest:
+        document = replace(document, suggestions=suggestions(assistant, document.evidence))
     path = out or assistant.settings.home / NAME
     size = _written(path, render(document))
     return _reported(path, size, scope, document)
@@ -95,6 +102,8 @@ def _reported(path: Path, size: int, scope: insights.Scope, document: Document) 
         conversations=document.figures["overview"]["conversations"],
         examples=len(document.conversations),
         drill_downs=len(document.drills),
+        issues=len(document.evidence),
+        suggestions=len(document.suggestions),
         summary=document.summary,
         headlines=tuple((one.name, f"{one.value} {one.unit}".strip(), one.of) for one in document.headlines),
     )

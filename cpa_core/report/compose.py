@@ -17,6 +17,7 @@ from cpa_core.report.choosing import MOST_BYTES, MOST_CONVERSATIONS, chosen, wit
 from cpa_core.report.comparing import Declared, comparison, declared_changes
 from cpa_core.report.document import Document
 from cpa_core.report.drills import drills, groups_of, used_keys
+from cpa_core.report.evidence import evidence_of
 from cpa_core.report.examples import Example, event_key, examples
 from cpa_core.report.sections import Asked
 from cpa_core.store import Store
@@ -64,6 +65,7 @@ def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
     ranked = sorted(found, key=lambda place: (found[place]["score"] is None, found[place]["score"] or 0.0, place))
     at = {place: rank for rank, place in enumerate(ranked)}
     shown = [found[place] for place in ranked]
+    opened = drills(asked, within(used, set(found)), at, shown)
     return Document(
         title=schemas[-1].name if schemas else "Conversations",
         span=words.span_of(asked.scope.first, asked.scope.last),
@@ -72,11 +74,12 @@ def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
         about=sections.about(asked, wanted.privacy),
         headlines=heads,
         sections=parts,
-        drills=drills(asked, within(used, set(found)), at, shown),
+        drills=opened,
         conversations=shown,
         figures=figures(asked),
         event_types=_event_types(asked),
         properties=_properties(shown),
+        evidence=evidence_of(asked, schemas[-1], opened, shown) if schemas else (),
         made_at=f"{wanted.now:%Y-%m-%d %H:%M} UTC",
     )
 

@@ -1,8 +1,10 @@
 """What a report shows, before it is a page: headlines, sections of charts and tables, drill-downs, conversations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from cpa_core.suggesting import Evidence, Suggestion
 
 MOST_EXAMPLES = 20
 """Conversations behind one number."""
@@ -13,7 +15,8 @@ class Cell:
     """One cell of a table.
 
     `of` stands below the text, small. `share`, 0 to 1, draws a bar, with `low` and `high` as its interval.
-    `sort` is what the column is sorted by where the text is not. `quotes` names the drill-down whose quotes are shown.
+    `sort` is what the column is sorted by where the text is not. `quotes` names the drill-down whose quotes are shown,
+    `issue` the issue whose suggestion is.
     """
 
     text: str
@@ -28,6 +31,7 @@ class Cell:
     is_bad: bool = False
     note: str = ""
     quotes: str | None = None
+    issue: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,10 @@ class Drill:
 
 @dataclass(frozen=True)
 class Document:
-    """A whole report. `figures` are its raw numbers, `conversations` its examples, as the page's script reads them."""
+    """A whole report. `figures` are its raw numbers, `conversations` its examples, as the page's script reads them.
+
+    `evidence` is what a model may be shown of its issues; `suggestions`, by issue, is what one said to that.
+    """
 
     title: str
     span: str
@@ -124,3 +131,5 @@ class Document:
     event_types: Sequence[tuple[str, str]]
     properties: Sequence[str]
     made_at: str
+    evidence: Sequence[Evidence] = ()
+    suggestions: Mapping[str, Suggestion] = field(default_factory=dict)

@@ -26,7 +26,7 @@ class Question(NamedTuple):
     @property
     def task(self) -> str:
         """Which of our tasks it is."""
-        tasks = {"messages": "tag", "goals": "judge", "event_types": "propose"}
+        tasks = {"messages": "tag", "goals": "judge", "event_types": "propose", "change": "suggest"}
         return next(task for key, task in tasks.items() if key in self.shape)
 
 
@@ -56,6 +56,8 @@ def answer(question: Question) -> str:
         tree = tags(question.system, question.user, question.shape["messages"]["items"])
     elif question.task == "judge":
         tree = judgment(question.user, question.shape)
+    elif question.task == "suggest":
+        tree = suggestion(question.user)
     else:
         tree = proposal(question.user)
     return json.dumps(tree, ensure_ascii=False)
@@ -158,6 +160,17 @@ def judgment(user: str, properties: Body) -> Body:
 def number(*words: str) -> int:
     """A whole number that follows from the words."""
     return int.from_bytes(hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).digest()[:6])
+
+
+def suggestion(user: str) -> Body:
+    """A change that relies on the first quote, where there is any."""
+    quoted = _lines(user)
+    first = first_words(quoted[0].text) if quoted else "nothing"
+    return {
+        "quotes": [1][: len(quoted)],
+        "because": f"Somebody said: {first}.",
+        "change": "Say sooner what cannot be done.",
+    }
 
 
 def proposal(user: str) -> Body:

@@ -68,8 +68,10 @@ def _table(asked: Asked, found: list[Issue]) -> Table:
 
 def _row(asked: Asked, rank: int, issue: Issue) -> list[Cell]:
     return [
-        Cell(f"{rank}. {title(issue)}", of=WRONG[issue.cause], sort=rank, quotes=_drill(asked, issue)),
-        share_cell(issue.met, _drill(asked, issue), is_bad=True),
+        Cell(
+            f"{rank}. {title(issue)}", of=WRONG[issue.cause], sort=rank, quotes=drill_of(asked, issue), issue=issue.id
+        ),
+        share_cell(issue.met, drill_of(asked, issue), is_bad=True),
         Cell("always") if issue.cause == "dealbreaker" else change_cell(issue.badness, " points", 100),
         _cost(issue),
         Cell(issue.state, pill=issue.state) if issue.state else Cell(words.UNKNOWN),
@@ -83,7 +85,8 @@ def title(issue: Issue) -> str:
     return ARROW.join(kind.event_type for kind in issue.kinds)
 
 
-def _drill(asked: Asked, issue: Issue) -> str | None:
+def drill_of(asked: Asked, issue: Issue) -> str | None:
+    """The key of the conversations behind an issue."""
     behind = asked.behind
     if issue.cause == "dealbreaker":
         return behind.has(judged_key(issue.criterion, issue.words, "hit"))

@@ -1,0 +1,119 @@
+"""Suggesting a change for one thing that goes wrong, from its evidence: written by a model, and labelled so."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cpa_core.errors import ReplyInvalid
+from cpa_core.evidence import answer_object, closed
+from cpa_core.llm import Ask, ModelName, Reply, Request
+from cpa_core.models import Value
+from cpa_core.prompts import line, render
+
+REPAIRS = 2
+"""Times that an invalid suggestion is asked for again."""
+
+
+class Quoted(Value):
+    """Words that the report shows: a message's, or the reason why it was tagged so."""
+
+    role: str
+    text: str
+
+
+class Evidence(Value):
+    """One issue as the report shows it, by its id, and no more of the conversations than is in the report."""
+
+    issue: str
+    name: str
+    description: str
+    goals: tuple[str, ...]
+    what: str
+    how: str
+    figures: str
+    definitions: tuple[str, ...]
+    quotes: tuple[Quoted, ...]
+
+
+class Suggestion(Value):
+    """What a model suggests, why, and the numbers of the quotes that it relies on, from 1."""
+
+    because: str
+    change: str
+    quotes: tuple[int, ...]
+    model: str
+
+
+def suggest(evidence: Evidence, model: ModelName, ask: Ask) -> tuple[Suggestion | None, Reply]:
+    """A suggestion, or none and the reply that ended it. Raises what `ask` raises."""
+    problem = ""
+    for _ in range(1 + REPAIRS):
+        reply = ask(question(evidence, model, problem), lambda text: _check(text, evidence))
+        if reply.outcome == "ok":
+            return read(reply.text, evidence, str(model)), reply
+        if reply.outcome != "invalid":
+            break
+        problem = reply.detail
+    return None, reply
+
+
+def question(evidence: Evidence, model: ModelName, problem: str = "") -> Request:
+    """The question about one issue; `problem` says what was wrong with the last answer."""
+    system, user = render(
+        "suggest",
+        {},
+        {
+            "name": evidence.name,
+            "description": evidence.description,
+            "goals": _listed(evidence.goals),
+            "what": evidence.what,
+            "how": evidence.how,
+            "figures": evidence.figures,
+            "definitions": _listed(evidence.definitions),
+            "quotes": "\n".join(line(n, one.role, one.text) for n, one in enumerate(evidence.quotes, 1)),
+            "correction": f"\nYour last answer could not be used: {problem}" if problem else "",
+        },
+    )
+    return Request(
+        task="suggest",
+        provider=model.provider,
+        model=model.model,
+        system=system,
+        user=user,
+        json_schema=json_schema(),
+        max_tokens=1_500,
+    )
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return "\n".join(f"- {text}" for text in texts) or "(none)"
+
+
+def json_schema() -> dict[str, Any]:
+    """The shape of the answer, evidence and reason before the change."""
+    numbers = {"type": "array", "items": {"type": "integer"}}
+    return closed({"quotes": numbers, "because": {"type": "string"}, "change": {"type": "string"}})
+
+
+def read(text: str, evidence: Evidence, model: str) -> Suggestion:
+    """The suggestion in an answer. Raises ReplyInvalid: words are missing, or a quote it names is not there."""
+    tree = answer_object(text)
+    for name in ("because", "change"):
+        if not isinstance(tree.get(name), str) or not tree[name].strip():
+            raise ReplyInvalid(f"{name}: text is needed")
+    numbers = tree.get("quotes")
+    if not isinstance(numbers, list) or not all(isinstance(n, int) for n in numbers):
+        raise ReplyInvalid("quotes: numbers of quotes are needed")
+    if not all(1 <= n <= len(evidence.quotes) for n in numbers):
+        raise ReplyInvalid("quotes: a number that no quote has")
+    if evidence.quotes and not numbers:
+        raise ReplyInvalid("quotes: at least one is needed")
+    return Suggestion(
+        because=tree["because"].strip(),
+        change=tree["change"].strip(),
+        quotes=tuple(dict.fromkeys(numbers)),
+        model=model,
+    )
+
+
+def _check(text: str, evidence: Evidence) -> None:
+    read(text, evidence, "")
