@@ -15,40 +15,47 @@ with untimed as (
       partition by conversation_id order by ordinal rows between unbounded preceding and unbounded following
     )
 ),
-timed as (
-  select d.*, coalesce(d.sent_at, u.sent_at) as moment
+moments as (
+  select d.ordinal, coalesce(d.sent_at, u.sent_at) as moment
   from drafts d left join untimed u using (ordinal)
 ),
-worded as (
+hashed as (
   select
     ordinal,
-    '[' || to_json(conversation_id) || ',' || to_json(role) || ',' || to_json(content) || ',"'
+    'h-' || sha256(
+      '[' || to_json(conversation_id) || ',' || to_json(role) || ',' || to_json(content) || ',"'
       || strftime(moment, '%Y-%m-%dT%H:%M:%S')
       || case when epoch_us(moment) % 1000000 <> 0 then strftime(moment, '.%f') else '' end
-      || '+00:00",' as words
-  from timed
+      || '+00:00",0]'
+    )[:20] as message_id
+  from drafts d join moments using (ordinal)
   where message_id is null
 ),
-hashed as materialized (
-  select ordinal, 'h-' || sha256(words || '0]')[:20] as message_id from worded
-),
-repeated as materialized (
+repeated as (
   select ordinal, row_number() over (partition by message_id order by ordinal) - 1 as nth
   from hashed
   where message_id in (select message_id from hashed group by message_id having count(*) > 1)
 ),
 numbered as (
-  select w.ordinal, 'h-' || sha256(w.words || r.nth || ']')[:20] as message_id
-  from worded w join repeated r using (ordinal)
-  where r.nth > 0
+  select
+    ordinal,
+    'h-' || sha256(
+      '[' || to_json(conversation_id) || ',' || to_json(role) || ',' || to_json(content) || ',"'
+      || strftime(moment, '%Y-%m-%dT%H:%M:%S')
+      || case when epoch_us(moment) % 1000000 <> 0 then strftime(moment, '.%f') else '' end
+      || '+00:00",' || nth || ']'
+    )[:20] as message_id
+  from repeated join drafts d using (ordinal) join moments using (ordinal)
+  where nth > 0
 )
 select
-  t.ordinal,
-  coalesce(t.message_id, n.message_id, h.message_id) as message_id,
-  t.message_id is not null as id_given,
-  t.moment as sent_at,
-  t.sent_at is null as time_assumed
-from timed t
+  ordinal,
+  coalesce(d.message_id, n.message_id, h.message_id) as message_id,
+  d.message_id is not null as id_given,
+  moment as sent_at,
+  d.sent_at is null as time_assumed
+from drafts d
+join moments using (ordinal)
 left join hashed h using (ordinal)
 left join numbered n using (ordinal)
-order by t.ordinal
+order by ordinal
