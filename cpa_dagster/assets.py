@@ -65,6 +65,7 @@ def landed_files(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[P
         "days": listed(landed.days),
         "rejects": listed(landed.problems),
         "removed": listed(landed.removed),
+        "warnings": listed(landed.warnings),
         **({"outside the partitions": outside} if outside else {}),
         **({"demo": pipeline.note} if pipeline.note else {}),
     }

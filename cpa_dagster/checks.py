@@ -16,6 +16,7 @@ from cpa_core.pipeline import (
     money_spent,
     open_work,
     reconciled,
+    rejects,
     summaries,
     types_without_events,
 )
@@ -45,6 +46,7 @@ def checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
     for asset, stage in (("tagged_events", "tag"), ("judge_scores", "judge")):
         made.append(_check(pipeline, asset, "few_failures", FEW_FAILURES, few_failures(stage)))
         made.append(_check(pipeline, asset, "within_budget", WITHIN_BUDGET, within_budget))
+    made.append(_check(pipeline, "landed_files", "few_rejects", FEW_REJECTS, few_rejects))
     made.append(_check(pipeline, "tagged_events", "schema_covers", SCHEMA_COVERS, schema_covers))
     made.append(_check(pipeline, "upload_receipts", "accepted", ACCEPTED, accepted))
     made.append(_check(pipeline, "upload_receipts", "reconciled", RECONCILED, reconciles))
@@ -53,6 +55,7 @@ def checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
 
 COMPLETE = "Nothing is open in the days of this run: no failure that may pass, nothing not yet done."
 FEW_FAILURES = f"At most {FAILED_SHARE:.0%} of the conversations failed, refused and filtered answers included."
+FEW_REJECTS = "Of what landed last, no more was rejected than CPA_MOST_REJECTED allows, in records or in objects."
 WITHIN_BUDGET = "This run and this UTC day cost no more than CPA_BUDGET and CPA_DAILY_BUDGET; a warning from 80 %."
 SCHEMA_COVERS = f"At least {COVERED_SHARE:.0%} of the messages have an event, so the schema fits what people say."
 ACCEPTED = "Every event that was sent for the days of this run was accepted."
@@ -97,6 +100,15 @@ def few_failures(stage: str) -> Look:
         return Result(passed=share <= FAILED_SHARE, severity=ERROR, metadata=shown)
 
     return look
+
+
+def few_rejects(assistant: Assistant, days: Sequence[date]) -> Result:
+    """Whether the newest landing rejected no more than it may."""
+    found = rejects(assistant)
+    if found is None:
+        return Result(passed=True, metadata={"records": 0})
+    shown: Shown = found.model_dump(include={"objects", "refused", "records", "lost", "share", "most"})
+    return Result(passed=found.is_fine, severity=ERROR, metadata=shown)
 
 
 def within_budget(assistant: Assistant, days: Sequence[date]) -> Result:

@@ -15,7 +15,8 @@ import pytest
 from cpa_core.errors import SettingsError
 from cpa_core.pipeline import Assistant, land
 from cpa_dagster.assistant import assistant_definitions
-from cpa_dagster.checks import within_budget
+from cpa_dagster.checks import few_rejects, within_budget
+from tests.homes import Home, turn
 from tests.runs import KEYS, ROOT, counts, definitions, evaluations, metadata, run
 
 LOADING = """
@@ -94,6 +95,18 @@ def test_the_checks_warn_of_a_schema_that_misses_and_of_a_budget_that_nears(fail
     over = within_budget(replace(failing, settings=paid.model_copy(update={"daily_budget": 0.5})), [])
     assert (over.passed, over.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert within_budget(failing, []).passed
+
+
+def test_too_many_rejects_of_a_landing_are_a_failed_check(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert few_rejects(home.assistant(), []).passed
+    home.write("a.json", {"c1": [turn("hi"), turn("ho", role="")]})
+    home.land()
+    found = few_rejects(home.assistant(), [])
+    assert (found.passed, found.metadata["share"].value, found.metadata["lost"].value) == (False, 0.5, 1)
+    home.write("a.json", {"c1": [turn("hi")]})
+    home.land()
+    assert few_rejects(home.assistant(), []).passed
 
 
 def test_one_stage_at_a_time_asks_a_provider_in_whatever_run(failing: Assistant, tmp_path: Path) -> None:
