@@ -74,6 +74,10 @@ def endings(of: Selection, most: int = MOST) -> tuple[Ending, ...]:
 
 def drop_offs(of: Selection) -> tuple[DropOff, ...]:
     """Every path with enough steps: findings first, then by difference."""
+    return of.once(_drop_offs)
+
+
+def _drop_offs(of: Selection) -> tuple[DropOff, ...]:
     layers: dict[Path, Layers] = {}
     ends: dict[Path, list[int]] = {}
     for row in of.answer("drop_offs", enough=ENOUGH):

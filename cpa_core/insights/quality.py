@@ -125,6 +125,10 @@ def dealbreakers(of: Selection) -> tuple[DealbreakerResult, ...]:
 
 def low_score_events(of: Selection) -> tuple[Effect, ...]:
     """Every kind of event beside bad ends: findings first, then by difference; those with too little data last."""
+    return of.once(_low_score_events)
+
+
+def _low_score_events(of: Selection) -> tuple[Effect, ...]:
     rows = of.answer("low_scores")
     everyone = {row["length_from"]: row for row in rows if row["kind"] is None}
     by_kind: dict[int, list[Row]] = {}

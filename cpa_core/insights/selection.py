@@ -1,15 +1,18 @@
 """What is asked about: a range of days and filters, made into temporary tables that every question reads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
+from typing import TypeVar, cast
 
 from cpa_core.models import Property
 from cpa_core.schema import parse
 from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction
+
+Answer = TypeVar("Answer")
 
 BAD_BELOW = 50.0
 """A conversation with a lower score is a bad one."""
@@ -63,6 +66,16 @@ class Selection:
     scope: Scope
     timezone: str
 
+    def once(self, question: Callable[["Selection"], Answer]) -> Answer:
+        """The answer to a question that others build on: asked once."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        return cast(Answer, self._answers[question])
+
+    @cached_property
+    def _answers(self) -> dict[object, object]:
+        return {}
+
     def answer(self, question: str, **names: object) -> list[Row]:
         """The rows of `sql/insights/<question>.sql`, which reads the tables of this selection."""
         return self.view.answer(f"insights/{question}", **names)
@@ -91,9 +104,9 @@ def selected(store: Store, scope: Scope, wait: float | None = None) -> Iterator[
     with store.reading(wait) as view:
         _know(view)
         view.answer("insights/chosen", **_names(scope))
-        view.answer("insights/chosen_kinds")
+        view.answer("insights/written_kinds", first=scope.first, last=scope.last)
         view.answer("insights/chosen_events")
-        view.answer("insights/quoted")
+        view.answer("insights/chosen_kinds")
         yield Selection(view, scope, store.timezone)
 
 

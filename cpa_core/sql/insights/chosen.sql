@@ -1,4 +1,5 @@
 -- Which conversations are asked about: those that began in the range and pass every filter? With what is known of each.
+-- They are numbered from the lowest score on.
 create temp table chosen as
 with tagged as (
   select r.day, r.conversation_id, t.outcome, t.schema_version, t.prompt_id, t.model
@@ -18,7 +19,9 @@ judged as (
 wanted_user as (select unnest($user_names::varchar[]) as name, unnest($user_values::varchar[]) as value),
 wanted_property as (select unnest($property_names::varchar[]) as name, unnest($property_values::varchar[]) as value)
 select
-  row_number() over (order by r.day, r.conversation_id)::integer as n,
+  row_number() over (
+    order by case when j.outcome = 'ok' then j.score end nulls last, r.day, r.conversation_id
+  )::integer as n,
   r.day, r.conversation_id, r.user_id, r.started_at, r.ended_at, r.message_count, r.time_assumed,
   case
     when r.message_count < 3 then 1 when r.message_count < 5 then 3 when r.message_count < 7 then 5

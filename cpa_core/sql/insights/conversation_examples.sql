@@ -16,7 +16,7 @@ with keyed as (
   from chosen c
 ),
 ranked as (
-  select *, row_number() over (partition by key order by score nulls last, n) as place from keyed where key is not null
+  select *, row_number() over (partition by key order by n) as place from keyed where key is not null
 )
 select key, day, conversation_id, score
 from ranked

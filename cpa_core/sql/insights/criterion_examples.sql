@@ -20,7 +20,7 @@ named as (
   left join known_criteria k on k.schema_version = f.schema_version and k.criterion = f.entry.key
 ),
 ranked as (
-  select *, row_number() over (partition by criterion, words, verdict order by score nulls last, n) as place
+  select *, row_number() over (partition by criterion, words, verdict order by n) as place
   from named
   where verdict is not null
 )
