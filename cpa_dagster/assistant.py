@@ -13,6 +13,7 @@ from cpa_core.settings import Settings
 from cpa_dagster.assets import assets
 from cpa_dagster.automation import automation
 from cpa_dagster.checks import checks
+from cpa_dagster.insights import insights_asset
 from cpa_dagster.report import report_asset
 from cpa_dagster.resources import Pipeline
 
@@ -58,7 +59,7 @@ def assistant_definitions(
         goes_on=last_day is None,
     )
     return dg.Definitions(
-        assets=[*assets(pipeline), report_asset(pipeline)],
+        assets=[*assets(pipeline), insights_asset(pipeline), report_asset(pipeline)],
         asset_checks=checks(pipeline),
         resources={"pipeline": pipeline},
         executor=dg.in_process_executor,

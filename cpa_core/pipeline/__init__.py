@@ -30,7 +30,14 @@ from cpa_core.pipeline.showing import (
     scores_by_band,
     types_without_events,
 )
-from cpa_core.pipeline.summing import Exported, Summed, export_sums, sum_day
+from cpa_core.pipeline.summing import (
+    Exported,
+    Summed,
+    export_sums,
+    sum_day,
+    transitions_of_days,
+    turns_of_days,
+)
 
 __all__ = [
     "Assistant",
@@ -89,6 +96,8 @@ __all__ = [
     "sum_day",
     "summaries",
     "tag_day",
+    "transitions_of_days",
+    "turns_of_days",
     "types_without_events",
     "unlanded",
     "wait_for_one",

@@ -1,5 +1,6 @@
 """The insights of a day as small tables, kept beside the others; and all of them as files, for other tools."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from cpa_core.insights import Scope, overview, selected
 from cpa_core.insights.sums import sums
 from cpa_core.models import Value
 from cpa_core.pipeline.context import Assistant
+from cpa_core.store.database import Row
 
 Form = Literal["parquet", "csv"]
 
@@ -53,6 +55,18 @@ def sum_day(assistant: Assistant, day: date) -> Summed:
         mean_score=figures.score.mean,
         share_bad=figures.bad.share,
     )
+
+
+def turns_of_days(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+    """After how many turns conversations ended, by what was summed."""
+    with assistant.store.reading() as view:
+        return view.answer("turns_of_days", days=list(days))
+
+
+def transitions_of_days(assistant: Assistant, days: Sequence[date], most: int) -> list[Row]:
+    """The most frequent transitions of each day, by what was summed. Null is the beginning or the end."""
+    with assistant.store.reading() as view:
+        return view.answer("transitions_of_days", days=list(days), most=most)
 
 
 def export_sums(assistant: Assistant, folder: Path, form: Form, scope: Scope) -> list[Exported]:

@@ -1,0 +1,75 @@
+"""The asset `insights`: what each day adds to every range, as small tables for other tools."""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+
+from cpa_core.pipeline import Assistant, sum_day, transitions_of_days, turns_of_days
+from cpa_core.store.database import Row
+from cpa_dagster.assets import Days, each_day
+from cpa_dagster.pictures import bars, table
+from cpa_dagster.report import GROUP
+from cpa_dagster.reports import Metadata, by_day
+from cpa_dagster.resources import Pipeline
+from cpa_dagster.tables import columns_of
+
+ABOUT = (
+    "Counts of the day that add up over days: conversations and scores, events, values of properties, verdicts, "
+    "transitions, turns (the tables `insight_*`). No message's words are in them."
+)
+SHOWN = 15
+"""Transitions that are shown of a day."""
+
+
+def insights(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
+    """Sum the days."""
+    assistant = pipeline.of_run(context)
+    yield from each_day(context, assistant, lambda day: summed(assistant, day), of_sums)
+
+
+def summed(assistant: Assistant, day: date) -> Metadata:
+    """The figures of a day; what nothing was scored for is left out."""
+    return {name: value for name, value in sum_day(assistant, day).model_dump().items() if value is not None}
+
+
+def of_sums(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
+    """After how many turns conversations ended, drawn, and the most frequent transitions."""
+    turns: defaultdict[date, list[Row]] = by_day(turns_of_days(assistant, days))
+    transitions = by_day(transitions_of_days(assistant, days, SHOWN))
+    return {
+        day: {
+            "ended after turns": bars({str(row["turns"]): row["conversations"] for row in turns[day]}),
+            **table("most frequent transitions", [_named(row) for row in transitions[day]]),
+        }
+        for day in days
+    }
+
+
+def _named(row: Row) -> Row:
+    ends = {"earlier": row["earlier"] or "(beginning)", "later": row["later"] or "(end)"}
+    return ends | {"times": row["times"]}
+
+
+def insights_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
+    """The asset of one assistant, beside the report: the days' jobs do not wait for it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so
+        decorate = dg.asset(
+            key=pipeline.key("insights"),
+            deps=[pipeline.key("tagged_events"), pipeline.key("judge_scores")],
+            partitions_def=pipeline.days,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            group_name=GROUP,
+            kinds={"duckdb"},
+            owners=list(pipeline.owners),
+            description="\n\n".join(filter(None, [ABOUT, pipeline.note])),
+            metadata={
+                "dagster/column_schema": columns_of("insight_days"),
+                "dagster/table_name": "insight_days",
+                "home": str(pipeline.assistant.settings.home),
+            },
+        )
+    return decorate(insights)
