@@ -57,8 +57,10 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
     except HTTPError as refusal:
         with refusal:
             return Answered(refusal.code, refusal.read(), _seconds(refusal.headers))
-    except URLError:
-        raise Unanswered("no connection", perhaps_stored=False) from None
+    except URLError as error:
+        cut = isinstance(error.reason, ConnectionError | TimeoutError)
+        cut = cut and not isinstance(error.reason, ConnectionRefusedError)  # refused: nothing was sent
+        raise Unanswered("connection lost" if cut else "no connection", perhaps_stored=cut) from None
     except (OSError, HTTPException) as error:
         raise Unanswered(f"no answer: {type(error).__name__}", perhaps_stored=True) from None
 
