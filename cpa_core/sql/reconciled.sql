@@ -16,7 +16,9 @@ relevant as (
   select event_id from expected
 ),
 ledger as (
-  select u.* from upload_receipts u where u.event_id in (select event_id from relevant)
+  select destination, project, event_id, day, status, withdraws, receipted_at
+  from upload_receipts
+  where event_id in (select event_id from relevant)
 ),
 left_out as (
   select unnest(
