@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from cpa_core.models import (
     EVENT_NAMESPACE,
@@ -18,7 +18,6 @@ from cpa_core.models import (
     Event,
     EventSchema,
     Replaces,
-    Value,
     digest,
     event_id,
 )
@@ -28,6 +27,7 @@ Privacy = Literal["no_text", "redacted", "full"]
 SHARED = 12
 """Characters in a row that an id may not have in common with a message, where text is not to leave the house."""
 
+ASCII_MARKS = bytes(code for code in range(128) if not chr(code).isalnum())
 LONGEST_ID = 200
 """Characters of an id of the application's: a longer value is something else."""
 TRACE_KEYS = ("$ai_trace_id", "ai_trace_id", "trace_id", "traceId")
@@ -38,7 +38,7 @@ Choices = Mapping[tuple[str, str, str], Mapping[str, frozenset[str]]]
 """By version of the schema, role and event type: the choices of each property."""
 
 
-class TaggedRow(Value):
+class TaggedRow(NamedTuple):
     """One tagged event with what its payload needs of message and conversation."""
 
     day: date
@@ -58,7 +58,7 @@ class TaggedRow(Value):
     conversation_metadata: str | None = None
 
 
-class JudgedRow(Value):
+class JudgedRow(NamedTuple):
     """One judgment with what its payload needs of the conversation. `ended_at` is the last message's time."""
 
     day: date
@@ -256,7 +256,10 @@ def _present(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _folded(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text.casefold())
+    folded = text.casefold()
+    if folded.isascii():  # nearly all, and twenty times as fast
+        return folded.encode().translate(None, ASCII_MARKS).decode()
+    return re.sub(r"[\W_]+", "", folded)
 
 
 def _shares(written: str, text: str) -> bool:
