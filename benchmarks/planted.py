@@ -68,6 +68,26 @@ def run(simulations: int, conversations: int, truth: Truth) -> Tally:
     return tally
 
 
+LONGER_IS_WORSE = Truth(failure=0.05, more_failure=0.0, more_end=0.0, more_failure_a_message=0.025)
+
+
+def confounded(simulations: int) -> tuple[int, int, int]:
+    """Where only length matters: all events, those whose plain interval excludes zero, and those found."""
+    events = plain = found = 0
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        for seed in range(simulations):
+            simulate(store, seed, truth=LONGER_IS_WORSE)
+            scope = whole(store)
+            assert scope
+            with selected(store, scope) as of:
+                effects = low_score_events(of)
+            events += len(effects)
+            plain += sum((one.difference.low or 0.0) > 0 for one in effects)
+            found += sum(one.is_finding for one in effects)
+    return events, plain, found
+
+
 def main() -> None:
     """Print the figures."""
     simulations = int(sys.argv[1]) if len(sys.argv) > 1 else 200
@@ -82,6 +102,8 @@ def main() -> None:
     share = tally.false_findings / max(1, tally.findings)
     print(f"false findings: {tally.false_findings} of {tally.findings} ({share:.1%}), ", end="")
     print(f"in {tally.with_false} simulations ({tally.with_false / simulations:.1%})")
+    events, plain, found = confounded(max(1, simulations // 10))
+    print(f"where only length matters: a plain comparison blames {plain} of {events} events, ours {found}")
 
 
 if __name__ == "__main__":

@@ -23,12 +23,13 @@ PLANTED_PATH = (Kind("assistant", "Assistant Event 2"), Kind("user", "User Event
 @dataclass(frozen=True)
 class Truth:
     """What is put in: how much more often conversations fail with the event, and how much more often they end
-    after the path. Everything else does nothing."""
+    after the path. Everything else does nothing; long conversations may fail more often, whatever happens in them."""
 
     failure: float = 0.2
     more_failure: float = 0.15
     end: float = 0.12
     more_end: float = 0.2
+    more_failure_a_message: float = 0.0
 
 
 def simulate(store: Store, seed: int, conversations: int = 5_000, truth: Truth | None = None, days: int = 30) -> None:
@@ -46,7 +47,8 @@ def simulate(store: Store, seed: int, conversations: int = 5_000, truth: Truth |
     lengths = ends.argmax(axis=1) + 1
     happened = np.arange(STEPS) < lengths[:, None]
     planted = ((kinds == 0) & happened).any(axis=1)
-    is_bad = chance.random(conversations) < truth.failure + truth.more_failure * planted
+    more = truth.more_failure * planted + truth.more_failure_a_message * lengths
+    is_bad = chance.random(conversations) < truth.failure + more
     scores = np.where(is_bad, chance.uniform(0, 49.9, conversations), chance.uniform(50, 100, conversations))
     write(store, kinds, happened, scores, chance.integers(0, days, conversations))
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.planted import Tally, is_planted
-from cpa_core.insights import EXAMPLES, compared, evidence, issues, selected, whole
+from benchmarks.planted import LONGER_IS_WORSE, Tally, is_planted
+from cpa_core.insights import EXAMPLES, compared, evidence, issues, low_score_events, selected, whole
 from cpa_core.store import Store
 from tests.simulated import FIRST, Truth, simulate
 
@@ -37,6 +37,16 @@ def test_where_nothing_is_planted_nothing_is_found(store: Store) -> None:
     assert scope
     with selected(store, scope) as of:
         assert issues(of) == ()
+
+
+def test_what_only_happens_in_longer_conversations_is_not_blamed(store: Store) -> None:
+    simulate(store, 0, truth=LONGER_IS_WORSE)
+    scope = whole(store)
+    assert scope
+    with selected(store, scope) as of:
+        effects = low_score_events(of)
+    assert all((one.difference.low or 0.0) > 0 for one in effects)
+    assert not any(one.is_finding for one in effects)
 
 
 def test_an_issue_is_followed_from_before_to_now(store: Store) -> None:
