@@ -3,7 +3,6 @@
 import json
 import shutil
 import uuid
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from cpa_core.errors import ProviderStopped
-from cpa_core.llm import Reply, Request
+from cpa_core.llm import Reply
 from cpa_core.models import Criteria, EventSchema, EventType, Property
 from cpa_core.pipeline import (
     Assistant,
@@ -28,7 +27,7 @@ from cpa_core.settings import settings
 from cpa_core.store.database import Row
 from tests.conftest import Conversations, seed
 from tests.fakes import QUESTION, REPLY, SCHEMA, THANKS, asked
-from tests.servers import brain
+from tests.models import Model
 
 DAY = date(2026, 3, 4)
 
@@ -88,20 +87,6 @@ EDITS: dict[str, EventSchema] = {
 }
 FREE = {"a type renamed", "a type gone", "a property renamed", "another order"}
 """Edits that ask nothing of tags; none of the edits of types or properties asks anything of the judge."""
-
-
-class Model:
-    """The model of the loopback servers without the wire, counting what it is asked."""
-
-    def __init__(self) -> None:
-        self.requests: list[Request] = []
-        self.says: Callable[[Request], Reply | None] = lambda request: None
-
-    def call(self, request: Request) -> Reply:
-        """The usual answer, or what the test says."""
-        self.requests.append(request)
-        usual = brain.answer(brain.Question(request.system, request.user, request.json_schema))
-        return self.says(request) or Reply(outcome="ok", text=usual)
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cpa_core import judging, proposing, suggesting, tagging
+from cpa_core import judging, suggesting, tagging
 from cpa_core.llm import Request
 from cpa_core.models import Criteria
 from cpa_core.prompts import line, prompt_id, render, transcript, words
+from cpa_core.proposing import consolidating, drafting
 from tests.fakes import MODEL, SCHEMA, conversation
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -50,10 +51,12 @@ REQUESTS = {
     "judge": judging.question(TALK, SCHEMA, MODEL),
     "judge_without_criteria": judging.question(TALK, SEED, MODEL),
     "judge_again": judging.question(TALK, SCHEMA, MODEL, "goals: P1: missing"),
-    "propose": proposing.question([TALK, conversation("Hello?", "Hi.")], MODEL),
     "suggest": suggesting.question(EVIDENCE, MODEL),
     "suggest_again": suggesting.question(EVIDENCE.model_copy(update={"quotes": ()}), MODEL, "change: text is needed"),
-    "propose_again": proposing.question([TALK], MODEL, "event_types: not a list"),
+    "propose": drafting.question([TALK, conversation("Hello?", "Hi.")], MODEL),
+    "propose_additions": drafting.question([TALK], MODEL, SCHEMA.event_types[:1]),
+    "consolidate": consolidating.question([SCHEMA], SCHEMA.event_types, MODEL),
+    "propose_again": drafting.question([TALK], MODEL, (), "event_types: not a list"),
 }
 
 

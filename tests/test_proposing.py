@@ -6,6 +6,7 @@ The golden files of the prompt are `tests/golden/propose*.txt`, checked in `test
 import json
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,13 +14,14 @@ import pytest
 from cpa_core.errors import ReplyInvalid
 from cpa_core.llm import ModelName, Reply, Request
 from cpa_core.models import JUDGED_EVENT, PAYLOAD_KEYS, Conversation, EventSchema
-from cpa_core.pipeline import Assistant
-from cpa_core.pipeline.schemas import propose_schema, source_conversations
+from cpa_core.pipeline import Assistant, propose_schema, source_conversations
 from cpa_core.prompts import transcript
-from cpa_core.proposing import SAMPLE_CHARACTERS, SAMPLE_CONVERSATIONS, propose, question, read, sample
+from cpa_core.proposing import SAMPLE_CONVERSATIONS, sample
+from cpa_core.proposing.drafting import draft, question, read
+from cpa_core.proposing.sampling import BATCH_CHARACTERS
 from cpa_core.providers.openai import ChatCompletions
 from cpa_core.schema import dump, parse
-from tests.fakes import MODEL, Script, asking, conversation
+from tests.fakes import DAY, MODEL, Script, asking, conversation
 from tests.servers import brain
 from tests.servers.brain import Body
 from tests.servers.chat_completions import Behaviour, Changed, ChatServer, Refused, Says
@@ -37,37 +39,53 @@ def ids(conversations: list[Conversation]) -> list[str]:
     return [c.conversation_id for c in conversations]
 
 
+def shown(*arguments: Any) -> list[Conversation]:
+    return sample(*arguments).conversations
+
+
 def test_a_sample_is_the_same_whatever_the_order_and_another_by_another_seed() -> None:
     found = many(200)
     shuffled = random.Random(7).sample(found, len(found))
-    assert ids(sample(found, 0)) == ids(sample(shuffled, 0)) == ids(sample(found, 0))
-    assert len(set(ids(sample(found, 0)))) == SAMPLE_CONVERSATIONS
-    assert set(ids(sample(found, 0))) != set(ids(sample(found, 1)))
-    assert set(ids(sample(found, 0))) <= set(ids(found))
+    assert ids(shown(found, 0)) == ids(shown(shuffled, 0)) == ids(shown(found, 0))
+    assert len(set(ids(shown(found, 0)))) == SAMPLE_CONVERSATIONS
+    assert set(ids(shown(found, 0))) != set(ids(shown(found, 1)))
+    assert set(ids(shown(found, 0))) <= set(ids(found))
+    assert len(shown(found, 0, 7)) == 7
 
 
 def test_a_few_conversations_are_all_shown_and_none_are_none() -> None:
-    assert set(ids(sample(many(5), 0))) == {f"c{i}" for i in range(5)}
-    assert sample([], 0) == []
+    assert set(ids(shown(many(5), 0))) == {f"c{i}" for i in range(5)}
+    assert sample([], 0).batches == ()
 
 
-def test_a_sample_stays_within_its_size_and_passes_over_what_does_not_fit() -> None:
-    long = [conversation("x" * SAMPLE_CHARACTERS, conversation_id=f"long{i}") for i in range(10)]
-    chosen = sample([*many(10, SAMPLE_CHARACTERS // 8), *long], 0)
-    assert len(chosen) == 3
-    assert sum(len(transcript(c.messages)) for c in chosen) <= SAMPLE_CHARACTERS
-    assert not any(key.startswith("long") for key in ids(chosen))
+def test_days_lengths_and_users_all_come_into_a_sample() -> None:
+    busy = [one.model_copy(update={"user_id": "bot"}) for one in many(300)]
+    quiet = [
+        conversation("x", conversation_id=f"q{n}").model_copy(update={"day": DAY + timedelta(days=n + 1)})
+        for n in range(5)
+    ]
+    long = conversation(*["x"] * 40, conversation_id="long")
+    others = [one.model_copy(update={"user_id": f"u{n}"}) for n, one in enumerate(many(3, 21))]
+    others = [one.model_copy(update={"conversation_id": f"o{n}"}) for n, one in enumerate(others)]
+    chosen = shown([*busy, *quiet, long, *others], 0, 20)
+    assert {"q0", "q1", "q2", "q3", "q4", "long", "o0", "o1", "o2"} <= set(ids(chosen))
 
 
-def test_of_conversations_that_are_all_too_long_the_beginning_of_one_is_shown() -> None:
-    (chosen,) = sample([conversation("a", "b" * SAMPLE_CHARACTERS, "c")], 0)
+def test_batches_stay_within_the_size_of_a_question() -> None:
+    found = sample(many(30, BATCH_CHARACTERS // 8), 0)
+    assert all(sum(len(transcript(c.messages)) for c in batch) <= BATCH_CHARACTERS for batch in found.batches)
+    assert [len(batch) for batch in found.batches] == [3] * 10
+
+
+def test_of_a_conversation_that_is_too_long_the_beginning_is_shown() -> None:
+    (chosen,) = shown([conversation("a", "b" * BATCH_CHARACTERS, "c")], 0)
     assert [m.content[:1] for m in chosen.messages] == ["a", "b"]
-    assert len(transcript(chosen.messages)) <= SAMPLE_CHARACTERS + 20
+    assert len(transcript(chosen.messages)) <= BATCH_CHARACTERS + 20
 
 
 def proposed(said: Callable[[Request], Any]) -> tuple[EventSchema | None, Reply, Script]:
     provider = Script(said)
-    found, reply = propose([TALK], MODEL, asking(provider))
+    found, reply = draft([TALK], (), MODEL, asking(provider))
     return found, reply, provider
 
 
@@ -177,9 +195,9 @@ def test_the_shape_of_the_answer_is_the_same_for_all_conversations() -> None:
 def test_a_schema_is_proposed_from_end_to_end(assistant: Callable[..., Assistant], chat_server: ChatServer) -> None:
     made = assistant()
     proposal = propose_schema(made, source_conversations(made))
-    assert (proposal.sampled, proposal.conversations, proposal.model) == (2, 2, "compatible:test-model")
+    assert (len(proposal.sample.conversations), proposal.sample.of, proposal.model) == (2, 2, "compatible:test-model")
     assert {"Opens With Can", "Opens With Thank", "Opens With Which"} <= {t.name for t in proposal.schema.event_types}
-    assert [call.task for call in chat_server.calls] == ["propose"]
+    assert [call.task for call in chat_server.calls] == ["propose", "consolidate", "tag", "tag"]
 
 
 @pytest.mark.parametrize(
@@ -191,5 +209,5 @@ def test_an_invalid_proposal_over_http_is_asked_for_again(
 ) -> None:
     chat_server.behaviour = Behaviour(lambda body, nth: said if len(chat_server.calls) == 1 else None)
     model = ModelName(provider="compatible", model="m")
-    found, reply = propose([TALK], model, asking(ChatCompletions("key", chat_server.url, is_openai=False)))
+    found, reply = draft([TALK], (), model, asking(ChatCompletions("key", chat_server.url, is_openai=False)))
     assert (reply.outcome, len(chat_server.calls), found is not None) == (outcome, calls, outcome == "ok")

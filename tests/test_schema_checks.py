@@ -49,10 +49,10 @@ def test_a_schema_with_a_name_in_both_roles_has_that_warning_alone() -> None:
         (("  primary_goals:\n    - Be right\n", ""), "warning", 4, "no primary goals"),
         (("event_types:", "events_per_message: one\nevent_types:"), "warning", 9, "role user has no type"),
         (
-            asking("Query", "The user asks the assistant something new."),
+            asking("Query", "The user asks something new."),
             "warning",
             23,
-            "shares 67% of its words with that of 'Question'",
+            "shares 80% of its words with that of 'Question'",
         ),
         (asking("Questions", "A thing is wanted."), "warning", 22, "the same words as 'Question'"),
     ],

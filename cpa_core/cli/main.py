@@ -14,8 +14,9 @@ from cpa_core import __version__
 from cpa_core.cli.commands import demo, land_command, quote_command, run_command, show, status
 from cpa_core.cli.exporting import export
 from cpa_core.cli.reports import report
-from cpa_core.cli.schemas import check, diff, propose
+from cpa_core.cli.schemas import accept, check, diff, propose
 from cpa_core.errors import CpaError, DayNeeded
+from cpa_core.proposing import SAMPLE_CONVERSATIONS
 from cpa_core.settings import Settings, settings
 
 Command = Callable[[argparse.Namespace, Settings], int]
@@ -167,7 +168,15 @@ def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     one.add_argument("--out", type=Path, required=True, help="where to write it; a file there is never overwritten")
     one.add_argument("--model", help="provider:model (CPA_SCHEMA_MODEL, else CPA_MODEL)")
     one.add_argument("--seed", type=int, default=0, help="another seed samples other conversations (default 0)")
+    one.add_argument("--sample", type=int, default=SAMPLE_CONVERSATIONS, help="conversations to read (default 60)")
+    about = "add to the schema there, from the stored messages in which nothing of it happens"
+    one.add_argument("--from-uncovered", action="store_true", help=about)
     one.add_argument("--home", help="the folder of the store, where the paid answer is kept (CPA_HOME, default .cpa)")
+    about = "show what a proposal changes; with --yes, take it over"
+    one = _command(inner, "accept", accept, about, "cpa schema accept schema.proposed.yml --as schema.yml --yes")
+    one.add_argument("file", type=Path, help="the proposal")
+    one.add_argument("--as", dest="place", type=Path, required=True, help="the schema that it becomes")
+    one.add_argument("--yes", action="store_true", help="take it over; what was there is kept beside it")
 
 
 def _source(made: argparse.ArgumentParser) -> None:

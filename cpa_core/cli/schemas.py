@@ -10,10 +10,12 @@ from cpa_core.pipeline import (
     Assistant,
     Stale,
     Weight,
+    accept_proposal,
     named_schema,
     propose_schema,
     quote_of_history,
     source_conversations,
+    uncovered_conversations,
     weights,
     write_proposal,
 )
@@ -35,18 +37,39 @@ def check(options: argparse.Namespace, given: Settings) -> int:
 
 
 def propose(options: argparse.Namespace, given: Settings) -> int:
-    """Propose a schema from the source and write it where nothing is yet."""
+    """Propose a schema from the source and write it where nothing is yet; beside it, with a diff, where one is."""
     if options.model:
-        given = given.model_copy(update={"schema_model": options.model})
+        given = given.model_copy(update={"schema_model": options.model, "model": given.model or options.model})
     assistant = Assistant.of(given, bar)
     print(model_line(assistant, "propose"))
-    proposal = propose_schema(assistant, source_conversations(assistant), options.seed)
+    base = schema.load(options.out)[0] if options.out.exists() else None
+    if options.from_uncovered and base is None:
+        raise SettingsError(f"{options.out}: there is no schema yet to add to; leave --from-uncovered out")
+    conversations = uncovered_conversations(assistant) if options.from_uncovered else source_conversations(assistant)
+    added_to = base if options.from_uncovered else None
+    proposal = propose_schema(assistant, conversations, options.seed, options.sample, added_to)
     path = write_proposal(proposal, options.out)
-    if path != options.out:
-        print(f"{options.out} is in use and was left as it is")
-    found = f"{len(proposal.schema.event_types)} event types"
-    print(f"{path}: {found}, from {proposal.sampled} of {proposal.conversations} conversations")
-    print(f"Edit it: it decides what you will see. Then: cpa run SOURCE --schema {path}")
+    if base:
+        print(f"{options.out} is in use and was left as it is; beside it is what would change:")
+        print("\n".join(diff_lines(schema.compare(base, proposal.schema), ())))
+        print(f"To take it over: cpa schema accept {path} --as {options.out}")
+    print("\n".join(proposal.head[:-1]))
+    print(f"{path}: {len(proposal.schema.event_types)} event types. Next: cpa run SOURCE --schema {options.out}")
+    return 0
+
+
+def accept(options: argparse.Namespace, given: Settings) -> int:
+    """Show what a proposal changes, and take it over when that is said."""
+    proposed = schema.load(options.file)[0]
+    if options.place.exists():
+        print("\n".join(diff_lines(schema.compare(schema.load(options.place)[0], proposed), ())))
+    else:
+        print(f"{options.place} is new: {len(proposed.event_types)} event types")
+    if not options.yes:
+        print("nothing was changed; to take it over, say it again with --yes")
+        return 0
+    before = accept_proposal(options.file, options.place)
+    print(f"{options.place} is version {proposed.version} now" + (f"; what it was is {before}" if before else ""))
     return 0
 
 

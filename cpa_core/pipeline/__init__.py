@@ -8,19 +8,21 @@ from cpa_core.pipeline.delivering import deliver_day, open_work
 from cpa_core.pipeline.history import Stale, Weight, named_schema, quote_of_history, stale_days, weights
 from cpa_core.pipeline.landing import Landed, Unlanded, land, unlanded
 from cpa_core.pipeline.previewing import Expected, Preview, expected_events, preview_day
+from cpa_core.pipeline.proposals import (
+    Proposal,
+    accept_proposal,
+    ensure_schema,
+    propose_schema,
+    source_conversations,
+    uncovered_conversations,
+    write_proposal,
+)
 from cpa_core.pipeline.quoting import Quote, quote
 from cpa_core.pipeline.reconciling import Reconciled, days_to_correct, reconciled, rejected_days
 from cpa_core.pipeline.rejects import Rejects, rejects
 from cpa_core.pipeline.reporting import Reported, Span, scope_of, write_report
 from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, spending, summaries
-from cpa_core.pipeline.schemas import (
-    current_schema,
-    ensure_schema,
-    propose_schema,
-    schema_path,
-    source_conversations,
-    write_proposal,
-)
+from cpa_core.pipeline.schemas import current_schema, read_schema, schema_path
 from cpa_core.pipeline.showing import (
     events_by_type,
     failures,
@@ -48,6 +50,7 @@ __all__ = [
     "Preview",
     "Problems",
     "Progress",
+    "Proposal",
     "Quote",
     "Reconciled",
     "Rejects",
@@ -58,6 +61,7 @@ __all__ = [
     "Summed",
     "Unlanded",
     "Weight",
+    "accept_proposal",
     "awaited",
     "build_day",
     "current_schema",
@@ -81,6 +85,7 @@ __all__ = [
     "propose_schema",
     "quote",
     "quote_of_history",
+    "read_schema",
     "ready",
     "reconciled",
     "rejected_days",
@@ -99,6 +104,7 @@ __all__ = [
     "transitions_of_days",
     "turns_of_days",
     "types_without_events",
+    "uncovered_conversations",
     "unlanded",
     "wait_for_one",
     "weights",

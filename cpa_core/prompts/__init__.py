@@ -10,7 +10,7 @@ from typing import Literal
 
 from cpa_core.models import Message
 
-Task = Literal["tag", "judge", "propose", "suggest"]
+Task = Literal["tag", "judge", "propose", "consolidate", "suggest"]
 
 
 @cache

@@ -46,6 +46,8 @@ class Annotated:
         """The annotations of the conversation in the prompt. Raises ProviderStopped for any other."""
         shown = [_key(line) for line in request.user.splitlines() if line.startswith('{"m": ')]
         candidates = [self.holders.get(key, set()) for key in shown]
+        if request.task == "consolidate":
+            return _reply(_consolidated(request.user))
         if request.task == "propose":
             return _reply(_proposal(self._one_schema(candidates)))
         found = set.intersection(*candidates) if candidates else set()
@@ -110,6 +112,14 @@ def _proposal(path: Path) -> dict[str, Any]:
 def _property(named: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     name, fields = named
     return {"name": name, "definition": fields["definition"], "choices": fields.get("choices", [])}
+
+
+def _consolidated(user: str) -> dict[str, Any]:
+    """The first draft with every candidate as it is."""
+    lines = [json.loads(line) for line in user.splitlines() if line.startswith("{")]
+    draft = next(line for line in lines if "n" not in line)
+    types = [{**line, "from": [line.pop("n")], "because": ""} for line in lines if "n" in line]
+    return {**draft, "types": types}
 
 
 def examples() -> Path:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from cpa_core.models import NOT_APPLICABLE, TAGGED_ROLES, EventSchema, EventType, Property, Value
 from cpa_core.schema.document import located, text_of
-from cpa_core.schema.likeness import CONFUSABLE, THE_SAME, likeness, words
+from cpa_core.schema.likeness import CONFUSABLE, THE_SAME, likeness, same_words
 
 MOST_NAME_BYTES = 200
 MOST_TEXT = 1_024
@@ -131,7 +131,7 @@ def _confused(key: str, a: EventType, b: EventType) -> Iterator[Found]:
     share = likeness(a.definition, b.definition)
     if _plain(a.name) == _plain(b.name):
         yield "error", f"{key}.name", f"{b.name!r} and {a.name!r} are one name to a reader"
-    elif words(a.name) == words(b.name):
+    elif same_words(a.name, b.name):
         yield "warning", f"{key}.name", f"the same words as {a.name!r}"
     if _plain(a.definition) == _plain(b.definition):
         yield "error", f"{key}.definition", f"that of {a.name!r} again: which of the two happens cannot be told"
@@ -142,7 +142,7 @@ def _confused(key: str, a: EventType, b: EventType) -> Iterator[Found]:
 
 def are_near(a: EventType, b: EventType) -> bool:
     """Whether two types of one role are one type, said twice."""
-    same_name = _plain(a.name) == _plain(b.name) or words(a.name) == words(b.name)
+    same_name = _plain(a.name) == _plain(b.name) or same_words(a.name, b.name)
     return same_name or likeness(a.definition, b.definition) >= THE_SAME
 
 

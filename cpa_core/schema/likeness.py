@@ -19,10 +19,18 @@ THE_SAME = 0.75
 """Shared words from which two definitions say the same."""
 
 
-def words(text: str) -> frozenset[str]:
-    """The words of a text that tell it from others, without their endings."""
-    found = re.findall(r"[^\W_]+", text.casefold())
-    return frozenset(_stem(word) for word in found if word not in EMPTY_WORDS) or frozenset(found)
+FEW = 3
+"""Telling words below which two texts are compared with all of their words."""
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, in small letters, without what stands between them."""
+    return re.findall(r"[^\W_]+", text.casefold())
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two names are of the same words, whatever their order and endings."""
+    return set(map(_stem, words(one))) == set(map(_stem, words(other)))
 
 
 def _stem(word: str) -> str:
@@ -33,6 +41,9 @@ def _stem(word: str) -> str:
 
 
 def likeness(one: str, other: str) -> float:
-    """The share of the words of both that they have in common, 0 to 1."""
-    a, b = words(one), words(other)
+    """The share of the telling words of both that they have in common, 0 to 1."""
+    all_words = words(one), words(other)
+    telling = [[word for word in found if word not in EMPTY_WORDS] for found in all_words]
+    first, second = telling if min(map(len, telling)) >= FEW else all_words
+    a, b = set(map(_stem, first)), set(map(_stem, second))
     return len(a & b) / len(a | b) if a | b else 1.0

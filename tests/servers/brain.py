@@ -26,7 +26,8 @@ class Question(NamedTuple):
     @property
     def task(self) -> str:
         """Which of our tasks it is."""
-        tasks = {"messages": "tag", "goals": "judge", "event_types": "propose", "change": "suggest"}
+        tasks = {"messages": "tag", "goals": "judge", "event_types": "propose", "types": "consolidate"}
+        tasks |= {"change": "suggest"}
         return next(task for key, task in tasks.items() if key in self.shape)
 
 
@@ -58,6 +59,8 @@ def answer(question: Question) -> str:
         tree = judgment(question.user, question.shape)
     elif question.task == "suggest":
         tree = suggestion(question.user)
+    elif question.task == "consolidate":
+        tree = consolidated(question.user)
     else:
         tree = proposal(question.user)
     return json.dumps(tree, ensure_ascii=False)
@@ -187,6 +190,14 @@ def proposal(user: str) -> Body:
         "dealbreakers": ["Invents a fact"],
         "event_types": types,
     }
+
+
+def consolidated(user: str) -> Body:
+    """The first draft with every candidate as it is."""
+    shown = [json.loads(line) for line in user.split("\n") if line.startswith("{")]
+    draft = next(one for one in shown if "n" not in one)
+    types = [{**one, "from": [one.pop("n")], "because": "It stays."} for one in shown if "n" in one]
+    return {**draft, "types": types}
 
 
 def _openings(shown: list[Line], role: str) -> set[tuple[int, str]]:

@@ -176,7 +176,7 @@ class ModelServer:
     def record(self, body: Body) -> Call:
         """Count the call and remember it."""
         question = self.question(body)
-        shown = question.user if question.task == "propose" else shown_text(question.user)
+        shown = question.user if question.task in ("propose", "consolidate") else shown_text(question.user)
         hashed = hashlib.sha256(shown.encode()).hexdigest()[:16]
         asked = tuple(asked_positions(question.user)) if question.task == "tag" else ()
         with self.guard:

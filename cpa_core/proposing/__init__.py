@@ -1,0 +1,51 @@
+"""Proposing an event schema from a sample of conversations, for people to edit."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from cpa_core.llm import Ask, ModelName, Reply
+from cpa_core.models import EventSchema, EventType
+from cpa_core.proposing.consolidating import MOST_CANDIDATES, consolidate
+from cpa_core.proposing.counting import Counted, counted
+from cpa_core.proposing.drafting import draft
+from cpa_core.proposing.sampling import SAMPLE_CONVERSATIONS, Sample, sample
+from cpa_core.proposing.writing import written
+from cpa_core.schema import are_near
+
+__all__ = ["SAMPLE_CONVERSATIONS", "Counted", "Sample", "counted", "propose", "sample", "written"]
+
+
+def propose(shown: Sample, base: EventSchema | None, model: ModelName, ask: Ask) -> tuple[EventSchema | None, Reply]:
+    """A schema from a sample: a draft of each batch beside the types known by then, and one consolidation of all.
+
+    With a `base` it is that, with the types that the sample adds to it. None where no answer is valid, with the reply
+    that ended it. Raises what `ask` raises.
+    """
+    known: list[EventType] = list(base.event_types) if base else []
+    drafts: list[EventSchema] = []
+    for batch in shown.batches:
+        found, reply = draft(batch, known, model, ask)
+        if found is None:
+            return None, reply
+        drafts.append(found)
+        known += islice(_new(known, found.event_types), max(0, MOST_CANDIDATES - len(known)))
+    candidates = known[len(base.event_types) if base else 0 :]
+    if base and not candidates:
+        return base, reply
+    made, reply = consolidate(drafts, candidates, model, ask)
+    if made is None or base is None:
+        return made, reply
+    added = _beside(base.event_types, made.event_types)
+    return base.model_copy(update={"event_types": (*base.event_types, *added)}), reply
+
+
+def _new(known: Sequence[EventType], found: Sequence[EventType]) -> Iterator[EventType]:
+    """Those that are not known to the letter."""
+    for one in found:
+        if one not in known:
+            yield one
+
+
+def _beside(base: Sequence[EventType], found: Sequence[EventType]) -> list[EventType]:
+    """Those that say nothing that one of the base says. The base stays as people wrote it."""
+    return [one for one in found if not any(one.role == own.role and are_near(own, one) for own in base)]

@@ -1,0 +1,166 @@
+"""One vocabulary from many candidates: a model says which are the same, and code keeps the result within bounds."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from cpa_core import schema as schemas
+from cpa_core.errors import ReplyInvalid
+from cpa_core.evidence import answer_object, closed, listed
+from cpa_core.llm import Ask, ModelName, Reply, Request
+from cpa_core.models import PAYLOAD_KEYS, EventSchema, EventType, Property
+from cpa_core.prompts import render
+from cpa_core.proposing.drafting import ABOUT, GOALS, REPAIRS, TEXT, TYPE, type_line, valid
+from cpa_core.schema import are_near
+
+MOST_CANDIDATES = 80
+MOST_TYPES = {"user": 15, "assistant": 12}
+MOST_PROPERTIES = 2
+MOST_CHOICES = 12
+MOST_GOALS = {"primary_goals": 4, "secondary_goals": 4, "tertiary_goals": 3, "dealbreakers": 4}
+MOST_NAME = 60
+"""Characters of a name that a chart can show."""
+ELSE = "Other"
+ANYTHING_ELSE = re.compile(r"(other|none of|something else|anything else)", re.IGNORECASE)
+NOTHING = re.compile(
+    r"\W*(n/?a|none|unknown|unspecified|not (applicable|specified|mentioned|stated))\W*", re.IGNORECASE
+)
+
+
+def consolidate(
+    drafts: Sequence[EventSchema], candidates: Sequence[EventType], model: ModelName, ask: Ask
+) -> tuple[EventSchema | None, Reply]:
+    """One schema from drafts and all their types; none where no answer is valid. Raises what `ask` raises."""
+
+    def check(text: str) -> None:
+        read(text, candidates)
+
+    problem = ""
+    for _ in range(1 + REPAIRS):
+        reply = ask(question(drafts, candidates, model, problem), check)
+        if reply.outcome == "ok":
+            return tidy(read(reply.text, candidates)), reply
+        if reply.outcome != "invalid":
+            break
+        problem = reply.detail
+    return None, reply
+
+
+def question(
+    drafts: Sequence[EventSchema], candidates: Sequence[EventType], model: ModelName, problem: str = ""
+) -> Request:
+    """The question that shows every candidate; no conversation is shown."""
+    system, user = render(
+        "consolidate",
+        {
+            "reserved": ", ".join(PAYLOAD_KEYS),
+            "user": str(MOST_TYPES["user"]),
+            "assistant": str(MOST_TYPES["assistant"]),
+        },
+        {
+            "drafts": "\n".join(_about(one) for one in drafts),
+            "candidates": "\n".join(type_line(n, one) for n, one in enumerate(candidates, 1)),
+            "correction": f"\nYour last answer could not be used: {problem}" if problem else "",
+        },
+    )
+    return Request(
+        task="consolidate",
+        provider=model.provider,
+        model=model.model,
+        system=system,
+        user=user,
+        json_schema=json_schema(),
+        max_tokens=12_000,
+    )
+
+
+def _about(draft: EventSchema) -> str:
+    goals = {goal: list(getattr(draft.criteria, goal)) for goal in GOALS}
+    written = json.dumps({"name": draft.name, "description": draft.description, **goals}, ensure_ascii=False)
+    return written.replace("<", "\\u003c")
+
+
+def json_schema() -> dict[str, Any]:
+    """The shape of the answer, reasons before names."""
+    numbers = {"type": "array", "items": {"type": "integer"}}
+    return closed({**ABOUT, "types": {"type": "array", "items": closed({"from": numbers, "because": TEXT, **TYPE})}})
+
+
+def read(text: str, candidates: Sequence[EventType]) -> EventSchema:
+    """The schema in an answer; every type names the candidates that it is made of. Raises ReplyInvalid."""
+    tree = answer_object(text)
+    types = listed(tree, "types")
+    for n, item in enumerate(types):
+        if not isinstance(item, dict):
+            raise ReplyInvalid("types: objects are needed")
+        numbers = listed(item, "from")
+        if not numbers or not all(type(one) is int and 1 <= one <= len(candidates) for one in numbers):
+            raise ReplyInvalid(f"types.{n}.from: the numbers of its candidates are needed, 1 to {len(candidates)}")
+        if any(candidates[one - 1].role != item.get("role") for one in numbers):
+            raise ReplyInvalid(f"types.{n}.role: not the role of its candidates")
+    return valid(tree, _told_apart(types))
+
+
+def _told_apart(types: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first of those that have one name in one role: they would be merged anyway."""
+    kept: dict[tuple[Any, str], dict[str, Any]] = {}
+    for item in types:
+        kept.setdefault((item.get("role"), str(item.get("name")).strip().casefold()), item)
+    return list(kept.values())
+
+
+def tidy(schema: EventSchema) -> EventSchema:
+    """The schema within bounds: near-duplicates merged, lists cut, a way to say "something else" in every choice."""
+    kept: list[EventType] = []
+    for role in ("user", "assistant"):
+        kept += merged([_tidied(one) for one in schema.event_types if one.role == role])[: MOST_TYPES[role]]
+    goals = {goal: tuple(dict.fromkeys(getattr(schema.criteria, goal)))[:most] for goal, most in MOST_GOALS.items()}
+    criteria = schema.criteria.model_copy(update=goals)
+    found = schema.model_copy(update={"criteria": criteria, "event_types": tuple(map(_tidied, kept))})
+    return schemas.parse(schemas.dump(found), "proposal")[0]
+
+
+def merged(types: Sequence[EventType]) -> list[EventType]:
+    """The types without those that say what an earlier one says, whose choices and properties it takes."""
+    kept: list[EventType] = []
+    for one in types:
+        near = next((n for n, other in enumerate(kept) if are_near(other, one)), None)
+        if near is None:
+            kept.append(one)
+        else:
+            kept[near] = _with_properties_of(kept[near], one)
+    return kept
+
+
+def _with_properties_of(one: EventType, other: EventType) -> EventType:
+    own = {p.name.casefold(): p for p in one.properties}
+    for found in other.properties:
+        held = own.get(found.name.casefold())
+        choices = (*held.choices, *found.choices) if held and held.choices and found.choices else ()
+        own[found.name.casefold()] = held.model_copy(update={"choices": choices}) if held and choices else held or found
+    return one.model_copy(update={"properties": tuple(own.values())})
+
+
+def _tidied(one: EventType) -> EventType:
+    properties = [_tidied_property(p) for p in one.properties]
+    return one.model_copy(
+        update={"name": _named(one.name), "properties": tuple(p for p in properties if p)[:MOST_PROPERTIES]}
+    )
+
+
+def _tidied_property(found: Property) -> Property | None:
+    """None where it tells nothing."""
+    choices = {re.sub(r"[\W_]+", "", c.casefold()) or c: c for c in reversed(found.choices) if not NOTHING.fullmatch(c)}
+    listed_ = list(reversed(choices.values()))
+    if found.choices and not [c for c in listed_ if not ANYTHING_ELSE.match(c)][1:]:
+        return None
+    others = [c for c in listed_ if ANYTHING_ELSE.match(c)][:1] or [ELSE]
+    kept = [c for c in listed_ if not ANYTHING_ELSE.match(c)][: MOST_CHOICES - 1]
+    return found.model_copy(update={"name": _named(found.name), "choices": (*kept, *others) if listed_ else ()})
+
+
+def _named(name: str) -> str:
+    """A name that charts and destinations take."""
+    plain = re.sub(r"[\x00-\x1f\x7f\s]+", " ", name).lstrip("$ ").removeprefix("[Amplitude]").strip()
+    return plain[:MOST_NAME].rstrip() or "Unnamed"
