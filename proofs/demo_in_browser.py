@@ -107,7 +107,8 @@ def in_the_browser(claims: Claims) -> None:
             take_picture(page, dagster, picture)
         claims.claim("six materializations, one of each asset", sorted(r["asset"] for r in rows) == sorted(ASSETS))
         claims.claim("those with days are of the day", {row["day"] for row in rows} == {"", DAY})
-        claims.claim("four checks, all passed", [sum(r[of] for r in rows) for of in ("checks", "passed")] == [4, 4])
+        checks, passed = (sum(row[of] for row in rows) for of in ("checks", "passed"))
+        claims.claim(f"all {checks} checks passed", checks == passed >= 10)
         claims.claim("that day alone was built", [day["day"] for day in days] == [DAY])
         claims.whole(days)
         size = picture.stat().st_size
