@@ -220,7 +220,7 @@ def kill(folder: Path, times: int = 20) -> list[Line]:
     """SIGKILL at random moments of one run, which is started again each time."""
     drawn = random.Random(4)
     chats(folder / "chats.json", 2_500)
-    kills: list[float] = []
+    kills: list[tuple[float, float]] = []
     with model("--latency", "0.2") as url:
         given = {**os.environ, **environ(folder, url, CPA_CONCURRENCY="32", CPA_DESTINATIONS="outbox")}
         for _ in range(times):
@@ -229,27 +229,28 @@ def kill(folder: Path, times: int = 20) -> list[Line]:
             while counts(url)["calls"] == before and process.poll() is None:
                 time.sleep(0.02)
             time.sleep(drawn.uniform(0.0, 1.5))
-            kills.append(time.monotonic())
+            began = time.monotonic()
             process.send_signal(signal.SIGKILL)
             process.wait()
+            kills.append((began, time.monotonic()))
         status = subprocess.run(RUN, cwd=ROOT, env=given, check=False, stdout=subprocess.DEVNULL).returncode
         asked = questions(url)
-    pairs = [_paid_twice(asked, at) for at in kills]
+    pairs = [_paid_twice(asked, *at) for at in kills]
     twice = sum(len(times) - 1 for times in asked.values())
     whole = status == 0 and len(asked) == 5_000 and twice == sum(again for again, _ in pairs)
     each = " ".join(f"{again}/{flying}" for again, flying in pairs)
     met = whole and all(again <= min(flying, 32) for again, flying in pairs)
-    found = f"{twice} of {len(asked)} questions; for each kill, of those in flight: {each}"
+    found = f"{twice} of {len(asked)} questions, exit code {status}; for each kill, of those in flight: {each}"
     return [Line(f"questions paid twice after {times} kills", found, "at most those in flight", met)]
 
 
-def _paid_twice(asked: dict[str, list[tuple[float, float]]], at: float) -> tuple[int, int]:
+def _paid_twice(asked: dict[str, list[tuple[float, float]]], began: float, over: float) -> tuple[int, int]:
     """Of the questions asked before a kill: those asked once more next, and those then in flight, either way."""
     again = flying = 0
     for times in asked.values():
-        before = [answered for came, answered in times if came < at]
+        before = [answered for came, answered in times if came < over]
         if before:
-            in_flight = before[-1] > at - ON_ITS_WAY
+            in_flight = before[-1] > began - ON_ITS_WAY
             flying += in_flight
             again += len(before) < len(times) and in_flight
     return again, flying

@@ -6,8 +6,9 @@ import ssl
 import threading
 import time
 from collections import defaultdict
+from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.request import getproxies
 
 import httpx2
@@ -32,7 +33,26 @@ def http_client(timeout: float) -> httpx2.Client:
     if getproxies().keys() - {"no"}:
         many = httpx2.Limits(max_connections=1000, max_keepalive_connections=256)
         return httpx2.Client(verify=certificates, timeout=timeout, follow_redirects=True, limits=many)
-    return httpx2.Client(transport=Connections(certificates), timeout=timeout, follow_redirects=True)
+    return Client(transport=Connections(certificates), timeout=timeout, follow_redirects=True)
+
+
+class Client(httpx2.Client):
+    """Takes a request as an SDK has written it: headers, cookies and address are not merged with others each time."""
+
+    def build_request(self, method: str, url: httpx2.URL | str, **given: Any) -> httpx2.Request:
+        """As `httpx2.Client.build_request`, where more than headers, content and seconds is given."""
+        rest = given.keys() - {"headers", "content", "timeout"}
+        if any(given[name] is not None for name in rest) or not isinstance(given.get("content"), bytes):
+            return super().build_request(method, url, **given)
+        headers = httpx2.Headers(given.get("headers"))
+        headers["Accept-Encoding"] = "gzip, deflate"
+        timeout = httpx2.Timeout(given.get("timeout", self.timeout)).as_dict()
+        return httpx2.Request(
+            method, _url(str(url)), headers=headers, content=given["content"], extensions={"timeout": timeout}
+        )
+
+
+_url = lru_cache(maxsize=64)(httpx2.URL)
 
 
 class Connections(httpx2.BaseTransport):

@@ -59,6 +59,7 @@ class ChatCompletions:
         self._timeout = timeout
         http = http_client(timeout)
         self._client = sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=timeout, http_client=http)
+        self._url = f"{str(self._client.base_url).rstrip('/')}/chat/completions"
         self._structured: Structured = how
         weakref.finalize(self, self._client.close)  # else its sockets wait for the garbage collector
 
@@ -81,7 +82,7 @@ class ChatCompletions:
             built["service_tier"] = "flex"
         try:
             seconds: sdk.RequestOptions = {"timeout": patience(self._timeout, request)}
-            found = self._client.post("/chat/completions", body=built, cast_to=httpx2.Response, options=seconds)
+            found = self._client.post(self._url, body=built, cast_to=httpx2.Response, options=seconds)
         except sdk.APIStatusError as error:
             found = error.response
         except sdk.APIConnectionError as error:
