@@ -35,7 +35,7 @@ store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environme
 	grep -v '^duckdb==' requirements.lock > .venv-duckdb2/requirements.txt
 	.venv-duckdb2/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-duckdb2/requirements.txt 'duckdb==2.0.0'
 	.venv-duckdb2/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	.venv-duckdb2/bin/python -m pytest -q tests/test_store.py tests/test_landing.py tests/test_building.py tests/test_answers.py
+	.venv-duckdb2/bin/python -m pytest -q tests/test_store.py tests/test_landing.py tests/test_building.py tests/test_answers.py tests/test_summing.py tests/test_insights_in_pandas.py
 
 lock:                        ## resolve the versions anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --annotation-style line -q -o requirements.lock

@@ -53,7 +53,7 @@ class Transaction:
 
     def table(self, question: str, **names: Any) -> pa.Table:
         """The rows of `sql/<question>.sql` as an Arrow table, for many of them."""
-        return self._connection.execute(question_sql(question), names or None).to_arrow_table()
+        return self._connection.sql(question_sql(question), params=names or None).to_arrow_table()
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows in bulk. Columns that a row lacks are null; a key that is no column is a KeyError."""
