@@ -35,8 +35,9 @@ class Evidence(Value):
 
 
 class Suggestion(Value):
-    """What a model suggests, why, and the numbers of the quotes that it relies on, from 1."""
+    """What a model suggests for an issue, why, and the numbers of the quotes that it relies on, from 1."""
 
+    issue: str
     because: str
     change: str
     quotes: tuple[int, ...]
@@ -108,6 +109,7 @@ def read(text: str, evidence: Evidence, model: str) -> Suggestion:
     if evidence.quotes and not numbers:
         raise ReplyInvalid("quotes: at least one is needed")
     return Suggestion(
+        issue=evidence.issue,
         because=tree["because"].strip(),
         change=tree["change"].strip(),
         quotes=tuple(dict.fromkeys(numbers)),

@@ -11,7 +11,7 @@ import pytest
 
 from cpa_core.cli import main
 from cpa_core.demo import demo_settings
-from cpa_core.errors import NotFound
+from cpa_core.errors import InputError, NotFound
 from cpa_core.pipeline import Assistant, Span, due_days, land, run_day, write_report
 from cpa_core.report.behind import Group
 from cpa_core.report.choosing import chosen, within
@@ -96,9 +96,17 @@ def test_only_the_days_asked_for_are_in_it(assistant: Assistant, tmp_path: Path)
         write_report(assistant, Span(first=date(2027, 1, 1)))
 
 
-def test_a_home_without_conversations_has_no_report(tmp_path: Path) -> None:
+def test_a_home_without_conversations_has_no_report_and_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no conversation yet"):
-        write_report(Assistant.of(settings({"CPA_HOME": str(tmp_path)})))
+        write_report(Assistant.of(settings({"CPA_HOME": str(tmp_path / "home")})))
+    assert not (tmp_path / "home").exists()
+
+
+def test_days_to_compare_with_and_days_of_changes_must_be_there(assistant: Assistant) -> None:
+    with pytest.raises(NotFound, match="days here"):
+        write_report(assistant, Span(compare=(date(2025, 1, 1), date(2025, 1, 7))))
+    with pytest.raises(InputError, match="must lie after 2026-03-02, up to 2026-03-06"):
+        write_report(assistant, Span(changes=((date(2026, 3, 2), "too early"),)))
 
 
 def test_the_charts_library_is_the_one_that_its_notice_names() -> None:
@@ -114,3 +122,33 @@ def test_every_number_gets_its_first_example_before_any_gets_a_second() -> None:
     assert chosen(groups, 99) == {1, 2, 3, 4, 5, 6, 7}
     assert chosen(groups, 10, {1: 4, 2: 1, 3: 4, 4: 9, 5: 2, 6: 9, 7: 9}.__getitem__) == {1, 3, 5}
     assert within({"a": groups[0]}, {1, 3}) == {"a": Group(9, (1, 3))}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "print"])
+def test_every_text_stands_out_from_what_is_behind_it(theme: str) -> None:
+    """Contrast of at least 4.5 to 1, as WCAG 2 asks of text."""
+    style = (VENDOR.parent / "page" / "report.css").read_text("utf-8")
+    light, dark, printed = (
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6});", part.partition("}")[0]))
+        for part in style.split(":root {")[1:]
+    )
+    colours = light | {"light": {}, "dark": dark, "print": printed}[theme]
+    for text in ("ink", "muted", "faint", "accent", "good", "bad", "middle"):
+        for behind in ("paper", "sheet"):
+            assert contrast(colours[text], colours[behind]) >= 4.5, (text, behind)
+    assert (
+        contrast(colours["ink"], colours["mark"]) >= 4.5 and contrast(colours["mark-ink"], colours["mark-hit"]) >= 4.5
+    )
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of two colours' luminances."""
+    low, high = sorted(luminance(colour) for colour in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    parts = [int(digits[n : n + 2], 16) / 255 for n in (0, 2, 4)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -41,7 +41,7 @@ def test_a_suggestion_stands_with_its_issue_and_says_that_a_model_wrote_it(
     made, page = reported(assistant)
     assert 1 <= made.issues <= 5 and made.suggestions == made.issues
     assert page.count("Say sooner what cannot be done.") == made.issues
-    assert page.count("Suggested by the model compatible:adviser") == made.issues
+    assert page.count("Suggested by a model (compatible:adviser)") == made.issues
     assert [call.task for call in chat_server.calls] == ["suggest"] * made.issues
 
 
@@ -54,7 +54,7 @@ def test_the_same_issues_are_not_paid_for_again(assistant: Assistant, chat_serve
 
 def test_without_being_asked_for_no_model_is_called(assistant: Assistant, chat_server: ChatServer) -> None:
     made, page = reported(assistant, suggest=False)
-    assert (made.suggestions, chat_server.calls) == (0, []) and "Suggested by" not in page
+    assert (made.suggestions, chat_server.calls) == (0, []) and "Suggested by a model" not in page
 
 
 def test_an_issue_whose_answer_is_refused_has_none_and_the_report_is_written(

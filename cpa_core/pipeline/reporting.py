@@ -53,6 +53,8 @@ def write_report(assistant: Assistant, span: Span | None = None, out: Path | Non
     span = span or Span()
     scope = scope_of(assistant, span.first, span.last)
     whole = insights.whole(assistant.store) or scope
+    if span.compare:
+        scope_of(assistant, *span.compare)
     for day, label in span.changes:
         if not scope.first < day <= scope.last:
             raise InputError(f"change {label!r}: {day} must lie after {scope.first}, up to {scope.last}")
@@ -74,7 +76,7 @@ def write_report(assistant: Assistant, span: Span | None = None, out: Path | Non
 
 def scope_of(assistant: Assistant, first: date | None, last: date | None) -> insights.Scope:
     """The days that are reported on. Raises NotFound where no conversation began on them."""
-    whole = insights.whole(assistant.store)
+    whole = insights.whole(assistant.store) if assistant.store.exists() else None
     if whole is None:
         raise NotFound(f"{assistant.settings.home}: no conversation yet; cpa run SOURCE --schema FILE")
     scope = insights.Scope(first or whole.first, last or whole.last)
@@ -87,7 +89,7 @@ def _written(path: Path, page: str) -> int:
     """Write beside and move, so that nobody opens half a report."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
-    content = page.encode("utf-8")
+    content = page.encode("utf-8", "replace")
     beside.write_bytes(content)
     beside.replace(path)
     return len(content)

@@ -82,7 +82,34 @@ def trend(rows: Sequence[Row], title: str, top: float) -> Spec:
 
 def heat(rows: Sequence[Row], across: Sequence[str], down: Sequence[str], titles: tuple[str, str], said: str) -> Spec:
     """A cell for each `x` and `y`, as dense as its `weight` (0 to 1), with `text` in it."""
-    place = {
+    cells = {
+        "mark": {"type": "rect", "color": "var(--accent)", "cornerRadius": 3, "cursor": "pointer"},
+        "encoding": {
+            "opacity": {
+                "field": "weight",
+                "type": "quantitative",
+                "scale": {"domain": [0, 1], "range": [0.04, HEAT_LIMIT]},
+                "legend": None,
+            },
+            "tooltip": [_tip("y", titles[1]), _tip("x", titles[0]), _tip("said", said)],
+        },
+    }
+    text = {
+        "mark": {"type": "text", "fontSize": 11, "cursor": "pointer"},
+        "encoding": {
+            "text": {"field": "text"},
+            "color": {
+                "condition": {"test": "datum.weight > 0.55", "value": "var(--sheet)"},
+                "value": "var(--ink)",
+            },
+        },
+    }
+    body = {"data": {"values": list(rows)}, "encoding": _heat_axes(across, down, titles), "layer": [cells, text]}
+    return _spec(f"{said} by {titles[1]} and {titles[0]}", body, height=max(90, 30 * len(down)))
+
+
+def _heat_axes(across: Sequence[str], down: Sequence[str], titles: tuple[str, str]) -> Spec:
+    return {
         "x": {
             "field": "x",
             "type": "ordinal",
@@ -107,30 +134,6 @@ def heat(rows: Sequence[Row], across: Sequence[str], down: Sequence[str], titles
             "axis": {"domain": False, "ticks": False},
         },
     }
-    cells = {
-        "mark": {"type": "rect", "color": "var(--accent)", "cornerRadius": 3, "cursor": "pointer"},
-        "encoding": {
-            "opacity": {
-                "field": "weight",
-                "type": "quantitative",
-                "scale": {"domain": [0, 1], "range": [0.04, HEAT_LIMIT]},
-                "legend": None,
-            },
-            "tooltip": [_tip("y", titles[1]), _tip("x", titles[0]), _tip("said", said)],
-        },
-    }
-    text = {
-        "mark": {"type": "text", "fontSize": 11, "cursor": "pointer"},
-        "encoding": {
-            "text": {"field": "text"},
-            "color": {
-                "condition": {"test": "datum.weight > 0.55", "value": "var(--sheet)"},
-                "value": "var(--ink)",
-            },
-        },
-    }
-    body = {"data": {"values": list(rows)}, "encoding": place, "layer": [cells, text]}
-    return _spec(f"{said} by {titles[1]} and {titles[0]}", body, height=max(90, 30 * len(down)))
 
 
 def bars(rows: Sequence[Row], titles: tuple[str, str], *, share: bool = False, colour: str = "var(--c0)") -> Spec:
@@ -215,6 +218,14 @@ def flow(links: Sequence[Row], nodes: Sequence[Row], steps: Sequence[str]) -> Sp
             "tooltip": [_tip("name", "event"), _tip("said", "conversations")],
         },
     }
+    return _spec(
+        "Which events follow which, step by step",
+        {"layer": [ribbon, block, *_flow_words(nodes, steps, across, upright)]},
+        height=420,
+    )
+
+
+def _flow_words(nodes: Sequence[Row], steps: Sequence[str], across: Spec, upright: Spec) -> list[Spec]:
     words = {
         "data": {"values": [node for node in nodes if node["is_named"]]},
         "mark": {"type": "text", "align": "left", "dx": 5, "baseline": "middle", "fontSize": 11, "limit": 130},
@@ -229,7 +240,7 @@ def flow(links: Sequence[Row], nodes: Sequence[Row], steps: Sequence[str]) -> Sp
         "mark": {"type": "text", "align": "left", "fontSize": 11, "color": "var(--muted)"},
         "encoding": {"x": {"field": "x", **across}, "y": {"field": "y", **upright}, "text": {"field": "text"}},
     }
-    return _spec("Which events follow which, step by step", {"layer": [ribbon, block, words, heads]}, height=420)
+    return [words, heads]
 
 
 def _tip(field: str, title: str) -> Spec:

@@ -135,6 +135,15 @@ def _hour(asked: Asked, rest: str) -> Titled:
     return f"Begun on a {WEEKDAYS[int(weekday) - 1]} at {int(hour):02}:00", ()
 
 
+def _length(asked: Asked, rest: str) -> Titled:
+    (band,) = [one for one in asked.lengths if one.messages_from == int(rest)]
+    return f"{rest} messages and more" if band.messages_to is None else f"{rest} to {band.messages_to} messages", ()
+
+
+def _turn(asked: Asked, rest: str) -> Titled:
+    return f"Ended at the user's message {rest}", ()
+
+
 def _flow(asked: Asked, rest: str) -> Titled:
     step, names = rest.split(":", 1)
     first, _, then = names.rpartition(":")
@@ -187,10 +196,13 @@ TITLES: dict[str, Callable[[Asked, str], Titled]] = {
     "property": _property,
     "friction": _friction,
     "hour": _hour,
+    "bad-hour": _before("Bad:", _hour),
     "flow": _flow,
     "score": lambda asked, rest: (f"Score from {rest} to {int(rest) + 10}", ()),
-    "length": lambda asked, rest: (f"Conversations of {rest} messages and more, to the next band", ()),
-    "turn": lambda asked, rest: (f"Ended at the user's message {rest}", ()),
+    "length": _length,
+    "bad-length": _before("Bad:", _length),
+    "turn": _turn,
+    "bad-turn": _before("Bad:", _turn),
     "cost": lambda asked, rest: (f"Asked: {rest}", ()),
     "failure": lambda asked, rest: (f"Failed: {rest}", ()),
 }

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from cpa_core.report.document import Document, Drill
+from cpa_core.suggesting import Suggestion
 
 SCRIPTS = ("vendor/vega.min.js", "vendor/vega-lite.min.js", "vendor/vega-interpreter.js", "page/report.js")
 STYLE = "page/report.css"
@@ -30,6 +31,7 @@ def render(document: Document) -> str:
         licence=_asset("vendor/LICENSE"),
         data=Markup(_embedded(_data(document))),
         spark=spark,
+        cited=_cited(document),
     )
 
 
@@ -55,6 +57,12 @@ def spark(daily: Sequence[float | None]) -> str:
         path.append(f"{pen}{n * width:.1f} {28 - 26 * (value - low) / height:.1f}")
         pen = "L"
     return " ".join(path)
+
+
+def _cited(document: Document) -> Callable[[Suggestion], list[str]]:
+    """What the quotes say that a suggestion relies on."""
+    quotes = {one.issue: [quoted.text for quoted in one.quotes] for one in document.evidence}
+    return lambda suggestion: [quotes[suggestion.issue][n - 1] for n in suggestion.quotes]
 
 
 def _data(document: Document) -> dict[str, Any]:

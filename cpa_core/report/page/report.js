@@ -34,12 +34,13 @@
     tip.style.top = `${Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 8)}px`;
   };
   async function draw(place) {
-    const width = place.clientWidth;
+    const drawing = add(place, make('div', 'drawing')).lastChild;
+    const width = drawing.clientWidth;
     const own = { axis: { ...axis, labelLimit: width < 560 ? 104 : 330 }, legend: { ...config.legend, columns: width < 400 ? 2 : width < 640 ? 3 : 5 } };
     const spec = { ...data.charts[place.dataset.chart], config: { ...config, ...own } };
     const compiled = vegaLite.compile(spec).spec;
     const view = new vega.View(vega.parse(compiled, null, { ast: true }), {
-      expr: vega.expressionInterpreter, renderer: 'svg', container: place, hover: true, logLevel: vega.Error, tooltip,
+      expr: vega.expressionInterpreter, renderer: 'svg', container: drawing, hover: true, logLevel: vega.Error, tooltip,
     });
     view.addEventListener('click', (event, item) => { if (item && item.datum && item.datum.drill) open(item.datum.drill); });
     await view.runAsync();

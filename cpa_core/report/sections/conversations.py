@@ -49,7 +49,7 @@ def _turns(asked: Asked) -> Chart:
             Cell(str(one.turn), sort=one.turn),
             number_cell(one.reached),
             share_cell(one.ended, asked.behind.has(f"turn:{one.turn}"), has_bar=False),
-            share_cell(one.bad, has_bar=False),
+            share_cell(one.bad, asked.behind.has(f"bad-turn:{one.turn}"), has_bar=False),
         ]
         for one in asked.turns
     ]
@@ -123,7 +123,7 @@ def _hours(asked: Asked) -> Chart:
             Cell(WEEKDAYS[one.weekday - 1], sort=one.weekday),
             Cell(f"{one.hour:02}:00"),
             number_cell(one.conversations, asked.behind.has(f"hour:{one.weekday}:{one.hour}")),
-            share_cell(one.bad, has_bar=False),
+            share_cell(one.bad, asked.behind.has(f"bad-hour:{one.weekday}:{one.hour}"), has_bar=False),
         ]
         for one in asked.hours
     ]
@@ -154,7 +154,7 @@ def _lengths(asked: Asked) -> Chart:
         [
             Cell(_band(one), sort=one.messages_from),
             number_cell(one.conversations, asked.behind.has(f"length:{one.messages_from}")),
-            share_cell(one.bad, has_bar=False),
+            share_cell(one.bad, asked.behind.has(f"bad-length:{one.messages_from}"), has_bar=False),
             Cell(words.points(one.median_minutes), sort=one.median_minutes),
         ]
         for one in asked.lengths

@@ -13,24 +13,9 @@ from cpa_core.report.sections.changes import growth, trend
 def headlines(asked: Asked) -> list[Headline]:
     """The figures at the head."""
     all_of, behind = asked.overview, asked.behind
-    daily, compared = asked.stretches, asked.compared
+    daily = asked.stretches
     return [
-        Headline(
-            "Conversations",
-            words.count(all_of.conversations),
-            of=f"{words.count(all_of.messages)} messages, {words.count(all_of.events)} events",
-            trend=growth(asked, compared.old.conversations, compared.new.conversations) if compared else "",
-            drill=behind.has("all"),
-            daily=[one.conversations for one in daily],
-        ),
-        Headline(
-            "Users",
-            words.count(all_of.users) if all_of.users else words.UNKNOWN,
-            of="" if all_of.users else "no conversation has a user's id",
-            trend=growth(asked, compared.old.users, compared.new.users) if compared else "",
-            drill=behind.has("with-user"),
-            daily=[one.users for one in daily] if all_of.users else (),
-        ),
+        *_counts(asked),
         Headline(
             "Mean score",
             words.points(all_of.score.mean),
@@ -54,6 +39,28 @@ def headlines(asked: Asked) -> list[Headline]:
             daily=[one.messages / one.conversations for one in daily],
         ),
         _cost(asked),
+    ]
+
+
+def _counts(asked: Asked) -> list[Headline]:
+    all_of, behind, daily, compared = asked.overview, asked.behind, asked.stretches, asked.compared
+    return [
+        Headline(
+            "Conversations",
+            words.count(all_of.conversations),
+            of=f"{words.count(all_of.messages)} messages, {words.count(all_of.events)} events",
+            trend=growth(asked, compared.old.conversations, compared.new.conversations) if compared else "",
+            drill=behind.has("all"),
+            daily=[one.conversations for one in daily],
+        ),
+        Headline(
+            "Users",
+            words.count(all_of.users) if all_of.users else words.UNKNOWN,
+            of="" if all_of.users else "no conversation has a user's id",
+            trend=growth(asked, compared.old.users, compared.new.users) if compared else "",
+            drill=behind.has("with-user"),
+            daily=[one.users for one in daily] if all_of.users else (),
+        ),
     ]
 
 

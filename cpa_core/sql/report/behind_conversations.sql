@@ -20,8 +20,12 @@ keyed as (
     case when c.score is not null then 'score:' || least(floor(c.score / 10), 9)::integer * 10 end,
     case when not c.time_assumed then
       'hour:' || isodow(c.started_at at time zone $zone) || ':' || hour(c.started_at at time zone $zone) end,
+    case when c.is_bad and not c.time_assumed then
+      'bad-hour:' || isodow(c.started_at at time zone $zone) || ':' || hour(c.started_at at time zone $zone) end,
     'length:' || c.length_from,
+    case when c.is_bad then 'bad-length:' || c.length_from end,
     'turn:' || t.turns,
+    case when c.is_bad then 'bad-turn:' || t.turns end,
     case when c.tag_outcome is not null then
       'version:' || c.schema_version || ':' || c.tag_prompt || ':' || c.tag_model end
   ]) as key

@@ -1,6 +1,6 @@
 -- Which conversations are behind the values of properties? A value that is no choice is null: it is text.
 with found as (
-  select distinct c.n, n.kind, coalesce(a.name, p.entry.key) as property,
+  select distinct c.n, w.kind, coalesce(a.name, p.entry.key) as property,
     case when k.value is not null or p.entry.value = 'not applicable' then p.entry.value end as value
   from chosen c
   join (
@@ -8,9 +8,8 @@ with found as (
       unnest(map_entries(properties::map(varchar, varchar))) as entry
     from tagged_events
   ) p on p.day = c.day and p.conversation_id = c.conversation_id
-  left join known_names w
-    on w.schema_version = p.schema_version and w.role = p.role and w.event_type = p.event_type
-  join chosen_kinds n on n.role = p.role and n.event_type = coalesce(w.name, p.event_type)
+  join written_kinds w
+    on w.role = p.role and w.event_type = p.event_type and w.schema_version is not distinct from p.schema_version
   left join known_choices k
     on k.schema_version = p.schema_version and k.role = p.role and k.event_type = p.event_type
     and k.property = p.entry.key and k.value = p.entry.value

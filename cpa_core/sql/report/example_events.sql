@@ -4,8 +4,8 @@ select s.place, e.position, k.kind, k.event_type, e.event_type as written, e.rol
 from sampled s
 join chosen c on c.n = s.n
 join tagged_events e on e.day = c.day and e.conversation_id = c.conversation_id
-left join known_names w
-  on w.schema_version = e.schema_version and w.role = e.role and w.event_type = e.event_type
-join chosen_kinds k on k.role = e.role and k.event_type = coalesce(w.name, e.event_type)
+join written_kinds w
+  on w.role = e.role and w.event_type = e.event_type and w.schema_version is not distinct from e.schema_version
+join chosen_kinds k on k.kind = w.kind
 where list_contains($places::bigint[], s.place) and c.tag_outcome = 'ok'
 order by s.place, e.position, e.quote_start nulls last, k.kind
