@@ -1,10 +1,12 @@
 """Every question is answered for the examples, with figures that a person can count."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from benchmarks.insights import QUESTIONS
 from cpa_core import insights
 from cpa_core.demo import demo_settings
 from cpa_core.insights import Scope, Selection, selected, whole
@@ -64,6 +66,16 @@ def test_with_fourteen_conversations_nothing_is_a_finding(everything: Selection)
     assert not any(effect.is_enough or effect.is_finding for effect in insights.low_score_events(everything))
     assert insights.drop_offs(everything) == ()
     assert not insights.overview(everything).bad.is_enough
+
+
+def test_of_no_conversation_every_question_has_an_answer_too(store: Store) -> None:
+    with selected(store, Scope(date(2020, 1, 1), date(2020, 1, 31))) as nothing:
+        for question in QUESTIONS:
+            question(nothing)
+        assert insights.overview(nothing).conversations == 0
+        assert insights.overview(nothing).bad.share is None
+        assert insights.issues(nothing, nothing) == ()
+        assert {change.verdict for change in insights.compared(nothing, nothing)} == {"too little data"}
 
 
 def test_filters_choose_conversations(store: Store) -> None:
