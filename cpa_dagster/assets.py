@@ -17,7 +17,9 @@ from cpa_core.pipeline import (
     land,
     open_work,
     schema_path,
+    stale_days,
     tag_day,
+    types_and_events,
 )
 from cpa_core.store.database import Row
 from cpa_dagster.parts import parts
@@ -80,15 +82,18 @@ def raw_conversations(context: dg.AssetExecutionContext, pipeline: dg.ResourcePa
 
 def event_schema(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[None]:
     """Read and record the schema. The data version is the schema's own: the same words leave every day as it is."""
+    assistant = pipeline.of_run(context)
     try:
-        schema, advice = ensure_schema(pipeline.of_run(context))
+        schema, advice = ensure_schema(assistant)
     except CpaError as error:
         raise failure(str(error)) from error
     metadata: dict[str, Any] = {
         "file": str(schema_path(pipeline.assistant)),
         "version": schema.version,
         "event types": len(schema.event_types),
+        "stale days": len(stale_days(assistant)),
         "warnings": listed(advice),
+        **table("types", types_and_events(assistant, schema)),
     }
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(schema.version))
 

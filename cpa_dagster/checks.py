@@ -10,6 +10,7 @@ from cpa_core.errors import CpaError
 from cpa_core.pipeline import (
     Assistant,
     current_schema,
+    drift,
     events_by_type,
     failures,
     messages_covered,
@@ -17,6 +18,7 @@ from cpa_core.pipeline import (
     open_work,
     reconciled,
     rejects,
+    stale_days,
     summaries,
     types_without_events,
 )
@@ -48,6 +50,8 @@ def checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
         made.append(_check(pipeline, asset, "within_budget", WITHIN_BUDGET, within_budget))
     made.append(_check(pipeline, "landed_files", "few_rejects", FEW_REJECTS, few_rejects))
     made.append(_check(pipeline, "tagged_events", "schema_covers", SCHEMA_COVERS, schema_covers))
+    made.append(_check(pipeline, "tagged_events", "coverage_drift", COVERAGE_DRIFT, coverage_drift))
+    made.append(_check(pipeline, "event_schema", "history_current", HISTORY_CURRENT, history_current))
     made.append(_check(pipeline, "upload_receipts", "accepted", ACCEPTED, accepted))
     made.append(_check(pipeline, "upload_receipts", "reconciled", RECONCILED, reconciles))
     return made
@@ -58,6 +62,8 @@ FEW_FAILURES = f"At most {FAILED_SHARE:.0%} of the conversations failed, refused
 FEW_REJECTS = "Of what landed last, no more was rejected than CPA_MOST_REJECTED allows, in records or in objects."
 WITHIN_BUDGET = "This run and this UTC day cost no more than CPA_BUDGET and CPA_DAILY_BUDGET; a warning from 80 %."
 SCHEMA_COVERS = f"At least {COVERED_SHARE:.0%} of the messages have an event, so the schema fits what people say."
+COVERAGE_DRIFT = "Messages without event, values not applicable and each type are as frequent as on the days before."
+HISTORY_CURRENT = "Every day was tagged and judged by the schema in force. Nothing else re-tags: a backfill does."
 ACCEPTED = "Every event that was sent for the days of this run was accepted."
 RECONCILED = "Every event has a receipt at each destination, and nothing that is no longer true stays at a vendor."
 
@@ -138,6 +144,23 @@ def schema_covers(assistant: Assistant, days: Sequence[date]) -> Result:
         "event types without events": listed(absent),
     }
     return Result(passed=share >= COVERED_SHARE, severity=WARN, metadata=shown)
+
+
+def coverage_drift(assistant: Assistant, days: Sequence[date]) -> Result:
+    """Whether what happens on the days is what happens on usual ones."""
+    found = drift(assistant, days)
+    rows = [one.measured.model_dump() | {"conversations": ", ".join(one.examples)} for one in found]
+    shown: Shown = {"days": len(days), "out of the ordinary": len(found), **table("measures", rows)}
+    return Result(passed=not found, severity=WARN, metadata=shown)
+
+
+def history_current(assistant: Assistant, days: Sequence[date]) -> Result:
+    """Whether days are of another schema than the one in force; it says so and changes nothing."""
+    try:
+        rows = [one.model_dump() for one in stale_days(assistant)]
+    except CpaError as error:
+        return Result(passed=False, severity=WARN, description=str(error))
+    return Result(passed=not rows, severity=WARN, metadata={"stale days": len(rows), **table("days", rows)})
 
 
 def accepted(assistant: Assistant, days: Sequence[date]) -> Result:

@@ -21,12 +21,13 @@ from cpa_core.cli.display import (
     spend_table,
     trouble_lines,
 )
-from cpa_core.cli.schemas import stale_lines
+from cpa_core.cli.schemas import drift_lines, stale_lines
 from cpa_core.demo import EXAMPLES, demo_settings
 from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SettingsError
 from cpa_core.pipeline import (
     Assistant,
     days_to_correct,
+    drift,
     due_days,
     expected_events,
     land,
@@ -52,6 +53,9 @@ Next, your own transcripts (JSON as in {example}, or CSV):
   {cpa} run chats.json --schema schema.yml --model openai:gpt-6-luna
   {cpa} run chats.json --schema schema.yml --model compatible:llama3.2          with Ollama and
                                            CPA_COMPATIBLE_URL=http://127.0.0.1:11434/v1"""
+
+LOOKED_BACK = 7
+"""Days that `cpa status` compares with those before them."""
 
 
 def demo(options: argparse.Namespace, given: Settings) -> int:
@@ -209,7 +213,7 @@ def status(options: argparse.Namespace, given: Settings) -> int:
         print(line)
     for row in due_days(assistant):
         print(f"due: {row['day']}: {row['reason']}")
-    for line in stale_lines(stale_days(assistant)):
+    for line in [*stale_lines(stale_days(assistant)), *drift_lines(drift(assistant, days[-LOOKED_BACK:]))]:
         print(line)
     return 0
 

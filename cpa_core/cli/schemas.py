@@ -8,6 +8,7 @@ from cpa_core.cli.display import bar, model_line, quote_lines
 from cpa_core.errors import SettingsError
 from cpa_core.pipeline import (
     Assistant,
+    Drift,
     Stale,
     Weight,
     accept_proposal,
@@ -118,3 +119,13 @@ def stale_lines(found: Sequence[Stale]) -> Iterator[str]:
     if found:
         span = f"--from {found[0].day} --to {found[-1].day}"
         yield f"nothing re-tags them by itself; what it would cost: cpa quote {span}; to do it: cpa run {span}"
+
+
+def drift_lines(found: Sequence[Drift]) -> Iterator[str]:
+    """What of the days is out of the ordinary, with conversations to look at."""
+    for one in found:
+        it = one.measured
+        share = f"{it.hits / it.trials:.1%}, usually {it.usual:.1%} ({it.low:.1%} to {it.high:.1%})"
+        yield f"drift: {it.day}: {it.name}: {share}; see {', '.join(one.examples)}"
+    if any(one.measured.name.startswith("no event") for one in found):
+        yield "to propose types for what has none: cpa schema propose --from-uncovered --out SCHEMA"

@@ -5,7 +5,16 @@ from cpa_core.pipeline.batching import Problems, awaited, look, wait_for_one
 from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant, Progress, Stage, silent
 from cpa_core.pipeline.delivering import deliver_day, open_work
-from cpa_core.pipeline.history import Stale, Weight, named_schema, quote_of_history, stale_days, weights
+from cpa_core.pipeline.drifting import Drift, drift, measures_of
+from cpa_core.pipeline.history import (
+    Stale,
+    Weight,
+    named_schema,
+    quote_of_history,
+    stale_days,
+    types_and_events,
+    weights,
+)
 from cpa_core.pipeline.landing import Landed, Unlanded, land, unlanded
 from cpa_core.pipeline.previewing import Expected, Preview, expected_events, preview_day
 from cpa_core.pipeline.proposals import (
@@ -44,6 +53,7 @@ from cpa_core.pipeline.summing import (
 __all__ = [
     "Assistant",
     "DayDone",
+    "Drift",
     "Expected",
     "Exported",
     "Landed",
@@ -67,6 +77,7 @@ __all__ = [
     "current_schema",
     "days_to_correct",
     "deliver_day",
+    "drift",
     "due_days",
     "ensure_schema",
     "events_by_type",
@@ -77,6 +88,7 @@ __all__ = [
     "land",
     "look",
     "lowest_scores",
+    "measures_of",
     "messages_covered",
     "money_spent",
     "named_schema",
@@ -103,6 +115,7 @@ __all__ = [
     "tag_day",
     "transitions_of_days",
     "turns_of_days",
+    "types_and_events",
     "types_without_events",
     "uncovered_conversations",
     "unlanded",

@@ -117,3 +117,19 @@ def _weight(view: Transaction, days: list[date], diff: Diff, change: Change, mad
     windows = {(row["day"], row["conversation_id"], row["position"] // WINDOW) for row in asked}
     judged = sum(row["task"] == "judge" for row in made) if change.judges else 0
     return Weight(change=change, messages=len(messages), questions=len(windows) + judged)
+
+
+def types_and_events(assistant: Assistant, schema: EventSchema) -> list[Row]:
+    """Each event type with how many events of it are stored, in how many conversations."""
+    with assistant.store.reading() as view:
+        rows = view.rows(
+            "select role, event_type, count(*) as events, count(distinct conversation_id) as conversations "
+            "from tagged_events group by role, event_type"
+        )
+    counts = {(row["role"], row["event_type"]): row for row in rows}
+    none = {"events": 0, "conversations": 0}
+    return [
+        {"role": one.role, "type": one.name, "properties": ", ".join(p.name for p in one.properties)}
+        | {name: counts.get((one.role, one.name), none)[name] for name in none}
+        for one in schema.event_types
+    ]
