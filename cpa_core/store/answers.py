@@ -14,7 +14,7 @@ from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.models import FINAL_OUTCOMES
 from cpa_core.store.database import Row, Store, as_json
 
-AT_ONCE = 2_000
+AT_ONCE = 1_000
 """Answers that are merged in one transaction: well below a second under the write lock."""
 
 
