@@ -98,6 +98,10 @@ class DayIncomplete(CpaError):
     """A day has failures that may pass, so its events are held back."""
 
 
+class DayWaits(CpaError):
+    """Questions of a day wait in batches. Nothing failed, and the day is as it was."""
+
+
 class DestinationStopped(CpaError):
     """A destination refuses everything (401, 402): no event is to blame, and a person must change something."""
 

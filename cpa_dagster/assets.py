@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from cpa_core.errors import CpaError, DayIncomplete, SettingsError
+from cpa_core.errors import CpaError, DayIncomplete, DayWaits, SettingsError
 from cpa_core.pipeline import (
     Assistant,
     build_day,
@@ -146,6 +146,7 @@ def _asset(stage: Callable[..., Any], name: str, pipeline: Pipeline) -> dg.Asset
         partitions_def=None if name in UNPARTITIONED else pipeline.days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=GROUP,
+        output_required=name not in TASKS,
         pool=pool(pipeline.assistant, TASKS[name]) if name in TASKS else None,
         kinds={"duckdb", *kinds(pipeline, name)},
         owners=list(pipeline.owners),
@@ -187,14 +188,18 @@ def each_day(
     context: dg.AssetExecutionContext, assistant: Assistant, work: Callable[[date], Metadata], report: Report
 ) -> Days:
     """Do the days of the run. A day that is held back does not stop the others; the days done are recorded,
-    then the step fails and names the rest. Anything else that stops the work stops it there."""
+    then the step fails and names the rest. Anything else that stops the work stops it there. A day that waits for
+    batches is no failure: the days done are recorded, and the stages after this one are left out."""
     done: dict[date, Metadata] = {}
     problems: list[str] = []
     held: list[date] = []
+    waiting: list[str] = []
     with assistant.progress("days", len(context.partition_keys)) as advance:
         for day in map(date.fromisoformat, context.partition_keys):
             try:
                 done[day] = work(day)
+            except DayWaits as waits:
+                waiting.append(f"{day}: {waits}")
             except DayIncomplete as incomplete:
                 held.append(day)
                 problems.append(str(incomplete))
@@ -205,13 +210,16 @@ def each_day(
     reports = report(assistant, list(done)) if done else {}
     for day, metadata in done.items():
         found = {**reports.get(day, {}), **metadata}
-        if problems:
+        if problems or waiting:
             yield dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=found)
         else:
             context.add_asset_metadata(found, partition_key=str(day))
     if problems:
         raise failure("\n".join(problems), open_work(assistant, held) if held else ())
-    yield dg.MaterializeResult()
+    for words in waiting:
+        context.log.info(words)
+    if not waiting:
+        yield dg.MaterializeResult()
 
 
 def failure(words: str, rows: Sequence[Row] = ()) -> dg.Failure:

@@ -19,6 +19,7 @@ from cpa_core.models import digest
 from cpa_core.pipeline import Assistant, Unlanded, unlanded
 from cpa_core.store.database import Row
 from cpa_dagster.assets import GROUP, UPSTREAM
+from cpa_dagster.batches import batches_sensor
 from cpa_dagster.resources import WORK, Pipeline
 
 PAUSES = (timedelta(minutes=5), timedelta(minutes=30))
@@ -76,7 +77,7 @@ def automation(pipeline: Pipeline) -> dict[str, Any]:
         found = _tick(context, pipeline, attempts=None)
         return found.run_requests or found.skip_reason
 
-    return {"jobs": [job], "sensors": [new_files], "schedules": [nightly]}
+    return {"jobs": [job], "sensors": [new_files, batches_sensor(pipeline)], "schedules": [nightly]}
 
 
 def _tick(
@@ -104,7 +105,9 @@ def due(pipeline: Pipeline) -> Due:
         days = view.answer("due_days", destinations=list(assistant.settings.destinations))
         ends = view.rows("select day, max(ended_at) as ended_at from landed_conversations group by day")
     young = {row["day"] for row in ends if quiet and row["ended_at"] > assistant.now() - quiet}
-    inside = [row for row in days if pipeline.days.has_partition_key(row["day"].isoformat())]
+    by_batch = assistant.settings.lane == "batch"  # then what waits has a sensor of its own
+    ready = [row for row in days if not (by_batch and row["waits"])]
+    inside = [row for row in ready if pipeline.days.has_partition_key(row["day"].isoformat())]
     waiting = ", ".join(str(row["day"]) for row in inside if row["day"] in young)
     notes = (
         trouble,

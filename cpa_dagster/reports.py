@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from cpa_core.errors import DayWaits
 from cpa_core.pipeline import (
     Assistant,
     Stage,
@@ -25,7 +26,12 @@ ROWS = "dagster/partition_row_count"
 
 
 def asked(assistant: Assistant, stage: Stage) -> Metadata:
-    """What a stage that asks a model did. A price or a number of tokens that is not known is not zero."""
+    """What a stage that asks a model did. A price or a number of tokens that is not known is not zero.
+
+    Raises DayWaits when questions wait in batches.
+    """
+    if stage.waiting:
+        raise DayWaits(f"{stage.waiting} questions to {stage.stage} wait in batches")
     done = {name: "unknown" if value is None else value for name, value in stage.model_dump().items()}
     retryable = {"retryable_failures": stage.failures - stage.final_failures}
     return done | retryable | {"model": str(assistant.model(stage.stage))}

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from cpa_core.llm import BatchForm
-from cpa_core.pipeline import Assistant, look
+from cpa_core.errors import ProviderFailed
+from cpa_core.llm import BatchForm, BatchLine
+from cpa_core.pipeline import Assistant, batch_answers, look
 from cpa_core.pipeline.handing_over import Pile
 from cpa_core.providers.anthropic_batches import MessageBatches
 from cpa_core.providers.openai_batches import OpenAIBatches
@@ -234,6 +235,29 @@ def test_a_batch_that_is_refused_as_a_whole_stops_the_run_with_the_vendors_words
 
 
 @AT_OPENAI
+def test_results_that_break_off_are_read_again_and_nothing_is_stored_twice(
+    home: Home, server: OpenAIBatchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.held = True
+    assert cpa(home, "run --no-wait") == 0
+    server.held = False
+    broken = assistant(home)
+    vendor = broken.batches_of("openai")
+    whole = vendor.results
+
+    def breaks_off(batch_id: str) -> Iterator[BatchLine]:
+        yield next(whole(batch_id))
+        raise ProviderFailed("no connection: ReadError")
+
+    monkeypatch.setattr(vendor, "results", breaks_off)
+    monkeypatch.setattr(batch_answers, "AT_ONCE", 1)
+    assert [str(problem) for _, problem in look(broken, store=True)] == ["no connection: ReadError"] * 2
+    assert ledger(home) == [("batch", "ok", 2, 2)] and states(home) == [("ended", 3), ("ended", 3)]
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("batch", "ok", 6, 6)]
+
+
+@AT_OPENAI
 def test_a_key_that_is_refused_leaves_no_batch_behind(home: Home, server: BatchServer) -> None:
     server.refusing = [Fault("Your key is not allowed", 403)]
     assert cpa(home, "run") == 1
@@ -281,3 +305,21 @@ def test_a_budget_hands_over_what_it_pays_for(home: Home, server: BatchServer, c
     home.environ["CPA_DAILY_BUDGET"] = ""
     assert cpa(home, "run") == 0
     assert ledger(home) == [("batch", "ok", 6, 6)] and server.twice == 0
+
+
+@AT_OPENAI
+def test_what_a_killed_run_paid_for_is_not_handed_over(home: Home, server: OpenAIBatchServer) -> None:
+    home.environ["CPA_LANE"] = "standard"
+    server.behaviour = Behaviour(latency=0.05)
+    home.environ["CPA_CONCURRENCY"] = "1"
+    killed = started(home, "run")
+    until = time.monotonic() + 60
+    while len(server.calls) < 3 and time.monotonic() < until:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate(timeout=30)
+    paid = sum(path.read_bytes().count(b"\n") for path in (home.folder / "home" / "answers").glob("*.jsonl"))
+    paid += home.rows("select count(*) as n from answers")[0]["n"]
+    home.environ["CPA_LANE"] = "batch"
+    assert cpa(home, "run") == 0
+    assert paid > 0 and sum(server.times.values()) == 6 - paid

@@ -3,7 +3,11 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 
+from cpa_core.errors import StoreBusy
 from cpa_core.pipeline import Assistant, DayDone, Problems, awaited, look, wait_for_one
+
+LOOK_WAIT = 5.0
+"""Seconds that `cpa status` waits for a run that speaks of batches."""
 
 Run = Callable[[date], DayDone]
 
@@ -54,7 +58,11 @@ def status_lines(assistant: Assistant) -> list[str]:
     """How far the batches are, once their vendors were asked and what has ended was stored."""
     if not awaited(assistant):
         return []
-    return problem_lines(look(assistant, store=True)) + waiting_lines(assistant)
+    try:
+        problems = problem_lines(look(assistant, store=True, wait=LOOK_WAIT))
+    except StoreBusy:
+        problems = ["a run is looking after the batches just now"]
+    return problems + waiting_lines(assistant)
 
 
 def waiting_lines(assistant: Assistant) -> list[str]:

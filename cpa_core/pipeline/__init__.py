@@ -1,7 +1,7 @@
 """The stages of a day, one function each, used by the assets and by the command alike."""
 
 from cpa_core.pipeline.asking import judge_day, tag_day
-from cpa_core.pipeline.batching import Problems, awaited, look, wait_for_one
+from cpa_core.pipeline.batching import Problems, at_work, awaited, look, wait_for_one
 from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant, Progress, Stage, silent
 from cpa_core.pipeline.delivering import deliver_day, open_work
@@ -72,6 +72,7 @@ __all__ = [
     "Unlanded",
     "Weight",
     "accept_proposal",
+    "at_work",
     "awaited",
     "build_day",
     "current_schema",

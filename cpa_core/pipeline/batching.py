@@ -19,6 +19,7 @@ from cpa_core.pipeline.context import Assistant
 from cpa_core.pipeline.handing_over import Asker, Sender
 from cpa_core.pipeline.spending import deadline
 from cpa_core.providers import BATCHES
+from cpa_core.store.answers import merge
 from cpa_core.store.database import Row, Transaction, as_json
 
 MOST_BATCHES = 3
@@ -47,9 +48,11 @@ class Settled(NamedTuple):
     keys: tuple[str, ...]
 
 
-def at_work(assistant: Assistant, task: str | None = None, day: date | None = None) -> list[Row]:
-    """The batches that are not done with, oldest first: of a stage, or all."""
-    with assistant.store.reading() as view:
+def at_work(
+    assistant: Assistant, task: str | None = None, day: date | None = None, wait: float | None = None
+) -> list[Row]:
+    """The batches that are not done with, oldest first: of a stage, or all. Raises StoreBusy after `wait` seconds."""
+    with assistant.store.reading(wait=wait) as view:
         return view.answer("batches_at_work", task=task, day=day)
 
 
@@ -66,6 +69,7 @@ def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
     by_batch = assistant.settings.lane == "batch" and asker.model.provider in BATCHES
     if not by_batch and not at_work(assistant):
         return Settled(0, ())
+    merge(assistant.store)  # what a killed run has paid for is not handed over
     with assistant.store.batch_lock():
         _stop(_looked_at(assistant, at_work(assistant, asker.task, asker.day), store=True))
         waiting = _asked_later(assistant, asker, questions, by_batch=by_batch)
@@ -95,8 +99,8 @@ def _asked_later(assistant: Assistant, asker: Asker, questions: Questions, *, by
             del asked[known]
         if sender:
             for request_hash, question in asked.items():
-                if request_hash not in out and tries.get(request_hash, 0) < MOST_BATCHES:
-                    sender.add(request_hash, *question)
+                open_ = request_hash not in out and tries.get(request_hash, 0) < MOST_BATCHES
+                if open_ and sender.add(request_hash, *question):
                     out.add(request_hash)
         waiting |= asked.keys() & out
     if sender:
@@ -161,7 +165,7 @@ def _state(assistant: Assistant, row: Row, vendor: BatchVendor) -> str:
     try:
         seen = vendor.look(row["batch_id"])
     except ProviderStopped as stopped:
-        if assistant.now() - row["submitted_at"] > KEPT:
+        if str(stopped).startswith("status 404") and assistant.now() - row["submitted_at"] > KEPT:
             _update(assistant, row, state="lost", detail=str(stopped))
         raise
     state = {"waiting": "submitted"}.get(seen.phase, seen.phase)

@@ -77,7 +77,6 @@ class Sender:
         self.assistant = assistant
         self.asker = asker
         self.vendor = assistant.batches_of(asker.model.provider)
-        self.sent = 0
         self.left: list[Request] = []
         self._budgets = budgets(assistant, asker.tariff)
         self._pile: Pile | None = None
@@ -85,12 +84,12 @@ class Sender:
         for left_behind in self._folder.glob("*.batch"):
             left_behind.unlink()
 
-    def add(self, request_hash: str, conversation_id: str, request: Request) -> None:
-        """One question more; a file that is full goes on its way."""
+    def add(self, request_hash: str, conversation_id: str, request: Request) -> bool:
+        """One question more, unless it is too dear; a file that is full goes on its way."""
         dollars = self.asker.tariff.cost([request])
         if self.left or any(budget.spent + (dollars or 0.0) > budget.left for budget in self._budgets):
             self.left.append(request)
-            return
+            return False
         for budget in self._budgets:
             budget.spent += dollars or 0.0
         line = self.vendor.line(request)
@@ -99,9 +98,10 @@ class Sender:
         if self._pile is None:
             self._pile = Pile(self._folder / f"{uuid.uuid4().hex[:12]}.batch", self.vendor.form)
         self._pile.add(request_hash, conversation_id, line, dollars)
+        return True
 
     def end(self, waiting: int) -> None:
-        """Hand over the rest. Raises BudgetReached for questions that were too dear."""
+        """Hand over the rest: `waiting` questions wait then. Raises BudgetReached when others were too dear."""
         if self._pile:
             self._hand_over(self._pile)
         if self.left:
@@ -109,7 +109,7 @@ class Sender:
             price = self.asker.tariff.cost(self.left)
             words = "an unknown sum" if price is None else f"at most about ${price:.4f}"
             raise BudgetReached(
-                f"{name} is reached: {self.asker.day}: {waiting + self.sent} questions wait in batches, "
+                f"{name} is reached: {self.asker.day}: {waiting} questions wait in batches, "
                 f"{len(self.left)} are left to {self.asker.task}, for {words}"
             )
 
@@ -142,7 +142,6 @@ class Sender:
                     id=batch_id,
                     key=key,
                 )
-        self.sent += len(pile.conversations)
 
     def _row(self, key: str, pile: Pile) -> dict[str, object]:
         model = {"provider": self.asker.model.provider, "model": self.asker.model.model}
