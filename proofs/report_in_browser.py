@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tests.servers.gold import gold_script
 
 DATA = ROOT.parent / "shared" / "data"
 GOLD = {"star_booking": [], "mathdial": ["--day", "2026-03-02"]}
+EXAMPLES = ("therapist", "tax_advisor")
+REPORTS = (*EXAMPLES, *GOLD, "scripts")
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 LIMIT = 300.0
 DRAWN = "document.documentElement?.dataset.charts === 'drawn'"
@@ -72,17 +75,18 @@ STRIKES = (
 )
 
 
-def homes(here: Scene, claims: Claims) -> dict[str, Path]:
+def homes(here: Scene, wanted: Sequence[str]) -> dict[str, Path]:
     """Homes with everything tagged and judged, by name."""
-    here.run("cpa", "demo", "--at", str(here.folder / "demo"), limit=LIMIT)
-    found = {name: here.folder / "demo" / name for name in ("therapist", "tax_advisor")}
+    found: dict[str, Path] = {}
+    if set(EXAMPLES) & set(wanted):
+        here.run("cpa", "demo", "--at", str(here.folder / "demo"), limit=LIMIT)
+        found = {name: here.folder / "demo" / name for name in EXAMPLES if name in wanted}
     for name, more in GOLD.items():
-        if (DATA / name).is_dir():
+        if name in wanted and (DATA / name).is_dir():
             found[name] = tagged(here, name, DATA / name / "schema.yml", DATA / name / "conversations.csv", more)
-        else:
+        elif name in wanted:
             print(f"{name}: the shared data are not here, left out")
-    found["scripts"] = scripts(here)
-    return found
+    return found | ({"scripts": scripts(here)} if "scripts" in wanted else {})
 
 
 def tagged(here: Scene, name: str, schema: Path, source: Path, more: list[str]) -> Path:
@@ -259,17 +263,19 @@ def in_the_browser(claims: Claims) -> None:
     """Every report, looked at."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path, help="where the pictures of the example are kept")
-    kept: Path | None = parser.parse_args().pictures
+    parser.add_argument("--only", nargs="+", choices=REPORTS, default=REPORTS, help="some of the reports")
+    given = parser.parse_args()
+    kept: Path | None = given.pictures
     rows = []
     with scene() as here:
-        found = homes(here, claims)
+        found = homes(here, given.only)
         with browser(here) as page:
             for domain in ("Runtime", "Log", "Network"):
                 page.ask(f"{domain}.enable")
             sized(page, "desktop")
             for name, home in found.items():
                 rows.append(looked_at(here, page, claims, name, home))
-            if kept:
+            if kept and "therapist" in found:
                 pictures(page, kept, found["therapist"])
     show("reports", rows)
 
