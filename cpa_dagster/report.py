@@ -7,6 +7,7 @@ import dagster as dg
 from cpa_core.errors import CpaError
 from cpa_core.pipeline import Reported, write_report
 from cpa_dagster.assets import failure
+from cpa_dagster.pictures import bars
 from cpa_dagster.resources import Pipeline
 
 GROUP = "insights"
@@ -23,6 +24,7 @@ def report(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipelin
         metadata={
             "path": dg.MetadataValue.path(made.path.resolve()),
             "preview": dg.MetadataValue.md(preview(made)),
+            "scores": bars(made.scores),
             "conversations": made.conversations,
             "bytes": made.size,
             "examples": made.examples,

@@ -23,7 +23,7 @@ DATA = ROOT.parent / "shared" / "data"
 GOLD = {"star_booking": [], "mathdial": ["--day", "2026-03-02"]}
 EXAMPLES = ("therapist", "tax_advisor")
 REPORTS = (*EXAMPLES, *GOLD, "scripts")
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+SIZES = {"desktop": (1280, 900), "tall": (1280, 1640), "phone": (390, 844)}
 LIMIT = 300.0
 DRAWN = "document.documentElement?.dataset.charts === 'drawn'"
 WRONG = ("Runtime.exceptionThrown", "Log.entryAdded")
@@ -240,7 +240,7 @@ def pictures(page: Page, folder: Path, home: Path) -> None:
     to_paths = "document.getElementById('paths').scrollIntoView()"
     to_drill = "document.querySelectorAll('#issues [data-drill]')[1].click()"
     shots = {
-        "report": ("desktop", "light", "screen", "0"),
+        "report": ("tall", "light", "screen", "0"),
         "report-dark": ("desktop", "dark", "screen", to_paths),
         "report-phone": ("phone", "light", "screen", "0"),
         "report-print": ("desktop", "light", "print", "0"),

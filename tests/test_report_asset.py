@@ -31,6 +31,7 @@ def test_the_report_is_in_the_home_with_its_path_and_a_preview(tmp_path: Path) -
     (event,) = materialized(assistant).asset_materializations_for_node("report")
     path = assistant.settings.home / "report.html"
     assert event.metadata["path"].value == str(path.resolve()) and path.stat().st_size == event.metadata["bytes"].value
+    assert "data:image/svg+xml" in str(event.metadata["scores"].value)
     preview = str(event.metadata["preview"].value)
     assert "3 conversations with 32 messages" in preview and "| Mean score | **76.5 of 100** |" in preview
 

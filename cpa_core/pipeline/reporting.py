@@ -16,7 +16,10 @@ NAME = "report.html"
 
 
 class Reported(Value):
-    """The report that was written: its place, its bytes, and what is in it. Headlines: name, figure, what it is of."""
+    """The report that was written: its place, its bytes, and what is in it. Headlines: name, figure, what it is of.
+
+    `scores`: conversations by tens of the score.
+    """
 
     path: Path
     size: int
@@ -29,6 +32,7 @@ class Reported(Value):
     suggestions: int
     summary: str
     headlines: tuple[tuple[str, str, str], ...]
+    scores: dict[str, int]
 
 
 class Span(Value):
@@ -107,5 +111,6 @@ def _reported(path: Path, size: int, scope: insights.Scope, document: Document) 
         issues=len(document.evidence),
         suggestions=len(document.suggestions),
         summary=document.summary,
+        scores={f"{one['score_from']}–{one['score_to']}": one["conversations"] for one in document.figures["scores"]},
         headlines=tuple((one.name, f"{one.value} {one.unit}".strip(), one.of) for one in document.headlines),
     )
