@@ -99,6 +99,7 @@ def some(custom_id: str, nth: int) -> Fate:
     return fates[int(custom_id[:8], 16) % 4] if nth == 1 else "answered"
 
 
+@AT_ANTHROPIC
 def test_what_a_batch_leaves_unanswered_is_asked_again_in_another(tmp_path: Path, server: BatchServer) -> None:
     home = opened(tmp_path, server, 12)
     server.fate = some
@@ -131,6 +132,7 @@ def questions(home: Home, server: BatchServer) -> dict[str, Any]:
     return found
 
 
+@AT_OPENAI
 def test_a_run_that_is_killed_while_it_waits_finds_its_batches_again(home: Home, server: BatchServer) -> None:
     server.held = True
     server.fate = some
