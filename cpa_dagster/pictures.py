@@ -12,10 +12,14 @@ from cpa_core.store.database import Row
 SHOWN = 50
 """Lines of a list, and rows of a table, where nobody reads on."""
 
-BAR, LABELS, NUMBERS, LINE = 220, 190, 60, 22
-"""Widths of the longest bar, of the names and of the figures, and the height of a line, in pixels."""
+BAR, LABELS, LINE = 160, 170, 16
+"""Widths of the longest bar and of the labels, and the height of a line, in pixels."""
 
-COLOUR = "#4f43dd"
+LABEL = 22
+"""Characters of a name beside its bar."""
+
+INLINE = 1_000
+"""Characters of Markdown from which on Dagster's UI shows a link instead of what is written."""
 
 
 def listed(values: Any) -> dg.MetadataValue[Any]:
@@ -32,23 +36,20 @@ def table(name: str, rows: Sequence[Row]) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def bars(lengths: Mapping[str, int]) -> dg.MetadataValue[Any]:
-    """A bar for each name, with its figure, drawn; "none" without any."""
+    """A bar for each name, with its figure, drawn; the last ones are left out where there are too many to be shown."""
     if not any(lengths.values()):
         return dg.MetadataValue.md("none")
-    most = max(lengths.values())
-    drawn = "".join(_bar(n, name, of, most) for n, (name, of) in enumerate(lengths.items()))
-    size = f'width="{LABELS + BAR + NUMBERS}" height="{LINE * len(lengths)}"'
-    font = 'font-family="sans-serif" font-size="12"'
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>{drawn}</svg>'
-    words = ", ".join(f"{name} {of}" for name, of in lengths.items()).replace("]", ")").replace("[", "(")
-    return dg.MetadataValue.md(f"![{words}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
+    drawings = (_drawn(list(lengths.items())[:count], len(lengths) - count) for count in range(len(lengths), 0, -1))
+    return dg.MetadataValue.md(next((md for md in drawings if len(md) < INLINE), "too long to be drawn"))
 
 
-def _bar(line: int, name: str, length: int, most: int) -> str:
-    y, width = line * LINE, round(BAR * length / most)
-    shown = name if len(name) <= 28 else f"{name[:27]}…"
-    return (
-        f'<text x="{LABELS - 8}" y="{y + 15}" text-anchor="end" fill="#888">{escape(shown)}</text>'
-        f'<rect x="{LABELS}" y="{y + 3}" width="{width}" height="{LINE - 6}" fill="{COLOUR}"/>'
-        f'<text x="{LABELS + width + 6}" y="{y + 15}" fill="#888">{length}</text>'
-    )
+def _drawn(lines: Sequence[tuple[str, int]], left_out: int) -> str:
+    most = max(length for _, length in lines) or 1
+    shown = [f"{name if len(name) <= LABEL else name[: LABEL - 1] + '…'} {length}" for name, length in lines]
+    shown += [f"and {left_out} more"] if left_out else []
+    texts = "".join(f'<text y="{n * LINE + 12}">{escape(label, quote=False)}</text>' for n, label in enumerate(shown))
+    strokes = "".join(f"M{LABELS} {n * LINE + 8}h{round(BAR * of / most)}" for n, (_, of) in enumerate(lines))
+    size = f'width="{LABELS + BAR}" height="{LINE * len(shown)}" font-family="sans-serif" font-size="12" fill="#888"'
+    path = f'<path stroke="#4f43dd" stroke-width="10" d="{strokes}"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{texts}{path}</svg>'
+    return f"![bars](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

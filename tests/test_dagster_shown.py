@@ -16,6 +16,7 @@ from cpa_core.errors import SettingsError
 from cpa_core.pipeline import Assistant, land
 from cpa_dagster.assistant import assistant_definitions
 from cpa_dagster.checks import few_rejects, within_budget
+from cpa_dagster.pictures import bars
 from tests.homes import Home, turn
 from tests.runs import KEYS, ROOT, counts, definitions, evaluations, metadata, run
 
@@ -72,11 +73,19 @@ def test_a_day_shows_its_rows_a_table_and_a_plot(demo: Assistant) -> None:
     assert sum(int(row.data["events"]) for row in tagged["conversations by type"].records) == tagged["events"]
     for drawn in (tagged["events by type"], judged["scores"]):
         svg = base64.b64decode(re.search(r"data:image/svg\+xml;base64,([^)]+)", drawn)[1]).decode()
-        assert ElementTree.fromstring(svg).findall("{*}rect")
+        assert ElementTree.fromstring(svg).findall("{*}path") and len(drawn) < 1_000, "longer, and the UI shows a link"
     assert [row.data["conversation_id"] for row in judged["lowest scores"].records]
     receipts = metadata(result, "upload_receipts")
     assert receipts["by destination"].records[0].data["destination"] == "outbox"
     assert receipts["cost of the day"] == 0.0
+
+
+def test_a_plot_of_too_many_bars_leaves_out_the_last() -> None:
+    md = bars({f"Type <{n}> of a long name that is cut": 100 - n for n in range(60)}).value
+    svg = base64.b64decode(md.split("base64,")[1][:-1]).decode()
+    labels = [text.text for text in ElementTree.fromstring(svg).findall("{*}text")]
+    assert labels[0] == "Type <0> of a long na… 100" and re.fullmatch(r"and \d+ more", labels[-1] or "")
+    assert len(md) < 1_000 and bars({}).value == bars({"a": 0}).value == "none"
 
 
 def test_the_checks_warn_of_a_schema_that_misses_and_of_a_budget_that_nears(failing: Assistant) -> None:
