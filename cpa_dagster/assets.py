@@ -16,6 +16,7 @@ from cpa_core.pipeline import (
     judge_day,
     land,
     open_work,
+    quote,
     schema_path,
     stale_days,
     tag_day,
@@ -102,6 +103,8 @@ def tagged_events(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[
     """Tag the days. Failures that may pass are reported here and hold their day back at the upload."""
     assistant = pipeline.of_run(context)
     retag = pipeline.retags(context)
+    if retag:
+        say_what_it_costs(context, assistant)
     yield from each_day(context, assistant, lambda day: asked(assistant, tag_day(assistant, day, retag=retag)), of_tags)
 
 
@@ -112,6 +115,15 @@ def judge_scores(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[P
     yield from each_day(
         context, assistant, lambda day: asked(assistant, judge_day(assistant, day, retag=retag)), of_judgments
     )
+
+
+def say_what_it_costs(context: dg.AssetExecutionContext, assistant: Assistant) -> None:
+    """Before days of another schema are brought to the one in force: how many questions, at what price."""
+    named = set(context.partition_keys)
+    days = [one.day for one in stale_days(assistant) if one.day.isoformat() in named]
+    for line in quote(assistant, days).lines if days else ():
+        price = "an unknown sum" if line.cost is None else f"at most about ${line.cost:.4f}"
+        context.log.info(f"{len(days)} days are of another schema: {line.task}: {line.questions} questions, {price}")
 
 
 def upload_receipts(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:

@@ -51,7 +51,7 @@ def checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
     made.append(_check(pipeline, "landed_files", "few_rejects", FEW_REJECTS, few_rejects))
     made.append(_check(pipeline, "tagged_events", "schema_covers", SCHEMA_COVERS, schema_covers))
     made.append(_check(pipeline, "tagged_events", "coverage_drift", COVERAGE_DRIFT, coverage_drift))
-    made.append(_check(pipeline, "event_schema", "history_current", HISTORY_CURRENT, history_current))
+    made.append(_check(pipeline, "upload_receipts", "history_current", HISTORY_CURRENT, history_current))
     made.append(_check(pipeline, "upload_receipts", "accepted", ACCEPTED, accepted))
     made.append(_check(pipeline, "upload_receipts", "reconciled", RECONCILED, reconciles))
     return made

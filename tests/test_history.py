@@ -17,17 +17,23 @@ from cpa_core.pipeline import (
     Assistant,
     due_days,
     land,
+    propose_schema,
     quote_of_history,
     run_day,
+    source_conversations,
     stale_days,
     weights,
 )
-from cpa_core.schema import compare, dump
+from cpa_core.schema import compare, dump, load
 from cpa_core.settings import settings
 from cpa_core.store.database import Row
+from tests.commands import chats, cpa
 from tests.conftest import Conversations, seed
 from tests.fakes import QUESTION, REPLY, SCHEMA, THANKS, asked
+from tests.homes import Home
 from tests.models import Model
+from tests.servers.chat_completions import ChatServer
+from tests.test_schema import SEEDS
 
 DAY = date(2026, 3, 4)
 
@@ -239,3 +245,54 @@ def test_what_was_refused_stays_refused_when_nothing_is_asked_and_is_asked_when_
     edit(made, types(QUESTION, THANKS, REPLY, WISH).model_copy(update={"description": "Refusing."}))
     again(made, model)
     assert rows(made, outcomes) == [{"outcome": "ok"}]
+
+
+def test_the_command_shows_what_is_stale_what_changed_and_the_quote_before_it_re_tags(
+    home: Home, chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.write("a.json", chats(2))
+    assert cpa(home, "run") == 0
+    older = load(home.folder / "schema.yml")[0]
+    newer = older.model_copy(update={"event_types": (*older.event_types, WISH)})
+    (home.folder / "schema.yml").write_text(dump(newer), "utf-8")
+    capsys.readouterr()
+    assert cpa(home, "status") == 0
+    out = capsys.readouterr().out
+    assert f"stale: {DAY}: 2 conversations tagged and 0 judged by schema {older.version}" in out
+    assert f"cpa run --from {DAY} --to {DAY}" in out
+    assert cpa(home, f"schema diff {older.version[:8]} {home.folder / 'schema.yml'}") == 0
+    out = capsys.readouterr().out
+    assert "+ user Wish: a new type" in out and "here: 2 messages; 2 questions if it were alone" in out
+    assert "tag, compatible:test-model: 2 questions" in out
+    before = len(chat_server.calls)
+    assert cpa(home, "run") == 0
+    assert len(chat_server.calls) == before, "nothing is re-tagged by itself"
+    capsys.readouterr()
+    assert cpa(home, f"run --from {DAY} --to {DAY}") == 0
+    out = capsys.readouterr().out
+    assert out.index("now re-tagged: 1 of 1 days") < out.index("tag, compatible:test-model: 2 questions")
+    assert len(chat_server.calls) == before + 2
+    assert cpa(home, "schema diff none.yml schema.yml") == 2
+    assert "no such file, and no version that" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not SEEDS.exists(), reason="the shared data are not here")
+@pytest.mark.parametrize("example", ["therapist", "tax_advisor"])
+def test_the_schemas_of_the_seed_tool_are_tagged_with_compared_and_proposed_beside(
+    tmp_path: Path, model: Model, example: str
+) -> None:
+    shutil.copytree(SEEDS / example, tmp_path / "seed")
+    (tmp_path / "seed" / "example_data.json").rename(tmp_path / "seed" / "transcripts.json")
+    assistant = over(tmp_path / "seed", model)
+    land(assistant, DAY)
+    days = [row["day"] for row in due_days(assistant)]
+    done = [run_day(assistant, day) for day in days]
+    assert sum(one.tagged.done for one in done) > 0 and not any(one.tagged.failures for one in done)
+    schema = load(tmp_path / "seed" / "schema.yml")[0]
+    first, *rest = schema.event_types
+    renamed = first.model_copy(update={"name": "Another Name", "was": (first.name,)})
+    newer = schema.model_copy(update={"event_types": (renamed, *rest)})
+    assert [change.kind for change in compare(schema, newer).changes] == ["renamed"]
+    assert said(assistant, newer) == {"tag": 0, "judge": 0}
+    proposal = propose_schema(assistant, source_conversations(assistant), size=4, base=schema)
+    assert proposal.schema.event_types[: len(schema.event_types)] == schema.event_types
