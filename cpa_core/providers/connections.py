@@ -141,7 +141,11 @@ def _exchanged(connection: HTTPConnection, request: httpx2.Request) -> httpx2.Re
     connection.putrequest(request.method, request.url.raw_path.decode("ascii"), True, True)
     for name, value in request.headers.raw:
         connection.putheader(name.decode("ascii"), value)
+    parts: list[bytes] = []
+    vars(connection)["send"] = parts.append  # headers and body in one write: each lets all other threads go first
     connection.endheaders(request.read())
+    del vars(connection)["send"]
+    connection.send(b"".join(parts))
     answer = connection.getresponse()
     content = answer.read()
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.getheaders()]
