@@ -1,5 +1,6 @@
 """A bucket that refuses, breaks off and changes: what can be read lands, the rest is told and tried again."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,9 +31,12 @@ def home(relay: Relay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request:
         "AWS_REGION": "us-east-1",
         "CPA_SOURCE": f"s3://{BUCKET}/{prefix}/",
     }
-    s3.client(environ).create_bucket(Bucket=BUCKET)
+    client = s3.client(environ)  # half a second each
+    client.create_bucket(Bucket=BUCKET)
     for name in "abc":
-        put(environ, BUCKET, f"{prefix}/{name}.json", turn(name * 4000))
+        key = f"{prefix}/{name}.json"
+        body = json.dumps({f"in {key}": {"messages": [turn(name * 4000)]}})
+        client.put_object(Bucket=BUCKET, Key=key, Body=body.encode())
     return Home(tmp_path, environ)
 
 
