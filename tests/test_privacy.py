@@ -130,7 +130,8 @@ def store(made: Assistant, messages: list[Message], **fields: str) -> None:
         transaction.insert_day("tagged_conversations", DAY, [{**done, "outcome": "ok"}])
         transaction.insert_day("tagged_events", DAY, tags)
         transaction.insert_day("judge_scores", DAY, [score])
-        transaction.insert("event_schemas", [{"version": KNOWN.version, "yaml": dump(KNOWN), "origin": "schema.yml"}])
+        schema = {"version": KNOWN.version, "yaml": dump(KNOWN), "created_at": START, "origin": "schema.yml"}
+        transaction.insert("event_schemas", [schema])
 
 
 def runs(text: str, length: int = 12) -> set[str]:

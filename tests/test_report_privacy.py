@@ -105,7 +105,8 @@ def hostile(folder: Path, privacy: str) -> str:
     hits = json.dumps({"D1": {"hit": True, "because": STRIKES[1], "quote": STRIKES[1]}})
     properties = json.dumps({STRIKES[1]: STRIKES[0]})
     with made.store.writing() as transaction:
-        transaction.insert("event_schemas", [{"version": schema.version, "yaml": dump(schema), "origin": STRIKES[0]}])
+        later = {"version": schema.version, "yaml": dump(schema), "created_at": START + timedelta(days=1)}
+        transaction.insert("event_schemas", [later | {"origin": STRIKES[0]}])
         transaction.execute(
             "update tagged_events set schema_version = $version, properties = $p", version=schema.version, p=properties
         )

@@ -4,6 +4,7 @@ The golden files of the prompt are `tests/golden/suggest*.txt`, checked in `test
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cpa_core.errors import ReplyInvalid
 from cpa_core.llm import Reply
 from cpa_core.pipeline import Assistant, Reported, Span, write_report
 from cpa_core.settings import settings
+from cpa_core.store import Store
 from cpa_core.suggesting import question, read, suggest
 from tests.awkward import fill
 from tests.fakes import MODEL, Script, asking
@@ -22,12 +24,18 @@ from tests.test_prompts import EVIDENCE
 GOOD = {"quotes": [1], "because": "It declines.", "change": "Say what it can do instead."}
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("awkward")
+    fill(Store(home), conversations=200)
+    return home
+
+
 @pytest.fixture
-def assistant(tmp_path: Path, chat_server: ChatServer) -> Assistant:
-    given = {"CPA_HOME": str(tmp_path), "CPA_MODEL": "compatible:adviser", "CPA_COMPATIBLE_URL": chat_server.url}
-    made = Assistant.of(settings(given))
-    fill(made.store, conversations=200)
-    return made
+def assistant(filled: Path, tmp_path: Path, chat_server: ChatServer) -> Assistant:
+    home = shutil.copytree(filled, tmp_path / "home")
+    given = {"CPA_HOME": str(home), "CPA_MODEL": "compatible:adviser", "CPA_COMPATIBLE_URL": chat_server.url}
+    return Assistant.of(settings(given))
 
 
 def reported(assistant: Assistant, *, suggest: bool = True) -> tuple[Reported, str]:
@@ -35,21 +43,16 @@ def reported(assistant: Assistant, *, suggest: bool = True) -> tuple[Reported, s
     return made, made.path.read_text("utf-8")
 
 
-def test_a_suggestion_stands_with_its_issue_and_says_that_a_model_wrote_it(
+def test_a_suggestion_stands_with_its_issue_says_that_a_model_wrote_it_and_is_paid_for_once(
     assistant: Assistant, chat_server: ChatServer
 ) -> None:
     made, page = reported(assistant)
     assert 1 <= made.issues <= 5 and made.suggestions == made.issues
     assert page.count("Say sooner what cannot be done.") == made.issues
     assert page.count("Suggested by a model (compatible:adviser)") == made.issues
-    assert [call.task for call in chat_server.calls] == ["suggest"] * made.issues
-
-
-def test_the_same_issues_are_not_paid_for_again(assistant: Assistant, chat_server: ChatServer) -> None:
-    first, page = reported(assistant)
-    again, same = reported(assistant)
-    assert len(chat_server.calls) == first.suggestions == again.suggestions
-    assert page.count("Say sooner") == same.count("Say sooner")
+    again, _ = reported(assistant)
+    assert again.suggestions == made.issues
+    assert [call.task for call in chat_server.calls] == ["suggest"] * made.issues, "paid for again"
 
 
 def test_without_being_asked_for_no_model_is_called(assistant: Assistant, chat_server: ChatServer) -> None:

@@ -95,7 +95,10 @@ def _conversations(of: Selection, used: Mapping[str, Group], wanted: Wanted, cho
 
 def known_schemas(of: Selection) -> list[EventSchema]:
     """The recorded schemas, the newest last."""
-    rows = of.view.rows("select version, yaml from event_schemas order by created_at, version")
+    rows = of.view.rows(
+        "select version, arg_min(yaml, created_at) as yaml from event_schemas group by version "
+        "order by max(created_at), version"
+    )
     return [schema.parse(row["yaml"], f"schema {row['version']}")[0] for row in rows]
 
 
