@@ -8,6 +8,7 @@ import pytest
 
 from cpa_core.insights.drift import LEAST_DAYS, Share, interval, measured
 from cpa_core.pipeline.drifting import drift, measures_of
+from tests.commands import cpa
 from tests.fakes import SCHEMA
 from tests.homes import Home
 
@@ -75,11 +76,14 @@ def test_the_interval_is_that_of_a_binomial_where_days_are_alike() -> None:
     assert low < 10 and high > 32
 
 
-def test_a_day_in_the_store_is_measured_against_days_of_its_own_version(tmp_path: Path) -> None:
+def test_a_day_in_the_store_is_measured_against_days_of_its_own_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     home = Home(tmp_path)
     random = Random(5)
     days = [FIRST + timedelta(days=n) for n in range(12)]
     with home.assistant().store.writing() as transaction:
+        transaction.insert("days", [{"day": day, "generation": 1, "built_generation": 1} for day in days])
         for n, day in enumerate(days):
             version = "old" if n == 0 else SCHEMA.version
             made = [_talk(day, i, random.random() < (0.5 if n == 11 else 0.1), version) for i in range(60)]
@@ -89,6 +93,9 @@ def test_a_day_in_the_store_is_measured_against_days_of_its_own_version(tmp_path
     (found,) = [one for one in drift(assistant, days) if one.measured.name == NO_EVENT]
     assert found.measured.day == days[-1]
     assert len(found.examples) == 5 and set(found.examples) <= {f"{days[-1]}-{i}" for i in range(60)}
+    assert cpa(home, "status") == 0
+    out = capsys.readouterr().out
+    assert f"drift: {days[-1]}: no event, user: " in out and "--from-uncovered" in out
     usual = {one.name: one.usual for one in measures_of(assistant, days[-1])}
     assert usual["user Question"] == pytest.approx(0.9, abs=0.05) and usual["not applicable"] is not None
     assert all(one.usual is None for one in measures_of(assistant, days[7])), "six days of this version are too few"

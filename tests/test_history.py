@@ -174,7 +174,10 @@ def test_a_renamed_type_keeps_the_ids_of_its_events_and_a_type_that_went_takes_i
 ) -> None:
     before = tags(made)
     edit(made, types(question(name="Ask", was=("Question",)), REPLY))
-    assert again(made, model) == {"tag": 0, "judge": 0}
+    done = run_day(made, DAY)
+    assert model.requests == []
+    asked_about = [row for row in before if row["event_type"] == "Question"]
+    assert done.delivered is not None and done.delivered.sent == len(asked_about), "what goes on is not sent again"
     assert [row["event_id"] for row in tags(made)] == [
         row["event_id"] for row in before if row["event_type"] != "Thanks"
     ]
@@ -272,6 +275,9 @@ def test_the_command_shows_what_is_stale_what_changed_and_the_quote_before_it_re
     out = capsys.readouterr().out
     assert out.index("now re-tagged: 1 of 1 days") < out.index("tag, compatible:test-model: 2 questions")
     assert len(chat_server.calls) == before + 2
+    (home.folder / "schema.yml").write_text("event_types: 3\n", "utf-8")
+    assert cpa(home, "status") == 0
+    assert "which days are of another schema is not known" in capsys.readouterr().out
     assert cpa(home, "schema diff none.yml schema.yml") == 2
     assert "no such file, and no version that" in capsys.readouterr().err
 

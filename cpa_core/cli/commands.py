@@ -23,7 +23,7 @@ from cpa_core.cli.display import (
 )
 from cpa_core.cli.schemas import drift_lines, stale_lines
 from cpa_core.demo import EXAMPLES, demo_settings
-from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SettingsError
+from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SchemaError, SettingsError
 from cpa_core.pipeline import (
     Assistant,
     days_to_correct,
@@ -213,9 +213,19 @@ def status(options: argparse.Namespace, given: Settings) -> int:
         print(line)
     for row in due_days(assistant):
         print(f"due: {row['day']}: {row['reason']}")
-    for line in [*stale_lines(stale_days(assistant)), *drift_lines(drift(assistant, days[-LOOKED_BACK:]))]:
+    for line in _stale(assistant):
+        print(line)
+    for line in drift_lines(drift(assistant, days[-LOOKED_BACK:])):
         print(line)
     return 0
+
+
+def _stale(assistant: Assistant) -> list[str]:
+    """Days of another schema. A schema that cannot be read does not keep the rest from being shown."""
+    try:
+        return list(stale_lines(stale_days(assistant)))
+    except SchemaError as error:
+        return [f"which days are of another schema is not known: {error}"]
 
 
 def show(options: argparse.Namespace, given: Settings) -> int:

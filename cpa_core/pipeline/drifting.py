@@ -2,11 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from cpa_core.insights.drift import Measured, Share, measured
 from cpa_core.models import Value
 from cpa_core.pipeline.context import Assistant
+
+LOOKED_BACK = timedelta(days=90)
+"""Where days of history are looked for: an assistant that rests at weekends has 28 of them in less."""
 
 
 class Drift(Value):
@@ -27,7 +30,8 @@ def measures_of(assistant: Assistant, day: date) -> list[Measured]:
             "group by schema_version order by count(*) desc, schema_version limit 1",
             day=day,
         )
-        rows = view.answer("daily_shares", version=versions[0]["version"], last=day) if versions else []
+        span = {"first": day - LOOKED_BACK, "last": day}
+        rows = view.answer("daily_shares", version=versions[0]["version"], **span) if versions else []
     histories: defaultdict[str, list[Share]] = defaultdict(list)
     for row in rows:
         histories[row["name"]].append(Share(day=row["day"], hits=row["hits"], trials=row["trials"]))

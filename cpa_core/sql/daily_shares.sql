@@ -1,10 +1,10 @@
--- Of every day that this version of the schema tagged: how many messages have no event, by role, and how many are of
+-- Of every day of a span that this version of the schema tagged: how many messages have no event, by role, and how many are of
 -- each type; how many values of properties are "not applicable"? Hits of trials, by measure.
 with asked as (
   select m.day, m.conversation_id, m.position, m.role
   from tagged_conversations t
   join messages m on m.day = t.day and m.conversation_id = t.conversation_id
-  where t.schema_version = $version and t.outcome = 'ok' and m.role in ('user', 'assistant') and m.day <= $last
+  where t.schema_version = $version and t.outcome = 'ok' and m.role in ('user', 'assistant') and m.day between $first and $last
 ),
 roles as (
   select day, role, count(*) as trials from asked group by day, role
