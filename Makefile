@@ -81,3 +81,7 @@ bench-planted: .venv/ready   ## 200 simulations with a planted truth: found, ran
 .PHONY: bench-insights
 bench-insights: .venv/ready  ## one million messages, 60 event types, 365 days: every question, its seconds, the peak memory
 	$(BIN)/python -m benchmarks.insights
+
+.PHONY: bench-report
+bench-report: .venv/ready    ## the report on the same: its bytes, seconds and peak memory, by privacy
+	$(BIN)/python -m benchmarks.report
