@@ -12,7 +12,7 @@ import pytest
 from cpa_core.cli import main
 from cpa_core.demo import demo_settings
 from cpa_core.errors import InputError, NotFound
-from cpa_core.pipeline import Assistant, Span, due_days, land, run_day, write_report
+from cpa_core.pipeline import Assistant, Span, build_day, due_days, land, run_day, write_report
 from cpa_core.report.behind import Group
 from cpa_core.report.choosing import chosen, within
 from cpa_core.settings import settings
@@ -86,6 +86,16 @@ def test_below_fifty_conversations_it_says_so_and_greys_every_rate(page: str) ->
     assert "14 conversations are fewer than 50" in page
     rates = re.findall(r'<td class="(text|number)( few)?"[^>]*><div>(?:<button[^>]*>)?[\d.]+%.*?95%', page)
     assert len(rates) > 50 and all(few for _, few, *_ in rates)
+
+
+def test_what_is_not_tagged_or_judged_yet_is_said_at_the_head(tmp_path: Path) -> None:
+    made = Assistant.of(demo_settings("therapist", tmp_path))
+    land(made)
+    for row in due_days(made):
+        build_day(made, row["day"])
+    text = write_report(made).path.read_text("utf-8")
+    assert "Of 14 conversations 0 are tagged and 0 judged; the others have no part" in text
+    assert data(text)["figures"]["overview"]["conversations"] == 14
 
 
 def test_only_the_days_asked_for_are_in_it(assistant: Assistant, tmp_path: Path) -> None:

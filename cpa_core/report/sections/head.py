@@ -112,14 +112,19 @@ def summary(asked: Asked) -> str:
 
 
 def banner(asked: Asked) -> str:
-    """What to bear in mind with so few conversations; empty with enough."""
-    number = asked.overview.conversations
-    if number >= ENOUGH:
-        return ""
-    return (
-        f"{number} conversations are fewer than {ENOUGH}: shares and means are greyed. Read the conversations behind "
-        "them; the rates themselves may be chance."
-    )
+    """What to bear in mind: conversations that are not tagged or judged, or too few of them; empty with neither."""
+    of, said = asked.overview, []
+    if min(of.tagged, of.judged) < of.conversations:
+        said.append(
+            f"Of {words.count(of.conversations)} conversations {words.count(of.tagged)} are tagged and "
+            f"{words.count(of.judged)} judged; the others have no part in what stands on that."
+        )
+    if of.conversations < ENOUGH:
+        said.append(
+            f"{of.conversations} conversations are fewer than {ENOUGH}: shares and means are greyed. Read the "
+            "conversations behind them; the rates themselves may be chance."
+        )
+    return " ".join(said)
 
 
 def about(asked: Asked, privacy: str) -> list[str]:

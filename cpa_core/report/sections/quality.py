@@ -14,13 +14,14 @@ VERDICTS = ("met", "partly", "missed", "cannot tell")
 
 def quality(asked: Asked) -> Section:
     """The section."""
-    over_time = [_over_time(asked)] if len(asked.stretches) > 1 else []
+    scores = [_scores(asked)] if asked.overview.scored else []
+    over_time = [_over_time(asked)] if scores and len(asked.stretches) > 1 else []
     return Section(
         name="quality",
         short="Quality",
         title="How good they are",
         lead="What the judge found: scores, verdicts on each goal, and what must never happen.",
-        charts=[_scores(asked), *over_time, *([_goals(asked)] if asked.criteria else [])],
+        charts=[*scores, *over_time, *([_goals(asked)] if asked.criteria else [])],
         tables=[_dealbreakers(asked), _effects(asked)],
     )
 
