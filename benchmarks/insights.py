@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,9 @@ TABLES = {
 def make(home: Path, conversations: int = CONVERSATIONS) -> None:
     """Write the tables."""
     with Store(home).writing() as transaction:
-        transaction.insert("event_schemas", [{"version": SCHEMA.version, "yaml": dump(SCHEMA), "origin": "file"}])
+        made_at = datetime(2026, 1, 1, tzinfo=UTC)
+        row = {"version": SCHEMA.version, "yaml": dump(SCHEMA), "created_at": made_at, "origin": "file"}
+        transaction.insert("event_schemas", [row])
         for table, sql in TABLES.items():
             wanted = {"conversations": conversations, "version": SCHEMA.version}
             names = {name: value for name, value in wanted.items() if f"${name}" in sql}
