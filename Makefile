@@ -15,7 +15,7 @@ demo: .venv/ready            ## the examples end to end, without key or account
 
 test: .venv/ready            ## every test, and the coverage of cpa_core
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage run -m pytest -q --numprocesses 3 --dist worksteal
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=90 --skip-covered
 
