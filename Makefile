@@ -14,10 +14,7 @@ demo: .venv/ready            ## the examples end to end, without key or account
 	$(BIN)/cpa demo
 
 test: .venv/ready            ## every test, and the coverage of cpa_core
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q --numprocesses 3 --dist worksteal
-	$(BIN)/coverage combine -q
-	$(BIN)/coverage report --fail-under=90 --skip-covered
+	$(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 check: .venv/ready           ## format, lint, types
 	$(BIN)/ruff format --check .

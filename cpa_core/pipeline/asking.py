@@ -196,6 +196,11 @@ def _questions(assistant: Assistant, asking: Asking) -> Iterator[list[tuple[str,
         yield [(one.conversation_id, request) for one in chunk for request in asking.first(one)]
 
 
+def _threads(slots: int) -> int:
+    """Some more than slots: while one writes its next question, or reads its last answer, its slot is another's."""
+    return slots + slots // 4
+
+
 def _ask_all(assistant: Assistant, asking: Asking, done: Done, batches: Sequence[str]) -> None:
     """Ask about every pending conversation what batches have not answered; what came before a stop is kept."""
     work, day, pending = asking.work, asking.origin.day, asking.plan.pending
@@ -214,7 +219,7 @@ def _ask_all(assistant: Assistant, asking: Asking, done: Done, batches: Sequence
 
         with assistant.progress(work.task, len(pending)) as advance:
             conversations = _looked_up(assistant, asking, book, done)
-            for conversation, end in in_order_of_end(ask, conversations, assistant.settings.concurrency):
+            for conversation, end in in_order_of_end(ask, conversations, _threads(assistant.settings.concurrency)):
                 if isinstance(end, Stopped):
                     done.stopped = done.stopped or end
                     continue
