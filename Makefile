@@ -1,5 +1,6 @@
 # make demo, make test and make dev each work as the first command on a fresh machine: they make .venv themselves.
-.PHONY: demo test check dev store-on-2 lock proofs browser bench-delivery bench-landing bench-llm fuzz
+.PHONY: demo test check dev store-on-2 lock proofs backfill browser guides fuzz \
+  bench-delivery bench-landing bench-llm bench-planted bench-insights bench-report
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 
@@ -37,7 +38,6 @@ store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environme
 lock:                        ## resolve the versions anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --annotation-style line -q -o requirements.lock
 
-.PHONY: bench-delivery
 bench-delivery: .venv/ready  ## 8,000 events through faults and kills, and 100,000 in bulk
 	$(BIN)/python -m benchmarks.delivery
 	$(BIN)/python -m benchmarks.redaction
@@ -48,7 +48,6 @@ proofs: .venv/ready          ## slow: two days of a real file, a bucket to PostH
 	$(BIN)/python -m proofs.at_once
 	$(BIN)/python -m proofs.backfill
 
-.PHONY: backfill guides
 backfill: .venv/ready        ## slow: a year's backfill in Dagster, killed twice: seconds a day, event log, memory
 	$(BIN)/python -m proofs.backfill 365 --ways killed
 
@@ -71,14 +70,11 @@ fuzz: .venv/ready            ## mutated real files for five minutes, and many ge
 bench-llm: .venv/ready       ## the language-model engine under load: tokens, rate, limits, kills, faults, memory
 	$(BIN)/python -m benchmarks.llm
 
-.PHONY: bench-planted
 bench-planted: .venv/ready   ## 200 simulations with a planted truth: found, ranked, covered, and what else was found
 	$(BIN)/python -m benchmarks.planted
 
-.PHONY: bench-insights
 bench-insights: .venv/ready  ## one million messages, 60 event types, 365 days: every question, its seconds, the peak memory
 	$(BIN)/python -m benchmarks.insights
 
-.PHONY: bench-report
 bench-report: .venv/ready    ## the report on the same: its bytes, seconds and peak memory, by privacy
 	$(BIN)/python -m benchmarks.report

@@ -87,11 +87,6 @@ def as_json(values: Iterable[str]) -> str:
     return json.dumps(list(values))
 
 
-def as_columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Iterable[Any]]:
-    """Rows turned into columns for `insert_columns`, which take a quarter of the memory."""
-    return {name: pa.array([row[n] for row in rows]) for n, name in enumerate(names)}
-
-
 def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
     return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, kind)
 
