@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from urllib.request import urlopen
 
 from cpa_core.llm import Answer, Reply, Usage
-from cpa_core.pipeline import Assistant, build_day, judge_day, land, ready, run_day, tag_day
+from cpa_core.pipeline import Assistant, build_day, land, ready, run_day, tag_and_judge_day
 from cpa_core.pipeline.context import Stage
 from cpa_core.settings import day, settings
 from cpa_core.store import AnswerBook, Store
@@ -139,12 +139,13 @@ def built(folder: Path, conversations: int, url: str, **more: str) -> Assistant:
         build_day(assistant, DAY)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0, "landing or building failed"
-    return assistant
+    with assistant.store.reading():  # a run has opened it when it begins to ask
+        return assistant
 
 
 def asked(assistant: Assistant) -> tuple[Stage, Stage]:
-    """The day tagged and judged."""
-    return tag_day(assistant, DAY), judge_day(assistant, DAY)
+    """The day tagged and judged, as a run does it."""
+    return tag_and_judge_day(assistant, DAY)
 
 
 def seed(folder: Path) -> list[Line]:
@@ -182,17 +183,12 @@ def latency(folder: Path) -> list[Line]:
     with model("--latency", str(LATENCY)) as url:
         assistant = built(folder, 2_000, url)
         began, worked = time.monotonic(), time.process_time()
-        stages = [tag_day(assistant, DAY)]
-        between = time.monotonic()
-        stages.append(judge_day(assistant, DAY))
+        stages = asked(assistant)
         took, worked = time.monotonic() - began, time.process_time() - worked
         seen, times = counts(url), [one for ones in questions(url).values() for one in ones]
     assert all(stage.done == 2_000 for stage in stages)
     least = seen["calls"] * LATENCY / IN_FLIGHT
-    asking = sum(
-        max(answered for _, answered in part) - min(came for came, _ in part)
-        for part in ([t for t in times if t[0] < between], [t for t in times if t[0] >= between])
-    )
+    asking = max(answered for _, answered in times) - min(came for came, _ in times)
     ratio = least / asking
     found = f"{ratio:.1%}: {asking:.1f} s for {seen['calls']} calls, {seen['peak']} at once at most"
     whole = f"{least / took:.1%}: {took:.1f} s, {2_000 / took:.0f} conversations a second"

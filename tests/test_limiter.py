@@ -207,7 +207,8 @@ def test_a_run_that_reaches_its_budget_keeps_what_it_has_and_says_what_is_left(
     priced.environ["CPA_BUDGET"] = "3"
     assert cpa(priced, "run") == 1
     told = capsys.readouterr()
-    assert "conversations are left to" in told.err and "for at most about $" in told.err
+    assert "conversations are left to tag, for at most about $" in told.err
+    assert "conversations are left to judge, for at most about $" in told.err
     assert "left to do, by the same command:" in told.out
     assert 0 < len(chat_server.calls) < 12
     assert priced.rows("select * from failures") == []

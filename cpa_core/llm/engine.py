@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, ReplyInvalid, Stopped
@@ -47,7 +47,7 @@ class Silence:
 
 
 class Engine:
-    """Asks, retries, checks and keeps. One for a stage, shared by its threads."""
+    """Asks one model, retries, checks and keeps. Shared by the threads of a run; `asked` and `reused` count by task."""
 
     def __init__(
         self,
@@ -62,13 +62,13 @@ class Engine:
         self.limiter = limiter
         self.price = price
         self.reserve = reserve
-        self.asked = 0
-        self.reused = 0
+        self.asked: Counter[str] = Counter()
+        self.reused: Counter[str] = Counter()
         self._silence = Silence(limiter.concurrency)
         self._stopped: Stopped | None = None
         self._in_flight: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
-        self._usual_answer = 0.0
+        self._usual_answer: defaultdict[str, float] = defaultdict(float)
 
     def ask(self, request: Request, check: Callable[[str], None], about: About) -> Reply:
         """A reply to the question: kept from before, or paid for now.
@@ -83,13 +83,17 @@ class Engine:
             kept = self.answers.find(request_hash)
             if kept is not None:
                 with self._guard:
-                    self.reused += 1
+                    self.reused[request.task] += 1
                 return kept
             try:
                 return self._call(request, check, lambda reply, nth: _answer(request, request_hash, reply, nth, about))
             except Stopped as stopped:
-                self._stopped = self._stopped or stopped
+                self.stop(stopped)
                 raise
+
+    def stop(self, why: Stopped) -> None:
+        """Begin no further call."""
+        self._stopped = self._stopped or why
 
     def _call(self, request: Request, check: Callable[[str], None], answer: Callable[[Reply, int], Answer]) -> Reply:
         failures = busy = attempt = 0
@@ -119,7 +123,7 @@ class Engine:
             raise self._stopped
         left = self.limiter.left()
         with self._guard:
-            self.asked += 1
+            self.asked[request.task] += 1
         reply = self.provider.call(request if left is None else request.model_copy(update={"seconds": left}))
         self._silence.broken()
         self._measure(request, reply)
@@ -134,14 +138,14 @@ class Engine:
 
     def _size(self, request: Request) -> float:
         """About how many tokens a call takes: its words, and an answer as long as the others were."""
-        return (len(request.system) + len(request.user)) / BYTES_PER_TOKEN + self._usual_answer
+        return (len(request.system) + len(request.user)) / BYTES_PER_TOKEN + self._usual_answer[request.task]
 
     def _measure(self, request: Request, reply: Reply) -> None:
         """Let the limiter know what the call really took."""
         written, read = reply.usage.completion_tokens, reply.usage.prompt_tokens
         more = 0.0 if written is None or read is None else written + read - self._size(request)
         if written is not None:
-            self._usual_answer += (written - self._usual_answer) / 20
+            self._usual_answer[request.task] += (written - self._usual_answer[request.task]) / 20
         self.limiter.answered(reply.limits, more)
 
 

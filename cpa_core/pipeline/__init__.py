@@ -1,6 +1,6 @@
 """The stages of a day, one function each, used by the assets and by the command alike."""
 
-from cpa_core.pipeline.asking import judge_day, tag_day
+from cpa_core.pipeline.asking import judge_day, tag_and_judge_day, tag_day
 from cpa_core.pipeline.batching import Problems, at_work, awaited, look, wait_for_one
 from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant, Progress, Stage, silent
@@ -113,6 +113,7 @@ __all__ = [
     "stale_days",
     "sum_day",
     "summaries",
+    "tag_and_judge_day",
     "tag_day",
     "transitions_of_days",
     "turns_of_days",

@@ -1,36 +1,31 @@
-"""Tagging and judging a day: only what is open is asked, and the day is replaced in one transaction."""
+"""Tagging and judging a day: only what is open is asked, and the day is replaced in one transaction.
 
-import json
+Both tasks share one pass where they can: a conversation is read once, and no slot is idle while one task is all but
+done and the other has not begun.
+"""
+
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from cpa_core.errors import BudgetReached, Stopped
-from cpa_core.judging import Judged, judge_conversation
-from cpa_core.judging import question as judge_question
 from cpa_core.llm import About, Ask, Engine, ModelName, Request
-from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message, event_id
-from cpa_core.pipeline.batching import at_work, brought, mark_used, settle
+from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message
+from cpa_core.pipeline.batching import Settled, at_work, brought, mark_used, settle
 from cpa_core.pipeline.carrying import Answered, Plan, plan
 from cpa_core.pipeline.context import Assistant, Stage
 from cpa_core.pipeline.flow import in_order_of_end
 from cpa_core.pipeline.handing_over import Asker
 from cpa_core.pipeline.redacting import as_sent, asked_by, restored
 from cpa_core.pipeline.schemas import current_schema
-from cpa_core.pipeline.spending import Tariff, limiter, reserve, tariff
-from cpa_core.prompts import Task
+from cpa_core.pipeline.spending import Tariff, budgets, limiter, reserve, tariff
+from cpa_core.pipeline.tasks import JUDGE, TAG, Positions, Result, Work
 from cpa_core.store import AnswerBook
 from cpa_core.store.buffers import Buffers
 from cpa_core.store.database import Row, Transaction, as_json
-from cpa_core.tagging import Tagged, first_requests, tag_conversation
-
-Result = Tagged | Judged
-
-Positions = Collection[int] | None
-"""The messages to ask about, none for all."""
 
 CHUNK = 250
 """Conversations that are read, and looked up in the ledger, at a time."""
@@ -38,68 +33,39 @@ ASKED = ("message_id", "position", "role", "content", "sent_at")
 """The fields of a message as it is read."""
 
 
-@dataclass(frozen=True)
-class Work:
-    """How a task is done: its words, its tables, and how one conversation is asked and written down."""
-
-    task: Task
-    tables: tuple[str, ...]
-    ask: Callable[[Conversation, EventSchema, ModelName, Ask, Positions], Result]
-    first: Callable[[Conversation, EventSchema, ModelName, Positions], list[Request]]
-    rows: Callable[[Answered, Conversation, Any], dict[str, list[Row]]]
-
-
 def tag_day(assistant: Assistant, day: date, *, retag: bool = True) -> Stage:
     """Tag the conversations of a day that are not tagged as they are now. Raises Stopped.
 
     What another schema, prompt or model has tagged is brought to the present ones where `retag`, else left as it is.
     """
-    return _ask_day(assistant, day, TAG, retag)
+    return _ask_day(assistant, day, (TAG,), retag)[0]
 
 
 def judge_day(assistant: Assistant, day: date, *, retag: bool = True) -> Stage:
     """Judge the conversations of a day that are not judged as they are now, as in `tag_day`. Raises Stopped."""
-    return _ask_day(assistant, day, JUDGE, retag)
+    return _ask_day(assistant, day, (JUDGE,), retag)[0]
 
 
-def _ask_day(assistant: Assistant, day: date, work: Work, retag: bool) -> Stage:
-    model = assistant.model(work.task)
+def tag_and_judge_day(assistant: Assistant, day: date, *, retag: bool = True) -> tuple[Stage, Stage]:
+    """Do what `tag_day` and `judge_day` do, in one pass. Raises Stopped; then both keep what was answered."""
+    tagged, judged = _ask_day(assistant, day, (TAG, JUDGE), retag)
+    return tagged, judged
+
+
+def _ask_day(assistant: Assistant, day: date, works: Sequence[Work], retag: bool) -> list[Stage]:
     schema, _ = current_schema(assistant)
-    origin = Answered(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model))
-    own = tariff(assistant, work.task, model)
     with assistant.store.day_lock(day):
-        retag = retag or bool(at_work(assistant, work.task, day))  # whoever handed them over wanted it
-        with assistant.store.reading() as view:
-            asking = Asking(origin, model, work, own, plan(view, origin, work.task, retag=retag))
-        done = Done(day)
-        batches = settle(assistant, Asker(work.task, day, model, own), lambda: _questions(assistant, asking))
-        if batches.waiting:
-            stage = _stage(work.task, len(asking.plan.ids), len(asking.plan.kept), done, {})
-            return stage.model_copy(update={"waiting": batches.waiting})
-        if asking.plan.pending:
-            _ask_all(assistant, asking, done, batches.keys)
-        _replace(assistant, day, asking, done)
-    if isinstance(done.stopped, BudgetReached):
-        raise BudgetReached(f"{done.stopped}: {_left(assistant, asking, done)}")
-    if done.stopped:
-        raise done.stopped
-    spent = _spent(assistant, _book_name(assistant, work, day), batches.keys) if done.asked else {}
-    return _stage(work.task, len(asking.plan.ids), len(asking.plan.kept), done, spent)
-
-
-def _left(assistant: Assistant, asking: "Asking", done: "Done") -> str:
-    """What a stage that reached its budget has left to do, and what that would cost."""
-    pending = asking.plan.pending
-    left = [one for one in pending if one not in done.ids]
-    price: float | None = 0.0
-    for n in range(0, len(left), CHUNK):
-        chunk = conversations_of(assistant, asking.origin.day, left[n : n + CHUNK])
-        more = asking.tariff.cost([request for c in chunk for request in asking.first(c)])
-        price = None if price is None or more is None else price + more
-    words = "an unknown sum" if price is None else f"at most about ${price:.4f}"
-    return (
-        f"{asking.origin.day}: {len(left)} of {len(pending)} conversations are left to {asking.work.task}, for {words}"
-    )
+        shares, refused = _shares(assistant, day, works, schema, retag)
+        asked = [share for share in shares if not share.batches.waiting]
+        stopped = _ask_all(assistant, day, asked) if any(share.asking.plan.pending for share in asked) else None
+        if asked:
+            _replace(assistant, day, asked, whole=not stopped)
+    if isinstance(stopped, BudgetReached):
+        left = "; ".join(line for share in asked for line in _left(assistant, share))
+        raise BudgetReached(f"{stopped}: {day}: {left}")
+    if stopped or refused:
+        raise stopped or refused  # type: ignore[misc]
+    return [_stage(assistant, share) for share in shares]
 
 
 @dataclass(frozen=True)
@@ -130,52 +96,80 @@ class Asking:
         return self.plan.partly.get(conversation.conversation_id)
 
 
-class Done:
-    """What came of a stage: rows to be written, whose they are, and how it ended."""
+class Share:
+    """One task's share of a pass: what is asked, which batches have answers to it, and what came of it so far."""
 
-    def __init__(self, day: date) -> None:
-        self.day = day
+    def __init__(self, asking: Asking, batches: Settled) -> None:
+        self.asking = asking
+        self.batches = batches
+        self.pending = frozenset(asking.plan.pending)
         self.rows = Buffers()
         self.ids: set[str] = set()
         self.outcomes: Counter[str] = Counter()
         self.asked = 0
         self.reused = 0
         self.quoted: float | None = 0.0
-        self.stopped: Stopped | None = None
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.asking.work.task
+
+    def quote(self, dollars: float | None) -> None:
+        """So much more would be asked for; null where its price is unknown."""
+        self.quoted = None if self.quoted is None or dollars is None else self.quoted + dollars
+
+
+def _asking(assistant: Assistant, day: date, work: Work, schema: EventSchema, *, retag: bool) -> Asking:
+    model = assistant.model(work.task)
+    origin = Answered(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model))
+    with assistant.store.reading() as view:
+        found = plan(view, origin, work.task, retag=retag)
+    return Asking(origin, model, work, tariff(assistant, work.task, model), found)
+
+
+def _shares(
+    assistant: Assistant, day: date, works: Sequence[Work], schema: EventSchema, retag: bool
+) -> tuple[list[Share], Stopped | None]:
+    """The tasks' shares, as far as their batches could be looked after, and what stopped that."""
+    shares: list[Share] = []
+    for work in works:
+        wanted = retag or bool(at_work(assistant, work.task, day))  # whoever handed them over wanted it
+        try:
+            shares.append(_share(assistant, _asking(assistant, day, work, schema, retag=wanted)))
+        except Stopped as stopped:
+            return shares, stopped
+    return shares, None
+
+
+def _share(assistant: Assistant, asking: Asking) -> Share:
+    asker = Asker(asking.work.task, asking.origin.day, asking.model, asking.tariff)
+    return Share(asking, settle(assistant, asker, lambda: _questions(assistant, asking, asking.plan.pending)))
 
 
 def open_questions(assistant: Assistant, day: date, schema: EventSchema, *, retag: bool) -> Iterator[Request]:
     """The questions that tagging and judging a built day would begin with, answered before or not."""
     for work in (TAG, JUDGE):
-        model = assistant.model(work.task)
-        origin = Answered(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model))
-        with assistant.store.reading() as view:
-            found = plan(view, origin, work.task, retag=retag)
-        asking = Asking(origin, model, work, tariff(assistant, work.task, model), found)
-        for n in range(0, len(found.pending), CHUNK):
-            for conversation in conversations_of(assistant, day, found.pending[n : n + CHUNK]):
-                yield from asking.first(conversation)
+        asking = _asking(assistant, day, work, schema, retag=retag)
+        for chunk in _questions(assistant, asking, asking.plan.pending):
+            yield from (request for _, request in chunk)
 
 
-def _book_name(assistant: Assistant, work: Work, day: date) -> str:
-    return f"{assistant.run_id}-{work.task}-{day}"
+def _questions(assistant: Assistant, asking: Asking, ids: Sequence[str]) -> Iterator[list[tuple[str, Request]]]:
+    """What asking about these begins with: each question after its conversation's id, a chunk at a time."""
+    for chunk in _chunks(assistant, asking.origin.day, ids):
+        yield [(one.conversation_id, request) for one in chunk for request in asking.first(one)]
 
 
-def _spent(assistant: Assistant, book: str, batches: Sequence[str]) -> Row:
-    """Tokens and cost of the answers of a run and of batches. Unknown while another process still merges them."""
-    with assistant.store.reading() as view:
-        found = view.answer("spent", run=book, batches=as_json(batches))[0]
-    return {name: value if found["calls"] else None for name, value in found.items() if name != "calls"}
-
-
-def conversations_of(assistant: Assistant, day: date, ids: Sequence[str]) -> list[Conversation]:
+def _chunks(assistant: Assistant, day: date, ids: Sequence[str]) -> Iterator[list[Conversation]]:
     """These conversations of a built day as a model may see them, in order of their start."""
-    with assistant.store.reading() as view:
-        rows = view.answer("conversations_of_day", day=day, ids=as_json(ids))
-    grouped: dict[str, list[Row]] = {}
-    for row in rows:
-        grouped.setdefault(row["conversation_id"], []).append(row)
-    return as_sent(assistant, [_conversation(day, key, of_one) for key, of_one in grouped.items()])
+    for n in range(0, len(ids), CHUNK):
+        with assistant.store.reading() as view:
+            rows = view.answer("conversations_of_day", day=day, ids=as_json(ids[n : n + CHUNK]))
+        grouped: dict[str, list[Row]] = {}
+        for row in rows:
+            grouped.setdefault(row["conversation_id"], []).append(row)
+        yield as_sent(assistant, [_conversation(day, key, of_one) for key, of_one in grouped.items()])
 
 
 def _conversation(day: date, conversation_id: str, rows: Sequence[Row]) -> Conversation:
@@ -188,96 +182,125 @@ def _conversation(day: date, conversation_id: str, rows: Sequence[Row]) -> Conve
     )
 
 
-def _questions(assistant: Assistant, asking: Asking) -> Iterator[list[tuple[str, Request]]]:
-    """What a stage begins with: each question after its conversation's id, a chunk at a time."""
-    pending = asking.plan.pending
-    for n in range(0, len(pending), CHUNK):
-        chunk = conversations_of(assistant, asking.origin.day, pending[n : n + CHUNK])
-        yield [(one.conversation_id, request) for one in chunk for request in asking.first(one)]
-
-
 def _threads(slots: int) -> int:
     """Some more than slots: while one writes its next question, or reads its last answer, its slot is another's."""
     return slots + slots // 4
 
 
-def _ask_all(assistant: Assistant, asking: Asking, done: Done, batches: Sequence[str]) -> None:
+def _ask_all(assistant: Assistant, day: date, shares: Sequence[Share]) -> Stopped | None:
     """Ask about every pending conversation what batches have not answered; what came before a stop is kept."""
-    work, day, pending = asking.work, asking.origin.day, asking.plan.pending
-    with closing(AnswerBook(assistant.store, _book_name(assistant, work, day))) as book:
-        engine = Engine(
-            assistant.provider_of(asking.model),
-            book,
-            limiter(assistant, asking.model),
-            asking.tariff.price,
-            reserve(assistant, asking.tariff.at_once()),
-        )
+    stop: Stopped | None = None
+    with closing(AnswerBook(assistant.store, _book_name(assistant, day))) as book:
+        engines = _engines(assistant, shares, book)
 
-        def ask(conversation: Conversation) -> Result:
+        def ask(given: tuple[Share, Conversation]) -> Result:
+            share, conversation = given
+            engine = engines[share.asking.model]
             about = About(day=str(day), conversation_id=conversation.conversation_id)
-            return asking.ask(conversation, lambda request, check: engine.ask(request, check, about))
+            return share.asking.ask(conversation, lambda request, check: engine.ask(request, check, about))
 
-        with assistant.progress(work.task, len(pending)) as advance:
-            conversations = _looked_up(assistant, asking, book, done)
-            for conversation, end in in_order_of_end(ask, conversations, _threads(assistant.settings.concurrency)):
+        total = sum(len(share.pending) for share in shares)
+        with assistant.progress(" and ".join(share.task for share in shares), total) as advance:
+            given = _looked_up(assistant, day, shares, book)
+            for (share, conversation), end in in_order_of_end(ask, given, _threads(assistant.settings.concurrency)):
                 if isinstance(end, Stopped):
-                    done.stopped = done.stopped or end
+                    stop = stop or end
+                    for engine in engines.values():
+                        engine.stop(stop)
                     continue
-                _note(done, asking, conversation, end, assistant)
+                _note(share, conversation, end, assistant)
                 advance()
-        first, estimate = brought(assistant, batches)
-        first = min(engine.reused, first)
-        done.asked, done.reused = engine.asked + first, engine.reused - first
-        done.quoted = None if done.quoted is None or estimate is None else done.quoted + estimate
-    if done.reused:
-        model = {"provider": asking.model.provider, "model": asking.model.model}
-        row = {"run_id": assistant.run_id, "task": work.task, **model, "day": day}
-        done.rows.add("answers_reused", [row | {"questions": done.reused, "reused_at": assistant.now()}])
+    for share in (one for one in shares if one.pending):
+        _count(assistant, share, engines[share.asking.model])
+    return stop
 
 
-def _looked_up(assistant: Assistant, asking: Asking, book: AnswerBook, done: Done) -> Iterator[Conversation]:
-    """The conversations, a chunk at a time, each when the ledger has been searched for answers about it.
+def _engines(assistant: Assistant, shares: Sequence[Share], book: AnswerBook) -> Mapping[ModelName, Engine]:
+    """An engine for each model. All spend the same money, set aside at the price of the task that asks."""
+    tariffs = {share.task: share.asking.tariff.at_once() for share in shares}
+    money = reserve(budgets(assistant, *tariffs.values()), lambda request: tariffs[request.task])
+    return {
+        model: Engine(assistant.provider_of(model), book, limiter(assistant, model), own.price, money)
+        for model, own in {share.asking.model: share.asking.tariff for share in shares}.items()
+    }
+
+
+def _looked_up(
+    assistant: Assistant, day: date, shares: Sequence[Share], book: AnswerBook
+) -> Iterator[tuple[Share, Conversation]]:
+    """The conversations, each once for every task that it is pending in, when the ledger was searched for answers.
 
     What the others would cost is quoted then.
     """
-    pending = asking.plan.pending
-    for n in range(0, len(pending), CHUNK):
-        ids = pending[n : n + CHUNK]
-        chunk = conversations_of(assistant, asking.origin.day, ids)
-        questions = {request.hash: request for c in chunk for request in asking.first(c)}
-        book.preload(questions, ids)
-        more = asking.tariff.cost([request for key, request in questions.items() if not book.holds(key)])
-        done.quoted = None if done.quoted is None or more is None else done.quoted + more
-        yield from chunk
+    pending = frozenset[str]().union(*(share.pending for share in shares))
+    for chunk in _chunks(assistant, day, [one for one in shares[0].asking.plan.ids if one in pending]):
+        work = [(share, one) for one in chunk for share in shares if one.conversation_id in share.pending]
+        questions = {request.hash: (share, request) for share, one in work for request in share.asking.first(one)}
+        book.preload(questions, [one.conversation_id for one in chunk])
+        for share in shares:
+            own = [request for key, (asker, request) in questions.items() if asker is share and not book.holds(key)]
+            share.quote(share.asking.tariff.cost(own))
+        yield from work
 
 
-def _note(done: Done, asking: Asking, conversation: Conversation, result: Result, assistant: Assistant) -> None:
+def _note(share: Share, conversation: Conversation, result: Result, assistant: Assistant) -> None:
     """Turn a result into rows."""
-    done.ids.add(conversation.conversation_id)
-    done.outcomes[result.outcome] += 1
-    for table, rows in asking.rows(conversation, restored(conversation, result)).items():
-        done.rows.add(table, [_stamped(row, table, assistant) for row in rows])
-    done.rows.add("failures", _failure(asking.origin, asking.work, conversation, result, assistant))
-
-
-def _replace(assistant: Assistant, day: date, asking: Asking, done: Done) -> None:
-    """Replace the day in one transaction; rows of conversations that were done before stay as they are.
-
-    So do those of conversations that were to be brought to another schema and that a stop came before.
-    """
-    kept = asking.plan.kept | (asking.plan.done - done.ids)
-    with assistant.store.writing() as transaction:
-        changed = _clear(transaction, day, asking.work, kept)
-        done.rows.write(transaction)
-        if not done.stopped:
-            mark_used(transaction, asking.work.task, day)
-        if changed or done.ids:
-            transaction.execute("update days set delivered_to = [] where day = $day", day=day)
+    share.ids.add(conversation.conversation_id)
+    share.outcomes[result.outcome] += 1
+    for table, rows in share.asking.rows(conversation, restored(conversation, result)).items():
+        share.rows.add(table, [_stamped(row, table, assistant) for row in rows])
+    share.rows.add("failures", _failure(share.asking, conversation, result, assistant))
 
 
 def _stamped(row: Row, table: str, assistant: Assistant) -> Row:
     stamp = {"tagged_conversations": "tagged_at", "judge_scores": "judged_at"}.get(table)
     return row | {stamp: assistant.now()} if stamp else row
+
+
+def _failure(asking: Asking, conversation: Conversation, result: Result, assistant: Assistant) -> list[Row]:
+    if result.outcome == "ok":
+        return []
+    row = {
+        "day": asking.origin.day,
+        "stage": asking.work.task,
+        "conversation_id": conversation.conversation_id,
+        "reason": result.outcome,
+        "detail": result.detail,
+        "retryable": result.outcome not in FINAL_OUTCOMES,
+        "attempts": result.questions,
+        "failed_at": assistant.now(),
+    }
+    return [row]
+
+
+def _count(assistant: Assistant, share: Share, engine: Engine) -> None:
+    """How many questions were asked, and how many were answered before; what a batch brought was asked."""
+    asked, reused = engine.asked[share.task], engine.reused[share.task]
+    first, estimate = brought(assistant, share.batches.keys)
+    first = min(reused, first)
+    share.asked, share.reused = asked + first, reused - first
+    share.quote(estimate)
+    if share.reused:
+        model = {"provider": share.asking.model.provider, "model": share.asking.model.model}
+        row = {"run_id": assistant.run_id, "task": share.task, **model, "day": share.asking.origin.day}
+        share.rows.add("answers_reused", [row | {"questions": share.reused, "reused_at": assistant.now()}])
+
+
+def _replace(assistant: Assistant, day: date, shares: Sequence[Share], *, whole: bool) -> None:
+    """Replace the day in one transaction; rows of conversations that were done before stay as they are.
+
+    So do those of conversations that were to be brought to another schema and that a stop came before.
+    """
+    with assistant.store.writing() as transaction:
+        changed = False
+        for share in shares:
+            planned = share.asking.plan
+            changed |= _clear(transaction, day, share.asking.work, planned.kept | (planned.done - share.ids))
+            share.rows.write(transaction)
+            if whole:
+                mark_used(transaction, share.task, day)
+        if changed or any(share.ids for share in shares):
+            transaction.execute("update days set delivered_to = [] where day = $day", day=day)
 
 
 def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str]) -> bool:
@@ -291,92 +314,48 @@ def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str
     return count > 0
 
 
-def _failure(
-    origin: Answered, work: Work, conversation: Conversation, result: Result, assistant: Assistant
-) -> list[Row]:
-    if result.outcome == "ok":
-        return []
-    row = {
-        "day": origin.day,
-        "stage": work.task,
-        "conversation_id": conversation.conversation_id,
-        "reason": result.outcome,
-        "detail": result.detail,
-        "retryable": result.outcome not in FINAL_OUTCOMES,
-        "attempts": result.questions,
-        "failed_at": assistant.now(),
-    }
-    return [row]
+def _left(assistant: Assistant, share: Share) -> Iterator[str]:
+    """What a task that reached its budget has left to do, and what that would cost."""
+    asking = share.asking
+    left = [one for one in asking.plan.pending if one not in share.ids]
+    chunks = _questions(assistant, asking, left)
+    prices = [asking.tariff.cost([request for _, request in chunk]) for chunk in chunks]
+    words = "an unknown sum" if None in prices else f"at most about ${sum(p for p in prices if p is not None):.4f}"
+    if left:
+        yield f"{len(left)} of {len(asking.plan.pending)} conversations are left to {share.task}, for {words}"
 
 
-def _tagged_rows(origin: Answered, conversation: Conversation, result: Tagged) -> dict[str, list[Row]]:
-    by_position = {m.position: m for m in conversation.messages}
-    common = {"conversation_id": conversation.conversation_id}
-    done = origin.row(
-        **common,
-        content_hash=conversation.content_hash,
-        outcome=result.outcome,
-        messages_asked=result.messages_asked,
-        cost=result.cost,
-    )
-    events: list[Row] = []
-    for tag in result.tags:
-        event_type = origin.schema.find(tag.event_type, tag.role)
-        message_id = by_position[tag.position].message_id
-        key = event_type.key if event_type else tag.event_type
-        fields = tag.model_dump() | {"properties": json.dumps(tag.properties, ensure_ascii=False)}
-        found = event_id(conversation.conversation_id, message_id, key)
-        events.append(origin.row(**common, **fields, event_id=found, message_id=message_id))
-    return {"tagged_conversations": [done], "tagged_events": events}
+def _book_name(assistant: Assistant, day: date) -> str:
+    return f"{assistant.run_id}-{day}"
 
 
-def _judged_rows(origin: Answered, conversation: Conversation, result: Judged) -> dict[str, list[Row]]:
-    found = result.judgment.model_dump(mode="json") if result.judgment else {}
-    fields = {
-        "score": found.get("score"),
-        "because": found.get("because"),
-        "verdicts": json.dumps(found.get("verdicts", {}), ensure_ascii=False),
-        "dealbreakers": json.dumps(found.get("dealbreakers", {}), ensure_ascii=False),
-        "outcome": result.outcome,
-        "cost": result.cost,
-    }
-    row = origin.row(conversation_id=conversation.conversation_id, content_hash=conversation.content_hash, **fields)
-    return {"judge_scores": [row]}
+def _spent(assistant: Assistant, share: Share) -> Row:
+    """Tokens and cost of the answers of a run and of batches. Unknown while another process still merges them."""
+    book = _book_name(assistant, share.asking.origin.day)
+    with assistant.store.reading() as view:
+        found = view.answer("spent", run=book, task=share.task, batches=as_json(share.batches.keys))[0]
+    return {name: value if found["calls"] else None for name, value in found.items() if name != "calls"}
 
 
-def _stage(task: str, conversations: int, kept: int, done: Done, spent: Row) -> Stage:
-    calls = done.asked + done.reused
+def _stage(assistant: Assistant, share: Share) -> Stage:
+    calls = share.asked + share.reused
+    spent = _spent(assistant, share) if share.asked else {}
     return Stage(
-        stage=task,
-        conversations=conversations,
-        done=done.outcomes["ok"],
-        kept=kept,
-        failures=sum(done.outcomes.values()) - done.outcomes["ok"],
-        final_failures=sum(done.outcomes[outcome] for outcome in FINAL_OUTCOMES if outcome != "ok"),
-        asked=done.asked,
-        reused=done.reused,
-        quoted=done.quoted,
-        share_reused=done.reused / calls if calls else None,
-        cost_per_conversation=_each(spent.get("cost", 0.0), len(done.ids)),
+        stage=share.task,
+        conversations=len(share.asking.plan.ids),
+        done=share.outcomes["ok"],
+        kept=len(share.asking.plan.kept),
+        failures=sum(share.outcomes.values()) - share.outcomes["ok"],
+        final_failures=sum(share.outcomes[outcome] for outcome in FINAL_OUTCOMES if outcome != "ok"),
+        asked=share.asked,
+        reused=share.reused,
+        quoted=share.quoted,
+        share_reused=share.reused / calls if calls else None,
+        cost_per_conversation=_each(spent.get("cost", 0.0), len(share.ids)),
+        waiting=share.batches.waiting,
         **spent,
     )
 
 
 def _each(dollars: float | None, conversations: int) -> float | None:
     return None if dollars is None or not conversations else dollars / conversations
-
-
-TAG = Work(
-    task="tag",
-    tables=("tagged_conversations", "tagged_events"),
-    ask=tag_conversation,
-    first=first_requests,
-    rows=_tagged_rows,
-)
-JUDGE = Work(
-    task="judge",
-    tables=("judge_scores",),
-    ask=lambda conversation, schema, model, ask, positions: judge_conversation(conversation, schema, model, ask),
-    first=lambda conversation, schema, model, positions: [judge_question(conversation, schema, model)],
-    rows=_judged_rows,
-)

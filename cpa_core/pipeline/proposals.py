@@ -14,7 +14,7 @@ from cpa_core.pipeline.context import Assistant
 from cpa_core.pipeline.flow import in_order_of_end
 from cpa_core.pipeline.redacting import as_sent
 from cpa_core.pipeline.schemas import current_schema, schema_path
-from cpa_core.pipeline.spending import limiter, reserve, tariff
+from cpa_core.pipeline.spending import budgets, limiter, reserve, tariff
 from cpa_core.prompts import Task
 from cpa_core.proposing import SAMPLE_CONVERSATIONS, Counted, Sample, counted, propose, sample, written
 from cpa_core.sources import Record, as_records, read
@@ -94,10 +94,10 @@ def propose_schema(
 def _engine(assistant: Assistant, task: Task) -> Iterator[tuple[Engine, AnswerBook]]:
     """Asks the model of a task; every answer is kept in the ledger and used again."""
     model = assistant.model(task)
-    own = tariff(assistant, task, model)
+    own = tariff(assistant, task, model).at_once()
     with closing(AnswerBook(assistant.store, f"{assistant.run_id}-{task}-proposal")) as book:
-        limits, money = limiter(assistant, model), reserve(assistant, own.at_once())
-        yield Engine(assistant.provider_of(model), book, limits, own.price, money), book
+        money = reserve(budgets(assistant, own), lambda _: own)
+        yield Engine(assistant.provider_of(model), book, limiter(assistant, model), own.price, money), book
 
 
 def _asked(assistant: Assistant, shown: Sample, base: EventSchema | None) -> tuple[EventSchema | None, Reply]:

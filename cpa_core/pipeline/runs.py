@@ -7,7 +7,7 @@ from cpa_core import selection
 from cpa_core.destinations import DESTINATIONS, KEYS, destination
 from cpa_core.errors import DayIncomplete, SettingsError
 from cpa_core.models import EventSchema, Value
-from cpa_core.pipeline.asking import judge_day, tag_day
+from cpa_core.pipeline.asking import tag_and_judge_day
 from cpa_core.pipeline.building import Built, build_day
 from cpa_core.pipeline.context import Assistant, Stage
 from cpa_core.pipeline.delivering import Delivered, deliver_day
@@ -87,8 +87,7 @@ def run_day(
     What another schema, prompt or model has made of it is brought to the present ones where `retag`.
     """
     built = build_day(assistant, day)
-    tagged = tag_day(assistant, day, retag=retag)
-    judged = judge_day(assistant, day, retag=retag)
+    tagged, judged = tag_and_judge_day(assistant, day, retag=retag)
     if tagged.waiting or judged.waiting:
         held = f"{day}: {tagged.waiting + judged.waiting} questions wait in batches"
         return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=None, held=held)

@@ -1,9 +1,9 @@
-"""Money and time of a stage: what a question would cost, what may still be spent, how fast and how long it may ask."""
+"""Money and time of asking: what a question would cost, what may still be spent, how fast and how long it may ask."""
 
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -74,15 +74,14 @@ def tariff(assistant: Assistant, task: str, model: ModelName) -> Tariff:
     return Tariff(model, lane, prices(given.prices_path), found[0]["completion_tokens"])
 
 
-def reserve(assistant: Assistant, tariff: Tariff) -> Reserve:
-    """Sets money aside for each call of a stage, where the settings limit it. Raises SettingsError without a price."""
-    limits = budgets(assistant, tariff)
+def reserve(limits: Sequence[Budget], tariff_of: Callable[[Request], Tariff]) -> Reserve:
+    """Sets money aside for each call, as far as there are limits to it."""
     if not limits:
         return no_budget
 
     @contextmanager
     def held(request: Request) -> Iterator[Bill]:
-        dollars = tariff.cost([request]) or 0.0
+        dollars = tariff_of(request).cost([request]) or 0.0
         with ExitStack() as stack:
             bills = [stack.enter_context(budget.holding(dollars)) for budget in limits]
 
@@ -95,19 +94,20 @@ def reserve(assistant: Assistant, tariff: Tariff) -> Reserve:
     return held
 
 
-def budgets(assistant: Assistant, tariff: Tariff) -> list[Budget]:
+def budgets(assistant: Assistant, *tariffs: Tariff) -> list[Budget]:
     """What run and day may still spend: the ledger's sums, what runs beside this one have spent by now, and what the
     batches may cost that are not answered yet.
 
-    A stage counts for the UTC day on which it began, a batch for that of its handing over. Raises SettingsError
+    A pass counts for the UTC day on which it began, a batch for that of its handing over. Raises SettingsError
     without a price.
     """
     given = assistant.settings
     if given.budget is None and given.daily_budget is None:
         return []
     one = Usage(prompt_tokens=1, completion_tokens=1)
-    if tariff.price(tariff.model.provider, tariff.model.model, one, "standard") is None:
-        raise SettingsError(f"a budget is set, but the price of {tariff.model} is unknown: name it in CPA_PRICES")
+    for tariff in tariffs:
+        if tariff.price(tariff.model.provider, tariff.model.model, one, "standard") is None:
+            raise SettingsError(f"a budget is set, but the price of {tariff.model} is unknown: name it in CPA_PRICES")
     since = datetime.combine(assistant.now().date(), midnight(), assistant.now().tzinfo)
     run = {"run": f"{assistant.run_id}-", "since": since}
     with assistant.store.reading() as view:

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from cpa_core.llm import About, Engine
 from cpa_core.pipeline.context import Assistant
-from cpa_core.pipeline.spending import limiter, reserve, tariff
+from cpa_core.pipeline.spending import budgets, limiter, reserve, tariff
 from cpa_core.store import AnswerBook
 from cpa_core.suggesting import Evidence, Suggestion, question, suggest
 
@@ -24,7 +24,9 @@ def suggestions(assistant: Assistant, evidence: Sequence[Evidence]) -> dict[str,
         book.preload([question(one, model).hash for one in evidence], [])
         own = tariff(assistant, "suggest", model)
         limits = limiter(assistant, model)
-        engine = Engine(assistant.provider_of(model), book, limits, own.price, reserve(assistant, own))
+        engine = Engine(
+            assistant.provider_of(model), book, limits, own.price, reserve(budgets(assistant, own), lambda _: own)
+        )
         for one in evidence:
             suggestion, _ = suggest(one, model, lambda request, check: engine.ask(request, check, about))
             if suggestion:

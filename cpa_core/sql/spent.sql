@@ -1,4 +1,4 @@
--- What did this run, with the batches whose answers it uses, use and cost? Null where a usage or price is unknown.
+-- What did a task of this run, with the batches whose answers it uses, use and cost? Null where a usage or price is unknown.
 select
   count(*) as calls,
   case when count(*) = count(prompt_tokens) then coalesce(sum(prompt_tokens), 0)::bigint end as prompt_tokens,
@@ -7,4 +7,4 @@ select
     as completion_tokens,
   case when count(*) = count(cost) then coalesce(sum(cost), 0) end as cost
 from answers
-where run_id = $run or run_id in (select unnest($batches::json::varchar[]))
+where task = $task and (run_id = $run or run_id in (select unnest($batches::json::varchar[])))
