@@ -1,5 +1,6 @@
 """The lane of batches, at both vendors: half the price, every question answered once, whatever becomes of a batch."""
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from cpa_core.providers.anthropic_batches import MessageBatches
 from cpa_core.providers.openai_batches import OpenAIBatches
 from cpa_core.schema import dump
 from cpa_core.settings import settings
-from tests.commands import ONE_EACH, chats, cpa, environ, started
+from tests.commands import ONE_EACH, chat, chats, cpa, environ, started
 from tests.homes import Home
 from tests.servers.batches import AnthropicBatchServer, BatchServer, Fate, OpenAIBatchServer, settings_of
 from tests.servers.scripted import Behaviour, Fault, Scripted, Truncated
@@ -325,3 +326,48 @@ def test_what_a_killed_run_paid_for_is_not_handed_over(home: Home, server: OpenA
     home.environ["CPA_LANE"] = "batch"
     assert cpa(home, "run") == 0
     assert paid > 0 and sum(server.times.values()) == 6 - paid
+
+
+OTHER = ONE_EACH.model_copy(
+    update={
+        "event_types": (
+            ONE_EACH.event_types[0].model_copy(update={"definition": "The user wants to know something."}),
+            *ONE_EACH.event_types[1:],
+        )
+    }
+)
+VERSIONS = "select schema_version as version, count(*) as n from tagged_conversations group by all order by n"
+
+
+def made_before(folder: Path, server: BatchServer, conversations: int) -> Home:
+    """A home whose conversations were tagged at once, by a schema that was edited since."""
+    home = opened(folder, server, conversations)
+    assert cpa(home, "run") == 0
+    (folder / "schema.yml").write_text(dump(OTHER), "utf-8")
+    return home
+
+
+@AT_OPENAI
+def test_a_late_conversation_in_the_lane_of_batches_re_tags_no_other(tmp_path: Path, server: BatchServer) -> None:
+    home = made_before(tmp_path, server, 20)
+    handed_over = len(server.times)
+    home.write("b.json", json.dumps(chat("late")))
+    assert cpa(home, "run") == 0
+    assert len(server.times) - handed_over == 2, "the questions about the late one"
+    versions = [(row["version"], row["n"]) for row in home.rows(VERSIONS)]
+    assert versions == [(OTHER.version, 1), (ONE_EACH.version, 20)]
+    assert home.rows("select distinct retag from batches") == [{"retag": False}]
+
+
+@AT_OPENAI
+def test_a_day_that_was_named_is_brought_to_one_schema_also_by_a_run_that_finishes_it(
+    tmp_path: Path, server: BatchServer
+) -> None:
+    home = made_before(tmp_path, server, 3)
+    server.held = True
+    assert cpa(home, "run --from 2026-03-04 --to 2026-03-04 --no-wait") == 0
+    home.write("b.json", json.dumps(chat("late")))
+    server.held = False
+    assert cpa(home, "run") == 0
+    assert home.rows(VERSIONS) == [{"version": OTHER.version, "n": 4}]
+    assert server.twice == 0

@@ -134,16 +134,16 @@ def _shares(
     """The tasks' shares, as far as their batches could be looked after, and what stopped that."""
     shares: list[Share] = []
     for work in works:
-        wanted = retag or bool(at_work(assistant, work.task, day))  # whoever handed them over wanted it
+        wanted = retag or any(row["retag"] for row in at_work(assistant, work.task, day))
         try:
-            shares.append(_share(assistant, _asking(assistant, day, work, schema, retag=wanted)))
+            shares.append(_share(assistant, _asking(assistant, day, work, schema, retag=wanted), retag=wanted))
         except Stopped as stopped:
             return shares, stopped
     return shares, None
 
 
-def _share(assistant: Assistant, asking: Asking) -> Share:
-    asker = Asker(asking.work.task, asking.origin.day, asking.model, asking.tariff)
+def _share(assistant: Assistant, asking: Asking, *, retag: bool) -> Share:
+    asker = Asker(asking.work.task, asking.origin.day, asking.model, asking.tariff, retag)
     return Share(asking, settle(assistant, asker, lambda: _questions(assistant, asking, asking.plan.pending)))
 
 

@@ -20,12 +20,13 @@ MAX_PAUSE = 60.0
 
 @dataclass(frozen=True)
 class Asker:
-    """The stage that asks: a task of a day, by a model."""
+    """The stage that asks: a task of a day, by a model, and whether the day was named, to be brought to one schema."""
 
     task: str
     day: date
     model: ModelName
     tariff: Tariff
+    retag: bool
 
 
 class Pile:
@@ -153,6 +154,7 @@ class Sender:
             "request_hashes": list(pile.conversations),
             "conversation_ids": list(pile.conversations.values()),
             "estimate": pile.dollars,
+            "retag": self.asker.retag,
             "submitted_at": self.assistant.now(),
             **model,
         }
