@@ -30,6 +30,14 @@ print("kept", flush=True)
 time.sleep(60)
 """
 
+MERGER = """
+import sys
+from pathlib import Path
+from cpa_core.store import Store, answers
+answers.AT_ONCE = 1
+answers.merge(Store(Path(sys.argv[1])))
+"""
+
 
 def answer(request_hash: str, text: str = "{}", **changes: Any) -> Answer:
     """An answer to keep."""
@@ -250,6 +258,27 @@ def test_processes_that_merge_at_once_merge_every_answer_once(store: Store) -> N
     for merger in mergers:
         merger.join()
     assert (stored(store), book_files(store)) == ([f"q{n}" for n in range(5)], [])
+
+
+def test_a_run_that_begins_while_another_process_merges_finds_every_answer(store: Store) -> None:
+    hashes = [f"q{n:02}" for n in range(30)]
+    book = AnswerBook(store, "killed")
+    for request_hash in hashes:
+        book.keep(answer(request_hash))
+    content = book.path.read_bytes()
+    book.close()
+    with store.writing() as transaction:
+        transaction.execute("delete from answers")
+    book.path.write_bytes(content)
+    with subprocess.Popen([sys.executable, "-c", MERGER, str(store.home)], cwd=ROOT) as merging:
+        until = time.monotonic() + 30
+        while not stored(store) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert merging.poll() is None, "it is in the middle"
+        with closing(AnswerBook(store, "run")) as beside:
+            beside.preload(hashes, [])
+            assert [one for one in hashes if beside.holds(one)] == hashes
+    assert (merging.returncode, stored(store), book_files(store)) == (0, hashes, [])
 
 
 def test_threads_that_keep_answers_at_once_tear_no_line(store: Store) -> None:

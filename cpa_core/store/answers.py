@@ -69,26 +69,24 @@ class AnswerBook:
 
 
 def merge(store: Store) -> None:
-    """Move the answers of runs that ended, well or not, into the database."""
-    for path in sorted((store.home / "answers").glob("*.jsonl")):
-        try:
+    """Move the answers of runs that ended, well or not, into the database; when it returns, all of them are there."""
+    with store.merge_lock():
+        for path in sorted((store.home / "answers").glob("*.jsonl")):
             descriptor = os.open(path, os.O_RDWR)
-        except FileNotFoundError:  # another process has merged it meanwhile
-            continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(descriptor, path):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _merge_file(store, path)
-        except BlockingIOError:
-            continue
-        finally:
-            os.close(descriptor)
+            except BlockingIOError:
+                continue
+            finally:
+                os.close(descriptor)
 
 
 def live_costs(store: Store, since: datetime) -> float:
     """US dollars since then in answers that are not in the database yet: those of runs beside this one."""
-    rows = (row for path in (store.home / "answers").glob("*.jsonl") for row in _lines(path))
-    return sum(row["cost"] or 0.0 for row in rows if row["created_at"] >= since)
+    with store.merge_lock():
+        rows = (row for path in (store.home / "answers").glob("*.jsonl") for row in _lines(path))
+        return sum(row["cost"] or 0.0 for row in rows if row["created_at"] >= since)
 
 
 def _locked(path: Path) -> int:

@@ -160,6 +160,12 @@ class Store:
             yield
 
     @contextmanager
+    def merge_lock(self) -> Iterator[None]:
+        """Only one process merges answers, so that a book that is locked meanwhile is a living run's."""
+        with locks.held(self.home / "locks" / "merge.lock"):
+            yield
+
+    @contextmanager
     def _open(self, wait: float | None, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         patience = self.foreign_wait if wait is None else min(wait, self.foreign_wait)
         with self._instance.attached(read_only=read_only, wait=patience) as connection:
