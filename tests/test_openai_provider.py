@@ -199,8 +199,8 @@ def test_a_status_about_the_account_or_the_model_stops_in_the_vendors_words(
 def test_a_bad_request_is_an_error_of_this_question_and_its_words_are_not_repeated(
     chat_server: ChatServer,
 ) -> None:
-    reply = called(chat_server, Status(400, code="context_length_exceeded", message="Your text 'secret' …"))
-    assert (reply.outcome, reply.detail) == ("error", "status 400: context_length_exceeded")
+    reply = called(chat_server, Status(400, code="invalid_value", message="Your text 'secret' …"))
+    assert (reply.outcome, reply.detail) == ("error", "status 400: invalid_value")
 
 
 def test_a_prompt_that_the_filter_takes_is_filtered(chat_server: ChatServer) -> None:

@@ -1,7 +1,8 @@
 """What an HTTP error status of a provider means: this question is at fault, try again, or stop for good."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, NoReturn
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from cpa_core.errors import ProviderFailed, ProviderStopped
 from cpa_core.llm import Reply
@@ -10,21 +11,83 @@ from cpa_core.providers.wire import Response, decoded, limits, mapping
 STOPPING = frozenset({401, 402, 403, 404})
 """The account or the model is refused: every other question would meet the same."""
 PASSING = frozenset({408, 409, 424, 425, 498, 529})
-"""May pass, as every 5xx: 424 is Bedrock's for a model that failed, 498 Groq's and 529 Anthropic's for overload."""
-TERMINAL_CODES = frozenset({"insufficient_quota", "billing_error"})
-TERMINAL_WORDS = ("credit balance", "model identifier", "on-demand throughput", "service_tier", "service tier")
-"""Status 400, but about the account (Anthropic), the model (Bedrock) or the lane (OpenAI): as good as the statuses
-that stop."""
+"""May pass, as every 5xx: 424 is Bedrock's for a model that failed, 498 Groq's and 529 Anthropic's for overload.
+
+None is a rate limit, whatever it says in Retry-After: a server that is busy with others may be so all night.
+"""
+TERMINAL_CODES = frozenset(
+    {
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "organization_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "billing_not_active",
+        "billing_error",
+        "enforced_spend_limit_reached",
+        "exceeded_current_quota_error",
+        "Arrearage",
+        "invalid_model",
+    }
+)
+"""Words for an account or a model that stop whatever the status, often 429: waiting mends none.
+
+Sources: OpenAI's first five (developers.openai.com, error codes: a retry restores no access; help.openai.com 5955604),
+and `billing_not_active` (BerriAI/litellm#2743); Anthropic's two (platform.claude.com/docs/en/api/errors, rate-limits);
+Moonshot's (forum.moonshot.ai/t/244); Alibaba's (help.aliyun.com, Model Studio error codes); Mistral's
+(tmc/langchaingo#1233).
+"""
+TERMINAL_SENTENCES = re.compile(
+    r"your credit balance"
+    r"|you have reached your (specified )?(workspace )?api usage limits"
+    r"|the provided model identifier|invocation of model id \S+ with on-demand throughput"
+    r"|invalid service_tier"
+    r"|api key (not valid|not found|expired)|user location is not supported"
+    r"|incorrect.{1,3}api.{1,3}key|your team \S+ has (either )?used all"
+    r"|\S+ is not a valid model id"
+    r"|invalid model\b|(the )?(requested )?model (\S+ )?(is |was |does )?(not exist|not found|not supported by any)",
+    re.IGNORECASE,
+)
+"""How a sentence begins that is about the account, the model or the lane, where status and code do not say so.
+
+Only its beginning tells: further on, a vendor may quote the prompt. Sources, line by line: Anthropic
+(platform.claude.com/docs/en/api/errors, rate-limits); Bedrock; OpenAI (developers.openai.com, error codes); Gemini
+(google/timesketch#3703, google-gemini/gemini-cli#25198); xAI (docs.x.ai/docs/key-information/debugging: 400 for a wrong
+key; continuedev/continue#10778, #10373); OpenRouter (OpenRouterTeam/openrouter-examples#74); DeepSeek
+(langbot-app/LangBot#1643), Mistral, Hugging Face (cline/cline#5098), OpenAI's form.
+"""
 SCHEMA_WORDS = ("response_format", "response format", "json_schema", "output_config", "compiled grammar")
 """A bad request that speaks of these is one whose JSON schema the model does not take."""
+LENGTH_WORDS = re.compile(
+    r"context[ _](length|window|size|limit)|(prompt|input) is too long|maximum prompt length|input token count"
+    r"|range of (input length|max_tokens)|reduce the length|maximum tokens you requested exceeds"
+    r"|max_(completion_|output_|new_)?tokens\b.*(too large|less than|<=|maximum)",
+    re.IGNORECASE,
+)
+"""A refused request that speaks of these is too long, or asks for too long an answer: a smaller one may do.
+
+Sources, of status 400 but for Together's 403 (docs.together.ai/docs/error-codes): OpenAI and vLLM `maximum context
+length` (vllm-project/vllm#20409), `max_tokens is too large` (tailcallhq/forgecode#1185); Groq `must be less than or
+equal to` (anomalyco/opencode#1000); DeepSeek, Model Studio `range of` (deepseek-ai/DeepSeek-V3#69; alibabacloud.com,
+coding-plan-faq); Anthropic (docker/docker-agent#569, anthropics/claude-code#12186); Bedrock
+(aws-samples/bedrock-access-gateway#41); Gemini (google-gemini/gemini-cli#6678); xAI, llama.cpp
+(openxjarvis/pi-mono-python, `overflow.py`).
+"""
+FLAGGED_WORDS = ("input was flagged", "content violates usage guidelines")
+"""Status 403, but about this question alone: OpenRouter's (openrouter.ai/docs/errors), which repeats what it flagged
+in the metadata, and xAI's (UKGovernmentBEIS/inspect_ai#2267)."""
 
 
 class Fault(NamedTuple):
-    """An error as vendors write it: `{"error": {...}}` or the object alone. `codes` are their words for it."""
+    """An error as vendors write it: `{"error": {...}}`, a list of one (Gemini), or the object alone.
+
+    `codes` are their words for it.
+    """
 
     codes: tuple[str, ...]
     message: str
     parameter: str
+    is_flagged: bool
 
 
 def answered(response: Response, decode: Callable[[Any], Reply]) -> Reply:
@@ -41,46 +104,59 @@ def outcome(response: Response) -> Reply:
     """
     status, found = response.status, fault(response)
     code = next(iter(found.codes), "")
-    if status in STOPPING or TERMINAL_CODES & set(found.codes) or (status == 400 and _speaks(found, TERMINAL_WORDS)):
-        raise ProviderStopped(f"status {status}: {found.message[:300] or code or 'refused'}")
-    if status == 429 or status in PASSING or status >= 500:
-        _later(status, response.headers)
-    if "content_filter" in found.codes:
+    if _too_long(status, found):
+        return Reply(outcome="truncated", detail=f"status {status}: more tokens than the server takes at once")
+    if "content_filter" in found.codes or (status == 403 and found.is_flagged):
         return Reply(outcome="filtered", detail="the provider's content filter")
+    if status in STOPPING or _terminal(status, found):
+        raise ProviderStopped(f"status {status}: {found.message[:300] or code or 'refused'}")
+    if status == 429:
+        after = _seconds(response.headers.get("retry-after"))
+        raise ProviderFailed("status 429: rate limit", retry_after=after, limits=limits(response.headers))
+    if status in PASSING or status >= 500:
+        raise ProviderFailed(f"status {status}")
     return Reply(outcome="error", detail=f"status {status}: {code or 'the request was not accepted'}")
 
 
 def refuses_schema(response: Response) -> bool:
     """Whether the model takes no JSON schema, so that the same question may be asked with the schema in words."""
-    return response.status in (400, 422) and _speaks(fault(response), SCHEMA_WORDS)
+    found = fault(response)
+    said = f"{found.message} {found.parameter}".lower()
+    return response.status in (400, 422) and any(word in said for word in SCHEMA_WORDS)
 
 
 def fault(response: Response) -> Fault:
     """The error in a response; empty where it is in no form that is known."""
     try:
-        tree: Any = mapping(decoded(response.content))
+        read = decoded(response.content)
     except ProviderFailed:
-        tree = {}
+        read = {}
+    tree: Any = mapping(read[0] if isinstance(read, list) and read else read)
     inner = tree.get("error", tree)
     found = mapping(inner)
-    message = inner if isinstance(inner, str) else found.get("message") or tree.get("detail") or ""
-    named = (found.get("code"), found.get("type"), response.headers.get("x-amzn-errortype", "").partition(":")[0])
-    codes = tuple(code for code in named if isinstance(code, str) and code)
-    return Fault(codes, str(message), str(found.get("param") or ""))
+    message = str(inner if isinstance(inner, str) else found.get("message") or tree.get("detail") or "")
+    detailed = mapping(found.get("details")).get("error_code")
+    amazons = response.headers.get("x-amzn-errortype", "").partition(":")[0]
+    codes = tuple(c for c in (found.get("code"), found.get("type"), detailed, amazons) if isinstance(c, str) and c)
+    flagged = "flagged_input" in mapping(found.get("metadata")) or any(w in message.lower() for w in FLAGGED_WORDS)
+    return Fault(codes, message, str(found.get("param") or ""), flagged)
 
 
-def _speaks(found: Fault, words: tuple[str, ...]) -> bool:
-    said = f"{found.message} {found.parameter}".lower()
-    return any(word in said for word in words)
+def _terminal(status: int, found: Fault) -> bool:
+    begins = status in (400, 422, 429) and TERMINAL_SENTENCES.match(found.message) is not None
+    return begins or not TERMINAL_CODES.isdisjoint(found.codes) or found.parameter == "service_tier"
 
 
-def _later(status: int, headers: Mapping[str, str]) -> NoReturn:
-    written = headers.get("retry-after")
-    if written is None and status != 429:
-        raise ProviderFailed(f"status {status}")
+def _too_long(status: int, found: Fault) -> bool:
+    """413 is Anthropic's for bytes, and Groq's for more tokens than a minute has; OpenAI's for these is 429."""
+    if status == 429:
+        return found.message.startswith("Request too large")
+    speaks = "context_length_exceeded" in found.codes or LENGTH_WORDS.search(found.message) is not None
+    return status == 413 or (status in (400, 403, 422) and speaks)
+
+
+def _seconds(retry_after: str | None) -> float:
     try:
-        after = max(0.0, float(written or "1"))
+        return max(0.0, float(retry_after or "1"))
     except ValueError:
-        after = 1.0
-    reason = "status 429: rate limit" if status == 429 else f"status {status}"
-    raise ProviderFailed(reason, retry_after=after, limits=limits(headers))
+        return 1.0

@@ -52,12 +52,13 @@ class Filtered:
 
 @dataclass(frozen=True)
 class Status:
-    """An HTTP error in the vendor's form."""
+    """An HTTP error in the vendor's form, or with a body as another vendor writes it."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     code: str | None = None
     message: str = "scripted"
+    body: Any = None
 
 
 @dataclass(frozen=True)
@@ -268,6 +269,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif isinstance(scripted, Garbage):
             self._send(200, scripted.content, {"Content-Type": scripted.content_type})
+        elif isinstance(scripted, Status) and scripted.body is not None:
+            self._send(scripted.status, json.dumps(scripted.body).encode(), scripted.headers)
         elif isinstance(scripted, Status):
             self._refuse(Fault(scripted.message, scripted.status, scripted.code), scripted.headers)
         else:
