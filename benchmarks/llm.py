@@ -49,6 +49,14 @@ class Line(NamedTuple):
     """None for a figure without a bound."""
 
 
+class Span(NamedTuple):
+    """A run that was killed: since when calls are its own, when it was killed, and when the last of them has come."""
+
+    since: float
+    killed: float
+    over: float
+
+
 class Timed(Store):
     """A store that remembers how long its write lock was held."""
 
@@ -240,8 +248,8 @@ def kill(folder: Path, times: int = 20) -> list[Line]:
             kills.append((began, time.monotonic()))
         status = subprocess.run(RUN, cwd=ROOT, env=given, check=False, stdout=subprocess.DEVNULL).returncode
         asked = questions(url)
-    pairs = [_paid_twice(asked, *at) for at in kills]
     twice = sum(len(times) - 1 for times in asked.values())
+    pairs = [(_again(asked, run), _in_flight(asked, run)) for run in _spans(kills)]
     whole = status == 0 and len(asked) == 5_000 and twice == sum(again for again, _ in pairs)
     each = " ".join(f"{again}/{flying}" for again, flying in pairs)
     met = whole and all(again <= min(flying, 32) for again, flying in pairs)
@@ -249,16 +257,24 @@ def kill(folder: Path, times: int = 20) -> list[Line]:
     return [Line(f"questions paid twice after {times} kills", found, "at most those in flight", met)]
 
 
-def _paid_twice(asked: dict[str, list[tuple[float, float]]], began: float, over: float) -> tuple[int, int]:
-    """Of the questions asked before a kill: those asked once more next, and those then in flight, either way."""
-    again = flying = 0
-    for times in asked.values():
-        before = [answered for came, answered in times if came < over]
-        if before:
-            in_flight = before[-1] > began - ON_ITS_WAY
-            flying += in_flight
-            again += len(before) < len(times) and in_flight
-    return again, flying
+def _spans(kills: list[tuple[float, float]]) -> list[Span]:
+    """The runs that were killed; what a run has sent may come a moment after it is gone."""
+    ends = [0.0, *(over + ON_ITS_WAY for _, over in kills)]
+    return [Span(since, began, over) for since, (began, _), over in zip(ends, kills, ends[1:], strict=False)]
+
+
+def _again(asked: dict[str, list[tuple[float, float]]], run: Span) -> int:
+    """Questions of a killed run that a later one has asked once more."""
+    came = [[at for at, _ in times] for times in asked.values()]
+    return sum(any(run.since <= at < run.over for at in times) and times[-1] >= run.over for times in came)
+
+
+def _in_flight(asked: dict[str, list[tuple[float, float]]], run: Span) -> int:
+    """Questions of a killed run whose answers, at its kill, were to come or on their way to the disk."""
+    return sum(
+        any(run.since <= came < run.over and answered > run.killed - ON_ITS_WAY for came, answered in times)
+        for times in asked.values()
+    )
 
 
 def labels(assistant: Assistant) -> list[dict[str, Any]]:

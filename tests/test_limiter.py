@@ -166,7 +166,7 @@ def test_money_is_held_while_a_call_runs_and_a_call_that_may_fit_waits_for_the_b
         with budget.holding(0.8) as bill:
             held.set()
             assert done.wait(5)
-            bill(0.1)
+            bill.pay(0.1)
 
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(first)
@@ -185,7 +185,7 @@ def test_money_is_held_while_a_call_runs_and_a_call_that_may_fit_waits_for_the_b
 def test_a_call_of_unknown_cost_costs_what_was_held_for_it_and_one_that_failed_nothing() -> None:
     budget = Budget("b", 1.0)
     with budget.holding(0.25) as bill:
-        bill(None)
+        bill.pay(None)
     with pytest.raises(ZeroDivisionError), budget.holding(0.25):
         raise ZeroDivisionError
     assert budget.spent == 0.25
@@ -338,7 +338,8 @@ def test_what_is_given_is_drawn_from_only_as_threads_become_free_and_not_after_a
 
     ends = dict(in_order_of_end(work, given(), 4))
     assert isinstance(ends[20], BudgetReached) and len(drawn) <= 20 + 2 * 4 + AHEAD
-    assert {n: end for n, end in ends.items() if n != 20} == {n: n for n in drawn if n != 20}
+    begun = {n: end for n, end in ends.items() if n != 20}
+    assert begun == {n: n for n in begun} and begun.keys() >= set(range(20))
 
 
 def test_no_call_starts_after_the_provider_has_stopped_the_run(home: Home, chat_server: ChatServer) -> None:

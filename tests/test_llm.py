@@ -132,7 +132,7 @@ def test_a_server_error_is_tried_again(chat_server: ChatServer) -> None:
 
 def test_a_question_is_given_up_after_its_failures(chat_server: ChatServer) -> None:
     reply = asked_over(chat_server, always(Status(500)))
-    assert (reply.outcome, reply.detail, reply.cost) == ("error", "status 500", None)
+    assert (reply.outcome, reply.detail, reply.cost) == ("error", "status 500", 0.0)
     assert len(chat_server.calls) == MAX_FAILURES
 
 

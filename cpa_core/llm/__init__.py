@@ -2,6 +2,7 @@
 
 from cpa_core.errors import Limits
 from cpa_core.llm.batches import BatchForm, BatchLine, BatchLook, BatchVendor, Found, Lost
+from cpa_core.llm.brake import Brake
 from cpa_core.llm.budget import Bill, Budget, Reserve, no_budget
 from cpa_core.llm.engine import BYTES_PER_TOKEN, HUNG_TRIES, MAX_BUSY, MAX_FAILURES, MAX_WAIT, MIN_SILENCE, Engine
 from cpa_core.llm.limiter import Limiter
@@ -23,6 +24,7 @@ __all__ = [
     "BatchLook",
     "BatchVendor",
     "Bill",
+    "Brake",
     "Budget",
     "Engine",
     "Found",

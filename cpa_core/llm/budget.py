@@ -3,12 +3,24 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 
 from cpa_core.errors import BudgetReached
 from cpa_core.llm.values import Request
 
-Bill = Callable[[float | None], None]
-"""Says what a call cost, in US dollars; null where that is unknown."""
+
+@dataclass
+class Bill:
+    """US dollars for one call: `held` before it, null where nothing limits it, and `paid` after it."""
+
+    held: float | None
+    paid: float = 0.0
+
+    def pay(self, cost: float | None) -> None:
+        """The call cost so much; where that is unknown, all that was held."""
+        self.paid = (self.held or 0.0) if cost is None else cost
+
+
 Reserve = Callable[[Request], AbstractContextManager[Bill]]
 """Sets the money for a call aside, and gives back what it did not cost. Raises BudgetReached."""
 
@@ -16,7 +28,7 @@ Reserve = Callable[[Request], AbstractContextManager[Bill]]
 @contextmanager
 def no_budget(request: Request) -> Iterator[Bill]:
     """Money does not matter."""
-    yield lambda cost: None
+    yield Bill(None)
 
 
 class Budget:
@@ -36,18 +48,13 @@ class Budget:
     def holding(self, dollars: float) -> Iterator[Bill]:
         """Hold so much while a call runs. Its bill is what counts, or all of it where that is unknown."""
         self._hold(dollars)
-        paid = 0.0
-
-        def bill(cost: float | None) -> None:
-            nonlocal paid
-            paid = dollars if cost is None else cost
-
+        bill = Bill(dollars)
         try:
             yield bill
         finally:
             with self._settled:
                 self._held -= dollars
-                self.spent += paid
+                self.spent += bill.paid
                 self._settled.notify_all()
 
     def _hold(self, dollars: float) -> None:

@@ -4,8 +4,10 @@ import random
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from functools import partial
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, ReplyInvalid, Stopped
+from cpa_core.llm.brake import Brake
 from cpa_core.llm.budget import Reserve, no_budget
 from cpa_core.llm.limiter import Limiter
 from cpa_core.llm.values import About, Answer, Answers, Provider, Reply, Request, Usage
@@ -15,7 +17,9 @@ MAX_FAILURES = 4
 HUNG_TRIES = 2
 """How many of those a call counts for that had no answer until its time was over."""
 MIN_SILENCE = 24
-"""Such failures in a row, over all questions, at which the provider is given up; more where more calls run at once."""
+"""Such failures in a row, over all questions, at which the provider is given up; more where more calls run at once.
+
+Engines that share the slots share these too."""
 MAX_BUSY = 30
 """Calls for one question that may meet a rate limit."""
 MAX_WAIT = 60.0
@@ -27,8 +31,8 @@ BYTES_PER_TOKEN = 3.5
 class Silence:
     """Notices that a provider answers nobody. A rate limit is neither an answer nor silence."""
 
-    def __init__(self, concurrency: int) -> None:
-        self._patience = max(MIN_SILENCE, MAX_FAILURES * concurrency)
+    def __init__(self, slots: int, engines: int) -> None:
+        self._patience = max(MIN_SILENCE, MAX_FAILURES * slots) // engines
         self._tries: list[int] = []
         self._guard = threading.Lock()
 
@@ -47,7 +51,10 @@ class Silence:
 
 
 class Engine:
-    """Asks one model, retries, checks and keeps. Shared by the threads of a run; `asked` and `reused` count by task."""
+    """Asks one model, retries, checks and keeps. Shared by the threads of a run; `asked` and `reused` count by task.
+
+    `brake` stops it together with the engines that share it, and its limiter's slots with it.
+    """
 
     def __init__(
         self,
@@ -56,6 +63,7 @@ class Engine:
         limiter: Limiter,
         price: Callable[[str, str, Usage, str], float | None],
         reserve: Reserve = no_budget,
+        brake: Brake | None = None,
     ) -> None:
         self.provider = provider
         self.answers = answers
@@ -64,8 +72,8 @@ class Engine:
         self.reserve = reserve
         self.asked: Counter[str] = Counter()
         self.reused: Counter[str] = Counter()
-        self._silence = Silence(limiter.concurrency)
-        self._stopped: Stopped | None = None
+        self._brake = brake or Brake()
+        self._silence = Silence(limiter.concurrency, self._brake.engines)
         self._in_flight: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
         self._usual_answer: defaultdict[str, float] = defaultdict(float)
@@ -86,24 +94,24 @@ class Engine:
                     self.reused[request.task] += 1
                 return kept
             try:
-                return self._call(request, check, lambda reply, nth: _answer(request, request_hash, reply, nth, about))
+                self._brake.check()
+                return self._call(request, check, partial(_answer, request, request_hash, about))
             except Stopped as stopped:
-                self.stop(stopped)
+                self._brake.stop(stopped)
                 raise
+            finally:
+                with self._guard:
+                    self._in_flight.pop(request_hash, None)
 
-    def stop(self, why: Stopped) -> None:
-        """Begin no further call."""
-        self._stopped = self._stopped or why
-
-    def _call(self, request: Request, check: Callable[[str], None], answer: Callable[[Reply, int], Answer]) -> Reply:
+    def _call(self, request: Request, check: Callable[[str], None], answer: Callable[..., Answer]) -> Reply:
         failures = busy = attempt = 0
         while True:
             attempt += 1
             try:
-                with self.reserve(request) as bill, self.limiter.slot(self._size(request)):
+                with self.reserve(request) as bill, self.limiter.slot(self._size(request), self._brake.check):
                     reply = self._once(request, check)
-                    self.answers.keep(answer(reply, attempt))
-                    bill(reply.cost)
+                    self.answers.keep(answer(reply, attempt, bill.held if reply.cost is None else None))
+                    bill.pay(reply.cost)
                     return reply
             except ProviderFailed as failed:
                 if failed.retry_after is not None:
@@ -113,20 +121,21 @@ class Engine:
                     failures += failed.tries
                     self._silence.lasts(failed)
                 if failures >= MAX_FAILURES or busy >= MAX_BUSY:
-                    reply = Reply(outcome="error", detail=failed.reason)
+                    reply = _unbilled(Reply(outcome="error", detail=failed.reason))
                     self.answers.keep(answer(reply, attempt))
                     return reply
-            self.limiter.wait(random.uniform(0.5, 1.0) * 0.5 * 2 ** min(failures, 6))
+            self.limiter.wait(random.uniform(0.5, 1.0) * 0.5 * 2 ** min(failures, 6), self._brake.check)
 
     def _once(self, request: Request, check: Callable[[str], None]) -> Reply:
-        if self._stopped:
-            raise self._stopped
+        self._brake.check()
         left = self.limiter.left()
         with self._guard:
             self.asked[request.task] += 1
         reply = self.provider.call(request if left is None else request.model_copy(update={"seconds": left}))
         self._silence.broken()
         self._measure(request, reply)
+        if reply.outcome == "error":
+            return _unbilled(reply)
         cost = self.price(request.provider, request.model, reply.usage, reply.lane)
         reply = reply.model_copy(update={"cost": cost, "limits": None})
         if reply.outcome == "ok":
@@ -149,7 +158,15 @@ class Engine:
         self.limiter.answered(reply.limits, more)
 
 
-def _answer(request: Request, request_hash: str, reply: Reply, attempt: int, about: About) -> Answer:
+def _unbilled(reply: Reply) -> Reply:
+    """A reply to a call that was refused as a whole, or never answered: vendors bill no tokens for it."""
+    nothing = Usage(prompt_tokens=0, cached_tokens=0, cache_write_tokens=0, completion_tokens=0)
+    return reply.model_copy(update={"usage": nothing, "cost": 0.0, "limits": None})
+
+
+def _answer(
+    request: Request, request_hash: str, about: About, reply: Reply, attempt: int, estimate: float | None = None
+) -> Answer:
     return Answer(
         request_hash=request_hash,
         attempt=attempt,
@@ -158,6 +175,7 @@ def _answer(request: Request, request_hash: str, reply: Reply, attempt: int, abo
         model=request.model,
         lane=reply.lane,
         reply=reply,
+        estimate=estimate,
         day=about.day,
         conversation_id=about.conversation_id,
     )

@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from cpa_core.errors import DeadlineReached, Limits
 
@@ -24,6 +24,13 @@ LEAST_SHARE = 0.5
 """Calls a second for each slot below which nothing is guessed: where no limit is known, Retry-After goes further."""
 GROWTH = 0.05
 """What an answer adds to a pace that was cut, in calls a second."""
+
+Check = Callable[[], None]
+"""Raises what ends the waiting."""
+
+
+def always() -> None:
+    """Nothing ends the waiting."""
 
 
 class Pace:
@@ -73,7 +80,8 @@ class Pace:
 class Limiter:
     """At most `concurrency` calls at once, as many a minute as the vendor allows, none after the deadline.
 
-    `rpm` and `tpm` are limits of our own, calls and tokens a minute; `deadline` is by `time.monotonic`. A slot is held
+    `rpm` and `tpm` are limits of our own, calls and tokens a minute; `deadline` is by `time.monotonic`; `slots` are
+    given where others share them. A slot is held
     while a call waits for its turn in the pace, in which nobody could go sooner; it is free while a call waits to be
     tried again.
     """
@@ -86,12 +94,13 @@ class Limiter:
         rpm: float | None = None,
         tpm: float | None = None,
         deadline: float = math.inf,
+        slots: AbstractContextManager[object] | None = None,
     ) -> None:
         self.concurrency = concurrency
         self.rpm = rpm
         self.tpm = tpm
         self.deadline = deadline
-        self._slots = threading.BoundedSemaphore(concurrency)
+        self._slots = slots or threading.BoundedSemaphore(concurrency)
         self._turn = threading.Lock()
         self._guard = threading.Lock()
         self._known = threading.Event()
@@ -103,8 +112,8 @@ class Limiter:
         self._sleep = sleep
 
     @contextmanager
-    def slot(self, tokens: float = 0.0) -> Iterator[None]:
-        """Hold a slot for a call of about so many tokens, once it may start. Raises DeadlineReached."""
+    def slot(self, tokens: float = 0.0, go_on: Check = always) -> Iterator[None]:
+        """Hold a slot for a call of about so many tokens, once it may start. Raises DeadlineReached, and as `go_on`."""
         with self._slots:
             with self._turn:
                 first = self._started < FIRST_CALLS
@@ -112,15 +121,16 @@ class Limiter:
             if not first:
                 self._known.wait(FIRST_WAIT)
             with self._turn:
-                self._start(tokens)
+                self._start(tokens, go_on)
             try:
                 yield
             finally:
                 self._known.set()
 
-    def _start(self, tokens: float) -> None:
+    def _start(self, tokens: float, go_on: Check) -> None:
         """Wait for the turn. Only one thread does, so that a pace that changes meanwhile counts for all."""
         while True:
+            go_on()
             with self._guard:
                 now = time.monotonic()
                 opens_at = max(self._until, self._requests.free_at(), self._tokens.free_at())
@@ -171,7 +181,10 @@ class Limiter:
         """Let nobody start a call for so long."""
         self._until = max(self._until, time.monotonic() + seconds)
 
-    def wait(self, seconds: float) -> None:
-        """Wait outside any slot. Raises DeadlineReached at once where the deadline would pass meanwhile."""
+    def wait(self, seconds: float, go_on: Check = always) -> None:
+        """Wait outside any slot. Raises DeadlineReached at once where the deadline would pass, and as `go_on`."""
         self._in_time(time.monotonic() + seconds)
-        self._sleep(seconds)
+        while seconds > 0:
+            go_on()
+            self._sleep(min(STEP, seconds))
+            seconds -= STEP

@@ -69,7 +69,7 @@ class Reply(Value):
 
 
 class Answer(Value):
-    """A reply with its accounts, as it is kept."""
+    """A reply with its accounts, as it is kept. `estimate` is what was set aside for it where its cost is unknown."""
 
     request_hash: str
     attempt: int
@@ -78,6 +78,7 @@ class Answer(Value):
     model: str
     lane: str = "standard"
     reply: Reply
+    estimate: float | None = None
     day: str
     conversation_id: str
 

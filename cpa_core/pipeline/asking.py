@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from cpa_core.errors import BudgetReached, Stopped
-from cpa_core.llm import About, Ask, Engine, ModelName, Request
+from cpa_core.llm import About, Ask, Brake, Engine, ModelName, Request
 from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message
 from cpa_core.pipeline.batching import Settled, at_work, brought, mark_used, settle
 from cpa_core.pipeline.carrying import Answered, Plan, plan
@@ -57,7 +57,7 @@ def _ask_day(assistant: Assistant, day: date, works: Sequence[Work], retag: bool
     with assistant.store.day_lock(day):
         shares, refused = _shares(assistant, day, works, schema, retag)
         asked = [share for share in shares if not share.batches.waiting]
-        stopped = _ask_all(assistant, day, asked) if any(share.asking.plan.pending for share in asked) else None
+        stopped = _ask_all(assistant, day, [share for share in asked if share.pending])
         if asked:
             _replace(assistant, day, asked, whole=not stopped)
     if isinstance(stopped, BudgetReached):
@@ -188,39 +188,47 @@ def _threads(slots: int) -> int:
 
 
 def _ask_all(assistant: Assistant, day: date, shares: Sequence[Share]) -> Stopped | None:
-    """Ask about every pending conversation what batches have not answered; what came before a stop is kept."""
-    stop: Stopped | None = None
-    with closing(AnswerBook(assistant.store, _book_name(assistant, day))) as book:
-        engines = _engines(assistant, shares, book)
+    """Ask about every pending conversation what batches have not answered: what stopped that, else null.
 
-        def ask(given: tuple[Share, Conversation]) -> Result:
-            share, conversation = given
+    What was answered before a stop is kept.
+    """
+    if not shares:
+        return None
+    brake = Brake(len({share.asking.model for share in shares}))
+    with closing(AnswerBook(assistant.store, _book_name(assistant, day))) as book:
+        engines = _engines(assistant, shares, book, brake)
+
+        def work(one: tuple[Share, Conversation]) -> Result:
+            share, conversation = one
             engine = engines[share.asking.model]
             about = About(day=str(day), conversation_id=conversation.conversation_id)
             return share.asking.ask(conversation, lambda request, check: engine.ask(request, check, about))
 
+        ends = in_order_of_end(
+            work,
+            _looked_up(assistant, day, shares, book),
+            _threads(assistant.settings.concurrency),
+            cut_short=lambda: brake.stop(Stopped("the run was ended")),
+        )
         total = sum(len(share.pending) for share in shares)
-        with assistant.progress(" and ".join(share.task for share in shares), total) as advance:
-            given = _looked_up(assistant, day, shares, book)
-            for (share, conversation), end in in_order_of_end(ask, given, _threads(assistant.settings.concurrency)):
-                if isinstance(end, Stopped):
-                    stop = stop or end
-                    for engine in engines.values():
-                        engine.stop(stop)
-                    continue
-                _note(share, conversation, end, assistant)
-                advance()
-    for share in (one for one in shares if one.pending):
+        with assistant.progress(" and ".join(share.task for share in shares), total) as advance, closing(ends):
+            for (share, conversation), end in ends:
+                if not isinstance(end, Stopped):
+                    _note(share, conversation, end, assistant)
+                    advance()
+    for share in shares:
         _count(assistant, share, engines[share.asking.model])
-    return stop
+    return brake.why
 
 
-def _engines(assistant: Assistant, shares: Sequence[Share], book: AnswerBook) -> Mapping[ModelName, Engine]:
+def _engines(
+    assistant: Assistant, shares: Sequence[Share], book: AnswerBook, brake: Brake
+) -> Mapping[ModelName, Engine]:
     """An engine for each model. All spend the same money, set aside at the price of the task that asks."""
     tariffs = {share.task: share.asking.tariff.at_once() for share in shares}
     money = reserve(budgets(assistant, *tariffs.values()), lambda request: tariffs[request.task])
     return {
-        model: Engine(assistant.provider_of(model), book, limiter(assistant, model), own.price, money)
+        model: Engine(assistant.provider_of(model), book, limiter(assistant, model), own.price, money, brake)
         for model, own in {share.asking.model: share.asking.tariff for share in shares}.items()
     }
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,12 +30,13 @@ def silent(stage: str, total: int) -> Iterator[Advance]:
 
 @dataclass
 class Pacing:
-    """What the stages of a run share: when it began to ask, by `time.monotonic`, and a limiter for each model.
+    """What the stages of a run share: when it began to ask, by `time.monotonic`, slots, and a limiter for each model.
 
     Providers too, by model and environment: reading the certificates for one takes a tenth of a second.
     """
 
     began: dict[str, float] = field(default_factory=dict)
+    slots: dict[str, BoundedSemaphore] = field(default_factory=dict)
     limiters: dict[tuple[str, str], Limiter] = field(default_factory=dict)
     providers: dict[tuple[ModelName, frozenset[tuple[str, str]]], Provider] = field(default_factory=dict)
     vendors: dict[tuple[str, frozenset[tuple[str, str]]], BatchVendor] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Many at once: work handed to threads as they become free, and taken back in the order in which it ends."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TypeVar
@@ -15,36 +15,47 @@ AHEAD = 250
 
 
 def in_order_of_end(
-    work: Callable[[Given], Made], given: Iterable[Given], threads: int, ahead: int = AHEAD
-) -> Iterator[tuple[Given, Made | Stopped]]:
-    """Each with what became of it. `given` is drawn from as threads become free, and not after the first Stopped.
+    work: Callable[[Given], Made],
+    given: Iterable[Given],
+    threads: int,
+    ahead: int = AHEAD,
+    cut_short: Callable[[], None] = lambda: None,
+) -> Generator[tuple[Given, Made | Stopped], None, None]:
+    """Each with what became of it. `given` is drawn from as threads become free, and `ahead` of them.
 
-    `ahead` are handed out beyond one for each thread.
-
-    Raises what else `work` raises.
+    After the first Stopped nothing more begins, and only what had begun is told of. Raises what else `work` raises,
+    once what is under way has ended: then, and where its user ends early, `cut_short` is called first.
     """
     ended: SimpleQueue[tuple[Given, Future[Made]]] = SimpleQueue()
     out = 0
     stopped = False
 
-    def end() -> tuple[Given, Made | Stopped]:
+    def end() -> Iterator[tuple[Given, Made | Stopped]]:
+        nonlocal out, stopped
         one, future = ended.get()
+        out -= 1
+        if future.cancelled():
+            return
         try:
-            return one, future.result()
+            yield one, future.result()
         except Stopped as stop:
-            return one, stop
+            stopped = True
+            pool.shutdown(wait=False, cancel_futures=True)
+            yield one, stop
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        for one in given:
-            future = pool.submit(work, one)
-            future.add_done_callback(lambda over, one=one: ended.put((one, over)))  # type: ignore[misc]
-            out += 1
-            while out >= threads + ahead:
-                made = end()
-                out -= 1
-                stopped = stopped or isinstance(made[1], Stopped)
-                yield made
-            if stopped:
-                break
-        for _ in range(out):
-            yield end()
+        try:
+            for one in given:
+                future = pool.submit(work, one)
+                future.add_done_callback(lambda over, one=one: ended.put((one, over)))  # type: ignore[misc]
+                out += 1
+                while out >= threads + ahead:
+                    yield from end()
+                if stopped:
+                    break
+            while out:
+                yield from end()
+        except BaseException:
+            cut_short()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from datetime import time as midnight
 from functools import cached_property
+from threading import BoundedSemaphore
 
 from cpa_core.errors import SettingsError
 from cpa_core.llm import BYTES_PER_TOKEN, Bill, Budget, Limiter, ModelName, Request, Reserve, Usage, no_budget
@@ -84,12 +85,10 @@ def reserve(limits: Sequence[Budget], tariff_of: Callable[[Request], Tariff]) ->
         dollars = tariff_of(request).cost([request]) or 0.0
         with ExitStack() as stack:
             bills = [stack.enter_context(budget.holding(dollars)) for budget in limits]
-
-            def bill(paid: float | None) -> None:
-                for one in bills:
-                    one(paid)
-
-            yield bill
+            whole = Bill(dollars)
+            yield whole
+            for bill in bills:
+                bill.paid = whole.paid
 
     return held
 
@@ -122,9 +121,13 @@ def budgets(assistant: Assistant, *tariffs: Tariff) -> list[Budget]:
 
 
 def limiter(assistant: Assistant, model: ModelName) -> Limiter:
-    """The one limiter of a run for a model: what its stages learn of the vendor's limits, they learn together."""
+    """The one limiter of a run for a model: what its stages learn of the vendor's limits, they learn together.
+
+    A vendor limits each model; the slots are those of the run, whatever models it asks.
+    """
     given, pacing = assistant.settings, assistant.pacing
-    made = Limiter(given.concurrency, rpm=given.rpm, tpm=given.tpm, deadline=deadline(assistant))
+    slots = pacing.slots.setdefault(assistant.run_id, BoundedSemaphore(given.concurrency))
+    made = Limiter(given.concurrency, rpm=given.rpm, tpm=given.tpm, deadline=deadline(assistant), slots=slots)
     return pacing.limiters.setdefault((assistant.run_id, str(model)), made)
 
 

@@ -86,7 +86,7 @@ def live_costs(store: Store, since: datetime) -> float:
     """US dollars since then in answers that are not in the database yet: those of runs beside this one."""
     with store.merge_lock():
         rows = (row for path in (store.home / "answers").glob("*.jsonl") for row in _lines(path))
-        return sum(row["cost"] or 0.0 for row in rows if row["created_at"] >= since)
+        return sum(row["cost"] or row.get("estimate") or 0.0 for row in rows if row["created_at"] >= since)
 
 
 def _locked(path: Path) -> int:
