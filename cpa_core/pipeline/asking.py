@@ -63,8 +63,10 @@ def _ask_day(assistant: Assistant, day: date, works: Sequence[Work], retag: bool
     if isinstance(stopped, BudgetReached):
         left = "; ".join(line for share in asked for line in _left(assistant, share))
         raise BudgetReached(f"{stopped}: {day}: {left}")
-    if stopped or refused:
-        raise stopped or refused  # type: ignore[misc]
+    if stopped:
+        raise stopped
+    if refused:
+        raise refused
     return [_stage(assistant, share) for share in shares]
 
 
@@ -282,7 +284,10 @@ def _failure(asking: Asking, conversation: Conversation, result: Result, assista
 
 
 def _count(assistant: Assistant, share: Share, engine: Engine) -> None:
-    """How many questions were asked, and how many were answered before; what a batch brought was asked."""
+    """How many questions were asked, and how many were answered before.
+
+    What this day's batches brought was found in the ledger, but asked and paid for now; not all of it needs be used.
+    """
     asked, reused = engine.asked[share.task], engine.reused[share.task]
     first, estimate = brought(assistant, share.batches.keys)
     first = min(reused, first)
@@ -302,8 +307,8 @@ def _replace(assistant: Assistant, day: date, shares: Sequence[Share], *, whole:
     with assistant.store.writing() as transaction:
         changed = False
         for share in shares:
-            planned = share.asking.plan
-            changed |= _clear(transaction, day, share.asking.work, planned.kept | (planned.done - share.ids))
+            untouched = share.asking.plan.kept | (share.asking.plan.done - share.ids)
+            changed |= _clear(transaction, day, share.asking.work, untouched)
             share.rows.write(transaction)
             if whole:
                 mark_used(transaction, share.task, day)
