@@ -89,7 +89,7 @@ def test_what_stops_one_task_stops_both_and_both_keep_what_was_answered(tmp_path
 
 def test_both_tasks_spend_the_same_money_and_say_what_each_has_left(tmp_path: Path) -> None:
     def says(request: Request) -> Reply:
-        usage = {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 1_000}
+        usage = {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 500}
         return Reply(outcome="ok", text=Model.usual(request), usage=usage)  # type: ignore[arg-type]
 
     (tmp_path / "prices.yml").write_text("compatible:test-model: {input: 0, output: 1000}\n", "utf-8")
