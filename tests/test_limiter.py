@@ -256,6 +256,19 @@ def test_status_shows_calls_tokens_cost_and_what_the_ledger_answered(priced: Hom
     assert "unknown" not in line
 
 
+def test_what_the_ledger_answered_is_told_once_beside_two_lanes(priced: Home, capsys: Captured) -> None:
+    assert cpa(priced, "run") == 0
+    with priced.assistant().store.writing() as transaction:
+        transaction.execute("update answers set lane = 'batch' where task = 'tag' and conversation_id <> 'c000'")
+        row = {"run_id": "r", "task": "tag", "provider": "compatible", "model": "test-model", "questions": 6}
+        transaction.insert("answers_reused", [row])
+    capsys.readouterr()
+    assert cpa(priced, "status") == 0
+    lines = [row for row in capsys.readouterr().out.splitlines() if row.strip().startswith("tag ")]
+    assert ["batch" in row for row in lines] == [True, False]
+    assert lines[0].endswith("50% of 12 questions") and "questions" not in lines[1]
+
+
 def test_a_stage_says_what_it_was_quoted_at(priced: Home) -> None:
     assistant = priced.assistant()
     land(assistant)

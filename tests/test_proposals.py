@@ -161,6 +161,28 @@ def test_a_conversation_does_not_write_the_schema_even_where_the_model_obeys_it(
     assert schemas.parse(beside.text, "x")[0] == beside.schema
 
 
+def careless(request: Request) -> Reply | None:
+    """A model whose drafts are unusable, and whose tags leave the last message out, until it is told so."""
+    if "could not be used" in request.user or request.task == "consolidate":
+        return None
+    tree = json.loads(Model.usual(request))
+    if request.task == "propose":
+        tree["event_types"] = []
+    else:
+        tree["messages"].pop()
+    return Reply(outcome="ok", text=json.dumps(tree))
+
+
+def test_what_was_repaired_is_not_paid_for_again_by_a_second_proposal(tmp_path: Path) -> None:
+    model = Model(careless)
+    first = small(tmp_path, model)
+    asked = model.tasks()
+    assert asked.count("propose") == 2 and asked.count("tag") == 4
+    again = small(tmp_path, model)
+    assert again.text == first.text
+    assert model.tasks() == asked
+
+
 def small(tmp_path: Path, model: Model | None = None) -> Proposal:
     talks = [
         conversation("Can I deduct my office?", "Yes, if only for work.\u2028# no", "Thanks!\nname: x"),

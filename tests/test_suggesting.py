@@ -5,20 +5,24 @@ The golden files of the prompt are `tests/golden/suggest*.txt`, checked in `test
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cpa_core.errors import ReplyInvalid
+from cpa_core.errors import BudgetReached, ReplyInvalid
 from cpa_core.llm import Reply
 from cpa_core.pipeline import Assistant, Reported, Span, write_report
+from cpa_core.pipeline.spending import tariff
+from cpa_core.pipeline.suggesting import suggestions
 from cpa_core.settings import settings
 from cpa_core.store import Store
 from cpa_core.suggesting import question, read, suggest
 from tests.awkward import fill
 from tests.fakes import MODEL, Script, asking
-from tests.servers.chat_completions import Behaviour, ChatServer, Refused
+from tests.models import Model
+from tests.servers.chat_completions import Behaviour, Changed, ChatServer, Refused
 from tests.test_prompts import EVIDENCE
 
 GOOD = {"quotes": [1], "because": "It declines.", "change": "Say what it can do instead."}
@@ -53,6 +57,31 @@ def test_a_suggestion_stands_with_its_issue_says_that_a_model_wrote_it_and_is_pa
     again, _ = reported(assistant)
     assert again.suggestions == made.issues
     assert [call.task for call in chat_server.calls] == ["suggest"] * made.issues, "paid for again"
+
+
+def test_a_suggestion_that_was_repaired_is_not_paid_for_again(assistant: Assistant, chat_server: ChatServer) -> None:
+    def script(body: dict[str, Any], nth: int) -> Changed | None:
+        is_repair = "could not be used" in body["messages"][-1]["content"]
+        return None if is_repair else Changed(lambda tree: tree.update(change=""))
+
+    chat_server.behaviour = Behaviour(script)
+    made, _ = reported(assistant)
+    assert made.suggestions == made.issues and len(chat_server.calls) == 2 * made.issues
+    again, _ = reported(assistant)
+    assert again.suggestions == made.issues and len(chat_server.calls) == 2 * made.issues
+
+
+def test_a_suggestion_waits_for_no_batch_and_its_whole_price_is_set_aside(tmp_path: Path) -> None:
+    model = Model()
+    environ = {"CPA_HOME": str(tmp_path), "CPA_MODEL": "openai:gpt-6-luna", "CPA_LANE": "batch"}
+    made = replace(Assistant.of(settings(environ)), provider=lambda name: model)
+    own = tariff(made, "suggest", made.model("suggest"))
+    half, whole = (one.cost([question(EVIDENCE, own.model)]) for one in (own, own.at_once()))
+    assert half and whole == 2 * half
+    given = made.settings.model_copy(update={"budget": 1.5 * half})
+    with pytest.raises(BudgetReached):
+        suggestions(replace(made, settings=given), [EVIDENCE])
+    assert model.requests == []
 
 
 def test_without_being_asked_for_no_model_is_called(assistant: Assistant, chat_server: ChatServer) -> None:

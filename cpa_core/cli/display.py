@@ -108,8 +108,7 @@ def _spend_cell(row: Row, key: str) -> str:
         known = row["cost"] is not None and row["conversations"]
         return _dollars(row["cost"] / row["conversations"]) if known else "unknown"
     if key == "reused":
-        questions = row["calls"] + row["reused"]
-        return f"{row['reused'] / questions:.0%} of {questions} questions" if questions else "-"
+        return f"{row['reused'] / row['questions']:.0%} of {row['questions']} questions" if row["questions"] else ""
     value = row[key]
     if value is None:
         return "unknown"

@@ -1,25 +1,23 @@
 """Proposals for the event schema: from which conversations, by which questions, and where they are written."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from cpa_core import schema as schemas
 from cpa_core.errors import CpaError, SourceError, Stopped
-from cpa_core.llm import About, Engine, Reply, Request
+from cpa_core.llm import Ask, Reply, Request
 from cpa_core.models import Conversation, EventSchema, Message
 from cpa_core.pipeline.context import Assistant
 from cpa_core.pipeline.flow import in_order_of_end
+from cpa_core.pipeline.inquiring import inquiry
 from cpa_core.pipeline.redacting import as_sent
 from cpa_core.pipeline.schemas import current_schema, schema_path
-from cpa_core.pipeline.spending import budgets, limiter, reserve, tariff
-from cpa_core.prompts import Task
 from cpa_core.proposing import SAMPLE_CONVERSATIONS, Counted, Sample, counted, propose, sample, written
 from cpa_core.sources import Record, as_records, read
-from cpa_core.store import AnswerBook
-from cpa_core.tagging import Tagged, first_requests, tag_conversation
+from cpa_core.tagging import Tagged, tag_conversation
 
 ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for times that a sample does not need."""
@@ -90,29 +88,20 @@ def propose_schema(
     return Proposal(schema=counts.schema, sample=shown, counted=counts, model=str(model))
 
 
-@contextmanager
-def _engine(assistant: Assistant, task: Task) -> Iterator[tuple[Engine, AnswerBook]]:
-    """Asks the model of a task; every answer is kept in the ledger and used again."""
-    model = assistant.model(task)
-    own = tariff(assistant, task, model).at_once()
-    with closing(AnswerBook(assistant.store, f"{assistant.run_id}-{task}-proposal")) as book:
-        money = reserve(budgets(assistant, own), lambda _: own)
-        yield Engine(assistant.provider_of(model), book, limiter(assistant, model), own.price, money), book
-
-
 def _asked(assistant: Assistant, shown: Sample, base: EventSchema | None) -> tuple[EventSchema | None, Reply]:
     model = assistant.model("propose")
-    about = About(day="", conversation_id="")
     calls = len(shown.batches) + 1
-    with _engine(assistant, "propose") as (engine, book), assistant.progress("propose", calls) as advance:
+    with inquiry(assistant, "propose") as made, assistant.progress("propose", calls) as advance:
 
-        def ask(request: Request, check: Callable[[str], None]) -> Reply:
-            book.preload([request.hash], [])
-            reply = engine.ask(request, check, about)
-            advance()
-            return reply
+        def proposed(ask: Ask) -> tuple[EventSchema | None, Reply]:
+            def told(request: Request, check: Callable[[str], None]) -> Reply:
+                reply = ask(request, check)
+                advance()
+                return reply
 
-        return propose(shown, base, model, ask)
+            return propose(shown, base, model, told)
+
+        return made.settled(proposed, lambda ended: ended[0] is not None)
 
 
 def _tagged(assistant: Assistant, shown: Sample, schema: EventSchema) -> list[tuple[Conversation, Tagged]]:
@@ -120,12 +109,11 @@ def _tagged(assistant: Assistant, shown: Sample, schema: EventSchema) -> list[tu
     model = assistant.model("tag")
     conversations = shown.conversations
     found: list[tuple[Conversation, Tagged]] = []
-    with _engine(assistant, "tag") as (engine, book), assistant.progress("count", len(conversations)) as advance:
-        book.preload([r.hash for one in conversations for r in first_requests(one, schema, model)], [])
+    with inquiry(assistant, "tag") as made, assistant.progress("count", len(conversations)) as advance:
 
         def tag(one: Conversation) -> Tagged:
-            about = About(day="", conversation_id=one.conversation_id)
-            return tag_conversation(one, schema, model, lambda request, check: engine.ask(request, check, about))
+            work = partial(tag_conversation, one, schema, model)
+            return made.settled(work, lambda ended: ended.outcome == "ok", one.conversation_id)
 
         for one, end in in_order_of_end(tag, conversations, assistant.settings.concurrency):
             if isinstance(end, Stopped):

@@ -108,6 +108,9 @@ def summaries(assistant: Assistant, days: Sequence[date]) -> list[Row]:
 
 
 def spending(assistant: Assistant) -> list[Row]:
-    """What each task by each model took in this home so far: calls, tokens, US dollars (null unknown), reuse."""
+    """What each task by each model took in this home so far, by lane: calls, tokens, US dollars (null unknown).
+
+    Its first lane says how many of all its questions the ledger answered; the others are null there.
+    """
     with assistant.store.reading() as view:
         return view.answer("spend_by_model")

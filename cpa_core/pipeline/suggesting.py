@@ -1,13 +1,11 @@
 """Asking a model for a change to each issue of a report; what was answered once is not paid for again."""
 
 from collections.abc import Sequence
-from contextlib import closing
+from functools import partial
 
-from cpa_core.llm import About, Engine
 from cpa_core.pipeline.context import Assistant
-from cpa_core.pipeline.spending import budgets, limiter, reserve, tariff
-from cpa_core.store import AnswerBook
-from cpa_core.suggesting import Evidence, Suggestion, question, suggest
+from cpa_core.pipeline.inquiring import inquiry
+from cpa_core.suggesting import Evidence, Suggestion, suggest
 
 
 def suggestions(assistant: Assistant, evidence: Sequence[Evidence]) -> dict[str, Suggestion]:
@@ -15,20 +13,10 @@ def suggestions(assistant: Assistant, evidence: Sequence[Evidence]) -> dict[str,
     if not evidence:
         return {}
     model = assistant.model("suggest")
-    about = About(day="", conversation_id="")
     found: dict[str, Suggestion] = {}
-    with (
-        closing(AnswerBook(assistant.store, f"{assistant.run_id}-suggest")) as book,
-        assistant.progress("suggest", len(evidence)) as advance,
-    ):
-        book.preload([question(one, model).hash for one in evidence], [])
-        own = tariff(assistant, "suggest", model)
-        limits = limiter(assistant, model)
-        engine = Engine(
-            assistant.provider_of(model), book, limits, own.price, reserve(budgets(assistant, own), lambda _: own)
-        )
+    with inquiry(assistant, "suggest") as made, assistant.progress("suggest", len(evidence)) as advance:
         for one in evidence:
-            suggestion, _ = suggest(one, model, lambda request, check: engine.ask(request, check, about))
+            suggestion, _ = made.settled(partial(suggest, one, model), lambda ended: ended[0] is not None)
             if suggestion:
                 found[one.issue] = suggestion
             advance()

@@ -1,4 +1,5 @@
--- What did each task by each model take: calls, tokens, cost, questions answered from the ledger? Null is unknown.
+-- What did each task by each model take: calls, tokens, cost? Null is unknown.
+-- On the first line of a task and a model: how many of its questions, in all lanes, did the ledger answer?
 with paid as (
   select
     task, provider, model, lane,
@@ -15,8 +16,18 @@ reused as (
   select task, provider, model, sum(questions)::bigint as questions
   from answers_reused
   group by task, provider, model
+),
+asked as (
+  select task, provider, model, sum(calls)::bigint as calls, min(lane) as first_lane
+  from paid
+  group by task, provider, model
 )
-select p.* exclude (provider, model), p.provider || ':' || p.model as model, coalesce(r.questions, 0)::bigint as reused
+select
+  p.* exclude (provider, model),
+  p.provider || ':' || p.model as model,
+  case when p.lane = a.first_lane then coalesce(r.questions, 0)::bigint end as reused,
+  case when p.lane = a.first_lane then (a.calls + coalesce(r.questions, 0))::bigint end as questions
 from paid p
+join asked a on a.task = p.task and a.provider = p.provider and a.model = p.model
 left join reused r on r.task = p.task and r.provider = p.provider and r.model = p.model
-order by p.task, model, p.lane
+order by p.task, p.provider || ':' || p.model, p.lane

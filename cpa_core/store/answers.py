@@ -54,6 +54,12 @@ class AnswerBook:
         """A final reply to this question, from before or from this run; or, once, a batch's that is not final."""
         return self._known.get(request_hash) or self._once.pop(request_hash, None)
 
+    def recall(self, request_hash: str) -> Reply | None:
+        """What the database holds of this question, be it only an answer that had to be repaired."""
+        with self.store.reading() as view:
+            rows = view.answer("answer_recalled", hash=request_hash)
+        return _reply(rows[0]) if rows else None
+
     def keep(self, answer: Answer) -> None:
         """Append the answer to the run's file: one write, which the system does not mix with another's."""
         row = _row(answer, f"{self._book}:{next(self._numbers)}", self.run_id)
