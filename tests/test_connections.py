@@ -2,17 +2,27 @@
 
 import gzip
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 
 import httpx2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from cpa_core.providers.connections import Connections, http_client
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 @contextmanager
@@ -59,8 +69,58 @@ def asked(connection: socket.socket) -> bool:
     return True
 
 
-def client(seconds: float = 5.0) -> httpx2.Client:
-    return httpx2.Client(transport=Connections(httpx2.create_ssl_context()), timeout=seconds)
+def client(seconds: float = 5.0, certificates: ssl.SSLContext | None = None) -> httpx2.Client:
+    return httpx2.Client(transport=Connections(certificates or httpx2.create_ssl_context()), timeout=seconds)
+
+
+def safe(connection: socket.socket, certificate: ssl.SSLContext | None) -> socket.socket:
+    """The server's end, with TLS where there is a certificate."""
+    return certificate.wrap_socket(connection, server_side=True) if certificate else connection
+
+
+@contextmanager
+def dripping(first: bytes, drop: bytes, certificate: ssl.SSLContext | None = None) -> Iterator[str]:
+    """A server that says one thing at once and another every 20 ms, for ever; its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(5.0)
+    ended = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with suppress(OSError), safe(connection, certificate) as c:
+            asked(c)
+            c.sendall(first)
+            while not ended.wait(0.02):
+                c.sendall(drop)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"{'https' if certificate else 'http'}://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        ended.set()
+        thread.join()
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's certificate for 127.0.0.1, and what a client trusts it by."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(hours=1), now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("certificate") / "both.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(private + made.public_bytes(Encoding.PEM))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(path)
+    return server, ssl.create_default_context(cafile=str(path))
 
 
 def test_a_connection_is_used_again() -> None:
@@ -123,3 +183,85 @@ def test_behind_a_proxy_calls_go_through_it(monkeypatch: pytest.MonkeyPatch) -> 
         with http_client(5.0) as http:
             assert http.post("http://vendor.invalid/", content=b"{}").text == "ok"
         assert opened == [0]
+
+
+@pytest.mark.parametrize(
+    ("first", "drop"),
+    [
+        (UNTIL_CLOSED, b"\n"),
+        (UNTIL_CLOSED, b": keep-alive\n\n"),
+        (CHUNKED, b"1\r\n\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n", b"\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"x-still: here\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 ", b"2"),
+    ],
+)
+@pytest.mark.parametrize("secure", [False, True])
+def test_an_answer_that_drips_ends_with_its_time(
+    first: bytes, drop: bytes, secure: bool, certificates: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    server, trusted = certificates
+    began = time.monotonic()
+    said = dripping(first, drop, server if secure else None)
+    with said as url, client(0.3, trusted) as http, pytest.raises(httpx2.ReadTimeout):
+        http.post(url, content=b"{}")
+    assert 0.25 < time.monotonic() - began < 0.8
+
+
+def test_empty_lines_where_a_status_belongs_are_no_answer() -> None:
+    with dripping(b"", b"\r\n") as url, client(2.0) as http, pytest.raises(httpx2.RemoteProtocolError):
+        http.post(url, content=b"{}")
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_question_that_nobody_reads_ends_with_its_time(
+    secure: bool, certificates: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    server, trusted = certificates
+    listener = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def sip() -> None:
+        connection, _ = listener.accept()
+        with suppress(OSError), safe(connection, server if secure else None) as c:
+            while not ended.wait(0.02):
+                c.recv(20_000)
+
+    thread = threading.Thread(target=sip)
+    thread.start()
+    began = time.monotonic()
+    with client(0.3, trusted) as http, pytest.raises(httpx2.ReadTimeout):
+        http.post(f"http{'s' * secure}://127.0.0.1:{listener.getsockname()[1]}/", content=bytes(30_000_000))
+    assert 0.25 < time.monotonic() - began < 1.2
+    ended.set()
+    thread.join()
+    listener.close()
+
+
+def test_a_greeting_that_is_not_answered_ends_with_its_time() -> None:
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent, client(0.2) as http, pytest.raises(httpx2.ConnectTimeout):
+        http.post(f"https://127.0.0.1:{silent.getsockname()[1]}/", content=b"{}")
+    assert time.monotonic() - began < 0.8
+
+
+def test_a_host_is_reached_at_whichever_of_its_addresses_answers() -> None:
+    with saying(OK) as (url, _), client() as http:
+        assert http.post(url.replace("127.0.0.1", "localhost"), content=b"{}").text == "ok"
+
+
+def test_an_answer_comes_over_a_safe_connection(certificates: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    server, trusted = certificates
+    with dripping(OK, b"", server) as url, client(5.0, trusted) as http:
+        assert http.post(url, content=b"{}").text == "ok"
+
+
+def test_behind_a_proxy_an_answer_that_drips_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.monotonic()
+    with dripping(UNTIL_CLOSED, b"\n") as url:
+        monkeypatch.setenv("HTTP_PROXY", url)
+        monkeypatch.setenv("NO_PROXY", "")
+        with http_client(0.3) as http, pytest.raises(httpx2.ReadTimeout):
+            http.post("http://vendor.invalid/", content=b"{}")
+    assert time.monotonic() - began < 0.9

@@ -2,12 +2,13 @@
 
 import json
 import socket
+import time
 from typing import Any
 
 import pytest
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
-from cpa_core.llm import Reply, Usage
+from cpa_core.llm import HUNG_TRIES, Reply, Usage
 from cpa_core.providers.openai import REASONING_ROOM, ChatCompletions, body, compatible, decode, openai
 from cpa_core.tagging import first_requests
 from tests.fakes import MODEL, SCHEMA, conversation, request
@@ -24,6 +25,7 @@ from tests.servers.chat_completions import (
     Status,
     Truncated,
 )
+from tests.servers.scripted import Drip
 
 ASKED = first_requests(conversation("Can I deduct my home office?"), SCHEMA, MODEL)[0]
 SAMPLING = {"temperature", "top_p", "seed", "presence_penalty", "frequency_penalty"}
@@ -169,6 +171,22 @@ def test_a_connection_that_is_refused_may_pass() -> None:
 def test_a_server_that_does_not_answer_in_time_may_pass(chat_server: ChatServer) -> None:
     with pytest.raises(ProviderFailed, match=r"no connection: \w*Timeout"):
         called(chat_server, Hang(30), timeout=0.2)
+
+
+def test_empty_lines_before_an_answer_are_no_fault(chat_server: ChatServer) -> None:
+    assert called(chat_server, Drip(0.1)).outcome == "ok"
+
+
+@pytest.mark.parametrize(("timeout", "left"), [(0.2, None), (30.0, 0.2)])
+def test_a_server_that_sends_empty_lines_for_ever_hangs(
+    chat_server: ChatServer, timeout: float, left: float | None
+) -> None:
+    chat_server.behaviour = Behaviour(lambda body, nth: Drip(30))
+    provider, began = ChatCompletions("key", chat_server.url, is_openai=False, timeout=timeout), time.monotonic()
+    with pytest.raises(ProviderFailed, match="no connection: ReadTimeout") as failed:
+        provider.call(ASKED.model_copy(update={"seconds": left}))
+    assert failed.value.tries == HUNG_TRIES
+    assert time.monotonic() - began < 1.0
 
 
 @pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 529])

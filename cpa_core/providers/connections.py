@@ -1,14 +1,17 @@
 """How calls travel: HTTP/1.1 by the standard library beneath a vendor's SDK, a connection for each call under way."""
 
+import io
+import math
 import select
 import socket
 import ssl
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, NamedTuple
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Any, NamedTuple, cast
 from urllib.request import getproxies
 
 import httpx2
@@ -28,12 +31,42 @@ class Idle(NamedTuple):
 
 
 def http_client(timeout: float) -> httpx2.Client:
-    """What a vendor's SDK sends through; behind a proxy, `httpx2` alone."""
+    """What a vendor's SDK sends through; behind a proxy, `httpx2` alone, whose answers end in twice their time."""
     certificates = httpx2.create_ssl_context()
     if getproxies().keys() - {"no"}:
         many = httpx2.Limits(max_connections=1000, max_keepalive_connections=256)
-        return httpx2.Client(verify=certificates, timeout=timeout, follow_redirects=True, limits=many)
+        hooks: dict[str, list[Callable[..., Any]]] = {"request": [_begun], "response": [_bounded]}
+        return httpx2.Client(
+            verify=certificates, timeout=timeout, follow_redirects=True, limits=many, event_hooks=hooks
+        )
     return Client(transport=Connections(certificates), timeout=timeout, follow_redirects=True)
+
+
+class Until(httpx2.SyncByteStream):
+    """A body that is read until an instant."""
+
+    def __init__(self, parts: Any, ends: float) -> None:
+        self._parts = parts
+        self._ends = ends
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Its parts. Raises httpx2.ReadTimeout."""
+        for part in self._parts:
+            if time.monotonic() > self._ends:
+                raise httpx2.ReadTimeout("the time for one call is over")
+            yield part
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._parts.close()
+
+
+def _begun(request: httpx2.Request) -> None:
+    request.extensions["ends"] = _instant(request.extensions["timeout"]["read"])
+
+
+def _bounded(response: httpx2.Response) -> None:
+    response.stream = Until(response.stream, response.request.extensions["ends"])
 
 
 class Client(httpx2.Client):
@@ -59,7 +92,9 @@ class Connections(httpx2.BaseTransport):
     """For `httpx2.Client`, shared by threads: sends a request, reads all of its response.
 
     Its own pool searches its connections twice a call, and its HTTP is written in Python: seven times the processor
-    of this one. Raises `httpx2.TransportError`, as it does.
+    of this one. Raises `httpx2.TransportError`, as it does, but its timeout `read` is for the exchange as a whole: a
+    busy server may send empty lines for minutes (api-docs.deepseek.com, rate limit). Only the look-up of a host's
+    addresses is not in it, which nothing can interrupt.
     """
 
     def __init__(self, certificates: ssl.SSLContext) -> None:
@@ -71,10 +106,10 @@ class Connections(httpx2.BaseTransport):
         """One exchange; the last connection used is used first."""
         origin = (request.url.scheme, request.url.host, request.url.port)
         limits = request.extensions.get("timeout", {})
-        connection = self._connection(origin, limits.get("connect"))
+        ends = _instant(limits.get("read"))
+        connection = self._connection(origin, min(ends, _instant(limits.get("connect"))))
         try:
-            connection.sock.settimeout(limits.get("read"))
-            response = _exchanged(connection, request)
+            response = _exchanged(connection, request, ends)
         except TimeoutError as error:
             connection.close()
             raise httpx2.ReadTimeout(str(error), request=request) from error
@@ -92,7 +127,7 @@ class Connections(httpx2.BaseTransport):
                 self._idle[origin].append(Idle(connection, time.monotonic()))
         return response
 
-    def _connection(self, origin: Origin, patience: float | None) -> HTTPConnection:
+    def _connection(self, origin: Origin, ends: float) -> HTTPConnection:
         """One that is still open, else a new one."""
         while True:
             with self._guard:
@@ -103,7 +138,7 @@ class Connections(httpx2.BaseTransport):
                 return found
             found.close()
         try:
-            return _opened(origin, patience, self._certificates)
+            return _opened(origin, ends, self._certificates)
         except TimeoutError as error:
             raise httpx2.ConnectTimeout(str(error)) from error
         except OSError as error:
@@ -117,16 +152,76 @@ class Connections(httpx2.BaseTransport):
                     idle.pop().connection.close()
 
 
-def _opened(origin: Origin, patience: float | None, certificates: ssl.SSLContext) -> HTTPConnection:
+class Incoming(io.RawIOBase):
+    """What a socket receives until an instant: its own timeout begins anew with every byte.
+
+    HTTPResponse takes it for the socket, and keeps the connection open through it until its body is read.
+    """
+
+    def __init__(self, sock: socket.socket, ends: float) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._ends = ends
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """Itself, with a buffer."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Wait for what comes next. Raises TimeoutError at the instant."""
+        self._sock.settimeout(_left(self._ends))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._raw.close()
+        super().close()
+
+
+def _instant(seconds: float | None) -> float:
+    """So many seconds from now, by `time.monotonic`."""
+    return math.inf if seconds is None else time.monotonic() + seconds
+
+
+def _left(ends: float) -> float | None:
+    """Seconds until then. Raises TimeoutError."""
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the time for one call is over")
+    return None if left == math.inf else left
+
+
+def _opened(origin: Origin, ends: float, certificates: ssl.SSLContext) -> HTTPConnection:
     scheme, host, port = origin
-    connection = (
-        HTTPSConnection(host, port, timeout=patience, context=certificates)
-        if scheme == "https"
-        else HTTPConnection(host, port, timeout=patience)
-    )
-    connection.connect()
-    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # an answer may take a quarter of an hour
+    connection = HTTPConnection(host)
+    connection.sock = sock = _reached(host, port or (443 if scheme == "https" else 80), ends)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # an answer may take a quarter of an hour
+    if scheme == "https":
+        connection.sock = certificates.wrap_socket(sock, server_hostname=host)
     return connection
+
+
+def _reached(host: str, port: int, ends: float) -> socket.socket:
+    """The first of a host's addresses that answers, each within its share of the time left."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failure = OSError("the host has no address")
+    for n, (family, kind, protocol, _, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            left = _left(ends)
+            sock.settimeout(None if left is None else left / (len(addresses) - n))
+            sock.connect(address)
+            sock.settimeout(_left(ends))
+            return sock
+        except OSError as error:
+            sock.close()
+            failure = error
+    raise failure
 
 
 def _has_ended(sock: socket.socket) -> bool:
@@ -136,7 +231,7 @@ def _has_ended(sock: socket.socket) -> bool:
     return bool(waiting.poll(0))
 
 
-def _exchanged(connection: HTTPConnection, request: httpx2.Request) -> httpx2.Response:
+def _exchanged(connection: HTTPConnection, request: httpx2.Request, ends: float) -> httpx2.Response:
     """As `httpx2` wrote the request, so it is sent; the client decodes what is read."""
     connection.putrequest(request.method, request.url.raw_path.decode("ascii"), True, True)
     for name, value in request.headers.raw:
@@ -145,7 +240,11 @@ def _exchanged(connection: HTTPConnection, request: httpx2.Request) -> httpx2.Re
     vars(connection)["send"] = parts.append  # headers and body in one write: each lets all other threads go first
     connection.endheaders(request.read())
     del vars(connection)["send"]
-    connection.send(b"".join(parts))
+    unsent = memoryview(b"".join(parts))
+    while unsent:
+        connection.sock.settimeout(_left(ends))
+        unsent = unsent[connection.sock.send(unsent) :]
+    vars(connection)["response_class"] = lambda sock, **given: HTTPResponse(cast(Any, Incoming(sock, ends)), **given)
     answer = connection.getresponse()
     content = answer.read()
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.getheaders()]

@@ -69,6 +69,13 @@ class Hang:
 
 
 @dataclass(frozen=True)
+class Drip:
+    """An empty line now and then for so many seconds, as DeepSeek's busy servers send them, then the usual answer."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Drop:
     """The connection ends without a response."""
 
@@ -81,7 +88,7 @@ class Garbage:
     content_type: str = "application/json"
 
 
-Scripted = Says | Changed | Broken | Refused | Truncated | Filtered | Status | Hang | Drop | Garbage
+Scripted = Says | Changed | Broken | Refused | Truncated | Filtered | Status | Hang | Drip | Drop | Garbage
 Script = Callable[[Body, int], Scripted | None]
 
 
@@ -267,6 +274,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _respond(self, body: Body, scripted: Scripted | None) -> None:
         if isinstance(scripted, Drop):
             self.close_connection = True
+        elif isinstance(scripted, Drip):
+            self._drip(scripted.seconds, json.dumps(self.server.owner.says(body, None)).encode())
         elif isinstance(scripted, Garbage):
             self._send(200, scripted.content, {"Content-Type": scripted.content_type})
         elif isinstance(scripted, Status) and scripted.body is not None:
@@ -275,6 +284,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(Fault(scripted.message, scripted.status, scripted.code), scripted.headers)
         else:
             self._send(200, json.dumps(self.server.owner.says(body, scripted)).encode())
+
+    def _drip(self, seconds: float, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends and not self.server.owner.stopping.wait(0.02):
+            self.wfile.write(b"1\r\n\n\r\n")
+        self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content))
 
     def _refuse(self, fault: Fault, headers: Mapping[str, str] | None = None) -> None:
         tree, own = self.server.owner.error(self.path, fault)
