@@ -26,7 +26,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 @contextmanager
-def saying(*answers: bytes, then_close: bool = False) -> Iterator[tuple[str, list[int]]]:
+def saying(*answers: bytes, then_close: bool = False, pause: float = 0.0) -> Iterator[tuple[str, list[int]]]:
     """A server that gives one answer after another, over one connection; its URL, and a number for each connection."""
     opened: list[int] = []
     left = list(answers)
@@ -44,6 +44,7 @@ def saying(*answers: bytes, then_close: bool = False) -> Iterator[tuple[str, lis
             with connection:
                 connection.settimeout(5.0)
                 while left and asked(connection):
+                    time.sleep(pause)
                     connection.sendall(left.pop(0))
                     if then_close:
                         break
@@ -237,6 +238,18 @@ def test_a_question_that_nobody_reads_ends_with_its_time(
     ended.set()
     thread.join()
     listener.close()
+
+
+def test_an_address_that_leads_on_and_on_ends_with_the_time_of_one_call() -> None:
+    onward = b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /\r\ncontent-length: 0\r\n\r\n"
+    began = time.monotonic()
+    with (
+        saying(*[onward] * 20, pause=0.1) as (url, _),
+        http_client(0.3) as http,
+        pytest.raises(httpx2.TimeoutException),
+    ):
+        http.post(url, content=b"{}", timeout=0.3)
+    assert time.monotonic() - began < 1.0
 
 
 def test_a_greeting_that_is_not_answered_ends_with_its_time() -> None:

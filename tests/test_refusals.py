@@ -81,6 +81,11 @@ def test_a_refusal_that_quotes_the_prompt_blames_this_question_and_is_not_repeat
     assert (reply.outcome, SECRET in str(reply)) == ("error", False)
 
 
+def test_a_sentence_in_the_place_of_a_code_is_not_repeated(chat_server: ChatServer) -> None:
+    reply = called(chat_server, Status(400, code=f"Client said: {SECRET}", message="scripted"))
+    assert (reply.outcome, reply.detail) == ("error", "status 400: invalid_request_error")
+
+
 @pytest.mark.parametrize("status", [408, 498, 500, 502, 503, 529])
 def test_a_server_that_is_busy_is_a_failure_and_no_rate_limit_though_it_names_a_wait(
     chat_server: ChatServer, status: int

@@ -35,7 +35,7 @@ def http_client(timeout: float) -> httpx2.Client:
     certificates = httpx2.create_ssl_context()
     if getproxies().keys() - {"no"}:
         many = httpx2.Limits(max_connections=1000, max_keepalive_connections=256)
-        hooks: dict[str, list[Callable[..., Any]]] = {"request": [_begun], "response": [_bounded]}
+        hooks: dict[str, list[Callable[..., Any]]] = {"request": [_ends], "response": [_bounded]}
         return httpx2.Client(
             verify=certificates, timeout=timeout, follow_redirects=True, limits=many, event_hooks=hooks
         )
@@ -61,12 +61,14 @@ class Until(httpx2.SyncByteStream):
         self._parts.close()
 
 
-def _begun(request: httpx2.Request) -> None:
-    request.extensions["ends"] = _instant(request.extensions["timeout"]["read"])
+def _ends(request: httpx2.Request) -> float:
+    """The instant at which its time is over: a request that follows a redirection has no more than what is left."""
+    ends: float = request.extensions.setdefault("ends", _instant(request.extensions.get("timeout", {}).get("read")))
+    return ends
 
 
 def _bounded(response: httpx2.Response) -> None:
-    response.stream = Until(response.stream, response.request.extensions["ends"])
+    response.stream = Until(response.stream, _ends(response.request))
 
 
 class Client(httpx2.Client):
@@ -106,7 +108,7 @@ class Connections(httpx2.BaseTransport):
         """One exchange; the last connection used is used first."""
         origin = (request.url.scheme, request.url.host, request.url.port)
         limits = request.extensions.get("timeout", {})
-        ends = _instant(limits.get("read"))
+        ends = _ends(request)
         connection = self._connection(origin, min(ends, _instant(limits.get("connect"))))
         try:
             response = _exchanged(connection, request, ends)

@@ -61,6 +61,7 @@ SCHEMA_WORDS = ("response_format", "response format", "json_schema", "output_con
 LENGTH_WORDS = re.compile(
     r"context[ _](length|window|size|limit)|(prompt|input) is too long|maximum prompt length|input token count"
     r"|range of (input length|max_tokens)|reduce the length|maximum tokens you requested exceeds"
+    r"|too many tokens|exceeded model token limit"
     r"|max_(completion_|output_|new_)?tokens\b.*(too large|less than|<=|maximum)",
     re.IGNORECASE,
 )
@@ -70,9 +71,11 @@ Sources, of status 400 but for Together's 403 (docs.together.ai/docs/error-codes
 length` (vllm-project/vllm#20409), `max_tokens is too large` (tailcallhq/forgecode#1185); Groq `must be less than or
 equal to` (anomalyco/opencode#1000); DeepSeek, Model Studio `range of` (deepseek-ai/DeepSeek-V3#69; alibabacloud.com,
 coding-plan-faq); Anthropic (docker/docker-agent#569, anthropics/claude-code#12186); Bedrock
-(aws-samples/bedrock-access-gateway#41); Gemini (google-gemini/gemini-cli#6678); xAI, llama.cpp
-(openxjarvis/pi-mono-python, `overflow.py`).
+(aws-samples/bedrock-access-gateway#41); Gemini (google-gemini/gemini-cli#6678); Cohere (docs.cohere.com,
+errors-reference); xAI, llama.cpp, Kimi (openxjarvis/pi-mono-python, `overflow.py`).
 """
+CODE = re.compile(r"[\w.-]{1,80}", re.ASCII)
+"""What a code looks like: xAI writes sentences in its place, which could quote the prompt."""
 FLAGGED_WORDS = ("input was flagged", "content violates usage guidelines")
 """Status 403, but about this question alone: OpenRouter's (openrouter.ai/docs/errors), which repeats what it flagged
 in the metadata, and xAI's (UKGovernmentBEIS/inspect_ai#2267)."""
@@ -137,7 +140,8 @@ def fault(response: Response) -> Fault:
     message = str(inner if isinstance(inner, str) else found.get("message") or tree.get("detail") or "")
     detailed = mapping(found.get("details")).get("error_code")
     amazons = response.headers.get("x-amzn-errortype", "").partition(":")[0]
-    codes = tuple(c for c in (found.get("code"), found.get("type"), detailed, amazons) if isinstance(c, str) and c)
+    named = (found.get("code"), found.get("type"), detailed, amazons)
+    codes = tuple(code for code in named if isinstance(code, str) and CODE.fullmatch(code))
     flagged = "flagged_input" in mapping(found.get("metadata")) or any(w in message.lower() for w in FLAGGED_WORDS)
     return Fault(codes, message, str(found.get("param") or ""), flagged)
 

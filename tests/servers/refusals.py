@@ -168,6 +168,13 @@ TOO_LONG = {
         403,
         body=_openai("Input token count + max_tokens parameter must be less than the context length of the model."),
     ),
+    "Cohere, docs.cohere.com, errors-reference": Status(
+        400,
+        body={
+            "message": "too many tokens: max tokens must be less than or equal to 4096, the maximum output for this "
+            "model - received 8192."
+        },
+    ),
     "Gemini, google-gemini/gemini-cli#6678": Status(
         400, body=_gemini("The input token count (1200293) exceeds the maximum number of tokens allowed (1048576).")
     ),
