@@ -149,9 +149,18 @@ def test_garbage_may_pass_and_none_of_it_is_repeated(
 
 
 def test_json_that_is_no_completion_may_pass(chat_server: ChatServer) -> None:
-    error = json.dumps({"error": {"message": "upstream is busy", "code": 502}}).encode()
+    error = json.dumps({"error": {"message": "upstream is busy", "code": "busy"}}).encode()
     with pytest.raises(ProviderFailed, match="no choices"):
         called(chat_server, Garbage(error))
+
+
+@pytest.mark.parametrize(("code", "error"), [(402, ProviderStopped), (429, ProviderFailed), (502, ProviderFailed)])
+def test_an_error_whose_status_stands_in_its_body_is_read_by_that(
+    chat_server: ChatServer, code: int, error: type[Exception]
+) -> None:
+    body = json.dumps({"error": {"message": "The words of the vendor.", "code": code}}).encode()
+    with pytest.raises(error, match=f"status {code}"):
+        called(chat_server, Garbage(body))
 
 
 def test_a_connection_that_is_dropped_may_pass(chat_server: ChatServer) -> None:

@@ -94,10 +94,17 @@ class Fault(NamedTuple):
 
 
 def answered(response: Response, decode: Callable[[Any], Reply]) -> Reply:
-    """The reply in a response, with what its headers say. Raises ProviderFailed or ProviderStopped."""
+    """The reply in a response, with what its headers say. Raises ProviderFailed or ProviderStopped.
+
+    Once a model has begun, OpenRouter's status is 200, and that of an error stands in it (openrouter.ai/docs/errors).
+    """
     if response.status >= 300:
         return outcome(response)
-    return decode(decoded(response.content)).model_copy(update={"limits": limits(response.headers)})
+    tree = decoded(response.content)
+    status = mapping(mapping(tree).get("error")).get("code")
+    if type(status) is int and status >= 400:
+        return outcome(response._replace(status=status))
+    return decode(tree).model_copy(update={"limits": limits(response.headers)})
 
 
 def outcome(response: Response) -> Reply:
