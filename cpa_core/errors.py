@@ -57,12 +57,20 @@ class StoreBusy(CpaError):
     """Another process holds the database for longer than we wait; the text names it."""
 
 
+class StoreNotWritten(CpaError):
+    """A transaction could not be stored, and nothing of it is: the disk is full, say. In DuckDB's words."""
+
+
 class Stopped(CpaError):
     """Asking ends before everything was asked. Every answer so far is kept, and nothing is marked as failed."""
 
 
 class BudgetReached(Stopped):
     """One more call could cost more than the budget allows."""
+
+
+class AnswersNotKept(Stopped):
+    """The disk takes no more answers: what the system said, and the folder. What it took so far is safe."""
 
 
 class DeadlineReached(Stopped):

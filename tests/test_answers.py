@@ -9,14 +9,16 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cpa_core.cli.display import unread_lines
 from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.store import AnswerBook, Store
-from cpa_core.store.answers import merge
+from cpa_core.store.answers import live_costs, merge
 
 ROOT = Path(__file__).parents[1]
 WRITER = """
@@ -175,6 +177,31 @@ def test_a_torn_last_line_is_ignored(store: Store, torn: bytes) -> None:
             file.write(torn)
     assert stored(store) == ["q1"]
     assert book_files(store) == []
+
+
+def test_a_torn_line_of_a_killed_run_is_not_joined_to_the_next(store: Store) -> None:
+    path = store.home / "answers" / "run.jsonl"
+    path.parent.mkdir()
+    path.write_bytes(b'{"request_hash": "q9", "att')
+    with closing(AnswerBook(store, "run")) as book:
+        book.keep(answer("q1"))
+    assert (stored(store), book_files(store)) == (["q1"], [])
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"request_hash": "q9", "att{"request_hash": "q8"}\n', b"{}\n", b"3\n", b"\xf0\x9f\n"]
+)
+def test_a_line_that_cannot_be_read_is_set_aside_and_stops_nobody(store: Store, line: bytes) -> None:
+    with closing(AnswerBook(store, "run")) as book:
+        book.keep(answer("q1"))
+        with book.path.open("ab") as file:
+            file.write(line)
+        book.keep(answer("q2"))
+        assert live_costs(store, datetime(2020, 1, 1, tzinfo=UTC)) == 0.5
+    assert (stored(store), book_files(store)) == (["q1", "q2"], ["run.unread"])
+    aside = store.home / "answers" / "run.unread"
+    assert aside.read_bytes() == line and aside.stat().st_mode & 0o077 == 0
+    assert unread_lines(store) == [f"answers that cannot be read: 1 in {aside}"]
 
 
 def test_a_file_without_answers_leaves_nothing_behind(store: Store) -> None:

@@ -170,7 +170,13 @@ def failure_lines(store: Store, days: Sequence[date]) -> list[str]:
 
 def trouble_lines(store: Store, days: Sequence[date]) -> list[str]:
     """Everything of these days that a person should know of."""
-    return failure_lines(store, days) + receipt_lines(store, days)
+    return failure_lines(store, days) + receipt_lines(store, days) + unread_lines(store)
+
+
+def unread_lines(store: Store) -> list[str]:
+    """Where answers are set aside that could not be read."""
+    found = sorted((store.home / "answers").glob("*.unread"))
+    return [f"answers that cannot be read: {len(path.read_bytes().splitlines())} in {path}" for path in found]
 
 
 def receipt_lines(store: Store, days: Sequence[date]) -> list[str]:

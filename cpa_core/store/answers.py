@@ -3,13 +3,16 @@
 import fcntl
 import json
 import os
+import threading
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+from cpa_core.errors import AnswersNotKept
 from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.models import FINAL_OUTCOMES
 from cpa_core.store.database import Row, Store, as_json
@@ -19,9 +22,10 @@ AT_ONCE = 1_000
 
 
 class AnswerBook:
-    """The answers of one run. Its file is locked while the run lives; a torn last line is ignored.
+    """The answers of one run. Its file is locked while the run lives; a torn last line was in flight, and is ignored.
 
-    A kill loses at most the answers that were in flight: each line is written whole before `keep` returns.
+    A kill loses at most the answers that were in flight: each line is written whole before `keep` returns. Raises
+    AnswersNotKept where the disk takes no more.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:
@@ -32,8 +36,10 @@ class AnswerBook:
         self._book = f"{run_id}:{uuid.uuid4().hex[:8]}"
         self._numbers = count(1)
         self._once: dict[str, Reply] = {}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = _locked(self.path)
+        self._writing = threading.Lock()
+        with _said_where(self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = _locked(self.path)
 
     def preload(self, request_hashes: Iterable[str], conversation_ids: Iterable[str]) -> None:
         """Remember what was answered before to these questions, or about these conversations."""
@@ -61,10 +67,11 @@ class AnswerBook:
         return _reply(rows[0]) if rows else None
 
     def keep(self, answer: Answer) -> None:
-        """Append the answer to the run's file: one write, which the system does not mix with another's."""
+        """Append the answer to the run's file, whole or not at all. Raises AnswersNotKept."""
         row = _row(answer, f"{self._book}:{next(self._numbers)}", self.run_id)
         line = json.dumps(row, ensure_ascii=False) + "\n"
-        os.write(self._file, line.encode("utf-8", "replace"))
+        with self._writing, _said_where(self.path.parent):
+            _append(self._file, line.encode("utf-8", "replace"))
         if answer.reply.outcome in FINAL_OUTCOMES:
             self._known[answer.request_hash] = answer.reply
 
@@ -91,16 +98,40 @@ def merge(store: Store) -> None:
 def live_costs(store: Store, since: datetime) -> float:
     """US dollars since then in answers that are not in the database yet: those of runs beside this one."""
     with store.merge_lock():
-        rows = (row for path in (store.home / "answers").glob("*.jsonl") for row in _lines(path))
+        rows = (row for path in (store.home / "answers").glob("*.jsonl") for row in _lines(path, []))
         return sum(row["cost"] or row.get("estimate") or 0.0 for row in rows if row["created_at"] >= since)
 
 
+@contextmanager
+def _said_where(folder: Path) -> Iterator[None]:
+    """Turns what the system says of a write into AnswersNotKept, with the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise AnswersNotKept(f"{folder}: {error.strerror}: answers cannot be kept, so nothing more is asked") from error
+
+
+def _append(descriptor: int, line: bytes) -> None:
+    """Write a whole line at the end, or leave the file as it was. Raises OSError."""
+    end = os.fstat(descriptor).st_size
+    try:
+        while line:
+            line = line[os.write(descriptor, line) :]
+    except OSError:
+        os.ftruncate(descriptor, end)
+        raise
+
+
 def _locked(path: Path) -> int:
-    """The file, opened for appending and locked. A merge may remove it between the two: then once more."""
+    """The file, opened for appending and locked. A merge may remove it between the two: then once more.
+
+    What a killed run of this name has torn is cut off, so that no line is joined to it.
+    """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if _is_at(descriptor, path):
+            os.ftruncate(descriptor, path.read_bytes().rfind(b"\n") + 1)
             return descriptor
         os.close(descriptor)
 
@@ -114,26 +145,49 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _merge_file(store: Store, path: Path) -> None:
-    """In transactions of their own, so that nobody waits long; what a killed merge had moved is left out."""
+    """In transactions of their own, so that nobody waits long; what a killed merge had moved is left out.
+
+    Lines that cannot be read are set aside, in a file beside it.
+    """
+    unread: list[bytes] = []
     with store.reading() as view:
         kept = view.rows("select answer_id from answers where run_id = $run", run=path.stem)
     known = {row["answer_id"] for row in kept}
-    lines = (row for row in _lines(path) if row["answer_id"] not in known)
+    lines = (row for row in _lines(path, unread) if row["answer_id"] not in known)
     while rows := list(islice(lines, AT_ONCE)):
         with store.writing() as transaction:
             transaction.insert("answers", rows)
+    if unread:
+        _set_aside(path.with_suffix(".unread"), unread)
     path.unlink(missing_ok=True)
 
 
-def _lines(path: Path) -> Iterator[Row]:
+def _set_aside(path: Path, lines: Iterable[bytes]) -> None:
+    with _said_where(path.parent):
+        path.touch(0o600)
+        with path.open("ab") as file:
+            file.writelines(lines)
+
+
+def _lines(path: Path, unread: list[bytes]) -> Iterator[Row]:
+    """The rows of a file's whole lines. Those that cannot be read are added to `unread`."""
     with path.open("rb") as file:
         for line in file:
             if not line.endswith(b"\n"):
                 return
-            row = json.loads(line)
-            row["created_at"] = datetime.fromisoformat(row["created_at"])
-            row["day"] = datetime.fromisoformat(row["day"]).date() if row["day"] else None
-            yield row
+            try:
+                row = _read(line)
+            except (ValueError, KeyError, TypeError):
+                unread.append(line)
+            else:
+                yield row
+
+
+def _read(line: bytes) -> Row:
+    row = json.loads(line)
+    created_at = datetime.fromisoformat(row["created_at"])
+    day = datetime.fromisoformat(row["day"]).date() if row["day"] else None
+    return {**row, "created_at": created_at, "day": day}
 
 
 def _row(answer: Answer, answer_id: str, run_id: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from cpa_core.errors import SettingsError
+from cpa_core.errors import SettingsError, StoreNotWritten
 from cpa_core.store import locks
 from cpa_core.store.instance import instance
 
@@ -134,12 +134,13 @@ class Store:
     def _alone(self, wait: float | None) -> Iterator[Transaction]:
         with locks.turn(self._lock, shared=False, wait=wait), self._open(wait, read_only=False) as connection:
             connection.execute("begin")
-            try:
-                yield Transaction(connection)
-            except BaseException:
-                connection.execute("rollback")
-                raise
-            connection.execute("commit")
+            with _said_where(self.path):
+                try:
+                    yield Transaction(connection)
+                except BaseException:
+                    connection.execute("rollback")
+                    raise
+                connection.execute("commit")
 
     @contextmanager
     def day_lock(self, day: date) -> Iterator[None]:
@@ -183,6 +184,15 @@ class Store:
             with self._alone(wait) as transaction:
                 migrate(transaction, self.timezone)
             self._ready = True
+
+
+@contextmanager
+def _said_where(path: Path) -> Iterator[None]:
+    """Turns what DuckDB says when it cannot write into StoreNotWritten, with the file."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as failed:
+        raise StoreNotWritten(f"{path}: nothing of this step is stored: {str(failed).splitlines()[0]}") from failed
 
 
 def is_current(view: Transaction, timezone: str) -> bool:
