@@ -66,7 +66,7 @@ RUN = (
     + """
 from cpa_core.cli import main
 limit(int(sys.argv[1]))
-sys.exit(main(["run"]))
+sys.exit(main(sys.argv[2:]))
 """
 )
 
@@ -101,9 +101,9 @@ def wordy() -> Behaviour:
     return Behaviour(lambda body, nth: Changed(lambda tree: tree.update(because="x" * 100_000)))
 
 
-def full(home: Home, most: int) -> tuple[int, str]:
-    """What a run that may write files of so many bytes ends with, and what it says."""
-    command = [sys.executable, "-c", RUN, str(most)]
+def full(home: Home, most: int, line: str) -> tuple[int, str]:
+    """What a command that may write files of so many bytes ends with, and what it says."""
+    command = [sys.executable, "-c", RUN, str(most), line]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return ended(subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environ(home)}, text=True, **pipes))
 
@@ -119,7 +119,7 @@ def test_a_run_on_a_full_disk_ends_with_an_error_and_the_next_pays_for_the_rest_
         home.environ["CPA_SCHEMA"] = str(tmp_path / "schema.yml")
         assert cpa(home, "quote") == 0
         largest = max(path.stat().st_size for path in (tmp_path / "home").rglob("*") if path.is_file())
-        status, words = full(home, largest + 100_000)
+        status, words = full(home, largest + 100_000, "run")
         assert status == 1 and "error: " in words and "File too large" in words and "Traceback" not in words
         lines = [line for path in (tmp_path / "home" / "answers").iterdir() for line in path.open("rb")]
         assert all(line.endswith(b"}\n") for line in lines)
@@ -128,3 +128,15 @@ def test_a_run_on_a_full_disk_ends_with_an_error_and_the_next_pays_for_the_rest_
         assert 0 < kept <= before < 120 and home.rows("select * from failures") == []
         assert cpa(home, "run") == 0
         assert len(server.calls) - before == 120 - kept
+    status, words = full(home, 100_000, "report")
+    assert status == 1 and "error: " in words and "File too large" in words and "Traceback" not in words
+
+
+@pytest.mark.parametrize("most", [0, 4096])
+def test_a_store_that_could_not_be_created_is_created_by_the_next_run(tmp_path: Path, most: int) -> None:
+    home = Home(tmp_path)
+    home.write("a.json", chats(1))
+    status, words = full(home, most, "land")
+    assert status != 0 and "error: " in words and "Traceback" not in words
+    assert (home.folder / "home" / "cpa.duckdb").stat().st_size == most
+    assert cpa(home, "land") == 0

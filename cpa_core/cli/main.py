@@ -1,6 +1,7 @@
 """Reading the command line, and one exit code: 0 whole, 1 not whole, 2 something to be changed by a person."""
 
 import argparse
+import errno
 import os
 import shlex
 import sys
@@ -20,6 +21,8 @@ from cpa_core.proposing import SAMPLE_CONVERSATIONS
 from cpa_core.settings import Settings, settings
 
 Command = Callable[[argparse.Namespace, Settings], int]
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where a disk, a quota or a file takes no more."""
 
 
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
@@ -39,6 +42,11 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     except CpaError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted: every answer so far is kept; run the same command again to go on", file=sys.stderr)
         return 130

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from cpa_core.errors import SettingsError, StoreNotWritten
 from cpa_core.store import locks
-from cpa_core.store.instance import instance
+from cpa_core.store.instance import instance, is_made
 
 Row = dict[str, Any]
 
@@ -108,7 +108,7 @@ class Store:
 
     def exists(self) -> bool:
         """Whether anything was ever stored here."""
-        return self.path.exists()
+        return is_made(self.path)
 
     @contextmanager
     def reading(self, wait: float | None = None) -> Iterator[Transaction]:
@@ -176,7 +176,7 @@ class Store:
         """Migrate at first use; who finds nothing to do has only read, so a sensor never waits to write."""
         if self._ready:
             return
-        if self.path.exists():
+        if self.exists():
             with self._beside(wait) as view:
                 self._ready = is_current(view, self.timezone)
         if not self._ready:

@@ -16,6 +16,10 @@ import duckdb
 from cpa_core.errors import SettingsError, StoreBusy
 
 Connection = duckdb.DuckDBPyConnection
+HEADERS = 3 * 4096
+"""Bytes that a DuckDB file begins with."""
+MAGIC = b"DUCK"
+"""What stands in the first of them, after a checksum of eight bytes."""
 
 
 class Instance:
@@ -86,8 +90,24 @@ def instance(path: Path) -> Instance:
         return found
 
 
+def is_made(path: Path) -> bool:
+    """Whether the file is there as a whole. It is not opened: closing it again would give up DuckDB's lock on it."""
+    return path.exists() and path.stat().st_size >= HEADERS
+
+
+def _clear(path: Path) -> None:
+    """Remove what somebody left who was killed, or had no room, creating the file."""
+    if path.exists() and not is_made(path) and path.read_bytes()[8:12] in (b"", MAGIC):
+        path.unlink()
+
+
 def attach(memory: Connection, path: Path, *, read_only: bool, wait: float) -> None:
-    """Attach the file, waiting for a process that does not know our lock. Raises StoreBusy naming it."""
+    """Attach the file, waiting for a process that does not know our lock. Raises StoreBusy naming it, SettingsError.
+
+    Writing begins anew what somebody could not finish creating.
+    """
+    if not read_only:
+        _clear(path)
     until = time.monotonic() + wait
     pause = 0.02
     file = str(path).replace("'", "''")
