@@ -9,10 +9,15 @@ from typing import NamedTuple
 
 
 class Limits(NamedTuple):
-    """What the headers of an answer or a failure say of rate limits: calls and tokens a minute. Null is unknown."""
+    """What the headers of an answer or a failure say of rate limits: calls and tokens a minute. Null is unknown.
+
+    `tokens` are all of a call's, `fresh_tokens` those it reads that no cache has, `written_tokens` those of its answer.
+    """
 
     requests: float | None = None
     tokens: float | None = None
+    fresh_tokens: float | None = None
+    written_tokens: float | None = None
 
 
 class CpaError(Exception):

@@ -59,7 +59,15 @@ def asked(provider: Any, limiter: Limiter, count: int, threads: int = 16) -> lis
         ({}, None),
         ({"x-ratelimit-limit-requests": "600", "x-ratelimit-limit-tokens": "90000"}, Limits(600, 90_000)),
         ({"anthropic-ratelimit-requests-limit": "50"}, Limits(50, None)),
-        ({"anthropic-ratelimit-input-tokens-limit": "40000"}, Limits(None, 40_000)),
+        ({"anthropic-ratelimit-tokens-limit": "48000"}, Limits(tokens=48_000)),
+        (
+            {
+                "anthropic-ratelimit-tokens-limit": "40000",
+                "anthropic-ratelimit-input-tokens-limit": "40000",
+                "anthropic-ratelimit-output-tokens-limit": "8000",
+            },
+            Limits(fresh_tokens=40_000, written_tokens=8_000),
+        ),
         ({"x-ratelimit-limit-requests": "many", "x-ratelimit-limit-tokens": "-1"}, None),
         (
             {
@@ -104,6 +112,34 @@ def test_calls_are_spread_by_the_tokens_that_they_really_take(theirs: float, our
     provider = Answers(Limits(tokens=theirs))
     asked(provider, Limiter(8, tpm=ours), 20)
     assert provider.at[-1] - provider.at[0] >= (20 - FIRST_CALLS - 8 - 5) * 10 / 100
+
+
+@pytest.mark.parametrize("limit", [Limits(fresh_tokens=600), Limits(written_tokens=300)])
+def test_what_is_read_and_what_is_written_have_limits_of_their_own_and_a_cache_is_free(limit: Limits) -> None:
+    class Caching(Answers):
+        def call(self, request: Request) -> Reply:
+            usage = Usage(prompt_tokens=1_001, cached_tokens=1_000, completion_tokens=0 if limit.fresh_tokens else 1)
+            return super().call(request).model_copy(update={"usage": usage})
+
+    provider = Caching(limit)
+    asked(provider, Limiter(4), 12)
+    per_second = MARGIN * (limit.fresh_tokens or limit.written_tokens or 0) / 60
+    least = (12 - FIRST_CALLS - 4) / per_second - 0.5
+    assert least <= provider.at[-1] - provider.at[0] < 12 / per_second + 3, "a thousand cached tokens took no time"
+
+
+def test_a_pause_of_one_model_leaves_the_slots_to_another() -> None:
+    slots = threading.BoundedSemaphore(2)
+    paused, free = Limiter(2, slots=slots), Limiter(2, slots=slots)
+    paused.refused(None, 1.0)
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(lambda: paused.slot().__enter__()) for _ in range(2)]
+        began = time.monotonic()
+        with free.slot():
+            assert time.monotonic() - began < 0.5
+        for one in waiting:
+            one.result(5)
+    assert time.monotonic() - began >= 0.9
 
 
 def test_a_refusal_slows_all_calls_down_once_and_answers_make_them_faster_again() -> None:

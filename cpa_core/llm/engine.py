@@ -9,7 +9,7 @@ from functools import partial
 from cpa_core.errors import ProviderFailed, ProviderStopped, ReplyInvalid, Stopped
 from cpa_core.llm.brake import Brake
 from cpa_core.llm.budget import Reserve, no_budget
-from cpa_core.llm.limiter import Limiter
+from cpa_core.llm.limiter import Limiter, Load
 from cpa_core.llm.values import About, Answer, Answers, Provider, Reply, Request, Usage
 
 MAX_FAILURES = 4
@@ -76,7 +76,7 @@ class Engine:
         self._silence = Silence(limiter.concurrency, self._brake.engines)
         self._in_flight: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
-        self._usual_answer: defaultdict[str, float] = defaultdict(float)
+        self._usual: defaultdict[str, Load] = defaultdict(Load)
 
     def ask(self, request: Request, check: Callable[[str], None], about: About) -> Reply:
         """A reply to the question: kept from before, or paid for now.
@@ -105,11 +105,12 @@ class Engine:
 
     def _call(self, request: Request, check: Callable[[str], None], answer: Callable[..., Answer]) -> Reply:
         failures = busy = attempt = 0
+        load = self._load(request)
         while True:
             attempt += 1
             try:
-                with self.reserve(request) as bill, self.limiter.slot(self._size(request), self._brake.check):
-                    reply = self._once(request, check)
+                with self.reserve(request) as bill, self.limiter.slot(load, self._brake.check):
+                    reply = self._once(request, check, load)
                     self.answers.keep(answer(reply, attempt, bill.held if reply.cost is None else None))
                     bill.pay(reply.cost)
                     return reply
@@ -126,14 +127,14 @@ class Engine:
                     return reply
             self.limiter.wait(random.uniform(0.5, 1.0) * 0.5 * 2 ** min(failures, 6), self._brake.check)
 
-    def _once(self, request: Request, check: Callable[[str], None]) -> Reply:
+    def _once(self, request: Request, check: Callable[[str], None], load: Load) -> Reply:
         self._brake.check()
         left = self.limiter.left()
         with self._guard:
             self.asked[request.task] += 1
         reply = self.provider.call(request if left is None else request.model_copy(update={"seconds": left}))
         self._silence.broken()
-        self._measure(request, reply)
+        self._measure(request.task, reply, load)
         if reply.outcome == "error":
             return _unbilled(reply)
         cost = self.price(request.provider, request.model, reply.usage, reply.lane)
@@ -145,17 +146,21 @@ class Engine:
                 return reply.model_copy(update={"outcome": "invalid", "detail": str(invalid)})
         return reply
 
-    def _size(self, request: Request) -> float:
-        """About how many tokens a call takes: its words, and an answer as long as the others were."""
-        return (len(request.system) + len(request.user)) / BYTES_PER_TOKEN + self._usual_answer[request.task]
+    def _load(self, request: Request) -> Load:
+        """About what a call takes: its words, and an answer, and a cached part, as long as those of the others were."""
+        usual = self._usual[request.task]
+        return usual._replace(read=(len(request.system) + len(request.user)) / BYTES_PER_TOKEN)
 
-    def _measure(self, request: Request, reply: Reply) -> None:
+    def _measure(self, task: str, reply: Reply, thought: Load) -> None:
         """Let the limiter know what the call really took."""
-        written, read = reply.usage.completion_tokens, reply.usage.prompt_tokens
-        more = 0.0 if written is None or read is None else written + read - self._size(request)
-        if written is not None:
-            self._usual_answer[request.task] += (written - self._usual_answer[request.task]) / 20
-        self.limiter.answered(reply.limits, more)
+        usage = reply.usage
+        if usage.prompt_tokens is None or usage.completion_tokens is None:
+            self.limiter.answered(reply.limits)
+            return
+        really = Load(usage.prompt_tokens, usage.cached_tokens or 0, usage.completion_tokens)
+        pairs = zip(self._usual[task], really, strict=True)
+        self._usual[task] = Load(*(before + (now - before) / 20 for before, now in pairs))
+        self.limiter.answered(reply.limits, thought, really)
 
 
 def _unbilled(reply: Reply) -> Reply:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import NamedTuple
 
 from cpa_core.errors import DeadlineReached, Limits
 
@@ -31,6 +32,22 @@ Check = Callable[[], None]
 
 def always() -> None:
     """Nothing ends the waiting."""
+
+
+class Load(NamedTuple):
+    """The tokens of a call: those it reads, those of them that a cache has, and those it writes."""
+
+    read: float = 0.0
+    cached: float = 0.0
+    written: float = 0.0
+
+    @property
+    def units(self) -> tuple[float, ...]:
+        """What the call takes of each of the `Limits`, in their order."""
+        return 1.0, self.read + self.written, self.read - self.cached, self.written
+
+
+NO_LOAD = Load()
 
 
 class Pace:
@@ -81,9 +98,8 @@ class Limiter:
     """At most `concurrency` calls at once, as many a minute as the vendor allows, none after the deadline.
 
     `rpm` and `tpm` are limits of our own, calls and tokens a minute; `deadline` is by `time.monotonic`; `slots` are
-    given where others share them. A slot is held
-    while a call waits for its turn in the pace, in which nobody could go sooner; it is free while a call waits to be
-    tried again.
+    given where others share them. A slot is held while a call waits for its turn in the pace, in which nobody could go
+    sooner; it is free while a call waits to be tried again, or for the end of a pause.
     """
 
     def __init__(
@@ -97,8 +113,6 @@ class Limiter:
         slots: AbstractContextManager[object] | None = None,
     ) -> None:
         self.concurrency = concurrency
-        self.rpm = rpm
-        self.tpm = tpm
         self.deadline = deadline
         self._slots = slots or threading.BoundedSemaphore(concurrency)
         self._turn = threading.Lock()
@@ -107,13 +121,15 @@ class Limiter:
         self._started = 0
         self._until = 0.0
         self._may_cut = True
-        self._requests = Pace(rpm / 60 if rpm else math.inf)
-        self._tokens = Pace(tpm / 60 if tpm else math.inf)
+        self._ours = Limits(rpm or None, tpm or None)
+        self._paces = tuple(Pace(limit / 60 if limit else math.inf) for limit in self._ours)
+        self._requests = self._paces[0]
         self._sleep = sleep
 
     @contextmanager
-    def slot(self, tokens: float = 0.0, go_on: Check = always) -> Iterator[None]:
-        """Hold a slot for a call of about so many tokens, once it may start. Raises DeadlineReached, and as `go_on`."""
+    def slot(self, load: Load = NO_LOAD, go_on: Check = always) -> Iterator[None]:
+        """Hold a slot for a call of about this load, once it may start. Raises DeadlineReached, and as `go_on`."""
+        self._rest(go_on)
         with self._slots:
             with self._turn:
                 first = self._started < FIRST_CALLS
@@ -121,22 +137,29 @@ class Limiter:
             if not first:
                 self._known.wait(FIRST_WAIT)
             with self._turn:
-                self._start(tokens, go_on)
+                self._start(load, go_on)
             try:
                 yield
             finally:
                 self._known.set()
 
-    def _start(self, tokens: float, go_on: Check) -> None:
+    def _rest(self, go_on: Check) -> None:
+        """Wait for the end of a pause, in which the slots are for calls to other models."""
+        while (left := self._until - time.monotonic()) > 0:
+            go_on()
+            self._in_time(self._until)
+            self._sleep(min(STEP, left))
+
+    def _start(self, load: Load, go_on: Check) -> None:
         """Wait for the turn. Only one thread does, so that a pace that changes meanwhile counts for all."""
         while True:
             go_on()
             with self._guard:
                 now = time.monotonic()
-                opens_at = max(self._until, self._requests.free_at(), self._tokens.free_at())
+                opens_at = max(self._until, *(pace.free_at() for pace in self._paces))
                 if opens_at <= now:
-                    self._requests.take(1.0, now)
-                    self._tokens.take(tokens, now)
+                    for pace, units in zip(self._paces, load.units, strict=True):
+                        pace.take(units, now)
             self._in_time(max(now, opens_at))
             if opens_at <= now:
                 return
@@ -152,13 +175,14 @@ class Limiter:
         self._in_time(now)
         return None if math.isinf(self.deadline) else max(0.05, self.deadline - now)
 
-    def answered(self, limits: Limits | None, more_tokens: float = 0.0) -> None:
-        """A call was answered; it took so many more tokens than was thought."""
+    def answered(self, limits: Limits | None, thought: Load = NO_LOAD, really: Load = NO_LOAD) -> None:
+        """A call was answered; it was thought to have one load, and really had another."""
         with self._guard:
             self._learn(limits)
             self._may_cut = True
             self._requests.grow()
-            self._tokens.correct(more_tokens)
+            for pace, before, after in zip(self._paces, thought.units, really.units, strict=True):
+                pace.correct(after - before)
 
     def refused(self, limits: Limits | None, seconds: float) -> None:
         """A call met the rate limit: nobody starts for so long, then all go slower, once for each such time."""
@@ -170,12 +194,8 @@ class Limiter:
         self.pause(seconds)
 
     def _learn(self, limits: Limits | None) -> None:
-        if limits is not None:
-            for pace, theirs, ours in (
-                (self._requests, limits.requests, self.rpm),
-                (self._tokens, limits.tokens, self.tpm),
-            ):
-                pace.learn(min((limit for limit in (theirs, ours) if limit is not None), default=None))
+        for pace, theirs, ours in zip(self._paces, limits or (), self._ours, strict=False):
+            pace.learn(min((limit for limit in (theirs, ours) if limit is not None), default=None))
 
     def pause(self, seconds: float) -> None:
         """Let nobody start a call for so long."""

@@ -76,16 +76,16 @@ def limits(headers: Mapping[str, str]) -> Limits | None:
     """Calls and tokens a minute by the headers of OpenAI's form or of Anthropic's; null where they say nothing.
 
     `x-ratelimit-limit-requests` counts a day at Groq (console.groq.com/docs/rate-limits) and for OpenAI's smallest
-    accounts: where what is used comes back at the speed of a day, it is no limit to pace by.
+    accounts: where what is used comes back at the speed of a day, it is no limit to pace by. Anthropic limits what is
+    read, but for what its cache has, and what is written (platform.claude.com/docs/en/api/rate-limits); its
+    `tokens-limit` is the narrowest of several, and tells nothing beside these.
     """
+    fresh = _number(headers, "anthropic-ratelimit-input-tokens-limit")
     found = Limits(
         requests=_number(headers, "x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit"),
-        tokens=_number(
-            headers,
-            "x-ratelimit-limit-tokens",
-            "anthropic-ratelimit-tokens-limit",
-            "anthropic-ratelimit-input-tokens-limit",
-        ),
+        tokens=_number(headers, "x-ratelimit-limit-tokens", *(() if fresh else ("anthropic-ratelimit-tokens-limit",))),
+        fresh_tokens=fresh,
+        written_tokens=_number(headers, "anthropic-ratelimit-output-tokens-limit"),
     )
     if _is_daily(headers, found.requests):
         found = found._replace(requests=None)
