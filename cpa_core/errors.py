@@ -87,20 +87,26 @@ class ProviderStopped(Stopped):
 
 
 class ProviderFailed(CpaError):
-    """One call failed in a way that may pass: `reason`, and the seconds the provider asked us to wait.
+    """One call failed in a way that may pass. `retry_after`: it met the rate limit, and all calls wait so many seconds.
 
-    `tries` is how many of its question's tries it uses up: a call that hung has cost more than one. `limits` are
-    what the headers say.
+    `pause` are seconds that this question waits at least. `tries` is how many of its question's tries it uses up: a
+    call that hung has cost more than one. `limits` are what the headers say.
     """
 
     def __init__(
-        self, reason: str, retry_after: float | None = None, tries: int = 1, limits: Limits | None = None
+        self,
+        reason: str,
+        retry_after: float | None = None,
+        tries: int = 1,
+        limits: Limits | None = None,
+        pause: float = 0.0,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
         self.tries = tries
         self.limits = limits
+        self.pause = pause
 
 
 class ReplyInvalid(CpaError):

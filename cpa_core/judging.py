@@ -54,7 +54,7 @@ def judge_conversation(conversation: Conversation, schema: EventSchema, model: M
         request = question(conversation, schema, model, problem)
         reply = ask(request, check)
         costs.append(reply.cost)
-        if reply.outcome == "truncated":
+        if reply.is_cut_off:
             reply = ask(request.roomier(), check)
             costs.append(reply.cost)
         if reply.outcome not in ("ok", "invalid"):

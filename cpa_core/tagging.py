@@ -157,7 +157,7 @@ class _Work:
 
         reply = self.ask(request, check)
         self.costs.append(reply.cost)
-        if reply.outcome == "truncated" and len(window) == 1:
+        if reply.is_cut_off and len(window) == 1:
             reply = self.ask(request.roomier(), check)
             self.costs.append(reply.cost)
         return reply

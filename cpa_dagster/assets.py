@@ -7,9 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from cpa_core.errors import CpaError, DayIncomplete, DayWaits, SettingsError
+from cpa_core.errors import BudgetReached, CpaError, DayIncomplete, DayWaits, DeadlineReached, SettingsError
 from cpa_core.pipeline import (
     Assistant,
+    QuoteLine,
     build_day,
     deliver_day,
     ensure_schema,
@@ -122,8 +123,8 @@ def say_what_it_costs(context: dg.AssetExecutionContext, assistant: Assistant) -
     named = set(context.partition_keys)
     days = [one.day for one in stale_days(assistant) if one.day.isoformat() in named]
     for line in quote(assistant, days).lines if days else ():
-        price = "an unknown sum" if line.cost is None else f"at most about ${line.cost:.4f}"
-        context.log.info(f"{len(days)} days are of another schema: {line.task}: {line.questions} questions, {price}")
+        told = f"{line.questions} questions, {_price(line)}"
+        context.log.info(f"{len(days)} days are of another schema: {line.task}: {told}")
 
 
 def upload_receipts(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
@@ -217,6 +218,8 @@ def each_day(
                 problems.append(str(incomplete))
             except CpaError as error:
                 problems.append(f"{day}: {error}")
+                if isinstance(error, BudgetReached | DeadlineReached):
+                    problems += _left(context, assistant, day)
                 break
             advance()
     reports = report(assistant, list(done)) if done else {}
@@ -232,6 +235,17 @@ def each_day(
         context.log.info(words)
     if not waiting:
         yield dg.MaterializeResult()
+
+
+def _left(context: dg.AssetExecutionContext, assistant: Assistant, since: date) -> list[str]:
+    """What of the run's days is left to ask, and what that would cost."""
+    days = [day for day in map(date.fromisoformat, context.partition_keys) if day >= since]
+    lines = quote(assistant, days, retag=Pipeline.retags(context)).lines
+    return [f"left of {len(days)} days: {line.task}: {line.questions} questions, {_price(line)}" for line in lines]
+
+
+def _price(line: QuoteLine) -> str:
+    return "an unknown sum" if line.cost is None else f"at most about ${line.cost:.4f}"
 
 
 def failure(words: str, rows: Sequence[Row] = ()) -> dg.Failure:

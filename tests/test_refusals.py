@@ -92,7 +92,7 @@ def test_a_server_that_is_busy_is_a_failure_and_no_rate_limit_though_it_names_a_
 ) -> None:
     with pytest.raises(ProviderFailed) as failed:
         called(chat_server, Status(status, {"Retry-After": "60"}))
-    assert (failed.value.reason, failed.value.retry_after) == (f"status {status}", None)
+    assert (failed.value.reason, failed.value.retry_after, failed.value.pause) == (f"status {status}", None, 60.0)
     asked = engine(ChatCompletions("key", chat_server.url, is_openai=False))
     chat_server.calls.clear()
     assert asked.ask(ASKED, lambda text: None, ABOUT).outcome == "error"
@@ -126,5 +126,5 @@ def test_a_message_too_long_for_the_server_ends_as_a_failure_that_is_asked_again
         assert tag_conversation(short, SCHEMA, MODEL, ask).outcome == "truncated"
         assert judge_conversation(short, SCHEMA, MODEL, ask).outcome == "truncated"
     per_run = [call.task for call in chat_server.calls[: len(chat_server.calls) // 2]]
-    assert per_run == ["tag"] * 5 + ["judge"] * 2, "both messages, then each, twice as a longer answer may do"
+    assert per_run == ["tag"] * 3 + ["judge"], "both messages, then each: no room for a longer answer helps"
     assert len(answers.kept) == len(chat_server.calls)

@@ -4,20 +4,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cpa_core.errors import BudgetReached, ProviderFailed, ProviderStopped, SettingsError
-from cpa_core.llm import Brake, Engine, Limiter, Reply, Request, Usage
+from cpa_core.llm import NOT_BILLED, Brake, Engine, Limiter, Reply, Request, Usage
 from cpa_core.pipeline import Assistant, build_day, land, tag_and_judge_day, tag_day
 from cpa_core.pipeline.flow import in_order_of_end
 from cpa_core.schema import dump
 from tests.commands import ONE_EACH, chats
 from tests.fakes import ABOUT, DAY, Memory, request
-from tests.homes import Home
+from tests.homes import Home, turn
 from tests.models import Model
+from tests.runs import run
 
 TWO_MODELS = {"CPA_MODEL": "compatible:tagging", "CPA_JUDGE_MODEL": "compatible:judging"}
 
@@ -87,6 +89,23 @@ def test_a_stop_ends_the_wait_before_another_try() -> None:
     with pytest.raises(ProviderStopped, match="elsewhere"):
         made.ask(request(), lambda text: None, ABOUT)
     assert time.monotonic() - began < 3
+
+
+def test_a_server_that_names_a_wait_is_given_it_within_reason() -> None:
+    slept: list[float] = []
+
+    class Busy:
+        calls = 0
+
+        def call(self, request: Request) -> Reply:
+            self.calls += 1
+            if self.calls < 3:
+                raise ProviderFailed("status 529", pause=20.0 if self.calls == 1 else 9_999.0)
+            return Reply(outcome="ok", text="{}")
+
+    made = Engine(Busy(), Memory(), Limiter(1, slept.append), lambda *_: 0.0)
+    assert made.ask(request(), lambda text: None, ABOUT).outcome == "ok"
+    assert sum(slept) == pytest.approx(80.0, abs=1.0)
 
 
 def test_an_interrupted_run_asks_no_more_and_keeps_every_answer(tmp_path: Path) -> None:
@@ -159,7 +178,7 @@ def priced(folder: Path, conversations: int, **given: str) -> Home:
 def test_a_question_that_is_refused_as_a_whole_costs_nothing_and_leaves_every_sum_known(tmp_path: Path) -> None:
     def says(asked: Request) -> Reply:
         if len(model.requests) % 2:
-            return Reply(outcome="error", detail="status 400: invalid_prompt")
+            return Reply(outcome="error", detail="status 400: invalid_prompt", usage=NOT_BILLED)
         return Reply(outcome="ok", text=Model.usual(asked), usage=Usage(prompt_tokens=9, completion_tokens=1))
 
     model = Model(says)
@@ -178,3 +197,30 @@ def test_a_budget_counts_what_was_set_aside_for_answers_whose_cost_nobody_knows(
     sums = home.rows("select sum(cost) as known, sum(estimate) as held, count(*) as n from answers")[0]
     assert sums["known"] is None and 0 < sums["held"] <= 20 and sums["n"] == len(model.requests) < 30
     assert assistant.settings.daily_budget == 20
+
+
+def test_the_cost_of_a_conversation_is_for_those_that_were_asked_about(tmp_path: Path) -> None:
+    home = priced(tmp_path, 6)
+    usage = Usage(prompt_tokens=9, completion_tokens=1)
+    assistant = built(home, Model(lambda asked: Reply(outcome="ok", text=Model.usual(asked), usage=usage)))
+    assert tag_day(assistant, DAY).cost_per_conversation == pytest.approx(0.01)
+    with assistant.store.writing() as transaction:
+        transaction.execute("delete from tagged_conversations")
+        transaction.execute("delete from answers where conversation_id = 'c000'")
+    model = Model(lambda asked: Reply(outcome="ok", text=Model.usual(asked), usage=usage))
+    again = tag_day(home.assistant(provider=lambda name: model), DAY)
+    assert (again.asked, again.reused, again.cost_per_conversation) == (1, 5, pytest.approx(0.01))
+
+
+def test_a_stage_of_dagster_that_stops_says_what_all_its_days_have_left(tmp_path: Path) -> None:
+    home = priced(tmp_path, 4, CPA_BUDGET="3")
+    later = {f"d{n}": [turn(f"later {n}", "2026-03-05T09:00:00Z")] for n in range(3)}
+    home.write("b.json", later)
+    usage = Usage(prompt_tokens=900, completion_tokens=100)
+    assistant = built(home, Model(lambda asked: Reply(outcome="ok", text=Model.usual(asked), usage=usage)))
+    build_day(assistant, date(2026, 3, 5))
+    result = run(assistant, str(DAY), until="2026-03-05", only="tagged_events")
+    (failed,) = result.filter_events(lambda event: event.is_step_failure)
+    told = str(failed.step_failure_data.user_failure_data)
+    assert "CPA_BUDGET of $3 is reached" in told and "conversations are left to tag" in told
+    assert "left of 2 days: tag: " in told and "left of 2 days: judge: 7 questions, at most about $" in told

@@ -10,7 +10,7 @@ from cpa_core.errors import ProviderFailed, ProviderStopped, ReplyInvalid, Stopp
 from cpa_core.llm.brake import Brake
 from cpa_core.llm.budget import Reserve, no_budget
 from cpa_core.llm.limiter import Limiter, Load
-from cpa_core.llm.values import About, Answer, Answers, Provider, Reply, Request, Usage
+from cpa_core.llm.values import NOT_BILLED, About, Answer, Answers, Provider, Reply, Request, Usage
 
 MAX_FAILURES = 4
 """Calls for one question that may fail (no connection, 5xx, timeout) before it is given up for this run."""
@@ -122,10 +122,12 @@ class Engine:
                     failures += failed.tries
                     self._silence.lasts(failed)
                 if failures >= MAX_FAILURES or busy >= MAX_BUSY:
-                    reply = _unbilled(Reply(outcome="error", detail=failed.reason))
+                    reply = Reply(outcome="error", detail=failed.reason, usage=NOT_BILLED, cost=0.0)
                     self.answers.keep(answer(reply, attempt))
                     return reply
-            self.limiter.wait(random.uniform(0.5, 1.0) * 0.5 * 2 ** min(failures, 6), self._brake.check)
+                pause = failed.pause
+            usual = random.uniform(0.5, 1.0) * 0.5 * 2 ** min(failures, 6)
+            self.limiter.wait(max(usual, min(MAX_WAIT, pause)), self._brake.check)
 
     def _once(self, request: Request, check: Callable[[str], None], load: Load) -> Reply:
         self._brake.check()
@@ -135,8 +137,6 @@ class Engine:
         reply = self.provider.call(request if left is None else request.model_copy(update={"seconds": left}))
         self._silence.broken()
         self._measure(request.task, reply, load)
-        if reply.outcome == "error":
-            return _unbilled(reply)
         cost = self.price(request.provider, request.model, reply.usage, reply.lane)
         reply = reply.model_copy(update={"cost": cost, "limits": None})
         if reply.outcome == "ok":
@@ -158,15 +158,10 @@ class Engine:
             self.limiter.answered(reply.limits)
             return
         really = Load(usage.prompt_tokens, usage.cached_tokens or 0, usage.completion_tokens)
-        pairs = zip(self._usual[task], really, strict=True)
-        self._usual[task] = Load(*(before + (now - before) / 20 for before, now in pairs))
+        if really.read:  # else nobody read it, which says nothing of the others
+            pairs = zip(self._usual[task], really, strict=True)
+            self._usual[task] = Load(*(before + (now - before) / 20 for before, now in pairs))
         self.limiter.answered(reply.limits, thought, really)
-
-
-def _unbilled(reply: Reply) -> Reply:
-    """A reply to a call that was refused as a whole, or never answered: vendors bill no tokens for it."""
-    nothing = Usage(prompt_tokens=0, cached_tokens=0, cache_write_tokens=0, completion_tokens=0)
-    return reply.model_copy(update={"usage": nothing, "cost": 0.0, "limits": None})
 
 
 def _answer(

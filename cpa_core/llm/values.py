@@ -52,6 +52,10 @@ class Usage(Value):
     completion_tokens: int | None = None
 
 
+NOT_BILLED = Usage(prompt_tokens=0, cached_tokens=0, cache_write_tokens=0, completion_tokens=0)
+"""Of a call that was refused before a model read it, or that nobody answered."""
+
+
 class Reply(Value):
     """What came back. `text` is the answer for outcome ok; `detail` says the rule broken, never the words.
 
@@ -66,6 +70,11 @@ class Reply(Value):
     cost: float | None = None
     lane: str = "standard"
     limits: Limits | None = None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether an answer was begun, so that more room for it may help."""
+        return self.outcome == "truncated" and self.usage.completion_tokens != 0
 
 
 class Answer(Value):

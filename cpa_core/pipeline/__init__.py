@@ -26,7 +26,7 @@ from cpa_core.pipeline.proposals import (
     uncovered_conversations,
     write_proposal,
 )
-from cpa_core.pipeline.quoting import Quote, quote
+from cpa_core.pipeline.quoting import Quote, QuoteLine, quote
 from cpa_core.pipeline.reconciling import Reconciled, days_to_correct, reconciled, rejected_days
 from cpa_core.pipeline.rejects import Rejects, rejects
 from cpa_core.pipeline.reporting import Reported, Span, scope_of, write_report
@@ -62,6 +62,7 @@ __all__ = [
     "Progress",
     "Proposal",
     "Quote",
+    "QuoteLine",
     "Reconciled",
     "Rejects",
     "Reported",

@@ -353,6 +353,7 @@ def _spent(assistant: Assistant, share: Share) -> Row:
 def _stage(assistant: Assistant, share: Share) -> Stage:
     calls = share.asked + share.reused
     spent = _spent(assistant, share) if share.asked else {}
+    conversations = spent.pop("conversations", 0)
     return Stage(
         stage=share.task,
         conversations=len(share.asking.plan.ids),
@@ -364,11 +365,11 @@ def _stage(assistant: Assistant, share: Share) -> Stage:
         reused=share.reused,
         quoted=share.quoted,
         share_reused=share.reused / calls if calls else None,
-        cost_per_conversation=_each(spent.get("cost", 0.0), len(share.ids)),
+        cost_per_conversation=_each(spent.get("cost", 0.0), conversations),
         waiting=share.batches.waiting,
         **spent,
     )
 
 
-def _each(dollars: float | None, conversations: int) -> float | None:
+def _each(dollars: float | None, conversations: int | None) -> float | None:
     return None if dollars is None or not conversations else dollars / conversations

@@ -96,7 +96,8 @@ class Assistant:
 class Stage(Value):
     """What one stage did to one day. Tokens and `cost`, in US dollars, are this run's own, null when unknown.
 
-    `reused` counts questions that were answered from the ledger, `share_reused` their share, null without questions.
+    `cost_per_conversation` is for those that were asked about. `reused` counts questions that were answered from the
+    ledger, `share_reused` their share, null without questions.
     `quoted` is what the others would cost by `cpa quote`, as it was before they were asked.
     `waiting` counts questions that wait in batches: then nothing else was asked, and the day is as it was.
     """

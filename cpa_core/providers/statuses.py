@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from cpa_core.errors import ProviderFailed, ProviderStopped
-from cpa_core.llm import Reply
+from cpa_core.llm import NOT_BILLED, Reply
 from cpa_core.providers.wire import Response, decoded, limits, mapping
 
 STOPPING = frozenset({401, 402, 403, 404})
@@ -111,21 +113,29 @@ def outcome(response: Response) -> Reply:
     """A reply when only this question is at fault. Raises ProviderFailed or ProviderStopped otherwise.
 
     The vendor's sentence is repeated only when it is about the account or the model: others could quote the prompt.
+    Nobody bills what was refused so, but for a filtered prompt: Azure may (learn.microsoft.com, Azure OpenAI, manage
+    costs), so its usage is unknown.
     """
     status, found = response.status, fault(response)
     code = next(iter(found.codes), "")
     if _too_long(status, found):
-        return Reply(outcome="truncated", detail=f"status {status}: more tokens than the server takes at once")
-    if "content_filter" in found.codes or (status == 403 and found.is_flagged):
+        detail = f"status {status}: more tokens than the server takes at once"
+        return Reply(outcome="truncated", detail=detail, usage=NOT_BILLED)
+    if status == 403 and found.is_flagged:
+        return Reply(outcome="filtered", detail="the provider's content filter", usage=NOT_BILLED)
+    if "content_filter" in found.codes:
         return Reply(outcome="filtered", detail="the provider's content filter")
     if status in STOPPING or _terminal(status, found):
         raise ProviderStopped(f"status {status}: {found.message[:300] or code or 'refused'}")
+    after = response.headers.get("retry-after")
     if status == 429:
-        after = _seconds(response.headers.get("retry-after"))
-        raise ProviderFailed("status 429: rate limit", retry_after=after, limits=limits(response.headers))
+        raise ProviderFailed(
+            "status 429: rate limit", retry_after=_seconds(after, 1.0), limits=limits(response.headers)
+        )
     if status in PASSING or status >= 500:
-        raise ProviderFailed(f"status {status}")
-    return Reply(outcome="error", detail=f"status {status}: {code or 'the request was not accepted'}")
+        raise ProviderFailed(f"status {status}", pause=_seconds(after, 0.0))
+    detail = f"status {status}: {code or 'the request was not accepted'}"
+    return Reply(outcome="error", detail=detail, usage=NOT_BILLED)
 
 
 def refuses_schema(response: Response) -> bool:
@@ -166,8 +176,15 @@ def _too_long(status: int, found: Fault) -> bool:
     return status == 413 or (status in (400, 403, 422) and speaks)
 
 
-def _seconds(retry_after: str | None) -> float:
+def _seconds(retry_after: str | None, otherwise: float) -> float:
+    """Retry-After in seconds, which may be written as a date (RFC 9110, 10.2.3)."""
+    if not retry_after:
+        return otherwise
     try:
-        return max(0.0, float(retry_after or "1"))
+        return max(0.0, float(retry_after))
     except ValueError:
-        return 1.0
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return otherwise

@@ -1,6 +1,7 @@
 -- What did a task of this run, with the batches whose answers it uses, use and cost? Null where a usage or price is unknown.
 select
   count(*) as calls,
+  count(distinct conversation_id) as conversations,
   case when count(*) = count(prompt_tokens) then coalesce(sum(prompt_tokens), 0)::bigint end as prompt_tokens,
   case when count(*) = count(cached_tokens) then coalesce(sum(cached_tokens), 0)::bigint end as cached_tokens,
   case when count(*) = count(completion_tokens) then coalesce(sum(completion_tokens), 0)::bigint end
