@@ -328,14 +328,8 @@ def test_what_a_killed_run_paid_for_is_not_handed_over(home: Home, server: OpenA
     assert paid > 0 and sum(server.times.values()) == 6 - paid
 
 
-OTHER = ONE_EACH.model_copy(
-    update={
-        "event_types": (
-            ONE_EACH.event_types[0].model_copy(update={"definition": "The user wants to know something."}),
-            *ONE_EACH.event_types[1:],
-        )
-    }
-)
+OTHER = ONE_EACH.model_copy(update={"description": "Another helper."})
+"""A schema by which every conversation would be tagged and judged anew."""
 VERSIONS = "select schema_version as version, count(*) as n from tagged_conversations group by all order by n"
 
 
@@ -366,8 +360,12 @@ def test_a_day_that_was_named_is_brought_to_one_schema_also_by_a_run_that_finish
     home = made_before(tmp_path, server, 3)
     server.held = True
     assert cpa(home, "run --from 2026-03-04 --to 2026-03-04 --no-wait") == 0
+    assert home.rows("select distinct retag from batches where state <> 'used'") == [{"retag": True}]
+    with assistant(home).store.writing() as transaction:
+        transaction.execute("update batches set retag = null where task = 'judge'")  # as an older version left it
     home.write("b.json", json.dumps(chat("late")))
     server.held = False
     assert cpa(home, "run") == 0
     assert home.rows(VERSIONS) == [{"version": OTHER.version, "n": 4}]
+    assert home.rows("select distinct schema_version from judge_scores") == [{"schema_version": OTHER.version}]
     assert server.twice == 0
