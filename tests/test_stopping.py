@@ -14,6 +14,7 @@ from cpa_core.errors import BudgetReached, ProviderFailed, ProviderStopped, Sett
 from cpa_core.llm import NOT_BILLED, Brake, Engine, Limiter, Reply, Request, Usage
 from cpa_core.pipeline import Assistant, build_day, land, tag_and_judge_day, tag_day
 from cpa_core.pipeline.flow import in_order_of_end
+from cpa_core.providers.openai import REASONING_ROOM
 from cpa_core.schema import dump
 from tests.commands import ONE_EACH, chats
 from tests.fakes import ABOUT, DAY, Memory, request
@@ -224,3 +225,18 @@ def test_a_stage_of_dagster_that_stops_says_what_all_its_days_have_left(tmp_path
     told = str(failed.step_failure_data.user_failure_data)
     assert "CPA_BUDGET of $3 is reached" in told and "conversations are left to tag" in told
     assert "left of 2 days: tag: " in told and "left of 2 days: judge: 7 questions, at most about $" in told
+
+
+def test_a_budget_holds_also_where_no_answer_is_known_and_each_takes_all_of_its_room(tmp_path: Path) -> None:
+    (tmp_path / "prices.yml").write_text("openai:o9-thinking: {input: 0, output: 10}\n", "utf-8")
+    given = {"CPA_MODEL": "openai:o9-thinking", "CPA_PRICES": str(tmp_path / "prices.yml"), "CPA_BUDGET": "1"}
+
+    def says(asked: Request) -> Reply:
+        usage = Usage(prompt_tokens=9, completion_tokens=asked.max_tokens + REASONING_ROOM)
+        return Reply(outcome="ok", text=Model.usual(asked), usage=usage)
+
+    home = home_of(tmp_path, 60, CPA_CONCURRENCY="16", **given)
+    model = Slow(0.02, says)
+    with pytest.raises(BudgetReached):
+        tag_and_judge_day(built(home, model), DAY)
+    assert 0.8 < home.rows("select sum(cost) as dollars from answers")[0]["dollars"] <= 1

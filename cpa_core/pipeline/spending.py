@@ -15,7 +15,7 @@ from cpa_core.errors import SettingsError
 from cpa_core.llm import BYTES_PER_TOKEN, Bill, Budget, Limiter, ModelName, Request, Reserve, Usage, no_budget
 from cpa_core.pipeline.context import Assistant
 from cpa_core.pricing import Prices, cost, prices
-from cpa_core.providers import LANES
+from cpa_core.providers import LANES, answer_room
 from cpa_core.store.answers import live_costs
 
 ANSWER_SHARE = 0.5
@@ -24,23 +24,34 @@ ANSWER_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Tariff:
-    """What questions of one task to one model would take. `usual` is the length of an answer so far, null before."""
+    """What questions of one task to one model would take. `usual` is the length of an answer so far, null before.
+
+    `room` are the tokens that an answer may take for hidden reasoning, beside those that a question asks for.
+    """
 
     model: ModelName
     lane: str
     own: Prices
     usual: float | None
+    room: int
 
-    def usage(self, requests: Sequence[Request]) -> Usage:
-        """About the tokens of these questions, at most: nothing is cached."""
+    def usage(self, requests: Sequence[Request], share: float = ANSWER_SHARE) -> Usage:
+        """About the tokens of these questions, at most: nothing is cached.
+
+        Where no answer is known, it takes this `share` of its room.
+        """
         prompt = sum(math.ceil(self._size(request) / BYTES_PER_TOKEN) for request in requests)
-        guess = ANSWER_SHARE * sum(request.max_tokens for request in requests)
+        guess = share * sum(request.max_tokens + self.room for request in requests)
         usual = guess if self.usual is None else self.usual * len(requests)
         return Usage(prompt_tokens=prompt, completion_tokens=math.ceil(usual))
 
     def cost(self, requests: Sequence[Request]) -> float | None:
         """US dollars for these questions at list price without caching, null when the price is unknown."""
         return self.price(self.model.provider, self.model.model, self.usage(requests), self.lane)
+
+    def most(self, request: Request) -> float | None:
+        """US dollars to set aside for one call: by the usual answer, or for all of its room while none is known."""
+        return self.price(self.model.provider, self.model.model, self.usage([request], 1.0), self.lane)
 
     def at_once(self) -> "Tariff":
         """The tariff of questions that follow from answers: they wait for no batch."""
@@ -72,7 +83,7 @@ def tariff(assistant: Assistant, task: str, model: ModelName) -> Tariff:
         found = view.answer("usual_answer", task=task, provider=model.provider, model=model.model)
     given = assistant.settings
     lane = given.lane if model.provider in LANES.get(given.lane, ()) else "standard"
-    return Tariff(model, lane, prices(given.prices_path), found[0]["completion_tokens"])
+    return Tariff(model, lane, prices(given.prices_path), found[0]["completion_tokens"], answer_room(model))
 
 
 def reserve(limits: Sequence[Budget], tariff_of: Callable[[Request], Tariff]) -> Reserve:
@@ -82,7 +93,7 @@ def reserve(limits: Sequence[Budget], tariff_of: Callable[[Request], Tariff]) ->
 
     @contextmanager
     def held(request: Request) -> Iterator[Bill]:
-        dollars = tariff_of(request).cost([request]) or 0.0
+        dollars = tariff_of(request).most(request) or 0.0
         with ExitStack() as stack:
             bills = [stack.enter_context(budget.holding(dollars)) for budget in limits]
             whole = Bill(dollars)
@@ -109,10 +120,12 @@ def budgets(assistant: Assistant, *tariffs: Tariff) -> list[Budget]:
             raise SettingsError(f"a budget is set, but the price of {tariff.model} is unknown: name it in CPA_PRICES")
     since = datetime.combine(assistant.now().date(), midnight(), assistant.now().tzinfo)
     run = {"run": f"{assistant.run_id}-", "since": since}
+    live = live_costs(
+        assistant.store, since
+    )  # read first: what is merged meanwhile counts twice rather than not at all
     with assistant.store.reading() as view:
         spent = view.answer("money_spent", **run)[0]
         held = view.answer("money_in_batches", **run)[0]
-    live = live_costs(assistant.store, since)
     limits = (
         ("CPA_BUDGET", given.budget, spent["by_run"] + held["by_run"]),
         ("CPA_DAILY_BUDGET", given.daily_budget, spent["by_day"] + held["by_day"] + live),

@@ -31,6 +31,14 @@ LANES: dict[str, tuple[str, ...]] = {"flex": ("openai",), "batch": tuple(BATCHES
 """The providers that have a lane at half the price; the reference is not asked at all, so every lane suits it."""
 
 
+ROOMS: dict[str, str] = {
+    "openai": "cpa_core.providers.openai:room",
+    "anthropic": "cpa_core.providers.anthropic:room",
+    "bedrock": "cpa_core.providers.anthropic:room",
+}
+"""The function that knows what hidden reasoning a provider's model may add to an answer."""
+
+
 def model_name(written: str) -> ModelName:
     """A model as users write it. Raises SettingsError for one without a known provider."""
     provider, colon, model = written.partition(":")
@@ -40,6 +48,15 @@ def model_name(written: str) -> ModelName:
             f"model {written!r}: a provider and a model are needed, as in openai:gpt-6-luna; providers: {known}"
         )
     return ModelName(provider=provider, model=model)
+
+
+def answer_room(model: ModelName) -> int:
+    """Tokens that a model may add to an answer, for hidden reasoning, beyond those that a question asks for."""
+    if model.provider not in ROOMS:
+        return 0
+    module, function = ROOMS[model.provider].split(":")
+    found: int = getattr(import_module(module), function)(model.model)
+    return found
 
 
 def default_model(environ: Mapping[str, str]) -> ModelName:

@@ -78,12 +78,11 @@ def body(request: Request, *, structured: bool = True) -> dict[str, Any]:
     """The call's parameters: the static part first, as the one block that is cached. No sampling parameters."""
     system = request.system if structured else schema_in_words(request)
     quiet = request.effort is None and any(name in request.model for name in THINKING_OFF)
-    room = 0 if quiet or any(name in request.model for name in NO_THINKING) else THINKING_ROOM
     built: dict[str, Any] = {
         "model": request.model,
         "system": [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}],
         "messages": [{"role": "user", "content": request.user}],
-        "max_tokens": request.max_tokens + room,
+        "max_tokens": request.max_tokens + (room(request.model) if request.effort is None else THINKING_ROOM),
     }
     if quiet:
         built["thinking"] = {"type": "disabled"}
@@ -91,6 +90,11 @@ def body(request: Request, *, structured: bool = True) -> dict[str, Any]:
         effort = {"effort": request.effort} if request.effort else {}
         built["output_config"] = {"format": {"type": "json_schema", "schema": request.json_schema}, **effort}
     return built
+
+
+def room(model: str) -> int:
+    """Tokens of an answer's limit that are for thinking, where a model is told no effort."""
+    return 0 if any(name in model for name in (*THINKING_OFF, *NO_THINKING)) else THINKING_ROOM
 
 
 def decode(raw: Any) -> Reply:

@@ -117,8 +117,12 @@ def body(request: Request, *, is_openai: bool, structured: Structured = "strict"
             "max_completion_tokens": request.max_tokens,
             "reasoning_effort": request.effort or "none",
         }
-    room = 0 if request.model.startswith(NO_REASONING) else REASONING_ROOM
-    return built | {"max_completion_tokens": request.max_tokens + room}
+    return built | {"max_completion_tokens": request.max_tokens + room(request.model)}
+
+
+def room(model: str) -> int:
+    """Tokens of an answer's limit that are for hidden reasoning, where OpenAI's model is told no effort."""
+    return 0 if model.startswith((*NO_EFFORT, *NO_REASONING)) else REASONING_ROOM
 
 
 def decode(raw: Any) -> Reply:
