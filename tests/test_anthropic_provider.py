@@ -12,7 +12,8 @@ import pytest
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import ModelName, Reply, Usage
-from cpa_core.providers.anthropic import THINKING_ROOM, Messages, anthropic, bedrock, body, decode
+from cpa_core.providers.anthropic import THINKING_ROOM, Messages, anthropic, body, decode
+from cpa_core.providers.bedrock import bedrock
 from cpa_core.providers.wire import TIMEOUT, schema_in_words
 from cpa_core.tagging import first_requests
 from tests.fakes import SCHEMA, conversation, request
@@ -91,20 +92,6 @@ def test_an_effort_that_is_asked_for_is_sent_and_leaves_room_to_think() -> None:
     sent = body(request(model=HAIKU, max_tokens=100, effort="low"))
     assert sent["output_config"]["effort"] == "low"
     assert ("thinking" in sent, sent["max_tokens"]) == (False, 100 + THINKING_ROOM)
-
-
-def test_an_answer_comes_back_with_what_was_read_written_to_the_cache_and_read_from_it(server: MessagesServer) -> None:
-    provider = claude(server)
-    first, second = provider.call(ASKED), provider.call(ASKED)
-    system, user = -(-len(ASKED.system.encode()) // 4), -(-len(ASKED.user.encode()) // 4)
-    spoken = -(-len(first.text.encode()) // 4)
-    assert (first.outcome, second.text) == ("ok", first.text)
-    assert first.usage == Usage(
-        prompt_tokens=system + user, cached_tokens=0, cache_write_tokens=system, completion_tokens=spoken
-    )
-    assert second.usage == Usage(
-        prompt_tokens=system + user, cached_tokens=system, cache_write_tokens=0, completion_tokens=spoken
-    )
 
 
 def test_a_block_of_thinking_is_not_the_answer(server: MessagesServer) -> None:

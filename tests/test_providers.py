@@ -1,5 +1,6 @@
 """The table of providers: names of models, defaults, what each needs, and a day through each of them."""
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -98,12 +99,50 @@ def test_what_a_provider_lacks_is_named(name: str, key: str) -> None:
             provider(ModelName(provider=name, model="m"), lacking)
 
 
-@pytest.mark.parametrize(("name", "package"), [("openai", "openai"), ("anthropic", "anthropic"), ("bedrock", "boto3")])
-def test_a_package_that_is_not_installed_is_named(name: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, PROVIDERS[name].partition(":")[0], raising=False)
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(SettingsError, match=f"pip install {package}"):
-        provider(ModelName(provider=name, model="m"), {})
+WITHOUT = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[3:]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+from cpa_core.errors import SettingsError
+from cpa_core.llm import ModelName
+from cpa_core.providers import batch_vendor, provider
+environ = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY"), "k") | {"AWS_REGION": "eu-west-1"}
+environ |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
+try:
+    made = provider(ModelName(provider=sys.argv[2], model="m"), environ) if sys.argv[1] == "call" else None
+    print("made", type(made or batch_vendor(sys.argv[2], environ)).__name__)
+except SettingsError as error:
+    print(error)
+"""
+
+
+def made_without(what: str, name: str, *packages: str) -> str:
+    """What a process says that makes a provider, or its batches, where these packages are not installed."""
+    command = [sys.executable, "-c", WITHOUT, what, name, *packages]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "package"),
+    [
+        ("call", "openai", "openai"),
+        ("call", "anthropic", "anthropic"),
+        ("call", "bedrock", "boto3"),
+        ("batch", "openai", "openai"),
+        ("batch", "anthropic", "anthropic"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_named_with_what_to_install(what: str, name: str, package: str) -> None:
+    said = made_without(what, name, package)
+    assert said.endswith(f"needs the package {package}, which is not installed: pip install {package}"), said
+
+
+@pytest.mark.parametrize(("what", "made"), [("call", "Messages"), ("batch", "MessageBatches")])
+def test_anthropic_needs_no_package_of_amazon_or_of_openai(what: str, made: str) -> None:
+    assert made_without(what, "anthropic", "boto3", "botocore", "openai") == f"made {made}"
 
 
 @pytest.mark.parametrize("name", ["gpt-4.1", "gpt-4o", "o3-mini", "o4-mini", "gpt-9-nova"])

@@ -7,7 +7,8 @@ import pytest
 from cpa_core.errors import ProviderFailed, ProviderStopped
 from cpa_core.judging import judge_conversation
 from cpa_core.llm import MAX_FAILURES, Reply
-from cpa_core.providers.anthropic import anthropic, bedrock
+from cpa_core.providers.anthropic import anthropic
+from cpa_core.providers.bedrock import bedrock
 from cpa_core.providers.openai import ChatCompletions
 from cpa_core.tagging import first_requests, tag_conversation
 from tests.fakes import ABOUT, MODEL, SCHEMA, Memory, asking, conversation, engine

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 from cpa_core.errors import SettingsError
 from cpa_core.llm import BatchVendor, ModelName, Provider
@@ -9,7 +10,7 @@ from cpa_core.llm import BatchVendor, ModelName, Provider
 PROVIDERS: dict[str, str] = {
     "openai": "cpa_core.providers.openai:openai",
     "anthropic": "cpa_core.providers.anthropic:anthropic",
-    "bedrock": "cpa_core.providers.anthropic:bedrock",
+    "bedrock": "cpa_core.providers.bedrock:bedrock",
     "compatible": "cpa_core.providers.openai:compatible",
     "reference": "cpa_core.providers.reference:reference",
 }
@@ -76,19 +77,22 @@ def provider(model: ModelName, environ: Mapping[str, str]) -> Provider:
     if lane in LANES and model.provider not in (*LANES[lane], "reference"):
         there = " and ".join(LANES[lane])
         raise SettingsError(f"CPA_LANE is {lane}, which is there for {there} only, and the model is {model}")
-    module, function = PROVIDERS[model.provider].split(":")
-    try:
-        make = getattr(import_module(module), function)
-    except ModuleNotFoundError as missing:
-        raise SettingsError(
-            f"{model} needs the package {missing.name}, which is not installed: pip install {missing.name}"
-        ) from None
-    made: Provider = make(environ)
+    made: Provider = _maker(PROVIDERS[model.provider], str(model))(environ)
     return made
 
 
 def batch_vendor(provider: str, environ: Mapping[str, str]) -> BatchVendor:
-    """The batches of a provider. Raises SettingsError when its key is missing."""
-    module, function = BATCHES[provider].split(":")
-    made: BatchVendor = getattr(import_module(module), function)(environ)
+    """The batches of a provider. Raises SettingsError when its key is missing, or its package."""
+    made: BatchVendor = _maker(BATCHES[provider], f"a batch of provider {provider}")(environ)
     return made
+
+
+def _maker(written: str, wanted: str) -> Any:
+    module, function = written.split(":")
+    try:
+        return getattr(import_module(module), function)
+    except ModuleNotFoundError as missing:
+        package = (missing.name or "").partition(".")[0]
+        raise SettingsError(
+            f"{wanted} needs the package {package}, which is not installed: pip install {package}"
+        ) from None

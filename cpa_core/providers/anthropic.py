@@ -1,13 +1,11 @@
-"""Claude, from Anthropic directly and on Amazon Bedrock: native structured output, no sampling parameters."""
+"""Claude, from Anthropic directly: native structured output, no sampling parameters."""
 
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
 import anthropic as sdk
-import boto3
 import httpx2
-from botocore.exceptions import BotoCoreError
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import Reply, Request, Usage
@@ -31,22 +29,25 @@ Source: platform.claude.com, migrating to Haiku 5.5. It and its successors refus
 the SDK knows no more since 2.0; Sonnet and Opus 5.5 refuse a forced tool. None is sent.
 """
 NO_THINKING = ("claude-3", "claude-haiku-4", "claude-sonnet-4", "claude-opus-4")
-"""Older models, which think only when asked to, and some with a low limit for the answer."""
+"""Older models, which think only when asked to, and some with a low limit for the answer.
+
+Sources: platform.claude.com, extended thinking (through 4.x a request without `thinking` has none), models overview
+(Haiku 3 answers in 4,096 tokens at most); from 5 on they think by themselves (docs.apiyi.com, 2026-11-09).
+"""
 THINKING_ROOM = 4_000
 """Tokens for the thinking of every other model, known or not: it counts towards the answer's limit."""
-
-NO_CREDENTIALS = (
-    "no AWS credentials were found, and the model is of provider bedrock: set AWS_ACCESS_KEY_ID and "
-    "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or AWS_BEARER_TOKEN_BEDROCK"
-)
 
 
 class Messages:
     """Anthropic's Messages API, by whichever client speaks it."""
 
-    def __init__(self, client: "sdk.Anthropic | sdk.AnthropicBedrock") -> None:
+    def __init__(
+        self, client: "sdk.Anthropic | sdk.AnthropicBedrock", unsigned: tuple[type[Exception], ...] = ()
+    ) -> None:
+        """`unsigned` are the errors of a client that signs what it sends and has lost its credentials."""
         self._timeout = client.timeout if isinstance(client.timeout, float | int) else TIMEOUT
         self._client = client
+        self._unsigned = unsigned
         self._structured = True
         weakref.finalize(self, client.close)  # else its sockets wait for the garbage collector
 
@@ -60,7 +61,7 @@ class Messages:
         return answered(response, decode)
 
     def _post(self, request: Request, *, structured: bool) -> Response:
-        """Sources of the error classes: the SDK's `_exceptions.py`; botocore signs for Bedrock before it is sent."""
+        """Sources of the error classes: the SDK's `_exceptions.py`."""
         built = body(request, structured=structured)
         try:
             seconds: sdk.RequestOptions = {"timeout": patience(self._timeout, request)}
@@ -69,7 +70,7 @@ class Messages:
             found = error.response
         except sdk.APIConnectionError as error:
             raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None
-        except (BotoCoreError, RuntimeError) as error:  # credentials that cannot be renewed; both occur
+        except self._unsigned as error:
             raise ProviderStopped(f"AWS: {error}") from None
         return Response(found.status_code, found.headers, found.content)
 
@@ -138,41 +139,3 @@ def anthropic(environ: Mapping[str, str]) -> Messages:
     seconds = timeout(environ)
     http = http_client(seconds)
     return Messages(sdk.Anthropic(api_key=key, base_url=url, max_retries=0, timeout=seconds, http_client=http))
-
-
-def bedrock(environ: Mapping[str, str]) -> Messages:
-    """Anthropic's models on Amazon Bedrock, at AWS_REGION. Raises SettingsError without region or credentials."""
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    if not region:
-        raise SettingsError("AWS_REGION is not set, as in us-east-1, and the model is of provider bedrock")
-    own = environ.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME") or environ.get("AWS_ENDPOINT_URL")
-    seconds = timeout(environ)
-    client = sdk.AnthropicBedrock(
-        **_credentials(environ, region),
-        aws_region=region,
-        base_url=own or f"https://bedrock-runtime.{region}.amazonaws.com",
-        max_retries=0,
-        timeout=seconds,
-        http_client=http_client(seconds),
-    )
-    return Messages(client)
-
-
-def _credentials(environ: Mapping[str, str], region: str) -> dict[str, Any]:
-    """What the client signs with, in AWS's order: a Bedrock key, a pair of keys, a profile, the machine's own role."""
-    if token := environ.get("AWS_BEARER_TOKEN_BEDROCK"):
-        return {"api_key": token}
-    key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-    if bool(key) != bool(secret):
-        raise SettingsError("AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must both be set, or neither")
-    pair = (key or None, secret or None, (key and environ.get("AWS_SESSION_TOKEN")) or None)
-    profile = None if key else environ.get("AWS_PROFILE") or None
-    try:
-        session = boto3.Session(*pair, region_name=region, profile_name=profile)
-        if session.get_credentials() is None:
-            raise SettingsError(NO_CREDENTIALS)
-    except BotoCoreError as error:
-        raise SettingsError(f"AWS: {error}; the model is of provider bedrock") from None
-    return dict(zip(("aws_access_key", "aws_secret_key", "aws_session_token"), pair, strict=True)) | {
-        "aws_profile": profile
-    }

@@ -1,8 +1,9 @@
 """OpenAI's chat completions, and every server that speaks the same form."""
 
+import hashlib
 import weakref
 from collections.abc import Mapping
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import httpx2
 import openai as sdk
@@ -10,7 +11,7 @@ import openai as sdk
 from cpa_core.errors import ProviderFailed, SettingsError
 from cpa_core.llm import Reply, Request, Usage
 from cpa_core.providers.connections import http_client
-from cpa_core.providers.statuses import answered, refuses_schema
+from cpa_core.providers.statuses import answered, fault, refuses_schema
 from cpa_core.providers.wire import (
     TIMEOUT,
     Response,
@@ -30,13 +31,33 @@ effort, the gpt-6 family refuses temperature, top_p and logprobs (developers.ope
 none.
 """
 NO_REASONING = ("gpt-4", "gpt-3.5", "chatgpt-4o", "ft:gpt-4", "ft:gpt-3.5")
-"""Older models, without hidden reasoning and with a low limit for the answer."""
+"""Older models, without hidden reasoning and with a low limit for the answer.
+
+Sources: pydantic-ai 2.68 (`profiles/openai.py`: the o-series and gpt-5 and later reason, no other); gpt-3.5-turbo and
+gpt-4-turbo answer in 4,096 tokens at most (platform.openai.com/docs/models).
+"""
 REASONING_ROOM = 8_000
 """Tokens for the hidden reasoning of every other model, known or not: it counts towards the answer's limit."""
+MARKED = ("gpt-5.6", "gpt-6-", "gpt-6.1-", "gpt-6.2-")
+"""Models told where the part ends that questions share: up to there their cache is written, and read.
 
+They bill what is written at 1.25 times the price of input, and by themselves write each conversation as well, which
+nobody sends again. Sources: the SDK's `types/chat/completion_create_params.py` (`prompt_cache_options`: gpt-5.6 and
+later) with the names in its `types/shared/chat_model.py`; developers.openai.com, prompt caching, which advises a key
+for them too. Older models refuse it (anomalyco/opencode#36315), and so do some servers that pass on to OpenAI
+(Kilo-Org/kilocode#13285): these are asked without from then on.
+"""
 
 Structured = Literal["strict", "lax", "json_object", "prompt"]
 """How a server is told the shape of an answer: a JSON schema that it enforces, or only reads; any JSON; in words."""
+
+
+class Form(NamedTuple):
+    """How a question is written: its shape, and whether the end of what is cached may be marked."""
+
+    structured: Structured
+    marked: bool
+
 
 FLEX_TIMEOUT = 900.0
 """Seconds for one call in the flex lane, as OpenAI's guide to it advises (developers.openai.com, flex processing)."""
@@ -60,24 +81,24 @@ class ChatCompletions:
         http = http_client(timeout)
         self._client = sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=timeout, http_client=http)
         self._url = f"{str(self._client.base_url).rstrip('/')}/chat/completions"
-        self._structured: Structured = how
+        self._form = Form(how, is_openai)
         weakref.finalize(self, self._client.close)  # else its sockets wait for the garbage collector
 
     def call(self, request: Request) -> Reply:
-        """Ask once; a model that takes no JSON schema once more in words, and from then on only so."""
-        structured = self._structured
-        response = self._post(request, structured)
-        if structured != "prompt" and refuses_schema(response):
-            self._structured = "prompt"
-            response = self._post(request, "prompt")
+        """Ask; what the model or the server does not take is left out once it says so, and from then on."""
+        sent = self._form
+        response = self._post(request, sent)
+        while other := _without(response, sent):
+            self._form = sent = other
+            response = self._post(request, sent)
         return answered(response, decode)
 
-    def _post(self, request: Request, structured: Structured) -> Response:
+    def _post(self, request: Request, form: Form) -> Response:
         """Below `create`, whose checks of a body that is always of one form take longer than the call itself.
 
         Sources of the error classes: the SDK's `_exceptions.py`.
         """
-        built = body(request, is_openai=self.is_openai, structured=structured)
+        built = body(request, is_openai=self.is_openai, structured=form.structured, marked=form.marked)
         if self.is_flex:
             built["service_tier"] = "flex"
         try:
@@ -95,16 +116,31 @@ class ChatCompletions:
         return self
 
 
-def body(request: Request, *, is_openai: bool, structured: Structured = "strict") -> dict[str, Any]:
+def _without(response: Response, sent: Form) -> Form | None:
+    """The form without what a bad request was refused for; null for any other answer."""
+    found = fault(response) if response.status in (400, 422) else None
+    if sent.marked and found and "prompt_cache" in f"{found.parameter} {found.message}":
+        return sent._replace(marked=False)
+    return sent._replace(structured="prompt") if sent.structured != "prompt" and refuses_schema(response) else None
+
+
+def body(
+    request: Request, *, is_openai: bool, structured: Structured = "strict", marked: bool = True
+) -> dict[str, Any]:
     """The call's parameters. No sampling parameters: current models reject them."""
     beside = structured in ("strict", "lax")
+    static = request.system if beside else schema_in_words(request)
+    cached = is_openai and marked and request.model.startswith(MARKED)
     built: dict[str, Any] = {
         "model": request.model,
         "messages": [
-            {"role": "system", "content": request.system if beside else schema_in_words(request)},
+            {"role": "system", "content": _marked(static) if cached else static},
             {"role": "user", "content": request.user},
         ],
     }
+    if cached:
+        built["prompt_cache_options"] = {"mode": "explicit"}
+        built["prompt_cache_key"] = hashlib.sha256(static.encode("utf-8", "replace")).hexdigest()[:32]
     if beside:
         wanted = {"name": request.task, "strict": structured == "strict", "schema": request.json_schema}
         built["response_format"] = {"type": "json_schema", "json_schema": wanted}
@@ -123,6 +159,10 @@ def body(request: Request, *, is_openai: bool, structured: Structured = "strict"
 def room(model: str) -> int:
     """Tokens of an answer's limit that are for hidden reasoning, where OpenAI's model is told no effort."""
     return 0 if model.startswith((*NO_EFFORT, *NO_REASONING)) else REASONING_ROOM
+
+
+def _marked(static: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": static, "prompt_cache_breakpoint": {"mode": "explicit"}}]
 
 
 def decode(raw: Any) -> Reply:

@@ -13,6 +13,7 @@ from email.message import Message
 
 from tests.servers import brain, schema_limits
 from tests.servers.brain import Body, Question, tokens
+from tests.servers.caches import MARKED, Cache, Read
 from tests.servers.scripted import (
     Behaviour,
     Broken,
@@ -58,6 +59,10 @@ __all__ = [
 class ChatServer(ModelServer):
     """OpenAI, or what speaks like it."""
 
+    def __init__(self, behaviour: Behaviour | None = None, port: int = 0) -> None:
+        super().__init__(behaviour, port)
+        self.cache = Cache()
+
     @property
     def url(self) -> str:
         """What CPA_COMPATIBLE_URL or OPENAI_BASE_URL is set to."""
@@ -77,7 +82,9 @@ class ChatServer(ModelServer):
 
     def says(self, body: Body, scripted: Scripted | None) -> Body:
         """A chat completion."""
-        return completion(body, scripted)
+        with self.guard:
+            read = self.cache.openai(body, question(body))
+        return completion(body, scripted, read)
 
     def error(self, path: str, fault: Fault) -> tuple[Body, Mapping[str, str]]:
         """OpenAI's form."""
@@ -93,8 +100,9 @@ def checked(content: bytes, *, structured: bool = True) -> Body:
     messages = body.get("messages")
     if not isinstance(messages, list) or [m.get("role") for m in messages] != ["system", "user"]:
         raise Fault("'messages': one of role system and one of role user are wanted")
-    if not all(isinstance(m.get("content"), str) for m in messages):
-        raise Fault("'messages': content must be text")
+    if not all(_is_text(m.get("content")) for m in messages):
+        raise Fault("'messages': content must be text, or parts of it")
+    _cached(body)
     limits = [body[name] for name in ("max_tokens", "max_completion_tokens") if name in body]
     if len(limits) != 1 or not isinstance(limits[0], int) or limits[0] < 1:
         raise Fault("exactly one of max_tokens and max_completion_tokens must be a whole number")
@@ -103,6 +111,35 @@ def checked(content: bytes, *, structured: bool = True) -> Body:
     elif "response_format" in body:
         raise Fault("This model does not support response format `json_schema`.", code=None)
     return body
+
+
+def _is_text(content: object) -> bool:
+    if isinstance(content, str):
+        return True
+    return isinstance(content, list) and bool(content) and all(_is_part(part) for part in content)
+
+
+def _is_part(part: object) -> bool:
+    if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
+        return False
+    return set(part) <= {"type", "text", "prompt_cache_breakpoint"}
+
+
+def _cached(body: Body) -> None:
+    """Raises Fault for marks that the model does not know, or that are none."""
+    parts = [part for m in body["messages"] if isinstance(m["content"], list) for part in m["content"]]
+    marks = [part["prompt_cache_breakpoint"] for part in parts if "prompt_cache_breakpoint" in part]
+    options = body.get("prompt_cache_options")
+    if (marks or options is not None) and not MARKED.match(body["model"]):
+        name = "prompt_cache_breakpoint" if marks else "prompt_cache_options"
+        raise Fault(f"{name} is not supported on this model", code="invalid_parameter")
+    if any(mark != {"mode": "explicit"} for mark in marks) or len(marks) > 4:
+        raise Fault("Invalid value: 'prompt_cache_breakpoint'.")
+    if options is not None and (set(options) - {"mode", "ttl"} or options.get("mode") not in ("implicit", "explicit")):
+        raise Fault("Invalid value: 'prompt_cache_options'.")
+    key = body.get("prompt_cache_key", "key")
+    if not isinstance(key, str) or not 0 < len(key) <= 64:
+        raise Fault("Invalid 'prompt_cache_key': string too long.")
 
 
 def _shaped(shape: Body) -> None:
@@ -115,9 +152,13 @@ def _shaped(shape: Body) -> None:
 
 def question(body: Body) -> Question:
     """What the model reads."""
-    system, user = (message["content"] for message in body["messages"])
+    system, user = (_text(message["content"]) for message in body["messages"])
     shape = body.get("response_format")
     return Question(system, user, shape["json_schema"]["schema"] if shape else None)
+
+
+def _text(content: str | list[Body]) -> str:
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
 def answer(body: Body) -> str:
@@ -125,7 +166,7 @@ def answer(body: Body) -> str:
     return brain.answer(question(body))
 
 
-def completion(body: Body, scripted: Scripted | None) -> Body:
+def completion(body: Body, scripted: Scripted | None, read: Read) -> Body:
     """A `chat.completion` object as OpenAI writes it."""
     text = said(answer(body), scripted)
     message: Body = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
@@ -134,7 +175,6 @@ def completion(body: Body, scripted: Scripted | None) -> Body:
         message |= {"content": None, "refusal": "I'm sorry, I can't assist with that."}
     elif isinstance(scripted, Filtered):
         message["content"], finish = None, "content_filter"
-    prompt = sum(tokens(m["content"]) for m in body["messages"])
     written = tokens(text)
     return {
         "id": "chatcmpl-" + hashlib.sha256(json.dumps(body).encode()).hexdigest()[:24],
@@ -143,10 +183,14 @@ def completion(body: Body, scripted: Scripted | None) -> Body:
         "model": body["model"],
         "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
         "usage": {
-            "prompt_tokens": prompt,
+            "prompt_tokens": read.whole,
             "completion_tokens": written,
-            "total_tokens": prompt + written,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "total_tokens": read.whole + written,
+            "prompt_tokens_details": {
+                "cached_tokens": read.cached,
+                "cache_write_tokens": read.written,
+                "audio_tokens": 0,
+            },
             "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
         },
         "service_tier": body.get("service_tier", "default"),

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from tests.servers import brain, schema_limits
 from tests.servers.brain import Body, Question, tokens
+from tests.servers.caches import Cache
 from tests.servers.scripted import (
     Behaviour,
     Fault,
@@ -34,8 +35,6 @@ QUIET = ("claude-haiku-5-5",)
 """Models that may be told not to think."""
 OLDER = ("claude-3", "claude-haiku-4", "claude-sonnet-4", "claude-opus-4")
 """Models that do not think unless they are told to."""
-LEAST_CACHED = 100
-"""Tokens of a prompt that is cached; the true numbers are 512 to 4096, more than a test shows."""
 THOUGHT = "The user wants JSON."
 TYPES = {
     400: ("invalid_request_error", "ValidationException"),
@@ -55,7 +54,7 @@ class MessagesServer(ModelServer):
 
     def __init__(self, behaviour: Behaviour | None = None, port: int = 0) -> None:
         super().__init__(behaviour, port)
-        self.cached: set[str] = set()
+        self.cache = Cache()
 
     @property
     def url(self) -> str:
@@ -97,20 +96,15 @@ class MessagesServer(ModelServer):
             "content": content,
             "stop_reason": stop,
             "stop_sequence": None,
-            "usage": {**self._read(question), "output_tokens": tokens(text) + thinks * tokens(THOUGHT)},
+            "usage": {**self._read(body, question), "output_tokens": tokens(text) + thinks * tokens(THOUGHT)},
         }
 
-    def _read(self, question: Question) -> Body:
-        """Tokens read: those of a system text that is cached, or is from now on, are not among `input_tokens`."""
-        system, user = tokens(question.system), tokens(question.user)
+    def _read(self, body: Body, question: Question) -> Body:
+        """Tokens read: those that are cached, or are from now on, are not among `input_tokens`."""
         with self.guard:
-            known = question.system in self.cached
-            if system >= LEAST_CACHED:
-                self.cached.add(question.system)
-        written = system if system >= LEAST_CACHED and not known else 0
-        read = system if known else 0
-        bare = user + system - written - read
-        return {"input_tokens": bare, "cache_creation_input_tokens": written, "cache_read_input_tokens": read}
+            whole, cached, written = self.cache.anthropic(body, question)
+        bare = whole - cached - written
+        return {"input_tokens": bare, "cache_creation_input_tokens": written, "cache_read_input_tokens": cached}
 
     def error(self, path: str, fault: Fault) -> tuple[Body, Mapping[str, str]]:
         """Anthropic's form, or Bedrock's with the kind in a header."""
