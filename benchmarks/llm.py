@@ -7,15 +7,14 @@ import argparse
 import json
 import os
 import random
-import resource
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.request import urlopen
@@ -26,6 +25,7 @@ from cpa_core.pipeline.context import Stage
 from cpa_core.settings import day, settings
 from cpa_core.store import AnswerBook, Store
 from tests.servers.brain import tokens
+from tests.servers.caches import LEAST
 
 ROOT = Path(__file__).parents[1]
 SEED = ROOT.parent / "shared" / "data" / "seed_examples"
@@ -34,8 +34,8 @@ DAY = day("2026-03-04", "day")
 LATENCY = 0.5
 IN_FLIGHT = 128
 RUN = [sys.executable, "-m", "cpa_core.cli", "run"]
-ON_ITS_WAY = 0.1
-"""Seconds in which an answer that the model has given may not have been written down yet."""
+UNFAVOURABLE = 4_096
+"""Tokens of the shortest beginning that the least willing of Claude's models cache (Haiku 4.5, Opus 4.5 and 4.6)."""
 WORDS = "can I deduct the home office where my form says that a child lives with me half the year and owes tax"
 
 
@@ -47,14 +47,6 @@ class Line(NamedTuple):
     wanted: str
     is_met: bool | None
     """None for a figure without a bound."""
-
-
-class Span(NamedTuple):
-    """A run that was killed: since when calls are its own, when it was killed, and when the last of them has come."""
-
-    since: float
-    killed: float
-    over: float
 
 
 class Timed(Store):
@@ -135,11 +127,10 @@ def environ(folder: Path, url: str, **more: str) -> dict[str, str]:
 
 
 def built(folder: Path, conversations: int, url: str, **more: str) -> Assistant:
-    """An assistant whose day is landed and built, by a process of its own: its memory is not ours."""
+    """An assistant whose day is landed and built, by a process of its own: what is measured is the asking."""
     if not (folder / "chats.json").exists():
         chats(folder / "chats.json", conversations)
-    given = settings(environ(folder, url, **more))
-    assistant = Assistant(settings=given, store=Timed(given.home))
+    assistant = Assistant.of(settings(environ(folder, url, **more)))
     ready(assistant)
     child = os.fork()
     if child == 0:
@@ -157,33 +148,55 @@ def asked(assistant: Assistant) -> tuple[Stage, Stage]:
 
 
 def seed(folder: Path) -> list[Line]:
-    """Calls and uncached tokens on the examples of the tool that this one surpasses, at each vendor that caches."""
+    """Calls and uncached tokens on the examples of the tool that this one surpasses, at each vendor that caches.
+
+    What Claude Haiku 5.5 caches at least is in no document of its vendor that we could read: 1,024 tokens are assumed,
+    as for most of Claude (openrouter.ai, migrating to Claude 5.5, says 512); the row of 4,096, as for Haiku 4.5, is the
+    least favourable.
+    """
     return [
-        _seeded(folder / f"{name} {model.partition(':')[0]}", name, model)
+        _seeded(folder / f"{name} {vendor} {least}", name, f"{vendor}:{model}", least)
         for name in ("therapist", "tax_advisor")
-        for model in ("openai:gpt-6-luna", "anthropic:claude-haiku-5-5")
+        for vendor, model, least in (
+            ("openai", "gpt-6-luna", LEAST),
+            ("anthropic", "claude-haiku-5-5", LEAST),
+            ("anthropic", "claude-haiku-5-5", UNFAVOURABLE),
+        )
     ]
 
 
-def _seeded(folder: Path, name: str, wanted: str) -> Line:
+def _seeded(folder: Path, name: str, wanted: str, least: int) -> Line:
     source = SEED / name / "example_data.json"
     told = json.loads(source.read_text("utf-8"))
     text = sum(tokens(message["content"]) for one in told.values() for message in one["messages"])
-    with model() as url:
+    with model("--least", str(least)) as url:
         more = {"CPA_SOURCE": str(source), "CPA_SCHEMA": str(SEED / name / "schema.yml"), "CPA_CONCURRENCY": "1"}
         assistant = Assistant.of(settings(environ(folder, url, **more, CPA_MODEL=wanted)))
         land(assistant, DAY)
-        done = run_day(assistant, DAY)
+        run_day(assistant, DAY)
         seen = counts(url)
-    stages = (done.tagged, done.judged)
-    prompt, cached = (sum(getattr(s, f"{kind}_tokens") or 0 for s in stages) for kind in ("prompt", "cached"))
-    calls, fresh = seen["calls"] / len(told), (prompt - cached) / text
+    prompt, cached, written = _read_and_cached(assistant)
+    calls, fresh = seen["calls"] / len(told), prompt - cached
     found = (
-        f"{calls:.1f} calls; {fresh:.2f} uncached tokens for one of text; {cached:,} cached; {seen['schemas']} schemas"
+        f"{calls:.1f} calls; {fresh / text:.2f} uncached tokens for one of text, {fresh / len(told):,.0f} for a "
+        f"conversation; of {prompt:,}: {cached:,} cached, {written:,} written; {seen['schemas']} schemas"
     )
-    met = calls <= 2 and fresh <= 4 and cached > 0 and seen["schemas"] == 2
-    bound = "at most 2; at most 4; above 0; 2 (tag, judge)"
-    return Line(f"{name}, {wanted.partition(':')[0]}: for a conversation", found, bound, met)
+    what = f"{name}, {wanted.partition(':')[0]}, cached from {least:,} tokens on: for a conversation"
+    if least == UNFAVOURABLE:
+        return Line(what, found, "no bound", None)
+    told_true = (cached, written) == (seen["cached"], seen["written"])
+    met = calls <= 2 and fresh <= 4 * text and cached > 0 and told_true and seen["schemas"] == 2
+    return Line(what, found, "at most 2; at most 4; above 0, as the server counted; 2 (tag, judge)", met)
+
+
+def _read_and_cached(assistant: Assistant) -> tuple[int, int, int]:
+    """Tokens of all prompts, read from the cache and written to it, by the ledger."""
+    with assistant.store.reading() as view:
+        (row,) = view.rows(
+            "select sum(prompt_tokens)::bigint as prompt, sum(cached_tokens)::bigint as cached, "
+            "sum(cache_write_tokens)::bigint as written from answers"
+        )
+    return row["prompt"], row["cached"], row["written"]
 
 
 def latency(folder: Path) -> list[Line]:
@@ -205,8 +218,15 @@ def latency(folder: Path) -> list[Line]:
     )
     busy += f" processor a call; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     return [
-        Line(f"share of the rate that {IN_FLIGHT} in flight allow, while asking", found, "at least 90 %", ratio >= 0.9),
-        Line("the same with the day's reading and writing", whole, "no bound", None),
+        Line(
+            f"share of the rate that {IN_FLIGHT} in flight allow, from the first call's arrival to the last answer",
+            found,
+            "at least 90 %",
+            ratio >= 0.9,
+        ),
+        Line(
+            "the same over the whole pass: the day read before, tags and scores stored after", whole, "no bound", None
+        ),
         Line("the server meanwhile", busy, "not the bottleneck", seen["busy_seconds"] < 0.7 * took),
     ]
 
@@ -221,7 +241,9 @@ def limit(folder: Path) -> list[Line]:
         seen = counts(url)
     refused = seen.get("429", 0)
     ratio = (seen["calls"] - refused) / took / 10
-    found = f"{ratio:.1%} of 600 a minute over {took:.0f} s"
+    each = seen["calls"] / 450
+    found = f"{ratio:.1%} of 600 calls a minute over {took:.0f} s: {450 / took:.2f} conversations a second, of "
+    found += f"{10 / each:.2f} at {each:.1f} calls each"
     share = refused / seen["calls"]
     return [
         Line("share of the limit", found, "at least 95 %", ratio >= 0.95),
@@ -229,66 +251,29 @@ def limit(folder: Path) -> list[Line]:
     ]
 
 
-def kill(folder: Path, times: int = 20) -> list[Line]:
-    """SIGKILL at random moments of one run, which is started again each time."""
-    drawn = random.Random(4)
-    chats(folder / "chats.json", 2_500)
-    kills: list[tuple[float, float]] = []
-    with model("--latency", "0.2") as url:
-        given = {**os.environ, **environ(folder, url, CPA_CONCURRENCY="32", CPA_DESTINATIONS="outbox")}
-        for _ in range(times):
-            before = counts(url)["calls"]
-            process = subprocess.Popen(RUN, cwd=ROOT, env=given, stdout=subprocess.DEVNULL)
-            while counts(url)["calls"] == before and process.poll() is None:
-                time.sleep(0.02)
-            time.sleep(drawn.uniform(0.0, 1.5))
-            began = time.monotonic()
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            kills.append((began, time.monotonic()))
-        status = subprocess.run(RUN, cwd=ROOT, env=given, check=False, stdout=subprocess.DEVNULL).returncode
-        asked = questions(url)
-    twice = sum(len(times) - 1 for times in asked.values())
-    pairs = [(_again(asked, run), _in_flight(asked, run)) for run in _spans(kills)]
-    whole = status == 0 and len(asked) == 5_000 and twice == sum(again for again, _ in pairs)
-    each = " ".join(f"{again}/{flying}" for again, flying in pairs)
-    met = whole and all(again <= min(flying, 32) for again, flying in pairs)
-    found = f"{twice} of {len(asked)} questions, exit code {status}; for each kill, of those in flight: {each}"
-    return [Line(f"questions paid twice after {times} kills", found, "at most those in flight", met)]
-
-
-def _spans(kills: list[tuple[float, float]]) -> list[Span]:
-    """The runs that were killed; what a run has sent may come a moment after it is gone."""
-    ends = [0.0, *(over + ON_ITS_WAY for _, over in kills)]
-    return [Span(since, began, over) for since, (began, _), over in zip(ends, kills, ends[1:], strict=False)]
-
-
-def _again(asked: dict[str, list[tuple[float, float]]], run: Span) -> int:
-    """Questions of a killed run that a later one has asked once more."""
-    came = [[at for at, _ in times] for times in asked.values()]
-    return sum(any(run.since <= at < run.over for at in times) and times[-1] >= run.over for times in came)
-
-
-def _in_flight(asked: dict[str, list[tuple[float, float]]], run: Span) -> int:
-    """Questions of a killed run whose answers, at its kill, were to come or on their way to the disk."""
-    return sum(
-        any(run.since <= came < run.over and answered > run.killed - ON_ITS_WAY for came, answered in times)
-        for times in asked.values()
-    )
-
-
-def labels(assistant: Assistant) -> list[dict[str, Any]]:
-    """Everything that was stored about the day."""
+def labels(assistant: Assistant) -> list[str]:
+    """Everything that was stored about the day, in one order, each as often as it is there."""
     with assistant.store.reading() as view:
-        return view.rows(
+        rows = view.rows(
             "select conversation_id, position, event_type, properties::varchar, quote from tagged_events "
-            "union all by name select conversation_id, verdicts::varchar as properties from judge_scores order by all"
+            "union all by name select conversation_id, verdicts::varchar as properties from judge_scores"
         )
+    return sorted(json.dumps(row) for row in rows)
+
+
+def whole(store: Store) -> tuple[int, int]:
+    """Conversations with tags, and with a judgment, that are stored."""
+    with store.reading() as view:
+        (row,) = view.rows(
+            "select (select count(distinct conversation_id) from tagged_conversations where outcome = 'ok') as tagged, "
+            "(select count(distinct conversation_id) from judge_scores where outcome = 'ok') as judged"
+        )
+    return row["tagged"], row["judged"]
 
 
 def faults(folder: Path) -> list[Line]:
     """A mix of faults, run and run again."""
-    found: list[list[dict[str, Any]]] = []
+    found: list[list[str]] = []
     for name, flags in (("clean", []), ("faulty", ["--faults", "mix"])):
         (folder / name).mkdir()
         with model(*flags) as url:
@@ -300,42 +285,16 @@ def faults(folder: Path) -> list[Line]:
                 open_ = sum(stage.failures for stage in asked(assistant))
             seen = counts(url)
         found.append(labels(assistant))
-    clean, faulty = ({json.dumps(row) for row in rows} for rows in found)
-    mix = f"{seen['faults'] / seen['calls']:.0%} of {seen['calls']} calls at fault; {first} open after the first run"
+    tagged, judged = whole(assistant.store)
+    clean, faulty = found
+    wrong = sum((Counter(clean) - Counter(faulty)).values()) + sum((Counter(faulty) - Counter(clean)).values())
+    share = seen["faults"] / seen["calls"]
+    ended = f"{open_} after {runs} runs, {tagged} tagged and {judged} judged of 1,000; {first} open after the first run"
+    compared = f"{wrong} of {len(faulty):,}, {len(clean):,} where nothing fails"
     return [
-        Line("conversations lost in the mix of faults", f"{open_} after {runs} runs; {mix}", "0", not open_),
-        Line("wrong labels stored", str(len(clean ^ faulty)), "0", clean == faulty),
-    ]
-
-
-def refusals(folder: Path) -> list[Line]:
-    """5 % of the questions refused, by the command itself."""
-    chats(folder / "chats.json", 1_000)
-    with model("--faults", "refusals") as url:
-        given = {**os.environ, **environ(folder, url, CPA_CONCURRENCY="32", CPA_DESTINATIONS="outbox")}
-        run = subprocess.run(RUN, cwd=ROOT, env=given, check=False, capture_output=True, text=True)
-        seen = counts(url)
-    status = subprocess.run([*RUN[:-1], "status"], cwd=ROOT, env=given, check=False, capture_output=True, text=True)
-    home = Assistant.of(settings(environ(folder, "")))
-    with home.store.reading() as view:
-        rows = view.rows("select count(*) as n from failures where reason = 'refused' and not retryable")
-    stored, shown = rows[0]["n"], status.stdout.count("refused: the model refused")
-    met = stored == shown == seen["faults"] > 0 and run.returncode == 1
-    found = f"{seen['faults']} of {seen['calls']} refused, {stored} recorded, {shown} shown by cpa status, "
-    found += f"exit code {run.returncode}"
-    return [Line("refusals", found, "all recorded and shown, exit code not 0", met)]
-
-
-def memory(folder: Path, conversations: int = 20_000) -> list[Line]:
-    """20,000 conversations of a day."""
-    with model() as url:
-        assistant = built(folder, conversations, url, CPA_CONCURRENCY="32")
-        stages = asked(assistant)
-    assert all(stage.done == conversations for stage in stages)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return [
-        Line(f"peak memory for {conversations:,} conversations", f"{peak:.0f} MB", "below 1 GB", peak < 1000),
-        Line("longest hold of the write lock, a day replaced", f"{Timed.longest:.2f} s", "no bound", None),
+        Line("calls at fault", f"{share:.0%} of {seen['calls']}", "above 50 %", share > 0.5),
+        Line("conversations lost in the mix of faults", ended, "0", not open_ and tagged == judged == 1_000),
+        Line("wrong labels stored", compared, "0, and as many", not wrong and len(faulty) == len(clean) > 0),
     ]
 
 
@@ -352,23 +311,21 @@ def flush(folder: Path, answers: int = 20_000) -> list[Line]:
     return [Line("longest hold of the write lock, ledger flushed", found, "below 1 s", Timed.longest < 1)]
 
 
-def batch(folder: Path) -> list[Line]:
-    """5,000 questions in batches, some of which go unanswered, over a kill: in a module of its own."""
-    from benchmarks import llm_batch
-
-    return [Line(*line) for line in llm_batch.lines(folder)]
+def elsewhere(module: str, function: str) -> Callable[[Path], list[Line]]:
+    """A row in a module of its own, which takes from this one."""
+    return lambda folder: [Line(*line) for line in getattr(import_module(module), function)(folder)]
 
 
 ROWS: dict[str, Callable[[Path], list[Line]]] = {
     "seed": seed,
     "latency": latency,
     "limit": limit,
-    "kill": kill,
+    "kill": elsewhere("benchmarks.llm_kill", "kill"),
     "faults": faults,
-    "refusals": refusals,
-    "memory": memory,
+    "refusals": elsewhere("benchmarks.llm_day", "refusals"),
+    "memory": elsewhere("benchmarks.llm_day", "memory"),
     "flush": flush,
-    "batch": batch,
+    "batch": elsewhere("benchmarks.llm_batch", "lines"),
 }
 
 

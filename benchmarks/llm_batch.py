@@ -7,11 +7,11 @@ it waits, and started again.
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks.llm import ROOT, Line, chats, environ
+from benchmarks.llm import ROOT, RUN, Line, chats, environ, whole
 from cpa_core.llm import Usage
 from cpa_core.pricing import cost
 from cpa_core.store import Store
@@ -20,6 +20,13 @@ from tests.servers.batches import AnthropicBatchServer, BatchServer, Fate, OpenA
 CONVERSATIONS = 2_500
 QUESTIONS = 2 * CONVERSATIONS
 LONGEST = 400.0
+
+
+class Ended(NamedTuple):
+    """How the run after the kill ended: its exit code, and seconds since the first began."""
+
+    status: int
+    seconds: float
 
 
 def fate(custom_id: str, nth: int) -> Fate:
@@ -42,10 +49,9 @@ def lines(folder: Path) -> list[Line]:
 
 def _measured(name: str, folder: Path, server: BatchServer) -> list[Line]:
     given = {**environ(folder, ""), **settings_of(server), "CPA_DESTINATIONS": "outbox", "CPA_POLL": "1"}
-    command = [sys.executable, "-m", "cpa_core.cli", "run"]
     server.held = True
     began = time.monotonic()
-    killed = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **given}, stdout=subprocess.DEVNULL)
+    killed = subprocess.Popen(RUN, cwd=ROOT, env={**os.environ, **given}, stdout=subprocess.DEVNULL)
     while len(server.times) < QUESTIONS and killed.poll() is None and time.monotonic() - began < LONGEST:
         time.sleep(0.1)
     looks = server.looks
@@ -54,31 +60,35 @@ def _measured(name: str, folder: Path, server: BatchServer) -> list[Line]:
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     handed, server.held = len(server.batches), False
-    again = subprocess.run(command, cwd=ROOT, env={**os.environ, **given}, stdout=subprocess.DEVNULL, check=False)
+    again = subprocess.run(RUN, cwd=ROOT, env={**os.environ, **given}, stdout=subprocess.DEVNULL, check=False)
     took = time.monotonic() - began
-    return _lines(name, Path(given["CPA_HOME"]), server, handed, f"status {again.returncode} after {took:.0f} s")
+    return _lines(name, Path(given["CPA_HOME"]), server, handed, Ended(again.returncode, took))
 
 
-def _lines(name: str, home: Path, server: BatchServer, handed: int, ended: str) -> list[Line]:
+def _lines(name: str, home: Path, server: BatchServer, handed: int, ended: Ended) -> list[Line]:
     with Store(home).reading() as view:
         rows = view.rows(
             "select request_hash, lane, outcome, provider, model, cost, prompt_tokens, cached_tokens, "
             "cache_write_tokens, completion_tokens from answers"
         )
         left = view.rows("select sum(unanswered)::bigint as n, string_agg(detail, '; ') as detail from batches")[0]
-        done = view.rows("select count(*) as n from tagged_conversations where outcome = 'ok'")[0]["n"]
+    done = whole(Store(home))
     usages = [(r["cost"], Usage(**{key: r[key] for key in Usage.model_fields}), r) for r in rows]
     full = sum(cost(r["provider"], r["model"], usage) or 0.0 for _, usage, r in usages)
     share = sum(paid for paid, _, _ in usages) / full
     hashes = {row["request_hash"] for row in rows}
-    once = len(rows) == len(hashes) == QUESTIONS and server.twice == 0 and done == CONVERSATIONS
+    once = len(rows) == len(hashes) == QUESTIONS and server.twice == 0
+    met = once and done == (CONVERSATIONS, CONVERSATIONS) and ended.status == 0
     lanes = {row["lane"] for row in rows}
     again = sum(server.times.values()) - QUESTIONS
-    found = f"{len(hashes)} of {QUESTIONS} questions, {len(rows)} answers, {server.twice} paid twice; {ended}"
+    found = (
+        f"{len(hashes)} of {QUESTIONS} questions, {len(rows)} answers, {server.twice} paid twice; tagged and judged "
+    )
+    found += f"{done} conversations; status {ended.status} after {ended.seconds:.0f} s"
     faults = f"{left['n']} unanswered ({left['detail']}), {again} asked again"
     killed = f"{handed} batches before the kill, {len(server.batches)} in all"
     return [
-        Line(f"{name}: answered once, over a kill", found, "all", once),
+        Line(f"{name}: answered once, over a kill", found, "all, status 0", met),
         Line(f"{name}: left unanswered by a batch", faults, "asked again, no other", left["n"] == again > 0),
         Line(f"{name}: batches", killed, "those killed found again", len(server.batches) <= handed + 2),
         Line(f"{name}: paid, of the list price", f"{share:.1%} in {lanes}", "50 %", abs(share - 0.5) < 1e-6),

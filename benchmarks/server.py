@@ -12,14 +12,11 @@ import time
 from collections import Counter, deque
 from typing import Any, NamedTuple
 
-from tests.servers import brain
-from tests.servers.brain import Question, number, tokens
+from tests.servers import brain, chat_completions
+from tests.servers.brain import Body, Question, number, tokens
+from tests.servers.caches import LEAST, Cache, Read
 from tests.servers.scripted import Broken, Changed, Refused, Scripted, Status, Truncated, said
 
-LEAST_CACHED = 1024
-"""Tokens of a prefix that is cached: at OpenAI (developers.openai.com, prompt caching), and for most of Claude."""
-STEP = 128
-"""OpenAI counts what it finds in its cache in so many tokens."""
 WINDOW = 60.0
 
 
@@ -53,11 +50,11 @@ FAULTS = {"mix": faulty, "refusals": refusing, "none": lambda user, nth: None}
 
 
 class Asked(NamedTuple):
-    """A question as either vendor's form has it. `is_marked` says that its prefix is to be cached."""
+    """A question as either vendor's form has it."""
 
     question: Question
     form: str
-    is_marked: bool
+    body: Body
 
 
 class Model:
@@ -66,10 +63,10 @@ class Model:
     def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
         self.starts: deque[float] = deque()
-        self.counts: Counter[str] = Counter(calls=0, faults=0)
+        self.counts: Counter[str] = Counter(calls=0, faults=0, cached=0, written=0)
         self.questions: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()
-        self.prefixes: set[str] = set()
+        self.openai, self.claude = Cache(), Cache(given.least)
         self.schemas: set[str] = set()
         self.log: list[list[Any]] = []
         self.now = self.peak = 0
@@ -124,36 +121,25 @@ class Model:
         says = _chat if asked.form == "openai" else _message
         return 200, headers, json.dumps(says(text, scripted, self._read(asked))).encode()
 
-    def _read(self, asked: Asked) -> tuple[int, int, int]:
-        """Tokens read, those of them that were in the cache, and those that are from now on.
-
-        The JSON schema stands before the system text at both vendors. OpenAI caches by itself.
-        """
-        schema = json.dumps(asked.question.schema)
-        self.schemas.add(schema)
-        prefix = schema + asked.question.system
-        size = tokens(prefix)
-        whole = size + tokens(asked.question.user)
-        if size < LEAST_CACHED or not asked.is_marked:
-            return whole, 0, 0
-        if asked.form == "openai":
-            size -= size % STEP
-        known = prefix in self.prefixes
-        self.prefixes.add(prefix)
-        return whole, size if known else 0, 0 if known else size
+    def _read(self, asked: Asked) -> Read:
+        """Tokens read, and what of them the vendor's cache had and has from now on."""
+        self.schemas.add(json.dumps(asked.question.schema))
+        cache = self.openai.openai if asked.form == "openai" else self.claude.anthropic
+        read = cache(asked.body, asked.question)
+        self.counts["cached"] += read.cached
+        self.counts["written"] += read.written
+        return read
 
 
-def _asked(path: str, body: dict[str, Any]) -> Asked:
+def _asked(path: str, body: Body) -> Asked:
     if path == "/v1/messages":
-        blocks, shape = body["system"], body["output_config"]["format"]["schema"]
-        system = "".join(block["text"] for block in blocks)
-        is_marked = any("cache_control" in block for block in blocks)
-        return Asked(Question(system, body["messages"][0]["content"], shape), "anthropic", is_marked)
-    system, user = (message["content"] for message in body["messages"])
-    return Asked(Question(system, user, body["response_format"]["json_schema"]["schema"]), "openai", True)
+        system = "".join(block["text"] for block in body["system"])
+        schema = body["output_config"]["format"]["schema"]
+        return Asked(Question(system, body["messages"][0]["content"], schema), "anthropic", body)
+    return Asked(chat_completions.question(body), "openai", body)
 
 
-def _chat(text: str, scripted: Scripted | None, read: tuple[int, int, int]) -> dict[str, Any]:
+def _chat(text: str, scripted: Scripted | None, read: Read) -> dict[str, Any]:
     """A `chat.completion`, with OpenAI's counts: what is cached is among the prompt's tokens."""
     whole, cached, written = read
     message = {"role": "assistant", "content": text, "refusal": None}
@@ -173,7 +159,7 @@ def _chat(text: str, scripted: Scripted | None, read: tuple[int, int, int]) -> d
     }
 
 
-def _message(text: str, scripted: Scripted | None, read: tuple[int, int, int]) -> dict[str, Any]:
+def _message(text: str, scripted: Scripted | None, read: Read) -> dict[str, Any]:
     """A message, with Anthropic's counts: what is cached is beside `input_tokens`."""
     whole, cached, written = read
     stop = {Truncated: "max_tokens", Refused: "refusal"}.get(type(scripted), "end_turn")
@@ -259,6 +245,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds of each answer")
     parser.add_argument("--rpm", type=int, default=0, help="calls in any 60 seconds; more get a 429")
+    parser.add_argument("--least", type=int, default=LEAST, help="tokens of the shortest beginning that Claude caches")
     parser.add_argument("--faults", choices=FAULTS, default="none", help="which answers are at fault")
     asyncio.run(serve(parser.parse_args()))
 

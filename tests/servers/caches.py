@@ -38,7 +38,8 @@ class Cache:
     def openai(self, body: Body, question: Question) -> Read:
         """What a chat completion reads."""
         first = body["messages"][0]["content"]
-        static, whole = _prefix(question), _prefix(question) + question.user
+        static = _static(question)
+        whole = static + question.user
         if not MARKED.match(body["model"]):
             return self._by_itself(body["model"], static, whole)
         if (body.get("prompt_cache_options") or {}).get("mode") != "explicit":
@@ -48,7 +49,8 @@ class Cache:
 
     def anthropic(self, body: Body, question: Question) -> Read:
         """What a message reads."""
-        static, whole = _prefix(question), _prefix(question) + question.user
+        static = _static(question)
+        whole = static + question.user
         is_marked = any("cache_control" in block for block in body["system"])
         return self._at(static, whole) if is_marked else Read(tokens(whole))
 
@@ -65,5 +67,5 @@ class Cache:
         return Read(found.whole, found.cached // STEP * STEP if BY_THEMSELVES.match(model) else 0)
 
 
-def _prefix(question: Question) -> str:
+def _static(question: Question) -> str:
     return (json.dumps(question.schema) if question.schema else "") + question.system
