@@ -109,6 +109,10 @@ class ProviderFailed(CpaError):
         self.pause = pause
 
 
+class QueueFull(ProviderFailed):
+    """A vendor takes no such batch now because too much is enqueued there: in its own words."""
+
+
 class ReplyInvalid(CpaError):
     """An answer does not follow its JSON schema: place and rule, never the words of the answer."""
 

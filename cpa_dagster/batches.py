@@ -1,7 +1,7 @@
 """What looks after batches, so that no run waits for them: a sensor that requests the days whose answers have come."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import islice
@@ -10,7 +10,7 @@ import dagster as dg
 
 from cpa_core.errors import StoreBusy
 from cpa_core.models import digest
-from cpa_core.pipeline import Assistant, at_work, look
+from cpa_core.pipeline import OUT, Assistant, at_work, look, ready_days
 from cpa_core.store.database import Row
 from cpa_dagster.assets import GROUP, UPSTREAM
 from cpa_dagster.resources import WORK, Pipeline
@@ -71,33 +71,43 @@ def _patient(assistant: Assistant) -> Assistant:
 def _requests(
     instance: dg.DagsterInstance, pipeline: Pipeline, rows: list[Row], notes: list[str]
 ) -> Iterator[dg.RunRequest]:
-    """One run for each day all of whose batches have ended, unless it is under way or was tried too often."""
+    """One run for each day that may go on, unless it is under way or was tried too often.
+
+    Those that hold questions go on one after the other; one that was given up stands in no other's way.
+    """
     by_day: defaultdict[date, list[Row]] = defaultdict(list)
     for row in rows:
         by_day[row["day"]].append(row)
+    runs: dict[date, Sequence[dg.DagsterRun]] = {}
     for day, batches in sorted(by_day.items()):
-        waiting = sum(row["questions"] for row in batches if row["state"] in ("submitting", "submitted"))
+        waiting = sum(row["questions"] for row in batches if row["state"] in OUT | {"held"})
         if waiting:
             notes.append(f"{day}: {waiting} questions wait")
-        elif pipeline.days.has_partition_key(day.isoformat()):
-            answers = digest(sorted(row["batch_key"] for row in batches))[:12]
-            yield from _request(instance, pipeline, day, answers, notes)
+        if pipeline.days.has_partition_key(day.isoformat()):
+            work = _work(pipeline, day, batches)
+            runs[day] = instance.get_runs(dg.RunsFilter(tags={WORK: work}), limit=20)
+    open_ = [day for day, found in runs.items() if len(found) < ATTEMPTS or any(not run.is_finished for run in found)]
+    for day in ready_days(rows, list(runs)):
+        if day not in open_:
+            notes.append(f"{day}: given up after {len(runs[day])} runs; see {runs[day][0].run_id}")
+    for day in ready_days(rows, open_):
+        yield from _request(pipeline, day, _work(pipeline, day, by_day[day]), runs[day], notes)
+
+
+def _work(pipeline: Pipeline, day: date, batches: list[Row]) -> str:
+    """A name for what a run of the day is requested for. What is held is asked for again the next day."""
+    held = [str(pipeline.assistant.now().date())] if any(row["state"] == "held" for row in batches) else []
+    answers = digest(sorted(row["batch_key"] for row in batches) + held)[:12]
+    return f"{'/'.join(pipeline.prefix) or 'cpa'}:{day}:batches:{answers}"
 
 
 def _request(
-    instance: dg.DagsterInstance, pipeline: Pipeline, day: date, answers: str, notes: list[str]
+    pipeline: Pipeline, day: date, work: str, runs: Sequence[dg.DagsterRun], notes: list[str]
 ) -> Iterator[dg.RunRequest]:
-    work = f"{'/'.join(pipeline.prefix) or 'cpa'}:{day}:batches:{answers}"
-    runs = instance.get_runs(dg.RunsFilter(tags={WORK: work}), limit=20)
     if any(not run.is_finished for run in runs):
         notes.append(f"{work}: under way")
-    elif len(runs) >= ATTEMPTS:
-        notes.append(f"{work}: given up after {len(runs)} runs; see {runs[0].run_id}")
-    else:
-        _, *selection = (pipeline.key(name) for name in UPSTREAM)
-        yield dg.RunRequest(
-            run_key=f"{work}:{len(runs)}",
-            asset_selection=selection,
-            partition_key=day.isoformat(),
-            tags={WORK: work},
-        )
+        return
+    _, *selection = (pipeline.key(name) for name in UPSTREAM)
+    yield dg.RunRequest(
+        run_key=f"{work}:{len(runs)}", asset_selection=selection, partition_key=day.isoformat(), tags={WORK: work}
+    )

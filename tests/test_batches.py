@@ -132,6 +132,13 @@ def questions(home: Home, server: BatchServer) -> dict[str, Any]:
     return found
 
 
+def largest(home: Home, server: OpenAIBatchServer) -> int:
+    """Tokens of the largest question of the home."""
+    found = max(len(json.dumps(body)) // 4 for body in questions(home, server).values())
+    server.most_at_once = 0
+    return found
+
+
 @AT_OPENAI
 def test_a_run_that_is_killed_while_it_waits_finds_its_batches_again(home: Home, server: BatchServer) -> None:
     server.held = True
@@ -227,13 +234,108 @@ def test_an_answer_that_was_cut_off_is_not_paid_for_again(home: Home, server: Ba
 def test_a_batch_that_is_refused_as_a_whole_stops_the_run_with_the_vendors_words(
     home: Home, server: OpenAIBatchServer, capsys: Captured
 ) -> None:
-    server.whole = "Enqueued token limit reached"
+    server.whole = "Billing hard limit has been reached"
     assert cpa(home, "run") == 1
-    assert "Enqueued token limit reached" in capsys.readouterr().err
+    assert "Billing hard limit has been reached" in capsys.readouterr().err
     assert home.rows("select * from failures") == []
     server.whole = ""
     assert cpa(home, "run") == 0
     assert ledger(home) == [("batch", "ok", 6, 6)]
+
+
+@AT_OPENAI
+def test_what_is_too_much_for_the_vendors_queue_goes_in_smaller_batches_one_after_the_other(
+    tmp_path: Path, server: OpenAIBatchServer, capsys: Captured
+) -> None:
+    home = opened(tmp_path, server, 20)
+    server.most_enqueued = 6 * largest(home, server)
+    assert cpa(home, "run") == 0, capsys.readouterr()
+    assert ledger(home) == [("batch", "ok", 40, 40)] and server.twice == 0
+    taken = [batch for batch in server.batches.values() if not batch.failed]
+    refused = [batch for batch in server.batches.values() if batch.failed]
+    assert [len(batch.lines) for batch in refused] == [20, 20, 10]
+    assert 8 <= len(taken) <= 12 and max(len(batch.lines) for batch in taken) <= 6 and server.most_at_once == 1
+    assert home.rows("select * from batches where state not in ('used', 'crowded')") == []
+    assert home.rows("select * from failures") == []
+
+
+@AT_OPENAI
+def test_a_day_that_holds_questions_is_named_and_goes_on_in_the_next_run(
+    tmp_path: Path, server: OpenAIBatchServer, capsys: Captured
+) -> None:
+    home = opened(tmp_path, server, 3)
+    server.most_enqueued = 2 * largest(home, server)
+    for _ in range(20):
+        assert cpa(home, "run --no-wait") == 0
+        if "waiting:" not in capsys.readouterr().out:
+            break
+        assert cpa(home, "status") == 0
+        assert "waits for batches" in (said := capsys.readouterr().out) or "were answered" in said
+    assert ledger(home) == [("batch", "ok", 6, 6)] and server.twice == 0 and server.most_at_once == 1
+
+
+@AT_OPENAI
+def test_a_day_refused_in_company_goes_whole_when_the_others_have_ended(
+    tmp_path: Path, server: OpenAIBatchServer
+) -> None:
+    home = opened(tmp_path, server, 12)
+    tokens = sum(len(json.dumps(body)) // 4 for body in questions(home, server).values())
+    server.most_enqueued = tokens - 1
+    assert cpa(home, "run") == 0
+    assert [len(batch.lines) for batch in server.batches.values()] == [12, 12, 12]
+    assert ledger(home) == [("batch", "ok", 24, 24)] and server.twice == 0
+
+
+@AT_OPENAI
+def test_a_queue_that_is_full_of_others_work_ends_in_the_standard_lane(home: Home, server: OpenAIBatchServer) -> None:
+    server.most_enqueued = 0
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("standard", "ok", 6, 6)]
+    singles = [batch for batch in server.batches.values() if len(batch.lines) == 1]
+    assert len(singles) <= 3 * 6 and len(server.batches) - len(singles) <= 4
+
+
+@AT_OPENAI
+def test_a_question_too_long_for_the_queue_is_asked_at_once_and_the_others_in_batches(
+    home: Home, server: OpenAIBatchServer
+) -> None:
+    sizes = sorted(len(json.dumps(body)) // 4 for body in questions(home, server).values())
+    server.most_enqueued = sizes[-1] - 1
+    assert cpa(home, "run") == 0
+    lanes = {lane: n for lane, _, n, _ in ledger(home)}
+    assert lanes["standard"] == sum(size == sizes[-1] for size in sizes) and sum(lanes.values()) == 6
+
+
+@AT_OPENAI
+def test_a_batch_that_is_not_taken_for_want_of_room_is_halved_too(home: Home, server: OpenAIBatchServer) -> None:
+    server.refusing = [Fault("Enqueued token limit reached for gpt-6-luna", 429, "token_limit_exceeded")]
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("batch", "ok", 6, 6)] and server.twice == 0
+    assert states(home)[0] == ("crowded", 3) and max(size for _, size in states(home)[1:]) < 3
+
+
+@AT_OPENAI
+def test_what_is_held_is_asked_at_once_when_the_lane_is_changed(home: Home, server: OpenAIBatchServer) -> None:
+    server.most_enqueued = 0
+    assert cpa(home, "run --no-wait") == 0
+    assert cpa(home, "status") == 0
+    assert {state for state, _ in states(home)} == {"crowded", "held"}
+    home.environ["CPA_LANE"] = "standard"
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("standard", "ok", 6, 6)] and {state for state, _ in states(home)} == {"crowded"}
+
+
+@AT_OPENAI
+def test_a_batch_that_the_vendor_has_lost_is_asked_again(home: Home, server: OpenAIBatchServer) -> None:
+    server.held = True
+    assert cpa(home, "run --no-wait") == 0
+    server.batches.clear()
+    days = assistant(home, now=lambda: datetime.now(UTC) + timedelta(days=3))
+    assert [str(problem) for _, problem in look(days, store=True)] == []
+    server.held = False
+    assert cpa(home, "run") == 0
+    assert ledger(home) == [("batch", "ok", 6, 6)]
+    assert home.rows("select unanswered from batches order by submitted_at limit 2") == [{"unanswered": 3}] * 2
 
 
 @AT_OPENAI

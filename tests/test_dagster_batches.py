@@ -13,7 +13,7 @@ from cpa_dagster.assistant import assistant_definitions
 from tests.commands import environ
 from tests.homes import Home
 from tests.servers.batches import OpenAIBatchServer
-from tests.test_batches import ledger, opened, states
+from tests.test_batches import largest, ledger, opened, states
 
 DAY = "2026-03-04"
 
@@ -41,13 +41,14 @@ class Served:
         self.instance = instance
         self.defs = assistant_definitions(settings(environ(home)))
 
-    def run(self, request: dg.RunRequest | None = None) -> dg.ExecuteInProcessResult:
-        """One run: of what a tick requested, or of everything for the day."""
+    def run(self, request: dg.RunRequest | None = None, *, raises: bool = True) -> dg.ExecuteInProcessResult:
+        """One run: of what a tick requested, or of everything for the day. It `raises` what fails it, or says so."""
         return self.defs.resolve_job_def("conversations").execute_in_process(
             partition_key=DAY,
             asset_selection=list(request.asset_selection or []) if request else None,
             tags=request.tags if request else {},
             instance=self.instance,
+            raise_on_error=raises,
         )
 
     def tick(self, name: str = "batches") -> dg.SensorResult:
@@ -108,6 +109,41 @@ def test_a_day_whose_answers_cannot_be_used_is_given_up_after_three_runs(
         job = served.defs.resolve_job_def("conversations")
         served.instance.create_run_for_job(job_def=job, tags=request.tags, status=dg.DagsterRunStatus.FAILURE)
     assert "given up after 3 runs" in said(served.tick())
+
+
+def test_what_there_is_no_room_for_goes_on_tick_by_tick_until_all_is_answered(
+    home: Home, served: Served, server: OpenAIBatchServer
+) -> None:
+    server.most_enqueued = 1.5 * largest(home, server)
+    assert served.run().success
+    ticks = 0
+    while "no batch" not in said(tick := served.tick()):
+        ticks += 1
+        assert ticks < 30 and len(tick.run_requests or []) <= 1
+        for request in tick.run_requests or []:
+            assert served.run(request).success
+        assert not served.tick("new_files").run_requests
+    assert ledger(home) == [("batch", "ok", 6, 6)] and server.twice == 0 and server.most_at_once == 1
+
+
+def test_a_day_whose_batch_was_refused_for_good_has_a_run_that_fails_with_the_vendors_words(
+    home: Home, served: Served, server: OpenAIBatchServer
+) -> None:
+    server.whole = "Billing hard limit has been reached"
+    assert served.run().success
+    request = (served.tick().run_requests or [])[0]
+    assert states(home) == [("refused", 3), ("refused", 3)]
+    failed = served.run(request, raises=False)
+    steps = failed.filter_events(lambda event: event.is_step_failure)
+    assert len(steps) == 2 and all(
+        "Billing hard limit has been reached" in str(step.event_specific_data) for step in steps
+    )
+    assert "no batch" in said(served.tick())
+    server.whole = ""
+    server.held = False
+    assert served.run().success
+    assert served.run((served.tick().run_requests or [])[0]).success
+    assert ledger(home) == [("batch", "ok", 6, 6)]
 
 
 def test_a_tick_waits_for_nobody(home: Home, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

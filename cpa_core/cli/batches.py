@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from cpa_core.errors import StoreBusy
-from cpa_core.pipeline import Assistant, DayDone, Problems, awaited, look, wait_for_one
+from cpa_core.pipeline import AWAITED, Assistant, DayDone, Problems, at_work, look, ready_days, wait_for_one
+from cpa_core.store.database import Row
 
 LOOK_WAIT = 5.0
 """Seconds that `cpa status` waits for a run that speaks of batches."""
@@ -21,12 +22,13 @@ def run_days(assistant: Assistant, days: Sequence[date], run: Run, *, wait: bool
     if waiting:
         print("\n".join(waiting_lines(assistant)))
     while waiting and wait:
-        for line in problem_lines(wait_for_one(assistant)):
-            print(line)
-        busy = {row["day"] for row in awaited(assistant)}
-        ready = [day for day in waiting if day not in busy]
+        ready = ready_days(at_work(assistant), waiting, AWAITED)
+        if not ready:
+            for line in problem_lines(wait_for_one(assistant)):
+                print(line)
+            continue
         more, again = _run(ready, run)
-        whole, waiting = whole and more, [day for day in waiting if day in busy] + again
+        whole, waiting = whole and more, [day for day in waiting if day not in ready] + again
     if waiting:
         print("cpa run goes on when they are answered; cpa status says how far they are")
     return whole
@@ -56,7 +58,7 @@ def problem_lines(problems: Problems) -> list[str]:
 
 def status_lines(assistant: Assistant) -> list[str]:
     """How far the batches are, once their vendors were asked and what has ended was stored."""
-    if not awaited(assistant):
+    if not at_work(assistant):
         return []
     try:
         problems = problem_lines(look(assistant, store=True, wait=LOOK_WAIT))
@@ -66,10 +68,18 @@ def status_lines(assistant: Assistant) -> list[str]:
 
 
 def waiting_lines(assistant: Assistant) -> list[str]:
-    """The batches whose answers are still to come, a line each."""
+    """The questions that wait for answers or for room, a line for each batch."""
     return [
-        f"waiting: {row['day']} {row['task']}: {row['questions']} questions to {row['provider']}:{row['model']} in "
-        f"{row['batch_id'] or 'a batch that may not exist'} since {row['submitted_at']:%Y-%m-%d %H:%M}, "
-        f"{row['done']} done"
-        for row in awaited(assistant)
+        f"waiting: {row['day']} {row['task']}: {row['questions']} questions to {row['provider']}:{row['model']} {where}"
+        for row in at_work(assistant)
+        if (where := _where(row))
     ]
+
+
+def _where(row: Row) -> str:
+    if row["state"] == "held":
+        return "for their turn: the vendor refused more at once"
+    if row["state"] not in AWAITED:
+        return ""
+    batch = row["batch_id"] or "a batch that may not exist"
+    return f"in {batch} since {row['submitted_at']:%Y-%m-%d %H:%M}, {row['done']} done"

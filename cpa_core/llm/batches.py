@@ -19,9 +19,12 @@ class BatchForm(NamedTuple):
 
 
 class BatchLook(NamedTuple):
-    """What a vendor says of a batch. `failed` is one that was refused as a whole; `done` counts its questions."""
+    """What a vendor says of a batch; `done` counts its questions.
 
-    phase: Literal["waiting", "ended", "failed"]
+    `refused` is one that was refused as a whole, and `crowded` one that was so only because too much is enqueued.
+    """
+
+    phase: Literal["waiting", "ended", "refused", "crowded"]
     done: int = 0
     detail: str = ""
 
@@ -70,7 +73,7 @@ class BatchVendor(Protocol):
         ...
 
     def submit(self, key: str, path: Path) -> str:
-        """Hand a file over, with our own key where the vendor keeps one. The batch's id."""
+        """Hand a file over, with our own key where the vendor keeps one. The batch's id. Raises QueueFull as well."""
         ...
 
     def find(self, lost: Lost) -> Found:

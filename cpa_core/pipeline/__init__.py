@@ -1,7 +1,7 @@
 """The stages of a day, one function each, used by the assets and by the command alike."""
 
 from cpa_core.pipeline.asking import judge_day, tag_and_judge_day, tag_day
-from cpa_core.pipeline.batching import Problems, at_work, awaited, look, wait_for_one
+from cpa_core.pipeline.batching import AWAITED, Problems, at_work, look, wait_for_one
 from cpa_core.pipeline.building import build_day
 from cpa_core.pipeline.context import Assistant, Progress, Stage, silent
 from cpa_core.pipeline.delivering import deliver_day, open_work
@@ -30,6 +30,7 @@ from cpa_core.pipeline.quoting import Quote, QuoteLine, quote
 from cpa_core.pipeline.reconciling import Reconciled, days_to_correct, reconciled, rejected_days
 from cpa_core.pipeline.rejects import Rejects, rejects
 from cpa_core.pipeline.reporting import Reported, Span, scope_of, write_report
+from cpa_core.pipeline.room import OUT, ready_days
 from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, spending, summaries
 from cpa_core.pipeline.schemas import current_schema, read_schema, schema_path
 from cpa_core.pipeline.showing import (
@@ -51,6 +52,8 @@ from cpa_core.pipeline.summing import (
 )
 
 __all__ = [
+    "AWAITED",
+    "OUT",
     "Assistant",
     "DayDone",
     "Drift",
@@ -74,7 +77,6 @@ __all__ = [
     "Weight",
     "accept_proposal",
     "at_work",
-    "awaited",
     "build_day",
     "current_schema",
     "days_to_correct",
@@ -101,6 +103,7 @@ __all__ = [
     "quote_of_history",
     "read_schema",
     "ready",
+    "ready_days",
     "reconciled",
     "rejected_days",
     "rejects",

@@ -1,14 +1,15 @@
 """The lane of batches: what a stage hands over is looked after, found again after a kill, and its answers stored.
 
 A batch is `submitting` before it is created, `submitted` when its id is known, `ended` when the vendor is done with it,
-`stored` when its answers are in the ledger, and `used` when its day was written from them. `failed` was refused as a
-whole, and `lost` can no longer be fetched: both left all their questions unanswered. Who holds the store's batch lock
-is the only one to speak of batches, so that what it finds `submitting` was left so by a process that is gone.
+`stored` when its answers are in the ledger, and `used` when its day was written from them. One that was refused as a
+whole is `refused` until a run has stopped with the vendor's words, then `failed`; it is `crowded` where only too much
+was enqueued, and a row that is `held` has the questions that wait for room. Who holds the store's batch lock is the
+only one to speak of batches, so that what it finds `submitting` was left so by a process that is gone.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -16,7 +17,8 @@ from cpa_core.errors import CpaError, DeadlineReached, ProviderFailed, ProviderS
 from cpa_core.llm import BatchVendor, Lost, Request
 from cpa_core.pipeline.batch_answers import fetch, questions_of
 from cpa_core.pipeline.context import Assistant
-from cpa_core.pipeline.handing_over import Asker, Sender
+from cpa_core.pipeline.handing_over import Asker, Sender, update
+from cpa_core.pipeline.room import OUT, hold, let_go
 from cpa_core.pipeline.spending import deadline
 from cpa_core.providers import BATCHES
 from cpa_core.store.answers import merge
@@ -34,6 +36,9 @@ FIRST_PAUSE = 5.0
 """Seconds before the first look again; they double until CPA_POLL."""
 MAX_SILENT = 30
 """Looks at batches in a row that may all fail before waiting ends."""
+
+AWAITED = OUT | {"ended"}
+"""The states of batches whose answers are still to come."""
 
 Problems = list[tuple[Row, CpaError]]
 """Batches that could not be looked at, and why."""
@@ -58,7 +63,7 @@ def at_work(
 
 def awaited(assistant: Assistant) -> list[Row]:
     """The batches whose answers are still to come."""
-    return [row for row in at_work(assistant) if row["state"] != "stored"]
+    return [row for row in at_work(assistant) if row["state"] in AWAITED]
 
 
 def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
@@ -105,6 +110,9 @@ def _asked_later(assistant: Assistant, asker: Asker, questions: Questions, *, by
         waiting |= asked.keys() & out
     if sender:
         sender.end(len(waiting))
+    else:
+        with assistant.store.writing() as transaction:
+            let_go(transaction, asker.task, asker.day)
     return len(waiting)
 
 
@@ -131,7 +139,7 @@ def _looked_at(assistant: Assistant, rows: Sequence[Row], *, store: bool, until:
 
 def _look_at(assistant: Assistant, row: Row, *, store: bool) -> None:
     """Bring a batch as far as it can be brought now. Raises ProviderFailed, ProviderStopped, SettingsError."""
-    if row["state"] == "stored":
+    if row["state"] in ("stored", "held"):
         return
     vendor = assistant.batches_of(row["provider"])
     if row["state"] == "submitting":
@@ -140,9 +148,12 @@ def _look_at(assistant: Assistant, row: Row, *, store: bool) -> None:
             return
         row = row | {"batch_id": batch_id, "state": "submitted"}
     if row["state"] == "submitted":
-        row = row | {"state": _state(assistant, row, vendor)}
+        row = row | _state(assistant, row, vendor)
     if row["state"] == "ended" and store:
         fetch(assistant, row, vendor)
+    if row["state"] == "refused" and store:
+        _update(assistant, row, state="failed")
+        raise ProviderStopped(f"{row['provider']} refused batch {row['batch_id']}: {row['detail']}")
 
 
 def _found(assistant: Assistant, row: Row, vendor: BatchVendor) -> str | None:
@@ -160,27 +171,33 @@ def _found(assistant: Assistant, row: Row, vendor: BatchVendor) -> str | None:
     return found.batch_id
 
 
-def _state(assistant: Assistant, row: Row, vendor: BatchVendor) -> str:
-    """How far the vendor is. Raises ProviderStopped for a batch that was refused as a whole, or is not known there."""
+def _state(assistant: Assistant, row: Row, vendor: BatchVendor) -> Row:
+    """How far the vendor is: what is new of the row. Raises ProviderStopped for a batch that is not known there.
+
+    One that is not known for long has ended with every question unanswered.
+    """
     try:
         seen = vendor.look(row["batch_id"])
     except ProviderStopped as stopped:
         if str(stopped).startswith("status 404") and assistant.now() - row["submitted_at"] > KEPT:
-            _update(assistant, row, state="lost", detail=str(stopped))
+            lost = {"state": "stored", "unanswered": row["questions"], "detail": str(stopped)}
+            return _update(assistant, row, ended_at=assistant.now(), **lost)
         raise
     state = {"waiting": "submitted"}.get(seen.phase, seen.phase)
+    if (state, seen.done) == (row["state"], row["done"]):
+        return {}
     ended = {} if state == "submitted" else {"ended_at": assistant.now()}
-    if (state, seen.done) != (row["state"], row["done"]):
-        _update(assistant, row, state=state, done=seen.done, detail=seen.detail, **ended)
-    if state == "failed":
-        raise ProviderStopped(f"{row['provider']} refused batch {row['batch_id']}: {seen.detail}")
-    return state
+    questions = questions_of(assistant, row) if state == "crowded" else {}
+    return _update(assistant, row, questions, state=state, done=seen.done, detail=seen.detail, **ended)
 
 
-def _update(assistant: Assistant, row: Row, **fields: Any) -> None:
-    names = ", ".join(f"{name} = ${name}" for name in fields)
+def _update(assistant: Assistant, row: Row, held: Mapping[str, str] | None = None, **fields: Any) -> Row:
+    """What was written: fields of a batch, and its questions where they are `held` now."""
     with assistant.store.writing() as transaction:
-        transaction.execute(f"update batches set {names} where batch_key = $key", key=row["batch_key"], **fields)
+        update(transaction, row["batch_key"], **fields)
+        if held:
+            hold(transaction, row, row["batch_key"], held)
+    return fields
 
 
 def brought(assistant: Assistant, keys: Sequence[str]) -> tuple[int, float | None]:

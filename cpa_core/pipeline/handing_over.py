@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from cpa_core.errors import BudgetReached, ProviderFailed, ProviderStopped
+from cpa_core.errors import BudgetReached, ProviderFailed, ProviderStopped, QueueFull
 from cpa_core.llm import BatchForm, ModelName, Request
 from cpa_core.pipeline.context import Assistant
+from cpa_core.pipeline.room import hold, let_go, room
 from cpa_core.pipeline.spending import Tariff, budgets
+from cpa_core.store.database import Row, Transaction
 
 BUSY_TRIES = 4
 """Times that a batch is handed over to a vendor who says that there are too many requests."""
@@ -37,7 +39,7 @@ class Pile:
         self.form = form
         self.conversations: dict[str, str] = {}
         self.dollars: float | None = 0.0
-        self._size = 0
+        self.size = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(0o600, exist_ok=False)
         self._file = path.open("wb")
@@ -45,7 +47,7 @@ class Pile:
 
     def fits(self, line: bytes) -> bool:
         """Whether one more question keeps to the vendor's limits."""
-        size = self._size + len(self.form.between) + len(line) + len(self.form.closing)
+        size = self.size + len(self.form.between) + len(line) + len(self.form.closing)
         return len(self.conversations) < self.form.most and size <= self.form.most_bytes
 
     def add(self, request_hash: str, conversation_id: str, line: bytes, dollars: float | None) -> None:
@@ -68,17 +70,31 @@ class Pile:
 
     def _write(self, content: bytes) -> None:
         self._file.write(content)
-        self._size += len(content)
+        self.size += len(content)
+
+
+def update(transaction: Transaction, key: str, **fields: object) -> None:
+    """Write fields of a batch's row."""
+    names = ", ".join(f"{name} = ${name}" for name in fields)
+    transaction.execute(f"update batches set {names} where batch_key = $key", key=key, **fields)
 
 
 class Sender:
-    """Gathers a stage's questions and hands them over, as far as the money goes. Its owner holds the batch lock."""
+    """Gathers a stage's questions and hands them over, as far as the money goes and the vendor has room.
+
+    Its owner holds the batch lock.
+    """
 
     def __init__(self, assistant: Assistant, asker: Asker, sleep: Callable[[float], None] = time.sleep) -> None:
         self.assistant = assistant
         self.asker = asker
         self.vendor = assistant.batches_of(asker.model.provider)
         self.left: list[Request] = []
+        self.held: dict[str, str] = {}
+        self._room = room(assistant, asker.model)
+        self._is_closed = self._room.one_by_one and not self._room.is_free
+        form = self.vendor.form
+        self._form = form._replace(most_bytes=int(min(form.most_bytes, self._room.most_bytes)))
         self._budgets = budgets(assistant, asker.tariff)
         self._pile: Pile | None = None
         self._sleep = sleep
@@ -86,18 +102,23 @@ class Sender:
             left_behind.unlink()
 
     def add(self, request_hash: str, conversation_id: str, request: Request) -> bool:
-        """One question more, unless it is too dear; a file that is full goes on its way."""
+        """A question more: it waits then, unless it is too dear or too long. A file that is full goes on its way."""
+        line = self.vendor.line(request)
+        if len(line) + len(self._form.opening) + len(self._form.closing) >= self._room.too_long:
+            return False
+        if self._pile and not self._pile.fits(line):
+            self._hand_over(self._pile)
+        if self._is_closed:
+            self.held[request_hash] = conversation_id
+            return True
         dollars = self.asker.tariff.cost([request])
         if self.left or any(budget.spent + (dollars or 0.0) > budget.left for budget in self._budgets):
             self.left.append(request)
             return False
         for budget in self._budgets:
             budget.spent += dollars or 0.0
-        line = self.vendor.line(request)
-        if self._pile and not self._pile.fits(line):
-            self._hand_over(self._pile)
         if self._pile is None:
-            self._pile = Pile(self._folder / f"{uuid.uuid4().hex[:12]}.batch", self.vendor.form)
+            self._pile = Pile(self._folder / f"{uuid.uuid4().hex[:12]}.batch", self._form)
         self._pile.add(request_hash, conversation_id, line, dollars)
         return True
 
@@ -105,6 +126,11 @@ class Sender:
         """Hand over the rest: `waiting` questions wait then. Raises BudgetReached when others were too dear."""
         if self._pile:
             self._hand_over(self._pile)
+        with self.assistant.store.writing() as transaction:
+            let_go(transaction, self.asker.task, self.asker.day)
+            if self.held:
+                key = f"{self.assistant.run_id}-{self.asker.task}-{self.asker.day}"
+                hold(transaction, self._stage(), key, self.held)
         if self.left:
             name = next(budget.name for budget in self._budgets if budget.spent + self._next() > budget.left)
             price = self.asker.tariff.cost(self.left)
@@ -124,49 +150,63 @@ class Sender:
     def _hand_over(self, pile: Pile) -> None:
         """A row, then the batch, then its id in the row: whoever is killed between leaves enough to find it by."""
         self._pile = None
+        self._is_closed = self._room.one_by_one
         pile.close()
         key = f"{self.assistant.run_id}-{self.asker.task}-{self.asker.day}-{pile.path.stem}"
         with self.assistant.store.writing() as transaction:
             transaction.insert("batches", [self._row(key, pile)])
         try:
             batch_id = self._created(key, pile.path)
+        except QueueFull as full:
+            self._is_closed = True
+            self.held |= pile.conversations
+            batch_id = None
+            self._update(key, state="crowded", detail=str(full), ended_at=self.assistant.now())
         except ProviderStopped:
             with self.assistant.store.writing() as transaction:
                 transaction.execute("delete from batches where batch_key = $key", key=key)
             raise
         finally:
             pile.remove()
+        self._room = self._room._replace(is_free=False)
         if batch_id:
-            with self.assistant.store.writing() as transaction:
-                transaction.execute(
-                    "update batches set batch_id = $id, state = 'submitted' where batch_key = $key",
-                    id=batch_id,
-                    key=key,
-                )
+            self._update(key, batch_id=batch_id, state="submitted")
 
-    def _row(self, key: str, pile: Pile) -> dict[str, object]:
-        model = {"provider": self.asker.model.provider, "model": self.asker.model.model}
+    def _update(self, key: str, **fields: object) -> None:
+        with self.assistant.store.writing() as transaction:
+            update(transaction, key, **fields)
+
+    def _stage(self) -> Row:
         return {
-            "batch_key": key,
-            "state": "submitting",
             "task": self.asker.task,
             "day": self.asker.day,
+            "provider": self.asker.model.provider,
+            "model": self.asker.model.model,
+            "retag": self.asker.retag,
+            "submitted_at": self.assistant.now(),
+        }
+
+    def _row(self, key: str, pile: Pile) -> Row:
+        return self._stage() | {
+            "batch_key": key,
+            "state": "submitting",
             "request_hashes": list(pile.conversations),
             "conversation_ids": list(pile.conversations.values()),
             "estimate": pile.dollars,
-            "retag": self.asker.retag,
-            "submitted_at": self.assistant.now(),
-            **model,
+            "bytes": pile.size,
+            "alone": self._room.is_free,
         }
 
     def _created(self, key: str, path: Path) -> str | None:
         """The batch's id; null where it was perhaps created, which its row remembers until the vendor's list says so.
 
-        Raises ProviderStopped when it was not.
+        Raises ProviderStopped or QueueFull when it was not.
         """
         for n in range(BUSY_TRIES):
             try:
                 return self.vendor.submit(key, path)
+            except QueueFull:
+                raise
             except ProviderFailed as failed:
                 if failed.retry_after is None:
                     return None

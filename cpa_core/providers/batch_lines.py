@@ -9,15 +9,26 @@ from typing import Any
 
 import httpx2
 
-from cpa_core.errors import ProviderFailed, ProviderStopped
+from cpa_core.errors import ProviderFailed, ProviderStopped, QueueFull
 from cpa_core.llm import BatchLine, Reply
-from cpa_core.providers.statuses import answered, outcome
+from cpa_core.providers.statuses import answered, fault, outcome
 from cpa_core.providers.wire import Response, mapping, unanswered
 
 CLOCKS_DIFFER = timedelta(hours=1)
 """How far the vendor's clock may be from ours when batches created since are looked through."""
 
 LANE = "batch"
+
+CROWDED_CODE = "token_limit_exceeded"
+CROWDED_WORD = "enqueued"
+"""How OpenAI says that too much is enqueued: "Enqueued token limit reached for MODEL ... Please try again once some
+in_progress batches have been completed." (openai/openai-python#2084), or "Enqueued request limit reached" in the same
+words (community.openai.com/t/1002388). Azure's has the same code (learn.microsoft.com/answers/questions/2285577)."""
+
+
+def is_crowded(code: str, message: str) -> bool:
+    """Whether a batch was refused only because too much is enqueued."""
+    return code == CROWDED_CODE or CROWDED_WORD in message.lower()
 
 
 def parsed(text: str) -> dict[str, Any] | None:
@@ -46,13 +57,16 @@ def line_of(request_hash: str, response: Response, decode: Callable[[Any], Reply
 def errors(sdk: ModuleType) -> Iterator[None]:
     """The errors of a vendor's package as ours, those of a stream that breaks off as well.
 
-    Raises ProviderFailed or ProviderStopped: whatever is refused here is no single question's fault.
+    Raises ProviderFailed, ProviderStopped or QueueFull: whatever is refused here is no single question's fault.
     """
     try:
         yield
     except sdk.APIStatusError as error:
-        found = error.response
-        reply = outcome(Response(found.status_code, found.headers, found.content))
+        response = Response(error.response.status_code, error.response.headers, error.response.content)
+        found = fault(response)
+        if is_crowded(next(iter(found.codes), ""), found.message):
+            raise QueueFull(f"status {response.status}: {found.message[:300]}") from None
+        reply = outcome(response)
         raise ProviderStopped(f"the batch was refused: {reply.detail}") from None
     except sdk.APIConnectionError as error:
         raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None

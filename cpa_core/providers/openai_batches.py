@@ -13,7 +13,7 @@ import openai as sdk
 
 from cpa_core.errors import SettingsError
 from cpa_core.llm import BatchForm, BatchLine, BatchLook, Found, Lost, Request
-from cpa_core.providers.batch_lines import CLOCKS_DIFFER, errors, line_of, parsed
+from cpa_core.providers.batch_lines import CLOCKS_DIFFER, errors, is_crowded, line_of, parsed
 from cpa_core.providers.openai import body, decode
 from cpa_core.providers.wire import Response, mapping, timeout
 
@@ -63,7 +63,8 @@ class OpenAIBatches:
         if batch.status == "failed":
             faults = (batch.errors.data if batch.errors else None) or []
             words = "; ".join(f"{fault.code}: {fault.message}" for fault in faults[:3])
-            return BatchLook("failed", detail=words[:300] or "refused as a whole")
+            crowded = bool(faults) and all(is_crowded(fault.code or "", fault.message or "") for fault in faults)
+            return BatchLook("crowded" if crowded else "refused", detail=words[:300] or "refused as a whole")
         counts = batch.request_counts
         done = counts.completed + counts.failed if counts else 0
         return BatchLook("ended" if batch.status in ("completed", "expired", "cancelled") else "waiting", done)

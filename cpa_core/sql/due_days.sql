@@ -1,8 +1,8 @@
 -- Which days need work, and why? Landed since they were built, not finished, or not delivered everywhere; in batches.
 with batched as (
-  select day, bool_or(state in ('submitting', 'submitted')) as waits
+  select day, bool_or(state in ('submitting', 'submitted', 'held')) as waits
   from batches
-  where state in ('submitting', 'submitted', 'ended', 'stored')
+  where state in ('submitting', 'submitted', 'ended', 'stored', 'held', 'refused')
   group by day
 ),
 open_work as (

@@ -6,6 +6,7 @@ the vendors' guides. A batch ends at the first look after `held` is no more; wha
 """
 
 import json
+import math
 import re
 import time
 from collections import Counter
@@ -38,6 +39,7 @@ class Kept:
     created_at: float
     metadata: Mapping[str, str] = field(default_factory=dict)
     failed: str = ""
+    code: str = "invalid"
     fates: Counter[str] = field(default_factory=Counter)
     results: list[Body] | None = None
 
@@ -121,6 +123,10 @@ class OpenAIBatchServer(Batches, ChatServer):
         ChatServer.__init__(self, behaviour, port)
         Batches.__init__(self)
         self.files: dict[str, bytes] = {}
+        self.most_enqueued = math.inf
+        """Tokens that may be in batches under way; one that goes beyond fails as a whole."""
+        self.most_at_once = 0
+        """Most batches that were under way together."""
 
     def beside(self, path: str, headers: Message, content: bytes | None) -> bytes | None:
         """Files and batches."""
@@ -171,7 +177,20 @@ class OpenAIBatchServer(Batches, ChatServer):
         failed = self.whole or next((words for line in lines if (words := _unlike_a_line(line))), "")
         if len(lines) > 50_000 or len({line["body"]["model"] for line in lines}) != 1:
             failed = "too many requests, or models"
-        return self.create([(line["custom_id"], line["body"]) for line in lines], body.get("metadata") or {}, failed)
+        under_way = [kept for kept in self.batches.values() if not kept.failed and kept.results is None]
+        bodies = [(line["custom_id"], line["body"]) for line in lines]
+        made = self.create(bodies, body.get("metadata") or {}, failed)
+        if not failed and sum(map(enqueued, [made, *under_way])) > self.most_enqueued:
+            made.code, made.failed = (
+                "token_limit_exceeded",
+                (
+                    f"Enqueued token limit reached for {lines[0]['body']['model']} in organization org-1. Limit: "
+                    f"{self.most_enqueued:,} enqueued tokens. Please try again once some in_progress batches have been "
+                    "completed."
+                ),
+            )
+        self.most_at_once = max(self.most_at_once, len(under_way) + (not made.failed))
+        return made
 
     def line(self, body: Body, fate: Fate) -> Body:
         """As the output file and the error file have it."""
@@ -210,11 +229,16 @@ class OpenAIBatchServer(Batches, ChatServer):
                 "completed": kept.fates["answered"],
                 "failed": len(kept.lines) - kept.fates["answered"] if ended else 0,
             },
-            "errors": {"object": "list", "data": [{"code": "invalid", "message": kept.failed}]}
+            "errors": {"object": "list", "data": [{"code": kept.code, "message": kept.failed}]}
             if kept.failed
             else None,
             **files,
         }
+
+
+def enqueued(batch: Kept) -> int:
+    """A batch's prompt tokens, as the vendor would count them."""
+    return sum(len(json.dumps(body)) // 4 for body in batch.lines.values())
 
 
 def _unlike_a_line(line: Body) -> str:
