@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from cpa_core.errors import ProviderFailed
 from cpa_core.llm import BatchForm, BatchLine
-from cpa_core.pipeline import Assistant, batch_answers, look
+from cpa_core.pipeline import Assistant, batch_answers, look, ready_days
 from cpa_core.pipeline.handing_over import Pile
 from cpa_core.providers.anthropic_batches import MessageBatches
 from cpa_core.providers.openai_batches import OpenAIBatches
@@ -263,15 +263,30 @@ def test_what_is_too_much_for_the_vendors_queue_goes_in_smaller_batches_one_afte
 def test_a_day_that_holds_questions_is_named_and_goes_on_in_the_next_run(
     tmp_path: Path, server: OpenAIBatchServer, capsys: Captured
 ) -> None:
-    home = opened(tmp_path, server, 3)
-    server.most_enqueued = 2 * largest(home, server)
-    for _ in range(20):
+    home = opened(tmp_path, server, 4)
+    server.most_enqueued = 3 * largest(home, server)
+    assert cpa(home, "run --no-wait") == 0
+    assert cpa(home, "status") == 0
+    said = capsys.readouterr().out
+    assert "judge: 4 questions to openai:gpt-6-luna for their turn" in said and "waits for batches" in said
+    for _ in range(5):
         assert cpa(home, "run --no-wait") == 0
-        if "waiting:" not in capsys.readouterr().out:
-            break
-        assert cpa(home, "status") == 0
-        assert "waits for batches" in (said := capsys.readouterr().out) or "were answered" in said
-    assert ledger(home) == [("batch", "ok", 6, 6)] and server.twice == 0 and server.most_at_once == 1
+    assert "waiting" not in capsys.readouterr().out.rpartition("landed: ")[2]
+    assert ledger(home) == [("batch", "ok", 8, 8)] and server.twice == 0 and server.most_at_once == 1
+
+
+def test_of_days_that_hold_questions_to_one_model_the_first_goes_on() -> None:
+    def row(day: int, state: str, model: str = "a") -> dict[str, Any]:
+        return {"day": date(2026, 3, day), "state": state, "provider": "openai", "model": model}
+
+    first, second, third = (date(2026, 3, day) for day in (1, 2, 3))
+    held = [row(1, "held"), row(1, "held"), row(2, "held"), row(3, "held", "b")]
+    days = [third, second, first]
+    assert ready_days(held, days) == [first, third]
+    assert ready_days(held, [second, third]) == [second, third], "one that was given up is in nobody's way"
+    assert ready_days([*held, row(4, "submitted")], days) == [third]
+    assert ready_days([*held, row(3, "submitted", "b")], days) == [first]
+    assert ready_days([row(1, "ended"), row(2, "stored"), row(3, "refused")], days) == [first, second, third]
 
 
 @AT_OPENAI
