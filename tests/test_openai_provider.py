@@ -209,7 +209,7 @@ def test_a_status_that_may_pass_is_a_failure(chat_server: ChatServer, status: in
 
 @pytest.mark.parametrize(
     ("written", "seconds"),
-    [("7", 7.0), ("0.5", 0.5), ("-3", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", 1.0)],
+    [("7", 7.0), ("0.5", 0.5), ("-3", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 1.0), ("soon", 1.0)],
 )
 def test_retry_after_is_taken_in_seconds(chat_server: ChatServer, written: str, seconds: float) -> None:
     with pytest.raises(ProviderFailed) as failed:

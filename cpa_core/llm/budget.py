@@ -61,6 +61,9 @@ class Budget:
         with self._settled:
             while self.spent + self._held + dollars > self.left:
                 if self.spent + dollars > self.left or not self._held:
-                    raise BudgetReached(f"{self.name} is reached")
+                    left = max(0.0, self.left - self.spent)
+                    raise BudgetReached(
+                        f"{self.name} is reached (${left:.4f} left, one more call may take ${dollars:.4f})"
+                    )
                 self._settled.wait(1.0)
             self._held += dollars

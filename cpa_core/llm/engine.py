@@ -5,6 +5,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, ReplyInvalid, Stopped
 from cpa_core.llm.brake import Brake
@@ -50,6 +51,14 @@ class Silence:
             raise ProviderStopped(f"no answer in {calls} calls in a row, the last one: {failed.reason}")
 
 
+class Usual(NamedTuple):
+    """What the calls of a task took so far: tokens read for a character, the cached share of them, tokens written."""
+
+    read: float = 1 / BYTES_PER_TOKEN
+    cached: float = 0.0
+    written: float = 0.0
+
+
 class Engine:
     """Asks one model, retries, checks and keeps. Shared by the threads of a run; `asked` and `reused` count by task.
 
@@ -76,7 +85,7 @@ class Engine:
         self._silence = Silence(limiter.concurrency, self._brake.engines)
         self._in_flight: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
-        self._usual: defaultdict[str, Load] = defaultdict(Load)
+        self._usual: dict[str, Usual] = {}
 
     def ask(self, request: Request, check: Callable[[str], None], about: About) -> Reply:
         """A reply to the question: kept from before, or paid for now.
@@ -136,7 +145,7 @@ class Engine:
             self.asked[request.task] += 1
         reply = self.provider.call(request if left is None else request.model_copy(update={"seconds": left}))
         self._silence.broken()
-        self._measure(request.task, reply, load)
+        self._measure(request, reply, load)
         cost = self.price(request.provider, request.model, reply.usage, reply.lane)
         reply = reply.model_copy(update={"cost": cost, "limits": None})
         if reply.outcome == "ok":
@@ -147,11 +156,12 @@ class Engine:
         return reply
 
     def _load(self, request: Request) -> Load:
-        """About what a call takes: its words, and an answer, and a cached part, as long as those of the others were."""
-        usual = self._usual[request.task]
-        return usual._replace(read=(len(request.system) + len(request.user)) / BYTES_PER_TOKEN)
+        """About what a call takes: by its length, and by what the others took."""
+        usual = self._usual.get(request.task, Usual())
+        read = _length(request) * usual.read
+        return Load(read, read * usual.cached, usual.written)
 
-    def _measure(self, task: str, reply: Reply, thought: Load) -> None:
+    def _measure(self, request: Request, reply: Reply, thought: Load) -> None:
         """Let the limiter know what the call really took."""
         usage = reply.usage
         if usage.prompt_tokens is None or usage.completion_tokens is None:
@@ -159,9 +169,14 @@ class Engine:
             return
         really = Load(usage.prompt_tokens, usage.cached_tokens or 0, usage.completion_tokens)
         if really.read:  # else nobody read it, which says nothing of the others
-            pairs = zip(self._usual[task], really, strict=True)
-            self._usual[task] = Load(*(before + (now - before) / 20 for before, now in pairs))
+            now = Usual(really.read / _length(request), really.cached / really.read, really.written)
+            before = self._usual.get(request.task, now)
+            self._usual[request.task] = Usual(*(old + (new - old) / 20 for old, new in zip(before, now, strict=True)))
         self.limiter.answered(reply.limits, thought, really)
+
+
+def _length(request: Request) -> int:
+    return len(request.system) + len(request.user) + 1
 
 
 def _answer(

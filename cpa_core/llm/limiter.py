@@ -44,7 +44,7 @@ class Load(NamedTuple):
     @property
     def units(self) -> tuple[float, ...]:
         """What the call takes of each of the `Limits`, in their order."""
-        return 1.0, self.read + self.written, self.read - self.cached, self.written
+        return 1.0, self.read + self.written, max(0.0, self.read - self.cached), self.written
 
 
 NO_LOAD = Load()
@@ -129,19 +129,22 @@ class Limiter:
     @contextmanager
     def slot(self, load: Load = NO_LOAD, go_on: Check = always) -> Iterator[None]:
         """Hold a slot for a call of about this load, once it may start. Raises DeadlineReached, and as `go_on`."""
-        self._rest(go_on)
-        with self._slots:
-            with self._turn:
-                first = self._started < FIRST_CALLS
-                self._started += 1
-            if not first:
-                self._known.wait(FIRST_WAIT)
-            with self._turn:
-                self._start(load, go_on)
-            try:
-                yield
-            finally:
-                self._known.set()
+        with self._guard:
+            first = self._started < FIRST_CALLS
+            self._started += 1
+        while True:
+            self._rest(go_on)
+            with self._slots:
+                if not first:
+                    self._known.wait(FIRST_WAIT)
+                with self._turn:
+                    has_begun = self._start(load, go_on)
+                if has_begun:
+                    try:
+                        yield
+                    finally:
+                        self._known.set()
+                    return
 
     def _rest(self, go_on: Check) -> None:
         """Wait for the end of a pause, in which the slots are for calls to other models."""
@@ -150,19 +153,24 @@ class Limiter:
             self._in_time(self._until)
             self._sleep(min(STEP, left))
 
-    def _start(self, load: Load, go_on: Check) -> None:
-        """Wait for the turn. Only one thread does, so that a pace that changes meanwhile counts for all."""
+    def _start(self, load: Load, go_on: Check) -> bool:
+        """Wait for the turn; false when a pause came instead.
+
+        Only one thread does, so that a pace that changes meanwhile counts for all.
+        """
         while True:
             go_on()
             with self._guard:
                 now = time.monotonic()
-                opens_at = max(self._until, *(pace.free_at() for pace in self._paces))
+                opens_at = max(pace.free_at() for pace in self._paces)
+                if self._until > now:
+                    return False
                 if opens_at <= now:
                     for pace, units in zip(self._paces, load.units, strict=True):
                         pace.take(units, now)
             self._in_time(max(now, opens_at))
             if opens_at <= now:
-                return
+                return True
             self._sleep(min(STEP, opens_at - now))
 
     def _in_time(self, moment: float) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TypeVar
 
-from cpa_core.llm import About, Ask, Engine, Reply, Request
+from cpa_core.errors import Stopped
+from cpa_core.llm import About, Ask, Brake, Engine, Reply, Request
 from cpa_core.pipeline.context import Assistant
 from cpa_core.pipeline.spending import budgets, limiter, reserve, tariff
 from cpa_core.prompts import Task
@@ -21,9 +22,14 @@ class NotAnswered(Exception):
 class Inquiry:
     """Asks the model of a task, and keeps every answer in the ledger."""
 
-    def __init__(self, engine: Engine, book: AnswerBook) -> None:
+    def __init__(self, engine: Engine, book: AnswerBook, brake: Brake) -> None:
         self._engine = engine
         self._book = book
+        self._brake = brake
+
+    def cut_short(self) -> None:
+        """Begin no further call."""
+        self._brake.stop(Stopped("asking was ended"))
 
     def settled(self, work: Callable[[Ask], Made], is_good: Callable[[Made], bool], conversation_id: str = "") -> Made:
         """What asking comes to. Where that was good before, repairs included, nothing is asked. Raises Stopped."""
@@ -53,5 +59,6 @@ def inquiry(assistant: Assistant, task: Task) -> Iterator[Inquiry]:
     own = tariff(assistant, task, model).at_once()
     merge(assistant.store)
     with closing(AnswerBook(assistant.store, f"{assistant.run_id}-{task}")) as book:
-        money = reserve(budgets(assistant, own), lambda _: own)
-        yield Inquiry(Engine(assistant.provider_of(model), book, limiter(assistant, model), own.price, money), book)
+        money, brake = reserve(budgets(assistant, own), lambda _: own), Brake()
+        engine = Engine(assistant.provider_of(model), book, limiter(assistant, model), own.price, money, brake)
+        yield Inquiry(engine, book, brake)

@@ -1,6 +1,7 @@
 """Proposals for the event schema: from which conversations, by which questions, and where they are written."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -115,11 +116,13 @@ def _tagged(assistant: Assistant, shown: Sample, schema: EventSchema) -> list[tu
             work = partial(tag_conversation, one, schema, model)
             return made.settled(work, lambda ended: ended.outcome == "ok", one.conversation_id)
 
-        for one, end in in_order_of_end(tag, conversations, assistant.settings.concurrency):
-            if isinstance(end, Stopped):
-                raise end
-            found += [(one, end)] if end.outcome == "ok" else []
-            advance()
+        threads = assistant.settings.concurrency
+        with closing(in_order_of_end(tag, conversations, threads, cut_short=made.cut_short)) as ends:
+            for one, end in ends:
+                if isinstance(end, Stopped):
+                    raise end
+                found += [(one, end)] if end.outcome == "ok" else []
+                advance()
     return found
 
 

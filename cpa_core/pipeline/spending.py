@@ -18,9 +18,6 @@ from cpa_core.pricing import Prices, cost, prices
 from cpa_core.providers import LANES, answer_room
 from cpa_core.store.answers import live_costs
 
-ANSWER_SHARE = 0.5
-"""Tokens of an answer for each token of its room, where no answer of the model is in the ledger yet."""
-
 
 @dataclass(frozen=True)
 class Tariff:
@@ -35,23 +32,18 @@ class Tariff:
     usual: float | None
     room: int
 
-    def usage(self, requests: Sequence[Request], share: float = ANSWER_SHARE) -> Usage:
-        """About the tokens of these questions, at most: nothing is cached.
-
-        Where no answer is known, it takes this `share` of its room.
+    def usage(self, requests: Sequence[Request]) -> Usage:
+        """About the tokens of these questions, at most: nothing is cached, and an answer whose like is not known yet
+        takes all of its room.
         """
         prompt = sum(math.ceil(self._size(request) / BYTES_PER_TOKEN) for request in requests)
-        guess = share * sum(request.max_tokens + self.room for request in requests)
+        guess = sum(request.max_tokens + self.room for request in requests)
         usual = guess if self.usual is None else self.usual * len(requests)
         return Usage(prompt_tokens=prompt, completion_tokens=math.ceil(usual))
 
     def cost(self, requests: Sequence[Request]) -> float | None:
         """US dollars for these questions at list price without caching, null when the price is unknown."""
         return self.price(self.model.provider, self.model.model, self.usage(requests), self.lane)
-
-    def most(self, request: Request) -> float | None:
-        """US dollars to set aside for one call: by the usual answer, or for all of its room while none is known."""
-        return self.price(self.model.provider, self.model.model, self.usage([request], 1.0), self.lane)
 
     def at_once(self) -> "Tariff":
         """The tariff of questions that follow from answers: they wait for no batch."""
@@ -93,7 +85,7 @@ def reserve(limits: Sequence[Budget], tariff_of: Callable[[Request], Tariff]) ->
 
     @contextmanager
     def held(request: Request) -> Iterator[Bill]:
-        dollars = tariff_of(request).most(request) or 0.0
+        dollars = tariff_of(request).cost([request]) or 0.0
         with ExitStack() as stack:
             bills = [stack.enter_context(budget.holding(dollars)) for budget in limits]
             whole = Bill(dollars)

@@ -7,10 +7,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from cpa_core.errors import ProviderFailed, ProviderStopped
-from cpa_core.llm import NOT_BILLED, Reply
+from cpa_core.llm import NOT_BILLED, Reply, Usage
 from cpa_core.providers.wire import Response, decoded, limits, mapping
 
-STOPPING = frozenset({401, 402, 403, 404})
+ACCOUNT = frozenset({401, 402})
+STOPPING = ACCOUNT | {403, 404}
 """The account or the model is refused: every other question would meet the same."""
 PASSING = frozenset({408, 409, 424, 425, 498, 529})
 """May pass, as every 5xx: 424 is Bedrock's for a model that failed, 498 Groq's and 529 Anthropic's for overload.
@@ -105,16 +106,16 @@ def answered(response: Response, decode: Callable[[Any], Reply]) -> Reply:
     tree = decoded(response.content)
     status = mapping(mapping(tree).get("error")).get("code")
     if type(status) is int and status >= 400:
-        return outcome(response._replace(status=status))
+        return outcome(response._replace(status=status), begun=True).model_copy(update={"usage": Usage()})
     return decode(tree).model_copy(update={"limits": limits(response.headers)})
 
 
-def outcome(response: Response) -> Reply:
+def outcome(response: Response, *, begun: bool = False) -> Reply:
     """A reply when only this question is at fault. Raises ProviderFailed or ProviderStopped otherwise.
 
     The vendor's sentence is repeated only when it is about the account or the model: others could quote the prompt.
     Nobody bills what was refused so, but for a filtered prompt: Azure may (learn.microsoft.com, Azure OpenAI, manage
-    costs), so its usage is unknown.
+    costs), so its usage is unknown. Where the model had `begun`, only what is about the account stops the others.
     """
     status, found = response.status, fault(response)
     code = next(iter(found.codes), "")
@@ -125,7 +126,7 @@ def outcome(response: Response) -> Reply:
         return Reply(outcome="filtered", detail="the provider's content filter", usage=NOT_BILLED)
     if "content_filter" in found.codes:
         return Reply(outcome="filtered", detail="the provider's content filter")
-    if status in STOPPING or _terminal(status, found):
+    if status in (ACCOUNT if begun else STOPPING) or _terminal(status, found):
         raise ProviderStopped(f"status {status}: {found.message[:300] or code or 'refused'}")
     after = response.headers.get("retry-after")
     if status == 429:
@@ -185,6 +186,6 @@ def _seconds(retry_after: str | None, otherwise: float) -> float:
     except ValueError:
         pass
     try:
-        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+        return max(otherwise, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):
         return otherwise

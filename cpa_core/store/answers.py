@@ -39,7 +39,7 @@ class AnswerBook:
         self._writing = threading.Lock()
         with _said_where(self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = _locked(self.path)
+            self._file: int | None = _locked(self.path)
 
     def preload(self, request_hashes: Iterable[str], conversation_ids: Iterable[str]) -> None:
         """Remember what was answered before to these questions, or about these conversations."""
@@ -71,13 +71,18 @@ class AnswerBook:
         row = _row(answer, f"{self._book}:{next(self._numbers)}", self.run_id)
         line = json.dumps(row, ensure_ascii=False) + "\n"
         with self._writing, _said_where(self.path.parent):
+            if self._file is None:  # closed by an interrupt while this call was under way
+                self._file = _locked(self.path)
             _append(self._file, line.encode("utf-8", "replace"))
         if answer.reply.outcome in FINAL_OUTCOMES:
             self._known[answer.request_hash] = answer.reply
 
     def close(self) -> None:
         """Let go of the file and merge it."""
-        os.close(self._file)
+        with self._writing:
+            if self._file is not None:
+                os.close(self._file)
+            self._file = None
         merge(self.store)
 
 
