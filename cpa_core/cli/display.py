@@ -153,7 +153,7 @@ def quote_lines(quote: Quote) -> list[str]:
             f"about {line.prompt_tokens:,} + {line.completion_tokens:,} tokens: {known}"
         )
     total = "unknown" if quote.cost is None else f"at most about {_dollars(quote.cost)}"
-    basis = "by this model's own answers so far" if quote.calibrated else "a guess until this model has answered once"
+    basis = "by this model's own answers so far" if quote.calibrated else "the longest possible until it has answered"
     return [*lines, f"together: {total} at list price without caching; lengths of answers are {basis}"]
 
 
