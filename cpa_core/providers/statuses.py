@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cpa_core.errors import ProviderFailed, ProviderStopped
 from cpa_core.llm import NOT_BILLED, Reply, Usage
+from cpa_core.providers.filters import filtered_answer, has_intervened, is_filter_error
 from cpa_core.providers.wire import Response, decoded, limits, mapping
 
 ACCOUNT = frozenset({401, 402})
@@ -77,6 +78,8 @@ coding-plan-faq); Anthropic (docker/docker-agent#569, anthropics/claude-code#121
 (aws-samples/bedrock-access-gateway#41); Gemini (google-gemini/gemini-cli#6678); Cohere (docs.cohere.com,
 errors-reference); xAI, llama.cpp, Kimi (openxjarvis/pi-mono-python, `overflow.py`).
 """
+FILTERED = "the provider's content filter"
+"""The detail of every filtered answer: the vendor's own sentence could quote the prompt."""
 CODE = re.compile(r"[\w.-]{1,80}", re.ASCII)
 """What a code looks like: xAI writes sentences in its place, which could quote the prompt."""
 FLAGGED_WORDS = ("input was flagged", "content violates usage guidelines")
@@ -87,13 +90,14 @@ in the metadata, and xAI's (UKGovernmentBEIS/inspect_ai#2267)."""
 class Fault(NamedTuple):
     """An error as vendors write it: `{"error": {...}}`, a list of one (Gemini), or the object alone.
 
-    `codes` are their words for it.
+    `codes` are their words for it. `is_flagged` and `is_filtered` say that a content filter took this question.
     """
 
     codes: tuple[str, ...]
     message: str
     parameter: str
     is_flagged: bool
+    is_filtered: bool
 
 
 def answered(response: Response, decode: Callable[[Any], Reply]) -> Reply:
@@ -107,7 +111,24 @@ def answered(response: Response, decode: Callable[[Any], Reply]) -> Reply:
     status = mapping(mapping(tree).get("error")).get("code")
     if type(status) is int and status >= 400:
         return outcome(response._replace(status=status), begun=True).model_copy(update={"usage": Usage()})
-    return decode(tree).model_copy(update={"limits": limits(response.headers)})
+    return _read(tree, decode).model_copy(update={"limits": limits(response.headers)})
+
+
+def _read(tree: Any, decode: Callable[[Any], Reply]) -> Reply:
+    """What a body of status 200 says, with the filters of every gateway. Raises ProviderFailed."""
+    ended = filtered_answer(tree)
+    masks = has_intervened(tree)
+    try:
+        reply = decode(tree)
+    except ProviderFailed:
+        if not (ended or masks):
+            raise
+        reply = Reply(outcome="filtered", detail=FILTERED)
+    if ended == "refused":
+        return reply.model_copy(update={"outcome": "refused", "text": "", "detail": "the model refused"})
+    if ended or (masks and (reply.outcome != "ok" or "{" not in reply.text)):
+        return reply.model_copy(update={"outcome": "filtered", "text": "", "detail": FILTERED})
+    return reply
 
 
 def outcome(response: Response, *, begun: bool = False) -> Reply:
@@ -123,9 +144,9 @@ def outcome(response: Response, *, begun: bool = False) -> Reply:
         detail = f"status {status}: more tokens than the server takes at once"
         return Reply(outcome="truncated", detail=detail, usage=NOT_BILLED)
     if status == 403 and found.is_flagged:
-        return Reply(outcome="filtered", detail="the provider's content filter", usage=NOT_BILLED)
-    if "content_filter" in found.codes:
-        return Reply(outcome="filtered", detail="the provider's content filter")
+        return Reply(outcome="filtered", detail=FILTERED, usage=NOT_BILLED)
+    if found.is_filtered:
+        return Reply(outcome="filtered", detail=FILTERED)
     if status in (ACCOUNT if begun else STOPPING) or _terminal(status, found):
         raise ProviderStopped(f"status {status}: {found.message[:300] or code or 'refused'}")
     after = response.headers.get("retry-after")
@@ -161,7 +182,7 @@ def fault(response: Response) -> Fault:
     named = (found.get("code"), found.get("type"), detailed, amazons)
     codes = tuple(code for code in named if isinstance(code, str) and CODE.fullmatch(code))
     flagged = "flagged_input" in mapping(found.get("metadata")) or any(w in message.lower() for w in FLAGGED_WORDS)
-    return Fault(codes, message, str(found.get("param") or ""), flagged)
+    return Fault(codes, message, str(found.get("param") or ""), flagged, is_filter_error(tree))
 
 
 def _terminal(status: int, found: Fault) -> bool:
