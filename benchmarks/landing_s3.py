@@ -24,7 +24,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cpa_core.pipeline import Assistant, Landed, fetching, land
+from cpa_core.pipeline import Assistant, Landed, land
+from cpa_core.pipeline.landing import fetch
 from cpa_core.settings import settings
 from cpa_core.sources import s3
 from cpa_core.store.database import Row
@@ -33,7 +34,7 @@ from tests.servers.s3 import Relay, relayed
 BUCKET = "chats"
 FIRST = date(2026, 1, 1)
 CONVERSATIONS, TURNS = 5, 4
-PART = fetching.MOST_OBJECTS
+PART = fetch.MOST_OBJECTS
 Message = dict[str, Any]
 
 
@@ -187,7 +188,7 @@ class Bench:
         relay.faults.clear()
         landed = land(self.assistant)
         twice = sum(count - 1 for count in relay.whole.values() if count > 1)
-        most = 2 * (PART + 2 * fetching.THREADS)
+        most = 2 * (PART + 2 * fetch.THREADS)
         fine += [
             said(landed.read == closed and not landed.lost, "when the faults are over", f"{landed.read} objects read"),
             said(twice <= most, "served whole a second time", f"{twice} objects (two kills cost at most {most})"),

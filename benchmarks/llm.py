@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.pipeline import Assistant, build_day, land, ready, run_day, tag_and_judge_day
-from cpa_core.pipeline.context import Stage
+from cpa_core.pipeline.assistant import Stage
 from cpa_core.settings import day, settings
 from cpa_core.store import AnswerBook, Store
 from tests.servers.brain import tokens

@@ -102,7 +102,7 @@ def due(pipeline: Pipeline) -> Due:
     quiet = timedelta(minutes=assistant.settings.quiet_minutes)
     landing, trouble = _to_land(assistant)
     with assistant.store.reading(wait=TICK_WAIT) as view:
-        days = view.answer("due_days", destinations=list(assistant.settings.destinations))
+        days = view.answer("status/due_days", destinations=list(assistant.settings.destinations))
         ends = view.rows("select day, max(ended_at) as ended_at from landed_conversations group by day")
     young = {row["day"] for row in ends if quiet and row["ended_at"] > assistant.now() - quiet}
     by_batch = assistant.settings.lane == "batch"  # then what waits has a sensor of its own

@@ -1,6 +1,7 @@
 """Imports run one way, and `cpa_core` knows nothing of Dagster."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,21 @@ def test_every_module_opens_with_what_it_is() -> None:
 def test_every_question_opens_with_itself() -> None:
     for path in (ROOT / "cpa_core" / "sql").rglob("*.sql"):
         assert path.read_text("utf-8").startswith("-- "), path
+
+
+def test_every_package_of_the_pipeline_says_what_comes_in_what_goes_out_and_who_calls_it() -> None:
+    for path in (ROOT / "cpa_core" / "pipeline").glob("*/__init__.py"):
+        opening = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        assert "In: " in opening and "Out: " in opening and "Called by " in opening, path
+
+
+def test_every_file_that_a_decision_names_exists() -> None:
+    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text("utf-8")
+    assert decisions
+    for path in decisions:
+        assert path.name == "README.md" or f"({path.name})" in index, path
+        for named in re.findall(
+            r"`((?:tests|benchmarks|proofs|cpa_core|cpa_dagster)/[\w/]+\.\w+)`", path.read_text("utf-8")
+        ):
+            assert (ROOT / named).exists(), f"{path.name}: {named}"

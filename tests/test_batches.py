@@ -13,8 +13,9 @@ import pytest
 
 from cpa_core.errors import ProviderFailed
 from cpa_core.llm import BatchForm, BatchLine
-from cpa_core.pipeline import Assistant, batch_answers, look, ready_days
-from cpa_core.pipeline.handing_over import Pile
+from cpa_core.pipeline import Assistant, look, ready_days
+from cpa_core.pipeline.batches import results
+from cpa_core.pipeline.batches.submit import Pile
 from cpa_core.providers.anthropic_batches import MessageBatches
 from cpa_core.providers.openai_batches import OpenAIBatches
 from cpa_core.schema import dump
@@ -369,7 +370,7 @@ def test_results_that_break_off_are_read_again_and_nothing_is_stored_twice(
         raise ProviderFailed("no connection: ReadError")
 
     monkeypatch.setattr(vendor, "results", breaks_off)
-    monkeypatch.setattr(batch_answers, "AT_ONCE", 1)
+    monkeypatch.setattr(results, "AT_ONCE", 1)
     assert [str(problem) for _, problem in look(broken, store=True)] == ["no connection: ReadError"] * 2
     assert ledger(home) == [("batch", "ok", 2, 2)] and states(home) == [("ended", 3), ("ended", 3)]
     assert cpa(home, "run") == 0

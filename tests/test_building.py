@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cpa_core.pipeline import build_day, due_days
-from cpa_core.pipeline.building import Built
+from cpa_core.pipeline.build import Built
 from tests.homes import NOW, Home, turn
 
 DAY, NEXT = date(2026, 3, 4), date(2026, 3, 5)

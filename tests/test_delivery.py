@@ -18,7 +18,8 @@ import pytest
 from cpa_core.destinations import DESTINATIONS
 from cpa_core.errors import DayIncomplete, DestinationStopped, SettingsError
 from cpa_core.models import Event, Receipt
-from cpa_core.pipeline import Assistant, composing, deliver_day, due_days
+from cpa_core.pipeline import Assistant, deliver_day, due_days
+from cpa_core.pipeline.delivery import events as day_events
 from cpa_core.settings import settings
 from tests.deliveries import (
     BECAUSE,
@@ -372,10 +373,10 @@ def test_a_day_is_delivered_group_by_group(tmp_path: Path, monkeypatch: pytest.M
             other = {"conversation_id": "'c2'", "event_id": "event_id || '-2'"}
             chosen = ", ".join(f"{other.get(name, name)} as {name}" for name in names)
             transaction.execute(f"insert into {table} select {chosen} from {table}")
-    monkeypatch.setattr(composing, "MESSAGES", 1)
+    monkeypatch.setattr(day_events, "MESSAGES", 1)
     given = assistant(tmp_path)
     with given.store.writing() as transaction:
         transaction.execute("update raw_conversations set message_count = 3")
-    groups = list(composing.events_of_day(given, DAY))
+    groups = list(day_events.events_of_day(given, DAY))
     assert [{event.conversation_id for event in group} for group in groups] == [{"c1"}, {"c2"}]
     assert deliver_day(given, DAY).accepted == 8

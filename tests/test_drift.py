@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from cpa_core.insights.drift import LEAST_DAYS, Share, interval, measured
-from cpa_core.pipeline.drifting import drift, measures_of
+from cpa_core.pipeline.schema.drift import drift, measures_of
 from tests.commands import cpa
 from tests.fakes import SCHEMA
 from tests.homes import Home

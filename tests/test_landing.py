@@ -11,7 +11,7 @@ import pytest
 
 from cpa_core.errors import DayNeeded, SettingsError, SourceError
 from cpa_core.pipeline import land
-from cpa_core.pipeline.landing import CONTRADICTED
+from cpa_core.pipeline.landing.land import CONTRADICTED
 from tests.homes import Home, turn
 
 EARLY, NOON, LATE = "2026-03-04T08:00:00Z", "2026-03-04T12:00:00Z", "2026-03-04T20:00:00Z"

@@ -15,7 +15,7 @@ from cpa_core.errors import BudgetReached, DeadlineReached, Limits, ProviderFail
 from cpa_core.llm import Budget, Engine, Limiter, Reply, Request, Usage
 from cpa_core.llm.limiter import FIRST_CALLS, KNOWN_CUT, MARGIN, UNKNOWN_CUT, Pace
 from cpa_core.pipeline import Assistant, build_day, judge_day, land, quote, tag_day
-from cpa_core.pipeline.flow import AHEAD, in_order_of_end
+from cpa_core.pipeline.concurrency import AHEAD, in_order_of_end
 from cpa_core.pricing import cost, prices
 from cpa_core.providers.wire import limits
 from cpa_core.settings import settings

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from cpa_core.errors import DayNeeded
-from cpa_core.pipeline import fetching, land
-from cpa_core.pipeline.landing import CONTRADICTED
+from cpa_core.pipeline import land
+from cpa_core.pipeline.landing import fetch
+from cpa_core.pipeline.landing.land import CONTRADICTED
 from tests.homes import Home, turn
 
 RESULT = (
@@ -48,7 +49,7 @@ def test_parts_of_one_object_give_what_one_part_gives(home: Home, monkeypatch: p
     told = home.land()
     whole = home.rows(RESULT), rejects(home)
     other = Home(home.folder / "home" / "other", {"CPA_SOURCE": str(home.source)})
-    monkeypatch.setattr(fetching, "MOST_OBJECTS", 1)
+    monkeypatch.setattr(fetch, "MOST_OBJECTS", 1)
     in_parts = other.land()
     assert (other.rows(RESULT), rejects(other)) == whole
     assert in_parts == told
@@ -58,7 +59,7 @@ def test_parts_of_one_object_give_what_one_part_gives(home: Home, monkeypatch: p
 def test_what_was_kept_before_a_landing_broke_off_is_not_read_again(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "MOST_OBJECTS", 2)
+    monkeypatch.setattr(fetch, "MOST_OBJECTS", 2)
     write_all(home)
     seen = 0
 
@@ -82,7 +83,7 @@ def test_what_was_kept_before_a_landing_broke_off_is_not_read_again(
 
 
 def test_a_removed_object_is_told_by_the_landing_that_ends(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "MOST_OBJECTS", 1)
+    monkeypatch.setattr(fetch, "MOST_OBJECTS", 1)
     home.write("a.json", {"c1": [turn("hi")]})
     path = home.write("b.json", {"c2": [turn("ho")]})
     home.land()
@@ -106,7 +107,7 @@ def test_objects_come_in_their_order_whichever_is_fetched_first(home: Home) -> N
         one.model_copy(update={"read": lambda one=one, n=n: time.sleep(0.002 * (n % 3)) or one.read()})  # type: ignore[misc]
         for n, one in enumerate(found.objects)
     ]
-    read = fetching.read_in_order(assistant, found, slow, {}, None)
+    read = fetch.read_in_order(assistant, found, slow, {}, None)
     assert [Path(one.object.uri).name for one in read] == names
 
 
@@ -124,6 +125,6 @@ def test_a_killed_landing_goes_on_where_it_was(home: Home) -> None:
     killed.wait(30)
     kept = len(home.rows("select uri from landed_files"))
     assert home.rows("select count(*) as n from landed_messages") == [{"n": kept}]
-    assert kept % fetching.MOST_OBJECTS == 0 and 0 < kept < objects
+    assert kept % fetch.MOST_OBJECTS == 0 and 0 < kept < objects
     assert home.land().read == objects - kept
     assert home.rows("select count(distinct content) as n from landed_messages") == [{"n": objects}]

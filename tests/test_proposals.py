@@ -17,7 +17,7 @@ from cpa_core import schema as schemas
 from cpa_core.cli import main
 from cpa_core.llm import Reply, Request
 from cpa_core.pipeline import Assistant, Proposal, accept_proposal, land, propose_schema, run_day, source_conversations
-from cpa_core.pipeline.proposals import uncovered_conversations, write_proposal
+from cpa_core.pipeline.schema.proposals import uncovered_conversations, write_proposal
 from cpa_core.proposing.consolidating import MOST_CHOICES, MOST_TYPES
 from cpa_core.providers.reference import examples
 from cpa_core.settings import settings

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cpa_core.errors import SettingsError
 from cpa_core.models import Tag
 from cpa_core.pipeline import Assistant, build_day, due_days, judge_day, land, quote, tag_day
-from cpa_core.pipeline.redacting import as_sent, redacted, restored, said
+from cpa_core.pipeline.label.redact import as_sent, redacted, restored, said
 from cpa_core.redaction import Patterns, Pseudonyms
 from cpa_core.settings import settings as settings_of
 from cpa_core.tagging import Tagged

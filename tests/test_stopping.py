@@ -13,7 +13,7 @@ import pytest
 from cpa_core.errors import BudgetReached, ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import NOT_BILLED, Brake, Engine, Limiter, Reply, Request, Usage
 from cpa_core.pipeline import Assistant, build_day, land, tag_and_judge_day, tag_day
-from cpa_core.pipeline.flow import in_order_of_end
+from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.providers.openai import REASONING_ROOM
 from cpa_core.schema import dump
 from tests.commands import ONE_EACH, chats

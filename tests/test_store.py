@@ -291,7 +291,7 @@ def test_a_lock_that_is_not_granted_in_time_is_named(tmp_path: Path) -> None:
 
 def test_every_question_opens_with_itself_as_a_comment() -> None:
     folder = Path(question_sql.__wrapped__.__code__.co_filename).parents[1] / "sql"
-    names = sorted(path.stem for path in folder.glob("*.sql"))
+    names = sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.sql"))
     assert names
     for name in names:
         assert question_sql(name).startswith("-- "), name

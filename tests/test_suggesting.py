@@ -14,8 +14,8 @@ import pytest
 from cpa_core.errors import BudgetReached, ReplyInvalid
 from cpa_core.llm import Reply
 from cpa_core.pipeline import Assistant, Reported, Span, write_report
-from cpa_core.pipeline.spending import tariff
-from cpa_core.pipeline.suggesting import suggestions
+from cpa_core.pipeline.budget import tariff
+from cpa_core.pipeline.reporting.suggestions import suggestions
 from cpa_core.settings import settings
 from cpa_core.store import Store
 from cpa_core.suggesting import question, read, suggest

@@ -232,9 +232,9 @@ def show(options: argparse.Namespace, given: Settings) -> int:
     """One conversation, message by message, with its events, and its judgment."""
     store = _existing(given)
     with store.reading() as view:
-        messages = view.answer("shown_messages", conversation=options.conversation)
-        events = view.answer("shown_events", conversation=options.conversation)
-        judgments = view.answer("shown_judgment", conversation=options.conversation)
+        messages = view.answer("status/shown_messages", conversation=options.conversation)
+        events = view.answer("status/shown_events", conversation=options.conversation)
+        judgments = view.answer("status/shown_judgment", conversation=options.conversation)
     if not messages:
         raise NotFound(f"{given.home}: no conversation {options.conversation!r} in any built day")
     print("\n".join(event_lines(messages, events, judgments)))

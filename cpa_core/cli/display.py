@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from cpa_core.pipeline import Assistant, Landed, Quote, Rejects
-from cpa_core.pipeline.context import Advance
+from cpa_core.pipeline.assistant import Advance
 from cpa_core.store import Store
 from cpa_core.store.database import Row
 
@@ -160,7 +160,7 @@ def quote_lines(quote: Quote) -> list[str]:
 def failure_lines(store: Store, days: Sequence[date]) -> list[str]:
     """Each failure of these days: where, why, and whether it is tried again."""
     with store.reading() as view:
-        rows = view.answer("failures_of_days", days=list(days))
+        rows = view.answer("status/failures_of_days", days=list(days))
     return [
         f"{'failed' if row['retryable'] else 'final'}: {row['day']} {row['stage']} {row['conversation_id']}: "
         f"{row['reason']}: {row['detail']} ({'tried again on the next run' if row['retryable'] else 'not tried again'})"
@@ -182,7 +182,7 @@ def unread_lines(store: Store) -> list[str]:
 def receipt_lines(store: Store, days: Sequence[date]) -> list[str]:
     """What destinations did not simply accept: how many events, where, and in which words."""
     with store.reading() as view:
-        rows = view.answer("receipts_of_days", days=list(days))
+        rows = view.answer("status/receipts_of_days", days=list(days))
     return [
         f"{row['status'].replace('_', ' with a ')}: {row['day']} {row['destination']}: "
         f"{row['events']} event{'s' if row['events'] > 1 else ''}: {row['detail'] or 'without a reason'}"

@@ -1,39 +1,25 @@
 """The stages of a day, one function each, used by the assets and by the command alike."""
 
-from cpa_core.pipeline.asking import judge_day, tag_and_judge_day, tag_day
-from cpa_core.pipeline.batching import AWAITED, Problems, at_work, look, wait_for_one
-from cpa_core.pipeline.building import build_day
-from cpa_core.pipeline.context import Assistant, Progress, Stage, silent
-from cpa_core.pipeline.delivering import deliver_day, open_work
-from cpa_core.pipeline.drifting import Drift, drift, measures_of
-from cpa_core.pipeline.history import (
-    Stale,
-    Weight,
-    named_schema,
-    quote_of_history,
-    stale_days,
-    types_and_events,
-    weights,
+from cpa_core.pipeline.assistant import Assistant, Progress, Stage, silent
+from cpa_core.pipeline.batches.poll import AWAITED, Problems, at_work, look, wait_for_one
+from cpa_core.pipeline.batches.quota import OUT, ready_days
+from cpa_core.pipeline.build import build_day
+from cpa_core.pipeline.delivery.deliver import deliver_day, open_work
+from cpa_core.pipeline.delivery.preview import Expected, Preview, expected_events, preview_day
+from cpa_core.pipeline.delivery.reconcile import Reconciled, days_to_correct, reconciled, rejected_days
+from cpa_core.pipeline.label.day import judge_day, tag_and_judge_day, tag_day
+from cpa_core.pipeline.label.quote import Quote, QuoteLine, quote
+from cpa_core.pipeline.landing.land import Landed, Unlanded, land, unlanded
+from cpa_core.pipeline.landing.rejects import Rejects, rejects
+from cpa_core.pipeline.reporting.daily_tables import (
+    Exported,
+    Summed,
+    export_sums,
+    sum_day,
+    transitions_of_days,
+    turns_of_days,
 )
-from cpa_core.pipeline.landing import Landed, Unlanded, land, unlanded
-from cpa_core.pipeline.previewing import Expected, Preview, expected_events, preview_day
-from cpa_core.pipeline.proposals import (
-    Proposal,
-    accept_proposal,
-    ensure_schema,
-    propose_schema,
-    source_conversations,
-    uncovered_conversations,
-    write_proposal,
-)
-from cpa_core.pipeline.quoting import Quote, QuoteLine, quote
-from cpa_core.pipeline.reconciling import Reconciled, days_to_correct, reconciled, rejected_days
-from cpa_core.pipeline.rejects import Rejects, rejects
-from cpa_core.pipeline.reporting import Reported, Span, scope_of, write_report
-from cpa_core.pipeline.room import OUT, ready_days
-from cpa_core.pipeline.runs import DayDone, due_days, ready, run_day, spending, summaries
-from cpa_core.pipeline.schemas import current_schema, read_schema, schema_path
-from cpa_core.pipeline.showing import (
+from cpa_core.pipeline.reporting.day_queries import (
     events_by_type,
     failures,
     lowest_scores,
@@ -42,13 +28,27 @@ from cpa_core.pipeline.showing import (
     scores_by_band,
     types_without_events,
 )
-from cpa_core.pipeline.summing import (
-    Exported,
-    Summed,
-    export_sums,
-    sum_day,
-    transitions_of_days,
-    turns_of_days,
+from cpa_core.pipeline.reporting.html_report import Reported, Span, scope_of, write_report
+from cpa_core.pipeline.run import DayDone, due_days, ready, run_day, spending, summaries
+from cpa_core.pipeline.schema.current import current_schema, read_schema, schema_path
+from cpa_core.pipeline.schema.drift import Drift, drift, measures_of
+from cpa_core.pipeline.schema.proposals import (
+    Proposal,
+    accept_proposal,
+    ensure_schema,
+    propose_schema,
+    source_conversations,
+    uncovered_conversations,
+    write_proposal,
+)
+from cpa_core.pipeline.schema.stale import (
+    Stale,
+    Weight,
+    named_schema,
+    quote_of_history,
+    stale_days,
+    types_and_events,
+    weights,
 )
 
 __all__ = [

@@ -157,13 +157,13 @@ def plain_records(arrived: Table, midnight: datetime | None) -> Table | None:
         connection.execute("set timezone = 'UTC'")
         connection.register("drafts", arrived.append_column("ordinal", ordinal))
         names = {"midnight": midnight}
-        if connection.execute(_question("drafts_not_plain"), names).fetchone() != (False,):
+        if connection.execute(_question("landing/drafts_need_python"), names).fetchone() != (False,):
             return None
         if not arrived["message_id"].null_count and not arrived["sent_at"].null_count:
             flags = {"id_given": repeated(True, len(ordinal)), "time_assumed": repeated(False, len(ordinal))}
             made = pa.table({"ordinal": ordinal, **flags})
         else:
-            made = connection.execute(_question("drafts_filled"), names).to_arrow_table()
+            made = connection.execute(_question("landing/drafts_filled"), names).to_arrow_table()
     known = {name: arrived[name] for name in arrived.column_names}
     return pa.table({**known, **{name: made[name] for name in made.column_names}}).select(RECORD.names).cast(RECORD)
 

@@ -46,7 +46,7 @@ class AnswerBook:
         merge(self.store)
         with self.store.reading() as view:
             rows = view.answer(
-                "answers_to_reuse", hashes=as_json(request_hashes), conversations=as_json(conversation_ids)
+                "label/answers_to_reuse", hashes=as_json(request_hashes), conversations=as_json(conversation_ids)
             )
         for row in rows:
             known = self._known if row["outcome"] in FINAL_OUTCOMES else self._once
@@ -63,7 +63,7 @@ class AnswerBook:
     def recall(self, request_hash: str) -> Reply | None:
         """What the database holds of this question, be it only an answer that had to be repaired."""
         with self.store.reading() as view:
-            rows = view.answer("answer_recalled", hash=request_hash)
+            rows = view.answer("label/answer_recalled", hash=request_hash)
         return _reply(rows[0]) if rows else None
 
     def keep(self, answer: Answer) -> None:

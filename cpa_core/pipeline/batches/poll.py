@@ -1,0 +1,245 @@
+"""The lane of batches: what a stage hands over is looked after, found again after a kill, and its answers stored.
+
+A batch is `submitting` before it is created, `submitted` when its id is known, `ended` when the vendor is done with it,
+`stored` when its answers are in the ledger, and `used` when its day was written from them. One that was refused as a
+whole is `refused` until a run has stopped with the vendor's words, then `failed`; it is `crowded` where only too much
+was enqueued, and a row that is `held` has the questions that wait for room. Who holds the store's batch lock is the
+only one to speak of batches, so that what it finds `submitting` was left so by a process that is gone.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from cpa_core.errors import CpaError, DeadlineReached, ProviderFailed, ProviderStopped, SettingsError
+from cpa_core.llm import BatchVendor, Lost, Request
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.batches.quota import OUT, hold, let_go
+from cpa_core.pipeline.batches.results import fetch, questions_of
+from cpa_core.pipeline.batches.submit import Asker, Sender, update
+from cpa_core.pipeline.budget import deadline
+from cpa_core.providers import BATCHES
+from cpa_core.store.answers import merge
+from cpa_core.store.database import Row, Transaction, as_json
+
+MOST_BATCHES = 3
+"""Batches that a question may be in. What they leave unanswered is asked at once, in the standard lane."""
+SETTLING = timedelta(minutes=1)
+"""How long a batch that was perhaps created may take to show in the vendor's list."""
+KEPT = timedelta(days=2)
+"""A batch that the vendor does not know is given up after so long: it would have ended after one day."""
+LONGEST = 26 * 3600.0
+"""Seconds that a run waits for batches at most: they end within a day."""
+FIRST_PAUSE = 5.0
+"""Seconds before the first look again; they double until CPA_POLL."""
+MAX_SILENT = 30
+"""Looks at batches in a row that may all fail before waiting ends."""
+
+AWAITED = OUT | {"ended"}
+"""The states of batches whose answers are still to come."""
+
+Problems = list[tuple[Row, CpaError]]
+"""Batches that could not be looked at, and why."""
+Questions = Callable[[], Iterator[Sequence[tuple[str, Request]]]]
+"""The questions that a stage begins with, each after its conversation's id, a chunk at a time."""
+
+
+class Settled(NamedTuple):
+    """How a stage stands: its questions that wait in batches, and the batches whose answers it may use now."""
+
+    waiting: int
+    keys: tuple[str, ...]
+
+
+def at_work(
+    assistant: Assistant, task: str | None = None, day: date | None = None, wait: float | None = None
+) -> list[Row]:
+    """The batches that are not done with, oldest first: of a stage, or all. Raises StoreBusy after `wait` seconds."""
+    with assistant.store.reading(wait=wait) as view:
+        return view.answer("batches/batches_at_work", task=task, day=day)
+
+
+def awaited(assistant: Assistant) -> list[Row]:
+    """The batches whose answers are still to come."""
+    return [row for row in at_work(assistant) if row["state"] in AWAITED]
+
+
+def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
+    """Look after the batches of a stage, and hand over what is open in the lane of batches.
+
+    A question that waits in a batch is asked in no other lane. Raises Stopped.
+    """
+    by_batch = assistant.settings.lane == "batch" and asker.model.provider in BATCHES
+    if not by_batch and not at_work(assistant):
+        return Settled(0, ())
+    merge(assistant.store)  # what a killed run has paid for is not handed over
+    with assistant.store.batch_lock():
+        _stop(_looked_at(assistant, at_work(assistant, asker.task, asker.day), store=True))
+        waiting = _asked_later(assistant, asker, questions, by_batch=by_batch)
+    rows = at_work(assistant, asker.task, asker.day)
+    return Settled(waiting, tuple(row["batch_key"] for row in rows if row["state"] == "stored"))
+
+
+def _stop(problems: Problems) -> None:
+    """Raises ProviderStopped where a vendor said that asking again is of no use."""
+    for _, problem in problems:
+        if isinstance(problem, ProviderStopped):
+            raise problem
+
+
+def _asked_later(assistant: Assistant, asker: Asker, questions: Questions, *, by_batch: bool) -> int:
+    """How many questions wait in batches, once what is open was handed over."""
+    with assistant.store.reading() as view:
+        out = {row["request_hash"] for row in view.answer("batches/questions_in_batches")}
+        tries = {
+            row["request_hash"]: row["tries"] for row in view.answer("batches/questions_unanswered", task=asker.task)
+        }
+    sender = Sender(assistant, asker) if by_batch else None
+    waiting: set[str] = set()
+    for chunk in questions():
+        asked = {request.hash: (conversation_id, request) for conversation_id, request in chunk}
+        with assistant.store.reading() as view:
+            kept = view.answer("label/answers_to_reuse", hashes=as_json(asked), conversations="[]")
+        for known in {row["request_hash"] for row in kept}:
+            del asked[known]
+        if sender:
+            for request_hash, question in asked.items():
+                open_ = request_hash not in out and tries.get(request_hash, 0) < MOST_BATCHES
+                if open_ and sender.add(request_hash, *question):
+                    out.add(request_hash)
+        waiting |= asked.keys() & out
+    if sender:
+        sender.end(len(waiting))
+    else:
+        with assistant.store.writing() as transaction:
+            let_go(transaction, asker.task, asker.day)
+    return len(waiting)
+
+
+def look(assistant: Assistant, *, store: bool, wait: float | None = None, seconds: float = LONGEST) -> Problems:
+    """Ask how far the batches are, for so many seconds at most; `store` the answers of those that ended.
+
+    Raises StoreBusy when somebody else speaks of batches for longer than `wait` seconds.
+    """
+    with assistant.store.batch_lock(wait):
+        return _looked_at(assistant, at_work(assistant), store=store, until=time.monotonic() + seconds)
+
+
+def _looked_at(assistant: Assistant, rows: Sequence[Row], *, store: bool, until: float = math.inf) -> Problems:
+    problems: Problems = []
+    for row in rows:
+        if time.monotonic() > until:
+            break
+        try:
+            _look_at(assistant, row, store=store)
+        except (ProviderFailed, ProviderStopped, SettingsError) as problem:
+            problems.append((row, problem))
+    return problems
+
+
+def _look_at(assistant: Assistant, row: Row, *, store: bool) -> None:
+    """Bring a batch as far as it can be brought now. Raises ProviderFailed, ProviderStopped, SettingsError."""
+    if row["state"] in ("stored", "held"):
+        return
+    vendor = assistant.batches_of(row["provider"])
+    if row["state"] == "submitting":
+        batch_id = _found(assistant, row, vendor)
+        if batch_id is None:
+            return
+        row = row | {"batch_id": batch_id, "state": "submitted"}
+    if row["state"] == "submitted":
+        row = row | _state(assistant, row, vendor)
+    if row["state"] == "ended" and store:
+        fetch(assistant, row, vendor)
+    if row["state"] == "refused" and store:
+        _update(assistant, row, state="failed")
+        raise ProviderStopped(f"{row['provider']} refused batch {row['batch_id']}: {row['detail']}")
+
+
+def _found(assistant: Assistant, row: Row, vendor: BatchVendor) -> str | None:
+    """The id of a batch that a process may have created before it was gone. One that is not there is forgotten."""
+    with assistant.store.reading() as view:
+        taken = view.rows("select batch_id from batches where batch_id is not null")
+    hashes = frozenset(questions_of(assistant, row))
+    lost = Lost(row["batch_key"], hashes, row["submitted_at"], {other["batch_id"] for other in taken})
+    found = vendor.find(lost)
+    if found.batch_id:
+        _update(assistant, row, state="submitted", batch_id=found.batch_id)
+    elif not found.undecided and assistant.now() - row["submitted_at"] >= SETTLING:
+        with assistant.store.writing() as transaction:
+            transaction.execute("delete from batches where batch_key = $key", key=row["batch_key"])
+    return found.batch_id
+
+
+def _state(assistant: Assistant, row: Row, vendor: BatchVendor) -> Row:
+    """How far the vendor is: what is new of the row. Raises ProviderStopped for a batch that is not known there.
+
+    One that is not known for long has ended with every question unanswered.
+    """
+    try:
+        seen = vendor.look(row["batch_id"])
+    except ProviderStopped as stopped:
+        if str(stopped).startswith("status 404") and assistant.now() - row["submitted_at"] > KEPT:
+            lost = {"state": "stored", "unanswered": row["questions"], "detail": str(stopped)}
+            return _update(assistant, row, ended_at=assistant.now(), **lost)
+        raise
+    state = {"waiting": "submitted"}.get(seen.phase, seen.phase)
+    if (state, seen.done) == (row["state"], row["done"]):
+        return {}
+    ended = {} if state == "submitted" else {"ended_at": assistant.now()}
+    questions = questions_of(assistant, row) if state == "crowded" else {}
+    return _update(assistant, row, questions, state=state, done=seen.done, detail=seen.detail, **ended)
+
+
+def _update(assistant: Assistant, row: Row, held: Mapping[str, str] | None = None, **fields: Any) -> Row:
+    """What was written: fields of a batch, and its questions where they are `held` now."""
+    with assistant.store.writing() as transaction:
+        update(transaction, row["batch_key"], **fields)
+        if held:
+            hold(transaction, row, row["batch_key"], held)
+    return fields
+
+
+def brought(assistant: Assistant, keys: Sequence[str]) -> tuple[int, float | None]:
+    """How many answers these batches brought, about to be used for the first time, and what they were quoted at."""
+    if not keys:
+        return 0, 0.0
+    with assistant.store.reading() as view:
+        found = view.answer("batches/answers_from_batches", batches=as_json(keys))[0]
+    return found["answers"], found["estimate"]
+
+
+def mark_used(transaction: Transaction, task: str, day: date) -> None:
+    """The day was written from the answers of its batches."""
+    transaction.execute(
+        "update batches set state = 'used' where state = 'stored' and task = $task and day = $day", task=task, day=day
+    )
+
+
+def wait_for_one(assistant: Assistant, sleep: Callable[[float], None] = time.sleep) -> Problems:
+    """Wait until a batch has ended, and store its answers: what was met on the way.
+
+    Raises DeadlineReached at the run's deadline; ProviderStopped when a vendor refuses, or says nothing for too long.
+    """
+    rows = awaited(assistant)
+    until = min(deadline(assistant), time.monotonic() + LONGEST)
+    shown, silent, pause = 0, 0, min(FIRST_PAUSE, assistant.settings.poll_seconds)
+    with assistant.progress("batch", sum(row["questions"] for row in rows)) as advance:
+        while True:
+            problems = look(assistant, store=True)
+            _stop(problems)
+            now = awaited(assistant)
+            for _ in range(shown, done := sum(row["done"] for row in now)):
+                advance()
+            shown = max(shown, done)
+            if len(now) < len(rows):
+                return problems
+            silent = silent + 1 if len(problems) >= len(now) else 0
+            if silent >= MAX_SILENT:
+                raise ProviderStopped(f"no batch could be looked at {silent} times in a row: {problems[0][1]}")
+            if time.monotonic() + pause > until:
+                raise DeadlineReached(f"{len(now)} batches are not answered yet; the next run finds them again")
+            sleep(pause)
+            pause = min(2 * pause, assistant.settings.poll_seconds)

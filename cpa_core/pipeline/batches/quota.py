@@ -1,0 +1,76 @@
+"""How much of a model a vendor takes at once, by what it refused because too much was enqueued.
+
+No vendor says how much that is or how much is left, so it is learnt: within a day of a refusal one batch is at work at
+a time, of half the size of the smallest that was refused while no other was. What there is no room for is `held`.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from cpa_core.llm import ModelName
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.store.database import Row, Transaction
+
+REMEMBERED = timedelta(days=1)
+"""How long a refusal counts."""
+MOST_SINGLE = 3
+"""Refusals of single questions, with no other batch at work, after which one as long is asked at once."""
+OUT = frozenset({"submitting", "submitted"})
+"""The states of a batch that the vendor is, or may be, at work on."""
+
+
+class Room(NamedTuple):
+    """What the vendor takes of a model now.
+
+    `is_free` when no batch of it is at work, `one_by_one` when no second may be. Sizes are bytes of a file.
+    """
+
+    is_free: bool = True
+    one_by_one: bool = False
+    most_bytes: float = math.inf
+    too_long: float = math.inf
+
+
+def room(assistant: Assistant, model: ModelName) -> Room:
+    """What the vendor takes of a model now."""
+    names = {"provider": model.provider, "model": model.model}
+    with assistant.store.reading() as view:
+        found = view.answer("batches/batch_quota", since=assistant.now() - REMEMBERED, tries=MOST_SINGLE, **names)[0]
+    return Room(
+        is_free=not found["at_work"],
+        one_by_one=found["refused"] > 0,
+        most_bytes=math.inf if found["smallest"] is None else found["smallest"] / 2,
+        too_long=math.inf if found["single"] is None else found["single"],
+    )
+
+
+def hold(transaction: Transaction, row: Row, key: str, conversations: Mapping[str, str]) -> None:
+    """Keep the questions of a stage, as `row` names it, until there is room: hashes to conversations."""
+    names = ("task", "day", "provider", "model", "retag", "submitted_at")
+    held = {"batch_key": f"{key}-held", "state": "held", **{name: row[name] for name in names}}
+    questions = {"request_hashes": list(conversations), "conversation_ids": list(conversations.values())}
+    transaction.insert("batches", [held | questions])
+
+
+def let_go(transaction: Transaction, task: str, day: date) -> None:
+    """Forget what a stage held: whoever runs it sees what is open."""
+    transaction.execute("delete from batches where state = 'held' and task = $task and day = $day", task=task, day=day)
+
+
+def ready_days(rows: Sequence[Row], days: Sequence[date], busy: Collection[str] = OUT) -> list[date]:
+    """Those of the days that may go on, given the batches `at_work`: none of theirs is in one of the `busy` states.
+
+    Of days that hold questions to the same model only the first, and that when nothing of the model is at work.
+    """
+    taken = {(row["provider"], row["model"]) for row in rows if row["state"] in OUT}
+    ready = []
+    for day in sorted(days):
+        own = [row for row in rows if row["day"] == day]
+        held = {(row["provider"], row["model"]) for row in own if row["state"] == "held"}
+        if any(row["state"] in busy for row in own) or (held and held <= taken):
+            continue
+        taken |= held
+        ready.append(day)
+    return ready

@@ -1,0 +1,216 @@
+"""Handing questions over in batches: a file within the vendor's limits, a row before it is sent, money set aside."""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from cpa_core.errors import BudgetReached, ProviderFailed, ProviderStopped, QueueFull
+from cpa_core.llm import BatchForm, ModelName, Request
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.batches.quota import hold, let_go, room
+from cpa_core.pipeline.budget import Tariff, budgets
+from cpa_core.store.database import Row, Transaction
+
+BUSY_TRIES = 4
+"""Times that a batch is handed over to a vendor who says that there are too many requests."""
+MAX_PAUSE = 60.0
+"""Longest pause, seconds, between these."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """The stage that asks: a task of a day, by a model, and whether the day was named, to be brought to one schema."""
+
+    task: str
+    day: date
+    model: ModelName
+    tariff: Tariff
+    retag: bool
+
+
+class Pile:
+    """Questions on their way into one file, which holds text and is removed when it is handed over."""
+
+    def __init__(self, path: Path, form: BatchForm) -> None:
+        self.path = path
+        self.form = form
+        self.conversations: dict[str, str] = {}
+        self.dollars: float | None = 0.0
+        self.size = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(0o600, exist_ok=False)
+        self._file = path.open("wb")
+        self._write(form.opening)
+
+    def fits(self, line: bytes) -> bool:
+        """Whether one more question keeps to the vendor's limits."""
+        size = self.size + len(self.form.between) + len(line) + len(self.form.closing)
+        return len(self.conversations) < self.form.most and size <= self.form.most_bytes
+
+    def add(self, request_hash: str, conversation_id: str, line: bytes, dollars: float | None) -> None:
+        """One more question."""
+        if self.conversations:
+            self._write(self.form.between)
+        self._write(line)
+        self.conversations[request_hash] = conversation_id
+        self.dollars = None if self.dollars is None or dollars is None else self.dollars + dollars
+
+    def close(self) -> None:
+        """The file is whole."""
+        self._write(self.form.closing)
+        self._file.close()
+
+    def remove(self) -> None:
+        """The file is no longer needed."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    def _write(self, content: bytes) -> None:
+        self._file.write(content)
+        self.size += len(content)
+
+
+def update(transaction: Transaction, key: str, **fields: object) -> None:
+    """Write fields of a batch's row."""
+    names = ", ".join(f"{name} = ${name}" for name in fields)
+    transaction.execute(f"update batches set {names} where batch_key = $key", key=key, **fields)
+
+
+class Sender:
+    """Gathers a stage's questions and hands them over, as far as the money goes and the vendor has room.
+
+    Its owner holds the batch lock.
+    """
+
+    def __init__(self, assistant: Assistant, asker: Asker, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.assistant = assistant
+        self.asker = asker
+        self.vendor = assistant.batches_of(asker.model.provider)
+        self.left: list[Request] = []
+        self.held: dict[str, str] = {}
+        self._room = room(assistant, asker.model)
+        self._is_closed = self._room.one_by_one and not self._room.is_free
+        form = self.vendor.form
+        self._form = form._replace(most_bytes=int(min(form.most_bytes, self._room.most_bytes)))
+        self._budgets = budgets(assistant, asker.tariff)
+        self._pile: Pile | None = None
+        self._sleep = sleep
+        for left_behind in self._folder.glob("*.batch"):
+            left_behind.unlink()
+
+    def add(self, request_hash: str, conversation_id: str, request: Request) -> bool:
+        """A question more: it waits then, unless it is too dear or too long. A file that is full goes on its way."""
+        line = self.vendor.line(request)
+        if len(line) + len(self._form.opening) + len(self._form.closing) >= self._room.too_long:
+            return False
+        if self._pile and not self._pile.fits(line):
+            self._hand_over(self._pile)
+        if self._is_closed:
+            self.held[request_hash] = conversation_id
+            return True
+        dollars = self.asker.tariff.cost([request])
+        if self.left or any(budget.spent + (dollars or 0.0) > budget.left for budget in self._budgets):
+            self.left.append(request)
+            return False
+        for budget in self._budgets:
+            budget.spent += dollars or 0.0
+        if self._pile is None:
+            self._pile = Pile(self._folder / f"{uuid.uuid4().hex[:12]}.batch", self._form)
+        self._pile.add(request_hash, conversation_id, line, dollars)
+        return True
+
+    def end(self, waiting: int) -> None:
+        """Hand over the rest: `waiting` questions wait then. Raises BudgetReached when others were too dear."""
+        if self._pile:
+            self._hand_over(self._pile)
+        with self.assistant.store.writing() as transaction:
+            let_go(transaction, self.asker.task, self.asker.day)
+            if self.held:
+                key = f"{self.assistant.run_id}-{self.asker.task}-{self.asker.day}"
+                hold(transaction, self._stage(), key, self.held)
+        if self.left:
+            name = next(budget.name for budget in self._budgets if budget.spent + self._next() > budget.left)
+            price = self.asker.tariff.cost(self.left)
+            words = "an unknown sum" if price is None else f"at most about ${price:.4f}"
+            raise BudgetReached(
+                f"{name} is reached: {self.asker.day}: {waiting} questions wait in batches, "
+                f"{len(self.left)} are left to {self.asker.task}, for {words}"
+            )
+
+    def _next(self) -> float:
+        return self.asker.tariff.cost(self.left[:1]) or 0.0
+
+    @property
+    def _folder(self) -> Path:
+        return self.assistant.store.home / "batches"
+
+    def _hand_over(self, pile: Pile) -> None:
+        """A row, then the batch, then its id in the row: whoever is killed between leaves enough to find it by."""
+        self._pile = None
+        self._is_closed = self._room.one_by_one
+        pile.close()
+        key = f"{self.assistant.run_id}-{self.asker.task}-{self.asker.day}-{pile.path.stem}"
+        with self.assistant.store.writing() as transaction:
+            transaction.insert("batches", [self._row(key, pile)])
+        try:
+            batch_id = self._created(key, pile.path)
+        except QueueFull as full:
+            self._is_closed = True
+            self.held |= pile.conversations
+            batch_id = None
+            self._update(key, state="crowded", detail=str(full), ended_at=self.assistant.now())
+        except ProviderStopped:
+            with self.assistant.store.writing() as transaction:
+                transaction.execute("delete from batches where batch_key = $key", key=key)
+            raise
+        finally:
+            pile.remove()
+        self._room = self._room._replace(is_free=False)
+        if batch_id:
+            self._update(key, batch_id=batch_id, state="submitted")
+
+    def _update(self, key: str, **fields: object) -> None:
+        with self.assistant.store.writing() as transaction:
+            update(transaction, key, **fields)
+
+    def _stage(self) -> Row:
+        return {
+            "task": self.asker.task,
+            "day": self.asker.day,
+            "provider": self.asker.model.provider,
+            "model": self.asker.model.model,
+            "retag": self.asker.retag,
+            "submitted_at": self.assistant.now(),
+        }
+
+    def _row(self, key: str, pile: Pile) -> Row:
+        return self._stage() | {
+            "batch_key": key,
+            "state": "submitting",
+            "request_hashes": list(pile.conversations),
+            "conversation_ids": list(pile.conversations.values()),
+            "estimate": pile.dollars,
+            "bytes": pile.size,
+            "alone": self._room.is_free,
+        }
+
+    def _created(self, key: str, path: Path) -> str | None:
+        """The batch's id; null where it was perhaps created, which its row remembers until the vendor's list says so.
+
+        Raises ProviderStopped or QueueFull when it was not.
+        """
+        for n in range(BUSY_TRIES):
+            try:
+                return self.vendor.submit(key, path)
+            except QueueFull:
+                raise
+            except ProviderFailed as failed:
+                if failed.retry_after is None:
+                    return None
+                busy = failed
+            if n + 1 < BUSY_TRIES:
+                self._sleep(min(MAX_PAUSE, max(1.0, busy.retry_after or 0.0)))
+        raise ProviderStopped(f"the batch was not taken in {BUSY_TRIES} tries, the last answer: {busy.reason}")

@@ -1,0 +1,143 @@
+"""Money and time of asking: what a question would cost, what may still be spent, how fast and how long it may ask."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from datetime import time as midnight
+from functools import cached_property
+from threading import BoundedSemaphore
+
+from cpa_core.errors import SettingsError
+from cpa_core.llm import BYTES_PER_TOKEN, Bill, Budget, Limiter, ModelName, Request, Reserve, Usage, no_budget
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pricing import Prices, cost, prices
+from cpa_core.providers import LANES, answer_room
+from cpa_core.store.answers import live_costs
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """What questions of one task to one model would take. `usual` is the length of an answer so far, null before.
+
+    `room` are the tokens that an answer may take for hidden reasoning, beside those that a question asks for.
+    """
+
+    model: ModelName
+    lane: str
+    own: Prices
+    usual: float | None
+    room: int
+
+    def usage(self, requests: Sequence[Request]) -> Usage:
+        """About the tokens of these questions, at most: nothing is cached, and an answer whose like is not known yet
+        takes all of its room.
+        """
+        prompt = sum(math.ceil(self._size(request) / BYTES_PER_TOKEN) for request in requests)
+        guess = sum(request.max_tokens + self.room for request in requests)
+        usual = guess if self.usual is None else self.usual * len(requests)
+        return Usage(prompt_tokens=prompt, completion_tokens=math.ceil(usual))
+
+    def cost(self, requests: Sequence[Request]) -> float | None:
+        """US dollars for these questions at list price without caching, null when the price is unknown."""
+        return self.price(self.model.provider, self.model.model, self.usage(requests), self.lane)
+
+    def at_once(self) -> "Tariff":
+        """The tariff of questions that follow from answers: they wait for no batch."""
+        return replace(self, lane="standard") if self.lane == "batch" else self
+
+    def price(self, provider: str, model: str, usage: Usage, lane: str) -> float | None:
+        """US dollars for one call."""
+        return cost(provider, model, usage, lane, self.own)
+
+    def _size(self, request: Request) -> int:
+        """Bytes of everything a question sends."""
+        texts = (request.system, request.user)
+        return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) + self._schema_size(request)
+
+    def _schema_size(self, request: Request) -> int:
+        sizes = self._schema_sizes
+        if request.task not in sizes:
+            sizes[request.task] = len(json.dumps(request.json_schema))
+        return sizes[request.task]
+
+    @cached_property
+    def _schema_sizes(self) -> dict[str, int]:
+        return {}
+
+
+def tariff(assistant: Assistant, task: str, model: ModelName) -> Tariff:
+    """What a task would take, by the model's own answers in the ledger. Raises SettingsError."""
+    with assistant.store.reading() as view:
+        found = view.answer("label/mean_answer", task=task, provider=model.provider, model=model.model)
+    given = assistant.settings
+    lane = given.lane if model.provider in LANES.get(given.lane, ()) else "standard"
+    return Tariff(model, lane, prices(given.prices_path), found[0]["completion_tokens"], answer_room(model))
+
+
+def reserve(limits: Sequence[Budget], tariff_of: Callable[[Request], Tariff]) -> Reserve:
+    """Sets money aside for each call, as far as there are limits to it."""
+    if not limits:
+        return no_budget
+
+    @contextmanager
+    def held(request: Request) -> Iterator[Bill]:
+        dollars = tariff_of(request).cost([request]) or 0.0
+        with ExitStack() as stack:
+            bills = [stack.enter_context(budget.holding(dollars)) for budget in limits]
+            whole = Bill(dollars)
+            yield whole
+            for bill in bills:
+                bill.paid = whole.paid
+
+    return held
+
+
+def budgets(assistant: Assistant, *tariffs: Tariff) -> list[Budget]:
+    """What run and day may still spend: the ledger's sums, what runs beside this one have spent by now, and what the
+    batches may cost that are not answered yet.
+
+    A pass counts for the UTC day on which it began, a batch for that of its handing over. Raises SettingsError
+    without a price.
+    """
+    given = assistant.settings
+    if given.budget is None and given.daily_budget is None:
+        return []
+    one = Usage(prompt_tokens=1, completion_tokens=1)
+    for tariff in tariffs:
+        if tariff.price(tariff.model.provider, tariff.model.model, one, "standard") is None:
+            raise SettingsError(f"a budget is set, but the price of {tariff.model} is unknown: name it in CPA_PRICES")
+    since = datetime.combine(assistant.now().date(), midnight(), assistant.now().tzinfo)
+    run = {"run": f"{assistant.run_id}-", "since": since}
+    live = live_costs(
+        assistant.store, since
+    )  # read first: what is merged meanwhile counts twice rather than not at all
+    with assistant.store.reading() as view:
+        spent = view.answer("label/money_spent", **run)[0]
+        held = view.answer("batches/money_in_batches", **run)[0]
+    limits = (
+        ("CPA_BUDGET", given.budget, spent["by_run"] + held["by_run"]),
+        ("CPA_DAILY_BUDGET", given.daily_budget, spent["by_day"] + held["by_day"] + live),
+    )
+    return [Budget(f"{name} of ${most:g}", most - gone) for name, most, gone in limits if most is not None]
+
+
+def limiter(assistant: Assistant, model: ModelName) -> Limiter:
+    """The one limiter of a run for a model: what its stages learn of the vendor's limits, they learn together.
+
+    A vendor limits each model; the slots are those of the run, whatever models it asks.
+    """
+    given, pacing = assistant.settings, assistant.pacing
+    slots = pacing.slots.setdefault(assistant.run_id, BoundedSemaphore(given.concurrency))
+    made = Limiter(given.concurrency, rpm=given.rpm, tpm=given.tpm, deadline=deadline(assistant), slots=slots)
+    return pacing.limiters.setdefault((assistant.run_id, str(model)), made)
+
+
+def deadline(assistant: Assistant) -> float:
+    """When a run ends by the settings, by `time.monotonic`: it began when this was first asked."""
+    began = assistant.pacing.began.setdefault(assistant.run_id, time.monotonic())
+    minutes = assistant.settings.deadline_minutes
+    return math.inf if minutes is None else began + 60 * minutes

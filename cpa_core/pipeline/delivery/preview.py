@@ -1,0 +1,93 @@
+"""Previewing a delivery: what would be sent, and nothing is."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+
+from cpa_core import selection
+from cpa_core.destinations import destination
+from cpa_core.models import JUDGED_EVENT, Event, Value
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.delivery.deliver import open_work
+from cpa_core.pipeline.delivery.events import count_of_day, events_of_day
+from cpa_core.pipeline.delivery.receipts import Book
+from cpa_core.pipeline.delivery.reconcile import withdrawable
+
+SAMPLES = 3
+
+
+class Preview(Value):
+    """What one destination would be sent of one day: how many by type, and the first of some types.
+
+    `left_out` counts what the destination is not to be sent, `unfinished` what holds the day back, `already` the
+    events that need not be sent, `stale` those that are there, are no longer true and can be withdrawn.
+    """
+
+    day: date
+    destination: str
+    types: dict[str, int]
+    samples: tuple[Event, ...]
+    already: int
+    left_out: int
+    stale: int
+    unfinished: int
+
+
+def preview_day(assistant: Assistant, day: date, *, retry_rejected: bool = False) -> list[Preview]:
+    """A preview for each destination, of what is tagged and judged by now. Raises SettingsError."""
+    given = assistant.settings
+    places = {name: destination(name, given.home, given.environ) for name in given.destinations}
+    unfinished = len(open_work(assistant, [day]))
+    selections = selection.load(given.delivery_path)
+    books = [
+        Book(assistant, name, place, day, selections.get(name, selection.EVERYTHING), retry_rejected)
+        for name, place in places.items()
+    ]
+    return [_preview(book, unfinished) for book in books]
+
+
+def _preview(book: Book, unfinished: int) -> Preview:
+    types: Counter[str] = Counter()
+    first: dict[str, Event] = {}
+    already = 0
+    for events in events_of_day(book.assistant, book.day, book.selection):
+        ledger = book.known(events)
+        waiting = [event for event in events if not ledger.is_settled(event)]
+        already += len(events) - len(waiting)
+        types.update(event.name for event in waiting)
+        for event in waiting:
+            first.setdefault(event.name, event)
+    return Preview(
+        day=book.day,
+        destination=book.name,
+        types=dict(sorted(types.items())),
+        samples=tuple(first[kind] for kind in sorted(first)[:SAMPLES]),
+        already=already,
+        left_out=count_of_day(book.assistant, book.day) - count_of_day(book.assistant, book.day, book.selection),
+        stale=len(withdrawable(book.assistant, book.day, book.name, book.place.project)),
+        unfinished=unfinished,
+    )
+
+
+class Expected(Value):
+    """About how many events a day one destination would be sent; null as long as nothing is tagged to go by."""
+
+    destination: str
+    events_a_day: float | None
+
+
+def expected_events(assistant: Assistant, days: Sequence[date]) -> list[Expected]:
+    """What these built days would send to each destination, by what a message had so far. Raises SettingsError."""
+    given = assistant.settings
+    selections = selection.load(given.delivery_path)
+    with assistant.store.reading() as view:
+        rates = view.answer("delivery/events_per_message")
+        held = view.answer("delivery/messages_of_days", days=list(days))[0]
+    expected: list[Expected] = []
+    for name in given.destinations:
+        chosen = selections.get(name, selection.EVERYTHING)
+        tags = sum(row["rate"] for row in rates if chosen.takes(row["event_type"], row["role"])) * held["messages"]
+        judged = held["conversations"] if chosen.takes(JUDGED_EVENT, None) else 0
+        known = bool(rates and days)
+        expected.append(Expected(destination=name, events_a_day=(tags + judged) / len(days) if known else None))
+    return expected

@@ -1,0 +1,375 @@
+"""Tagging and judging a day: only what is open is asked, and the day is replaced in one transaction.
+
+Both tasks share one pass where they can: a conversation is read once, and no slot is idle while one task is all but
+done and the other has not begun.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from cpa_core.errors import BudgetReached, Stopped
+from cpa_core.llm import About, Ask, Brake, Engine, ModelName, Request
+from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message
+from cpa_core.pipeline.assistant import Assistant, Stage
+from cpa_core.pipeline.batches.poll import Settled, at_work, brought, mark_used, settle
+from cpa_core.pipeline.batches.submit import Asker
+from cpa_core.pipeline.budget import Tariff, budgets, limiter, reserve, tariff
+from cpa_core.pipeline.concurrency import in_order_of_end
+from cpa_core.pipeline.label.plan import Answered, Plan, plan
+from cpa_core.pipeline.label.redact import as_sent, asked_by, restored
+from cpa_core.pipeline.label.tasks import JUDGE, TAG, Positions, Result, Work
+from cpa_core.pipeline.schema.current import current_schema
+from cpa_core.store import AnswerBook
+from cpa_core.store.buffers import Buffers
+from cpa_core.store.database import Row, Transaction, as_json
+
+CHUNK = 250
+"""Conversations that are read, and looked up in the ledger, at a time."""
+ASKED = ("message_id", "position", "role", "content", "sent_at")
+"""The fields of a message as it is read."""
+
+
+def tag_day(assistant: Assistant, day: date, *, retag: bool = True) -> Stage:
+    """Tag the conversations of a day that are not tagged as they are now. Raises Stopped.
+
+    What another schema, prompt or model has tagged is brought to the present ones where `retag`, else left as it is.
+    """
+    return _ask_day(assistant, day, (TAG,), retag)[0]
+
+
+def judge_day(assistant: Assistant, day: date, *, retag: bool = True) -> Stage:
+    """Judge the conversations of a day that are not judged as they are now, as in `tag_day`. Raises Stopped."""
+    return _ask_day(assistant, day, (JUDGE,), retag)[0]
+
+
+def tag_and_judge_day(assistant: Assistant, day: date, *, retag: bool = True) -> tuple[Stage, Stage]:
+    """Do what `tag_day` and `judge_day` do, in one pass. Raises Stopped; then both keep what was answered."""
+    tagged, judged = _ask_day(assistant, day, (TAG, JUDGE), retag)
+    return tagged, judged
+
+
+def _ask_day(assistant: Assistant, day: date, works: Sequence[Work], retag: bool) -> list[Stage]:
+    schema, _ = current_schema(assistant)
+    with assistant.store.day_lock(day):
+        shares, refused = _shares(assistant, day, works, schema, retag)
+        asked = [share for share in shares if not share.batches.waiting]
+        stopped = _ask_all(assistant, day, [share for share in asked if share.pending])
+        if asked:
+            _replace(assistant, day, asked, whole=not stopped)
+    if isinstance(stopped, BudgetReached):
+        left = "; ".join(line for share in asked for line in _left(assistant, share))
+        raise BudgetReached(f"{stopped}: {day}: {left}")
+    if stopped:
+        raise stopped
+    if refused:
+        raise refused
+    return [_stage(assistant, share) for share in shares]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How the conversations of a day are asked about."""
+
+    origin: Answered
+    model: ModelName
+    work: Work
+    tariff: Tariff
+    plan: Plan
+
+    def first(self, conversation: Conversation) -> list[Request]:
+        """The questions that a conversation begins with."""
+        return self.work.first(conversation, self.origin.schema, self.model, self._positions(conversation))
+
+    def ask(self, conversation: Conversation, ask: Ask) -> Result:
+        """Ask what is open about a conversation."""
+        return self.work.ask(conversation, self.origin.schema, self.model, ask, self._positions(conversation))
+
+    def rows(self, conversation: Conversation, result: Result) -> dict[str, list[Row]]:
+        """What is written of a result, with the tags that go on beside it."""
+        rows = self.work.rows(self.origin, conversation, result)
+        carried = self.plan.carried.get(conversation.conversation_id, ())
+        return rows | {"tagged_events": [*carried, *rows["tagged_events"]]} if carried else rows
+
+    def _positions(self, conversation: Conversation) -> Positions:
+        return self.plan.partly.get(conversation.conversation_id)
+
+
+class Share:
+    """One task's share of a pass: what is asked, which batches have answers to it, and what came of it so far."""
+
+    def __init__(self, asking: Asking, batches: Settled) -> None:
+        self.asking = asking
+        self.batches = batches
+        self.pending = frozenset(asking.plan.pending)
+        self.rows = Buffers()
+        self.ids: set[str] = set()
+        self.outcomes: Counter[str] = Counter()
+        self.asked = 0
+        self.reused = 0
+        self.quoted: float | None = 0.0
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.asking.work.task
+
+    def quote(self, dollars: float | None) -> None:
+        """So much more would be asked for; null where its price is unknown."""
+        self.quoted = None if self.quoted is None or dollars is None else self.quoted + dollars
+
+
+def _asking(assistant: Assistant, day: date, work: Work, schema: EventSchema, *, retag: bool) -> Asking:
+    model = assistant.model(work.task)
+    origin = Answered(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model))
+    with assistant.store.reading() as view:
+        found = plan(view, origin, work.task, retag=retag)
+    return Asking(origin, model, work, tariff(assistant, work.task, model), found)
+
+
+def _shares(
+    assistant: Assistant, day: date, works: Sequence[Work], schema: EventSchema, retag: bool
+) -> tuple[list[Share], Stopped | None]:
+    """The tasks' shares, as far as their batches could be looked after, and what stopped that."""
+    shares: list[Share] = []
+    for work in works:
+        wanted = retag or any(row["retag"] for row in at_work(assistant, work.task, day))
+        try:
+            shares.append(_share(assistant, _asking(assistant, day, work, schema, retag=wanted), retag=wanted))
+        except Stopped as stopped:
+            return shares, stopped
+    return shares, None
+
+
+def _share(assistant: Assistant, asking: Asking, *, retag: bool) -> Share:
+    asker = Asker(asking.work.task, asking.origin.day, asking.model, asking.tariff, retag)
+    return Share(asking, settle(assistant, asker, lambda: _questions(assistant, asking, asking.plan.pending)))
+
+
+def open_questions(assistant: Assistant, day: date, schema: EventSchema, *, retag: bool) -> Iterator[Request]:
+    """The questions that tagging and judging a built day would begin with, answered before or not."""
+    for work in (TAG, JUDGE):
+        asking = _asking(assistant, day, work, schema, retag=retag)
+        for chunk in _questions(assistant, asking, asking.plan.pending):
+            yield from (request for _, request in chunk)
+
+
+def _questions(assistant: Assistant, asking: Asking, ids: Sequence[str]) -> Iterator[list[tuple[str, Request]]]:
+    """What asking about these begins with: each question after its conversation's id, a chunk at a time."""
+    for chunk in _chunks(assistant, asking.origin.day, ids):
+        yield [(one.conversation_id, request) for one in chunk for request in asking.first(one)]
+
+
+def _chunks(assistant: Assistant, day: date, ids: Sequence[str]) -> Iterator[list[Conversation]]:
+    """These conversations of a built day as a model may see them, in order of their start."""
+    for n in range(0, len(ids), CHUNK):
+        with assistant.store.reading() as view:
+            rows = view.answer("label/conversations_of_day", day=day, ids=as_json(ids[n : n + CHUNK]))
+        grouped: dict[str, list[Row]] = {}
+        for row in rows:
+            grouped.setdefault(row["conversation_id"], []).append(row)
+        yield as_sent(assistant, [_conversation(day, key, of_one) for key, of_one in grouped.items()])
+
+
+def _conversation(day: date, conversation_id: str, rows: Sequence[Row]) -> Conversation:
+    return Conversation(
+        conversation_id=conversation_id,
+        user_id=rows[0]["user_id"],
+        day=day,
+        content_hash=rows[0]["content_hash"],
+        messages=tuple(Message(**{name: row[name] for name in ASKED}) for row in rows),
+    )
+
+
+def _threads(slots: int) -> int:
+    """Some more than slots: while one writes its next question, or reads its last answer, its slot is another's."""
+    return slots + slots // 4
+
+
+def _ask_all(assistant: Assistant, day: date, shares: Sequence[Share]) -> Stopped | None:
+    """Ask about every pending conversation what batches have not answered: what stopped that, else null.
+
+    What was answered before a stop is kept.
+    """
+    if not shares:
+        return None
+    brake = Brake(len({share.asking.model for share in shares}))
+    with closing(AnswerBook(assistant.store, _book_name(assistant, day))) as book:
+        engines = _engines(assistant, shares, book, brake)
+
+        def work(one: tuple[Share, Conversation]) -> Result:
+            share, conversation = one
+            engine = engines[share.asking.model]
+            about = About(day=str(day), conversation_id=conversation.conversation_id)
+            return share.asking.ask(conversation, lambda request, check: engine.ask(request, check, about))
+
+        ends = in_order_of_end(
+            work,
+            _looked_up(assistant, day, shares, book),
+            _threads(assistant.settings.concurrency),
+            cut_short=lambda: brake.stop(Stopped("the run was ended")),
+        )
+        total = sum(len(share.pending) for share in shares)
+        with assistant.progress(" and ".join(share.task for share in shares), total) as advance, closing(ends):
+            for (share, conversation), end in ends:
+                if not isinstance(end, Stopped):
+                    _note(share, conversation, end, assistant)
+                    advance()
+    for share in shares:
+        _count(assistant, share, engines[share.asking.model])
+    return brake.why
+
+
+def _engines(
+    assistant: Assistant, shares: Sequence[Share], book: AnswerBook, brake: Brake
+) -> Mapping[ModelName, Engine]:
+    """An engine for each model. All spend the same money, set aside at the price of the task that asks."""
+    tariffs = {share.task: share.asking.tariff.at_once() for share in shares}
+    money = reserve(budgets(assistant, *tariffs.values()), lambda request: tariffs[request.task])
+    return {
+        model: Engine(assistant.provider_of(model), book, limiter(assistant, model), own.price, money, brake)
+        for model, own in {share.asking.model: share.asking.tariff for share in shares}.items()
+    }
+
+
+def _looked_up(
+    assistant: Assistant, day: date, shares: Sequence[Share], book: AnswerBook
+) -> Iterator[tuple[Share, Conversation]]:
+    """The conversations, each once for every task that it is pending in, when the ledger was searched for answers.
+
+    What the others would cost is quoted then.
+    """
+    pending = frozenset[str]().union(*(share.pending for share in shares))
+    for chunk in _chunks(assistant, day, [one for one in shares[0].asking.plan.ids if one in pending]):
+        work = [(share, one) for one in chunk for share in shares if one.conversation_id in share.pending]
+        questions = {request.hash: (share, request) for share, one in work for request in share.asking.first(one)}
+        book.preload(questions, [one.conversation_id for one in chunk])
+        for share in shares:
+            own = [request for key, (asker, request) in questions.items() if asker is share and not book.holds(key)]
+            share.quote(share.asking.tariff.cost(own))
+        yield from work
+
+
+def _note(share: Share, conversation: Conversation, result: Result, assistant: Assistant) -> None:
+    """Turn a result into rows."""
+    share.ids.add(conversation.conversation_id)
+    share.outcomes[result.outcome] += 1
+    for table, rows in share.asking.rows(conversation, restored(conversation, result)).items():
+        share.rows.add(table, [_stamped(row, table, assistant) for row in rows])
+    share.rows.add("failures", _failure(share.asking, conversation, result, assistant))
+
+
+def _stamped(row: Row, table: str, assistant: Assistant) -> Row:
+    stamp = {"tagged_conversations": "tagged_at", "judge_scores": "judged_at"}.get(table)
+    return row | {stamp: assistant.now()} if stamp else row
+
+
+def _failure(asking: Asking, conversation: Conversation, result: Result, assistant: Assistant) -> list[Row]:
+    if result.outcome == "ok":
+        return []
+    row = {
+        "day": asking.origin.day,
+        "stage": asking.work.task,
+        "conversation_id": conversation.conversation_id,
+        "reason": result.outcome,
+        "detail": result.detail,
+        "retryable": result.outcome not in FINAL_OUTCOMES,
+        "attempts": result.questions,
+        "failed_at": assistant.now(),
+    }
+    return [row]
+
+
+def _count(assistant: Assistant, share: Share, engine: Engine) -> None:
+    """How many questions were asked, and how many were answered before.
+
+    What this day's batches brought was found in the ledger, but asked and paid for now; not all of it needs be used.
+    """
+    asked, reused = engine.asked[share.task], engine.reused[share.task]
+    first, estimate = brought(assistant, share.batches.keys)
+    first = min(reused, first)
+    share.asked, share.reused = asked + first, reused - first
+    share.quote(estimate)
+    if share.reused:
+        model = {"provider": share.asking.model.provider, "model": share.asking.model.model}
+        row = {"run_id": assistant.run_id, "task": share.task, **model, "day": share.asking.origin.day}
+        share.rows.add("answers_reused", [row | {"questions": share.reused, "reused_at": assistant.now()}])
+
+
+def _replace(assistant: Assistant, day: date, shares: Sequence[Share], *, whole: bool) -> None:
+    """Replace the day in one transaction; rows of conversations that were done before stay as they are.
+
+    So do those of conversations that were to be brought to another schema and that a stop came before.
+    """
+    with assistant.store.writing() as transaction:
+        changed = False
+        for share in shares:
+            untouched = share.asking.plan.kept | (share.asking.plan.done - share.ids)
+            changed |= _clear(transaction, day, share.asking.work, untouched)
+            share.rows.write(transaction)
+            if whole:
+                mark_used(transaction, share.task, day)
+        if changed or any(share.ids for share in shares):
+            transaction.execute("update days set delivered_to = [] where day = $day", day=day)
+
+
+def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str]) -> bool:
+    names: dict[str, Any] = {"day": day, "kept": as_json(kept)}
+    gone = "day = $day and conversation_id not in (select unnest($kept::json::varchar[]))"
+    count = 0
+    for table in work.tables:
+        count += transaction.rows(f"select count(*) as n from {table} where {gone}", **names)[0]["n"]
+        transaction.execute(f"delete from {table} where {gone}", **names)
+    transaction.execute(f"delete from failures where stage = $stage and {gone}", stage=work.task, **names)
+    return count > 0
+
+
+def _left(assistant: Assistant, share: Share) -> Iterator[str]:
+    """What a task that reached its budget has left to do, and what that would cost."""
+    asking = share.asking
+    left = [one for one in asking.plan.pending if one not in share.ids]
+    chunks = _questions(assistant, asking, left)
+    prices = [asking.tariff.cost([request for _, request in chunk]) for chunk in chunks]
+    words = "an unknown sum" if None in prices else f"at most about ${sum(p for p in prices if p is not None):.4f}"
+    if left:
+        yield f"{len(left)} of {len(asking.plan.pending)} conversations are left to {share.task}, for {words}"
+
+
+def _book_name(assistant: Assistant, day: date) -> str:
+    return f"{assistant.run_id}-{day}"
+
+
+def _spent(assistant: Assistant, share: Share) -> Row:
+    """Tokens and cost of the answers of a run and of batches. Unknown while another process still merges them."""
+    book = _book_name(assistant, share.asking.origin.day)
+    with assistant.store.reading() as view:
+        found = view.answer("label/cost_of_run", run=book, task=share.task, batches=as_json(share.batches.keys))[0]
+    return {name: value if found["calls"] else None for name, value in found.items() if name != "calls"}
+
+
+def _stage(assistant: Assistant, share: Share) -> Stage:
+    calls = share.asked + share.reused
+    spent = _spent(assistant, share) if share.asked else {}
+    conversations = spent.pop("conversations", 0)
+    return Stage(
+        stage=share.task,
+        conversations=len(share.asking.plan.ids),
+        done=share.outcomes["ok"],
+        kept=len(share.asking.plan.kept),
+        failures=sum(share.outcomes.values()) - share.outcomes["ok"],
+        final_failures=sum(share.outcomes[outcome] for outcome in FINAL_OUTCOMES if outcome != "ok"),
+        asked=share.asked,
+        reused=share.reused,
+        quoted=share.quoted,
+        share_reused=share.reused / calls if calls else None,
+        cost_per_conversation=_each(spent.get("cost", 0.0), conversations),
+        waiting=share.batches.waiting,
+        **spent,
+    )
+
+
+def _each(dollars: float | None, conversations: int | None) -> float | None:
+    return None if dollars is None or not conversations else dollars / conversations

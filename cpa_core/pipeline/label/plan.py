@@ -1,0 +1,155 @@
+"""What of a day is open: never done, changed since, or made by another schema, prompt or model; the rest goes on."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from cpa_core import schema as schemas
+from cpa_core.models import EventSchema, event_id
+from cpa_core.prompts import Task
+from cpa_core.schema import Diff, Scope
+from cpa_core.store.database import Row, Transaction
+
+
+@dataclass(frozen=True)
+class Answered:
+    """By what a day was asked: written beside every result."""
+
+    day: date
+    schema: EventSchema
+    prompt_id: str
+    model: str
+
+    @cached_property
+    def _origin(self) -> Row:
+        return {
+            "day": self.day,
+            "schema_version": self.schema.version,
+            "prompt_id": self.prompt_id,
+            "model": self.model,
+        }
+
+    def row(self, **fields: Any) -> Row:
+        """A row with its origin."""
+        return {**self._origin, **fields}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a stage does with a day's conversations, `ids` in order of their start.
+
+    `kept` stay as they are. The rest is `pending`: asked about as a whole, but of those in `partly` only these
+    messages, perhaps none, while `carried` are the tags of their other messages in the schema's words. What was
+    `done` by another schema, prompt or model stays until the new answers are there.
+    """
+
+    ids: Sequence[str]
+    kept: frozenset[str]
+    done: frozenset[str]
+    partly: Mapping[str, frozenset[int]]
+    carried: Mapping[str, Sequence[Row]]
+
+    @property
+    def pending(self) -> list[str]:
+        """The conversations that are not kept."""
+        return [one for one in self.ids if one not in self.kept]
+
+
+DONE_ALREADY = {"tag": "label/tagged_already", "judge": "label/judged_already"}
+"""The question that finds what a task has done of a day."""
+
+
+def plan(view: Transaction, origin: Answered, task: Task, *, retag: bool = True) -> Plan:
+    """What is open of a built day. Without `retag`, what was done by whatever schema, prompt and model is kept."""
+    found = view.rows(
+        "select conversation_id from raw_conversations where day = $day order by started_at, conversation_id",
+        day=origin.day,
+    )
+    rows = view.answer(DONE_ALREADY[task], day=origin.day)
+    done = frozenset(row["conversation_id"] for row in rows)
+    kept = set() if retag else set(done)
+    partly: dict[str, frozenset[int]] = {}
+    carried: dict[str, list[Row]] = {}
+    for version, ids in _by_version(rows, origin).items() if retag else ():
+        diff = difference(view, version, origin.schema)
+        if diff is None or (task == "judge" and diff.judges):
+            continue
+        touched = ids & _messages(view, origin.day, version, diff, diff.touched).keys() if task == "tag" else set()
+        kept |= ids - touched
+        asked = _messages(view, origin.day, version, diff, diff.scope) if touched else {}
+        partly |= {one: asked.get(one, frozenset()) for one in touched}
+        carried |= _carried(view, origin, version, diff, partly) if touched else {}
+    ids_in_order = [row["conversation_id"] for row in found]
+    return Plan(ids=ids_in_order, kept=frozenset(kept), done=done, partly=partly, carried=carried)
+
+
+def _by_version(rows: Sequence[Row], origin: Answered) -> dict[str, set[str]]:
+    """The conversations done by this prompt and model, by version of the schema."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if (row["prompt_id"], row["model"]) == (origin.prompt_id, origin.model):
+            found[row["schema_version"]].add(row["conversation_id"])
+    return found
+
+
+def difference(view: Transaction, version: str, newer: EventSchema) -> Diff | None:
+    """From a recorded version to this schema, none when it was never recorded."""
+    found = view.rows("select yaml, origin from event_schemas where version = $version", version=version)
+    return schemas.compare(schemas.parse(found[0]["yaml"], found[0]["origin"])[0], newer) if found else None
+
+
+def messages_in(view: Transaction, days: Sequence[date], version: str, scope: Scope, *, refused: bool) -> list[Row]:
+    """Day, conversation and position of the messages, tagged by this version, that are within a scope.
+
+    Those of conversations that were `refused` or filtered as well, for the answer may be another.
+    """
+    if not scope:
+        return []
+    types = [{"role": role, "type": name} for role, name in sorted(scope.types)]
+    choices = [dict(zip(("role", "type", "name", "choice"), value, strict=True)) for value in sorted(scope.values)]
+    return view.answer(
+        "label/messages_to_ask_again",
+        days=list(days),
+        version=version,
+        whole=scope.whole,
+        refused=refused,
+        roles=sorted(scope.roles),
+        types=json.dumps(types),
+        choices=json.dumps(choices),
+    )
+
+
+def _messages(view: Transaction, day: date, version: str, diff: Diff, scope: Scope) -> dict[str, frozenset[int]]:
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for row in messages_in(view, [day], version, scope, refused=bool(diff.scope)):
+        found[row["conversation_id"]].add(row["position"])
+    return {one: frozenset(positions) for one, positions in found.items()}
+
+
+def _carried(
+    view: Transaction, origin: Answered, version: str, diff: Diff, asked: Mapping[str, frozenset[int]]
+) -> dict[str, list[Row]]:
+    """The tags that go on, of these conversations."""
+    found: dict[str, list[Row]] = {one: [] for one in asked}
+    for row in view.answer("label/tags_of_version", day=origin.day, version=version):
+        if row["conversation_id"] in asked and row["position"] not in asked[row["conversation_id"]]:
+            carried = _in_words_of(origin, diff, row)
+            found[row["conversation_id"]] += [carried] if carried else []
+    return found
+
+
+def _in_words_of(origin: Answered, diff: Diff, row: Row) -> Row | None:
+    """A stored tag as the schema has it; it names the version that made it until its own words change."""
+    properties = json.loads(row["properties"])
+    carried = diff.carry(row["role"], row["event_type"], properties)
+    if carried is None:
+        return None
+    found = event_id(row["conversation_id"], row["message_id"], carried.key)
+    if (carried.event_type, carried.properties, found) == (row["event_type"], properties, row["event_id"]):
+        return row
+    words = {"event_type": carried.event_type, "properties": json.dumps(carried.properties, ensure_ascii=False)}
+    return row | words | {"event_id": found, "schema_version": origin.schema.version}

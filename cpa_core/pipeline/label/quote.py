@@ -1,0 +1,82 @@
+"""What the days that are due would cost, before anything is spent."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+
+from cpa_core.llm import ModelName, Request
+from cpa_core.models import EventSchema, Value
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.budget import tariff
+from cpa_core.pipeline.build import build_day
+from cpa_core.pipeline.label.day import open_questions
+from cpa_core.pipeline.schema.current import read_schema
+from cpa_core.store.database import as_json
+
+
+class QuoteLine(Value):
+    """One task by one model. `cost` is in US dollars at list price without any caching, null when unknown."""
+
+    task: str
+    model: str
+    questions: int
+    answered: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+
+class Quote(Value):
+    """What the days would cost; `calibrated` says whether lengths of this model's own answers were used."""
+
+    days: tuple[date, ...]
+    lines: tuple[QuoteLine, ...]
+    calibrated: bool
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars over all lines, null when any is unknown."""
+        known = [line.cost for line in self.lines if line.cost is not None]
+        return sum(known) if len(known) == len(self.lines) else None
+
+
+def quote(
+    assistant: Assistant, days: Sequence[date], schema: EventSchema | None = None, *, retag: bool = True
+) -> Quote:
+    """Count what the days, built as they are now, would ask by the schema of the settings or another.
+
+    Nothing is spent. Raises SchemaError, SettingsError.
+    """
+    schema = schema or read_schema(assistant)[0]
+    groups: defaultdict[tuple[str, str, str], list[Request]] = defaultdict(list)
+    with assistant.progress("quote", len(days)) as advance:
+        for day in days:
+            build_day(assistant, day)
+            for request in open_questions(assistant, day, schema, retag=retag):
+                groups[request.task, request.provider, request.model].append(request)
+            advance()
+    lines = [_line(assistant, *key, requests) for key, requests in sorted(groups.items())]
+    return Quote(days=tuple(days), lines=tuple(line for line, _ in lines), calibrated=all(own for _, own in lines))
+
+
+def _line(
+    assistant: Assistant, task: str, provider: str, model: str, requests: Sequence[Request]
+) -> tuple[QuoteLine, bool]:
+    by_hash = {request.hash: request for request in requests}
+    with assistant.store.reading() as view:
+        kept = view.answer("label/answers_to_reuse", hashes=as_json(by_hash), conversations="[]")
+        kept += view.answer("batches/questions_in_batches")
+    answered = {row["request_hash"] for row in kept}
+    asked = [request for key, request in by_hash.items() if key not in answered]
+    own = tariff(assistant, task, ModelName(provider=provider, model=model))
+    usage = own.usage(asked)
+    line = QuoteLine(
+        task=task,
+        model=f"{provider}:{model}",
+        questions=len(asked),
+        answered=len(requests) - len(asked),
+        prompt_tokens=usage.prompt_tokens or 0,
+        completion_tokens=usage.completion_tokens or 0,
+        cost=own.cost(asked),
+    )
+    return line, own.usual is not None

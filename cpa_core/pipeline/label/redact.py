@@ -1,0 +1,112 @@
+"""Redacting before the model, by choice: what leaves for a provider, and how its answer finds back to what was said."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from cpa_core.models import Conversation, Hidden, Message, Tag, Value
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.prompts import Task, prompt_id
+from cpa_core.redaction import Pseudonyms, names_of, redactor
+from cpa_core.store.database import Row
+from cpa_core.tagging import Tagged
+
+Result = TypeVar("Result", bound=Value)
+
+
+def asked_by(assistant: Assistant, task: Task) -> str:
+    """The prompt's id, and that its messages are redacted: answers about the others are not comparable."""
+    return prompt_id(task) + ("-redacted" if assistant.settings.redact_before_model else "")
+
+
+def as_sent(assistant: Assistant, conversations: Sequence[Conversation]) -> list[Conversation]:
+    """The conversations as a model may see them. Raises SettingsError for a redactor that cannot be found."""
+    if not assistant.settings.redact_before_model:
+        return list(conversations)
+    names = _names(assistant, conversations)
+    finds = redactor(assistant.settings.environ)
+    return [
+        redacted(one, Pseudonyms(finds, [m.content for m in one.messages], names.get(one.conversation_id, ())))
+        for one in conversations
+    ]
+
+
+def _names(assistant: Assistant, conversations: Sequence[Conversation]) -> Mapping[str, list[str]]:
+    asked = json.dumps([one.conversation_id for one in conversations])
+    with assistant.store.reading() as view:
+        days = {one.day for one in conversations}
+        rows = [
+            row for day in sorted(days) for row in view.answer("delivery/metadata_of_day", day=day, conversations=asked)
+        ]
+    return names_known(rows)
+
+
+def names_known(rows: Sequence[Row]) -> Mapping[str, list[str]]:
+    """Names of people by conversation, from its metadata, its messages' metadata, and a user id that is a name."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        metadata = json.loads(row["metadata"]) if row["metadata"] else {}
+        found = names_of(metadata) if isinstance(metadata, dict) else []
+        user = row["user_id"] or ""
+        found += [user] if " " in user.strip() and not any(c.isdigit() for c in user) else []
+        names.setdefault(row["conversation_id"], []).extend(found)
+    return names
+
+
+def redacted(conversation: Conversation, hide: Pseudonyms) -> Conversation:
+    """The conversation with placeholders, which remember what they hide."""
+    messages = tuple(_hidden(message, hide) for message in conversation.messages)
+    return conversation.model_copy(update={"messages": messages})
+
+
+def _hidden(message: Message, hide: Pseudonyms) -> Message:
+    parts: list[str] = []
+    hidden: list[Hidden] = []
+    at = length = 0
+    for span, placeholder in hide.placed(message.content):
+        start = length + span.start - at
+        hidden.append(Hidden(start=start, end=start + len(placeholder), said=message.content[span.start : span.end]))
+        parts += [message.content[at : span.start], placeholder]
+        at, length = span.end, start + len(placeholder)
+    content = "".join([*parts, message.content[at:]])
+    return message.model_copy(update={"content": content, "hidden": tuple(hidden)})
+
+
+def restored(conversation: Conversation, result: Result) -> Result:
+    """A result whose quotes have the words and the places of what was said. A judge's have no place, and stay."""
+    messages = {message.position: message for message in conversation.messages if message.hidden}
+    if not messages or not isinstance(result, Tagged):
+        return result
+    tags = [_restored(tag, messages[tag.position]) if tag.position in messages else tag for tag in result.tags]
+    return result.model_copy(update={"tags": tuple(tags)})
+
+
+def _restored(tag: Tag, message: Message) -> Tag:
+    """A placeholder that a quote touches counts whole."""
+    if tag.quote_start is None or tag.quote_end is None:
+        return tag
+    words = said(message)
+    start, end = _place(message, tag.quote_start, last=False), _place(message, tag.quote_end, last=True)
+    return tag.model_copy(update={"quote": words[start:end], "quote_start": start, "quote_end": end})
+
+
+def said(message: Message) -> str:
+    """The message without its placeholders."""
+    parts: list[str] = []
+    at = 0
+    for one in message.hidden:
+        parts += [message.content[at : one.start], one.said]
+        at = one.end
+    return "".join([*parts, message.content[at:]])
+
+
+def _place(message: Message, at: int, *, last: bool) -> int:
+    """Where in what was said a place of the content is: the first or the last place of what a placeholder hides."""
+    shift = 0
+    for one in message.hidden:
+        if at <= one.start:
+            break
+        if at < one.end:
+            return one.start + shift + (len(one.said) if last else 0)
+        shift += len(one.said) - (one.end - one.start)
+    return at + shift

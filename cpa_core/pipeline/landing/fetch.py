@@ -1,0 +1,114 @@
+"""Fetching fresh objects in a few threads, cutting them into records in the order of the listing, part by part."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import pyarrow.compute as pc
+
+from cpa_core.errors import DayNeeded, SourceError, SourceUnreadable
+from cpa_core.pipeline.assistant import Advance, Assistant
+from cpa_core.sources import Listing, Object, Reject, read
+
+THREADS = 8
+"""Objects fetched at once: fewer than the connections that S3's client keeps."""
+
+BYTES_AHEAD = 64 << 20
+"""So much is fetched before its turn; a larger object is fetched alone."""
+
+MOST_OBJECTS, MOST_BYTES = 250, 64 << 20
+"""A part of a landing, kept in one transaction, ends with the object that reaches one of these."""
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """One object that was read, with its records as a table; `problem` when it cannot be read as a whole.
+
+    `arrived` is false when it could not be fetched: the next run tries it again. `untimed_day` is the day that its
+    messages without times were given, `zoneless` counts times that were written without a zone.
+    """
+
+    object: Object
+    records: int = 0
+    table: Any = None
+    zoneless: int = 0
+    rejects: Sequence[Reject] = ()
+    problem: str | None = None
+    untimed_day: date | None = None
+    arrived: bool = True
+
+
+def in_parts(parsed: Iterable[Parsed], advance: Advance) -> Iterator[list[Parsed]]:
+    """What fits one transaction and the memory; `advance` is called for each object."""
+    part: list[Parsed] = []
+    size = 0
+    for one in parsed:
+        advance()
+        part.append(one)
+        size += one.table.nbytes if one.records else 0
+        if len(part) == MOST_OBJECTS or size >= MOST_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def read_in_order(
+    assistant: Assistant, listing: Listing, fresh: Sequence[Object], untimed_days: Mapping[str, date], day: date | None
+) -> Iterator[Parsed]:
+    """The fresh objects, read, with what is wrong with them. Raises what the only object of a source raises."""
+    alone = len(listing.objects) == 1
+    for one, fetched in _fetched(fresh):
+        try:
+            yield _read(assistant, one, fetched.result(), _untimed_day(assistant, untimed_days, one, day))
+        except SourceError as error:
+            if alone:
+                raise
+            yield Parsed(object=one, problem=str(error), arrived=not isinstance(error, SourceUnreadable))
+
+
+def _fetched(objects: Iterable[Object]) -> Iterator[tuple[Object, Future[bytes]]]:
+    """Each object with its bytes, in this order, while the next ones are on their way."""
+    waiting: deque[tuple[Object, Future[bytes]]] = deque()
+    pool = ThreadPoolExecutor(THREADS, "fetch")
+    try:
+        for one in objects:
+            while waiting and (
+                len(waiting) == 2 * THREADS or one.size + sum(other.size for other, _ in waiting) > BYTES_AHEAD
+            ):
+                yield waiting.popleft()
+            waiting.append((one, pool.submit(one.read)))
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read(assistant: Assistant, one: Object, content: bytes, named: date | None) -> Parsed:
+    zone = assistant.settings.zone
+    midnight = datetime.combine(named, time(), zone).astimezone(UTC) if named else None
+    try:
+        found = read(assistant.file(one.uri, content), midnight)
+    except DayNeeded as needed:
+        needed.example = one.modified_at.astimezone(zone).date()
+        raise
+    records = found.records
+    assumed = any(records["time_assumed"].unique().to_pylist())
+    return Parsed(
+        object=one,
+        records=records.num_rows,
+        table=records,
+        zoneless=pc.sum(records["zone_assumed"]).as_py() or 0,
+        rejects=found.rejects,
+        untimed_day=named if assumed else None,
+    )
+
+
+def _untimed_day(assistant: Assistant, before: Mapping[str, date], one: Object, named: date | None) -> date | None:
+    """The day of messages without times: the path's, the caller's, that of the landing before, the object's own."""
+    modified = one.modified_at.astimezone(assistant.settings.zone).date()
+    own = modified if assistant.settings.modified_day else None
+    return one.day or named or before.get(one.uri) or own

@@ -1,0 +1,301 @@
+"""Landing: read new and changed objects, settle which rows count, and mark the days that changed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import islice
+
+import pyarrow as pa
+
+from cpa_core.models import Value
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.landing.fetch import Parsed, in_parts, read_in_order
+from cpa_core.pipeline.landing.sessions import cut_sessions, is_other_gap, note_users, spanning
+from cpa_core.settings import Settings
+from cpa_core.sources import Listing, Object
+from cpa_core.store.database import Row, Transaction
+
+CONTRADICTED = "another object, newer, says something else under the same ids"
+
+
+class Landed(Value):
+    """What a landing found. `lost` counts what was rejected now and holds something a person wrote.
+
+    `removed` names the objects that were there at the last landing; their messages stay. `warnings` say what was
+    assumed, and what looks wrong.
+    """
+
+    objects: int
+    read: int
+    skipped: int
+    removed: tuple[str, ...]
+    records: int
+    rejected: int
+    lost: int
+    problems: tuple[str, ...]
+    days: tuple[date, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class Unlanded(Value):
+    """What a source holds that the store does not know yet, by listing alone."""
+
+    listing: Listing
+    fresh: tuple[Object, ...]
+    removed: tuple[str, ...]
+    returned: tuple[str, ...]
+    untimed_days: dict[str, date]
+
+    def __bool__(self) -> bool:
+        return bool(self.fresh or self.removed or self.returned)
+
+
+def unlanded(assistant: Assistant, wait: float | None = None) -> Unlanded:
+    """List the source and compare it with what landed. Raises SourceError, SettingsError, StoreBusy after `wait`."""
+    found = assistant.listing()
+    rows = _landed_files(assistant, wait)
+    known = {(row["uri"], row["etag"]) for row in rows}
+    absent = {row["uri"] for row in rows if row["removed_at"]}
+    present = {o.uri for o in found.objects}
+    gone = {row["uri"] for row in rows} - absent - present
+    return Unlanded(
+        listing=found,
+        fresh=tuple(o for o in found.objects if (o.uri, o.etag) not in known),
+        removed=tuple(sorted(uri for uri in gone if found.prefix and uri.startswith(found.prefix))),
+        returned=tuple(sorted(absent & present)),
+        untimed_days={row["uri"]: row["untimed_day"] for row in rows if row["untimed_day"]},
+    )
+
+
+def _landed_files(assistant: Assistant, wait: float | None) -> list[Row]:
+    """The objects that landed; without a store none did, and none is made: a bad source leaves nothing behind."""
+    if not assistant.store.exists():
+        return []
+    with assistant.store.reading(wait) as view:
+        return view.rows("select uri, etag, untimed_day, removed_at from landed_files where replaced_at is null")
+
+
+def land(assistant: Assistant, day: date | None = None) -> Landed:
+    """Land what is new in the source, part by part: each is kept at once. `day` serves messages without times.
+
+    Raises SourceError when the only object cannot be read (of several, the others land), DayNeeded,
+    SettingsError when no source is named. The parts that were written before it raises are kept.
+    """
+    with assistant.store.landing_lock():
+        found = unlanded(assistant)
+        told = _Told(found)
+        now = assistant.now()
+        with assistant.progress("land", len(found.fresh)) as advance:
+            parsed = read_in_order(assistant, found.listing, found.fresh, found.untimed_days, day)
+            for part in in_parts(parsed, advance):
+                told.add(part, _write(assistant, part, now) if any(p.arrived for p in part) else _Written())
+        if is_other_gap(assistant):
+            told.add([], _write(assistant, [], now))
+        _mark_removed(assistant, found, now)
+    return told.landed(assistant.settings)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What one part changed: days, and the contradictions that it brought about or ended."""
+
+    days: frozenset[date] = frozenset()
+    contradicting: tuple[Row, ...] = ()
+    agreeing: tuple[Row, ...] = ()
+    spanning: Mapping[str, tuple[date, date]] = field(default_factory=dict)
+
+
+@dataclass
+class _Told:
+    """What the parts of a landing amount to."""
+
+    found: Unlanded
+    read: int = 0
+    records: int = 0
+    harmless: int = 0
+    problems: list[str] = field(default_factory=list)
+    contradictions: dict[tuple[str, ...], str] = field(default_factory=dict)
+    days: set[date] = field(default_factory=set)
+    spanning: dict[str, tuple[date, date]] = field(default_factory=dict)
+    zoneless: int = 0
+
+    def add(self, part: Sequence[Parsed], wrote: _Written) -> None:
+        self.read += sum(p.arrived for p in part)
+        self.records += sum(p.records for p in part)
+        self.harmless += sum(not r.loss for p in part for r in p.rejects)
+        self.problems += [p.problem for p in part if p.problem]
+        self.problems += [f"{p.object.uri}: {r.place}: {r.reason}" for p in part for r in p.rejects if r.loss]
+        self.days |= wrote.days
+        self.spanning.update(wrote.spanning)
+        self.zoneless += sum(p.zoneless for p in part)
+        for row in wrote.agreeing:
+            self.contradictions.pop(_place(row), None)
+        for row in wrote.contradicting:
+            self.contradictions[_place(row)] = f"{row['uri']}: {row['place']}: {CONTRADICTED}"
+
+    def landed(self, given: Settings) -> Landed:
+        problems = (*self.problems, *self.contradictions.values())
+        return Landed(
+            objects=len(self.found.listing.objects),
+            read=self.read,
+            skipped=self.found.listing.skipped,
+            removed=self.found.removed,
+            records=self.records,
+            rejected=len(problems) + self.harmless,
+            lost=len(problems),
+            problems=problems,
+            days=tuple(sorted(self.days)),
+            warnings=tuple(self.warnings(given)),
+        )
+
+    def warnings(self, given: Settings) -> Iterator[str]:
+        if self.zoneless:
+            yield f"{self.zoneless:,} times without a zone were taken as {given.assumed_zone} (CPA_ASSUMED_ZONE)"
+        for name, (first, last) in islice(self.spanning.items(), 1):
+            yield (
+                f"{len(self.spanning):,} conversations are all that a user ever said, over days ({name}: {first} to "
+                f"{last}): --session-gap 30 (CPA_SESSION_GAP) cuts them after 30 silent minutes"
+            )
+
+
+def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime) -> _Written:
+    """One part of a landing, whole: its objects, what they settle, and the days that they make dirty."""
+    given = assistant.settings
+    with assistant.store.writing() as transaction:
+        transaction.execute("create temp table touched (conversation_id varchar)")
+        transaction.execute("create temp table fresh (uri varchar, etag varchar, problem varchar)")
+        transaction.execute("create temp table users (user_id varchar)")
+        _replace_objects(transaction, [p for p in part if p.arrived], now)
+        gap = cut_sessions(transaction, given.session_gap)
+        contradicting, agreeing = _settle(transaction, now)
+        dirty = _dirty_days(transaction, given.timezone)
+        mark_days(transaction, dirty, "landed")
+        _record_days(transaction)
+        over_days = {} if gap else spanning(transaction, given.timezone)
+    return _Written(frozenset(dirty), tuple(contradicting), tuple(agreeing), over_days)
+
+
+def _mark_removed(assistant: Assistant, found: Unlanded, now: datetime) -> None:
+    """Last of all: what a landing that was cut short has not told is told by the next."""
+    mark = "update landed_files set removed_at = $at where replaced_at is null and list_contains($uris::varchar[], uri)"
+    if found.removed or found.returned:
+        with assistant.store.writing() as transaction:
+            transaction.execute(mark, at=now, uris=list(found.removed))
+            transaction.execute(mark, at=None, uris=list(found.returned))
+
+
+def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: datetime) -> None:
+    """The new version of an object takes the place of the old one, unless it cannot be read as a whole."""
+    transaction.insert("fresh", [{"uri": p.object.uri, "etag": p.object.etag, "problem": p.problem} for p in parsed])
+    transaction.execute(
+        "insert into touched select distinct conversation_id from landed_messages "
+        "where uri in (select uri from fresh where problem is null)"
+    )
+    note_users(transaction)
+    transaction.execute("delete from landed_messages where uri in (select uri from fresh where problem is null)")
+    transaction.execute(
+        "update landed_files set replaced_at = $now from fresh where landed_files.uri = fresh.uri "
+        "and replaced_at is null and (fresh.problem is null or landed_files.problem is not null)",
+        now=now,
+    )
+    transaction.execute(
+        "delete from rejected_records where uri in (select uri from fresh) "
+        "and (uri, etag) not in (select (uri, etag) from landed_files where replaced_at is null)"
+    )
+    transaction.insert("landed_files", [_file_row(p, now) for p in parsed])
+    _insert_messages(transaction, [p for p in parsed if p.records])
+    note_users(transaction)
+    transaction.insert("rejected_records", [row for p in parsed for row in _reject_rows(p, now)])
+    transaction.execute(
+        "insert into touched select distinct conversation_id from landed_messages where uri in (select uri from fresh)"
+    )
+
+
+def _insert_messages(transaction: Transaction, parsed: Sequence[Parsed]) -> None:
+    if not parsed:
+        return
+    messages = pa.concat_tables([p.table for p in parsed])
+    same = {name: pa.chunked_array([_repeated(p, name) for p in parsed]) for name in ("uri", "etag")}
+    columns = dict(zip(messages.column_names, messages.columns, strict=True))
+    transaction.insert_columns("landed_messages", columns | {n: c.unify_dictionaries() for n, c in same.items()})
+
+
+def _repeated(parsed: Parsed, name: str) -> pa.DictionaryArray:
+    text = pa.array([getattr(parsed.object, name)])
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), parsed.records), text)
+
+
+def _file_row(parsed: Parsed, now: datetime) -> Row:
+    return {
+        "uri": parsed.object.uri,
+        "etag": parsed.object.etag,
+        "size": parsed.object.size,
+        "modified_at": parsed.object.modified_at,
+        "landed_at": now,
+        "records": parsed.records,
+        "rejected": len(parsed.rejects) + bool(parsed.problem),
+        "problem": parsed.problem,
+        "untimed_day": parsed.untimed_day,
+    }
+
+
+def _reject_rows(parsed: Parsed, now: datetime) -> list[Row]:
+    where = {"uri": parsed.object.uri, "etag": parsed.object.etag, "rejected_at": now}
+    rows: list[Row] = [
+        where | {"place": r.place, "reason": r.reason, "raw": r.raw, "loss": r.loss} for r in parsed.rejects
+    ]
+    return rows + ([where | {"place": "", "reason": parsed.problem, "loss": True}] if parsed.problem else [])
+
+
+def _settle(transaction: Transaction, now: datetime) -> tuple[list[Row], list[Row]]:
+    """Where several objects hold a conversation, which rows count; contradictions that are new, and that ended."""
+    transaction.answer("landing/shared_conversations")
+    if not transaction.rows("select 1 from shared limit 1"):
+        return [], []
+    transaction.answer("landing/settle_messages", now=now)
+    before = transaction.answer("landing/contradictions_known", reason=CONTRADICTED)
+    found = transaction.answer("landing/contradictions")
+    transaction.answer("landing/contradictions_forgotten", reason=CONTRADICTED)
+    transaction.insert(
+        "rejected_records", [row | {"reason": CONTRADICTED, "rejected_at": now, "loss": True} for row in found]
+    )
+    known, holding = set(map(_place, before)), set(map(_place, found))
+    new = [row for row in found if _place(row) not in known]
+    return new, [row for row in before if _place(row) not in holding]
+
+
+def _place(row: Row) -> tuple[str, ...]:
+    return row["uri"], row["etag"], row["place"]
+
+
+def _dirty_days(transaction: Transaction, zone: str) -> set[date]:
+    """Compare the touched conversations with what they were; both days of one that moved are dirty."""
+    transaction.answer("landing/touched_conversations", zone=zone)
+    dirty = {row["day"] for row in transaction.answer("landing/changed_days")}
+    transaction.execute(
+        "delete from landed_conversations where conversation_id in (select conversation_id from touched)"
+    )
+    transaction.execute("insert into landed_conversations by name select * from now_so")
+    return dirty
+
+
+def mark_days(transaction: Transaction, days: set[date], reason: str) -> None:
+    """Raise the generation of these days."""
+    transaction.execute(
+        "update days set generation = generation + 1, reason = $reason where list_contains($days::date[], day)",
+        days=sorted(days),
+        reason=reason,
+    )
+    known = {row["day"] for row in transaction.rows("select day from days")}
+    fresh = [{"day": day, "generation": 1, "reason": reason} for day in sorted(days - known)]
+    transaction.insert("days", fresh)
+
+
+def _record_days(transaction: Transaction) -> None:
+    transaction.execute(
+        "update landed_files set days = found.days from ("
+        "  select m.uri, list(distinct c.day::varchar order by c.day::varchar) as days"
+        "  from landed_messages m join landed_conversations c using (conversation_id)"
+        "  where m.uri in (select uri from fresh where problem is null) group by m.uri"
+        ") as found where landed_files.uri = found.uri and landed_files.replaced_at is null"
+    )

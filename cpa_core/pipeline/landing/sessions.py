@@ -1,0 +1,60 @@
+"""Conversations known by a user's id alone: one for each user, or cut into sessions where the user was silent."""
+
+from datetime import date
+
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.store.database import Transaction
+
+GAP = "session_gap"
+
+
+def is_other_gap(assistant: Assistant) -> bool:
+    """Whether another gap is set than the one by which this home is cut."""
+    asked = assistant.settings.session_gap
+    if asked is None or not assistant.store.exists():
+        return False
+    with assistant.store.reading() as view:
+        return asked != _gap(view)
+
+
+def note_users(transaction: Transaction) -> None:
+    """Remember whose conversations the fresh objects hold, before and after they are replaced."""
+    transaction.execute(
+        "insert into users select distinct user_id from landed_messages "
+        "where by_user and uri in (select uri from fresh where problem is null)"
+    )
+
+
+def cut_sessions(transaction: Transaction, asked: int | None) -> int:
+    """Name the conversations of these users, and of all when another gap is asked for; the gap in minutes, 0 none."""
+    gap = before = _gap(transaction)
+    if asked is not None and asked != before:
+        gap = asked
+        transaction.execute("delete from settings_fixed where name = $name", name=GAP)
+        transaction.insert("settings_fixed", [{"name": GAP, "value": str(gap)}])
+        transaction.execute("insert into users select distinct user_id from landed_messages where by_user")
+    if transaction.rows("select 1 from users limit 1"):
+        _touch_conversations(transaction)
+        transaction.answer("landing/sessions_of_users", gap=gap)
+        _touch_conversations(transaction)
+    return gap
+
+
+def spanning(transaction: Transaction, zone: str) -> dict[str, tuple[date, date]]:
+    """The touched conversations of users that go on for days: their first and last."""
+    if not transaction.rows("select 1 from users limit 1"):
+        return {}
+    rows = transaction.answer("landing/spanning_users", zone=zone)
+    return {row["conversation_id"]: (row["first"], row["last"]) for row in rows}
+
+
+def _gap(view: Transaction) -> int:
+    rows = view.rows("select value from settings_fixed where name = $name", name=GAP)
+    return int(rows[0]["value"]) if rows else 0
+
+
+def _touch_conversations(transaction: Transaction) -> None:
+    transaction.execute(
+        "insert into touched select distinct conversation_id from landed_messages "
+        "where by_user and user_id in (select user_id from users)"
+    )

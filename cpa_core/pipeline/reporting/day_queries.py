@@ -1,0 +1,54 @@
+"""What people look at after a run: rows by day, for as many days as the run had in one reading each."""
+
+from collections.abc import Sequence
+from datetime import UTC, date
+
+from cpa_core.models import EventSchema
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.store.database import Row
+
+LOWEST = 5
+
+
+def events_by_type(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+    """Events and conversations of each type on each day, the most frequent first."""
+    return _answer(assistant, "status/events_by_type", days)
+
+
+def scores_by_band(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+    """Conversations of each day by tens of their score; those without a score last, with a null band."""
+    return _answer(assistant, "status/scores_by_band", days)
+
+
+def lowest_scores(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+    """The conversations of each day with the lowest scores."""
+    return _answer(assistant, "status/lowest_scores", days, most=LOWEST)
+
+
+def failures(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+    """What failed on each day: stage, conversation, reason, whether it may pass, attempts."""
+    return _answer(assistant, "status/failures_of_days", days)
+
+
+def messages_covered(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+    """Messages of each day that were asked about, and those of them with an event."""
+    return _answer(assistant, "status/messages_covered", days)
+
+
+def types_without_events(schema: EventSchema, rows: Sequence[Row]) -> list[str]:
+    """The event types of a schema that do not occur in rows of `events_by_type`."""
+    found = {row["event_type"] for row in rows}
+    return sorted({one.name for one in schema.event_types} - found)
+
+
+def money_spent(assistant: Assistant) -> tuple[float, float]:
+    """US dollars that this run and the UTC day have cost so far. Calls of unknown price count nothing."""
+    midnight = assistant.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    with assistant.store.reading() as view:
+        spent = view.answer("label/money_spent", run=f"{assistant.run_id}-", since=midnight)[0]
+    return spent["by_run"], spent["by_day"]
+
+
+def _answer(assistant: Assistant, question: str, days: Sequence[date], **names: object) -> list[Row]:
+    with assistant.store.reading() as view:
+        return view.answer(question, days=list(days), **names)

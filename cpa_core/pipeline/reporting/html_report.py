@@ -1,0 +1,116 @@
+"""Writing the report: one HTML file of everything that was tagged and judged."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from cpa_core import insights
+from cpa_core.errors import InputError, NotFound
+from cpa_core.models import Value
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.reporting.suggestions import suggestions
+from cpa_core.redaction import redactor
+from cpa_core.report import Declared, Document, Wanted, compose, render, scopes_compared
+
+NAME = "report.html"
+
+
+class Reported(Value):
+    """The report that was written: its place, its bytes, and what is in it. Headlines: name, figure, what it is of.
+
+    `scores`: conversations by tens of the score.
+    """
+
+    path: Path
+    size: int
+    first: date
+    last: date
+    conversations: int
+    examples: int
+    drill_downs: int
+    issues: int
+    suggestions: int
+    summary: str
+    headlines: tuple[tuple[str, str, str], ...]
+    scores: dict[str, int]
+
+
+class Span(Value):
+    """Which days are reported on: from `first` to `last`, each the home's own where null.
+
+    `compare` are the days to compare with; null: as many directly before, or the later half with the earlier.
+    `changes` are what was changed: the day, and its name. `suggest`: ask a model for a change to each issue.
+    """
+
+    first: date | None = None
+    last: date | None = None
+    compare: tuple[date, date] | None = None
+    changes: tuple[tuple[date, str], ...] = ()
+    suggest: bool = False
+
+
+def write_report(assistant: Assistant, span: Span | None = None, out: Path | None = None) -> Reported:
+    """Write the report to `out`, or into the home. Raises NotFound without a conversation on its days, InputError.
+
+    Message text is in it as the privacy allows: by default quotes alone, redacted.
+    """
+    span = span or Span()
+    scope = scope_of(assistant, span.first, span.last)
+    whole = insights.whole(assistant.store) or scope
+    if span.compare:
+        scope_of(assistant, *span.compare)
+    for day, label in span.changes:
+        if not scope.first < day <= scope.last:
+            raise InputError(f"change {label!r}: {day} must lie after {scope.first}, up to {scope.last}")
+    wanted = Wanted(
+        scope=scope,
+        privacy=assistant.settings.report_privacy,
+        redactor=redactor(assistant.settings.environ),
+        now=assistant.now(),
+        compare=scopes_compared(scope, whole, span.compare),
+        changes=tuple(Declared(day, label) for day, label in sorted(span.changes)),
+    )
+    document = compose(assistant.store, wanted)
+    if span.suggest:
+        document = replace(document, suggestions=suggestions(assistant, document.evidence))
+    path = out or assistant.settings.home / NAME
+    size = _written(path, render(document))
+    return _reported(path, size, scope, document)
+
+
+def scope_of(assistant: Assistant, first: date | None, last: date | None) -> insights.Scope:
+    """The days that are reported on. Raises NotFound where no conversation began on them."""
+    whole = insights.whole(assistant.store) if assistant.store.exists() else None
+    if whole is None:
+        raise NotFound(f"{assistant.settings.home}: no conversation yet; cpa run SOURCE --schema FILE")
+    scope = insights.Scope(first or whole.first, last or whole.last)
+    if scope.first > scope.last or scope.first > whole.last or scope.last < whole.first:
+        raise NotFound(f"{scope.first} to {scope.last}: no conversation; days here: {whole.first} to {whole.last}")
+    return scope
+
+
+def _written(path: Path, page: str) -> int:
+    """Write beside and move, so that nobody opens half a report."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    content = page.encode("utf-8", "replace")
+    beside.write_bytes(content)
+    beside.replace(path)
+    return len(content)
+
+
+def _reported(path: Path, size: int, scope: insights.Scope, document: Document) -> Reported:
+    return Reported(
+        path=path,
+        size=size,
+        first=scope.first,
+        last=scope.last,
+        conversations=document.figures["overview"]["conversations"],
+        examples=len(document.conversations),
+        drill_downs=len(document.drills),
+        issues=len(document.evidence),
+        suggestions=len(document.suggestions),
+        summary=document.summary,
+        scores={f"{one['score_from']}–{one['score_to']}": one["conversations"] for one in document.figures["scores"]},
+        headlines=tuple((one.name, f"{one.value} {one.unit}".strip(), one.of) for one in document.headlines),
+    )

@@ -1,0 +1,116 @@
+"""A run: the days that need work, and one day from end to end."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from cpa_core import selection
+from cpa_core.destinations import DESTINATIONS, KEYS, destination
+from cpa_core.errors import DayIncomplete, SettingsError
+from cpa_core.models import EventSchema, Value
+from cpa_core.pipeline.assistant import Assistant, Stage
+from cpa_core.pipeline.build import Built, build_day
+from cpa_core.pipeline.delivery.deliver import Delivered, deliver_day
+from cpa_core.pipeline.label.day import tag_and_judge_day
+from cpa_core.pipeline.schema.current import read_schema
+from cpa_core.store.database import Row
+
+
+class DayDone(Value):
+    """One day after a run. `held` says why nothing of it was delivered."""
+
+    day: date
+    built: Built
+    tagged: Stage
+    judged: Stage
+    delivered: Delivered | None
+    held: str
+
+    @property
+    def waits(self) -> bool:
+        """Whether questions of the day wait in batches."""
+        return bool(self.tagged.waiting or self.judged.waiting)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing failed, not even for good, and every event has an accepting receipt."""
+        failed = self.tagged.failures + self.judged.failures
+        delivered = self.delivered is not None and not self.delivered.rejected and not self.delivered.open
+        return not failed and delivered and not self.built.waiting
+
+
+def ready(assistant: Assistant) -> list[str]:
+    """Check what a person may have to change before anything is written or paid: schema, models, destinations.
+
+    The schema's warnings. Raises SchemaError, SettingsError.
+    """
+    given = assistant.settings
+    schema, warnings = read_schema(assistant)
+    warnings = [*warnings, *_selected(assistant, schema)]
+    for task in ("tag", "judge"):
+        assistant.provider_of(assistant.model(task))
+    for name in given.destinations:
+        destination(name, given.home, given.environ)
+    unused = [(name, key) for name, key in KEYS.items() if given.environ.get(key) and name not in given.destinations]
+    if not given.environ.get("CPA_DESTINATIONS"):
+        warnings += [f"{key} is set, but events go to the outbox: --destination {name}" for name, key in unused]
+    return warnings
+
+
+def _selected(assistant: Assistant, schema: EventSchema) -> list[str]:
+    """Advice on what destinations are not to be sent. Raises SettingsError."""
+    selections = selection.load(assistant.settings.delivery_path)
+    unknown = [name for name in selections if name not in DESTINATIONS]
+    if unknown:
+        raise SettingsError(
+            f"{assistant.settings.delivery_path}: {unknown[0]}: it must be one of {', '.join(DESTINATIONS)}"
+        )
+    return selection.unknown_names(selections, schema)
+
+
+def due_days(assistant: Assistant) -> list[Row]:
+    """Days that need work, with generation and reason, in order."""
+    with assistant.store.reading() as view:
+        return view.answer("status/due_days", destinations=list(assistant.settings.destinations))
+
+
+def run_day(
+    assistant: Assistant,
+    day: date,
+    *,
+    deliver_incomplete: bool = False,
+    retry_rejected: bool = False,
+    retag: bool = True,
+    correct: bool = False,
+) -> DayDone:
+    """Build, tag, judge and deliver one day. An incomplete day is held back, not an error.
+
+    What another schema, prompt or model has made of it is brought to the present ones where `retag`.
+    """
+    built = build_day(assistant, day)
+    tagged, judged = tag_and_judge_day(assistant, day, retag=retag)
+    if tagged.waiting or judged.waiting:
+        held = f"{day}: {tagged.waiting + judged.waiting} questions wait in batches"
+        return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=None, held=held)
+    try:
+        delivered = deliver_day(
+            assistant, day, deliver_incomplete=deliver_incomplete, retry_rejected=retry_rejected, correct=correct
+        )
+        return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=delivered, held="")
+    except DayIncomplete as incomplete:
+        held = str(incomplete)
+        return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=None, held=held)
+
+
+def summaries(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+    """What is in each of these days: counts, mean score, spend in US dollars (null unknown), receipts, failures."""
+    with assistant.store.reading() as view:
+        return view.answer("status/day_summary", days=list(days))
+
+
+def spending(assistant: Assistant) -> list[Row]:
+    """What each task by each model took in this home so far, by lane: calls, tokens, US dollars (null unknown).
+
+    Its first lane says how many of all its questions the ledger answered; the others are null there.
+    """
+    with assistant.store.reading() as view:
+        return view.answer("status/spend_by_model")

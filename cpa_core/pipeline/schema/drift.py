@@ -1,0 +1,50 @@
+"""Whether days are out of the ordinary: what the schema does not cover, and how often each type happens."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from cpa_core.insights.drift import Measured, Share, measured
+from cpa_core.models import Value
+from cpa_core.pipeline.assistant import Assistant
+
+LOOKED_BACK = timedelta(days=90)
+"""Where days of history are looked for: an assistant that rests at weekends has 28 of them in less."""
+
+
+class Drift(Value):
+    """A measure of a day that a usual day would not have, and conversations of that day in which it shows."""
+
+    measured: Measured
+    examples: tuple[str, ...]
+
+
+def measures_of(assistant: Assistant, day: date) -> list[Measured]:
+    """Every measure of a day beside the days before that the same version of the schema tagged.
+
+    Another version counts otherwise, so the first week of a version says nothing.
+    """
+    with assistant.store.reading() as view:
+        versions = view.rows(
+            "select schema_version as version from tagged_conversations where day = $day "
+            "group by schema_version order by count(*) desc, schema_version limit 1",
+            day=day,
+        )
+        span = {"first": day - LOOKED_BACK, "last": day}
+        rows = view.answer("schema/daily_shares", version=versions[0]["version"], **span) if versions else []
+    histories: defaultdict[str, list[Share]] = defaultdict(list)
+    for row in rows:
+        histories[row["name"]].append(Share(day=row["day"], hits=row["hits"], trials=row["trials"]))
+    return measured(histories, day, leading=[name for name in histories if name.startswith("no event")])
+
+
+def drift(assistant: Assistant, days: Sequence[date]) -> list[Drift]:
+    """What of these days is out of the ordinary, with at most five conversations each, by id."""
+    found: list[Drift] = []
+    for day in days:
+        for one in measures_of(assistant, day):
+            if one.is_out:
+                with assistant.store.reading() as view:
+                    rows = view.answer("schema/drift_examples", day=day, name=one.name)
+                found.append(Drift(measured=one, examples=tuple(row["conversation_id"] for row in rows)))
+    return found

@@ -1,0 +1,205 @@
+"""Proposals for the event schema: from which conversations, by which questions, and where they are written."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from cpa_core import schema as schemas
+from cpa_core.errors import CpaError, SourceError, Stopped
+from cpa_core.llm import Ask, Reply, Request
+from cpa_core.models import Conversation, EventSchema, Message
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.concurrency import in_order_of_end
+from cpa_core.pipeline.label.one_off import inquiry
+from cpa_core.pipeline.label.redact import as_sent
+from cpa_core.pipeline.schema.current import current_schema, schema_path
+from cpa_core.proposing import SAMPLE_CONVERSATIONS, Counted, Sample, counted, propose, sample, written
+from cpa_core.sources import Record, as_records, read
+from cpa_core.tagging import Tagged, tag_conversation
+
+ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands for times that a sample does not need."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A proposed schema, the sample it rests on, and what of it happened there, by which model."""
+
+    schema: EventSchema
+    sample: Sample
+    counted: Counted
+    model: str
+
+    @property
+    def head(self) -> list[str]:
+        """What is to be said of it first."""
+        shown = self.sample.conversations
+        days = {one.day for one in shown}
+        lines = [
+            f"Proposed by {self.model} from {len(shown)} of {self.sample.of} conversations of {len(days)} days.",
+            "Edit it: names, definitions, choices and goals decide what is seen.",
+            f"Of {self.counted.messages} messages of the sample, {self.counted.uncovered} have no event by it.",
+        ]
+        lines += (
+            [f"Left out, for a message asked for it: {', '.join(self.counted.planted)}"] if self.counted.planted else []
+        )
+        return [*lines, f"The sample (seed {self.sample.seed}), by id:"]
+
+    @property
+    def text(self) -> str:
+        """The file."""
+        ids = [one.conversation_id for one in self.sample.conversations]
+        return written(self.schema, self.head, self.counted, ids)
+
+
+def ensure_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
+    """The current schema; where there is no file yet, the first proposal becomes it, with a warning to edit it."""
+    path = schema_path(assistant)
+    if path.exists():
+        return current_schema(assistant)
+    proposal = propose_schema(assistant, stored_conversations(assistant))
+    write_proposal(proposal, path)
+    found, warnings = current_schema(assistant)
+    return found, [f"{path}: proposed by {proposal.model} and in use as it is: a person should edit it", *warnings]
+
+
+def propose_schema(
+    assistant: Assistant,
+    conversations: Sequence[Conversation],
+    seed: int = 0,
+    size: int = SAMPLE_CONVERSATIONS,
+    base: EventSchema | None = None,
+) -> Proposal:
+    """Propose from a seeded sample, and count by tagging it what each type would be.
+
+    With a `base`, only additions to it. Raises SourceError without conversations, CpaError when no answer is valid.
+    """
+    chosen = sample(conversations, seed, size)
+    shown = chosen.model_copy(update={"batches": tuple(tuple(as_sent(assistant, one)) for one in chosen.batches)})
+    if not shown.conversations:
+        raise SourceError(f"{assistant.settings.source or assistant.settings.home}: no conversations to propose from")
+    model = assistant.model("propose")
+    found, reply = _asked(assistant, shown, base)
+    if found is None:
+        raise CpaError(f"{model}: no valid schema was proposed: {reply.outcome}: {reply.detail}")
+    counts = counted(found, _tagged(assistant, shown, found))
+    return Proposal(schema=counts.schema, sample=shown, counted=counts, model=str(model))
+
+
+def _asked(assistant: Assistant, shown: Sample, base: EventSchema | None) -> tuple[EventSchema | None, Reply]:
+    model = assistant.model("propose")
+    calls = len(shown.batches) + 1
+    with inquiry(assistant, "propose") as made, assistant.progress("propose", calls) as advance:
+
+        def proposed(ask: Ask) -> tuple[EventSchema | None, Reply]:
+            def told(request: Request, check: Callable[[str], None]) -> Reply:
+                reply = ask(request, check)
+                advance()
+                return reply
+
+            return propose(shown, base, model, told)
+
+        return made.settled(proposed, lambda ended: ended[0] is not None)
+
+
+def _tagged(assistant: Assistant, shown: Sample, schema: EventSchema) -> list[tuple[Conversation, Tagged]]:
+    """The sample tagged by the schema. Taken over as it is, these answers are used again; raises Stopped."""
+    model = assistant.model("tag")
+    conversations = shown.conversations
+    found: list[tuple[Conversation, Tagged]] = []
+    with inquiry(assistant, "tag") as made, assistant.progress("count", len(conversations)) as advance:
+
+        def tag(one: Conversation) -> Tagged:
+            work = partial(tag_conversation, one, schema, model)
+            return made.settled(work, lambda ended: ended.outcome == "ok", one.conversation_id)
+
+        threads = assistant.settings.concurrency
+        with closing(in_order_of_end(tag, conversations, threads, cut_short=made.cut_short)) as ends:
+            for one, end in ends:
+                if isinstance(end, Stopped):
+                    raise end
+                found += [(one, end)] if end.outcome == "ok" else []
+                advance()
+    return found
+
+
+def write_proposal(proposal: Proposal, path: Path) -> Path:
+    """Write a proposal where no file is; beside it, as `.proposed.yml`, where one is. The path written."""
+    target = path if not path.exists() else path.with_suffix(".proposed.yml")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _write(target, proposal.text)
+    return target
+
+
+def accept_proposal(proposed: Path, path: Path) -> Path | None:
+    """Take a proposal over as it stands, comments and all. What was there goes beside under its version: that path.
+
+    Raises SchemaError where the proposal is no schema.
+    """
+    schemas.load(proposed)
+    before = path.with_suffix(f".{schemas.load(path)[0].version}.yml") if path.exists() else None
+    if before:
+        _write(before, path.read_text("utf-8"))
+    _write(path, proposed.read_text("utf-8"))
+    return before
+
+
+def _write(target: Path, text: str) -> None:
+    fresh = target.with_suffix(".tmp")
+    fresh.write_text(text, "utf-8")
+    fresh.replace(target)
+
+
+def source_conversations(assistant: Assistant) -> list[Conversation]:
+    """The conversations of the source as it is, without landing them."""
+    records: list[Record] = []
+    for found in assistant.listing().objects:
+        records += as_records(read(assistant.file(found.uri, found.read()), ANY_TIME))
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.conversation_id, []).append(record)
+    return [_of_records(key, sorted(group, key=lambda r: (r.sent_at, r.ordinal))) for key, group in groups.items()]
+
+
+def stored_conversations(assistant: Assistant) -> list[Conversation]:
+    """Every conversation that has landed."""
+    return _stored(assistant, "landing/landed_transcripts")
+
+
+def uncovered_conversations(assistant: Assistant) -> list[Conversation]:
+    """Of every tagged conversation the messages in which nothing of the schema happened; those with none left out."""
+    return _stored(assistant, "landing/uncovered_transcripts")
+
+
+def _stored(assistant: Assistant, question: str) -> list[Conversation]:
+    with assistant.store.reading() as view:
+        rows = view.answer(question)
+    groups: dict[str, list[Message]] = {}
+    users: dict[str, str | None] = {}
+    for row in rows:
+        of_one = groups.setdefault(row["conversation_id"], [])
+        users.setdefault(row["conversation_id"], row["user_id"])
+        fields = {name: row[name] for name in ("message_id", "role", "content", "sent_at")}
+        of_one.append(Message(position=len(of_one), **fields))
+    return [_conversation(key, users[key], messages) for key, messages in groups.items()]
+
+
+def _of_records(conversation_id: str, records: Sequence[Record]) -> Conversation:
+    messages = [
+        Message(message_id=r.message_id, position=n, role=r.role, content=r.content, sent_at=r.sent_at)
+        for n, r in enumerate(records)
+    ]
+    return _conversation(conversation_id, records[0].user_id, messages)
+
+
+def _conversation(conversation_id: str, user_id: str | None, messages: Sequence[Message]) -> Conversation:
+    return Conversation(
+        conversation_id=conversation_id,
+        user_id=user_id,
+        day=messages[0].sent_at.date(),
+        content_hash="",
+        messages=tuple(messages),
+    )

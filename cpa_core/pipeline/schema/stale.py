@@ -1,0 +1,135 @@
+"""What a change of the schema means for the days that are there: which are stale, and what it would cost to re-tag."""
+
+from collections import defaultdict
+from datetime import date
+from pathlib import Path
+
+from cpa_core import schema as schemas
+from cpa_core.errors import SchemaError
+from cpa_core.models import EventSchema, Value
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.label.plan import difference, messages_in
+from cpa_core.pipeline.label.quote import Quote, quote
+from cpa_core.pipeline.schema.current import read_schema, schema_path
+from cpa_core.schema import Change, Diff
+from cpa_core.store.database import Row, Transaction
+from cpa_core.tagging import WINDOW
+
+
+class Stale(Value):
+    """A day of which so many conversations are not tagged, or not judged, as the schema in force would have them."""
+
+    day: date
+    tagged: int
+    judged: int
+    versions: tuple[str, ...]
+
+
+class Weight(Value):
+    """What one change touches among the conversations that the older schema tagged or judged.
+
+    `questions` counts what this change alone would have asked.
+    """
+
+    change: Change
+    messages: int
+    questions: int
+
+
+def stale_days(assistant: Assistant) -> list[Stale]:
+    """The days that another schema made, in order, by the schema in force. Nothing re-tags them by itself."""
+    schema = schema_in_force(assistant)
+    tagged: defaultdict[date, set[str]] = defaultdict(set)
+    judged: defaultdict[date, set[str]] = defaultdict(set)
+    versions: defaultdict[date, set[str]] = defaultdict(set)
+    with assistant.store.reading() as view:
+        for row in _made_otherwise(view, schema):
+            of_task = tagged if row["task"] == "tag" else judged
+            of_task[row["day"]].add(row["conversation_id"])
+            versions[row["day"]].add(row["version"])
+    return [
+        Stale(day=day, tagged=len(tagged[day]), judged=len(judged[day]), versions=tuple(sorted(found)))
+        for day, found in sorted(versions.items())
+    ]
+
+
+def schema_in_force(assistant: Assistant) -> EventSchema | None:
+    """The schema of the file, else the version that was recorded last, else none."""
+    if schema_path(assistant).exists():
+        return read_schema(assistant)[0]
+    with assistant.store.reading() as view:
+        found = view.rows("select yaml, origin from event_schemas order by created_at desc limit 1")
+    return schemas.parse(found[0]["yaml"], found[0]["origin"])[0] if found else None
+
+
+def _made_otherwise(view: Transaction, schema: EventSchema | None) -> list[Row]:
+    """Task, day, conversation and version of everything that a run would not leave as it is."""
+    found: list[Row] = []
+    for row in view.answer("schema/versions_in_use") if schema else ():
+        diff = difference(view, row["version"], schema) if schema else None
+        of_version = view.answer("schema/labels_by_version", version=row["version"])
+        touched: set[tuple[date, str]] | None = None
+        if diff is not None:
+            days = sorted({one["day"] for one in of_version})
+            messages = messages_in(view, days, row["version"], diff.touched, refused=bool(diff.scope))
+            touched = {(one["day"], one["conversation_id"]) for one in messages}
+        for one in of_version:
+            is_judgment = one["task"] == "judge"
+            is_touched = touched is None or (one["day"], one["conversation_id"]) in touched
+            if diff is None or (diff.judges if is_judgment else is_touched):
+                found.append(one | {"version": row["version"]})
+    return found
+
+
+def named_schema(assistant: Assistant, name: str) -> EventSchema:
+    """A schema by its file, or by the version under which it was recorded. Raises SchemaError."""
+    if Path(name).exists():
+        return schemas.load(Path(name))[0]
+    if assistant.store.exists():
+        with assistant.store.reading() as view:
+            found = view.rows(
+                "select version, yaml, origin from event_schemas where starts_with(version, $name)", name=name
+            )
+        if len(found) == 1:
+            return schemas.parse(found[0]["yaml"], found[0]["origin"])[0]
+    raise SchemaError(f"{name}: no such file, and no version that {assistant.settings.home} knows")
+
+
+def weights(assistant: Assistant, diff: Diff) -> list[Weight]:
+    """What each change touches here, in the order of the changes."""
+    with assistant.store.reading() as view:
+        days = [row["day"] for row in view.rows("select distinct day from raw_conversations order by day")]
+        made = view.answer("schema/labels_by_version", version=diff.older.version)
+        return [_weight(view, days, diff, change, made) for change in diff.changes]
+
+
+def quote_of_history(assistant: Assistant, schema: EventSchema) -> Quote:
+    """What running every built day again by this schema would cost. Raises SettingsError without a model."""
+    with assistant.store.reading() as view:
+        days = [row["day"] for row in view.rows("select distinct day from raw_conversations order by day")]
+    return quote(assistant, days, schema)
+
+
+def _weight(view: Transaction, days: list[date], diff: Diff, change: Change, made: list[Row]) -> Weight:
+    version = diff.older.version
+    messages = messages_in(view, days, version, change.scope | change.rewrites, refused=bool(change.scope))
+    asked = messages_in(view, days, version, change.scope, refused=True)
+    windows = {(row["day"], row["conversation_id"], row["position"] // WINDOW) for row in asked}
+    judged = sum(row["task"] == "judge" for row in made) if change.judges else 0
+    return Weight(change=change, messages=len(messages), questions=len(windows) + judged)
+
+
+def types_and_events(assistant: Assistant, schema: EventSchema) -> list[Row]:
+    """Each event type with how many events of it are stored, in how many conversations."""
+    with assistant.store.reading() as view:
+        rows = view.rows(
+            "select role, event_type, count(*) as events, count(distinct conversation_id) as conversations "
+            "from tagged_events group by role, event_type"
+        )
+    counts = {(row["role"], row["event_type"]): row for row in rows}
+    none = {"events": 0, "conversations": 0}
+    return [
+        {"role": one.role, "type": one.name, "properties": ", ".join(p.name for p in one.properties)}
+        | {name: counts.get((one.role, one.name), none)[name] for name in none}
+        for one in schema.event_types
+    ]
