@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +14,8 @@ MOST_CALLS = 256
 """Calls at once: more threads than that wait for each other, not for the provider."""
 POLL_SECONDS = 60.0
 """Seconds between two looks at batches that are waited for."""
+ROLES = ("user", "assistant", "system", "tool", "tool_call", "reasoning", "attachment", "other")
+"""What `--roles` can make of a word; `other` is kept as it is, and nobody tags it."""
 Lane = Literal["standard", "flex", "batch"]
 """How questions are asked: at once, or at half the price later (flex) or within a day (batch)."""
 PRIVACIES: tuple[Literal["no_text", "redacted", "full"], ...] = ("no_text", "redacted", "full")
@@ -50,6 +53,7 @@ class Settings(Value):
     most_rejected: float
     form: str | None
     names: Mapping[str, str]
+    roles: Mapping[str, str]
     environ: Mapping[str, str]
 
     @property
@@ -92,6 +96,7 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
         most_rejected=_share(values, "CPA_MOST_REJECTED", 0.01),
         form=values.get("CPA_FORMAT") or None,
         names=_names(values.get("CPA_MAP") or ""),
+        roles=_roles(values.get("CPA_ROLES") or ""),
         environ=values,
     )
 
@@ -167,6 +172,23 @@ def _names(text: str) -> dict[str, str]:
     if any(not ours.strip() or not theirs.strip() for ours, _, theirs in pairs):
         raise SettingsError(f"CPA_MAP is {text!r}: pairs are needed, as in role=sender,content=body")
     return {theirs.strip(): ours.strip() for ours, _, theirs in pairs}
+
+
+def _roles(text: str) -> dict[str, str]:
+    """`user=customer|guest,assistant=agent`: our role for each word, letter case aside."""
+    named: dict[str, str] = {}
+    for pair in _words(text):
+        role, _, words = (part.strip() for part in pair.partition("="))
+        if role not in ROLES:
+            near = get_close_matches(role, ROLES, 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"CPA_ROLES (--roles): {role!r} is none of {', '.join(ROLES)}{meant}")
+        for word in filter(None, (one.strip().lower().replace(" ", "_").replace("-", "_") for one in words.split("|"))):
+            if named.setdefault(word, role) != role:
+                raise SettingsError(f"CPA_ROLES (--roles): {word!r} is both {named[word]} and {role}")
+    if text.strip() and not named:
+        raise SettingsError(f"CPA_ROLES (--roles) is {text!r}: as in user=customer|guest,assistant=agent")
+    return named
 
 
 def _words(text: str) -> list[str]:

@@ -18,6 +18,8 @@ from cpa_core.pipeline import (
     open_work,
     reconciled,
     rejects,
+    roles_not_tagged,
+    roles_warning,
     stale_days,
     summaries,
     types_without_events,
@@ -49,6 +51,7 @@ def checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
         made.append(_check(pipeline, asset, "few_failures", FEW_FAILURES, few_failures(stage)))
         made.append(_check(pipeline, asset, "within_budget", WITHIN_BUDGET, within_budget))
     made.append(_check(pipeline, "landed_files", "few_rejects", FEW_REJECTS, few_rejects))
+    made.append(_check(pipeline, "landed_files", "roles_tagged", ROLES_TAGGED, roles_tagged))
     made.append(_check(pipeline, "tagged_events", "schema_covers", SCHEMA_COVERS, schema_covers))
     made.append(_check(pipeline, "tagged_events", "coverage_drift", COVERAGE_DRIFT, coverage_drift))
     made.append(_check(pipeline, "upload_receipts", "history_current", HISTORY_CURRENT, history_current))
@@ -60,6 +63,7 @@ def checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
 COMPLETE = "Nothing is open in the days of this run: no failure that may pass, nothing not yet done."
 FEW_FAILURES = f"At most {FAILED_SHARE:.0%} of the conversations failed, refused and filtered answers included."
 FEW_REJECTS = "Of what landed last, no more was rejected than CPA_MOST_REJECTED allows, in records or in objects."
+ROLES_TAGGED = "Every message has a role that is tagged or known not to be speech; others need CPA_ROLES."
 WITHIN_BUDGET = "This run and this UTC day cost no more than CPA_BUDGET and CPA_DAILY_BUDGET; a warning from 80 %."
 SCHEMA_COVERS = f"At least {COVERED_SHARE:.0%} of the messages have an event, so the schema fits what people say."
 COVERAGE_DRIFT = "Messages without event, values not applicable and each type are as frequent as on the days before."
@@ -115,6 +119,14 @@ def few_rejects(assistant: Assistant, days: Sequence[date]) -> Result:
         return Result(passed=True, metadata={"records": 0})
     shown: Shown = found.model_dump(include={"objects", "refused", "records", "lost", "share", "most"})
     return Result(passed=found.is_fine, severity=ERROR, metadata=shown)
+
+
+def roles_tagged(assistant: Assistant, days: Sequence[date]) -> Result:
+    """Whether no message has a role that nobody tags."""
+    found = roles_not_tagged(assistant)
+    rows = [{"role": role if len(role) <= 40 else "(long)", "messages": count} for role, count in found.items()]
+    shown: Shown = {"messages": sum(found.values()), **table("roles", rows[:20])}
+    return Result(passed=not found, severity=WARN, description=roles_warning(found) or None, metadata=shown)
 
 
 def within_budget(assistant: Assistant, days: Sequence[date]) -> Result:

@@ -37,6 +37,8 @@ from cpa_core.pipeline import (
     reconciled,
     rejected_days,
     rejects,
+    roles_not_tagged,
+    roles_warning,
     run_day,
     spending,
     stale_days,
@@ -107,8 +109,9 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
     for warning in ready(assistant):
         print(f"warning: {warning}")
     landed = land(assistant, only) if given.source else None
-    if landed:
-        print("\n".join(landed_lines(landed)))
+    said = landed_lines(landed) if landed else []
+    for line in [*said, *_roles_lines(assistant, said)]:
+        print(line)
     days = _named_days(options, only, assistant)
     retag = bool(only or options.first)
     for line in _retag_lines(assistant, days) if retag else ():
@@ -155,8 +158,9 @@ def quote_command(options: argparse.Namespace, given: Settings) -> int:
     assistant = Assistant.of(given, bar)
     for warning in ready(assistant):
         print(f"warning: {warning}")
-    if given.source:
-        print("\n".join(landed_lines(land(assistant, only))))
+    said = landed_lines(land(assistant, only)) if given.source else []
+    for line in [*said, *_roles_lines(assistant, said)]:
+        print(line)
     retag = bool(only or options.first)
     days = _named_days(options, only, assistant)
     lines = quote_lines(quote(assistant, days, retag=retag)) + expected_lines(expected_events(assistant, days))
@@ -200,7 +204,7 @@ def status(options: argparse.Namespace, given: Settings) -> int:
     print(f"files: {files['files']} ({files['removed']} removed since), records: {files['records']}")
     for reject in reasons:
         print(f"rejected records: {reject['n']}: {reject['reason']}")
-    for line in reject_lines(rejects(assistant)):
+    for line in [*reject_lines(rejects(assistant)), *_roles_lines(assistant)]:
         print(line)
     print(day_table(summaries(assistant, days)))
     if spent := spending(assistant):
@@ -218,6 +222,12 @@ def status(options: argparse.Namespace, given: Settings) -> int:
     for line in drift_lines(drift(assistant, days[-LOOKED_BACK:])):
         print(line)
     return 0
+
+
+def _roles_lines(assistant: Assistant, said: Sequence[str] = ()) -> list[str]:
+    """What the store holds of roles that nobody tags, unless the landing has `said` it in the same words."""
+    warning = roles_warning(roles_not_tagged(assistant))
+    return [line for line in [f"warning: {warning}"] if warning and line not in said]
 
 
 def _stale(assistant: Assistant) -> list[str]:

@@ -64,7 +64,7 @@ def flags(options: argparse.Namespace) -> dict[str, str | None]:
         "privacy",
         "concurrency",
     )
-    names += ("format", "map", "session_gap")
+    names += ("format", "map", "roles", "session_gap")
     return {name: getattr(options, name, None) for name in names}
 
 
@@ -192,6 +192,8 @@ def _source(made: argparse.ArgumentParser) -> None:
     made.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
     made.add_argument("--format", help="the format, where the file does not show it (CPA_FORMAT)")
     made.add_argument("--map", help="our word=yours, by comma: role=sender,content=body (CPA_MAP)")
+    about = "whose words a role's are, by comma: user=customer|guest,assistant=agent (CPA_ROLES)"
+    made.add_argument("--roles", help=about)
     gap = "minutes of silence that end a conversation known by its user alone; 0 never does (CPA_SESSION_GAP)"
     made.add_argument("--session-gap", help=gap)
     made.add_argument("--day", help="the day of messages that carry no time, or the only day to run")

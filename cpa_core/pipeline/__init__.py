@@ -11,6 +11,7 @@ from cpa_core.pipeline.label.day import judge_day, tag_and_judge_day, tag_day
 from cpa_core.pipeline.label.quote import Quote, QuoteLine, quote
 from cpa_core.pipeline.landing.land import Landed, Unlanded, land, unlanded
 from cpa_core.pipeline.landing.rejects import Rejects, rejects
+from cpa_core.pipeline.landing.roles import roles_not_tagged, roles_warning
 from cpa_core.pipeline.reporting.daily_tables import (
     Exported,
     Summed,
@@ -107,6 +108,8 @@ __all__ = [
     "reconciled",
     "rejected_days",
     "rejects",
+    "roles_not_tagged",
+    "roles_warning",
     "run_day",
     "schema_path",
     "scope_of",

@@ -1,5 +1,6 @@
 """What every stage is given: the settings, the store, the clock, the providers and a way to show progress."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -74,7 +75,17 @@ class Assistant:
 
     def file(self, name: str, content: bytes) -> File:
         """A file with what the settings say of its format."""
-        return File(name, content, self.settings.names, self.settings.form, ZoneInfo(self.settings.assumed_zone))
+        given = self.settings
+        return File(name, content, given.names, given.form, ZoneInfo(given.assumed_zone), given.roles)
+
+    @property
+    def reading(self) -> str:
+        """What the settings name of how files are read, as JSON; empty where they name nothing."""
+        given = self.settings
+        zone = None if given.assumed_zone == "UTC" else given.assumed_zone
+        named = {"map": dict(given.names), "format": given.form, "zone": zone, "roles": dict(given.roles)}
+        named = {key: value for key, value in named.items() if value}
+        return json.dumps(named, sort_keys=True) if named else ""
 
     def provider_of(self, model: ModelName) -> Provider:
         """The provider of a model. Raises SettingsError when a key is missing."""

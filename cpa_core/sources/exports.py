@@ -12,7 +12,6 @@ from cpa_core.sources.documents import Window, elements
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Draft, Reject, as_json, moment, whole
 
-SPEAKERS = {"human": "user", "gpt": "assistant", "bot": "assistant", "chatgpt": "assistant", "model": "assistant"}
 CHAT_KEYS = frozenset({"messages", "conversations", "system", "id", "conversation_id", "user_id", "user", "timestamp"})
 TURN_KEYS = frozenset({"role", "from", "content", "value", "parts", "timestamp", "message_id", "id", "tool_calls"})
 TEXTS = frozenset({"text", "input_text", "output_text"})
@@ -114,7 +113,6 @@ def _drafts(place: str, turn: Any, zone: tzinfo) -> Iterator[Draft | Reject]:
             raise ValueError(f"an object with role and content is needed, this is a {fields.kind(turn)}")
         fields.once(turn)
         role = fields.role(turn.get("role", turn.get("from")))
-        role = SPEAKERS.get(role, role)
         message_id = fields.identity("message_id", turn.get("message_id", turn.get("id")))
         (sent_at, assumed), extra = moment(turn.get("timestamp"), zone), fields.rest(turn, TURN_KEYS)
         spoken = list(_spoken(role, turn))

@@ -19,7 +19,9 @@ def identity(key: str, value: Any) -> str | None:
 
 
 def role(value: Any) -> str:
-    """A role in lower case."""
+    """A role in lower case; some tools write a number or a truth value."""
+    if isinstance(value, bool | int | float):
+        value = str(value).removesuffix(".0")
     if not isinstance(value, str) or not value.strip():
         raise ValueError("role: missing" if value is None else "role: a word is needed")
     return sys.intern(whole(value.strip().lower()))

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from datetime import UTC, tzinfo
 from typing import Any, NamedTuple
 
+from cpa_core.sources import roles
+
 
 class File(NamedTuple):
     """One file. `names` gives our word for each of its own that differs (`sender` -> `role`).
 
-    `form` is the format where a person named it, `zone` that of times that are written without one.
+    `form` is the format where a person named it, `zone` that of times that are written without one. `roles` has our
+    role for each word that a person named.
     """
 
     name: str
@@ -16,10 +19,15 @@ class File(NamedTuple):
     names: Mapping[str, str] = {}
     form: str | None = None
     zone: tzinfo = UTC
+    roles: Mapping[str, str] = {}
 
     def ours(self, word: str) -> str:
         """What a column or key is called here."""
         return self.names.get(word, word)
+
+    def role(self, word: str) -> str:
+        """Our role for a word of this file. Reading applies it to every message at the end, whatever the format."""
+        return roles.ours(word, self.roles)
 
     def translated(self, tree: Any) -> Any:
         """An object with our words for its keys; anything else as it is."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from cpa_core.errors import SourceError
-from cpa_core.sources import columns, conversations, documents, exports, tables
+from cpa_core.sources import columns, conversations, documents, exports, roles, tables
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Record, Reject
 
@@ -60,7 +60,7 @@ def read(file: File, midnight: datetime | None) -> Batch:
     lost = [reject for reject in rejects if reject.loss]
     if lost and not drafts.num_rows:
         raise SourceError(f"{file.name}: {lost[0].place}: {lost[0].reason}")
-    records, contradictions = columns.records(file.name, drafts, midnight)
+    records, contradictions = columns.records(file.name, roles.assigned(drafts, file.roles), midnight)
     return Batch(records, rejects + contradictions)
 
 

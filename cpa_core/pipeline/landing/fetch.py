@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from cpa_core.errors import DayNeeded, SourceError, SourceUnreadable
 from cpa_core.pipeline.assistant import Advance, Assistant
-from cpa_core.sources import Listing, Object, Reject, read
+from cpa_core.sources import Listing, Object, Reject, read, roles
 
 THREADS = 8
 """Objects fetched at once: fewer than the connections that S3's client keeps."""
@@ -28,7 +28,8 @@ class Parsed:
     """One object that was read, with its records as a table; `problem` when it cannot be read as a whole.
 
     `arrived` is false when it could not be fetched: the next run tries it again. `untimed_day` is the day that its
-    messages without times were given, `zoneless` counts times that were written without a zone.
+    messages without times were given, `zoneless` counts times that were written without a zone, `untagged` messages
+    by role where nobody tags it. `reading` is what the settings named of how it is read.
     """
 
     object: Object
@@ -39,6 +40,8 @@ class Parsed:
     problem: str | None = None
     untimed_day: date | None = None
     arrived: bool = True
+    untagged: Mapping[str, int] = field(default_factory=dict)
+    reading: str = ""
 
 
 def in_parts(parsed: Iterable[Parsed], advance: Advance) -> Iterator[list[Parsed]]:
@@ -67,7 +70,8 @@ def read_in_order(
         except SourceError as error:
             if alone:
                 raise
-            yield Parsed(object=one, problem=str(error), arrived=not isinstance(error, SourceUnreadable))
+            arrived = not isinstance(error, SourceUnreadable)
+            yield Parsed(object=one, problem=str(error), arrived=arrived, reading=assistant.reading)
 
 
 def _fetched(objects: Iterable[Object]) -> Iterator[tuple[Object, Future[bytes]]]:
@@ -104,6 +108,8 @@ def _read(assistant: Assistant, one: Object, content: bytes, named: date | None)
         zoneless=pc.sum(records["zone_assumed"]).as_py() or 0,
         rejects=found.rejects,
         untimed_day=named if assumed else None,
+        untagged=roles.counted(records, assistant.settings.roles),
+        reading=assistant.reading,
     )
 
 

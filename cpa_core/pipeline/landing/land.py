@@ -1,5 +1,7 @@
 """Landing: read new and changed objects, settle which rows count, and mark the days that changed."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -10,11 +12,14 @@ import pyarrow as pa
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.landing.fetch import Parsed, in_parts, read_in_order
+from cpa_core.pipeline.landing.roles import roles_warning
 from cpa_core.pipeline.landing.sessions import cut_sessions, is_other_gap, note_users, spanning
 from cpa_core.settings import Settings
 from cpa_core.sources import Listing, Object
 from cpa_core.store.database import Row, Transaction
 
+KNOWN_BEFORE = {"map", "format", "zone"}
+"""What settings could name of an object's reading before the store kept it."""
 CONTRADICTED = "another object, newer, says something else under the same ids"
 
 
@@ -54,17 +59,28 @@ def unlanded(assistant: Assistant, wait: float | None = None) -> Unlanded:
     """List the source and compare it with what landed. Raises SourceError, SettingsError, StoreBusy after `wait`."""
     found = assistant.listing()
     rows = _landed_files(assistant, wait)
-    known = {(row["uri"], row["etag"]) for row in rows}
+    read_so = {(row["uri"], row["etag"]): row["reading"] for row in rows}
     absent = {row["uri"] for row in rows if row["removed_at"]}
     present = {o.uri for o in found.objects}
     gone = {row["uri"] for row in rows} - absent - present
     return Unlanded(
         listing=found,
-        fresh=tuple(o for o in found.objects if (o.uri, o.etag) not in known),
+        fresh=tuple(o for o in found.objects if _is_fresh(read_so, (o.uri, o.etag), assistant.reading)),
         removed=tuple(sorted(uri for uri in gone if found.prefix and uri.startswith(found.prefix))),
         returned=tuple(sorted(absent & present)),
         untimed_days={row["uri"]: row["untimed_day"] for row in rows if row["untimed_day"]},
     )
+
+
+def _is_fresh(read_so: Mapping[tuple[str, str], str | None], key: tuple[str, str], now: str) -> bool:
+    """Whether an object is new, changed, or was read otherwise than the settings name now.
+
+    Where they name nothing, what was read stays as it is. An earlier version knew no roles, and kept no record.
+    """
+    if key not in read_so:
+        return True
+    before = read_so[key]
+    return bool(now) and before != now and (before is not None or not json.loads(now).keys() <= KNOWN_BEFORE)
 
 
 def _landed_files(assistant: Assistant, wait: float | None) -> list[Row]:
@@ -72,7 +88,9 @@ def _landed_files(assistant: Assistant, wait: float | None) -> list[Row]:
     if not assistant.store.exists():
         return []
     with assistant.store.reading(wait) as view:
-        return view.rows("select uri, etag, untimed_day, removed_at from landed_files where replaced_at is null")
+        return view.rows(
+            "select uri, etag, untimed_day, removed_at, reading from landed_files where replaced_at is null"
+        )
 
 
 def land(assistant: Assistant, day: date | None = None) -> Landed:
@@ -118,6 +136,7 @@ class _Told:
     days: set[date] = field(default_factory=set)
     spanning: dict[str, tuple[date, date]] = field(default_factory=dict)
     zoneless: int = 0
+    untagged: Counter[str] = field(default_factory=Counter)
 
     def add(self, part: Sequence[Parsed], wrote: _Written) -> None:
         self.read += sum(p.arrived for p in part)
@@ -128,6 +147,8 @@ class _Told:
         self.days |= wrote.days
         self.spanning.update(wrote.spanning)
         self.zoneless += sum(p.zoneless for p in part)
+        for p in part:
+            self.untagged.update(p.untagged)
         for row in wrote.agreeing:
             self.contradictions.pop(_place(row), None)
         for row in wrote.contradicting:
@@ -149,6 +170,8 @@ class _Told:
         )
 
     def warnings(self, given: Settings) -> Iterator[str]:
+        if self.untagged:
+            yield roles_warning(self.untagged)
         if self.zoneless:
             yield f"{self.zoneless:,} times without a zone were taken as {given.assumed_zone} (CPA_ASSUMED_ZONE)"
         for name, (first, last) in islice(self.spanning.items(), 1):
@@ -236,6 +259,7 @@ def _file_row(parsed: Parsed, now: datetime) -> Row:
         "rejected": len(parsed.rejects) + bool(parsed.problem),
         "problem": parsed.problem,
         "untimed_day": parsed.untimed_day,
+        "reading": parsed.reading,
     }
 
 

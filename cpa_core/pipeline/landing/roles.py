@@ -1,0 +1,38 @@
+"""Messages of roles that nobody tags: how many, which roles, and the flag that names whose words they are."""
+
+from collections.abc import Mapping
+
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.sources import roles
+
+SHOWN = 5
+LONGEST = 40
+"""Characters of a role: a longer one is no role, and perhaps what somebody said."""
+
+
+def roles_not_tagged(assistant: Assistant) -> dict[str, int]:
+    """Messages that count in the store, by role, of roles that are neither tagged nor named as `other`."""
+    if not assistant.store.exists():
+        return {}
+    known = roles.known(assistant.settings.roles)
+    with assistant.store.reading() as view:
+        rows = view.answer("landing/roles_not_tagged", known=known)
+    return {row["role"]: row["messages"] for row in rows}
+
+
+def roles_warning(found: Mapping[str, int]) -> str:
+    """What such roles mean and the flag that helps; empty where there are none."""
+    if not found:
+        return ""
+    ordered = sorted(found.items(), key=lambda one: (-one[1], one[0]))
+    named = [f"{_shown(role)} ({count:,})" for role, count in ordered[:SHOWN]]
+    more = [f"{len(found) - SHOWN:,} more"] if len(found) > SHOWN else []
+    first = _shown(ordered[0][0])
+    return (
+        f"{sum(found.values()):,} messages have roles that are not tagged: {', '.join(named + more)}; say whose words "
+        f'they are: --roles "user={first}|...,assistant=..." (CPA_ROLES), or other={first} to leave them out'
+    )
+
+
+def _shown(role: str) -> str:
+    return role if len(role) <= LONGEST else f"a text of {len(role)} characters"
