@@ -21,7 +21,7 @@ class LeftOut(Value):
     properties: Names = ()
 
 
-class Selection(Value):
+class DeliveryFilter(Value):
     """What one destination is sent, and how many events a second at most."""
 
     leave_out: LeftOut = LeftOut()
@@ -39,14 +39,14 @@ class Selection(Value):
         return event.model_copy(update={"payload": payload})
 
 
-EVERYTHING = Selection()
+EVERYTHING = DeliveryFilter()
 
 
-class _File(RootModel[dict[str, Selection]]):
+class _File(RootModel[dict[str, DeliveryFilter]]):
     """By destination."""
 
 
-def load(path: Path | None) -> Mapping[str, Selection]:
+def load(path: Path | None) -> Mapping[str, DeliveryFilter]:
     """The selections of a file by destination; none without a file. Raises SettingsError with file, key and reason."""
     if path is None:
         return {}
@@ -67,7 +67,7 @@ def load(path: Path | None) -> Mapping[str, Selection]:
         raise SettingsError(f"{path}: {place or 'the file'}: {first['msg']}") from None
 
 
-def unknown_names(selections: Mapping[str, Selection], schema: EventSchema) -> list[str]:
+def unknown_names(selections: Mapping[str, DeliveryFilter], schema: EventSchema) -> list[str]:
     """What is left out and does not occur in the schema: misspelt, or of an older schema."""
     types = {kind.name for kind in schema.event_types} | {JUDGED_EVENT}
     return [

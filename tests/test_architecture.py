@@ -136,3 +136,21 @@ def test_every_file_that_a_decision_names_exists() -> None:
             r"`((?:tests|benchmarks|proofs|cpa_core|cpa_dagster)/[\w/]+\.\w+)`", path.read_text("utf-8")
         ):
             assert (ROOT / named).exists(), f"{path.name}: {named}"
+
+
+DOUBLED = {"Answered", "Batch", "Share"}
+"""Names still to be told apart. Nothing may be added."""
+
+
+def public_classes() -> dict[str, list[str]]:
+    """The modules that define each public class."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "cpa_core").rglob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    return found
+
+
+def test_no_public_class_name_stands_twice() -> None:
+    assert {name for name, places in public_classes().items() if len(places) > 1} <= DOUBLED

@@ -12,7 +12,7 @@ import pytest
 from cpa_core.cli import main
 from cpa_core.demo import demo_settings
 from cpa_core.errors import InputError, NotFound
-from cpa_core.pipeline import Assistant, Span, build_day, due_days, land, run_day, write_report
+from cpa_core.pipeline import Assistant, DayRange, build_day, due_days, land, run_day, write_report
 from cpa_core.report.behind import Group
 from cpa_core.report.choosing import chosen, within
 from cpa_core.settings import settings
@@ -99,11 +99,11 @@ def test_what_is_not_tagged_or_judged_yet_is_said_at_the_head(tmp_path: Path) ->
 
 
 def test_only_the_days_asked_for_are_in_it(assistant: Assistant, tmp_path: Path) -> None:
-    made = write_report(assistant, Span(first=date(2026, 3, 3), last=date(2026, 3, 4)), tmp_path / "part.html")
+    made = write_report(assistant, DayRange(first=date(2026, 3, 3), last=date(2026, 3, 4)), tmp_path / "part.html")
     assert made.conversations == 6
     assert {one["day"] for one in data(made.path.read_text("utf-8"))["conversations"]} == {"2026-03-03", "2026-03-04"}
     with pytest.raises(NotFound, match="days here: 2026-03-02 to 2026-03-06"):
-        write_report(assistant, Span(first=date(2027, 1, 1)))
+        write_report(assistant, DayRange(first=date(2027, 1, 1)))
 
 
 def test_a_home_without_conversations_has_no_report_and_stays_as_it_is(tmp_path: Path) -> None:
@@ -114,9 +114,9 @@ def test_a_home_without_conversations_has_no_report_and_stays_as_it_is(tmp_path:
 
 def test_days_to_compare_with_and_days_of_changes_must_be_there(assistant: Assistant) -> None:
     with pytest.raises(NotFound, match="days here"):
-        write_report(assistant, Span(compare=(date(2025, 1, 1), date(2025, 1, 7))))
+        write_report(assistant, DayRange(compare=(date(2025, 1, 1), date(2025, 1, 7))))
     with pytest.raises(InputError, match="must lie after 2026-03-02, up to 2026-03-06"):
-        write_report(assistant, Span(changes=((date(2026, 3, 2), "too early"),)))
+        write_report(assistant, DayRange(changes=((date(2026, 3, 2), "too early"),)))
 
 
 def test_the_charts_library_is_the_one_that_its_notice_names() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from cpa_core import insights
 from cpa_core.insights import Kind, Selection, selected, whole
-from cpa_core.pipeline import Assistant, Span, write_report
+from cpa_core.pipeline import Assistant, DayRange, write_report
 from cpa_core.settings import settings
 from tests.awkward import fill
 from tests.test_insights_in_pandas import ZONE, Frames, averaged, choices, newcombe, wilson
@@ -32,7 +32,7 @@ def assistant(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
 
 @pytest.fixture(scope="module")
 def page(assistant: Assistant) -> str:
-    return write_report(assistant, Span(changes=((CHANGE, "new prompt"),))).path.read_text("utf-8")
+    return write_report(assistant, DayRange(changes=((CHANGE, "new prompt"),))).path.read_text("utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from cpa_core.models import EventSchema, EventType, Property
-from cpa_core.schema import Scope, compare, dump, parse
+from cpa_core.schema import ReaskScope, compare, dump, parse
 from cpa_core.schema.diff import Carried
 from tests.fakes import QUESTION, REPLY, SCHEMA, THANKS
 
 TOPIC, SUBJECT = QUESTION.properties
-USERS, QUESTIONS = Scope(roles=frozenset({"user"})), Scope(types=frozenset({("user", "Question")}))
+USERS, QUESTIONS = ReaskScope(roles=frozenset({"user"})), ReaskScope(types=frozenset({("user", "Question")}))
 
 ABOUT = "user Question, property "
 
@@ -43,12 +43,12 @@ def test_a_schema_is_no_different_from_itself_in_another_order_or_layout() -> No
     [
         (types(question(definition="Else."), THANKS, REPLY), "* user Question: another definition", USERS),
         (types(QUESTION, THANKS, REPLY, question(name="Wish")), "+ user Wish: a new type", USERS),
-        (types(QUESTION, REPLY), "- user Thanks: a type is gone", Scope()),
-        (types(question(name="Ask", was=("Question",)), THANKS, REPLY), "~ user Ask: was Question", Scope()),
+        (types(QUESTION, REPLY), "- user Thanks: a type is gone", ReaskScope()),
+        (types(question(name="Ask", was=("Question",)), THANKS, REPLY), "~ user Ask: was Question", ReaskScope()),
         (
             types(question(properties=(TOPIC,)), THANKS, REPLY),
             "- user Question, property Subject: a property is gone",
-            Scope(),
+            ReaskScope(),
         ),
         (
             types(question(properties=(TOPIC, SUBJECT, Property(name="Form", definition="d"))), THANKS, REPLY),
@@ -64,22 +64,26 @@ def test_a_schema_is_no_different_from_itself_in_another_order_or_layout() -> No
         (
             types(topic(choices=("Tax", "Other")), THANKS, REPLY),
             "* user Question, property Topic: choices gone: Form",
-            Scope(values=frozenset({("user", "Question", "Topic", "Form")})),
+            ReaskScope(values=frozenset({("user", "Question", "Topic", "Form")})),
         ),
         (
             types(topic(choices=()), THANKS, REPLY),
             "* user Question, property Topic: free text instead of choices",
             QUESTIONS,
         ),
-        (SCHEMA.model_copy(update={"description": "d"}), "* assistant description: other words", Scope(whole=True)),
+        (
+            SCHEMA.model_copy(update={"description": "d"}),
+            "* assistant description: other words",
+            ReaskScope(whole=True),
+        ),
         (
             SCHEMA.model_copy(update={"criteria": SCHEMA.criteria.model_copy(update={"secondary_goals": ()})}),
             "* llm_judge_criteria: secondary_goals: 0 new, 1 gone",
-            Scope(),
+            ReaskScope(),
         ),
     ],
 )
-def test_each_change_names_its_place_and_what_is_asked_again(newer: EventSchema, said: str, scope: Scope) -> None:
+def test_each_change_names_its_place_and_what_is_asked_again(newer: EventSchema, said: str, scope: ReaskScope) -> None:
     (change,) = compare(SCHEMA, newer).changes
     marks = {"added": "+", "removed": "-", "renamed": "~", "changed": "*"}
     assert (f"{marks[change.kind]} {change.place}: {change.said}", change.scope) == (said, scope)
@@ -89,7 +93,7 @@ def test_each_change_names_its_place_and_what_is_asked_again(newer: EventSchema,
 
 def test_with_one_event_a_message_the_messages_of_a_type_that_went_need_another() -> None:
     older = types(QUESTION, THANKS, REPLY, events_per_message="one")
-    assert compare(older, types(QUESTION, REPLY, events_per_message="one")).scope == Scope(
+    assert compare(older, types(QUESTION, REPLY, events_per_message="one")).scope == ReaskScope(
         types=frozenset({("user", "Thanks")})
     )
 
@@ -118,7 +122,7 @@ def test_a_former_name_that_is_not_the_first_is_a_warning_that_ids_change() -> N
     diff = compare(older, types(question(name="Request", was=("Ask",)), THANKS, REPLY))
     assert [change.said for change in diff.changes] == ["was Ask", "its first name is no longer Question"]
     assert "was: [Question]" in diff.changes[1].means
-    assert diff.scope == Scope()
+    assert diff.scope == ReaskScope()
 
 
 def test_a_property_with_a_former_name_round_trips_and_without_one_keeps_its_version() -> None:

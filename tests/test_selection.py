@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cpa_core.cli import main
-from cpa_core.destinations.sending import Pace
+from cpa_core.destinations.sending import EventRate
 from cpa_core.errors import SettingsError
 from cpa_core.pipeline import deliver_day, due_days, expected_events, preview_day, ready, reconciled
 from cpa_core.selection import load
@@ -119,9 +119,9 @@ def test_a_pace_is_kept() -> None:
         slept.append(seconds)
         clock[0] += seconds
 
-    pace = Pace(100, lambda: clock[0], sleep)
+    pace = EventRate(100, lambda: clock[0], sleep)
     assert pace.most(1_000) == 100
     for _ in range(3):
         pace.wait(100)
     assert slept == [1.0, 1.0]
-    assert Pace(None).most(1_000) == 1_000
+    assert EventRate(None).most(1_000) == 1_000

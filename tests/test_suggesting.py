@@ -13,7 +13,7 @@ import pytest
 
 from cpa_core.errors import BudgetReached, ReplyInvalid
 from cpa_core.llm import Reply
-from cpa_core.pipeline import Assistant, Reported, Span, write_report
+from cpa_core.pipeline import Assistant, DayRange, Reported, write_report
 from cpa_core.pipeline.budget import tariff
 from cpa_core.pipeline.reporting.suggestions import suggestions
 from cpa_core.settings import settings
@@ -43,7 +43,7 @@ def assistant(filled: Path, tmp_path: Path, chat_server: ChatServer) -> Assistan
 
 
 def reported(assistant: Assistant, *, suggest: bool = True) -> tuple[Reported, str]:
-    made = write_report(assistant, Span(suggest=suggest))
+    made = write_report(assistant, DayRange(suggest=suggest))
     return made, made.path.read_text("utf-8")
 
 

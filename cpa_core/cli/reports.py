@@ -4,13 +4,13 @@ import argparse
 from datetime import date
 
 from cpa_core.cli.display import bar
-from cpa_core.pipeline import Assistant, Span, write_report
+from cpa_core.pipeline import Assistant, DayRange, write_report
 from cpa_core.settings import Settings, day
 
 
 def report(options: argparse.Namespace, given: Settings) -> int:
     """Write the report, and say where it is and what is in it."""
-    span = Span(
+    span = DayRange(
         first=day(options.first, "--from") if options.first else None,
         last=day(options.last, "--to") if options.last else None,
         compare=_days(options.compare) if options.compare else None,

@@ -19,12 +19,12 @@ from amplitude import BaseEvent, constants
 from amplitude.config import Config
 from amplitude.http_client import JSON_HEADER, HttpStatus, Response
 
-from cpa_core.destinations.posting import Answered, Unanswered, by_status, post
+from cpa_core.destinations.posting import HttpReply, Unanswered, by_status, post
 from cpa_core.destinations.sending import (
     Parcel,
+    RequestOutcome,
     Sender,
     Sleep,
-    Verdict,
     mended,
     narrowed,
     project_name,
@@ -86,7 +86,7 @@ class Amplitude:
                 parcels.append(parcel)
         yield from self._sender.send(parcels)
 
-    def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> Verdict:
+    def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> RequestOutcome:
         head = json.dumps({"api_key": self._config.api_key, "options": self._config.options})
         body = f'{head[:-1]}, "events": [{", ".join(p.text for p in parcels)}]}}'
         try:
@@ -165,7 +165,7 @@ def _fault(event: Event, parcel: Parcel, given: Mapping[str, Any]) -> str:
     return ""
 
 
-def _verdict(parcels: Sequence[Parcel], answered: Answered) -> Verdict:
+def _verdict(parcels: Sequence[Parcel], answered: HttpReply) -> RequestOutcome:
     status = answered.status
     try:
         answer = Response().parse(io.BytesIO(answered.content))
@@ -184,25 +184,25 @@ def _verdict(parcels: Sequence[Parcel], answered: Answered) -> Verdict:
     return _unreadable(parcels, answered)
 
 
-def _unreadable(parcels: Sequence[Parcel], answered: Answered) -> Verdict:
+def _unreadable(parcels: Sequence[Parcel], answered: HttpReply) -> RequestOutcome:
     """A status without Amplitude's own words, as a gateway sends it."""
     if answered.status < 300:
         detail = "the answer is not Amplitude's"
-        return Verdict(receipts=[parcel.receipt("unknown", answered.status, detail) for parcel in parcels])
+        return RequestOutcome(receipts=[parcel.receipt("unknown", answered.status, detail) for parcel in parcels])
     return by_status(parcels, "amplitude", answered)
 
 
-def _ingested(parcels: Sequence[Parcel], status: int, answer: Response) -> Verdict:
+def _ingested(parcels: Sequence[Parcel], status: int, answer: Response) -> RequestOutcome:
     """A 200 counts what it took. When that is less, each half is asked about, down to the event."""
     count = answer.body.get("events_ingested", len(parcels))
     if count == len(parcels):
-        return Verdict(receipts=[parcel.receipt("accepted", status) for parcel in parcels])
+        return RequestOutcome(receipts=[parcel.receipt("accepted", status) for parcel in parcels])
     if len(parcels) == 1:
-        return Verdict(receipts=[parcels[0].receipt("unknown", status, f"{count} of 1 ingested")])
+        return RequestOutcome(receipts=[parcels[0].receipt("unknown", status, f"{count} of 1 ingested")])
     return narrowed(parcels, status, "")
 
 
-def _named(parcels: Sequence[Parcel], status: int, answer: Response) -> Verdict:
+def _named(parcels: Sequence[Parcel], status: int, answer: Response) -> RequestOutcome:
     """Nothing of a 400 is stored. The events that it names are at fault, the others are sent again."""
     bad = {index for index in answer.invalid_or_silenced_index() if 0 <= index < len(parcels)}
     if not bad:
@@ -210,7 +210,7 @@ def _named(parcels: Sequence[Parcel], status: int, answer: Response) -> Verdict:
         return narrowed(parcels, status, f"{status}: {missing or 'refused'}"[:300])
     receipts = [parcels[i].receipt("rejected", status, f"{status}: {_reason(answer, i)}") for i in sorted(bad)]
     rest = [parcel for index, parcel in enumerate(parcels) if index not in bad]
-    return Verdict(receipts=receipts, parts=[rest] if rest else [])
+    return RequestOutcome(receipts=receipts, parts=[rest] if rest else [])
 
 
 def _reason(answer: Response, index: int) -> str:
@@ -223,7 +223,7 @@ def _reason(answer: Response, index: int) -> str:
     return "; ".join(said)[:200] or "silenced: Amplitude blocks this user or device"
 
 
-def _throttled(parcels: Sequence[Parcel], answer: Response, wait: float | None) -> Verdict:
+def _throttled(parcels: Sequence[Parcel], answer: Response, wait: float | None) -> RequestOutcome:
     """Nothing of a 429 is stored. Those over their daily quota end here, the unthrottled go first, the others wait."""
     slow = set(answer.throttled_events or ())
     free = [p for index, p in enumerate(parcels) if index not in slow]
@@ -232,9 +232,9 @@ def _throttled(parcels: Sequence[Parcel], answer: Response, wait: float | None) 
     receipts = [p.receipt("retryable", 429, "429: over the daily quota of this user or device") for p in spent]
     held = [p for p in held if p not in spent]
     if free and len(free) < len(parcels):
-        return Verdict(receipts=receipts, parts=[free, held] if held else [free])
+        return RequestOutcome(receipts=receipts, parts=[free, held] if held else [free])
     wait = THROTTLED_WAIT if wait is None and held else wait
-    return Verdict(receipts=receipts, again=held or free, http_status=429, detail="429: throttled", wait=wait)
+    return RequestOutcome(receipts=receipts, again=held or free, http_status=429, detail="429: throttled", wait=wait)
 
 
 def _ids(parcel: Parcel) -> SimpleNamespace:

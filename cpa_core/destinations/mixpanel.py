@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from cpa_core.destinations.posting import Answered, Unanswered, by_status, post
+from cpa_core.destinations.posting import HttpReply, Unanswered, by_status, post
 from cpa_core.destinations.sending import (
     Parcel,
+    RequestOutcome,
     Sender,
     Sleep,
-    Verdict,
     mended,
     narrowed,
     project_name,
@@ -75,7 +75,7 @@ class Mixpanel:
                 parcels.append(parcel)
         yield from self._sender.send(parcels)
 
-    def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> Verdict:
+    def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> RequestOutcome:
         body = gzip.compress(f"[{', '.join(parcel.text for parcel in parcels)}]".encode(), 6)
         try:
             return _verdict(parcels, post(self.url, body, self._headers))
@@ -107,28 +107,28 @@ def _fault(parcel: Parcel) -> str:
     return ""
 
 
-def _verdict(parcels: Sequence[Parcel], answered: Answered) -> Verdict:
+def _verdict(parcels: Sequence[Parcel], answered: HttpReply) -> RequestOutcome:
     said = _said(answered.content)
     if answered.status == 200 and "num_records_imported" in said:
         return _imported(parcels, said["num_records_imported"])
     if answered.status == 200:
         detail = "the answer is not Mixpanel's"
-        return Verdict(receipts=[parcel.receipt("unknown", 200, detail) for parcel in parcels])
+        return RequestOutcome(receipts=[parcel.receipt("unknown", 200, detail) for parcel in parcels])
     if answered.status == 400 and said.get("failed_records"):
         return _failed(parcels, said)
     return by_status(parcels, "mixpanel", answered)
 
 
-def _imported(parcels: Sequence[Parcel], count: Any) -> Verdict:
+def _imported(parcels: Sequence[Parcel], count: Any) -> RequestOutcome:
     """A 200 counts what it took. When that is less, each half is asked about, down to the event."""
     if count == len(parcels):
-        return Verdict(receipts=[parcel.receipt("accepted", 200) for parcel in parcels])
+        return RequestOutcome(receipts=[parcel.receipt("accepted", 200) for parcel in parcels])
     if len(parcels) == 1:
-        return Verdict(receipts=[parcels[0].receipt("unknown", 200, f"{count} of 1 imported")])
+        return RequestOutcome(receipts=[parcels[0].receipt("unknown", 200, f"{count} of 1 imported")])
     return narrowed(parcels, 200, "")
 
 
-def _failed(parcels: Sequence[Parcel], said: Mapping[str, Any]) -> Verdict:
+def _failed(parcels: Sequence[Parcel], said: Mapping[str, Any]) -> RequestOutcome:
     """What a 400 does not name is stored: if the count says so too."""
     reasons: dict[str, list[str]] = {}
     for record in said["failed_records"]:
@@ -141,8 +141,8 @@ def _failed(parcels: Sequence[Parcel], said: Mapping[str, Any]) -> Verdict:
     if not bad:
         return narrowed(parcels, 400, "400: refused")
     if said.get("num_records_imported") == len(rest):
-        return Verdict(receipts=[*receipts, *(parcel.receipt("accepted", 400) for parcel in rest)])
-    return Verdict(receipts=receipts, parts=[rest] if rest else [])
+        return RequestOutcome(receipts=[*receipts, *(parcel.receipt("accepted", 400) for parcel in rest)])
+    return RequestOutcome(receipts=receipts, parts=[rest] if rest else [])
 
 
 def _said(content: bytes) -> Mapping[str, Any]:

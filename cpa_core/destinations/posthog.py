@@ -20,9 +20,9 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from cpa_core.destinations.sending import (
     Parcel,
+    RequestOutcome,
     Sender,
     Sleep,
-    Verdict,
     mended,
     narrowed,
     project_name,
@@ -99,7 +99,7 @@ class PostHog:
                 parcels.append(parcel)
         yield from self._sender.send(parcels)
 
-    def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> Verdict:
+    def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> RequestOutcome:
         if self._batch_only:
             return self._post_batch(parcels)
         body = _build_v1_batch_body([_to_v1_event(p.form) for p in parcels], self._is_history(parcels))
@@ -125,7 +125,7 @@ class PostHog:
         tag, words = str(said.get("error") or ""), str(said.get("error_description") or "")
         return _of_failure(parcels, parsed.status_code, tag, words, parsed.retry_after)
 
-    def _post_batch(self, parcels: Sequence[Parcel]) -> Verdict:
+    def _post_batch(self, parcels: Sequence[Parcel]) -> RequestOutcome:
         """The endpoint of before V1, for self-hosted servers: its 200 is all that it tells."""
         forms, history = [p.form for p in parcels], self._is_history(parcels)
         try:
@@ -143,7 +143,7 @@ class PostHog:
             return _unanswered(parcels, error)
         if _json(response.content).get("quota_limited"):
             raise DestinationStopped("posthog: 200: quota_limited: the project is over its billing limit")
-        return Verdict(receipts=[p.receipt("accepted_warning", 200, ONLY_WHOLE) for p in parcels])
+        return RequestOutcome(receipts=[p.receipt("accepted_warning", 200, ONLY_WHOLE) for p in parcels])
 
     def _is_history(self, parcels: Sequence[Parcel]) -> bool:
         return all(parcel.event.sent_at < self._now() - HISTORY for parcel in parcels)
@@ -173,7 +173,9 @@ def _parcel(event: Event, persons: str) -> Parcel:
     return Parcel(event=event, form=form, text=json.dumps(form, default=str), warning=warning)
 
 
-def _of_results(parcels: Sequence[Parcel], results: Mapping[str, Any], status: int, wait: float | None) -> Verdict:
+def _of_results(
+    parcels: Sequence[Parcel], results: Mapping[str, Any], status: int, wait: float | None
+) -> RequestOutcome:
     receipts: list[Receipt] = []
     again: list[Parcel] = []
     for parcel in parcels:
@@ -190,26 +192,30 @@ def _of_results(parcels: Sequence[Parcel], results: Mapping[str, Any], status: i
             receipts.append(parcel.receipt("retryable" if over_quota else "rejected", status, f"drop: {details}"))
         else:
             receipts.append(parcel.receipt("unknown", status, "the answer does not speak of this event"))
-    return Verdict(receipts=receipts, again=again, http_status=status, detail="retry: not persisted", wait=wait)
+    return RequestOutcome(receipts=receipts, again=again, http_status=status, detail="retry: not persisted", wait=wait)
 
 
-def _of_failure(parcels: Sequence[Parcel], status: int, tag: str, words: str, wait: float | None) -> Verdict:
+def _of_failure(parcels: Sequence[Parcel], status: int, tag: str, words: str, wait: float | None) -> RequestOutcome:
     said = rule_words(words or tag) or "no words"
     if status in STOPS or tag in STOPPING_TAGS:
         raise DestinationStopped(f"posthog: {status}: {said}")
     if status in (408, 504):
-        return Verdict(again=parcels, status="unknown", http_status=status, detail=f"{status}: no answer", wait=wait)
+        return RequestOutcome(
+            again=parcels, status="unknown", http_status=status, detail=f"{status}: no answer", wait=wait
+        )
     if status == 429 or status >= 500:
-        return Verdict(again=parcels, http_status=status, detail=f"{status}: {rule_words(tag) or 'busy'}", wait=wait)
+        return RequestOutcome(
+            again=parcels, http_status=status, detail=f"{status}: {rule_words(tag) or 'busy'}", wait=wait
+        )
     return narrowed(parcels, status, f"{status}: {rule_words(tag) or said}")
 
 
-def _unanswered(parcels: Sequence[Parcel], error: OSError) -> Verdict:
+def _unanswered(parcels: Sequence[Parcel], error: OSError) -> RequestOutcome:
     """No connection: not stored. No answer on a connection: it may be stored, so it is sent again with its id."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     if isinstance(reason, NewConnectionError | ConnectTimeoutError):
-        return Verdict(again=parcels, detail="no connection")
-    return Verdict(again=parcels, status="unknown", detail=f"no answer: {type(error).__name__}")
+        return RequestOutcome(again=parcels, detail="no connection")
+    return RequestOutcome(again=parcels, status="unknown", detail=f"no answer: {type(error).__name__}")
 
 
 def _json(content: bytes) -> Mapping[str, Any]:

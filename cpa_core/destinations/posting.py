@@ -8,7 +8,7 @@ from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from cpa_core.destinations.sending import Parcel, Verdict, narrowed
+from cpa_core.destinations.sending import Parcel, RequestOutcome, narrowed
 from cpa_core.errors import DestinationStopped
 
 TIMEOUT = 30.0
@@ -18,7 +18,7 @@ STOPS = frozenset({401, 402, 403, 404, 405, 410})
 
 
 @dataclass(frozen=True)
-class Answered:
+class HttpReply:
     """What came back; `wait` is what the server asked for, seconds."""
 
     status: int
@@ -33,9 +33,9 @@ class Unanswered(Exception):
         super().__init__(detail)
         self.perhaps_stored = perhaps_stored
 
-    def verdict(self, parcels: Sequence[Parcel]) -> Verdict:
+    def verdict(self, parcels: Sequence[Parcel]) -> RequestOutcome:
         """All of them again."""
-        return Verdict(again=parcels, status="unknown" if self.perhaps_stored else "retryable", detail=str(self))
+        return RequestOutcome(again=parcels, status="unknown" if self.perhaps_stored else "retryable", detail=str(self))
 
 
 class _Stay(HTTPRedirectHandler):
@@ -48,15 +48,15 @@ class _Stay(HTTPRedirectHandler):
 _OPENER = build_opener(_Stay)
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpReply:
     """Send it once. Raises Unanswered."""
     request = Request(url, data=body, headers=dict(headers))
     try:
         with _OPENER.open(request, timeout=TIMEOUT) as answer:
-            return Answered(answer.status, answer.read())
+            return HttpReply(answer.status, answer.read())
     except HTTPError as refusal:
         with refusal:
-            return Answered(refusal.code, refusal.read(), _seconds(refusal.headers))
+            return HttpReply(refusal.code, refusal.read(), _seconds(refusal.headers))
     except URLError as error:
         cut = isinstance(error.reason, ConnectionError | TimeoutError)
         cut = cut and not isinstance(error.reason, ConnectionRefusedError)  # refused: nothing was sent
@@ -65,16 +65,16 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
         raise Unanswered(f"no answer: {type(error).__name__}", perhaps_stored=True) from None
 
 
-def by_status(parcels: Sequence[Parcel], name: str, answered: Answered) -> Verdict:
+def by_status(parcels: Sequence[Parcel], name: str, answered: HttpReply) -> RequestOutcome:
     """What a refusal comes to when only its status is understood. Raises DestinationStopped."""
     status = answered.status
     if status in STOPS or 300 <= status < 400:
         raise DestinationStopped(f"{name}: {status}: refused, and no event is named")
     if status in (408, 504):
         detail = f"{status}: no answer"
-        return Verdict(again=parcels, status="unknown", http_status=status, detail=detail, wait=answered.wait)
+        return RequestOutcome(again=parcels, status="unknown", http_status=status, detail=detail, wait=answered.wait)
     if status == 429 or status >= 500:
-        return Verdict(again=parcels, http_status=status, detail=f"{status}: busy", wait=answered.wait)
+        return RequestOutcome(again=parcels, http_status=status, detail=f"{status}: busy", wait=answered.wait)
     return narrowed(parcels, status, f"{status}: refused")
 
 

@@ -51,7 +51,7 @@ class Parcel:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RequestOutcome:
     """What one request came to: receipts, `parts` to be sent at once and alone, and those to send `again` later.
 
     `status`, `http_status` and `detail` become the receipts of `again` when the tries are used up; `wait` is what
@@ -67,7 +67,7 @@ class Verdict:
     wait: float | None = None
 
 
-Post = Callable[[Sequence[Parcel], str, int], Verdict]
+Post = Callable[[Sequence[Parcel], str, int], RequestOutcome]
 """One request: parcels, an id that stays for each try, and which try it is, from 1. May raise DestinationStopped."""
 
 
@@ -109,7 +109,7 @@ class Sender:
             yield given_up.model_copy(update={"batch_id": batch_id})
 
 
-class Pace:
+class EventRate:
     """At most so many events a second; without a number, as fast as it goes."""
 
     def __init__(
@@ -176,12 +176,12 @@ def _sayable(value: Any) -> Any:
     return [_sayable(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def narrowed(parcels: Sequence[Parcel], http_status: int, detail: str) -> Verdict:
+def narrowed(parcels: Sequence[Parcel], http_status: int, detail: str) -> RequestOutcome:
     """A body that was refused as a whole: its two halves, or the one event that is to blame."""
     if len(parcels) == 1:
-        return Verdict(receipts=[parcels[0].receipt("rejected", http_status, detail)])
+        return RequestOutcome(receipts=[parcels[0].receipt("rejected", http_status, detail)])
     middle = len(parcels) // 2
-    return Verdict(parts=[parcels[:middle], parcels[middle:]])
+    return RequestOutcome(parts=[parcels[:middle], parcels[middle:]])
 
 
 def rule_words(text: str) -> str:

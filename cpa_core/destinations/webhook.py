@@ -13,7 +13,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from cpa_core.destinations.outbox import shown
 from cpa_core.destinations.posting import Unanswered, by_status, post
-from cpa_core.destinations.sending import Parcel, Sender, Sleep, Verdict, mended, project_name, untimed, web_address
+from cpa_core.destinations.sending import (
+    Parcel,
+    RequestOutcome,
+    Sender,
+    Sleep,
+    mended,
+    project_name,
+    untimed,
+    web_address,
+)
 from cpa_core.errors import SettingsError
 from cpa_core.models import Event, Receipt, Replaces, digest
 
@@ -55,14 +64,14 @@ class Webhook:
                 parcels.append(parcel)
         yield from self._sender.send(parcels)
 
-    def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> Verdict:
+    def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> RequestOutcome:
         body = f'{{"events": [{", ".join(parcel.text for parcel in parcels)}]}}'.encode()
         try:
             answered = post(self.url, body, self._headers(parcels, body))
         except Unanswered as silence:
             return silence.verdict(parcels)
         if 200 <= answered.status < 300 or answered.status == 409:
-            return Verdict(receipts=[parcel.receipt("accepted", answered.status) for parcel in parcels])
+            return RequestOutcome(receipts=[parcel.receipt("accepted", answered.status) for parcel in parcels])
         return by_status(parcels, "webhook", answered)
 
     def _headers(self, parcels: Sequence[Parcel], body: bytes) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Questions about what was tagged and judged: each a SQL file, a typed function, and figures with their intervals."""
 
-from cpa_core.insights.changes import Change, compared
+from cpa_core.insights.changes import FigureChange, compared
 from cpa_core.insights.content import (
     EventCount,
     EventShare,
@@ -65,7 +65,6 @@ from cpa_core.insights.volume import (
 __all__ = [
     "ENOUGH",
     "EXAMPLES",
-    "Change",
     "Cost",
     "Coverage",
     "DayFigures",
@@ -78,6 +77,7 @@ __all__ = [
     "EventShare",
     "Example",
     "Failed",
+    "FigureChange",
     "Figures",
     "FrictionAt",
     "GoalResult",

@@ -25,7 +25,7 @@ Verdict = Literal["higher", "lower", "no clear difference", "too little data"]
 
 
 @dataclass(frozen=True)
-class Change:
+class FigureChange:
     """One figure before and after. `difference` is after less before: of shares, points, or messages.
 
     `figure` is good, bad, with_dealbreaker, score, messages_per_conversation, or event for a kind of event: the share
@@ -41,23 +41,23 @@ class Change:
     q_value: float | None = None
 
 
-def compared(before: Selection, after: Selection) -> tuple[Change, ...]:
+def compared(before: Selection, after: Selection) -> tuple[FigureChange, ...]:
     """What differs: the header figures, then the kinds of event, those with a clear difference first."""
     return (*_headers(before, after), *_events(before, after))
 
 
-def _headers(before: Selection, after: Selection) -> list[Change]:
+def _headers(before: Selection, after: Selection) -> list[FigureChange]:
     old, new = overview(before), overview(after)
-    found: list[Change] = []
+    found: list[FigureChange] = []
     for name in ("good", "bad", "with_dealbreaker"):
         one, other = getattr(old, name), getattr(new, name)
         gap = difference(other, one)
-        found.append(Change(name, None, one, other, gap, _verdict(one, other, gap)))
+        found.append(FigureChange(name, None, one, other, gap, _verdict(one, other, gap)))
     sums = [_sums(before), _sums(after)]
     for name in ("score", "messages_per_conversation"):
         one, other = getattr(old, name), getattr(new, name)
         gap = mean_difference(sums[1][name], sums[0][name])
-        found.append(Change(name, None, one, other, gap, _verdict(one, other, gap)))
+        found.append(FigureChange(name, None, one, other, gap, _verdict(one, other, gap)))
     return found
 
 
@@ -77,19 +77,19 @@ def _verdict(before: Rate | Mean, after: Rate | Mean, gap: Estimate) -> Verdict:
     return "lower" if gap.high < 0 else "no clear difference"
 
 
-def _events(before: Selection, after: Selection) -> list[Change]:
+def _events(before: Selection, after: Selection) -> list[FigureChange]:
     old = {row.kind: row.conversations for row in events(before)}
     new = {row.kind: row.conversations for row in events(after)}
     tagged = [overview(one).tagged for one in (before, after)]
     kinds = sorted(old.keys() | new.keys(), key=lambda kind: (kind.role, kind.event_type))
     pairs = [(kind, old.get(kind, rate(0, tagged[0])), new.get(kind, rate(0, tagged[1]))) for kind in kinds]
     if min(tagged) < ENOUGH:
-        return [Change("event", kind, a, b, difference(b, a), "too little data") for kind, a, b in pairs]
+        return [FigureChange("event", kind, a, b, difference(b, a), "too little data") for kind, a, b in pairs]
     chances = [layered_p([Stratum(b.count, b.of, a.count, a.of)]) for _, a, b in pairs]
     q_values = corrected([1.0 if chance is None else chance for chance in chances])
-    found: list[Change] = []
+    found: list[FigureChange] = []
     for (kind, a, b), q in zip(pairs, q_values, strict=True):
         gap = difference(b, a)
         verdict = _verdict(a, b, gap) if q <= FALSE_FINDINGS else "no clear difference"
-        found.append(Change("event", kind, a, b, gap, verdict, q))
+        found.append(FigureChange("event", kind, a, b, gap, verdict, q))
     return sorted(found, key=lambda one: (one.verdict == "no clear difference", -abs(one.difference.value or 0.0)))

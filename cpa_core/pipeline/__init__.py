@@ -29,7 +29,7 @@ from cpa_core.pipeline.reporting.day_queries import (
     scores_by_band,
     types_without_events,
 )
-from cpa_core.pipeline.reporting.html_report import Reported, Span, scope_of, write_report
+from cpa_core.pipeline.reporting.html_report import DayRange, Reported, scope_of, write_report
 from cpa_core.pipeline.run import DayDone, due_days, ready, run_day, spending, summaries
 from cpa_core.pipeline.schema.current import current_schema, read_schema, schema_path
 from cpa_core.pipeline.schema.drift import Drift, drift, measures_of
@@ -57,6 +57,7 @@ __all__ = [
     "OUT",
     "Assistant",
     "DayDone",
+    "DayRange",
     "Drift",
     "Expected",
     "Exported",
@@ -70,7 +71,6 @@ __all__ = [
     "Reconciled",
     "Rejects",
     "Reported",
-    "Span",
     "Stage",
     "Stale",
     "Summed",

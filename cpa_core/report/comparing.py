@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from cpa_core import insights
-from cpa_core.insights import Change, Figures, Issue, Scope, Selection
+from cpa_core.insights import FigureChange, Figures, Issue, Scope, Selection
 from cpa_core.store import Store
 
 
@@ -26,7 +26,7 @@ class Comparison:
     after: Scope
     old: Figures
     new: Figures
-    changes: tuple[Change, ...]
+    changes: tuple[FigureChange, ...]
     issues: tuple[Issue, ...]
     label: str = ""
 

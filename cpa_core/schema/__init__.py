@@ -1,7 +1,7 @@
 """The event schema: its file, what is wrong with it, and what changed between two versions of it."""
 
 from cpa_core.schema.checks import Finding, are_near, check, check_text
-from cpa_core.schema.diff import Change, Diff, Scope, compare
+from cpa_core.schema.diff import Change, Diff, ReaskScope, compare
 from cpa_core.schema.document import GOALS, dump, load, parse
 
 __all__ = [
@@ -9,7 +9,7 @@ __all__ = [
     "Change",
     "Diff",
     "Finding",
-    "Scope",
+    "ReaskScope",
     "are_near",
     "check",
     "check_text",

@@ -10,7 +10,7 @@ ALL = "every message is asked about again"
 KEPT = "nothing is asked"
 
 
-class Scope(Value):
+class ReaskScope(Value):
     """Which messages are asked about again: all, those of a role, those that hold an event of a type, or a value.
 
     A type is (role, name), a value (role, name, property, choice), in the words of the older schema.
@@ -21,8 +21,8 @@ class Scope(Value):
     types: frozenset[tuple[str, str]] = frozenset()
     values: frozenset[tuple[str, str, str, str]] = frozenset()
 
-    def __or__(self, other: "Scope") -> "Scope":
-        return Scope(
+    def __or__(self, other: "ReaskScope") -> "ReaskScope":
+        return ReaskScope(
             whole=self.whole or other.whole,
             roles=self.roles | other.roles,
             types=self.types | other.types,
@@ -44,8 +44,8 @@ class Change(Value):
     place: str
     said: str
     means: str
-    scope: Scope = Scope()
-    rewrites: Scope = Scope()
+    scope: ReaskScope = ReaskScope()
+    rewrites: ReaskScope = ReaskScope()
     judges: bool = False
 
 
@@ -65,14 +65,14 @@ class Diff(Value):
     changes: tuple[Change, ...]
 
     @cached_property
-    def scope(self) -> Scope:
+    def scope(self) -> ReaskScope:
         """Which messages tagged by the older schema are asked about again."""
-        return reduce(Scope.__or__, (change.scope for change in self.changes), Scope())
+        return reduce(ReaskScope.__or__, (change.scope for change in self.changes), ReaskScope())
 
     @cached_property
-    def touched(self) -> Scope:
+    def touched(self) -> ReaskScope:
         """Which messages tagged by the older schema do not stay as they are: asked about, or put in other words."""
-        return reduce(Scope.__or__, (change.rewrites for change in self.changes), self.scope)
+        return reduce(ReaskScope.__or__, (change.rewrites for change in self.changes), self.scope)
 
     @property
     def judges(self) -> bool:
@@ -106,13 +106,15 @@ def _context(older: EventSchema, newer: EventSchema) -> Iterator[Change]:
     for name in ("name", "description"):
         if getattr(older, name) != getattr(newer, name):
             means = f"both prompts begin with it: {ALL}, every conversation is judged again"
-            scope = Scope(whole=True)
+            scope = ReaskScope(whole=True)
             yield Change(
                 kind="changed", place=f"assistant {name}", said="other words", means=means, scope=scope, judges=True
             )
     if older.events_per_message != newer.events_per_message:
         said = f"{newer.events_per_message}, was {older.events_per_message}"
-        yield Change(kind="changed", place="events_per_message", said=said, means=f"{ALL}", scope=Scope(whole=True))
+        yield Change(
+            kind="changed", place="events_per_message", said=said, means=f"{ALL}", scope=ReaskScope(whole=True)
+        )
     if older.criteria != newer.criteria:
         yield Change(
             kind="changed",
@@ -175,7 +177,7 @@ def _properties(a: EventType, b: EventType) -> list[tuple[Property | None, Prope
 def _type(a: EventType | None, b: EventType | None, one: bool) -> Iterator[Change]:
     if a is None and b is not None:
         means = f"every {b.role} message is asked about again, for any may be one, and types are weighed together"
-        scope = Scope(roles=frozenset({b.role}))
+        scope = ReaskScope(roles=frozenset({b.role}))
         yield Change(kind="added", place=f"{b.role} {b.name}", said="a new type", means=means, scope=scope)
     elif a is not None and b is None:
         holders = frozenset({(a.role, a.name)})
@@ -184,8 +186,8 @@ def _type(a: EventType | None, b: EventType | None, one: bool) -> Iterator[Chang
             place=f"{a.role} {a.name}",
             said="a type is gone",
             means=f"its events go; {'messages that were one need another, and are asked about again' if one else KEPT}",
-            scope=Scope(types=holders) if one else Scope(),
-            rewrites=Scope(types=holders),
+            scope=ReaskScope(types=holders) if one else ReaskScope(),
+            rewrites=ReaskScope(types=holders),
         )
     elif a is not None and b is not None:
         yield from _same_type(a, b)
@@ -193,7 +195,7 @@ def _type(a: EventType | None, b: EventType | None, one: bool) -> Iterator[Chang
 
 def _same_type(a: EventType, b: EventType) -> Iterator[Change]:
     place = f"{b.role} {b.name}"
-    holders = Scope(types=frozenset({(a.role, a.name)}))
+    holders = ReaskScope(types=frozenset({(a.role, a.name)}))
     if a.name != b.name:
         means = f"its events get the new name; {KEPT}"
         yield Change(kind="renamed", place=place, said=f"was {a.name}", means=means, rewrites=holders)
@@ -208,14 +210,14 @@ def _same_type(a: EventType, b: EventType) -> Iterator[Change]:
         )
     if _words(a.definition) != _words(b.definition):
         means = f"every {b.role} message is asked about again, for any may be one now, or no longer"
-        scope = Scope(roles=frozenset({b.role}))
+        scope = ReaskScope(roles=frozenset({b.role}))
         yield Change(kind="changed", place=place, said="another definition", means=means, scope=scope)
     for p, q in _properties(a, b):
         yield from _property(a, f"{place}, property {(q or p or a).name}", p, q)
 
 
 def _property(a: EventType, place: str, p: Property | None, q: Property | None) -> Iterator[Change]:
-    holders = Scope(types=frozenset({(a.role, a.name)}))
+    holders = ReaskScope(types=frozenset({(a.role, a.name)}))
     asked = f"messages with a {a.name} are asked about again"
     if q is None:
         means = f"its values go from the events; {KEPT}"
@@ -232,7 +234,7 @@ def _property(a: EventType, place: str, p: Property | None, q: Property | None) 
 
 
 def _choices(a: EventType, place: str, p: Property, q: Property) -> Iterator[Change]:
-    holders = Scope(types=frozenset({(a.role, a.name)}))
+    holders = ReaskScope(types=frozenset({(a.role, a.name)}))
     asked = f"messages with a {a.name} are asked about again"
     came = [choice for choice in q.choices if choice not in p.choices]
     went = [choice for choice in p.choices if choice not in q.choices]
@@ -243,7 +245,7 @@ def _choices(a: EventType, place: str, p: Property, q: Property) -> Iterator[Cha
         said = f"new choices: {_listed(came)}" + (f"; gone: {_listed(went)}" if went else "")
         yield Change(kind="changed", place=place, said=said, means=f"{asked}, for it may fit any", scope=holders)
     elif went:
-        values = Scope(values=frozenset((a.role, a.name, p.name, choice) for choice in went))
+        values = ReaskScope(values=frozenset((a.role, a.name, p.name, choice) for choice in went))
         means = "messages with one of these values are asked about again"
         yield Change(kind="changed", place=place, said=f"choices gone: {_listed(went)}", means=means, scope=values)
 

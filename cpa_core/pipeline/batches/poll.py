@@ -18,7 +18,7 @@ from cpa_core.llm import BatchVendor, Lost, Request
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.batches.quota import OUT, hold, let_go
 from cpa_core.pipeline.batches.results import fetch, questions_of
-from cpa_core.pipeline.batches.submit import Asker, Sender, update
+from cpa_core.pipeline.batches.submit import Asker, BatchSubmitter, update
 from cpa_core.pipeline.budget import deadline
 from cpa_core.providers import BATCHES
 from cpa_core.store.answers import merge
@@ -96,7 +96,7 @@ def _asked_later(assistant: Assistant, asker: Asker, questions: Questions, *, by
         tries = {
             row["request_hash"]: row["tries"] for row in view.answer("batches/questions_unanswered", task=asker.task)
         }
-    sender = Sender(assistant, asker) if by_batch else None
+    sender = BatchSubmitter(assistant, asker) if by_batch else None
     waiting: set[str] = set()
     for chunk in questions():
         asked = {request.hash: (conversation_id, request) for conversation_id, request in chunk}

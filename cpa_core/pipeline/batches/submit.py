@@ -79,7 +79,7 @@ def update(transaction: Transaction, key: str, **fields: object) -> None:
     transaction.execute(f"update batches set {names} where batch_key = $key", key=key, **fields)
 
 
-class Sender:
+class BatchSubmitter:
     """Gathers a stage's questions and hands them over, as far as the money goes and the vendor has room.
 
     Its owner holds the batch lock.

@@ -10,7 +10,7 @@ from typing import Any
 
 from cpa_core import selection
 from cpa_core.destinations import Destination, destination
-from cpa_core.destinations.sending import Pace
+from cpa_core.destinations.sending import EventRate
 from cpa_core.errors import DayIncomplete, DestinationStopped
 from cpa_core.events import of_withdrawal
 from cpa_core.models import SETTLED_STATUSES, Event, Receipt, Value
@@ -44,7 +44,7 @@ class Delivered(Value):
 
 
 @dataclass(frozen=True)
-class Batch:
+class EventBatch:
     """Events of one call of `send`, and what the ledger knew of them."""
 
     events: Sequence[Event]
@@ -52,7 +52,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Answer:
+class SendResult:
     """The receipts of a batch by the id that was sent, and the destination's words if it stopped."""
 
     receipts: Mapping[str, Receipt]
@@ -132,11 +132,11 @@ def _sent(book: Book, groups: Iterator[Sequence[Event]], total: int) -> "_Way":
     return way
 
 
-def _answers(place: Destination, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Answer]]:
+def _answers(place: Destination, batches: Iterator[EventBatch]) -> Iterator[tuple[EventBatch, SendResult]]:
     """Each batch that was tried with what was answered. The first goes alone, so that a wrong key costs one request."""
     stopped = threading.Event()
 
-    def send(batch: Batch) -> Answer | None:
+    def send(batch: EventBatch) -> SendResult | None:
         if stopped.is_set():
             return None
         answered: dict[str, Receipt] = {}
@@ -145,12 +145,12 @@ def _answers(place: Destination, batches: Iterator[Batch]) -> Iterator[tuple[Bat
                 answered[receipt.event_id] = receipt
         except DestinationStopped as stop:
             stopped.set()
-            return Answer(answered, str(stop))
-        return Answer(answered)
+            return SendResult(answered, str(stop))
+        return SendResult(answered)
 
     first = ((batch, send(batch)) for batch in islice(batches, 1))
     for batch, answer in chain(first, in_order_of_end(send, batches, place.at_once, ahead=1)):
-        if isinstance(answer, Answer):
+        if isinstance(answer, SendResult):
             yield batch, answer
 
 
@@ -163,7 +163,7 @@ class _Way:
         self.statuses: Counter[str] = Counter()
         self.already = 0
         self._advance = advance
-        self._pace = Pace(book.selection.events_per_second)
+        self._pace = EventRate(book.selection.events_per_second)
         self._stop = ""
         self._tried: dict[Key, tuple[Ledger, Event]] = {}
         self._rows: dict[str, list[Any]] = {}
@@ -179,7 +179,7 @@ class _Way:
             "open": sum(count for status, count in self.statuses.items() if status not in SETTLED_STATUSES),
         }
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[EventBatch]:
         """What has to be sent, with pending rows written; nothing more once the destination has stopped."""
         for events in self._groups:
             ledger = self.book.known(events)
@@ -194,9 +194,9 @@ class _Way:
                 self._pace.wait(len(batch))
                 if self._stop:
                     return
-                yield Batch(batch, ledger)
+                yield EventBatch(batch, ledger)
 
-    def note(self, batch: Batch, answer: Answer) -> None:
+    def note(self, batch: EventBatch, answer: SendResult) -> None:
         """Take an answer in; it is written with others, two seconds later at most."""
         self._stop = self._stop or answer.stop
         found = [(event, receipt) for event in batch.events if (receipt := _noted(batch.ledger, event, answer))]
@@ -228,7 +228,7 @@ class _Way:
             self._advance()
 
 
-def _noted(ledger: Ledger, event: Event, answer: Answer) -> Receipt | None:
+def _noted(ledger: Ledger, event: Event, answer: SendResult) -> Receipt | None:
     """The event's receipt; none for one that was known before, and that the destination stopped before."""
     if not answer.stop or ledger.sent_id(event) in answer.receipts:
         return ledger.receipt(event, answer.receipts)

@@ -22,21 +22,21 @@ from cpa_core.models import JUDGED_EVENT, Event
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.label.redact import names_known
 from cpa_core.redaction import Pseudonyms, redactor
-from cpa_core.selection import EVERYTHING, Selection
+from cpa_core.selection import EVERYTHING, DeliveryFilter
 from cpa_core.store.database import Row, Transaction
 
 MESSAGES = 10_000
 """Messages of the conversations that are composed at a time: what bounds the memory of a delivery."""
 
 
-def count_of_day(assistant: Assistant, day: date, selection: Selection = EVERYTHING) -> int:
+def count_of_day(assistant: Assistant, day: date, selection: DeliveryFilter = EVERYTHING) -> int:
     """How many events the day has of those selected."""
     with assistant.store.reading() as view:
         rows = view.answer("delivery/count_of_day", day=day, judged=JUDGED_EVENT)
     return sum(row["events"] for row in rows if selection.takes(row["event_type"], row["role"]))
 
 
-def events_of_day(assistant: Assistant, day: date, selection: Selection = EVERYTHING) -> Iterator[list[Event]]:
+def events_of_day(assistant: Assistant, day: date, selection: DeliveryFilter = EVERYTHING) -> Iterator[list[Event]]:
     """The selected events of the day as it stands, by groups of whole conversations in the order of their start.
 
     In a group, each judged conversation's own event comes last. Raises SettingsError.
@@ -68,7 +68,7 @@ def _groups(conversations: Sequence[Row]) -> Iterator[list[Row]]:
 
 
 def _events(
-    assistant: Assistant, day: date, group: Sequence[Row], choices: Choices, selection: Selection
+    assistant: Assistant, day: date, group: Sequence[Row], choices: Choices, selection: DeliveryFilter
 ) -> list[Event]:
     asked = {"day": day, "conversations": json.dumps([row["conversation_id"] for row in group])}
     times = {"first": min(row["started_at"] for row in group), "last": max(row["ended_at"] for row in group)}

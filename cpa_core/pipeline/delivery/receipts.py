@@ -11,7 +11,7 @@ from cpa_core.destinations import Destination
 from cpa_core.destinations.sending import MAX_DETAIL
 from cpa_core.models import EVENT_NAMESPACE, PERHAPS_STORED, SETTLED_STATUSES, Event, Receipt, Replaces
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.selection import EVERYTHING, Selection
+from cpa_core.selection import EVERYTHING, DeliveryFilter
 from cpa_core.store.database import Row
 
 Key = tuple[str, str]
@@ -119,7 +119,7 @@ class Book:
     name: str
     place: Destination
     day: date
-    selection: Selection = EVERYTHING
+    selection: DeliveryFilter = EVERYTHING
     retry_rejected: bool = False
 
     def known(self, events: Sequence[Event]) -> Ledger:

@@ -11,7 +11,7 @@ from typing import Any
 from cpa_core import schema as schemas
 from cpa_core.models import EventSchema, event_id
 from cpa_core.prompts import Task
-from cpa_core.schema import Diff, Scope
+from cpa_core.schema import Diff, ReaskScope
 from cpa_core.store.database import Row, Transaction
 
 
@@ -102,7 +102,9 @@ def difference(view: Transaction, version: str, newer: EventSchema) -> Diff | No
     return schemas.compare(schemas.parse(found[0]["yaml"], found[0]["origin"])[0], newer) if found else None
 
 
-def messages_in(view: Transaction, days: Sequence[date], version: str, scope: Scope, *, refused: bool) -> list[Row]:
+def messages_in(
+    view: Transaction, days: Sequence[date], version: str, scope: ReaskScope, *, refused: bool
+) -> list[Row]:
     """Day, conversation and position of the messages, tagged by this version, that are within a scope.
 
     Those of conversations that were `refused` or filtered as well, for the answer may be another.
@@ -123,7 +125,7 @@ def messages_in(view: Transaction, days: Sequence[date], version: str, scope: Sc
     )
 
 
-def _messages(view: Transaction, day: date, version: str, diff: Diff, scope: Scope) -> dict[str, frozenset[int]]:
+def _messages(view: Transaction, day: date, version: str, diff: Diff, scope: ReaskScope) -> dict[str, frozenset[int]]:
     found: defaultdict[str, set[int]] = defaultdict(set)
     for row in messages_in(view, [day], version, scope, refused=bool(diff.scope)):
         found[row["conversation_id"]].add(row["position"])

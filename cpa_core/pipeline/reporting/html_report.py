@@ -35,7 +35,7 @@ class Reported(Value):
     scores: dict[str, int]
 
 
-class Span(Value):
+class DayRange(Value):
     """Which days are reported on: from `first` to `last`, each the home's own where null.
 
     `compare` are the days to compare with; null: as many directly before, or the later half with the earlier.
@@ -49,12 +49,12 @@ class Span(Value):
     suggest: bool = False
 
 
-def write_report(assistant: Assistant, span: Span | None = None, out: Path | None = None) -> Reported:
+def write_report(assistant: Assistant, span: DayRange | None = None, out: Path | None = None) -> Reported:
     """Write the report to `out`, or into the home. Raises NotFound without a conversation on its days, InputError.
 
     Message text is in it as the privacy allows: by default quotes alone, redacted.
     """
-    span = span or Span()
+    span = span or DayRange()
     scope = scope_of(assistant, span.first, span.last)
     whole = insights.whole(assistant.store) or scope
     if span.compare:

@@ -1,6 +1,6 @@
 """Before and after a declared change, and the trend of a figure against the days before."""
 
-from cpa_core.insights import ENOUGH, Change, Mean, Rate
+from cpa_core.insights import ENOUGH, FigureChange, Mean, Rate
 from cpa_core.report import words
 from cpa_core.report.cells import change_cell, share_cell
 from cpa_core.report.comparing import Comparison
@@ -41,7 +41,7 @@ def _table(asked: Asked, one: Comparison) -> Table:
     )
 
 
-def _row(asked: Asked, change: Change, key: str) -> list[Cell]:
+def _row(asked: Asked, change: FigureChange, key: str) -> list[Cell]:
     figure = f"event:{asked.behind.numbers[change.kind]}" if change.kind else change.figure
     is_rate = isinstance(change.before, Rate)
     return [
@@ -62,7 +62,7 @@ def _side(figure: Rate | Mean, drill: str | None) -> Cell:
     return Cell(words.points(figure.mean), words.mean_of(figure, "conversations"), drill, is_few=not figure.is_enough)
 
 
-def _pill(change: Change) -> str:
+def _pill(change: FigureChange) -> str:
     if change.verdict not in ("higher", "lower") or change.figure not in BETTER:
         return "not"
     return "good" if change.verdict == BETTER[change.figure] else "bad"
