@@ -120,7 +120,7 @@ def test_json_lines_read_at_once_have_the_rows_of_the_careful_reader(lines: list
     for at_once in (regular.lines_drafts(file), conversations._plain(file, list(enumerate(lines, 1)))):
         if at_once is not None and end == "\n":
             assert drafts(at_once) == expected
-    table, rejects = columns.gathered(conversations.from_lines(file))
+    table, _, rejects = columns.gathered(conversations.from_lines(file))
     assert [*drafts(table)] == [one for one in expected if isinstance(one, Draft)]
     assert rejects == [one for one in expected if isinstance(one, Reject)]
 

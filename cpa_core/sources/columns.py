@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from importlib.resources import files
 from itertools import islice
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cpa_core.sources import fields
-from cpa_core.sources.records import Draft, Record, Reject, as_json, filled, moment
+from cpa_core.sources.records import Draft, Record, Reject, SourceRecord, as_json, filled, moment
 
 CHUNK = 4_000
 FEW = 5_000
@@ -22,9 +22,20 @@ FEW = 5_000
 
 TIME = pa.timestamp("us", tz="UTC")
 FLAGS = ("id_given", "time_assumed", "by_user", "zone_assumed")
-KINDS = {"ordinal": pa.int64(), "sent_at": TIME, **dict.fromkeys(FLAGS, pa.bool_())}
+TIMES = ("sent_at", "started_at", "ended_at")
+NUMBERS = ("ordinal", "own_from", "first", "size")
+KINDS = dict.fromkeys(NUMBERS, pa.int64()) | dict.fromkeys(TIMES, TIME) | dict.fromkeys(FLAGS, pa.bool_())
 DRAFT = pa.schema([(name, KINDS.get(name, pa.string())) for name in Draft._fields])
 RECORD = pa.schema([(name, KINDS.get(name, pa.string())) for name in Record._fields])
+SOURCE_RECORD = pa.schema(
+    [
+        (name, KINDS.get(name, pa.string()))
+        for name in ("kind", "conversation_id", "user_id", "started_at", "ended_at", "own_from", "call_id")
+    ]
+    + [(name, KINDS[name]) for name in ("first", "size")]
+)
+"""What identity needs of a record beside its messages, which are rows `first` to `first + size` of the drafts."""
+
 PLAIN_TIME = r"^[12]\d{3}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{3}|\.\d{6})?Z$"
 PLAIN_WITHOUT_ZONE = PLAIN_TIME.replace("T[0-2]", "[T ][0-2]").replace("Z$", "$")
 
@@ -33,8 +44,16 @@ Table: TypeAlias = Any
 """A table of Arrow, whose package states no types."""
 
 Cells = Mapping[str, Sequence[str | None]]
-Found: TypeAlias = Draft | Reject | Table
-"""What a format yields: messages one by one or many as columns, and rejects."""
+Found: TypeAlias = SourceRecord | Draft | Reject | Table
+"""What a format yields: conversations or calls, messages one by one or many as columns, and rejects."""
+
+
+class Gathered(NamedTuple):
+    """The messages of a file as drafts, its records (of which identity names the conversations), and its rejects."""
+
+    drafts: Table
+    records: Table
+    rejects: list[Reject]
 
 
 def drafts(lines: Sequence[int], cells: Cells, known: frozenset[str], zone: tzinfo) -> Table | None:
@@ -104,22 +123,65 @@ def _metadata(names: Sequence[str], cells: Cells) -> list[str]:
     return [as_json(dict(zip(names, row, strict=True))) for row in zip(*(cells[name] for name in names), strict=True)]
 
 
-def gathered(found: Iterable[Found]) -> tuple[Table, list[Reject]]:
-    """All that a format yields, in its order."""
-    tables: list[Table] = [DRAFT.empty_table()]
-    rejects: list[Reject] = []
-    pending: list[Draft] = []
+def gathered(found: Iterable[Found]) -> Gathered:
+    """All that a format yields, in its order. The messages of a record are flattened: see SOURCE_RECORD."""
+    heap = _Heap()
     for one in found:
-        if isinstance(one, Draft):
-            pending.append(one)
-        elif isinstance(one, Reject):
-            rejects.append(one)
-        if pending and (len(pending) == CHUNK or isinstance(one, pa.Table)):
-            tables.append(table(DRAFT, pending))
-            pending = []
+        if isinstance(one, Reject):
+            heap.rejects.append(one)
+        elif isinstance(one, Draft):
+            heap.drafts.append(one)
+        elif isinstance(one, SourceRecord):
+            heap.add(one)
         if isinstance(one, pa.Table):
-            tables.append(one)
-    return pa.concat_tables([*tables, table(DRAFT, pending)]), rejects
+            heap.flush()
+            heap.tables.append(one)
+            heap.count += one.num_rows
+        elif len(heap.drafts) >= CHUNK:
+            heap.flush()
+    heap.flush()
+    return Gathered(pa.concat_tables(heap.tables), pa.concat_tables(heap.records), heap.rejects)
+
+
+class _Heap:
+    """What was gathered so far; Python's values become columns by the chunk."""
+
+    def __init__(self) -> None:
+        self.tables: list[Table] = [DRAFT.empty_table()]
+        self.records: list[Table] = [SOURCE_RECORD.empty_table()]
+        self.rejects: list[Reject] = []
+        self.drafts: list[Draft] = []
+        self.about: list[tuple[Any, ...]] = []
+        self.count = 0
+
+    def add(self, record: SourceRecord) -> None:
+        """A record and its messages. The first message has the start of its record, where it has no time itself."""
+        about = (record.kind, record.conversation_id, record.user_id, record.started_at, record.ended_at)
+        place = (self.count + len(self.drafts), len(record.messages))
+        self.about.append((*about, record.own_from, record.call_id, *place))
+        for n, draft in enumerate(record.messages):
+            at, assumed = draft.sent_at, draft.zone_assumed
+            if at is None and n == 0 and record.kind == "conversation":
+                at, assumed = record.started_at, record.zone_assumed
+            self.drafts.append(
+                draft._replace(
+                    conversation_id=record.conversation_id or "",
+                    user_id=record.user_id,
+                    conversation_metadata=record.metadata,
+                    sent_at=at,
+                    zone_assumed=assumed,
+                )
+            )
+
+    def flush(self) -> None:
+        """What is pending, as columns."""
+        if self.drafts:
+            self.tables.append(table(DRAFT, self.drafts))
+            self.count += len(self.drafts)
+            self.drafts = []
+        if self.about:
+            self.records.append(table(SOURCE_RECORD, self.about))
+            self.about = []
 
 
 def table(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> Table:

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
-from cpa_core.models import digest
 from cpa_core.sources import documents, fields
 from cpa_core.sources.conversations import decoded, raw
 from cpa_core.sources.documents import Window, elements
 from cpa_core.sources.files import File
-from cpa_core.sources.records import Draft, Reject, as_json, moment, whole
+from cpa_core.sources.records import Draft, Reject, SourceRecord, as_json, moment, whole
 
 CHAT_KEYS = frozenset({"messages", "conversations", "system", "id", "conversation_id", "user_id", "user", "timestamp"})
 TURN_KEYS = frozenset({"role", "from", "content", "value", "parts", "timestamp", "message_id", "id", "tool_calls"})
@@ -58,12 +57,8 @@ def _page(place: str, tree: Any) -> Things:
     return ((f"data.{n}", one) for n, one in enumerate(page)) if isinstance(page, list) else iter([(place, tree)])
 
 
-def from_chats(file: File) -> Iterator[Draft | Reject]:
-    """`{"messages": [{role, content}]}` of OpenAI and Anthropic, or ShareGPT's `conversations: [{from, value}]`.
-
-    Without an id, a conversation is known by its first message and how many began with the same before it.
-    """
-    begun: Counter[str] = Counter()
+def from_chats(file: File) -> Iterator[SourceRecord | Reject]:
+    """`{"messages": [{role, content}]}` of OpenAI and Anthropic, or ShareGPT's `conversations: [{from, value}]`."""
     for found in things(file):
         if isinstance(found, Reject):
             yield found
@@ -74,26 +69,22 @@ def from_chats(file: File) -> Iterator[Draft | Reject]:
             conversation_id = fields.identity("id", tree.get("conversation_id", tree.get("id")))
             user_id = fields.identity("user_id", tree.get("user_id", tree.get("user")))
             metadata = fields.rest(tree, CHAT_KEYS)
+            started_at, assumed = moment(tree.get("timestamp"), file.zone)
         except ValueError as error:
             yield Reject(place, str(error), raw(tree))
             continue
         if not turns:
             yield Reject(place, "no messages", "{}", loss=False)
-        elif conversation_id is None:
-            first = digest(raw(turns[0]))[:20]
-            conversation_id = f"c-{first}-{begun[first]}"
-            begun[first] += 1
-        for n, turn in enumerate(turns):
-            given = turn if n or not isinstance(turn, dict) else {"timestamp": tree.get("timestamp"), **turn}
-            for made in _drafts(f"{place}: messages.{n}", file.translated(given), file.zone):
-                yield _placed(made, conversation_id or "", user_id, metadata)
-
-
-def _placed(made: Draft | Reject, conversation_id: str, user_id: str | None, metadata: str | None) -> Draft | Reject:
-    """A message of this conversation."""
-    if isinstance(made, Reject):
-        return made
-    return made._replace(conversation_id=conversation_id, user_id=user_id, conversation_metadata=metadata)
+        made = [
+            draft
+            for n, turn in enumerate(turns)
+            for draft in _drafts(f"{place}: messages.{n}", file.translated(turn), file.zone)
+        ]
+        yield from (one for one in made if isinstance(one, Reject))
+        messages = tuple(one for one in made if isinstance(one, Draft))
+        about = (conversation_id, user_id, started_at, None, messages)
+        if messages:
+            yield SourceRecord(place, "conversation", *about, metadata=metadata, zone_assumed=assumed)
 
 
 def _turns_of(tree: Any) -> list[Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from cpa_core.errors import SourceError
-from cpa_core.sources import columns, conversations, documents, exports, roles, tables
+from cpa_core.sources import columns, conversations, documents, exports, identity, roles, tables
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Record, Reject
 
@@ -54,13 +54,14 @@ def read(file: File, midnight: datetime | None) -> Batch:
     a time is missing and no day is given.
     """
     try:
-        drafts, rejects = columns.gathered(FORMATS[form_of(file)](file))
+        drafts, known, rejects = columns.gathered(FORMATS[form_of(file)](file))
     except UnicodeDecodeError:
         raise documents.not_utf8(file.name, file.content) from None
     lost = [reject for reject in rejects if reject.loss]
     if lost and not drafts.num_rows:
         raise SourceError(f"{file.name}: {lost[0].place}: {lost[0].reason}")
-    records, contradictions = columns.records(file.name, roles.assigned(drafts, file.roles), midnight)
+    drafts = identity.named(roles.assigned(drafts, file.roles), known)
+    records, contradictions = columns.records(file.name, drafts, midnight)
     return Batch(records, rejects + contradictions)
 
 

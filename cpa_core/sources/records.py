@@ -9,7 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from cpa_core.errors import DayNeeded
 from cpa_core.models import message_hash
@@ -68,6 +68,38 @@ class Draft(NamedTuple):
     conversation_metadata: str | None
     by_user: bool = False
     zone_assumed: bool = False
+
+
+class SourceRecord(NamedTuple):
+    """One record as a format has it: a conversation, or a call that may repeat what was said before it.
+
+    `conversation_id` is the session, thread or trace that the record names; None where it names none. `started_at` is
+    the start that a conversation names of itself, or the start of a call; `ended_at` is the time of a call's output.
+    Messages are in order, with `conversation_id` "". Of a call, those before `own_from` only repeat history, the
+    others are its newest input and its output (see `own_input`). `call_id` is the id of a call, where it has one:
+    the same call in two exports is one. `metadata` is JSON of the conversation.
+    """
+
+    place: str
+    kind: Literal["conversation", "call"]
+    conversation_id: str | None
+    user_id: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    messages: tuple[Draft, ...]
+    own_from: int = 0
+    metadata: str | None = None
+    zone_assumed: bool = False
+    call_id: str | None = None
+
+
+def own_input(roles: Sequence[str]) -> int:
+    """Where the newest input of a call begins among the roles of its input: after all that was answered before."""
+    answered = [n for n, role in enumerate(roles) if role in ("assistant", "tool_call", "reasoning")]
+    begin = answered[-1] + 1 if answered else 0
+    while begin < len(roles) and roles[begin] == "system":
+        begin += 1
+    return begin
 
 
 class _Timed(NamedTuple):
