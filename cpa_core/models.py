@@ -5,7 +5,7 @@ import json
 import uuid
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
@@ -95,28 +95,49 @@ class Conversation(Value):
         return tuple(m.position for m in self.messages if m.role in TAGGED_ROLES)
 
 
-class Property(Value):
-    """A property of an event type. No choices means short free text."""
+class Growing(Value):
+    """A part of a schema whose newer fields are written only where they say something.
+
+    A schema's version is a hash of what is written: schemas from before a field was known keep theirs.
+    """
+
+    newer: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _dumped(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Every field but the newer ones that are empty or false."""
+        return {name: value for name, value in dump(self).items() if value or name not in self.newer}
+
+
+class Property(Growing):
+    """A property of an event type. No choices means short free text; `required` that it always has a value."""
+
+    newer = frozenset({"was", "required"})
 
     name: str
     definition: str
     choices: tuple[str, ...] = ()
     was: tuple[str, ...] = ()
-
-    @model_serializer(mode="wrap")
-    def _dumped(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without an empty `was`: schemas from before it was known keep their version."""
-        return {name: value for name, value in dump(self).items() if value or name != "was"}
+    required: bool = False
 
 
-class EventType(Value):
-    """A kind of event that a message of one role can be."""
+class EventType(Growing):
+    """A kind of event that a message of one role can be.
+
+    `examples` are words that are one; `counterexamples` (`not:` in the file) words that look like one and are none.
+    A `plain` type is tagged without quote and reason.
+    """
+
+    newer = frozenset({"examples", "counterexamples", "plain"})
 
     name: str
     definition: str
     role: Literal["user", "assistant"]
     properties: tuple[Property, ...] = ()
     was: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    counterexamples: tuple[str, ...] = ()
+    plain: bool = False
 
     @property
     def key(self) -> str:
@@ -142,14 +163,20 @@ class Criteria(Value):
         return {f"D{n}": text for n, text in enumerate(self.dealbreakers, 1)}
 
 
-class EventSchema(Value):
-    """What people edit: the assistant, the judge's criteria and the event types of each role."""
+class EventSchema(Growing):
+    """What people edit: the assistant, the judge's criteria and the event types of each role.
+
+    `context` names metadata of a conversation that both prompts show beside its messages.
+    """
+
+    newer = frozenset({"context"})
 
     name: str
     description: str
     criteria: Criteria
     event_types: tuple[EventType, ...]
     events_per_message: Literal["many", "one"] = "many"
+    context: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:

@@ -21,6 +21,16 @@ MOST_TYPES = 25
 """Event types of one role beyond which a catalogue is longer than most conversations, and types begin to overlap."""
 MOST_CHOICES = 25
 NOTHING = frozenset({"none", "na", "unknown", "notapplicable", "notspecified", "unspecified"})
+MOST_EXAMPLES = 5
+MOST_EXAMPLE = 200
+"""Examples of a type, and characters of one, beyond which a catalogue is read with less care."""
+MAIN = re.compile(
+    r"\b(?:main|primary|chief|principal|dominant|most important)\W+"
+    r"(?:thing|act|action|activity|aim|goal|purpose|point|function|focus|intent|intention|move|topic|content)s?\b|"
+    r"\b(?:mainly|primarily|chiefly|predominantly|first and foremost|above all|for the most part)\b",
+    re.IGNORECASE,
+)
+"""How a definition says that it is of the message as a whole, so that one message has one such type."""
 ELSE = frozenset({"other", "noneofthese", "none", "noevent", "somethingelse", "nothing"})
 
 
@@ -69,6 +79,10 @@ def findings(schema: EventSchema) -> Iterator[Found]:
     yield from _roles(schema)
     for n, event_type in enumerate(schema.event_types):
         yield from _name(f"event_types.{n}.name", event_type.name)
+        yield from _examples(f"event_types.{n}", event_type)
+        if schema.events_per_message == "many" and (said := MAIN.search(event_type.definition)):
+            reason = f"{said[0]!r} is of the whole message, but a message may have any number of types"
+            yield "warning", f"event_types.{n}.definition", f"{reason}: set events_per_message: one?"
         for found in event_type.properties:
             yield from _property(f"event_types.{n}.properties.{found.name}", found)
     yield from _pairs(schema)
@@ -96,6 +110,20 @@ def _name(key: str, name: str) -> Iterator[Found]:
         yield "error", key, "names with $ belong to PostHog and Amplitude"
     if name.casefold().startswith("[amplitude]"):
         yield "error", key, "names with [Amplitude] belong to Amplitude"
+
+
+def _examples(key: str, event_type: EventType) -> Iterator[Found]:
+    for name, quotes in (("examples", event_type.examples), ("not", event_type.counterexamples)):
+        if len(quotes) > MOST_EXAMPLES:
+            yield "warning", f"{key}.{name}", f"{len(quotes)} quotes: two or three say what a definition leaves open"
+        if any(len(quote) > MOST_EXAMPLE for quote in quotes):
+            yield (
+                "warning",
+                f"{key}.{name}",
+                f"a quote longer than {MOST_EXAMPLE} characters: give the words that decide",
+            )
+    for quote in set(map(_plain, event_type.examples)) & set(map(_plain, event_type.counterexamples)):
+        yield "error", f"{key}.not", f"{quote!r} is an example as well: whether it is the type cannot be told"
 
 
 def _property(key: str, found: Property) -> Iterator[Found]:

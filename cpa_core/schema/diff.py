@@ -7,6 +7,7 @@ from typing import Literal
 from cpa_core.models import EventSchema, EventType, Property, Value
 
 ALL = "every message is asked about again"
+LABELS = "people's labels stay valid"
 KEPT = "nothing is asked"
 
 
@@ -115,6 +116,10 @@ def _context(older: EventSchema, newer: EventSchema) -> Iterator[Change]:
         yield Change(
             kind="changed", place="events_per_message", said=said, means=f"{ALL}", scope=ReaskScope(whole=True)
         )
+    if older.context != newer.context:
+        means = f"both prompts show it: {ALL}, every conversation is judged again; {LABELS}"
+        said = f"{_listed(newer.context) or 'none'}, was {_listed(older.context) or 'none'}"
+        yield Change(kind="changed", place="context", said=said, means=means, scope=ReaskScope(whole=True), judges=True)
     if older.criteria != newer.criteria:
         yield Change(
             kind="changed",
@@ -212,8 +217,26 @@ def _same_type(a: EventType, b: EventType) -> Iterator[Change]:
         means = f"every {b.role} message is asked about again, for any may be one now, or no longer"
         scope = ReaskScope(roles=frozenset({b.role}))
         yield Change(kind="changed", place=place, said="another definition", means=means, scope=scope)
+    yield from _shown(a, b, place)
     for p, q in _properties(a, b):
         yield from _property(a, f"{place}, property {(q or p or a).name}", p, q)
+
+
+def _shown(a: EventType, b: EventType, place: str) -> Iterator[Change]:
+    """What the model is shown beside the definition. The type stays what it was to people."""
+    for key, was, now in (("examples", a.examples, b.examples), ("not", a.counterexamples, b.counterexamples)):
+        if set(map(_spaced, was)) != set(map(_spaced, now)):
+            said = f"{key}: {len(set(now) - set(was))} new, {len(set(was) - set(now))} gone"
+            means = f"every {b.role} message is asked about again, for any may be one now, or no longer; {LABELS}"
+            scope = ReaskScope(roles=frozenset({b.role}))
+            yield Change(kind="changed", place=place, said=said, means=means, scope=scope)
+    if a.plain and not b.plain:
+        holders = ReaskScope(types=frozenset({(a.role, a.name)}))
+        means = f"messages with a {a.name} are asked about again, for a quote and a reason; {LABELS}"
+        yield Change(kind="changed", place=place, said="no longer plain", means=means, scope=holders)
+    elif b.plain and not a.plain:
+        means = f"new events of it have no quote and no reason; {KEPT}"
+        yield Change(kind="changed", place=place, said="plain", means=means)
 
 
 def _property(a: EventType, place: str, p: Property | None, q: Property | None) -> Iterator[Change]:
@@ -230,6 +253,10 @@ def _property(a: EventType, place: str, p: Property | None, q: Property | None) 
             yield Change(kind="renamed", place=place, said=f"was {p.name}", means=means, rewrites=holders)
         if _words(p.definition) != _words(q.definition):
             yield Change(kind="changed", place=place, said="another definition", means=asked, scope=holders)
+        if p.required != q.required:
+            said, means = ("required", asked) if q.required else ("no longer required", f"its values stay; {KEPT}")
+            scope = holders if q.required else ReaskScope()
+            yield Change(kind="changed", place=place, said=said, means=means, scope=scope)
         yield from _choices(a, place, p, q)
 
 
@@ -252,6 +279,10 @@ def _choices(a: EventType, place: str, p: Property, q: Property) -> Iterator[Cha
 
 def _words(text: str) -> list[str]:
     return text.split()
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _listed(choices: Sequence[str]) -> str:

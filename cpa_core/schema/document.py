@@ -12,12 +12,14 @@ from cpa_core.models import JUDGED_EVENT, PAYLOAD_KEYS, Criteria, EventSchema, E
 
 GOALS = ("primary_goals", "secondary_goals", "tertiary_goals", "dealbreakers")
 KNOWN_KEYS = {
-    "schema": {"assistant", "llm_judge_criteria", "event_types", "events_per_message"},
+    "schema": {"assistant", "llm_judge_criteria", "event_types", "events_per_message", "context"},
     "assistant": {"name", "description"},
     "llm_judge_criteria": set(GOALS),
-    "event type": {"name", "definition", "role", "properties", "was"},
-    "property": {"definition", "choices", "type", "was"},
+    "event type": {"name", "definition", "role", "properties", "was", "examples", "not", "plain"},
+    "property": {"definition", "choices", "type", "was", "required"},
 }
+SAID = {"true": True, "yes": True, "false": False, "no": False}
+"""How a switch is written."""
 
 
 def load(path: Path) -> tuple[EventSchema, list[str]]:
@@ -80,6 +82,7 @@ class _Reader:
             criteria=Criteria(**{goal: self.lines(criteria.get(goal), f"llm_judge_criteria.{goal}") for goal in GOALS}),
             event_types=types,
             events_per_message="one" if many == "one" else "many",
+            context=self.lines(top.get("context"), "context"),
         )
         return found, self.warnings
 
@@ -110,6 +113,9 @@ class _Reader:
             role="user" if role == "user" else "assistant",
             properties=self.properties(fields.get("properties"), f"{key}.properties"),
             was=self.lines(fields.get("was"), f"{key}.was"),
+            examples=self.lines(fields.get("examples"), f"{key}.examples"),
+            counterexamples=self.lines(fields.get("not"), f"{key}.not"),
+            plain=self.switch(fields.get("plain"), f"{key}.plain"),
         )
 
     def properties(self, node: yaml.Node | None, key: str) -> tuple[Property, ...]:
@@ -122,11 +128,10 @@ class _Reader:
                 raise self.error(body, place, "this name is a key of every event's payload; choose another")
             fields = self.mapping(body, place, "property")
             choices = self.choices(fields.get("choices"), f"{place}.choices")
-            definition, was = (
-                self.text(fields, "definition", body, place),
-                self.lines(fields.get("was"), f"{place}.was"),
-            )
-            found.append(Property(name=name, definition=definition, choices=choices, was=was))
+            definition = self.text(fields, "definition", body, place)
+            was = self.lines(fields.get("was"), f"{place}.was")
+            required = self.switch(fields.get("required"), f"{place}.required")
+            found.append(Property(name=name, definition=definition, choices=choices, was=was, required=required))
         return tuple(found)
 
     def choices(self, node: yaml.Node | None, key: str) -> tuple[str, ...]:
@@ -137,6 +142,14 @@ class _Reader:
         if repeated and node is not None:
             self.warn(node, key, f"{', '.join(map(repr, repeated))} listed more than once")
         return tuple(dict.fromkeys(lines))
+
+    def switch(self, node: yaml.Node | None, key: str) -> bool:
+        if node is None or _blank(node):
+            return False
+        said = self.filled(node, key).lower()
+        if said not in SAID:
+            raise self.error(node, key, f"{said!r} is neither true nor false")
+        return SAID[said]
 
     def mapping(self, node: yaml.Node, key: str, kind: str | None) -> dict[str, yaml.Node]:
         if not isinstance(node, yaml.MappingNode):
@@ -197,6 +210,8 @@ def dump(schema: EventSchema) -> str:
     tree["llm_judge_criteria"] = {goal: list(getattr(schema.criteria, goal)) for goal in GOALS}
     if schema.events_per_message == "one":
         tree["events_per_message"] = "one"
+    if schema.context:
+        tree["context"] = list(schema.context)
     tree["event_types"] = [dict(_fields(event_type)) for event_type in schema.event_types]
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
 
@@ -207,10 +222,16 @@ def _fields(event_type: EventType) -> Iterator[tuple[str, Any]]:
     yield "role", event_type.role
     if event_type.was:
         yield "was", list(event_type.was)
+    if event_type.examples:
+        yield "examples", list(event_type.examples)
+    if event_type.counterexamples:
+        yield "not", list(event_type.counterexamples)
+    if event_type.plain:
+        yield "plain", True
     if event_type.properties:
         yield "properties", {p.name: _property(p) for p in event_type.properties}
 
 
 def _property(found: Property) -> dict[str, Any]:
-    lists = {"choices": list(found.choices), "was": list(found.was)}
-    return {"definition": found.definition, **{key: lines for key, lines in lists.items() if lines}}
+    more = {"choices": list(found.choices), "was": list(found.was), "required": found.required}
+    return {"definition": found.definition, **{key: value for key, value in more.items() if value}}
