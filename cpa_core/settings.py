@@ -41,6 +41,7 @@ class Settings(Value):
     poll_seconds: float
     destinations: tuple[str, ...]
     delivery_path: Path | None
+    accept_proposals: bool
     redact_before_model: bool
     privacy: Literal["no_text", "redacted", "full"]
     report_privacy: Literal["no_text", "redacted", "full"]
@@ -84,6 +85,7 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
         poll_seconds=_amount(values, "CPA_POLL", "seconds") or POLL_SECONDS,
         destinations=tuple(_words(values.get("CPA_DESTINATIONS") or "outbox")),
         delivery_path=Path(values["CPA_DELIVERY"]) if values.get("CPA_DELIVERY") else None,
+        accept_proposals=_switch(values, "CPA_ACCEPT_PROPOSALS"),
         redact_before_model=_switch(values, "CPA_REDACT_BEFORE_MODEL"),
         privacy=_privacy(values, otherwise="no_text"),
         report_privacy=_privacy(values, otherwise="redacted"),

@@ -14,9 +14,9 @@ from typing import Any
 
 import dagster as dg
 
-from cpa_core.errors import CpaError, StoreBusy
+from cpa_core.errors import CpaError, SchemaError, StoreBusy
 from cpa_core.models import digest
-from cpa_core.pipeline import Assistant, Unlanded, unlanded
+from cpa_core.pipeline import Assistant, Unlanded, due_days, unlanded
 from cpa_core.store.database import Row
 from cpa_dagster.assets import GROUP, UPSTREAM
 from cpa_dagster.batches import batches_sensor
@@ -101,8 +101,8 @@ def due(pipeline: Pipeline) -> Due:
     assistant = pipeline.assistant
     quiet = timedelta(minutes=assistant.settings.quiet_minutes)
     landing, trouble = _to_land(assistant)
+    days, unusable = _days_due(assistant)
     with assistant.store.reading(wait=TICK_WAIT) as view:
-        days = view.answer("status/due_days", destinations=list(assistant.settings.destinations))
         ends = view.rows("select day, max(ended_at) as ended_at from landed_conversations group by day")
     young = {row["day"] for row in ends if quiet and row["ended_at"] > assistant.now() - quiet}
     by_batch = assistant.settings.lane == "batch"  # then what waits has a sensor of its own
@@ -111,6 +111,7 @@ def due(pipeline: Pipeline) -> Due:
     waiting = ", ".join(str(row["day"]) for row in inside if row["day"] in young)
     notes = (
         trouble,
+        unusable,
         pipeline.outside([row["day"] for row in days]),
         f"{waiting}: a conversation may still go on" if waiting else "",
     )
@@ -119,6 +120,14 @@ def due(pipeline: Pipeline) -> Due:
         days=tuple(row for row in inside if row["day"] not in young),
         notes=tuple(filter(None, notes)),
     )
+
+
+def _days_due(assistant: Assistant) -> tuple[list[Row], str]:
+    """The days that are due; none, and why, where the schema that is named cannot be read. Raises StoreBusy."""
+    try:
+        return due_days(assistant, wait=TICK_WAIT), ""
+    except SchemaError as error:
+        return [], f"no day is run: {error}"
 
 
 def _to_land(assistant: Assistant) -> tuple[str, str]:

@@ -20,9 +20,12 @@ from cpa_core.pipeline import (
     rejects,
     roles_not_tagged,
     roles_warning,
+    schema_path,
     stale_days,
     summaries,
     types_without_events,
+    waiting_days,
+    waiting_versions,
 )
 from cpa_dagster.pictures import listed, table
 from cpa_dagster.resources import Pipeline
@@ -52,6 +55,7 @@ def checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
         made.append(_check(pipeline, asset, "within_budget", WITHIN_BUDGET, within_budget))
     made.append(_check(pipeline, "landed_files", "few_rejects", FEW_REJECTS, few_rejects))
     made.append(_check(pipeline, "landed_files", "roles_tagged", ROLES_TAGGED, roles_tagged))
+    made.append(_check(pipeline, "event_schema", "accepted", SCHEMA_ACCEPTED, schema_accepted))
     made.append(_check(pipeline, "tagged_events", "schema_covers", SCHEMA_COVERS, schema_covers))
     made.append(_check(pipeline, "tagged_events", "coverage_drift", COVERAGE_DRIFT, coverage_drift))
     made.append(_check(pipeline, "upload_receipts", "history_current", HISTORY_CURRENT, history_current))
@@ -65,6 +69,7 @@ FEW_FAILURES = f"At most {FAILED_SHARE:.0%} of the conversations failed, refused
 FEW_REJECTS = "Of what landed last, no more was rejected than CPA_MOST_REJECTED allows, in records or in objects."
 ROLES_TAGGED = "Every message has a role that is tagged or known not to be speech; others need CPA_ROLES."
 WITHIN_BUDGET = "This run and this UTC day cost no more than CPA_BUDGET and CPA_DAILY_BUDGET; a warning from 80 %."
+SCHEMA_ACCEPTED = "A person named or accepted the schema. What a run proposed reaches no vendor before that."
 SCHEMA_COVERS = f"At least {COVERED_SHARE:.0%} of the messages have an event, so the schema fits what people say."
 COVERAGE_DRIFT = "Messages without event, values not applicable and each type are as frequent as on the days before."
 HISTORY_CURRENT = "Every day was tagged and judged by the schema in force. Nothing else re-tags: a backfill does."
@@ -138,6 +143,20 @@ def within_budget(assistant: Assistant, days: Sequence[date]) -> Result:
     near = any(spent > 0.8 * most for most, spent in limits)
     shown: Shown = {"dollars of this run": run, "dollars of this UTC day": day, "limits": len(limits)}
     return Result(passed=not near, severity=ERROR if over else WARN, metadata=shown)
+
+
+def schema_accepted(assistant: Assistant, days: Sequence[date]) -> Result:
+    """Whether no day is kept from vendors because its schema is a proposal that nobody has accepted."""
+    try:
+        versions, held = waiting_versions(assistant), waiting_days(assistant)
+    except CpaError as error:
+        return Result(passed=False, severity=ERROR, description=str(error))
+    words = (
+        f"{len(held)} days are in the outbox only: read {schema_path(assistant)}, edit it or accept it: "
+        "cpa schema accept, CPA_ACCEPT_PROPOSALS=yes, or name the file as CPA_SCHEMA"
+    )
+    shown: Shown = {"versions that wait": listed(versions), "days in the outbox only": len(held)}
+    return Result(passed=not versions, severity=WARN, description=words if versions else None, metadata=shown)
 
 
 def schema_covers(assistant: Assistant, days: Sequence[date]) -> Result:

@@ -180,10 +180,11 @@ def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     about = "add to the schema there, from the stored messages in which nothing of it happens"
     one.add_argument("--from-uncovered", action="store_true", help=about)
     one.add_argument("--home", help="the folder of the store, where the paid answer is kept (CPA_HOME, default .cpa)")
-    about = "show what a proposal changes; with --yes, take it over"
-    one = _command(inner, "accept", accept, about, "cpa schema accept schema.proposed.yml --as schema.yml --yes")
-    one.add_argument("file", type=Path, help="the proposal")
-    one.add_argument("--as", dest="place", type=Path, required=True, help="the schema that it becomes")
+    about = "accept the schema that a run proposed in the home; or show what FILE changes and, with --yes, take it over"
+    one = _command(inner, "accept", accept, about, "cpa schema accept --home .cpa")
+    one.add_argument("file", nargs="?", type=Path, help="a proposal in a file (default: what waits in the home)")
+    one.add_argument("--as", dest="place", type=Path, help="the schema that FILE becomes")
+    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
     one.add_argument("--yes", action="store_true", help="take it over; what was there is kept beside it")
 
 

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 
 from cpa_core import schema
 from cpa_core.cli.display import bar, model_line, quote_lines
-from cpa_core.errors import SettingsError
+from cpa_core.errors import NotFound, SettingsError
 from cpa_core.pipeline import (
     Assistant,
     Drift,
     Stale,
     Weight,
     accept_proposal,
+    accept_schema,
     named_schema,
     propose_schema,
     quote_of_history,
@@ -60,7 +61,11 @@ def propose(options: argparse.Namespace, given: Settings) -> int:
 
 
 def accept(options: argparse.Namespace, given: Settings) -> int:
-    """Show what a proposal changes, and take it over when that is said."""
+    """Accept what runs proposed in the home; or show what a file changes, and take it over when that is said."""
+    if options.file is None:
+        return _accept_waiting(given)
+    if options.place is None:
+        raise SettingsError(f"{options.file}: --as FILE names the schema that it becomes")
     proposed = schema.load(options.file)[0]
     if options.place.exists():
         print("\n".join(diff_lines(schema.compare(schema.load(options.place)[0], proposed), ())))
@@ -71,6 +76,23 @@ def accept(options: argparse.Namespace, given: Settings) -> int:
         return 0
     before = accept_proposal(options.file, options.place)
     print(f"{options.place} is version {proposed.version} now" + (f"; what it was is {before}" if before else ""))
+    return 0
+
+
+def _accept_waiting(given: Settings) -> int:
+    """Accept the proposals of a home."""
+    assistant = Assistant.of(given, bar)
+    if not assistant.store.exists():
+        raise NotFound(f"{given.home}: no store; --home or CPA_HOME names another")
+    found = accept_schema(assistant)
+    for version in found.versions:
+        types = len(named_schema(assistant, version).event_types)
+        print(f"accepted: schema {version}, {types} event types")
+    if not found.versions:
+        print(f"{given.home}: no proposed schema waits to be accepted")
+    elif found.days:
+        span = f"{found.days[0]} to {found.days[-1]}"
+        print(f"{len(found.days)} days, {span}, now go to {', '.join(given.destinations)}: cpa run")
     return 0
 
 

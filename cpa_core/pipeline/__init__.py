@@ -31,6 +31,7 @@ from cpa_core.pipeline.reporting.day_queries import (
 )
 from cpa_core.pipeline.reporting.html_report import DayRange, Reported, scope_of, write_report
 from cpa_core.pipeline.run import DayDone, due_days, ready, run_day, spending, summaries
+from cpa_core.pipeline.schema.acceptance import Accepted, accept_schema, waiting_days, waiting_versions
 from cpa_core.pipeline.schema.current import current_schema, read_schema, schema_path
 from cpa_core.pipeline.schema.drift import Drift, drift, measures_of
 from cpa_core.pipeline.schema.proposals import (
@@ -55,6 +56,7 @@ from cpa_core.pipeline.schema.stale import (
 __all__ = [
     "AWAITED",
     "OUT",
+    "Accepted",
     "Assistant",
     "DayDone",
     "DayRange",
@@ -77,6 +79,7 @@ __all__ = [
     "Unlanded",
     "Weight",
     "accept_proposal",
+    "accept_schema",
     "at_work",
     "build_day",
     "current_schema",
@@ -129,6 +132,8 @@ __all__ = [
     "uncovered_conversations",
     "unlanded",
     "wait_for_one",
+    "waiting_days",
+    "waiting_versions",
     "weights",
     "write_proposal",
     "write_report",

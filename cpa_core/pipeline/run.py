@@ -11,6 +11,7 @@ from cpa_core.pipeline.assistant import Assistant, Stage
 from cpa_core.pipeline.build import Built, build_day
 from cpa_core.pipeline.delivery.deliver import Delivered, deliver_day
 from cpa_core.pipeline.label.day import tag_and_judge_day
+from cpa_core.pipeline.schema.acceptance import waiting_days, waiting_versions
 from cpa_core.pipeline.schema.current import read_schema
 from cpa_core.store.database import Row
 
@@ -46,6 +47,11 @@ def ready(assistant: Assistant) -> list[str]:
     given = assistant.settings
     schema, warnings = read_schema(assistant)
     warnings = [*warnings, *_selected(assistant, schema)]
+    if schema.version in waiting_versions(assistant):
+        warnings.append(
+            f"schema {schema.version[:12]} was proposed by a run and is not accepted: its events go to the outbox "
+            "only; edit it, or accept it: cpa schema accept"
+        )
     for task in ("tag", "judge"):
         assistant.provider_of(assistant.model(task))
     for name in given.destinations:
@@ -67,10 +73,15 @@ def _selected(assistant: Assistant, schema: EventSchema) -> list[str]:
     return selection.unknown_names(selections, schema)
 
 
-def due_days(assistant: Assistant) -> list[Row]:
-    """Days that need work, with generation and reason, in order."""
-    with assistant.store.reading() as view:
-        return view.answer("status/due_days", destinations=list(assistant.settings.destinations))
+def due_days(assistant: Assistant, wait: float | None = None) -> list[Row]:
+    """Days that need work, with generation and reason, in order. Raises SchemaError, StoreBusy after `wait` seconds.
+
+    A day whose proposed schema waits for a person is due until it is in the outbox, and then not before acceptance.
+    """
+    with assistant.store.reading(wait):
+        waiting = waiting_days(assistant)
+    with assistant.store.reading(wait) as view:
+        return view.answer("status/due_days", destinations=list(assistant.settings.destinations), waiting=waiting)
 
 
 def run_day(

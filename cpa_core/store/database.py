@@ -155,6 +155,12 @@ class Store:
             yield
 
     @contextmanager
+    def proposal_lock(self) -> Iterator[None]:
+        """Only one process proposes a schema; who comes second finds it there."""
+        with locks.held(self.home / "locks" / "proposal.lock"):
+            yield
+
+    @contextmanager
     def batch_lock(self, wait: float | None = None) -> Iterator[None]:
         """Only one process hands batches over, or looks after them. Raises StoreBusy after `wait` seconds."""
         with locks.held(self.home / "locks" / "batches.lock", wait=wait):

@@ -19,6 +19,7 @@ from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.pipeline.delivery.events import count_of_day, events_of_day
 from cpa_core.pipeline.delivery.receipts import Book, Key, Ledger, key_of, unsent
 from cpa_core.pipeline.delivery.reconcile import reconciled, withdrawable
+from cpa_core.pipeline.schema.acceptance import destinations_of
 from cpa_core.store.database import Row
 
 FLUSH = timedelta(seconds=2)
@@ -80,7 +81,7 @@ def deliver_day(
     destinations had their turn.
     """
     settings = assistant.settings
-    places = {name: destination(name, settings.home, settings.environ) for name in settings.destinations}
+    places = {name: destination(name, settings.home, settings.environ) for name in destinations_of(assistant, day)}
     selections = selection.load(settings.delivery_path)
     with assistant.store.day_lock(day):
         unfinished = open_work(assistant, [day])

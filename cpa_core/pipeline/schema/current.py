@@ -1,11 +1,13 @@
 """The event schema in force: the file that people edit, recorded by version."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cpa_core import schema as schemas
 from cpa_core.errors import SettingsError
 from cpa_core.models import EventSchema
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.store.database import Row
 
 
 def schema_path(assistant: Assistant) -> Path:
@@ -25,18 +27,46 @@ def read_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
 
 
 def current_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
-    """The schema in the file and its warnings; a new version is recorded. Raises SchemaError, SettingsError."""
+    """The schema in the file and its warnings; a new version is recorded. Raises SchemaError, SettingsError.
+
+    A version that a run proposed counts as accepted once its file is named, or the settings accept proposals.
+    """
     path = schema_path(assistant)
     found, warnings = read_schema(assistant)
-    with assistant.store.reading() as view:
-        known = view.rows("select version from event_schemas where version = $version", version=found.version)
+    known = _recorded(assistant, found.version)
     if not known:
-        row = {
-            "version": found.version,
-            "yaml": path.read_text("utf-8"),
-            "created_at": assistant.now(),
-            "origin": str(path),
-        }
-        with assistant.store.writing() as transaction:
-            transaction.insert("event_schemas", [row])
+        record_version(assistant, found.version, path.read_text("utf-8"), str(path), proposed=False)
+    elif known[0]["proposed"] and not known[0]["accepted_at"] and accepts(assistant):
+        accept_versions(assistant, [found.version])
     return found, warnings
+
+
+def accepts(assistant: Assistant) -> bool:
+    """Whether the settings accept the schema in force: its file is named, or every proposal is accepted."""
+    return assistant.settings.schema_path is not None or assistant.settings.accept_proposals
+
+
+def record_version(assistant: Assistant, version: str, text: str, origin: str, *, proposed: bool) -> None:
+    """Keep a version of the schema, unless it is known. A proposal waits for a person to accept it."""
+    if _recorded(assistant, version):
+        return
+    row = {"version": version, "yaml": text, "origin": origin, "proposed": proposed, "created_at": assistant.now()}
+    with assistant.store.writing() as transaction:
+        transaction.insert("event_schemas", [row])
+
+
+def accept_versions(assistant: Assistant, versions: Sequence[str]) -> None:
+    """Note that a person accepted these versions, now."""
+    if not versions:
+        return
+    with assistant.store.writing() as transaction:
+        transaction.execute(
+            "update event_schemas set accepted_at = $now where list_contains($versions::varchar[], version)",
+            now=assistant.now(),
+            versions=list(versions),
+        )
+
+
+def _recorded(assistant: Assistant, version: str) -> list[Row]:
+    with assistant.store.reading() as view:
+        return view.rows("select proposed, accepted_at from event_schemas where version = $version", version=version)

@@ -15,7 +15,7 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.pipeline.label.one_off import inquiry
 from cpa_core.pipeline.label.redact import as_sent
-from cpa_core.pipeline.schema.current import current_schema, schema_path
+from cpa_core.pipeline.schema.current import current_schema, record_version, schema_path
 from cpa_core.proposing import SAMPLE_CONVERSATIONS, Counted, Sample, counted, propose, sample, written
 from cpa_core.sources import Record, as_records, read
 from cpa_core.tagging import Tagged, tag_conversation
@@ -56,14 +56,22 @@ class Proposal:
 
 
 def ensure_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
-    """The current schema; where there is no file yet, the first proposal becomes it, with a warning to edit it."""
+    """The current schema and its warnings. Where no file is named and none is in the home yet, one is proposed.
+
+    That proposal waits for a person: its events go to the outbox only until it is accepted. It is recorded as one
+    before its file is there, so that a kill in between accepts nothing. Raises SchemaError for a named file that is
+    absent, CpaError when no answer is valid.
+    """
     path = schema_path(assistant)
-    if path.exists():
+    if assistant.settings.schema_path or path.exists():
         return current_schema(assistant)
-    proposal = propose_schema(assistant, stored_conversations(assistant))
-    write_proposal(proposal, path)
-    found, warnings = current_schema(assistant)
-    return found, [f"{path}: proposed by {proposal.model} and in use as it is: a person should edit it", *warnings]
+    with assistant.store.proposal_lock():
+        if not path.exists():
+            proposal = propose_schema(assistant, stored_conversations(assistant))
+            version = schemas.parse(proposal.text, str(path))[0].version
+            record_version(assistant, version, proposal.text, f"proposed by {proposal.model}", proposed=True)
+            write_proposal(proposal, path)
+    return current_schema(assistant)
 
 
 def propose_schema(

@@ -54,8 +54,11 @@ def stale_days(assistant: Assistant) -> list[Stale]:
 
 
 def schema_in_force(assistant: Assistant) -> EventSchema | None:
-    """The schema of the file, else the version that was recorded last, else none."""
-    if schema_path(assistant).exists():
+    """The schema of the file; where none is named or there, the version recorded last, else none.
+
+    Raises SchemaError, for a named file that is absent too.
+    """
+    if assistant.settings.schema_path or schema_path(assistant).exists():
         return read_schema(assistant)[0]
     with assistant.store.reading() as view:
         found = view.rows("select yaml, origin from event_schemas order by created_at desc limit 1")

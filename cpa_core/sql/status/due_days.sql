@@ -1,4 +1,5 @@
 -- Which days need work, and why? Landed since they were built, not finished, or not delivered everywhere; in batches.
+-- ($waiting are days whose schema is not accepted yet: they go to the outbox only.)
 with batched as (
   select day, bool_or(state in ('submitting', 'submitted', 'held')) as waits
   from batches
@@ -32,5 +33,8 @@ left join batched b on b.day = d.day
 where b.day is not null
   or d.generation is distinct from d.built_generation
   or o.open > 0
-  or not list_has_all(coalesce(d.delivered_to, []), $destinations::varchar[])
+  or not list_has_all(
+    coalesce(d.delivered_to, []),
+    case when list_contains($waiting::date[], d.day) then ['outbox'] else $destinations::varchar[] end
+  )
 order by d.day
