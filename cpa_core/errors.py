@@ -90,14 +90,14 @@ class ProviderFailed(CpaError):
     """One call failed in a way that may pass. `retry_after`: it met the rate limit, and all calls wait so many seconds.
 
     `pause` are seconds that this question waits at least. `tries` is how many of its question's tries it uses up: a
-    call that hung has cost more than one. `limits` are what the headers say.
+    call that hung, or that gave half an answer, has cost more than one. `limits` are what the headers say.
     """
 
     def __init__(
         self,
         reason: str,
         retry_after: float | None = None,
-        tries: int = 1,
+        tries: float = 1,
         limits: Limits | None = None,
         pause: float = 0.0,
     ) -> None:

@@ -62,7 +62,7 @@ def judge_conversation(conversation: Conversation, schema: EventSchema, model: M
         try:  # an answer that an earlier version kept may break a rule of this one
             return _judged("ok", "", judgment(reply.text), costs)
         except ReplyInvalid as invalid:
-            problem = str(invalid)
+            problem = str(invalid) if reply.text else reply.detail
     return _judged("invalid", problem, None, costs)
 
 

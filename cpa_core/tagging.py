@@ -167,7 +167,7 @@ class _Work:
         try:
             entries = self.read(reply.text, tuple(positions))
         except ReplyInvalid as invalid:
-            entries = dict.fromkeys(positions, Entry(hard=(str(invalid),)))
+            entries = dict.fromkeys(positions, Entry(hard=(str(invalid) if reply.text else reply.detail,)))
         for position, entry in entries.items():
             held = self.entries.get(position)
             if held is None or held.hard or not entry.hard:

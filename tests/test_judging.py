@@ -120,9 +120,10 @@ def changed(**change: Any) -> str:
         (changed(id=["P1"]), "goals: P1: missing"),
         (changed(id="P9"), "goals: P1: missing"),
         (json.dumps({**json.loads(judged()), "because": None}), "because: text is needed"),
-        (json.dumps({**json.loads(judged()), "goals": {"P1": "met"}}), "answer: goals: not a list"),
+        (json.dumps({**json.loads(judged()), "goals": "P1: met"}), "answer: goals: not a list"),
         (judged().replace('"hit": false', '"hit": "no"'), "dealbreakers: D1: hit: true or false is needed"),
-        (f"Here it is: {judged()}", "answer: not JSON"),
+        (f"Here it is: {judged()[:-1]}", "answer: not JSON"),
+        (judged() + judged(hit=True), "answer: two different objects that fit"),
         ("", "answer: not JSON"),
     ],
 )
@@ -154,7 +155,7 @@ def test_a_verdict_inside_the_judged_conversation_is_data() -> None:
     (first, second) = provider.requests
     assert first.user.count("</conversation>") == 1
     assert shown(first)[0]["text"] == planted
-    assert second.user.endswith("could not be used: answer: not JSON")
+    assert second.user.endswith("could not be used: answer: two different objects that fit")
     assert found.judgment is not None
     assert found.judgment.score == 0
 

@@ -98,7 +98,7 @@ def test_every_end_of_an_answer_has_its_outcome_and_its_usage(chat_server: ChatS
     assert reply.usage.prompt_tokens and reply.usage.completion_tokens
 
 
-@pytest.mark.parametrize("text", ["", "  \n", None, ["parts"]])
+@pytest.mark.parametrize("text", ["", "  \n", None, [], [{"type": "thinking", "thinking": []}]])
 def test_an_answer_without_words_is_invalid(text: Any) -> None:
     assert decode(completion({"content": text})) == Reply(outcome="invalid", detail="answer: empty")
 

@@ -11,6 +11,7 @@ from cpa_core.errors import ProviderFailed, ProviderStopped, ReplyInvalid, Stopp
 from cpa_core.llm.brake import Brake
 from cpa_core.llm.budget import Reserve, no_budget
 from cpa_core.llm.limiter import Limiter, Load
+from cpa_core.llm.reading import understood
 from cpa_core.llm.values import NOT_BILLED, About, Answer, Answers, Provider, Reply, Request, Usage
 
 MAX_FAILURES = 4
@@ -34,7 +35,7 @@ class Silence:
 
     def __init__(self, slots: int, engines: int) -> None:
         self._patience = max(MIN_SILENCE, MAX_FAILURES * slots) // engines
-        self._tries: list[int] = []
+        self._tries: list[float] = []
         self._guard = threading.Lock()
 
     def broken(self) -> None:
@@ -60,8 +61,10 @@ class Usual(NamedTuple):
 
 
 class Engine:
-    """Asks one model, retries, checks and keeps. Shared by the threads of a run; `asked` and `reused` count by task.
+    """Asks one model, retries, reads, checks and keeps. Shared by the threads of a run.
 
+    `asked` and `reused` count questions by task, `folded` what was changed in their answers when they were read.
+    Answers are kept as the model wrote them; who asks gets them as plain JSON of the question's schema.
     `brake` stops it together with the engines that share it, and its limiter's slots with it.
     """
 
@@ -81,6 +84,7 @@ class Engine:
         self.reserve = reserve
         self.asked: Counter[str] = Counter()
         self.reused: Counter[str] = Counter()
+        self.folded: Counter[str] = Counter()
         self._brake = brake or Brake()
         self._silence = Silence(limiter.concurrency, self._brake.engines)
         self._in_flight: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -101,7 +105,7 @@ class Engine:
             if kept is not None:
                 with self._guard:
                     self.reused[request.task] += 1
-                return kept
+                return self.read(request, kept)
             try:
                 self._brake.check()
                 return self._call(request, check, partial(_answer, request, request_hash, about))
@@ -113,7 +117,8 @@ class Engine:
                     self._in_flight.pop(request_hash, None)
 
     def _call(self, request: Request, check: Callable[[str], None], answer: Callable[..., Answer]) -> Reply:
-        failures = busy = attempt = 0
+        failures: float = 0
+        busy = attempt = 0
         load = self._load(request)
         while True:
             attempt += 1
@@ -122,7 +127,7 @@ class Engine:
                     reply = self._once(request, check, load)
                     self.answers.keep(answer(reply, attempt, bill.held if reply.cost is None else None))
                     bill.pay(reply.cost)
-                    return reply
+                    return self.read(request, reply)
             except ProviderFailed as failed:
                 if failed.retry_after is not None:
                     busy += 1
@@ -150,10 +155,20 @@ class Engine:
         reply = reply.model_copy(update={"cost": cost, "limits": None})
         if reply.outcome == "ok":
             try:
-                check(reply.text)
+                check(understood(request, reply).text)
             except ReplyInvalid as invalid:
                 return reply.model_copy(update={"outcome": "invalid", "detail": str(invalid)})
         return reply
+
+    def read(self, request: Request, reply: Reply) -> Reply:
+        """The reply with its answer as plain JSON; without one, and invalid, where nothing can be read in it."""
+        try:
+            read = understood(request, reply)
+        except ReplyInvalid as invalid:
+            return reply.model_copy(update={"outcome": "invalid", "detail": str(invalid), "text": ""})
+        with self._guard:
+            self.folded[request.task] += read.folded
+        return read
 
     def _load(self, request: Request) -> Load:
         """About what a call takes: by its length, and by what the others took."""

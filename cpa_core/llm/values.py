@@ -60,7 +60,7 @@ class Reply(Value):
     """What came back. `text` is the answer for outcome ok; `detail` says the rule broken, never the words.
 
     `cost` is in US dollars, null when the price is unknown; `lane` is the one the vendor used, and `limits` what its
-    headers say.
+    headers say. `folded` counts what was changed in the answer when it was read.
     """
 
     outcome: Outcome
@@ -70,6 +70,7 @@ class Reply(Value):
     cost: float | None = None
     lane: str = "standard"
     limits: Limits | None = None
+    folded: int = 0
 
     @property
     def is_cut_off(self) -> bool:

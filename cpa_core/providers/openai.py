@@ -11,6 +11,7 @@ import openai as sdk
 from cpa_core.errors import ProviderFailed, SettingsError
 from cpa_core.llm import Reply, Request, Usage
 from cpa_core.providers.connections import http_client
+from cpa_core.providers.messages import answer_text, content_text
 from cpa_core.providers.statuses import answered, fault, refuses_schema
 from cpa_core.providers.wire import (
     TIMEOUT,
@@ -50,6 +51,13 @@ for them too. Older models refuse it (anomalyco/opencode#36315), and so do some 
 
 Structured = Literal["strict", "lax", "json_object", "prompt"]
 """How a server is told the shape of an answer: a JSON schema that it enforces, or only reads; any JSON; in words."""
+
+CUT_OFF = ("length", "max_tokens", "MAX_TOKENS", "model_length")
+"""Finish reasons of an answer that is not whole: OpenAI's, Claude's and Gemini's through gateways, Mistral's."""
+HALF_TRIES = 1.5
+"""Of a question's four tries, those that half an answer uses up: three such calls end it, as they may be billed.
+
+Source: maximhq/bifrost#5425 (`finish_reason: error`, the usage null)."""
 
 
 class Form(NamedTuple):
@@ -185,10 +193,12 @@ def _said(choices: list[Any], usage: Usage) -> Reply:
         return Reply(outcome="refused", detail="the model refused", usage=usage)
     if finish == "content_filter":
         return Reply(outcome="filtered", detail="the provider's content filter", usage=usage)
-    if finish == "length":
+    if finish in CUT_OFF:
         return Reply(outcome="truncated", detail="the answer reached its length limit", usage=usage)
-    text = message.get("content")
-    if not isinstance(text, str) or not text.strip():
+    if finish == "error":
+        raise ProviderFailed("the server ended the answer with an error", tries=HALF_TRIES)
+    text = answer_text(message) or content_text(choice.get("text"))
+    if not text.strip():
         return Reply(outcome="invalid", detail="answer: empty", usage=usage)
     return Reply(outcome="ok", text=text, usage=usage)
 

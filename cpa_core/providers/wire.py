@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from cpa_core.errors import Limits, ProviderFailed, SettingsError
 from cpa_core.llm import HUNG_TRIES, Request
+from cpa_core.providers.streams import streamed
 
 TIMEOUT = 120.0
 """Seconds for one call, unless CPA_TIMEOUT says otherwise. Set always: Anthropic's SDK refuses long answers without."""
@@ -58,6 +59,10 @@ def decoded(content: bytes) -> Any:
     """The JSON in a response. Raises ProviderFailed."""
     try:
         return json.loads(content)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return streamed(content)
     except (ValueError, RecursionError):
         raise ProviderFailed("the response is not JSON") from None
 

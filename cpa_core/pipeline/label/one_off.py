@@ -45,7 +45,7 @@ class Inquiry:
         reply = self._book.recall(request.hash)
         if reply is None:
             raise NotAnswered
-        return reply
+        return self._engine.read(request, reply)
 
     def _asked(self, request: Request, check: Callable[[str], None], about: About) -> Reply:
         self._book.preload([request.hash], [])

@@ -1,0 +1,145 @@
+"""The answer in what a model wrote: the one JSON object of the schema asked for, wherever a server puts it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from cpa_core.errors import ReplyInvalid
+from cpa_core.llm.reading.finding import Contradiction, Standing, loads, standing
+from cpa_core.llm.reading.mending import mended
+from cpa_core.llm.reading.shaping import Schema, conforms, fits, matched_name, property_names, shaped
+from cpa_core.llm.values import Reply, Request
+
+__all__ = ["Reading", "conforms", "matched_name", "read_answer", "understood"]
+
+MOST_WRAPPERS = 3
+"""Objects and strings that may stand around an answer."""
+
+
+class Reading(NamedTuple):
+    """An answer as it was read. `folded` counts what was changed on the way, by kind; `whole` is true where it conforms
+    to the schema at every depth."""
+
+    tree: dict[str, Any]
+    folded: Counter[str]
+    whole: bool
+
+    @property
+    def text(self) -> str:
+        """The answer as plain JSON."""
+        return json.dumps(self.tree, ensure_ascii=False)
+
+
+def understood(request: Request, reply: Reply) -> Reply:
+    """The reply with its answer as plain JSON of the question's schema. Raises ReplyInvalid as `read_answer`."""
+    if not reply.text or reply.outcome not in ("ok", "invalid"):
+        return reply
+    reading = read_answer(reply.text, request.json_schema)
+    return reply.model_copy(update={"text": reading.text, "folded": sum(reading.folded.values())})
+
+
+def read_answer(text: str, schema: Schema) -> Reading:
+    """The answer in a reply. Raises ReplyInvalid with the reason.
+
+    It is the only object of the reply, reasoning aside, that fits the schema: fences, prose, wrappers and strings
+    around it do not matter. The first object is not simply taken, nor the last: the judged conversation may hold a
+    verdict of its own, and a model that repeats it would let it speak. So a reply with two different objects that fit
+    is invalid, as is one in which the object stands beside, or within, JSON that cannot be read. Types are changed only
+    where the meaning is certain (`"3"`, `"false"`, an object for a list of pairs). Damaged JSON is mended only where
+    all of the answer then conforms.
+    """
+    try:
+        found = _values(text)
+        readings = list(_fitting(list(found.values), schema)) if len(found.values) > 1 else []
+        readings = readings or [reading for value in found.values for reading in _fitting(value, schema)]
+        if len({json.dumps(reading.tree, sort_keys=True) for reading in readings}) > 1:
+            raise ReplyInvalid("answer: two different objects that fit")
+        return _encodable(readings[0] if readings and not found.is_broken else _damaged(found, schema))
+    except Contradiction as contradiction:
+        raise ReplyInvalid(f"answer: {contradiction}") from None
+
+
+def _values(text: str) -> Standing:
+    """The value that a reply is as a whole, be it in a string of JSON; else those that stand in it."""
+    for _ in range(MOST_WRAPPERS):
+        try:
+            value = loads(text)
+        except Contradiction:
+            raise
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(value, str):
+            return Standing((value,), "", text)
+        text = value
+    found = standing(text)
+    return Standing((), "", "") if found.is_open else found
+
+
+def _fitting(value: Any, schema: Schema, wrappers: int = MOST_WRAPPERS) -> Iterator[Reading]:
+    """The readings of a value: it, or what is wrapped in it, in the shape of the schema."""
+    notes: Counter[str] = Counter()
+    tree = value if conforms(value, schema) else shaped(value, schema, notes)
+    if fits(tree, schema):
+        yield Reading(tree, notes, conforms(tree, schema))
+    elif wrappers:
+        for inner in _within(value, schema):
+            yield from _fitting(inner, schema, wrappers - 1)
+
+
+def _within(value: Any, schema: Schema) -> Iterator[Any]:
+    """What may be the answer in a value that is not: the schema's only list at the root, or an object in an object.
+
+    A string is looked into only under a name that the schema does not have: a quote may hold an object of its own.
+    """
+    entries = value if isinstance(value, list) else [value]
+    only = schema.get("required", ())
+    listing = schema.get("properties", {}).get(only[0], {}) if len(only) == 1 else {}
+    if "items" in listing and _are(entries, listing["items"]):
+        yield {only[0]: entries}
+    elif isinstance(value, list):
+        yield from (one for one in value if len(value) == 1 and isinstance(one, dict))
+    elif isinstance(value, dict):
+        names = property_names(schema)
+        for name, one in value.items():
+            if isinstance(one, dict) or (isinstance(one, list | str) and name not in names):
+                yield from _decoded(one)
+
+
+def _are(entries: list[Any], schema: Schema) -> bool:
+    return bool(entries) and all(fits(shaped(one, schema, Counter()), schema) for one in entries)
+
+
+def _decoded(value: Any) -> Iterator[Any]:
+    if not isinstance(value, str):
+        yield value
+        return
+    try:
+        found = loads(value)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(found, dict | list):
+        yield found
+
+
+def _damaged(found: Standing, schema: Schema) -> Reading:
+    """A damaged answer that was mended; or the only object that there is, in which the task's checks name the fault."""
+    if found.values and not found.is_broken:
+        if len(found.values) == 1 and isinstance(found.values[0], dict):
+            return Reading(found.values[0], Counter(), False)
+        raise ReplyInvalid("answer: not an object")
+    try:
+        readings = list(_fitting(mended(found.rest), schema))
+    except ValueError:
+        readings = []
+    if len(readings) == 1 and readings[0].whole:
+        return readings[0]._replace(folded=readings[0].folded + Counter(damage=1))
+    raise ReplyInvalid("answer: not JSON")
+
+
+def _encodable(reading: Reading) -> Reading:
+    try:
+        reading.text.encode()
+    except UnicodeEncodeError:
+        raise ReplyInvalid("answer: half a character (a lone surrogate)") from None
+    return reading

@@ -1,0 +1,111 @@
+"""The JSON values that stand in a reply, outside a model's reasoning and its prose."""
+
+import json
+import re
+from typing import Any, NamedTuple
+
+MOST_TRIES = 500
+"""Brackets at which a value may be looked for: a reply of nothing but brackets must not take seconds."""
+NAMES = r"(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis|seed:think)"
+OPENING = rf"<{NAMES}>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|channel\|>\s*(?:analysis|commentary)\b|<unused94>"
+CLOSING = (
+    rf"</{NAMES}>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>"
+    r"|<\|channel\|>\s*final\s*(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>|<unused95>"
+)
+"""How models mark their reasoning when the server leaves it in the answer.
+
+Sources: DeepSeek, Qwen and most others `<think>` (vllm-project/vllm#18255); Magistral `[THINK]`
+(mistralai/mistral-common, `tokens/tokenizers/base.py`); Kimi `◁think▷` (MoonshotAI/Kimi-VL); Command A Reasoning
+`<|START_THINKING|>` (docs.cohere.com, reasoning); gpt-oss its channels (openai/harmony); MedGemma `<unused94>`; Seed
+`<seed:think>` (ByteDance-Seed/seed-oss).
+"""
+MARK = re.compile(rf"(?P<opening>{OPENING})|(?P<closing>{CLOSING})|(?P<bracket>[{{\[])", re.IGNORECASE)
+CLOSED = re.compile(CLOSING, re.IGNORECASE)
+BROKEN = re.compile(r"""[{\[]\s*["'{\[]|["'}\]]\s*[}\]]""")
+"""What is left of JSON that could not be read: how it begins, and how it ends. Prose with a bracket looks otherwise."""
+
+
+class Standing(NamedTuple):
+    """What stands in a reply, its reasoning aside: JSON values in order, the text around them, and all of it as `rest`.
+
+    `is_open` when a mark of reasoning was never closed and the reply does not end with a value.
+    """
+
+    values: tuple[Any, ...]
+    around: str
+    rest: str
+    is_open: bool = False
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether there is JSON beside the values that could not be read: they may stand within it."""
+        return BROKEN.search(self.around) is not None
+
+
+class Contradiction(ValueError):
+    """An object says two things under one name."""
+
+
+def loads(text: str) -> Any:
+    """The JSON that a text is. Raises ValueError and RecursionError, as `json.loads`, and for a name given twice."""
+    value, end = DECODER.raw_decode(text, _start(text, 0))
+    if text[end:].strip():
+        raise ValueError("more than one value")
+    return value
+
+
+def standing(text: str) -> Standing:
+    """The JSON values of a reply. A value inside another is no value of its own, nor is one in its reasoning.
+
+    Whatever stands before the last end of reasoning is reasoning: a model that repeats a conversation in its thoughts
+    may repeat such a mark, too. A mark in a string of a value is none.
+    """
+    values: list[Any] = []
+    around: list[str] = []
+    rest: list[str] = []
+    kept = place = tries = 0
+    is_open = False
+    while tries < MOST_TRIES and (mark := MARK.search(text, place)):
+        place = mark.end()
+        if mark["bracket"]:
+            tries += 1
+            try:
+                value, place = DECODER.raw_decode(text, mark.start())
+            except (ValueError, RecursionError):
+                continue
+            values.append(value)
+            around.append(text[kept : mark.start()])
+            rest.append(text[kept:place])
+            kept = place
+        elif mark["closing"]:
+            values, around, rest, kept, is_open = [], [], [], place, False
+        elif closed := CLOSED.search(text, place):
+            around.append(text[kept : mark.start()])
+            rest.append(text[kept : mark.start()])
+            kept = place = closed.end()
+        else:
+            is_open = True
+    after = text[kept:]
+    is_open = is_open and (not values or after.strip(" \n`") != "")
+    return Standing(tuple(values), "".join([*around, after]), "".join([*rest, after]), is_open)
+
+
+def _start(text: str, place: int) -> int:
+    while place < len(text) and (text[place].isspace() or text[place] == "\ufeff"):
+        place += 1
+    return place
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs) and any(found[name] != value for name, value in pairs):
+        raise Contradiction("an object says two things under one name")
+    return found
+
+
+def _no_number(written: str) -> Any:
+    raise ValueError(f"{written} is no JSON")
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number, strict=False)
+"""Takes line breaks inside strings, which small models leave unescaped (langchain-ai/langchain#5952)."""

@@ -1,0 +1,96 @@
+"""Damaged JSON mended, where the mending changes nothing but commas and comments."""
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import json_repair
+
+from cpa_core.llm.reading.finding import loads
+
+TOKEN = re.compile(
+    r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}\[\]]', re.DOTALL
+)
+COMMENTS = ("//", "/*")
+PAIRS = {"{": "}", "[": "]"}
+
+
+def mended(text: str) -> Any:
+    """The value of a damaged object or list. Raises ValueError where the mending would be a guess.
+
+    It is none when keys, strings, numbers and brackets of the value are those of the text, in their order: a comma
+    too many or missing, or a comment. An end that was cut off, or a quotation mark inside a string, is no such
+    damage. An object as Python writes it (`{'a': True}`) is read as Python reads it.
+    """
+    bare = _between(text)
+    try:
+        return _python(bare)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        pass
+    tokens = [token for token in TOKEN.findall(bare) if not token.startswith(COMMENTS)]
+    if not _is_balanced(tokens):
+        raise ValueError("cut off")
+    try:
+        value = json_repair.loads(bare, skip_json_loads=True)
+        if list(_tokens(value)) == [_token(token) for token in tokens]:
+            return loads(json.dumps(value))
+    except RecursionError:
+        pass
+    raise ValueError("not to be mended")
+
+
+def _between(text: str) -> str:
+    """From the first bracket to the last one. Raises ValueError."""
+    starts = [place for mark in "{[" if (place := text.find(mark)) >= 0]
+    end = max(text.rfind("}"), text.rfind("]"))
+    if not starts or end < min(starts):
+        raise ValueError("no object")
+    return text[min(starts) : end + 1]
+
+
+def _python(bare: str) -> Any:
+    tree = ast.parse(bare, mode="eval")
+    for node in ast.walk(tree):
+        keys = [ast.dump(key) for key in node.keys if key] if isinstance(node, ast.Dict) else []
+        if len(set(keys)) < len(keys):
+            raise ValueError("a name twice")
+    value = ast.literal_eval(tree)
+    if not isinstance(value, dict | list):
+        raise ValueError("neither an object nor a list")
+    return loads(json.dumps(value, allow_nan=False))
+
+
+def _is_balanced(tokens: Iterable[str]) -> bool:
+    """Whether every bracket is closed by its own; one at a time, so that no depth is too great."""
+    closing: list[str] = []
+    for token in tokens:
+        if token in PAIRS:
+            closing.append(PAIRS[token])
+        elif token in PAIRS.values() and (not closing or closing.pop() != token):
+            return False
+    return not closing
+
+
+def _token(written: str) -> object:
+    if written in "{}[]":
+        return "bracket", written
+    return json.loads(written, strict=False) if written[0] == '"' else repr(json.loads(written))
+
+
+def _tokens(value: Any) -> Iterator[object]:
+    """A value as its text has it: brackets, names, strings and the rest, in order."""
+    if isinstance(value, dict):
+        yield "bracket", "{"
+        for name, one in value.items():
+            yield name
+            yield from _tokens(one)
+        yield "bracket", "}"
+    elif isinstance(value, list):
+        yield "bracket", "["
+        for one in value:
+            yield from _tokens(one)
+        yield "bracket", "]"
+    else:
+        yield value if isinstance(value, str) else repr(value)
