@@ -179,8 +179,7 @@ def written(name: str, text: str) -> str:
     ("text", "words"),
     [
         ("{not json", "bad.json: line 1: not JSON"),
-        ("[]", "bad.json: top level: an object of conversations by id is needed, this is a list"),
-        ('{"c1": []}', 'bad.json: c1: an object with a list "messages" is needed'),
+        ('{"c1": []}', "bad.json: the format is not recognised. Keys seen: c1"),
         ('{"c1": {"messages": [{"speaker": "user", "content": "x"}]}}', "bad.json: c1: messages.0: role: missing"),
         ('{"c1": {"messages": [{"role": "user"}]}}', "bad.json: c1: messages.0: content: missing"),
     ],

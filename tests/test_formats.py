@@ -90,7 +90,7 @@ def test_words_stay_the_words_they_are(word: str) -> None:
     assert of_messages(message(word))[0].content == word
 
 
-@pytest.mark.parametrize("role", ["system", "tool", "User", "ASSISTANT", " developer "])
+@pytest.mark.parametrize("role", ["system", "tool", "User", "ASSISTANT", " Supervisor "])
 def test_any_role_is_kept_in_lower_case(role: str) -> None:
     assert of_messages(message(role=role))[0].role == role.strip().lower()
 
@@ -215,7 +215,7 @@ def test_a_byte_order_mark_crlf_and_an_upper_case_ending_do_no_harm() -> None:
 def test_rejects_name_the_key_and_the_reason() -> None:
     assert rejected(role=...) == "role: missing"
     assert rejected(role=" ") == "role: a word is needed"
-    assert rejected(role=5) == "role: a word is needed"
+    assert rejected(role=[5]) == "role: a word is needed"
     assert rejected(content=...) == "content: missing"
     assert rejected(content=["hi"]) == "content: text is needed, this is a list"
     assert rejected(content=5) == "content: text is needed, this is a number"
@@ -282,11 +282,10 @@ def test_ragged_rows_are_rejects_with_their_line() -> None:
     ("name", "content", "said"),
     [
         ("a.txt", b"x", "a.txt: none of the kinds that are read: json, csv"),
-        ("a.json", b"", "a.json: line 1: not JSON: Expecting value"),
         ("a.json", b'{"c1":\n\n,}', "a.json: line 3: not JSON: Expecting value"),
-        ("a.json", b"[]", "a.json: top level: an object of conversations by id is needed, this is a list"),
-        ("a.json", b"3", "a.json: top level: an object of conversations by id is needed, this is a number"),
-        ("a.json", b'{"messages": [{}]}', "a.json: line 1: messages.0: role: missing"),
+        ("a.json", b"3", "a.json: the format is not recognised. Keys seen: none."),
+        ("a.json", b'{"title": "secret", "n": 1}', "a.json: the format is not recognised. Keys seen: title, n."),
+        ("a.json", b'{"messages": [{}]}', "a.json: top level: messages.0: role: missing"),
         ("a.json", b'{"c1": {"messages": [{"content": "secret"}]}}', "a.json: c1: messages.0: role: missing"),
         ("a.json", b'{"c1": {"messages": ["secret"]}}', "a.json: c1: messages.0: an object with role and content"),
         ("a.json", b'{"c1": "\xff"}', "a.json: line 1: not UTF-8 (byte 8)"),
@@ -307,6 +306,12 @@ def test_a_file_that_cannot_be_read_is_named_with_place_and_reason_but_no_text(
     message = refusal(name, content)
     assert message.startswith(said)
     assert "secret" not in message
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+@pytest.mark.parametrize("content", [b"", b" \n", b"[]", b"{}", b'{"data": [], "meta": {}}', b'{"traces": []}'])
+def test_an_export_of_a_quiet_hour_is_empty_and_no_error(name: str, content: bytes) -> None:
+    assert parse(name, content, None) == ([], [])
 
 
 @pytest.mark.parametrize("dataset", ["messy_mini", "messy_mini_pypi"])

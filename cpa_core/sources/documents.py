@@ -174,6 +174,11 @@ class Window:
 
 def members(window: Window) -> Iterator[tuple[str, Any]]:
     """The members of the object that comes next. Raises SourceError for a key that occurs twice."""
+    return ((key, window.value()) for key in keys(window))
+
+
+def keys(window: Window) -> Iterator[str]:
+    """The keys of the object that comes next; who takes one must read its value before the next is taken."""
     window.take("{", "Expecting value")
     seen: set[str] = set()
     closed = window.peek() == "}"
@@ -185,7 +190,7 @@ def members(window: Window) -> Iterator[tuple[str, Any]]:
             raise SourceError(f"{window.name}: {whole(key)}: this key occurs twice in one object")
         seen.add(key)
         window.take(":", "Expecting ':' delimiter")
-        yield key, window.value()
+        yield key
         closed = window.peek() == "}"
         if not closed:
             window.take(",", "Expecting ',' delimiter")

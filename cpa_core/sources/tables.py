@@ -45,17 +45,17 @@ def from_parquet(file: File) -> Iterator[Draft | Reject]:
         for batch in source.iter_batches(columns.CHUNK):
             for tree in batch.to_pylist():
                 row += 1
-                yield from one_line(file, f"row {row}", _as_written(tree))
+                yield from one_line(file, f"row {row}", as_written(tree))
     except (pa.ArrowInvalid, OSError):
         raise SourceError(f"{file.name}: not Parquet, or damaged") from None
 
 
-def _as_written(value: Any) -> Any:
+def as_written(value: Any) -> Any:
     """Values as JSON would have them: times in ISO 8601, bytes and decimals as text."""
     if isinstance(value, dict):
-        return {str(key): _as_written(one) for key, one in value.items()}
+        return {str(key): as_written(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_as_written(one) for one in value]
+        return [as_written(one) for one in value]
     if isinstance(value, date | time):
         return value.isoformat()
     return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,86 @@
+"""Every format that is read: one small module each, one line in this table, one test file.
+
+A file is recognised by the keys of its first parsed records (`recognition`), cut into records whatever holds them
+(`trees`), and read by the module of its format.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from cpa_core.errors import SourceError
+from cpa_core.sources import columns, documents, identity, roles
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import anthropic_messages, langfuse, openai_chat, otel_genai, own, recognition, sharegpt
+from cpa_core.sources.formats.form import Format
+from cpa_core.sources.records import Record, Reject
+from cpa_core.sources.trees import Records
+
+FORMATS: dict[str, Format] = {
+    form.name: form
+    for form in (
+        own.MAP,
+        *own.TABLES,
+        own.ROWS,
+        openai_chat.OPENAI,
+        anthropic_messages.ANTHROPIC,
+        sharegpt.SHAREGPT,
+        langfuse.LANGFUSE,
+        otel_genai.OTLP,
+    )
+}
+"""One line a format. Of formats that fit a file equally well, the first is taken."""
+
+
+class Batch(NamedTuple):
+    """The records of a file as columns of `landed_messages`, and those that it rejects."""
+
+    records: columns.Table
+    rejects: list[Reject]
+
+
+def read(file: File, midnight: datetime | None) -> Batch:
+    """The records of a file and those it rejects. `midnight` begins the day of messages without times.
+
+    Raises SourceError when the file as a whole cannot be read or none of its records can, and DayNeeded when
+    a time is missing and no day is given.
+    """
+    try:
+        chosen = recognition.choice(file, FORMATS)
+        records = Records(file, chosen.holds, chosen.layout, chosen.route)
+        drafts, known, rejects = columns.gathered(found_in(file, chosen, records))
+    except UnicodeDecodeError:
+        raise documents.not_utf8(file.name, file.content) from None
+    lost = [reject for reject in rejects if reject.loss]
+    if lost and not drafts.num_rows:
+        raise SourceError(f"{file.name}: {lost[0].place}: {lost[0].reason}")
+    if records.count and not (drafts.num_rows or rejects):
+        reason = f"recognised as {chosen.form.title}, but none of its {records.count:,} records holds a message"
+        raise SourceError(f"{file.name}: {reason}")
+    drafts = identity.named(roles.assigned(drafts, file.roles), known)
+    made, contradictions = columns.records(file.name, drafts, midnight)
+    return Batch(made, rejects + contradictions)
+
+
+def found_in(file: File, chosen: recognition.Choice, records: Records) -> Iterator[columns.Found]:
+    """What the reader of a file's format makes of it: a file of our own form is read whole, any other by the record."""
+    if chosen.empty:
+        return iter(())
+    layout, whole = own.WHOLE.get(chosen.form.name, ("", None))
+    return whole(file) if whole and (layout, ()) == (chosen.layout, chosen.route) else chosen.form.read(file, records)
+
+
+def parse(name: str, content: bytes, midnight: datetime | None) -> tuple[list[Record], list[Reject]]:
+    """The same as `read`, as rows."""
+    found = read(File(name, content), midnight)
+    return as_records(found), found.rejects
+
+
+def as_records(batch: Batch) -> list[Record]:
+    """The records of a batch as rows."""
+    return list(columns.rows(batch.records, Record))
+
+
+def form_of(file: File) -> str:
+    """The name of a file's format. Raises SourceError."""
+    return recognition.choice(file, FORMATS).form.name

@@ -1,0 +1,58 @@
+"""What a format is: how it is recognised, what a record of it is, and how its records are read."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from cpa_core.sources import columns
+from cpa_core.sources.conversations import raw
+from cpa_core.sources.files import File
+from cpa_core.sources.records import Reject
+from cpa_core.sources.trees import Placed, Trees
+
+Kind = Literal["conversation", "call", "message"]
+"""What a record is: a whole conversation, a call of a model that may repeat what was said before, or one message."""
+
+Found: TypeAlias = Iterator[columns.Found]
+Reader: TypeAlias = Callable[[File, Trees], Found]
+
+
+class Format(NamedTuple):
+    """One format. `signs` are conditions on the keys of a record (see `shapes`); the one with most decides.
+
+    `ids`, `users`, `times`, `speech` and `silent` say for people where each comes from, and what is no speech.
+    `docs` is the page that the format was built from.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    signs: tuple[str, ...]
+    read: Reader
+    docs: str
+    ids: str = ""
+    users: str = ""
+    times: str = ""
+    speech: str = ""
+    silent: str = ""
+
+
+def each(make: Callable[[File, str, Any], Iterable[columns.Found]]) -> Reader:
+    """A reader of records that stand for themselves, out of one that reads a single record.
+
+    A record that is not of the form (ValueError) is a reject with the reason.
+    """
+
+    def read(file: File, records: Trees) -> Found:
+        for one in records:
+            yield from [one] if isinstance(one, Reject) else attempted(file, one, make)
+
+    return read
+
+
+def attempted(file: File, placed: Placed, make: Callable[[File, str, Any], Iterable[columns.Found]]) -> Found:
+    """What is read of one record, or a reject with the rule that it breaks."""
+    place, tree = placed
+    try:
+        yield from make(file, place, tree)
+    except ValueError as error:
+        yield Reject(place, str(error), raw(tree))

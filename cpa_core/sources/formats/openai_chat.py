@@ -1,0 +1,72 @@
+"""OpenAI chats: `{"messages": [{role, content}]}`, one conversation a record.
+
+Source: https://platform.openai.com/docs/api-reference/chat/create (messages, refusal, audio, tool_calls).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cpa_core.sources import fields
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import turns
+from cpa_core.sources.formats.form import Format, each
+from cpa_core.sources.records import Draft, Reject, SourceRecord, moment
+
+KEYS = frozenset({"messages", "conversations", "contents", "system", "id", "conversation_id", "user_id", "user"})
+KNOWN = KEYS | {"timestamp", "systemInstruction", "system_instruction"}
+
+
+def conversation(
+    file: File, place: str, tree: dict[str, Any], messages: Sequence[Any], system: Any = None
+) -> Iterator[SourceRecord | Reject]:
+    """A record whose messages stand in a list, as one conversation; those that are no messages as rejects.
+
+    Its id is `conversation_id` or `id`, its user `user_id` or `user`, its start `timestamp`. Raises ValueError.
+    """
+    fields.once(tree)
+    conversation_id = fields.identity("id", tree.get("conversation_id", tree.get("id")))
+    user_id = fields.identity("user_id", tree.get("user_id", tree.get("user")))
+    started_at, assumed = moment(tree.get("timestamp"), file.zone)
+    metadata = fields.rest(tree, KNOWN)
+    if not messages:
+        yield Reject(place, "no messages", "{}", loss=False)
+        return
+    first = [{"role": "system", "content": system}] if system else []
+    said: list[Draft] = []
+    for made in turns.drafts(file, f"{place}: messages", [*first, *messages]):
+        if isinstance(made, Reject):
+            yield made
+        else:
+            said.append(made)
+    if said:
+        about = (conversation_id, user_id, started_at, None, tuple(said))
+        yield SourceRecord(place, "conversation", *about, metadata=metadata, zone_assumed=assumed)
+
+
+def listed(tree: Any, key: str) -> list[Any]:
+    """The list under this key of a record. Raises ValueError where there is none."""
+    if not isinstance(tree, dict):
+        raise ValueError(f"an object with messages is needed, this is a {fields.kind(tree)}")
+    if not isinstance(tree.get(key), list):
+        raise ValueError(f'an object with a list "{key}" is needed')
+    found: list[Any] = tree[key]
+    return found
+
+
+def _chat(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    return conversation(file, place, tree, listed(tree, "messages"), tree.get("system"))
+
+
+OPENAI = Format(
+    name="openai",
+    title="OpenAI chats",
+    kind="conversation",
+    signs=("messages[]", "messages[].role", "messages[].role messages[].content"),
+    read=each(_chat),
+    docs="https://platform.openai.com/docs/api-reference/chat/create",
+    ids="conversation_id or id; else what was said",
+    users="user_id or user",
+    times="timestamp of each message, else of the conversation",
+    speech="text, refusals and transcripts of audio, of user and assistant",
+    silent="system prompts, reasoning, tool calls and results, images and files",
+)

@@ -1,0 +1,57 @@
+"""The product's own forms: the seed tool's map of conversations, rows with our words, and tables of them.
+
+Source: README, "Your own files".
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cpa_core.sources import columns, conversations, tables
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.form import Format, each
+from cpa_core.sources.samples import Layout
+
+PAGE = "README.md"
+
+
+def _map(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    if not isinstance(tree, dict):
+        raise ValueError("an object of conversations by id is needed")
+    for conversation_id, one in tree.items():
+        yield from conversations.conversation(file, conversation_id, one)
+
+
+MAP = Format(
+    name="json",
+    title="conversations by id",
+    kind="conversation",
+    signs=("*.messages[]",),
+    read=each(_map),
+    docs=PAGE,
+    ids="the key",
+    users="user_id",
+    times="timestamp of each message",
+    speech="messages of role user and assistant",
+    silent="messages of other roles",
+)
+ROWS = MAP._replace(
+    name="jsonl",
+    title="messages with the product's own words, as JSON Lines or a list",
+    kind="message",
+    signs=("role content conversation_id", "role content user_id", "conversation_id messages[]"),
+    read=each(conversations.one_line),
+    ids="conversation_id, else user_id",
+)
+TABLES = tuple(
+    ROWS._replace(name=name, title=title, signs=(), ids="column conversation_id, else user_id")
+    for name, title in (("csv", "a table"), ("tsv", "a table with tabs"), ("parquet", "a table of Parquet"))
+)
+
+WHOLE: dict[str, tuple[Layout, Callable[[File], Iterator[columns.Found]]]] = {
+    "json": ("values", conversations.from_map),
+    "jsonl": ("lines", conversations.from_lines),
+    "csv": ("lines", tables.from_csv),
+    "tsv": ("lines", tables.from_tsv),
+    "parquet": ("lines", tables.from_parquet),
+}
+"""Forms whose files are read whole, by the column, where their records stand at the top in this layout."""

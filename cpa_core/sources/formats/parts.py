@@ -1,0 +1,143 @@
+"""The parts of a message in every vendor's shape: who says each, and what. Speech is text; the rest has other roles.
+
+Sources: OpenAI (platform.openai.com/docs/api-reference/chat, /responses, /messages), Anthropic
+(docs.anthropic.com/en/api/messages), Gemini (ai.google.dev/api/caching#Part), Bedrock
+(docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html), the GenAI conventions of
+OpenTelemetry (opentelemetry.io/docs/specs/semconv/gen-ai), the AI SDK
+(ai-sdk.dev/docs/reference/ai-sdk-core/ui-message) and LangChain (docs.langchain.com/oss/python/langchain/messages).
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from cpa_core.sources import fields
+from cpa_core.sources.records import as_json, whole
+
+TEXTS = frozenset({"text", "input_text", "output_text"})
+REASONS = frozenset({"thinking", "redacted_thinking", "reasoning", "reasoning_content", "reasoning-delta", "thought"})
+CALLS = frozenset({"tool_use", "tool_call", "tool-call", "function_call", "toolCall", "non_standard_tool_call"})
+RESULTS = frozenset(
+    {"tool_result", "tool-result", "tool_call_response", "function_call_output", "toolResult", "function"}
+)
+AUDIO = frozenset({"input_audio", "output_audio", "audio"})
+NOTHING = frozenset(
+    {"step-start", "step-finish", "start-step", "finish-step", "start", "finish", "cache_point", "source-url"}
+    | {"source-document", "compaction", "item_reference"}
+)
+NAMED_CALLS = frozenset({"functionCall", "function_call", "toolUse", "executableCode", "executable_code"})
+NAMED_RESULTS = frozenset(
+    {"functionResponse", "function_response", "toolResult", "codeExecutionResult", "code_execution_result"}
+)
+NAMED_NOTHING = frozenset({"cachePoint", "cache_point"})
+CALL_ENDINGS = ("_tool_use", "_call")
+RESULT_ENDINGS = ("_tool_result", "_call_output", "_call_result")
+
+
+class Piece(NamedTuple):
+    """One part of a message. `role` is None where its speaker says it; `refusal` marks that he refuses."""
+
+    role: str | None
+    text: str
+    refusal: bool = False
+
+
+def pieces(content: Any) -> list[Piece]:
+    """The parts of a message's content: text, or a list of parts. Raises ValueError for anything else."""
+    if isinstance(content, str):
+        return [Piece(None, whole(content))]
+    if isinstance(content, dict):
+        return list(_piece(content))
+    if not isinstance(content, list):
+        raise ValueError(f"content: text or a list of parts is needed, this is a {fields.kind(content)}")
+    return [piece for part in content for piece in _piece(part)]
+
+
+def is_silent_item(tree: dict[str, Any]) -> bool:
+    """Whether an item of a list of messages is a tool's call or result, or reasoning, of no role of its own."""
+    found = _silent(tree, str(tree.get("type") or ""))
+    return found is not None
+
+
+def _piece(part: Any) -> Iterator[Piece]:
+    if isinstance(part, str):
+        yield Piece(None, whole(part))
+        return
+    if not isinstance(part, dict):
+        raise ValueError(f"content: a part is an object, this is a {fields.kind(part)}")
+    fields.once(part)
+    kind = str(part.get("type") or "")
+    if (silent := _silent(part, kind)) is not None:
+        yield from silent
+    elif isinstance(part.get("refusal"), str) and kind in ("", "refusal"):
+        yield Piece(None, whole(part["refusal"]), refusal=True)
+    elif kind in AUDIO or (not kind and "audio" in part):
+        yield _voice(part)
+    elif (text := _text(part, kind)) is not None:
+        yield Piece(None, whole(text))
+    else:
+        yield Piece("attachment", as_json(part))
+
+
+def _silent(part: dict[str, Any], kind: str) -> list[Piece] | None:
+    """Reasoning, calls and results of tools, marks of steps: as rows of their own, or none. None: it is neither."""
+    if kind in NOTHING or kind.startswith("data-") or (not kind and part.keys() & NAMED_NOTHING):
+        return []
+    if kind in REASONS or part.get("thought") is True or (not kind and "reasoningContent" in part):
+        thought = _thought(part)
+        return [Piece("reasoning", whole(thought))] if thought else []
+    if (kind.startswith("tool-") and kind not in CALLS | RESULTS) or kind in ("dynamic-tool", "tool-invocation"):
+        return _ui_tool(part)
+    if kind in RESULTS or kind.endswith(RESULT_ENDINGS) or (not kind and part.keys() & NAMED_RESULTS):
+        return [Piece("tool", as_json(part))]
+    if kind in CALLS or kind.endswith(CALL_ENDINGS) or (not kind and part.keys() & NAMED_CALLS):
+        return [Piece("tool_call", as_json(part))]
+    return None
+
+
+def _ui_tool(part: dict[str, Any]) -> list[Piece]:
+    """A part of the AI SDK that holds a tool's call and, once it has come, the result."""
+    given = part.get("toolInvocation")
+    one = given if isinstance(given, dict) else part
+    call = {key: value for key, value in one.items() if key not in ("output", "result", "errorText")}
+    results = [one[key] for key in ("output", "result", "errorText") if one.get(key) is not None]
+    return [Piece("tool_call", as_json(call))] + [Piece("tool", as_json(result)) for result in results]
+
+
+def _thought(part: dict[str, Any]) -> str:
+    """The words of a part that is reasoning; encrypted and empty ones have none."""
+    inner = part.get("reasoningContent")
+    if isinstance(inner, dict):
+        return _thought({"type": "reasoning", **inner})
+    for key in ("thinking", "text", "content", "reasoning", "reasoningText", "thought", "summary"):
+        value = part.get(key)
+        if isinstance(value, dict):
+            value = value.get("text")
+        if isinstance(value, list):
+            value = "\n".join(str(one["text"]) for one in value if isinstance(one, dict) and one.get("text"))
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def _voice(part: dict[str, Any]) -> Piece:
+    """What was spoken, where a transcript says it; the sound alone is an attachment."""
+    for holder in (part, part.get("input_audio"), part.get("output_audio"), part.get("audio")):
+        if isinstance(holder, dict) and isinstance(holder.get("transcript"), str):
+            return Piece(None, whole(holder["transcript"]))
+    return Piece("attachment", as_json(part))
+
+
+def _text(part: dict[str, Any], kind: str) -> str | None:
+    """The words of a part that is text, with or without a type."""
+    if kind and kind not in TEXTS:
+        return None
+    guarded = part.get("guardContent")  # Bedrock: text of the speaker that a guardrail is to look at
+    if isinstance(guarded, dict):
+        return _text(guarded, "")
+    for key in ("text", "content"):
+        value = part.get(key)
+        while isinstance(value, dict):
+            value = value.get("value", value.get("text"))
+        if isinstance(value, str):
+            return value
+    return None

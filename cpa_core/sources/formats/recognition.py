@@ -1,0 +1,169 @@
+"""Which format a file has, by the keys of its first parsed records; and what to say where none fits."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cpa_core.errors import SourceError
+from cpa_core.sources import documents, shapes, trees
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.form import Format
+from cpa_core.sources.records import Reject
+from cpa_core.sources.samples import MOST, SIZES, Layout, samples
+from cpa_core.sources.trees import Route
+
+ENDINGS = {"json": "json", "csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "parquet": "parquet"}
+"""What the ending of a name says; a file of JSON may say otherwise."""
+
+SHOWN_KEYS = 14
+
+
+class Choice(NamedTuple):
+    """A format, what the file is made of, and where the records stand in its values.
+
+    `empty`: the file holds no record, as an export of a quiet hour.
+    """
+
+    form: Format
+    holds: str
+    layout: Layout
+    route: Route
+    empty: bool = False
+
+
+def container(file: File, formats: Mapping[str, Format]) -> str:
+    """What a file is made of: json, jsonl, csv, tsv or parquet. Raises SourceError for an unknown ending."""
+    ending = file.name.lower().removesuffix(".gz").rsplit(".", 1)[-1]
+    if ending in ENDINGS:
+        return ENDINGS[ending]
+    if file.form in ENDINGS:
+        return file.form
+    if file.form in formats:
+        return "json"
+    raise SourceError(f"{file.name}: none of the kinds that are read: {', '.join(ENDINGS)}, also .gz")
+
+
+def choice(file: File, formats: Mapping[str, Format]) -> Choice:
+    """The format of a file: the one that is named, else the one whose signs its records bear best.
+
+    Raises SourceError that names the keys seen and the nearest formats where none fits.
+    """
+    if file.form and file.form not in formats:
+        raise SourceError(f"{file.name}: format: {file.form} is none of {', '.join(formats)}")
+    holds = container(file, formats)
+    return _of_table(file, holds, formats) if holds in ("csv", "tsv", "parquet") else _of_json(file, holds, formats)
+
+
+def _of_table(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
+    named = file.form if file.form and file.form not in ENDINGS else None
+    rows = [] if file.form in ENDINGS or _has_own_columns(file, holds) else _first_rows(file, holds)
+    if named:
+        return Choice(formats[named], holds, "lines", ())
+    best = _best([((), rows)], formats)
+    own = best is None or best[0].kind == "message"
+    return Choice(formats[file.form or holds] if own or not best else best[0], holds, "lines", ())
+
+
+def _has_own_columns(file: File, holds: str) -> bool:
+    if holds == "parquet":
+        return False
+    names = set(map(file.ours, trees.header(file, trees.DELIMITERS[holds])))
+    return {"role", "content"} <= names and bool(names & {"conversation_id", "user_id"})
+
+
+def _first_rows(file: File, holds: str) -> list[Any]:
+    found: list[Any] = []
+    for one in trees.table(file, holds):
+        if not isinstance(one, Reject):
+            found.append(file.translated(one[1]))
+        if len(found) == MOST:
+            break
+    return found
+
+
+def _of_json(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
+    offered = {file.form: formats[file.form]} if file.form else formats
+    values: list[Any] = []
+    layout: Layout = "values"
+    for one in samples(file):
+        values, layout = one.values, one.layout
+        if (best := _best(_translated(file, values), offered)) is not None:
+            return Choice(best[0], "json", layout, best[1])
+        blank = one.whole and not (values or one.damaged)
+        if blank or (one.whole and values and not any(map(_weight, values))):
+            return Choice(formats[file.form or holds], "json", layout, (), empty=True)
+    if file.form or not values:
+        fallback = formats[file.form or ("jsonl" if layout == "lines" else holds)]
+        return Choice(fallback, "json", layout, _wrapped(values))
+    documents.text(file.name, file.content).read(SIZES[-1])  # bytes that are not UTF-8 are the first thing to say
+    raise SourceError(_refusal(file, values, formats))
+
+
+def _translated(file: File, values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:
+    return ((route, [file.translated(tree) for tree in found]) for route, found in trees.routes(values))
+
+
+def _weight(value: Any) -> int:
+    """How much there is in a value that could be a record: an empty list or page holds nothing."""
+    if isinstance(value, list):
+        return sum(1 for one in value if one not in ({}, [], None))
+    if isinstance(value, dict):
+        pages = [one for one in value.values() if isinstance(one, list)]
+        return 0 if not value or (pages and not any(pages) and value.keys() & PAGES) else 1
+    return 1
+
+
+PAGES = {"data", "traces", "observations", "conversations", "messages", "items", "results", "records", "runs"}
+"""Under these keys an export has its records: an empty list there is an export of a quiet hour."""
+
+
+def _wrapped(values: Sequence[Any]) -> Route:
+    """Where the records of a format that is named stand, when its signs do not say: a list, or a page's `data`."""
+    first = values[0] if values else None
+    if isinstance(first, list):
+        return ("[]",)
+    return ("data", "[]") if isinstance(first, dict) and isinstance(first.get("data"), list) else ()
+
+
+def _best(offered: Iterable[tuple[Route, list[Any]]], formats: Mapping[str, Format]) -> tuple[Format, Route] | None:
+    """The format whose signs the records bear best: the mean of conditions met; of equals the outer, then the first."""
+    best, found = 0.0, None
+    for route, records in offered:
+        for form in formats.values():
+            score = sum(shapes.best(tree, form.signs) for tree in records) / max(1, len(records))
+            if score > best:
+                best, found = score, (form, route)
+    return found
+
+
+def _refusal(file: File, values: Sequence[Any], formats: Mapping[str, Format]) -> str:
+    """Why a file is not read: the keys that were seen, never a value, the nearest formats, and the way out."""
+    seen = shapes.keys([file.translated(value) for value in values])
+    near = "; or ".join(_lacks(form, sign) for form, sign in _nearest(file, values, formats))
+    shown = ", ".join(seen[:SHOWN_KEYS]) + (", ..." if len(seen) > SHOWN_KEYS else "")
+    return (
+        f"{file.name}: the format is not recognised. Keys seen: {shown or 'none'}. Nearest: {near}. If the messages "
+        "stand under other names, say which: --map messages=...,role=...,content=...; or name the format: --format "
+        f"{'|'.join(formats)}"
+    )
+
+
+def _nearest(file: File, values: Sequence[Any], formats: Mapping[str, Format]) -> list[tuple[Format, str]]:
+    ranked: list[tuple[float, Format, str]] = []
+    records = [tree for _, found in _translated(file, values) for tree in found[:2]]
+    for form in formats.values():
+        shares = [(_share(tree, sign), sign) for tree in records for sign in form.signs]
+        if shares:
+            share, sign = max(shares, key=lambda one: one[0])
+            ranked.append((share, form, sign))
+    ranked.sort(key=lambda one: -one[0])
+    return [(form, sign) for _, form, sign in ranked[:2]]
+
+
+def _share(tree: Any, sign: str) -> float:
+    wanted = [one for one in sign.split() if one[0] != "!"]
+    return 1 - len(shapes.missing(tree, sign)) / len(wanted)
+
+
+def _lacks(form: Format, sign: str) -> str:
+    needed = ", ".join(one.replace("=", " to be ") for one in sign.split() if one[0] != "!")
+    return f"{form.name} ({form.title}) needs {needed}"

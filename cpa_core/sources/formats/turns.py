@@ -1,0 +1,102 @@
+"""One message as vendors write it, `{role, content}` and its relatives: as drafts of one role each."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cpa_core.sources import fields
+from cpa_core.sources.conversations import raw
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.parts import Piece, is_silent_item, pieces
+from cpa_core.sources.records import Draft, Reject, as_json, moment, whole
+
+CONTENTS = ("content", "value", "parts")
+KNOWN = frozenset(
+    {"role", "from", "timestamp", "message_id", "id", "tool_calls", "function_call", "refusal", "audio", "type"}
+    | {"reasoning_content", "reasoning", "thinking", *CONTENTS}
+)
+ANSWERING = frozenset({"assistant", "tool_call", "reasoning"})
+
+
+def drafts(file: File, place: str, turns: Iterable[Any], speaker: str | None = None) -> Iterator[Draft | Reject]:
+    """The messages of a list, in order, with the tool calls, results, reasoning and attachments in them.
+
+    `speaker` says the messages that name no role. Their conversation is left open. A message that is none is a reject.
+    """
+    for n, turn in enumerate(turns):
+        yield from drafts_of(file, f"{place}.{n}", turn, speaker)
+
+
+def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> Iterator[Draft | Reject]:
+    """One message, and what it holds beside its text."""
+    try:
+        turn = file.translated(turn)
+        if not isinstance(turn, dict):
+            raise ValueError(f"an object with role and content is needed, this is a {fields.kind(turn)}")
+        fields.once(turn)
+        role = _role(turn, speaker)
+        message_id = fields.identity("message_id", turn.get("message_id", turn.get("id")))
+        (sent_at, assumed), extra = moment(turn.get("timestamp"), file.zone), fields.rest(turn, KNOWN)
+        spoken = list(_spoken(role, turn))
+    except ValueError as error:
+        yield Reject(place, str(error), raw(turn))
+        return
+    for n, (who, text, refusal) in enumerate(spoken):
+        own = message_id if message_id is None or n == 0 else f"{message_id}.{n}"
+        noted = _marked(turn, extra) if refusal else extra
+        yield Draft(place, "", own, None, who or role, text, sent_at, noted, None, zone_assumed=assumed)
+
+
+def _role(turn: dict[str, Any], speaker: str | None) -> str:
+    given = turn.get("role", turn.get("from"))
+    if given is None and is_silent_item(turn):
+        return "tool"
+    return fields.role(speaker if given is None else given)
+
+
+def _marked(turn: dict[str, Any], extra: str | None) -> str:
+    """The metadata of a message in which the assistant refuses, so that refusals are counted without a model."""
+    return as_json({key: value for key, value in turn.items() if extra and key not in KNOWN} | {"refusal": True})
+
+
+def _spoken(role: str, turn: dict[str, Any]) -> Iterator[Piece]:
+    """All that one message holds: its words first, then the rest in order."""
+    found = [*pieces_of(turn), *_beside(turn)]
+    said = [one for one in found if one.role is None]
+    others = [one for one in found if one.role is not None]
+    text = "\n".join(one.text for one in said)
+    if text or not (others or _is_silent(turn)):
+        yield Piece(role, text, any(one.refusal for one in said))
+    yield from others
+
+
+def _is_silent(turn: dict[str, Any]) -> bool:
+    """Whether all that a message holds are parts that say nothing, such as marks of steps."""
+    return is_silent_item(turn) or any(isinstance(turn.get(key), list) and turn[key] for key in CONTENTS)
+
+
+def pieces_of(turn: dict[str, Any]) -> list[Piece]:
+    """The parts of a message's content. Raises ValueError where it has none."""
+    content = next((turn[key] for key in CONTENTS if turn.get(key) not in (None, "")), None)
+    if content is not None:
+        return pieces(content)
+    if isinstance(turn.get("refusal"), str) and turn["refusal"]:
+        return [Piece(None, whole(turn["refusal"]), refusal=True)]
+    voice = turn.get("audio")
+    if isinstance(voice, dict) and isinstance(voice.get("transcript"), str):
+        return [Piece(None, whole(voice["transcript"]))]
+    if "role" not in turn and "from" not in turn and is_silent_item(turn):
+        return pieces([turn])
+    if not turn.keys() & {*CONTENTS, "refusal", "audio", "tool_calls", "function_call"}:
+        raise ValueError("content: missing")
+    return []
+
+
+def _beside(turn: dict[str, Any]) -> Iterator[Piece]:
+    """Reasoning and tool calls that stand beside the content."""
+    thought = next((turn[key] for key in ("reasoning_content", "reasoning", "thinking") if turn.get(key)), None)
+    if isinstance(thought, str):
+        yield Piece("reasoning", whole(thought))
+    calls = turn.get("tool_calls")
+    yield from (Piece("tool_call", as_json(call)) for call in (calls if isinstance(calls, list) else []))
+    if isinstance(turn.get("function_call"), dict):
+        yield Piece("tool_call", as_json(turn["function_call"]))

@@ -1,0 +1,193 @@
+"""The records of a file as parsed trees, whatever holds them: lines, a list, pages, or the rows of a table.
+
+A route says where the records stand in each value of a file: `()` the value itself, `("[]",)` the elements of a list,
+`("data", "[]")` those of a list under `data`. Large files are read along it one record at a time.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from cpa_core.errors import SourceError
+from cpa_core.sources import documents
+from cpa_core.sources.conversations import decoded, raw
+from cpa_core.sources.documents import Window, elements
+from cpa_core.sources.files import File
+from cpa_core.sources.records import Reject, whole
+from cpa_core.sources.samples import Layout
+from cpa_core.sources.tables import Lines, as_written, numbered_rows
+
+Route: TypeAlias = tuple[str, ...]
+Placed: TypeAlias = tuple[str, Any]
+Trees: TypeAlias = Iterable[Placed | Reject]
+Found: TypeAlias = Iterator[Placed | Reject]
+
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+MOST_ROWS = 1_000
+DEPTH = 4
+WRAPPERS = frozenset({"data", "result", "results", "response", "body", "hits", "payload", "conversation", "export"})
+"""Under these keys an export may hold the object that holds its records; other keys of objects may be ids."""
+
+NESTED = ("{", "[")
+
+
+class Records:
+    """The records of a file, each with its place, read anew each time they are gone through.
+
+    Going through them raises SourceError where a file of one value is damaged. `count` counts those of the last time.
+    """
+
+    def __init__(self, file: File, holds: str, layout: Layout, route: Route) -> None:
+        self.file, self.holds, self.layout, self.route = file, holds, layout, route
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Placed | Reject]:
+        self.count = 0
+        for one in self._found():
+            self.count += not isinstance(one, Reject)
+            yield one if isinstance(one, Reject) else (one[0], self.file.translated(one[1]))
+
+    def _found(self) -> Iterator[Placed | Reject]:
+        if self.holds in ("csv", "tsv", "parquet"):
+            return table(self.file, self.holds)
+        return _of_lines(self.file, self.route) if self.layout == "lines" else _of_values(self.file, self.route)
+
+
+def _of_lines(file: File, route: Route) -> Found:
+    for number, line in enumerate(documents.lines(file.name, file.content, newline="\n"), 1):
+        if line.isspace():
+            continue
+        place = f"line {number}"
+        try:
+            if not documents.is_utf8(line):
+                raise ValueError(documents.NOT_UTF8)
+            tree = decoded(line)
+        except ValueError as error:
+            yield Reject(place, str(error), documents.with_bytes_shown(line.strip()))
+        else:
+            yield from along(place, tree, route)
+
+
+def _of_values(file: File, route: Route) -> Found:
+    window = Window(file.name, documents.text(file.name, file.content))
+    number = 0
+    while window.peek():
+        number += 1
+        yield from _streamed(window, f"{number}" if number > 1 else "", route)
+
+
+def _streamed(window: Window, place: str, route: Route) -> Found:
+    """The records of the value that comes next, read one by one."""
+    mark = window.peek()
+    if route[:1] == ("[]",) and mark == "[":
+        for n, tree in enumerate(elements(window)):
+            yield from along(_within(place, f"{n}"), tree, route[1:])
+    elif route and route[0] != "[]" and mark == "{":
+        for key in documents.keys(window):
+            if key == route[0]:
+                yield from _streamed(window, _within(place, key), route[1:])
+            else:
+                window.value()
+    else:
+        yield from along(place or "top level", window.value(), route)
+
+
+def _within(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key
+
+
+def along(place: str, tree: Any, route: Route) -> Found:
+    """The records of a parsed value."""
+    if not route:
+        yield place, tree
+        return
+    step, rest = route[0], route[1:]
+    if step == "[]" and isinstance(tree, list):
+        for n, one in enumerate(tree):
+            yield from along(_within(place, f"{n}"), one, rest)
+    elif isinstance(tree, dict) and step in tree:
+        yield from along(_within(place, step), tree[step], rest)
+    else:
+        yield place, tree  # a value of another kind among those of the route: its reader says what it lacks
+
+
+def routes(values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:
+    """Where records may stand in these values of a file, outer places first, each with the records there."""
+    level: dict[Route, list[Any]] = {(): list(values)}
+    for _ in range(DEPTH):
+        yield from level.items()
+        deeper: dict[Route, list[Any]] = {}
+        for route, trees in level.items():
+            for step, one in _steps(trees):
+                deeper.setdefault((*route, *step), []).extend(one)
+        level = {route: trees[: len(values) + 20] for route, trees in deeper.items()}
+
+
+def _steps(trees: Iterable[Any]) -> Iterator[tuple[Route, list[Any]]]:
+    for tree in trees:
+        if isinstance(tree, list):
+            yield ("[]",), tree[:20]
+        elif isinstance(tree, dict):
+            for key, value in islice(tree.items(), 40):
+                if isinstance(value, list) and value and isinstance(value[0], dict | list):
+                    yield (key, "[]"), value[:20]
+                elif key in WRAPPERS and isinstance(value, dict):
+                    yield (key,), [value]
+
+
+def table(file: File, holds: str) -> Found:
+    """The rows of a table as objects."""
+    return parquet_rows(file) if holds == "parquet" else rows(file, DELIMITERS[holds])
+
+
+def rows(file: File, delimiter: str) -> Found:
+    """The rows of a table of text as objects; a cell that holds JSON is parsed, an empty one is null."""
+    numbered = numbered_rows(Lines(documents.lines(file.name, file.content)), delimiter)
+    first = next(numbered, (1, []))
+    header = [] if isinstance(first, Reject) else [name.strip() for name in first[1]]
+    for one in numbered:
+        if isinstance(one, Reject):
+            yield one
+        elif len(one[1]) != len(header):
+            reason = f"{len(one[1])} fields where the header has {len(header)}"
+            yield Reject(f"line {one[0]}", reason, raw(one[1]))
+        else:
+            yield f"line {one[0]}", {name: unfolded(cell) for name, cell in zip(header, one[1], strict=True)}
+
+
+def unfolded(cell: Any) -> Any:
+    """A cell of a table: JSON in text as what it says, an empty text as null."""
+    if not isinstance(cell, str):
+        return cell
+    if cell.lstrip()[:1] not in NESTED:
+        return whole(cell) or None
+    try:
+        return decoded(cell)
+    except ValueError:
+        return whole(cell)
+
+
+def parquet_rows(file: File) -> Found:
+    """The rows of a Parquet file as objects. Raises SourceError where it is none."""
+    try:
+        number = 0
+        for batch in parquet.ParquetFile(io.BytesIO(file.content)).iter_batches(MOST_ROWS):
+            for tree in batch.to_pylist():
+                number += 1
+                yield f"row {number}", {key: unfolded(value) for key, value in as_written(tree).items()}
+    except (pa.ArrowInvalid, OSError):
+        raise SourceError(f"{file.name}: not Parquet, or damaged") from None
+
+
+def header(file: File, delimiter: str) -> list[str]:
+    """The names in the first row of a table of text; none where it cannot be read."""
+    try:
+        lines = csv.reader(documents.lines(file.name, file.content), strict=True, delimiter=delimiter)
+        return [name.strip() for name in next(lines, [])]
+    except csv.Error:
+        return []
