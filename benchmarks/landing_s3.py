@@ -48,7 +48,9 @@ class Bucket:
     truth: dict[str, list[Message]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.client = s3.client({**self.environ, "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.relay.port}"})
+        self.client = s3.client(
+            settings({**self.environ, "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.relay.port}"}).aws
+        )
         self.client.create_bucket(Bucket=BUCKET)
 
     def put(self, key: str, messages: list[Message]) -> None:

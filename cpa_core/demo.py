@@ -16,7 +16,7 @@ def demo_settings(name: str, root: Path) -> Settings:
     if name not in EXAMPLES:
         raise InputError(f"example {name!r}: it must be one of {', '.join(EXAMPLES)}")
     folder = examples() / name
-    environ = {
+    texts = {
         "CPA_HOME": str(root / name),
         "CPA_SOURCE": str(folder / "example_data.json"),
         "CPA_SCHEMA": str(folder / "schema.yml"),
@@ -24,4 +24,4 @@ def demo_settings(name: str, root: Path) -> Settings:
         "CPA_DESTINATIONS": "outbox",
         "CPA_START_DATE": EXAMPLES[name].isoformat(),
     }
-    return settings(environ)
+    return settings(texts)

@@ -14,6 +14,7 @@ from phonenumbers import Leniency, PhoneNumberMatcher
 
 from cpa_core.errors import SettingsError
 from cpa_core.models import Value
+from cpa_core.settings import Settings
 
 Kind = Literal["KEY", "EMAIL", "IBAN", "CARD", "SSN", "IP", "PHONE", "NAME"]
 """What is found, in the order of precedence where two finds overlap."""
@@ -156,12 +157,11 @@ def names_of(metadata: Mapping[str, object]) -> list[str]:
     return found
 
 
-def redactor(environ: Mapping[str, str]) -> Redactor:
+def redactor(given: Settings) -> Redactor:
     """The redactor that CPA_REDACTOR names, else ours, for the countries of CPA_PHONE_REGIONS. Raises SettingsError."""
-    named = environ.get("CPA_REDACTOR")
+    named = given.redactor
     if not named:
-        regions = [word.strip().upper() for word in environ.get("CPA_PHONE_REGIONS", "").split(",") if word.strip()]
-        return Patterns(regions) if regions else Patterns()
+        return Patterns(given.phone_regions)
     place, _, name = named.partition(":")
     try:
         make: Callable[[], Redactor] = getattr(importlib.import_module(place), name)

@@ -69,11 +69,10 @@ def assistant_definitions(
 
 def owners_of(settings: Settings) -> tuple[str, ...]:
     """Who is shown as the owner of the assets, as Dagster wants it. Raises SettingsError for anything else."""
-    named = tuple(name.strip() for name in settings.environ.get("CPA_OWNERS", "").split(",") if name.strip())
-    for name in named:
+    for name in settings.owners:
         if "@" not in name and not re.fullmatch(r"team:\w+", name):
             raise SettingsError(f"CPA_OWNERS: {name!r} must be an e-mail address, or a team as in team:support")
-    return named
+    return settings.owners
 
 
 def s3_resource(settings: Settings) -> "S3Resource | None":
@@ -82,14 +81,14 @@ def s3_resource(settings: Settings) -> "S3Resource | None":
         return None
     from dagster_aws.s3 import S3Resource
 
-    environ = settings.environ
+    aws = settings.aws
     return S3Resource(
-        region_name=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None,
-        endpoint_url=environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or None,
-        profile_name=environ.get("AWS_PROFILE") or None,
-        aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID") or None,
-        aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY") or None,
-        aws_session_token=environ.get("AWS_SESSION_TOKEN") or None,
+        region_name=aws.region,
+        endpoint_url=aws.s3_endpoint,
+        profile_name=aws.profile,
+        aws_access_key_id=aws.key_id,
+        aws_secret_access_key=aws.secret,
+        aws_session_token=aws.session_token,
     )
 
 

@@ -62,10 +62,7 @@ def _tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorR
 
 def _patient(assistant: Assistant) -> Assistant:
     """The assistant, with less time for a vendor than a tick has."""
-    given = assistant.settings
-    return replace(
-        assistant, settings=given.model_copy(update={"environ": {**given.environ, "CPA_TIMEOUT": str(PATIENCE)}})
-    )
+    return replace(assistant, settings=assistant.settings.model_copy(update={"timeout": PATIENCE}))
 
 
 def _requests(

@@ -26,7 +26,7 @@ def asks(assistant: Assistant, task: str) -> str:
             "**Off**: no model is named and no key is set: CPA_MODEL, OPENAI_API_KEY or ANTHROPIC_API_KEY says which."
         )
     needed = NEEDED.get(model.provider, "")
-    if needed and not given.environ.get(needed):
+    if needed and not given.named(needed):
         return f"**Off**: {model} needs {needed}, which is not set."
     limits = [f"${most:g} {per}" for most, per in ((given.budget, "a run"), (given.daily_budget, "a day")) if most]
     spends = f"may spend {' and '.join(limits)}" if limits else "no limit to spending is set (CPA_BUDGET)"
@@ -39,7 +39,7 @@ def destinations_off(assistant: Assistant) -> str:
     off = [
         f"{name} needs {key}, which is not set" if name in given.destinations else f"{name} is off: {key} is not set"
         for name, key in KEYS.items()
-        if not given.environ.get(key)
+        if not given.named(key)
     ]
     return "; ".join([f"Sends to {', '.join(given.destinations)}", *off]) + "."
 

@@ -10,6 +10,7 @@ from cpa_core.errors import SettingsError
 from cpa_core.models import EventType, Property
 from cpa_core.providers.openai import body, compatible
 from cpa_core.schema import dump
+from cpa_core.settings import settings
 from cpa_core.tagging import json_schema
 from tests.commands import chat, cpa
 from tests.fakes import SCHEMA, request
@@ -106,4 +107,4 @@ def test_a_day_is_answered_by_a_server_of_this_ability_without_a_refused_call(
 
 def test_an_ability_that_does_not_exist_is_named() -> None:
     with pytest.raises(SettingsError, match="CPA_COMPATIBLE_STRUCTURED is 'yes': it must be one of strict, lax, "):
-        compatible({"CPA_COMPATIBLE_URL": "http://127.0.0.1:9/v1", "CPA_COMPATIBLE_STRUCTURED": "yes"})
+        compatible(settings({"CPA_COMPATIBLE_URL": "http://127.0.0.1:9/v1", "CPA_COMPATIBLE_STRUCTURED": "yes"}))

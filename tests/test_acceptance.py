@@ -94,7 +94,8 @@ def test_events_of_a_proposal_go_to_the_outbox_alone_and_one_act_sends_the_rest(
     assert set(receipts(made)) == {"outbox"} and posthog.rows == []
     assert waiting_days(made) == [DAY] and due_days(made) == []
     assert "is not accepted" in " ".join(ready(made))
-    assert main(["schema", "accept", "--home", str(made.settings.home)], dict(made.settings.environ)) == 0
+    texts = at(posthog) | {"CPA_START_DATE": "2026-03-01"}
+    assert main(["schema", "accept", "--home", str(made.settings.home)], texts) == 0
     assert "1 days, 2026-03-04 to 2026-03-04, now go to posthog" in capsys.readouterr().out
     assert [row["day"] for row in due_days(made)] == [DAY] and waiting_versions(made) == []
     run_day(made, DAY)

@@ -14,6 +14,7 @@ from cpa_core.destinations import destination
 from cpa_core.destinations.amplitude import Amplitude
 from cpa_core.errors import DestinationStopped, SettingsError
 from cpa_core.models import Event, Receipt, event_id
+from cpa_core.settings import settings
 from tests.servers.amplitude import AmplitudeServer
 from tests.servers.loopback import Asked, Fault, Hangs, Says
 
@@ -273,6 +274,6 @@ def test_the_address_is_understood_in_every_usual_spelling(written: str | None, 
 
 def test_a_missing_key_says_so_and_the_project_never_shows_it(tmp_path: Any) -> None:
     with pytest.raises(SettingsError, match="AMPLITUDE_API_KEY is not set"):
-        destination("amplitude", tmp_path, {})
+        destination("amplitude", tmp_path, settings({}))
     project = Amplitude("verysecret", "eu").project
     assert "verysecret" not in project and project.endswith("@api.eu.amplitude.com")

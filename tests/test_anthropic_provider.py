@@ -14,7 +14,8 @@ from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import ModelName, Reply, Usage
 from cpa_core.providers.anthropic import THINKING_ROOM, Messages, anthropic, body, decode
 from cpa_core.providers.bedrock import bedrock
-from cpa_core.providers.wire import TIMEOUT, schema_in_words
+from cpa_core.providers.wire import schema_in_words
+from cpa_core.settings import TIMEOUT, settings
 from cpa_core.tagging import first_requests
 from tests.fakes import SCHEMA, conversation, request
 from tests.servers.messages import MessagesServer
@@ -47,7 +48,7 @@ def claude(server: MessagesServer, timeout: float = TIMEOUT) -> Messages:
 
 
 def on_bedrock(server: MessagesServer, **environ: str) -> Messages:
-    return bedrock({**KEYS, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": server.url, **environ})
+    return bedrock(settings({**KEYS, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": server.url, **environ}))
 
 
 def called(server: MessagesServer, said: Any, timeout: float = TIMEOUT) -> Reply:
@@ -178,7 +179,7 @@ def test_a_connection_that_is_dropped_or_refused_or_silent_may_pass(server: Mess
         held.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{held.getsockname()[1]}"
         with pytest.raises(ProviderFailed, match="no connection: ConnectError"):
-            anthropic({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": url}).call(ASKED)
+            anthropic(settings({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": url})).call(ASKED)
 
 
 @pytest.mark.parametrize("status", [408, 409, 424, 500, 502, 503, 529])
@@ -253,26 +254,26 @@ def test_bedrock_is_signed_for_and_told_the_model_in_the_path(server: MessagesSe
 
 def test_bedrock_takes_a_key_of_its_own_and_either_name_of_region_and_address(server: MessagesServer) -> None:
     environ = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": server.url, "AWS_BEARER_TOKEN_BEDROCK": "b"}
-    assert bedrock(environ).call(ASKED).outcome == "ok"
-    assert bedrock({**environ, "AWS_ACCESS_KEY_ID": "AKIATEST"}).call(ASKED).outcome == "ok"
+    assert bedrock(settings(environ)).call(ASKED).outcome == "ok"
+    assert bedrock(settings({**environ, "AWS_ACCESS_KEY_ID": "AKIATEST"})).call(ASKED).outcome == "ok"
 
 
 def test_what_is_missing_is_named_before_anything_is_asked() -> None:
     with pytest.raises(SettingsError, match="ANTHROPIC_API_KEY"):
-        anthropic({})
+        anthropic(settings({}))
     with pytest.raises(SettingsError, match="AWS_REGION"):
-        bedrock({key: value for key, value in KEYS.items() if key != "AWS_REGION"})
+        bedrock(settings({key: value for key, value in KEYS.items() if key != "AWS_REGION"}))
 
 
 @pytest.mark.usefixtures("_no_aws")
 def test_missing_credentials_are_named_with_what_to_set() -> None:
     with pytest.raises(SettingsError, match="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"):
-        bedrock({"AWS_REGION": "eu-west-1"})
+        bedrock(settings({"AWS_REGION": "eu-west-1"}))
     with pytest.raises(SettingsError, match=r"AWS: .*absent-profile"):
-        bedrock({"AWS_REGION": "eu-west-1", "AWS_PROFILE": "absent-profile"})
+        bedrock(settings({"AWS_REGION": "eu-west-1", "AWS_PROFILE": "absent-profile"}))
     for alone in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         with pytest.raises(SettingsError, match="must both be set"):
-            bedrock({"AWS_REGION": "eu-west-1", alone: "x"})
+            bedrock(settings({"AWS_REGION": "eu-west-1", alone: "x"}))
 
 
 ONCE = """import json, pathlib, sys
@@ -306,5 +307,5 @@ def test_credentials_that_cannot_be_renewed_stop_the_run(
 
 def test_both_reach_the_server_they_are_given(server: MessagesServer) -> None:
     server.behaviour = Behaviour(unscripted)
-    assert anthropic({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": server.url}).call(ASKED).outcome == "ok"
+    assert anthropic(settings({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": server.url})).call(ASKED).outcome == "ok"
     assert on_bedrock(server).call(ASKED).outcome == "ok"

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 ORDER = [
     {"errors"},
     {"models"},
+    {"settings"},
     {"prompts"},
     {"llm"},
     {"evidence"},
@@ -25,7 +26,6 @@ ORDER = [
         "store",
         "redaction",
         "pricing",
-        "settings",
     },
     {"demo", "proposing", "suggesting", "insights"},
     {"report"},
@@ -37,7 +37,7 @@ ALLOWED_PRINTERS = {"cli"}
 
 
 def module_of(path: Path) -> str:
-    return path.relative_to(ROOT / "cpa_core").parts[0].removesuffix(".py")
+    return path.relative_to(ROOT).parts[1].removesuffix(".py")
 
 
 def imported(source: str) -> set[str]:
@@ -97,17 +97,66 @@ def test_every_module_has_a_rank() -> None:
     assert names - {"sql", "examples"} == set(RANKS)
 
 
-def test_only_the_command_line_prints_and_only_it_reads_the_environment() -> None:
+ENVIRONMENT = {
+    "environ",
+    "environb",
+    "getenv",
+    "getenvb",
+    "putenv",
+    "unsetenv",
+    "dotenv",
+    "dotenv_values",
+    "load_dotenv",
+}
+"""Words that read or write the environment, or carry it."""
+
+
+def words(source: str) -> set[str]:
+    """Every name, attribute, parameter, keyword and imported word in a source."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.arg | ast.keyword):
+            found.add(node.arg or "")
+        elif isinstance(node, ast.alias):
+            found |= {*node.name.split("."), node.asname or ""}
+        elif isinstance(node, ast.ImportFrom):
+            found |= set((node.module or "").split("."))
+    return found
+
+
+@pytest.mark.parametrize("package", ["cpa_core", "cpa_dagster"])
+def test_only_the_settings_read_the_environment(package: str) -> None:
+    for path in (ROOT / package).rglob("*.py"):
+        if module_of(path) != "settings":
+            assert not words(path.read_text("utf-8")) & ENVIRONMENT, path
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos.environ['CPA_LANE']",
+        "from os import environ",
+        "from os import environ as e",
+        "import os\nos.getenv('CPA_LANE')",
+        "def lane(environ): return environ['CPA_LANE']",
+        "made = lane(environ={})",
+        "given.settings.environ.get('CPA_LANE')",
+        "from dotenv import dotenv_values",
+        "import dotenv",
+    ],
+)
+def test_a_read_of_the_environment_is_an_offence(source: str) -> None:
+    assert words(source) & ENVIRONMENT
+
+
+def test_only_the_command_line_prints() -> None:
     for path in (ROOT / "cpa_core").rglob("*.py"):
-        names = {
-            node.id if isinstance(node, ast.Name) else node.attr
-            for node in ast.walk(ast.parse(path.read_text("utf-8")))
-            if isinstance(node, ast.Name | ast.Attribute)
-        }
-        forbidden = names & {"print", "environ", "getenv"} if path.name != "settings.py" else set()
         if module_of(path) not in ALLOWED_PRINTERS:
-            assert not forbidden - {"environ"}, path
-            assert "os.environ" not in path.read_text("utf-8"), path
+            assert "print" not in words(path.read_text("utf-8")), path
 
 
 def test_every_module_opens_with_what_it_is() -> None:

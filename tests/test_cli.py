@@ -224,7 +224,7 @@ def test_a_missing_file_is_an_error_and_nothing_is_written(
         (
             "run chats.json --schema schema.yml --model compatible:x",
             {"CPA_COMPATIBLE_URL": "http://127.0.0.1:9/v1", "CPA_TIMEOUT": "soon"},
-            "CPA_TIMEOUT is 'soon': seconds for one call of a model are needed",
+            "CPA_TIMEOUT is 'soon': it must be a number of seconds above 0",
         ),
         ("run chats.json --schema none.yml --model reference:x", {}, "none.yml: no such file"),
         ("run chats.json --schema schema.yml --model reference:x --privacy some", {}, "CPA_PRIVACY is 'some'"),

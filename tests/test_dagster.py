@@ -16,6 +16,7 @@ from dagster_aws.s3 import S3Resource
 
 from cpa_core.demo import demo_settings
 from cpa_core.pipeline import Assistant, land
+from cpa_core.settings import settings
 from cpa_dagster import definitions as served
 from cpa_dagster.assistant import assistant_definitions, first_day, s3_resource
 from tests.fakes import Failing
@@ -175,7 +176,7 @@ def test_without_a_source_the_demo_is_served_and_says_so(tmp_path: Path, monkeyp
     assert days == [day.isoformat() for day in landed.days], "the UI opens on the days of the demo"
     assert "CPA_SOURCE" in defs.resolve_asset_graph().get(dg.AssetKey("landed_files")).description
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
-    assert importlib.reload(served).defs.resources["pipeline"].assistant.settings.environ.get("OPENAI_API_KEY") is None
+    assert importlib.reload(served).defs.resources["pipeline"].assistant.settings.openai.key is None
 
 
 def test_a_bucket_may_be_configured_in_dagster(demo: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +188,7 @@ def test_a_bucket_may_be_configured_in_dagster(demo: Assistant, monkeypatch: pyt
 
 def test_a_bucket_is_read_through_dagsters_resource_by_the_same_settings(demo: Assistant) -> None:
     environ = {"AWS_REGION": "eu-north-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
-    given = demo.settings.model_copy(update={"source": "s3://chats/", "environ": environ})
+    given = demo.settings.model_copy(update={"source": "s3://chats/", "aws": settings(environ).aws})
     resource = s3_resource(given)
     assert isinstance(resource, S3Resource)
     pipeline = assistant_definitions(given).resources["pipeline"]

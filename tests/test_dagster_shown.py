@@ -48,7 +48,7 @@ def test_the_code_location_loads_in_three_seconds_without_any_key_and_says_what_
 
 
 def test_each_asset_has_what_people_look_for(demo: Assistant) -> None:
-    given = demo.settings.model_copy(update={"environ": {"CPA_OWNERS": "team:support, ada@example.com"}})
+    given = demo.settings.model_copy(update={"owners": ("team:support", "ada@example.com")})
     graph = assistant_definitions(given, assistant=demo).resolve_asset_graph()
     for name in KEYS:
         node = graph.get(dg.AssetKey(name))
@@ -63,7 +63,7 @@ def test_each_asset_has_what_people_look_for(demo: Assistant) -> None:
                 assert dep.column_name in {column.name for column in upstream.columns}
     assert graph.get(dg.AssetKey("upload_receipts")).freshness_policy is not None
     with pytest.raises(SettingsError, match="'nobody' must be an e-mail address, or a team"):
-        assistant_definitions(given.model_copy(update={"environ": {"CPA_OWNERS": "nobody"}}), assistant=demo)
+        assistant_definitions(given.model_copy(update={"owners": ("nobody",)}), assistant=demo)
 
 
 def test_a_day_shows_its_rows_a_table_and_a_plot(demo: Assistant) -> None:

@@ -159,7 +159,7 @@ def test_words_of_ones_own_are_mapped(tmp_path: Path) -> None:
     home.write("b.jsonl", json.dumps({"thread": "c2", "sender": "user", "body": "ho", "timestamp": AT}))
     assert home.land().records == 2
     assert (home.contents("c1"), home.contents("c2")) == (["hi"], ["ho"])
-    with pytest.raises(SettingsError, match="CPA_MAP is 'role': pairs are needed"):
+    with pytest.raises(SettingsError, match="CPA_MAP is 'role': it must be pairs"):
         settings({"CPA_MAP": "role"})
 
 

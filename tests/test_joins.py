@@ -8,6 +8,7 @@ import pytest
 from cpa_core.destinations import destination
 from cpa_core.errors import SettingsError
 from cpa_core.pipeline import deliver_day
+from cpa_core.settings import settings
 from tests.deliveries import DAY, START, assistant, store_day, to_amplitude, to_posthog
 from tests.servers.amplitude import AmplitudeServer
 from tests.servers.posthog import PostHogServer
@@ -41,7 +42,7 @@ def test_whose_person_profiles_are_made_is_a_setting(
     deliver_day(assistant(tmp_path, **to_posthog(posthog, POSTHOG_PERSONS=persons)), DAY)
     assert {row["person"] for row in posthog.rows} == {made}
     with pytest.raises(SettingsError, match="POSTHOG_PERSONS is 'some'"):
-        destination("posthog", tmp_path, {"POSTHOG_API_KEY": "k", "POSTHOG_PERSONS": "some"})
+        destination("posthog", tmp_path, settings({"POSTHOG_API_KEY": "k", "POSTHOG_PERSONS": "some"}))
 
 
 def test_amplitudes_events_are_of_the_applications_session(tmp_path: Path, amplitude: AmplitudeServer) -> None:
@@ -67,8 +68,8 @@ def test_the_shortest_id_is_a_setting(tmp_path: Path, amplitude: AmplitudeServer
     deliver_day(assistant(tmp_path, **to_amplitude(amplitude), AMPLITUDE_MIN_ID_LENGTH="3"), DAY)
     assert {asked.body["options"]["min_id_length"] for asked in amplitude.asked} == {3}
     for wrong in ({"AMPLITUDE_MIN_ID_LENGTH": "few"}, {"AMPLITUDE_AGENT": "maybe"}):
-        with pytest.raises(SettingsError, match="AMPLITUDE_MIN_ID_LENGTH must be"):
-            destination("amplitude", tmp_path, {"AMPLITUDE_API_KEY": "k", **wrong})
+        with pytest.raises(SettingsError, match=r"AMPLITUDE_(MIN_ID_LENGTH|AGENT) is .* it must be"):
+            destination("amplitude", tmp_path, settings({"AMPLITUDE_API_KEY": "k", **wrong}))
 
 
 def test_an_id_that_holds_the_words_of_a_message_is_hashed(tmp_path: Path, posthog: PostHogServer) -> None:

@@ -12,6 +12,7 @@ from cpa_core.destinations.mixpanel import REGIONS, Mixpanel, mixpanel
 from cpa_core.errors import DestinationStopped, SettingsError
 from cpa_core.models import Event, Receipt
 from cpa_core.pipeline import deliver_day
+from cpa_core.settings import settings
 from tests.deliveries import DAY, assistant, counts, store_day
 from tests.servers.loopback import Fault, Hangs, Says
 from tests.servers.mixpanel import MixpanelServer
@@ -115,8 +116,8 @@ def test_a_day_goes_there_once(tmp_path: Path, server: MixpanelServer) -> None:
 
 def test_its_settings(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="MIXPANEL_TOKEN"):
-        destination("mixpanel", tmp_path, {})
-    assert mixpanel({"MIXPANEL_TOKEN": "t", "MIXPANEL_URL": "eu"}).host == REGIONS["EU"]
-    account = mixpanel({"MIXPANEL_SERVICE_ACCOUNT": "ana:secret", "MIXPANEL_PROJECT_ID": "17"})
+        destination("mixpanel", tmp_path, settings({}))
+    assert mixpanel(settings({"MIXPANEL_TOKEN": "t", "MIXPANEL_URL": "eu"})).host == REGIONS["EU"]
+    account = mixpanel(settings({"MIXPANEL_SERVICE_ACCOUNT": "ana:secret", "MIXPANEL_PROJECT_ID": "17"}))
     assert account.url == "https://api.mixpanel.com/import?strict=1&project_id=17"
     assert "secret" not in account.project

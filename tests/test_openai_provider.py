@@ -10,6 +10,7 @@ import pytest
 from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import HUNG_TRIES, Reply, Usage
 from cpa_core.providers.openai import REASONING_ROOM, ChatCompletions, body, compatible, decode, openai
+from cpa_core.settings import settings
 from cpa_core.tagging import first_requests
 from tests.fakes import MODEL, SCHEMA, conversation, request
 from tests.servers.chat_completions import (
@@ -238,11 +239,11 @@ def test_a_prompt_that_the_filter_takes_is_filtered(chat_server: ChatServer) -> 
 
 def test_an_openai_model_needs_its_key_and_a_compatible_one_its_address() -> None:
     with pytest.raises(SettingsError, match="OPENAI_API_KEY"):
-        openai({})
+        openai(settings({}))
     with pytest.raises(SettingsError, match="CPA_COMPATIBLE_URL"):
-        compatible({})
+        compatible(settings({}))
 
 
 def test_both_providers_reach_the_server_they_are_given(chat_server: ChatServer) -> None:
-    assert openai({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": chat_server.url}).call(ASKED).outcome == "ok"
-    assert compatible({"CPA_COMPATIBLE_URL": chat_server.url}).call(ASKED).outcome == "ok"
+    assert openai(settings({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": chat_server.url})).call(ASKED).outcome == "ok"
+    assert compatible(settings({"CPA_COMPATIBLE_URL": chat_server.url})).call(ASKED).outcome == "ok"

@@ -119,7 +119,7 @@ def put(home: Home, place: str) -> str:
     text = json.dumps(CHATS)
     if place == "file":
         return str(home.write("chats.json", text))
-    client = s3.client(home.environ)
+    client = s3.client(settings(home.environ).aws)
     bucket = f"chats-{home.folder.name.strip('_').replace('_', '-').lower()}"[:60]
     client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     client.put_object(Bucket=bucket, Key="in/chats.json", Body=text.encode())

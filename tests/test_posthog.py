@@ -17,6 +17,7 @@ from cpa_core.destinations import posthog as module
 from cpa_core.destinations.posthog import PostHog, ingestion_host
 from cpa_core.errors import DestinationStopped, SettingsError
 from cpa_core.models import Event, event_id
+from cpa_core.settings import settings
 from tests.servers.loopback import Asked, Fault, Hangs, Says
 from tests.servers.posthog import PostHogServer
 
@@ -296,7 +297,7 @@ def test_a_host_that_is_none_says_so(written: str) -> None:
 
 def test_a_missing_key_says_so(tmp_path: Any) -> None:
     with pytest.raises(SettingsError, match="POSTHOG_API_KEY is not set"):
-        destination("posthog", tmp_path, {})
+        destination("posthog", tmp_path, settings({}))
 
 
 def test_the_project_never_shows_the_key() -> None:

@@ -13,6 +13,7 @@ from cpa_core.providers.openai import ChatCompletions, body, openai
 from cpa_core.providers.openai_batches import OpenAIBatches
 from cpa_core.providers.openai_batches import batches as openai_batches
 from cpa_core.schema import load
+from cpa_core.settings import settings
 from cpa_core.tagging import first_requests
 from tests.fakes import SCHEMA, conversation, request
 from tests.servers import chat_completions
@@ -54,7 +55,7 @@ def counted(usages: list[Usage]) -> list[tuple[int | None, int | None]]:
 
 
 def at_openai(server: ChatServer) -> ChatCompletions:
-    return openai({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": server.url})
+    return openai(settings({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": server.url}))
 
 
 @pytest.mark.parametrize("model", ["gpt-5.6-luna", "gpt-5.6", "gpt-6-luna-2026-10-01", "gpt-6.1-sol", "gpt-6.2-astra"])
@@ -94,7 +95,7 @@ def test_openai_writes_the_shared_part_once_and_no_conversation(chat_server: Cha
 
 
 def test_anthropic_writes_the_shared_part_once_and_no_conversation(claude: MessagesServer) -> None:
-    provider = anthropic({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": claude.url})
+    provider = anthropic(settings({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": claude.url}))
     questions = [asked(f"Conversation {n}.", HAIKU) for n in range(3)]
     usages = [provider.call(question).usage for question in questions]
     static = shared(questions[0])
@@ -105,7 +106,7 @@ def test_anthropic_writes_the_shared_part_once_and_no_conversation(claude: Messa
 def test_what_is_too_short_is_never_cached(chat_server: ChatServer, claude: MessagesServer) -> None:
     for provider, model in (
         (at_openai(chat_server), LUNA),
-        (anthropic({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": claude.url}), HAIKU),
+        (anthropic(settings({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": claude.url})), HAIKU),
     ):
         questions = [asked(f"Conversation {n}.", model, short=True) for n in range(2)]
         assert shared(questions[0]) < LEAST
@@ -152,7 +153,7 @@ def test_a_server_that_knows_neither_marks_nor_schemas_is_asked_in_words_alone(c
 
 
 def test_a_batch_is_marked_as_a_single_call() -> None:
-    vendor = openai_batches({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"})
+    vendor = openai_batches(settings({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}))
     assert isinstance(vendor, OpenAIBatches)
     question = asked("One.")
     assert json.loads(vendor.line(question))["body"] == body(question, is_openai=True)

@@ -13,6 +13,7 @@ from cpa_core.pipeline import Assistant, land, run_day, summaries
 from cpa_core.providers import PROVIDERS, default_model, model_name, provider
 from cpa_core.providers.openai import ChatCompletions, body
 from cpa_core.providers.wire import schema_in_words
+from cpa_core.settings import settings
 from cpa_core.tagging import first_requests, tag_conversation
 from tests.fakes import SCHEMA, asking, conversation
 from tests.servers.chat_completions import Behaviour, ChatServer, Status
@@ -78,17 +79,17 @@ def test_a_model_without_a_known_provider_is_an_error_that_names_them(written: s
     ],
 )
 def test_the_default_is_the_model_of_the_one_key_else_the_reference(environ: dict[str, str], model: str) -> None:
-    assert str(default_model(environ)) == model
+    assert str(default_model(settings(environ))) == model
 
 
 def test_several_keys_without_a_model_are_an_error_that_names_them() -> None:
     with pytest.raises(SettingsError, match=r"OPENAI_API_KEY, ANTHROPIC_API_KEY.*CPA_MODEL"):
-        default_model({"OPENAI_API_KEY": "a", "ANTHROPIC_API_KEY": "b"})
+        default_model(settings({"OPENAI_API_KEY": "a", "ANTHROPIC_API_KEY": "b"}))
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_every_provider_can_be_made_from_what_it_needs(name: str) -> None:
-    assert callable(provider(ModelName(provider=name, model="m"), MINIMAL[name]).call)
+    assert callable(provider(ModelName(provider=name, model="m"), settings(MINIMAL[name])).call)
 
 
 @pytest.mark.parametrize(("name", "key"), NEEDED)
@@ -96,7 +97,7 @@ def test_what_a_provider_lacks_is_named(name: str, key: str) -> None:
     environ = {other: value for other, value in MINIMAL[name].items() if other != key}
     for lacking in (environ, {**environ, key: ""}):
         with pytest.raises(SettingsError, match=key):
-            provider(ModelName(provider=name, model="m"), lacking)
+            provider(ModelName(provider=name, model="m"), settings(lacking))
 
 
 WITHOUT = """
@@ -109,11 +110,12 @@ sys.meta_path.insert(0, Absent())
 from cpa_core.errors import SettingsError
 from cpa_core.llm import ModelName
 from cpa_core.providers import batch_vendor, provider
+from cpa_core.settings import settings
 environ = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY"), "k") | {"AWS_REGION": "eu-west-1"}
 environ |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
 try:
-    made = provider(ModelName(provider=sys.argv[2], model="m"), environ) if sys.argv[1] == "call" else None
-    print("made", type(made or batch_vendor(sys.argv[2], environ)).__name__)
+    made = provider(ModelName(provider=sys.argv[2], model="m"), settings(environ)) if sys.argv[1] == "call" else None
+    print("made", type(made or batch_vendor(sys.argv[2], settings(environ))).__name__)
 except SettingsError as error:
     print(error)
 """
@@ -148,7 +150,7 @@ def test_anthropic_needs_no_package_of_amazon_or_of_openai(what: str, made: str)
 @pytest.mark.parametrize("name", ["gpt-4.1", "gpt-4o", "o3-mini", "o4-mini", "gpt-9-nova"])
 def test_older_and_unknown_models_work_without_sampling_parameters(chat_server: ChatServer, name: str) -> None:
     model = ModelName(provider="openai", model=name)
-    made = provider(model, {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": chat_server.url})
+    made = provider(model, settings({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": chat_server.url}))
     assert tag_conversation(TALK, SCHEMA, model, asking(made)).outcome == "ok"
     (sent,) = chat_server.bodies
     assert sent == body(first_requests(TALK, SCHEMA, model)[0], is_openai=True)
@@ -178,9 +180,9 @@ def test_a_schema_that_is_refused_in_words_as_well_is_an_error(chat_server: Chat
 
 
 def test_the_reference_answers_for_the_examples_only() -> None:
-    made = provider(default_model({}), {})
+    made = provider(default_model(settings({})), settings({}))
     with pytest.raises(ProviderStopped, match="examples only"):
-        made.call(first_requests(TALK, SCHEMA, default_model({}))[0])
+        made.call(first_requests(TALK, SCHEMA, default_model(settings({})))[0])
 
 
 def environ_of(name: str, chat: ChatServer, claude: MessagesServer) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.redaction import MARK, measured, read, table, unmarked
 from cpa_core.errors import SettingsError
 from cpa_core.redaction import KINDS, Patterns, Pseudonyms, Span, names_of, redactor
+from cpa_core.settings import settings
 
 LEAST = {"KEY": 0.90, "EMAIL": 0.93, "IBAN": 0.95, "CARD": 0.95, "SSN": 0.95, "IP": 0.93, "PHONE": 0.93, "NAME": 0.70}
 """Recall that is not to be lost again; names are best effort."""
@@ -93,16 +94,16 @@ def test_placeholders_are_not_redacted_again() -> None:
 
 
 def test_another_redactor_can_be_named() -> None:
-    other = redactor({"CPA_REDACTOR": "tests.test_redaction:Shouting"})
+    other = redactor(settings({"CPA_REDACTOR": "tests.test_redaction:Shouting"}))
     assert Pseudonyms(other)("HELP me") == "[SHOUT_1] me"
     with pytest.raises(SettingsError, match=r"CPA_REDACTOR is 'nowhere:at_all': package.module:name is needed"):
-        redactor({"CPA_REDACTOR": "nowhere:at_all"})
+        redactor(settings({"CPA_REDACTOR": "nowhere:at_all"}))
 
 
 def test_countries_whose_numbers_need_no_plus_can_be_named() -> None:
     text = "call 02 9374 4000"
-    assert not [s for s in redactor({"CPA_PHONE_REGIONS": "us"}).spans(text, ()) if s.kind == "PHONE"]
-    assert [s.kind for s in redactor({"CPA_PHONE_REGIONS": "au"}).spans(text, ())] == ["PHONE"]
+    assert not [s for s in redactor(settings({"CPA_PHONE_REGIONS": "us"})).spans(text, ()) if s.kind == "PHONE"]
+    assert [s.kind for s in redactor(settings({"CPA_PHONE_REGIONS": "au"})).spans(text, ())] == ["PHONE"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from cpa_core.llm import MAX_FAILURES, Reply
 from cpa_core.providers.anthropic import anthropic
 from cpa_core.providers.bedrock import bedrock
 from cpa_core.providers.openai import ChatCompletions
+from cpa_core.settings import settings
 from cpa_core.tagging import first_requests, tag_conversation
 from tests.fakes import ABOUT, MODEL, SCHEMA, Memory, asking, conversation, engine
 from tests.servers.chat_completions import Behaviour, Body, ChatServer
@@ -60,8 +61,8 @@ def test_a_question_too_long_for_claude_is_truncated(claude: MessagesServer, sai
     claude.behaviour = Behaviour(lambda body, nth: said)
     keys = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "s"}
     made = (
-        anthropic({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": claude.url}),
-        bedrock(keys | {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": claude.url}),
+        anthropic(settings({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": claude.url})),
+        bedrock(settings(keys | {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": claude.url})),
     )
     assert [provider.call(ASKED).outcome for provider in made] == ["truncated", "truncated"]
 

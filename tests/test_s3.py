@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from cpa_core.errors import SettingsError, SourceError, SourceUnreadable
 from cpa_core.pipeline import land
+from cpa_core.settings import settings
 from cpa_core.sources import Listing, listing, s3
 from tests.homes import Home, turn
 
@@ -46,13 +47,15 @@ def environ(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dic
 def bucket(environ: dict[str, str], request: pytest.FixtureRequest) -> str:
     """A bucket of the test's own."""
     name = f"b{abs(hash(request.node.nodeid))}"
-    s3.client(environ).create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.client(settings(environ).aws).create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
     return name
 
 
 def put(environ: dict[str, str], bucket: str, key: str, *messages: dict[str, Any]) -> None:
     body = json.dumps({f"in {key}": {"messages": list(messages or [turn(key)])}}).encode() if key[-1] != "/" else b""
-    s3.client(environ).put_object(Bucket=bucket, Key=key, Body=body)
+    s3.client(settings(environ).aws).put_object(Bucket=bucket, Key=key, Body=body)
 
 
 def keys(found: Listing) -> list[str]:
@@ -62,7 +65,7 @@ def keys(found: Listing) -> list[str]:
 def test_a_key_that_is_there_is_the_source_even_when_others_begin_with_it(environ: dict[str, str], bucket: str) -> None:
     for key in ("in/a.json", "in/a.json.csv", "in/b.json"):
         put(environ, bucket, key)
-    found = listing(f"s3://{bucket}/in/a.json", environ)
+    found = listing(f"s3://{bucket}/in/a.json", settings(environ).aws)
     assert keys(found) == ["in/a.json"] and found.skipped == 0 and found.prefix == ""
     (one,) = found.objects
     assert json.loads(one.read())["in in/a.json"] and one.size == len(one.read())
@@ -74,7 +77,7 @@ def test_a_key_that_is_there_is_the_source_even_when_others_begin_with_it(enviro
 def test_a_prefix_is_all_below_it_that_can_be_read(environ: dict[str, str], bucket: str, prefix: str) -> None:
     for key in ("in/", "in/2/", "in/2/a.json", "in/2/b b+é.CSV", "in/2/c.xlsx", "in/2/_SUCCESS", "out/d.json"):
         put(environ, bucket, key)
-    found = listing(f"s3://{bucket}/{prefix}", environ)
+    found = listing(f"s3://{bucket}/{prefix}", settings(environ).aws)
     assert keys(found) == ["in/2/a.json", "in/2/b b+é.CSV"]
     assert found.skipped == {"in/": 4, "in": 4, "in/2": 3}[prefix]
     assert all(o.read() for o in found.objects)
@@ -83,14 +86,14 @@ def test_a_prefix_is_all_below_it_that_can_be_read(environ: dict[str, str], buck
 @pytest.mark.parametrize("end", ["", "/"])
 def test_a_whole_bucket_can_be_the_source(environ: dict[str, str], bucket: str, end: str) -> None:
     put(environ, bucket, "a.json")
-    assert keys(listing(f"s3://{bucket}{end}", environ)) == ["a.json"]
+    assert keys(listing(f"s3://{bucket}{end}", settings(environ).aws)) == ["a.json"]
 
 
 def test_more_objects_than_fit_a_page_are_all_listed(environ: dict[str, str], bucket: str) -> None:
     stored = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]  # a thousand requests would take ten seconds
     for n in range(1005):
         stored.put_object(bucket, f"in/{n:04}.json", b"{}")
-    assert len(listing(f"s3://{bucket}/in/", environ).objects) == 1005
+    assert len(listing(f"s3://{bucket}/in/", settings(environ).aws).objects) == 1005
 
 
 def test_nothing_that_can_be_read_is_an_error(environ: dict[str, str], bucket: str) -> None:
@@ -99,17 +102,17 @@ def test_nothing_that_can_be_read_is_an_error(environ: dict[str, str], bucket: s
     with pytest.raises(
         SourceError, match=rf"s3://{bucket}/in/: none of the kinds that are read there \(2 of other kinds\)"
     ):
-        listing(f"s3://{bucket}/in/", environ)
+        listing(f"s3://{bucket}/in/", settings(environ).aws)
     with pytest.raises(SourceError, match=r"none of the kinds that are read there \(0 of other kinds\)"):
-        listing(f"s3://{bucket}/elsewhere", environ)
+        listing(f"s3://{bucket}/elsewhere", settings(environ).aws)
     with pytest.raises(SourceError, match="a bucket is needed"):
-        listing("s3:///x", environ)
+        listing("s3:///x", settings(environ).aws)
 
 
 def test_the_key_may_name_the_day(environ: dict[str, str], bucket: str) -> None:
     for key in ("chat-2026-02-01.json", "chat-2026-02-02/x.json", "chat-2026-02-31.json", "chat.json", "other.json"):
         put(environ, bucket, f"in/{key}", turn("hi", None))
-    found = listing(f"s3://{bucket}/in/chat-{{day}}", environ)
+    found = listing(f"s3://{bucket}/in/chat-{{day}}", settings(environ).aws)
     assert [o.day for o in found.objects] == [date(2026, 2, 1), date(2026, 2, 2)]
     assert found.skipped == 1  # those that do not begin as the template does are not even listed
 
@@ -117,11 +120,11 @@ def test_the_key_may_name_the_day(environ: dict[str, str], bucket: str) -> None:
 def test_a_missing_bucket_is_named(environ: dict[str, str]) -> None:
     for source in ("s3://no-such-bucket", "s3://no-such-bucket/a.json"):
         with pytest.raises(SourceError, match="no such bucket: no-such-bucket"):
-            listing(source, environ)
+            listing(source, settings(environ).aws)
     with pytest.raises(
         SourceError, match=r"bucket UPPER_x cannot be reached \(|bucket UPPER_x answered|no such bucket"
     ):
-        listing("s3://UPPER_x/a", environ)
+        listing("s3://UPPER_x/a", settings(environ).aws)
 
 
 def test_without_keys_the_setting_is_named(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,20 +132,20 @@ def test_without_keys_the_setting_is_named(environ: dict[str, str], monkeypatch:
         monkeypatch.delenv(name, raising=False)  # moto sets them for its own use
     half = {name: value for name, value in environ.items() if name != "AWS_SECRET_ACCESS_KEY"}
     with pytest.raises(SettingsError, match="no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both"):
-        listing("s3://b/x", half)
+        listing("s3://b/x", settings(half).aws)
     none = {name: value for name, value in half.items() if name != "AWS_ACCESS_KEY_ID"}
     with pytest.raises(SettingsError, match="no credentials for bucket b: set AWS_ACCESS_KEY_ID and AWS_SECRET"):
-        listing("s3://b/x", none)
+        listing("s3://b/x", settings(none).aws)
 
 
 def test_a_server_that_is_not_there_is_an_error(environ: dict[str, str]) -> None:
     config = environ | {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}
     with pytest.raises(SourceError, match=r"bucket b cannot be reached \(EndpointConnectionError\)"):
-        listing("s3://b/x", config)
+        listing("s3://b/x", settings(config).aws)
     with pytest.raises(SettingsError, match="AWS_ENDPOINT_URL_S3"):
-        listing("s3://b/x", environ | {"AWS_ENDPOINT_URL_S3": "no url"})
+        listing("s3://b/x", settings(environ | {"AWS_ENDPOINT_URL_S3": "no url"}).aws)
     with pytest.raises(SettingsError, match="S3: ProfileNotFound"):
-        listing("s3://b/x", environ | {"AWS_PROFILE": "nobody"})
+        listing("s3://b/x", settings(environ | {"AWS_PROFILE": "nobody"}).aws)
 
 
 class Refusing:
@@ -174,20 +177,20 @@ class Refusing:
 )
 def test_a_refusal_is_said_plainly_and_without_secrets(code: str, kind: type[Exception], said: str) -> None:
     with pytest.raises(kind, match=said) as refused:
-        listing("s3://b/in/x", {}, lambda: Refusing(code))
+        listing("s3://b/in/x", settings({}).aws, lambda: Refusing(code))
     assert "AKIATESTKEY" not in str(refused.value) and "s3://b/in/x" in str(refused.value)
 
 
 def test_the_region_and_the_host_come_from_the_names_that_aws_uses() -> None:
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    assert s3.client({**keys, "AWS_REGION": "eu-west-1"}).meta.region_name == "eu-west-1"
-    assert s3.client({**keys, "AWS_DEFAULT_REGION": "eu-west-2"}).meta.region_name == "eu-west-2"
+    assert s3.client(settings({**keys, "AWS_REGION": "eu-west-1"}).aws).meta.region_name == "eu-west-1"
+    assert s3.client(settings({**keys, "AWS_DEFAULT_REGION": "eu-west-2"}).aws).meta.region_name == "eu-west-2"
     both = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}
-    assert s3.client({**keys, **both}).meta.region_name == "eu-west-1"
+    assert s3.client(settings({**keys, **both}).aws).meta.region_name == "eu-west-1"
     hosts = {"AWS_ENDPOINT_URL": "http://a.test", "AWS_ENDPOINT_URL_S3": "http://b.test"}
-    assert s3.client({**keys, **hosts}).meta.endpoint_url == "http://b.test"
-    assert s3.client({**keys, "AWS_ENDPOINT_URL": "http://a.test"}).meta.endpoint_url == "http://a.test"
-    assert "eu-west-1.amazonaws.com" in s3.client({**keys, "AWS_REGION": "eu-west-1"}).meta.endpoint_url
+    assert s3.client(settings({**keys, **hosts}).aws).meta.endpoint_url == "http://b.test"
+    assert s3.client(settings({**keys, "AWS_ENDPOINT_URL": "http://a.test"}).aws).meta.endpoint_url == "http://a.test"
+    assert "eu-west-1.amazonaws.com" in s3.client(settings({**keys, "AWS_REGION": "eu-west-1"}).aws).meta.endpoint_url
 
 
 @pytest.fixture
@@ -215,7 +218,7 @@ def test_a_deleted_object_is_told_and_its_messages_stay(home: Home, environ: dic
     put(environ, bucket, "in/a.json", turn("hi"))
     put(environ, bucket, "in/b.json", turn("ho"))
     home.land()
-    s3.client(environ).delete_object(Bucket=bucket, Key="in/b.json")
+    s3.client(settings(environ).aws).delete_object(Bucket=bucket, Key="in/b.json")
     assert home.land().removed == (f"s3://{bucket}/in/b.json",)
     assert home.contents("in in/b.json") == ["ho"]
 
@@ -235,8 +238,8 @@ def test_an_object_that_goes_between_listing_and_reading_can_be_tried_again(
     environ: dict[str, str], bucket: str
 ) -> None:
     put(environ, bucket, "in/a.json")
-    found = listing(f"s3://{bucket}/in/a.json", environ)
-    s3.client(environ).delete_object(Bucket=bucket, Key="in/a.json")
+    found = listing(f"s3://{bucket}/in/a.json", settings(environ).aws)
+    s3.client(settings(environ).aws).delete_object(Bucket=bucket, Key="in/a.json")
     with pytest.raises(SourceUnreadable, match=rf"s3://{bucket}/in/a\.json: bucket {bucket} answered NoSuchKey"):
         found.objects[0].read()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cpa_core.settings import settings
 from cpa_core.sources import s3
 from tests.homes import Home, turn
 from tests.servers.s3 import Relay, relayed
@@ -31,7 +32,7 @@ def home(relay: Relay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request:
         "AWS_REGION": "us-east-1",
         "CPA_SOURCE": f"s3://{BUCKET}/{prefix}/",
     }
-    client = s3.client(environ)  # half a second each
+    client = s3.client(settings(environ).aws)  # half a second each
     client.create_bucket(Bucket=BUCKET)
     for name in "abc":
         key = f"{prefix}/{name}.json"

@@ -13,6 +13,7 @@ from cpa_core.destinations.webhook import Webhook
 from cpa_core.errors import DestinationStopped, SettingsError
 from cpa_core.models import Receipt
 from cpa_core.pipeline import deliver_day
+from cpa_core.settings import settings
 from tests.deliveries import DAY, assistant, store_day
 from tests.servers.loopback import Fault, Hangs, Says
 from tests.servers.webhook import WebhookServer
@@ -96,6 +97,6 @@ def test_a_day_goes_there_once_and_a_correction_replaces(tmp_path: Path, server:
 
 def test_its_settings(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="WEBHOOK_URL is not set"):
-        destination("webhook", tmp_path, {})
+        destination("webhook", tmp_path, settings({}))
     with pytest.raises(SettingsError, match="WEBHOOK_SECRET is not set"):
-        destination("webhook", tmp_path, {"WEBHOOK_URL": "https://example.com"})
+        destination("webhook", tmp_path, settings({"WEBHOOK_URL": "https://example.com"}))

@@ -2,14 +2,11 @@
 
 import argparse
 import errno
-import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-
-from dotenv import dotenv_values
 
 from cpa_core import __version__
 from cpa_core.cli.commands import demo, land_command, quote_command, run_command, show, status
@@ -18,22 +15,20 @@ from cpa_core.cli.reports import report
 from cpa_core.cli.schemas import accept, check, diff, propose
 from cpa_core.errors import CpaError, DayNeeded
 from cpa_core.proposing import SAMPLE_CONVERSATIONS
-from cpa_core.settings import Settings, settings
+from cpa_core.settings import TABLE, Settings, environment, settings, shown
 
 Command = Callable[[argparse.Namespace, Settings], int]
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says where a disk, a quota or a file takes no more."""
 
 
-def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
-    """Run one command. Values of `.env` in the working directory count where the environment is silent."""
+def main(arguments: Sequence[str] | None = None, texts: Mapping[str, str] | None = None) -> int:
+    """Run one command. `texts` stand for the environment; `.env` in the working directory counts where it is silent."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(given)
-    found = dict(os.environ if environ is None else environ)
-    inherited = {key: value for key, value in dotenv_values(".env").items() if value is not None}
     try:
         command: Command = options.command
-        return command(options, settings({**inherited, **found}, **flags(options)))
+        return command(options, settings(environment(texts), **flags(options)))
     except DayNeeded as needed:
         example = needed.example or date(2026, 1, 31)
         again = shlex.join(["cpa", *given, "--day", example.isoformat()])
@@ -53,19 +48,9 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
 
 
 def flags(options: argparse.Namespace) -> dict[str, str | None]:
-    """The flags that stand for settings."""
-    names: tuple[str, ...] = (
-        "home",
-        "source",
-        "schema",
-        "model",
-        "judge_model",
-        "destinations",
-        "privacy",
-        "concurrency",
-    )
-    names += ("format", "map", "roles", "session_gap")
-    return {name: getattr(options, name, None) for name in names}
+    """The settings that the command line gives, by the names of flags; `--from` and the like are no settings."""
+    named = {line.name.removeprefix("CPA_").lower() for line in TABLE.values() if line.name.startswith("CPA_")}
+    return {name: value for name, value in vars(options).items() if name in named}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -103,10 +88,10 @@ def parser() -> argparse.ArgumentParser:
     _asking(one)
     _days(one)
     one = _command(commands, "status", status, "days, counts, failures, spend, receipts", "cpa status --home .cpa")
-    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    _flags(one, "CPA_HOME")
     one = _command(commands, "show", show, "one conversation with its events and judgment", "cpa show c-17")
     one.add_argument("conversation", help="the conversation's id")
-    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    _flags(one, "CPA_HOME")
     _report_command(commands)
     _export_command(commands)
     _schema_commands(commands)
@@ -128,7 +113,7 @@ def _command(
 def _report_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     about = "one HTML file of what happens, what goes wrong, and the conversations behind each number"
     one = _command(commands, "report", report, about, "cpa report --from 2026-03-01 --to 2026-03-31")
-    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    _flags(one, "CPA_HOME")
     one.add_argument("--from", dest="first", help="the first day (default: the first that has conversations)")
     one.add_argument("--to", dest="last", help="the last day (default: the last that has conversations)")
     about = "days to compare with, FIRST..LAST (default: as many directly before, else the later half with the earlier)"
@@ -137,16 +122,15 @@ def _report_command(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     one.add_argument("--change", dest="changes", nargs=2, action="append", metavar=("DAY", "LABEL"), help=about)
     about = "ask the model for a change to each of the most costly issues; it is shown what the report holds of them"
     one.add_argument("--suggest", action="store_true", help=about)
-    one.add_argument("--model", help="provider:model for suggestions (CPA_MODEL)")
+    _flags(one, "CPA_MODEL")
     one.add_argument("--out", type=Path, help="where to write it (default: report.html in the home)")
-    text = "no_text, redacted or full (CPA_PRIVACY; default here: redacted, quotes alone)"
-    one.add_argument("--privacy", help=text)
+    _flags(one, "CPA_PRIVACY")
 
 
 def _export_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     about = "the insights of each day as small tables for other tools, without any message's words"
     one = _command(commands, "export", export, about, "cpa export --to insights --format parquet")
-    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    _flags(one, "CPA_HOME")
     one.add_argument("--to", type=Path, required=True, help="the folder to write into; earlier files are replaced")
     one.add_argument("--format", dest="form", choices=("parquet", "csv"), default="parquet", help="default parquet")
     one.add_argument("--from", dest="first", help="the first day (default: the first that has conversations)")
@@ -163,8 +147,8 @@ def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     one = _command(inner, "diff", diff, about, "cpa schema diff 3f0c2a schema.yml")
     one.add_argument("older", help="a schema's file, or a version that the store knows")
     one.add_argument("newer", help="the same of the other")
-    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
-    one.add_argument("--model", help="provider:model that would tag and judge (CPA_MODEL)")
+    _flags(one, "CPA_HOME")
+    _flags(one, "CPA_MODEL")
     one = _command(
         inner,
         "propose",
@@ -172,41 +156,44 @@ def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
         "propose a schema from a sample of the conversations, for people to edit",
         "cpa schema propose chats.json --out schema.yml --model openai:gpt-6-luna",
     )
-    one.add_argument("source", nargs="?", help="file, folder or s3://bucket/prefix of transcripts (CPA_SOURCE)")
+    one.add_argument("source", nargs="?", help=help_of("CPA_SOURCE"))
     one.add_argument("--out", type=Path, required=True, help="where to write it; a file there is never overwritten")
-    one.add_argument("--model", help="provider:model (CPA_SCHEMA_MODEL, else CPA_MODEL)")
+    one.add_argument("--model", help=help_of("CPA_SCHEMA_MODEL"))
     one.add_argument("--seed", type=int, default=0, help="another seed samples other conversations (default 0)")
     one.add_argument("--sample", type=int, default=SAMPLE_CONVERSATIONS, help="conversations to read (default 60)")
     about = "add to the schema there, from the stored messages in which nothing of it happens"
     one.add_argument("--from-uncovered", action="store_true", help=about)
-    one.add_argument("--home", help="the folder of the store, where the paid answer is kept (CPA_HOME, default .cpa)")
+    _flags(one, "CPA_HOME")
     about = "accept the schema that a run proposed in the home; or show what FILE changes and, with --yes, take it over"
     one = _command(inner, "accept", accept, about, "cpa schema accept --home .cpa")
     one.add_argument("file", nargs="?", type=Path, help="a proposal in a file (default: what waits in the home)")
     one.add_argument("--as", dest="place", type=Path, help="the schema that FILE becomes")
-    one.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
+    _flags(one, "CPA_HOME")
     one.add_argument("--yes", action="store_true", help="take it over; what was there is kept beside it")
 
 
+def _flags(made: argparse.ArgumentParser, *names: str) -> None:
+    """A flag for each of these settings, with the help that the table has for it."""
+    for name in names:
+        made.add_argument(TABLE[name].flag, dest=name.removeprefix("CPA_").lower(), help=help_of(name))
+
+
+def help_of(name: str) -> str:
+    """The help of a setting as a flag: `the folder of the store (CPA_HOME, default .cpa)`."""
+    line = TABLE[name]
+    default = f", default {shown(line.default)}" if shown(line.default) else ""
+    words = line.setting.help[0].lower() + line.setting.help[1:].rstrip(".")
+    return f"{words} ({name}{default})".replace("%", "%%")
+
+
 def _source(made: argparse.ArgumentParser) -> None:
-    made.add_argument("source", nargs="?", help="file or folder of transcripts (CPA_SOURCE)")
-    made.add_argument("--home", help="the folder of the store (CPA_HOME, default .cpa)")
-    made.add_argument("--format", help="the format, where the file does not show it (CPA_FORMAT)")
-    made.add_argument("--map", help="our word=yours, by comma: role=sender,content=body (CPA_MAP)")
-    about = "whose words a role's are, by comma: user=customer|guest,assistant=agent (CPA_ROLES)"
-    made.add_argument("--roles", help=about)
-    gap = "minutes of silence that end a conversation known by its user alone; 0 never does (CPA_SESSION_GAP)"
-    made.add_argument("--session-gap", help=gap)
+    made.add_argument("source", nargs="?", help=help_of("CPA_SOURCE"))
+    _flags(made, "CPA_HOME", "CPA_FORMAT", "CPA_MAP", "CPA_ROLES", "CPA_SESSION_GAP")
     made.add_argument("--day", help="the day of messages that carry no time, or the only day to run")
 
 
 def _asking(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--schema", help="the event schema (CPA_SCHEMA)")
-    made.add_argument("--model", help="provider:model for tagging and judging (CPA_MODEL)")
-    made.add_argument("--judge-model", help="another model for judging (CPA_JUDGE_MODEL)")
-    made.add_argument("--concurrency", help="calls at once (CPA_CONCURRENCY, default 8)")
-    made.add_argument("--destination", dest="destinations", help="where events go, by comma (CPA_DESTINATIONS)")
-    made.add_argument("--privacy", help="no_text, redacted or full (CPA_PRIVACY, default no_text)")
+    _flags(made, "CPA_SCHEMA", "CPA_MODEL", "CPA_JUDGE_MODEL", "CPA_CONCURRENCY", "CPA_DESTINATIONS", "CPA_PRIVACY")
 
 
 def _days(made: argparse.ArgumentParser) -> None:

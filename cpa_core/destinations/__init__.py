@@ -1,12 +1,13 @@
 """Where events go. Adding one is a class with `send`, a line in the table, and a test."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from cpa_core.destinations.outbox import Outbox
 from cpa_core.errors import SettingsError
 from cpa_core.models import Event, Receipt, Replaces
+from cpa_core.settings import Settings
 
 
 class Destination(Protocol):
@@ -40,45 +41,45 @@ class Destination(Protocol):
         ...
 
 
-def _posthog(home: Path, environ: Mapping[str, str]) -> Destination:
+def _posthog(home: Path, given: Settings) -> Destination:
     from cpa_core.destinations.posthog import posthog  # half a second: only for those who use it
 
-    return posthog(environ)
+    return posthog(given)
 
 
-def _amplitude(home: Path, environ: Mapping[str, str]) -> Destination:
+def _amplitude(home: Path, given: Settings) -> Destination:
     from cpa_core.destinations.amplitude import amplitude
 
-    return amplitude(environ)
+    return amplitude(given)
 
 
-def _mixpanel(home: Path, environ: Mapping[str, str]) -> Destination:
+def _mixpanel(home: Path, given: Settings) -> Destination:
     from cpa_core.destinations.mixpanel import mixpanel
 
-    return mixpanel(environ)
+    return mixpanel(given)
 
 
-def _parquet(home: Path, environ: Mapping[str, str]) -> Destination:
+def _parquet(home: Path, given: Settings) -> Destination:
     from cpa_core.destinations.parquet import ParquetOutbox
 
     return ParquetOutbox(home / "outbox")
 
 
-def _webhook(home: Path, environ: Mapping[str, str]) -> Destination:
+def _webhook(home: Path, given: Settings) -> Destination:
     from cpa_core.destinations.webhook import webhook
 
-    return webhook(environ)
+    return webhook(given)
 
 
-DESTINATIONS: dict[str, Callable[[Path, Mapping[str, str]], Destination]] = {
-    "outbox": lambda home, environ: Outbox(home / "outbox"),
+DESTINATIONS: dict[str, Callable[[Path, Settings], Destination]] = {
+    "outbox": lambda home, given: Outbox(home / "outbox"),
     "posthog": _posthog,
     "amplitude": _amplitude,
     "mixpanel": _mixpanel,
     "parquet": _parquet,
     "webhook": _webhook,
 }
-"""How to make each destination from the home and the environment."""
+"""How to make each destination from the home and the settings."""
 
 KEYS: dict[str, str] = {
     "posthog": "POSTHOG_API_KEY",
@@ -89,8 +90,8 @@ KEYS: dict[str, str] = {
 """The setting that shows that a destination may be wanted."""
 
 
-def destination(name: str, home: Path, environ: Mapping[str, str]) -> Destination:
+def destination(name: str, home: Path, given: Settings) -> Destination:
     """The destination of that name. Raises SettingsError for an unknown one, or when its key is missing."""
     if name not in DESTINATIONS:
         raise SettingsError(f"destination {name!r}: it must be one of {', '.join(DESTINATIONS)}")
-    return DESTINATIONS[name](home, environ)
+    return DESTINATIONS[name](home, given)

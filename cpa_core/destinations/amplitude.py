@@ -34,6 +34,7 @@ from cpa_core.destinations.sending import (
 )
 from cpa_core.errors import DestinationStopped, SettingsError
 from cpa_core.models import JUDGED_EVENT, Event, Receipt, Replaces, digest
+from cpa_core.settings import Settings
 
 MOST_BYTES = 1_000_000
 """Bytes of one request: the smaller limit, HTTP V2's, as AMPLITUDE_URL may name either endpoint."""
@@ -250,12 +251,9 @@ def _place(written: str | None) -> tuple[str, str | None]:
     return constants.DEFAULT_ZONE, address if urlsplit(address).path else f"{address}/batch"
 
 
-def amplitude(environ: Mapping[str, str]) -> Amplitude:
+def amplitude(given: Settings) -> Amplitude:
     """The project of AMPLITUDE_API_KEY at AMPLITUDE_URL. Raises SettingsError."""
-    key = (environ.get("AMPLITUDE_API_KEY") or "").strip()
-    if not key:
+    place = given.amplitude
+    if not place.key:
         raise SettingsError("AMPLITUDE_API_KEY is not set, and the destination is amplitude: the project's API key")
-    shortest, agent = environ.get("AMPLITUDE_MIN_ID_LENGTH") or "1", environ.get("AMPLITUDE_AGENT") or "no"
-    if not shortest.isdecimal() or agent not in ("yes", "no"):
-        raise SettingsError("AMPLITUDE_MIN_ID_LENGTH must be a whole number, AMPLITUDE_AGENT yes or no")
-    return Amplitude(key, environ.get("AMPLITUDE_URL"), shortest_id=int(shortest), agent=agent == "yes")
+    return Amplitude(place.key, place.url, shortest_id=place.shortest_id, agent=place.agent)

@@ -27,6 +27,7 @@ from cpa_core.destinations.sending import (
 )
 from cpa_core.errors import SettingsError
 from cpa_core.models import Event, Receipt, Replaces
+from cpa_core.settings import Settings
 
 MOST_BYTES = 2_000_000
 """Bytes of one request before packing: the smaller of the two limits that Mixpanel's pages give."""
@@ -162,17 +163,15 @@ def _host(written: str | None) -> str:
     return f"{urlsplit(address).scheme}://{urlsplit(address).netloc}"
 
 
-def mixpanel(environ: Mapping[str, str]) -> Mixpanel:
+def mixpanel(given: Settings) -> Mixpanel:
     """The project of MIXPANEL_TOKEN, or of a service account and MIXPANEL_PROJECT_ID. Raises SettingsError."""
-    token = (environ.get("MIXPANEL_TOKEN") or "").strip()
-    account, project = environ.get("MIXPANEL_SERVICE_ACCOUNT") or "", environ.get("MIXPANEL_PROJECT_ID") or ""
-    url = environ.get("MIXPANEL_URL")
-    if account and project and ":" in account:
-        user, _, secret = account.partition(":")
-        return Mixpanel(user, secret, project_id=project, url=url)
-    if not token:
+    place = given.mixpanel
+    if place.service_account and place.project_id and ":" in place.service_account:
+        user, _, secret = place.service_account.partition(":")
+        return Mixpanel(user, secret, project_id=place.project_id, url=place.url)
+    if not place.token:
         raise SettingsError(
             "MIXPANEL_TOKEN is not set, and the destination is mixpanel: the project's token, or "
             "MIXPANEL_SERVICE_ACCOUNT=user:secret with MIXPANEL_PROJECT_ID"
         )
-    return Mixpanel(token, "", url=url)
+    return Mixpanel(place.token, "", url=place.url)

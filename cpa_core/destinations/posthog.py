@@ -32,13 +32,12 @@ from cpa_core.destinations.sending import (
 )
 from cpa_core.errors import DestinationStopped, SettingsError
 from cpa_core.models import Event, Receipt, Replaces
+from cpa_core.settings import Persons, Settings
 
 TIMEOUT = 30.0
 """Seconds for one request."""
 HISTORY = timedelta(hours=48)
 """PostHog takes events of at least this age as a historical import: a lane of its own, and free."""
-PERSONS = ("known", "always", "never")
-"""Of whose events PostHog makes person profiles: by default not of a conversation whose user is unknown."""
 STOPS = frozenset({401, 402, 403, 415})
 """Statuses about the key, the account or the request as such: no event is to blame."""
 STOPPING_TAGS = frozenset(
@@ -70,12 +69,10 @@ class PostHog:
         key: str,
         host: str | None = None,
         *,
-        persons: str = "known",
+        persons: Persons = "known",
         sleep: Sleep = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        if persons not in PERSONS:
-            raise SettingsError(f"POSTHOG_PERSONS is {persons!r}: it must be one of {', '.join(PERSONS)}")
         self._persons = persons
         self.host = ingestion_host(host)
         self.project = project_name(key, self.host)
@@ -237,9 +234,8 @@ def ingestion_host(written: str | None) -> str:
     return determine_server_host(address)
 
 
-def posthog(environ: Mapping[str, str]) -> PostHog:
+def posthog(given: Settings) -> PostHog:
     """The project of POSTHOG_API_KEY at POSTHOG_HOST. Raises SettingsError."""
-    key = (environ.get("POSTHOG_API_KEY") or "").strip()
-    if not key:
+    if not given.posthog.key:
         raise SettingsError("POSTHOG_API_KEY is not set, and the destination is posthog: the project's API key, phc_…")
-    return PostHog(key, environ.get("POSTHOG_HOST"), persons=environ.get("POSTHOG_PERSONS") or "known")
+    return PostHog(given.posthog.key, given.posthog.host, persons=given.posthog.persons)

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cpa_core.destinations.outbox import shown
 from cpa_core.destinations.posting import Unanswered, by_status, post
@@ -25,6 +25,7 @@ from cpa_core.destinations.sending import (
 )
 from cpa_core.errors import SettingsError
 from cpa_core.models import Event, Receipt, Replaces, digest
+from cpa_core.settings import Settings
 
 MOST_BYTES = 1_000_000
 """Bytes of one request."""
@@ -97,9 +98,9 @@ def _key(secret: str) -> bytes:
         raise SettingsError("WEBHOOK_SECRET begins with whsec_, but no base64 follows") from None
 
 
-def webhook(environ: Mapping[str, str]) -> Webhook:
+def webhook(given: Settings) -> Webhook:
     """The address of WEBHOOK_URL, signed with WEBHOOK_SECRET. Raises SettingsError."""
-    url, secret = environ.get("WEBHOOK_URL") or "", environ.get("WEBHOOK_SECRET") or ""
+    url, secret = given.webhook.url, given.webhook.secret
     if not url or not secret:
         missing = "WEBHOOK_SECRET" if url else "WEBHOOK_URL"
         raise SettingsError(f"{missing} is not set, and the destination is webhook")

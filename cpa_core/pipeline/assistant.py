@@ -33,14 +33,14 @@ def silent(stage: str, total: int) -> Iterator[Advance]:
 class Pacing:
     """What the stages of a run share: when it began to ask, by `time.monotonic`, slots, and a limiter for each model.
 
-    Providers too, by model and environment: reading the certificates for one takes a tenth of a second.
+    Providers too, by model and settings: reading the certificates for one takes a tenth of a second.
     """
 
     began: dict[str, float] = field(default_factory=dict)
     slots: dict[str, BoundedSemaphore] = field(default_factory=dict)
     limiters: dict[tuple[str, str], Limiter] = field(default_factory=dict)
-    providers: dict[tuple[ModelName, frozenset[tuple[str, str]]], Provider] = field(default_factory=dict)
-    vendors: dict[tuple[str, frozenset[tuple[str, str]]], BatchVendor] = field(default_factory=dict)
+    providers: dict[tuple[ModelName, tuple[object, ...]], Provider] = field(default_factory=dict)
+    vendors: dict[tuple[str, tuple[object, ...]], BatchVendor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class Assistant:
         """The model for tagging, judging or proposing. Raises SettingsError."""
         own = {"judge": self.settings.judge_model, "propose": self.settings.schema_model}
         written = own.get(task) or self.settings.model
-        return model_name(written) if written else default_model(self.settings.environ)
+        return model_name(written) if written else default_model(self.settings)
 
     def listing(self) -> Listing:
         """What the source holds now. Raises SettingsError when none is named, SourceError."""
         if not self.settings.source:
             raise SettingsError("no source is named: cpa run SOURCE, or CPA_SOURCE")
-        return listing(self.settings.source, self.settings.environ, self.s3)
+        return listing(self.settings.source, self.settings.aws, self.s3)
 
     def file(self, name: str, content: bytes) -> File:
         """A file with what the settings say of its format."""
@@ -91,16 +91,16 @@ class Assistant:
         """The provider of a model. Raises SettingsError when a key is missing."""
         if self.provider:
             return self.provider(model)
-        key = model, frozenset(self.settings.environ.items())
+        key = model, self.settings.asking
         if key not in self.pacing.providers:
-            self.pacing.providers[key] = provider(model, self.settings.environ)
+            self.pacing.providers[key] = provider(model, self.settings)
         return self.pacing.providers[key]
 
     def batches_of(self, provider: str) -> BatchVendor:
         """The batches of a provider. Raises SettingsError when a key is missing."""
-        key = provider, frozenset(self.settings.environ.items())
+        key = provider, self.settings.asking
         if key not in self.pacing.vendors:
-            self.pacing.vendors[key] = batch_vendor(provider, self.settings.environ)
+            self.pacing.vendors[key] = batch_vendor(provider, self.settings)
         return self.pacing.vendors[key]
 
 

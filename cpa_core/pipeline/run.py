@@ -55,9 +55,9 @@ def ready(assistant: Assistant) -> list[str]:
     for task in ("tag", "judge"):
         assistant.provider_of(assistant.model(task))
     for name in given.destinations:
-        destination(name, given.home, given.environ)
-    unused = [(name, key) for name, key in KEYS.items() if given.environ.get(key) and name not in given.destinations]
-    if not given.environ.get("CPA_DESTINATIONS"):
+        destination(name, given.home, given)
+    unused = [(name, key) for name, key in KEYS.items() if given.named(key) and name not in given.destinations]
+    if "destinations" not in given.model_fields_set:
         warnings += [f"{key} is set, but events go to the outbox: --destination {name}" for name, key in unused]
     return warnings
 

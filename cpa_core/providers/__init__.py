@@ -1,11 +1,11 @@
 """The vendors of models. Adding one is a class with `call`, a line in the table, and a test."""
 
-from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 from cpa_core.errors import SettingsError
 from cpa_core.llm import BatchVendor, ModelName, Provider
+from cpa_core.settings import Settings
 
 PROVIDERS: dict[str, str] = {
     "openai": "cpa_core.providers.openai:openai",
@@ -14,7 +14,7 @@ PROVIDERS: dict[str, str] = {
     "compatible": "cpa_core.providers.openai:compatible",
     "reference": "cpa_core.providers.reference:reference",
 }
-"""The function that makes each provider from the environment; a vendor's SDK is imported only when it is used."""
+"""The function that makes each provider from the settings; a vendor's SDK is imported only when it is used."""
 
 DEFAULTS: dict[str, tuple[str, str]] = {
     "openai": ("OPENAI_API_KEY", "gpt-6-luna"),
@@ -26,7 +26,7 @@ BATCHES: dict[str, str] = {
     "openai": "cpa_core.providers.openai_batches:batches",
     "anthropic": "cpa_core.providers.anthropic_batches:batches",
 }
-"""The function that makes each provider's batches from the environment."""
+"""The function that makes each provider's batches from the settings."""
 
 LANES: dict[str, tuple[str, ...]] = {"flex": ("openai",), "batch": tuple(BATCHES)}
 """The providers that have a lane at half the price; the reference is not asked at all, so every lane suits it."""
@@ -60,9 +60,9 @@ def answer_room(model: ModelName) -> int:
     return found
 
 
-def default_model(environ: Mapping[str, str]) -> ModelName:
+def default_model(given: Settings) -> ModelName:
     """The model when none is named: of the one provider whose key is present, else `reference`."""
-    present = {name: model for name, (key, model) in DEFAULTS.items() if environ.get(key)}
+    present = {name: model for name, (key, model) in DEFAULTS.items() if given.named(key)}
     if len(present) > 1:
         keys = ", ".join(DEFAULTS[name][0] for name in present)
         raise SettingsError(f"several keys are set ({keys}); say which model: --model or CPA_MODEL")
@@ -71,19 +71,19 @@ def default_model(environ: Mapping[str, str]) -> ModelName:
     return ModelName(provider="reference", model="annotations")
 
 
-def provider(model: ModelName, environ: Mapping[str, str]) -> Provider:
+def provider(model: ModelName, given: Settings) -> Provider:
     """The provider of a model. Raises SettingsError when its key or address is missing, its package, or its lane."""
-    lane = environ.get("CPA_LANE") or "standard"
+    lane = given.lane
     if lane in LANES and model.provider not in (*LANES[lane], "reference"):
         there = " and ".join(LANES[lane])
         raise SettingsError(f"CPA_LANE is {lane}, which is there for {there} only, and the model is {model}")
-    made: Provider = _maker(PROVIDERS[model.provider], str(model))(environ)
+    made: Provider = _maker(PROVIDERS[model.provider], str(model))(given)
     return made
 
 
-def batch_vendor(provider: str, environ: Mapping[str, str]) -> BatchVendor:
+def batch_vendor(provider: str, given: Settings) -> BatchVendor:
     """The batches of a provider. Raises SettingsError when its key is missing, or its package."""
-    made: BatchVendor = _maker(BATCHES[provider], f"a batch of provider {provider}")(environ)
+    made: BatchVendor = _maker(BATCHES[provider], f"a batch of provider {provider}")(given)
     return made
 
 

@@ -1,7 +1,6 @@
 """Claude, from Anthropic directly: native structured output, no sampling parameters."""
 
 import weakref
-from collections.abc import Mapping
 from typing import Any
 
 import anthropic as sdk
@@ -11,16 +10,8 @@ from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import Reply, Request, Usage
 from cpa_core.providers.connections import http_client
 from cpa_core.providers.statuses import answered, refuses_schema
-from cpa_core.providers.wire import (
-    TIMEOUT,
-    Response,
-    count,
-    mapping,
-    patience,
-    schema_in_words,
-    timeout,
-    unanswered,
-)
+from cpa_core.providers.wire import Response, count, mapping, patience, schema_in_words, unanswered
+from cpa_core.settings import TIMEOUT, Settings
 
 THINKING_OFF = ("claude-haiku-5-5",)
 """Models that think unless told not to, and may be told.
@@ -130,12 +121,10 @@ def _usage(raw: dict[str, Any]) -> Usage:
     )
 
 
-def anthropic(environ: Mapping[str, str]) -> Messages:
+def anthropic(given: Settings) -> Messages:
     """Anthropic itself, or what stands at ANTHROPIC_BASE_URL."""
-    key = environ.get("ANTHROPIC_API_KEY")
+    key, url, seconds = given.anthropic.key, given.anthropic.url, given.timeout
     if not key:
         raise SettingsError("ANTHROPIC_API_KEY is not set, and the model is of provider anthropic")
-    url = environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
-    seconds = timeout(environ)
     http = http_client(seconds)
     return Messages(sdk.Anthropic(api_key=key, base_url=url, max_retries=0, timeout=seconds, http_client=http))

@@ -5,7 +5,7 @@ Sources: the SDK's `resources/messages/batches.py`; platform.claude.com/docs/en/
 
 import json
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,8 @@ from cpa_core.errors import ProviderFailed, SettingsError
 from cpa_core.llm import BatchForm, BatchLine, BatchLook, Found, Lost, Request
 from cpa_core.providers.anthropic import body, decode
 from cpa_core.providers.batch_lines import CLOCKS_DIFFER, errors, line_of, parsed
-from cpa_core.providers.wire import Response, mapping, timeout
+from cpa_core.providers.wire import Response, mapping
+from cpa_core.settings import Settings
 
 STATUSES = {
     "invalid_request_error": 400,
@@ -105,10 +106,9 @@ def _result(request_hash: str, result: dict[str, Any]) -> BatchLine:
     return line_of(request_hash, Response(STATUSES.get(str(kind), 500), {}, json.dumps(error).encode()), decode)
 
 
-def batches(environ: Mapping[str, str]) -> MessageBatches:
+def batches(given: Settings) -> MessageBatches:
     """Anthropic itself, or what stands at ANTHROPIC_BASE_URL."""
-    key = environ.get("ANTHROPIC_API_KEY")
+    key, url = given.anthropic.key, given.anthropic.url
     if not key:
         raise SettingsError("ANTHROPIC_API_KEY is not set, and a batch of provider anthropic is to be asked for")
-    url = environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
-    return MessageBatches(sdk.Anthropic(api_key=key, base_url=url, max_retries=0, timeout=timeout(environ)))
+    return MessageBatches(sdk.Anthropic(api_key=key, base_url=url, max_retries=0, timeout=given.timeout))

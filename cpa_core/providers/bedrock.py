@@ -1,6 +1,5 @@
 """Claude on Amazon Bedrock: Anthropic's messages, signed with credentials found the AWS way."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import anthropic as sdk
@@ -10,7 +9,7 @@ from botocore.exceptions import BotoCoreError
 from cpa_core.errors import SettingsError
 from cpa_core.providers.anthropic import Messages
 from cpa_core.providers.connections import http_client
-from cpa_core.providers.wire import timeout
+from cpa_core.settings import AwsSettings, Settings
 
 NO_CREDENTIALS = (
     "no AWS credentials were found, and the model is of provider bedrock: set AWS_ACCESS_KEY_ID and "
@@ -18,33 +17,30 @@ NO_CREDENTIALS = (
 )
 
 
-def bedrock(environ: Mapping[str, str]) -> Messages:
+def bedrock(given: Settings) -> Messages:
     """Anthropic's models on Amazon Bedrock, at AWS_REGION. Raises SettingsError without region or credentials."""
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    region = given.aws.region
     if not region:
         raise SettingsError("AWS_REGION is not set, as in us-east-1, and the model is of provider bedrock")
-    own = environ.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME") or environ.get("AWS_ENDPOINT_URL")
-    seconds = timeout(environ)
     client = sdk.AnthropicBedrock(
-        **_credentials(environ, region),
+        **_credentials(given.aws, region),
         aws_region=region,
-        base_url=own or f"https://bedrock-runtime.{region}.amazonaws.com",
+        base_url=given.aws.bedrock_endpoint or f"https://bedrock-runtime.{region}.amazonaws.com",
         max_retries=0,
-        timeout=seconds,
-        http_client=http_client(seconds),
+        timeout=given.timeout,
+        http_client=http_client(given.timeout),
     )
     return Messages(client, (BotoCoreError, RuntimeError))  # for credentials that cannot be renewed, both occur
 
 
-def _credentials(environ: Mapping[str, str], region: str) -> dict[str, Any]:
+def _credentials(aws: AwsSettings, region: str) -> dict[str, Any]:
     """What the client signs with, in AWS's order: a Bedrock key, a pair of keys, a profile, the machine's own role."""
-    if token := environ.get("AWS_BEARER_TOKEN_BEDROCK"):
-        return {"api_key": token}
-    key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-    if bool(key) != bool(secret):
+    if aws.bearer_token:
+        return {"api_key": aws.bearer_token}
+    if bool(aws.key_id) != bool(aws.secret):
         raise SettingsError("AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must both be set, or neither")
-    pair = (key or None, secret or None, (key and environ.get("AWS_SESSION_TOKEN")) or None)
-    profile = None if key else environ.get("AWS_PROFILE") or None
+    pair = (aws.key_id, aws.secret, aws.session_token if aws.key_id else None)
+    profile = None if aws.key_id else aws.profile
     try:
         session = boto3.Session(*pair, region_name=region, profile_name=profile)
         if session.get_credentials() is None:

@@ -2,8 +2,7 @@
 
 import hashlib
 import weakref
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Any, NamedTuple
 
 import httpx2
 import openai as sdk
@@ -13,16 +12,8 @@ from cpa_core.llm import Reply, Request, Usage
 from cpa_core.providers.connections import http_client
 from cpa_core.providers.messages import answer_text, content_text
 from cpa_core.providers.statuses import answered, fault, refuses_schema
-from cpa_core.providers.wire import (
-    TIMEOUT,
-    Response,
-    count,
-    mapping,
-    patience,
-    schema_in_words,
-    timeout,
-    unanswered,
-)
+from cpa_core.providers.wire import Response, count, mapping, patience, schema_in_words, unanswered
+from cpa_core.settings import TIMEOUT, Settings, Structured
 
 NO_EFFORT = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-terra", "gpt-5.6", "gpt-5.4-mini")
 """Models known to accept reasoning effort `none`; tagging needs no reasoning tokens.
@@ -48,9 +39,6 @@ later) with the names in its `types/shared/chat_model.py`; developers.openai.com
 for them too. Older models refuse it (anomalyco/opencode#36315), and so do some servers that pass on to OpenAI
 (Kilo-Org/kilocode#13285): these are asked without from then on.
 """
-
-Structured = Literal["strict", "lax", "json_object", "prompt"]
-"""How a server is told the shape of an answer: a JSON schema that it enforces, or only reads; any JSON; in words."""
 
 CUT_OFF = ("length", "max_tokens", "MAX_TOKENS", "model_length")
 """Finish reasons of an answer that is not whole: OpenAI's, Claude's and Gemini's through gateways, Mistral's."""
@@ -213,24 +201,19 @@ def _usage(raw: dict[str, Any]) -> Usage:
     )
 
 
-def openai(environ: Mapping[str, str]) -> ChatCompletions:
+def openai(given: Settings) -> ChatCompletions:
     """OpenAI itself, or what stands at OPENAI_BASE_URL."""
-    key = environ.get("OPENAI_API_KEY")
-    if not key:
+    if not given.openai.key:
         raise SettingsError("OPENAI_API_KEY is not set, and the model is of provider openai")
-    url = environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-    made = ChatCompletions(key, url, is_openai=True, timeout=timeout(environ))
-    return made.flex() if environ.get("CPA_LANE") == "flex" else made
+    made = ChatCompletions(given.openai.key, given.openai.url, is_openai=True, timeout=given.timeout)
+    return made.flex() if given.lane == "flex" else made
 
 
-def compatible(environ: Mapping[str, str]) -> ChatCompletions:
+def compatible(given: Settings) -> ChatCompletions:
     """Any other server of the same form, at CPA_COMPATIBLE_URL: Ollama, vLLM, Groq and so on."""
-    url = environ.get("CPA_COMPATIBLE_URL")
-    if not url:
+    server = given.compatible
+    if not server.url:
         raise SettingsError("CPA_COMPATIBLE_URL is not set, as in http://127.0.0.1:11434/v1 for Ollama")
-    key = environ.get("CPA_COMPATIBLE_KEY") or "none"
-    how = environ.get("CPA_COMPATIBLE_STRUCTURED") or "strict"
-    if how not in get_args(Structured):
-        known = ", ".join(get_args(Structured))
-        raise SettingsError(f"CPA_COMPATIBLE_STRUCTURED is {how!r}: it must be one of {known}")
-    return ChatCompletions(key, url, is_openai=False, timeout=timeout(environ), how=cast(Structured, how))
+    return ChatCompletions(
+        server.key or "none", server.url, is_openai=False, timeout=given.timeout, how=server.structured
+    )

@@ -5,7 +5,7 @@ Sources: the SDK's `resources/batches.py` and `types/batch.py`; developers.opena
 
 import json
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ from cpa_core.errors import SettingsError
 from cpa_core.llm import BatchForm, BatchLine, BatchLook, Found, Lost, Request
 from cpa_core.providers.batch_lines import CLOCKS_DIFFER, errors, is_crowded, line_of, parsed
 from cpa_core.providers.openai import body, decode
-from cpa_core.providers.wire import Response, mapping, timeout
+from cpa_core.providers.wire import Response, mapping
+from cpa_core.settings import Settings
 
 ENDPOINT: Final = "/v1/chat/completions"
 KEY = "cpa_batch"
@@ -88,10 +89,9 @@ def _result(request_hash: str, tree: dict[str, Any]) -> BatchLine:
     return line_of(request_hash, Response(status if isinstance(status, int) else 500, {}, content), decode)
 
 
-def batches(environ: Mapping[str, str]) -> OpenAIBatches:
+def batches(given: Settings) -> OpenAIBatches:
     """OpenAI itself, or what stands at OPENAI_BASE_URL."""
-    key = environ.get("OPENAI_API_KEY")
+    key, url = given.openai.key, given.openai.url
     if not key:
         raise SettingsError("OPENAI_API_KEY is not set, and a batch of provider openai is to be asked for")
-    url = environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-    return OpenAIBatches(sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=timeout(environ)))
+    return OpenAIBatches(sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=given.timeout))

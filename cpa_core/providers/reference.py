@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +11,7 @@ import yaml
 
 from cpa_core.errors import ProviderStopped
 from cpa_core.llm import Reply, Request, Usage
+from cpa_core.settings import Settings
 
 Key = tuple[int, str, str]
 """Position, role and text of a message."""
@@ -133,6 +133,6 @@ def _known() -> Annotated:
     return Annotated(tuple(sorted(p.parent for p in examples().glob("*/annotations.yml"))))
 
 
-def reference(environ: Mapping[str, str]) -> Annotated:
+def reference(given: Settings) -> Annotated:
     """The reference model over the examples that come with the project."""
     return _known()

@@ -5,12 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cpa_core.errors import Limits, ProviderFailed, SettingsError
+from cpa_core.errors import Limits, ProviderFailed
 from cpa_core.llm import HUNG_TRIES, Request
 from cpa_core.providers.streams import streamed
-
-TIMEOUT = 120.0
-"""Seconds for one call, unless CPA_TIMEOUT says otherwise. Set always: Anthropic's SDK refuses long answers without."""
 
 DAY = 86_400.0
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -25,18 +22,6 @@ class Response(NamedTuple):
     status: int
     headers: Mapping[str, str]
     content: bytes
-
-
-def timeout(environ: Mapping[str, str]) -> float:
-    """CPA_TIMEOUT, or what we find enough. Raises SettingsError."""
-    written = environ.get("CPA_TIMEOUT") or str(TIMEOUT)
-    try:
-        seconds = float(written)
-    except ValueError:
-        seconds = 0.0
-    if not 0.0 < seconds < float("inf"):
-        raise SettingsError(f"CPA_TIMEOUT is {written!r}: seconds for one call of a model are needed")
-    return seconds
 
 
 def patience(usual: float, request: Request) -> float:

@@ -1,26 +1,27 @@
 """Listing and reading objects: a file or a folder here, a bucket in s3.py, and by one line in a table, more."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cpa_core.errors import SourceError, SourceUnreadable
+from cpa_core.settings import AwsSettings
 from cpa_core.sources import s3
 from cpa_core.sources.objects import DAY_TEMPLATE, Listing, Object, before_day, readable
 
 
-def listing(source: str, environ: Mapping[str, str], s3_client: Callable[[], Any] | None = None) -> Listing:
+def listing(source: str, aws: AwsSettings, s3_client: Callable[[], Any] | None = None) -> Listing:
     """List a source without reading it.
 
-    `environ` holds keys and hosts; `s3_client` makes the S3 client where somebody else configures it (Dagster).
+    `aws` holds keys and hosts; `s3_client` makes the S3 client where somebody else configures it (Dagster).
     Raises SourceError when nothing there can be read, SettingsError when keys or hosts are wrong.
     """
     scheme = source.split("://", 1)[0].lower() if "://" in source else "file"
     if scheme not in PLACES:
         raise SourceError(f"{source}: scheme: {scheme} is none of {', '.join(PLACES)}")
-    return PLACES[scheme](source, s3_client or partial(s3.client, environ))
+    return PLACES[scheme](source, s3_client or partial(s3.client, aws))
 
 
 def local(source: str) -> Listing:

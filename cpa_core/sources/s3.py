@@ -1,11 +1,12 @@
 """Objects in an S3 bucket: one key, a prefix, or a template with `{day}`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from cpa_core.errors import SettingsError, SourceError, SourceUnreadable
+from cpa_core.settings import AwsSettings
 from cpa_core.sources.objects import DAY_TEMPLATE, Listing, Object, before_day, readable
 
 BAD_KEYS = frozenset(
@@ -20,27 +21,25 @@ BROKEN = 3
 """So often the connection may break in the middle of one object: botocore itself repeats only what was not begun."""
 
 
-def client(environ: Mapping[str, str]) -> Any:
-    """An S3 client from the names that AWS uses; what is not set is found where boto3 looks. Raises SettingsError."""
+def client(aws: AwsSettings) -> Any:
+    """An S3 client; what is not set is found where boto3 looks. Raises SettingsError."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    key_id, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-    if bool(key_id) != bool(secret):
+    if bool(aws.key_id) != bool(aws.secret):
         raise SettingsError("S3: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both")
-    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or None
+    endpoint = aws.s3_endpoint
     # A server of one's own seldom answers at bucket.host; AWS does either way.
     addressing = {"addressing_style": "path"} if endpoint else {}
     config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, s3=addressing)
     try:
         session = boto3.session.Session(
-            aws_access_key_id=key_id or None,
-            aws_secret_access_key=secret or None,
-            aws_session_token=environ.get("AWS_SESSION_TOKEN") or None,
-            # botocore by itself reads AWS_DEFAULT_REGION only.
-            region_name=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None,
-            profile_name=environ.get("AWS_PROFILE") or None,
+            aws_access_key_id=aws.key_id,
+            aws_secret_access_key=aws.secret,
+            aws_session_token=aws.session_token,
+            region_name=aws.region,  # botocore by itself reads AWS_DEFAULT_REGION only
+            profile_name=aws.profile,
         )
         return session.client("s3", endpoint_url=endpoint, config=config)
     except ValueError:

@@ -102,7 +102,7 @@ def _views(assistant: Assistant, view: Transaction, asked: Mapping[str, Any]) ->
     if assistant.settings.privacy == "no_text":
         return _Kept(lambda conversation_id: textless_view(said.get(conversation_id, ())))
     names = names_known(view.answer("delivery/metadata_of_day", **asked))
-    finds = redactor(assistant.settings.environ)
+    finds = redactor(assistant.settings)
 
     def redacted(conversation_id: str) -> View:
         messages = said.get(conversation_id, ())

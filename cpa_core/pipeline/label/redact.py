@@ -24,7 +24,7 @@ def as_sent(assistant: Assistant, conversations: Sequence[Conversation]) -> list
     if not assistant.settings.redact_before_model:
         return list(conversations)
     names = _names(assistant, conversations)
-    finds = redactor(assistant.settings.environ)
+    finds = redactor(assistant.settings)
     return [
         redacted(one, Pseudonyms(finds, [m.content for m in one.messages], names.get(one.conversation_id, ())))
         for one in conversations

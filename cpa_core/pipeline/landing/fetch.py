@@ -116,5 +116,5 @@ def _read(assistant: Assistant, one: Object, content: bytes, named: date | None)
 def _untimed_day(assistant: Assistant, before: Mapping[str, date], one: Object, named: date | None) -> date | None:
     """The day of messages without times: the path's, the caller's, that of the landing before, the object's own."""
     modified = one.modified_at.astimezone(assistant.settings.zone).date()
-    own = modified if assistant.settings.modified_day else None
+    own = modified if assistant.settings.untimed == "modified" else None
     return one.day or named or before.get(one.uri) or own

@@ -1,0 +1,188 @@
+"""One setting: its name in the environment, what it means, and how its text is read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cpa_core.errors import SettingsError
+
+ROLES = ("user", "assistant", "system", "tool", "tool_call", "reasoning", "attachment", "other")
+"""What `--roles` can make of a word; `other` is kept as it is, and nobody tags it."""
+YES, NO = ("yes", "true", "1"), ("no", "false", "0")
+
+
+class Reader(NamedTuple):
+    """How a text becomes a value. `kind` completes "it must be ..."; `read` raises ValueError for any other text."""
+
+    kind: str
+    read: Callable[[str], Any]
+    choices: tuple[str, ...] = ()
+
+
+class Setting(NamedTuple):
+    """What the type and the default of a field do not say about it.
+
+    `help` is one sentence, and stands in `--help` too; `more` goes on where there is room. `also` are names that are
+    read where `name` is unset. `example` is what `.env.example` shows where the default shows nothing useful.
+    `reader` is null where the field's type says how to read it.
+    """
+
+    name: str
+    group: str
+    help: str
+    more: str = ""
+    reader: Reader | None = None
+    also: tuple[str, ...] = ()
+    example: str = ""
+    flag: str = ""
+
+
+class Because(ValueError):
+    """Why a text cannot be read, in words for the person who wrote it."""
+
+
+def text_of(setting: Setting, texts: Mapping[str, str]) -> tuple[str, str]:
+    """The name that is set, and its text; the text is empty where none is."""
+    for name in (setting.name, *setting.also):
+        if text := texts.get(name, "").strip():
+            return name, text
+    return setting.name, ""
+
+
+def value_of(name: str, text: str, reader: Reader) -> Any:
+    """The value of a text. Raises SettingsError, which names the setting, its text and what it must be."""
+    try:
+        return reader.read(text)
+    except ValueError as error:
+        reason = f"; {error}" if isinstance(error, Because) and str(error) else ""
+        raise SettingsError(f"{name} is {text!r}: it must be {reader.kind}{reason}") from None
+
+
+def meant(word: str, known: Sequence[str]) -> str:
+    """`did you mean X?` where a known word is close, else nothing."""
+    near = get_close_matches(word.lower(), [one.lower() for one in known], 1)
+    return next((f"did you mean {one}?" for one in known if [one.lower()] == near), "")
+
+
+def reader_of(annotation: Any, setting: Setting) -> Reader:
+    """The reader that a setting names, else that of its field's type."""
+    if setting.reader:
+        return setting.reader
+    is_union = get_origin(annotation) in (Union, UnionType)
+    (kind,) = (one for one in get_args(annotation) if one is not NoneType) if is_union else (annotation,)
+    return one_of(*get_args(kind)) if get_origin(kind) is Literal else BY_TYPE[kind]
+
+
+def one_of(*choices: str) -> Reader:
+    """One word of a closed set."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise Because(meant(text, choices))
+        return text
+
+    kind = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    return Reader(kind, read, choices)
+
+
+def count(least: int = 1, most: int | None = None) -> Reader:
+    """A whole number within bounds, both inclusive."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+            raise ValueError
+        return int(text)
+
+    return Reader(f"a whole number of at least {least}{'' if most is None else f' and at most {most}'}", read)
+
+
+def amount(unit: str) -> Reader:
+    """A finite number above 0; a dollar sign before it is allowed."""
+
+    def read(text: str) -> float:
+        number = float(text.removeprefix("$"))
+        if not 0.0 < number < float("inf"):
+            raise ValueError
+        return number
+
+    return Reader(f"a number of {unit} above 0", read)
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in YES + NO:
+        raise ValueError
+    return text.lower() in YES
+
+
+def _share(text: str) -> float:
+    share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not 0.0 <= share <= 1.0:
+        raise ValueError
+    return share
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except ZoneInfoNotFoundError as error:
+        raise ValueError from error
+    return text
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """`role=sender,content=body`: our word for each of theirs."""
+    pairs = [pair.partition("=") for pair in _words(text)]
+    if any(not ours.strip() or not theirs.strip() for ours, _, theirs in pairs):
+        raise ValueError
+    return {theirs.strip(): ours.strip() for ours, _, theirs in pairs}
+
+
+def _roles(text: str) -> dict[str, str]:
+    """`user=customer|guest,assistant=agent`: our role for each word, letter case aside."""
+    named: dict[str, str] = {}
+    for pair in _words(text):
+        role, _, words = (part.strip() for part in pair.partition("="))
+        if role not in ROLES:
+            raise Because(f"{role!r} is none of {', '.join(ROLES)}; {meant(role, ROLES)}".removesuffix("; "))
+        for word in filter(None, (one.strip().lower().replace(" ", "_").replace("-", "_") for one in words.split("|"))):
+            if named.setdefault(word, role) != role:
+                raise Because(f"{word!r} is both {named[word]} and {role}")
+    if not named:
+        raise ValueError
+    return named
+
+
+SHARE = Reader("a share, as in 0.01 or 1%", _share)
+TIMEZONE = Reader("a time zone, as in Europe/Paris", _timezone)
+WORDS = Reader("words, separated by commas", _words)
+CAPITALS = Reader(WORDS.kind, lambda text: _words(text.upper()))
+PAIRS = Reader("pairs, as in role=sender,content=body", _pairs)
+SPEAKERS = Reader("pairs, as in user=customer|guest,assistant=agent", _roles)
+BY_TYPE: dict[Any, Reader] = {
+    str: Reader("text", str),
+    Path: Reader("a path", Path),
+    bool: Reader("yes or no", _switch, ("yes", "no")),
+    date: Reader("a day, as in 2026-11-22", date.fromisoformat),
+}
+"""How a field's text is read where its setting does not say."""
+
+
+def shown(value: Any) -> str:
+    """A value as a person writes it in the environment; unset is empty."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return ",".join(f"{ours}={theirs}" for theirs, ours in value.items())
+    if isinstance(value, tuple | list):
+        return ",".join(value)
+    return "" if value is None else str(value)

@@ -1,0 +1,375 @@
+"""The table of all settings: a field each, with its name in the environment, type, default, help and group."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from operator import attrgetter
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from cpa_core.models import Value
+from cpa_core.settings.reading import (
+    CAPITALS,
+    PAIRS,
+    SHARE,
+    SPEAKERS,
+    TIMEZONE,
+    WORDS,
+    Reader,
+    Setting,
+    amount,
+    count,
+    reader_of,
+)
+from cpa_core.settings.vendors import (
+    AmplitudeSettings,
+    AnthropicSettings,
+    AwsSettings,
+    CompatibleSettings,
+    MixpanelSettings,
+    OpenAISettings,
+    PostHogSettings,
+    WebhookSettings,
+)
+
+MOST_CALLS = 256
+"""Calls at once: more threads than that wait for each other, not for the provider."""
+TIMEOUT = 120.0
+"""Seconds for one call. Set always: Anthropic's SDK refuses long answers without."""
+Lane = Literal["standard", "flex", "batch"]
+"""How questions are asked: at once, or at half the price later (flex) or within a day (batch)."""
+Privacy = Literal["no_text", "redacted", "full"]
+"""What of a conversation's text leaves: nothing, text without what identifies people, all."""
+
+SOURCE, MODELS, SPENDING, DELIVERY = "Source and home", "Schema and models", "Spending and speed", "Delivery"
+PRIVACY, DAYS, DAGSTER, CONTAINERS = "Privacy", "Days and times", "Dagster", "Containers"
+
+PRIVACY_SETTING = Setting(
+    "CPA_PRIVACY",
+    PRIVACY,
+    "How much text leaves with an event: no_text, redacted or full.",
+    "Unset: events carry no text; the report, which stays here, is redacted.",
+)
+
+
+class Settings(Value):
+    """How one assistant is run. A copy with another value (`model_copy`) changes all that depends on it."""
+
+    home: Annotated[Path, Setting("CPA_HOME", SOURCE, "The folder of the store, the outbox and the answers.")] = Path(
+        ".cpa"
+    )
+    source: Annotated[
+        str | None,
+        Setting(
+            "CPA_SOURCE",
+            SOURCE,
+            "The transcripts: a file, a folder, or s3://bucket/key-or-prefix.",
+            "The name may hold {day}.",
+            example="transcripts/",
+        ),
+    ] = None
+    form: Annotated[
+        str | None,
+        Setting(
+            "CPA_FORMAT",
+            SOURCE,
+            "The format of the source, where its content does not show it.",
+            example="jsonl",
+        ),
+    ] = None
+    names: Annotated[
+        Mapping[str, str],
+        Setting(
+            "CPA_MAP",
+            SOURCE,
+            "Rename columns, FIELD=YOUR_COLUMN[,...], as in role=sender,content=body.",
+            reader=PAIRS,
+            example="role=sender,content=body",
+        ),
+    ] = {}
+    roles: Annotated[
+        Mapping[str, str],
+        Setting(
+            "CPA_ROLES",
+            SOURCE,
+            "The words that stand for each role, as in user=customer|guest,assistant=agent.",
+            "The usual words need no entry. `other` is left untagged.",
+            reader=SPEAKERS,
+            example="user=customer|guest,assistant=agent,other=supervisor",
+        ),
+    ] = {}
+    session_gap: Annotated[
+        int | None,
+        Setting(
+            "CPA_SESSION_GAP",
+            SOURCE,
+            "The minutes of silence after which a new conversation begins, where a file has user ids only.",
+            "The home remembers it. 0 makes all messages of a user one conversation.",
+            reader=count(0),
+            example="30",
+        ),
+    ] = None
+    most_rejected: Annotated[
+        float,
+        Setting(
+            "CPA_MOST_REJECTED",
+            SOURCE,
+            "The share of rejected records above which `cpa land` warns and the check `rejects` fails.",
+            reader=SHARE,
+            example="1%",
+        ),
+    ] = 0.01
+    schema_path: Annotated[
+        Path | None,
+        Setting("CPA_SCHEMA", MODELS, "The event schema that people edit.", example="schema.yml"),
+    ] = None
+    accept_proposals: Annotated[
+        bool,
+        Setting(
+            "CPA_ACCEPT_PROPOSALS",
+            MODELS,
+            "Whether a schema that a run proposed is delivered without a person's acceptance.",
+            "Without a named schema a run proposes one, and its events go to the outbox only until it is accepted.",
+        ),
+    ] = False
+    model: Annotated[
+        str | None,
+        Setting(
+            "CPA_MODEL",
+            MODELS,
+            "The model for tagging and judging, as provider:model.",
+            "Unset: the default of the one provider whose key is set.",
+            example="openai:gpt-6-luna",
+        ),
+    ] = None
+    judge_model: Annotated[
+        str | None, Setting("CPA_JUDGE_MODEL", MODELS, "Another model for judging; unset means CPA_MODEL.")
+    ] = None
+    schema_model: Annotated[
+        str | None, Setting("CPA_SCHEMA_MODEL", MODELS, "Another model for schema proposals; unset means CPA_MODEL.")
+    ] = None
+    lane: Annotated[
+        Lane,
+        Setting(
+            "CPA_LANE",
+            SPENDING,
+            "How requests are sent: standard, flex or batch.",
+            "flex (OpenAI) and batch (OpenAI and Anthropic, answered within a day) cost half the price.",
+        ),
+    ] = "standard"
+    poll_seconds: Annotated[
+        float,
+        Setting(
+            "CPA_POLL",
+            SPENDING,
+            "The seconds between two looks at batches that a run waits for.",
+            reader=amount("seconds"),
+        ),
+    ] = 60.0
+    concurrency: Annotated[
+        int, Setting("CPA_CONCURRENCY", SPENDING, "The number of calls at once.", reader=count(1, MOST_CALLS))
+    ] = 8
+    timeout: Annotated[
+        float,
+        Setting("CPA_TIMEOUT", SPENDING, "The seconds that a model may take for one answer.", reader=amount("seconds")),
+    ] = TIMEOUT
+    rpm: Annotated[
+        int | None,
+        Setting("CPA_RPM", SPENDING, "The most calls a minute; unset means the provider's own limit.", reader=count()),
+    ] = None
+    tpm: Annotated[
+        int | None,
+        Setting("CPA_TPM", SPENDING, "The most tokens a minute; unset means the provider's own limit.", reader=count()),
+    ] = None
+    deadline_minutes: Annotated[
+        float | None,
+        Setting(
+            "CPA_DEADLINE_MINUTES",
+            SPENDING,
+            "The minutes after which a run sends no more requests; unset means no limit.",
+            reader=amount("minutes"),
+        ),
+    ] = None
+    budget: Annotated[
+        float | None,
+        Setting(
+            "CPA_BUDGET",
+            SPENDING,
+            "The US dollars that one run may spend; unset means no limit.",
+            reader=amount("US dollars"),
+        ),
+    ] = None
+    daily_budget: Annotated[
+        float | None,
+        Setting(
+            "CPA_DAILY_BUDGET",
+            SPENDING,
+            "The US dollars that all runs of a UTC day may spend; unset means no limit.",
+            reader=amount("US dollars"),
+        ),
+    ] = None
+    prices_path: Annotated[
+        Path | None,
+        Setting(
+            "CPA_PRICES",
+            SPENDING,
+            "A YAML file with your own prices, in US dollars per million tokens.",
+            "A line is `openai:my-model: {input: 0.5, cached_input: 0.05, output: 2}`.",
+            example="prices.yml",
+        ),
+    ] = None
+    destinations: Annotated[
+        tuple[str, ...],
+        Setting(
+            "CPA_DESTINATIONS",
+            DELIVERY,
+            "Where events go, separated by commas: outbox, parquet, posthog, amplitude, mixpanel, webhook.",
+            reader=WORDS,
+            flag="--destination",
+        ),
+    ] = ("outbox",)
+    delivery_path: Annotated[
+        Path | None,
+        Setting(
+            "CPA_DELIVERY",
+            DELIVERY,
+            "A YAML file that says what each destination is not sent: event types, roles and properties.",
+            "A line is `posthog: {leave_out: {event_types: [Small Talk], roles: [assistant]}}`.",
+            example="delivery.yml",
+        ),
+    ] = None
+    privacy: Annotated[Privacy, PRIVACY_SETTING] = "no_text"
+    report_privacy: Annotated[Privacy, PRIVACY_SETTING] = "redacted"
+    redact_before_model: Annotated[
+        bool,
+        Setting(
+            "CPA_REDACT_BEFORE_MODEL",
+            PRIVACY,
+            "Whether the text is redacted before a model sees it.",
+            "Quotes are still matched to the original text.",
+        ),
+    ] = False
+    phone_regions: Annotated[
+        tuple[str, ...],
+        Setting(
+            "CPA_PHONE_REGIONS",
+            PRIVACY,
+            "The countries whose phone numbers are found without a leading plus.",
+            reader=CAPITALS,
+        ),
+    ] = ("US", "GB", "DE", "FR")
+    redactor: Annotated[
+        str | None,
+        Setting(
+            "CPA_REDACTOR",
+            PRIVACY,
+            "Another redactor, as package.module:name.",
+            example="package.module:name",
+        ),
+    ] = None
+    timezone: Annotated[
+        str, Setting("CPA_TIMEZONE", DAYS, "The time zone of days, fixed at first use.", reader=TIMEZONE)
+    ] = "UTC"
+    start_date: Annotated[
+        date | None,
+        Setting("CPA_START_DATE", DAYS, "The first day; unset means the first day that landed.", example="2026-01-31"),
+    ] = None
+    quiet_minutes: Annotated[
+        int,
+        Setting(
+            "CPA_QUIET_MINUTES",
+            DAYS,
+            "The minutes of silence before a conversation is processed.",
+            "A younger conversation waits for the next run.",
+            reader=count(0),
+        ),
+    ] = 0
+    untimed: Annotated[
+        Literal["modified"] | None,
+        Setting(
+            "CPA_UNTIMED",
+            DAYS,
+            "The day of messages without times: `modified` takes the day of the file's last change.",
+            example="modified",
+        ),
+    ] = None
+    assumed_zone: Annotated[
+        str, Setting("CPA_ASSUMED_ZONE", DAYS, "The time zone of times that are written without one.", reader=TIMEZONE)
+    ] = "UTC"
+    owners: Annotated[
+        tuple[str, ...],
+        Setting(
+            "CPA_OWNERS",
+            DAGSTER,
+            "The owners of the assets in Dagster: e-mail addresses, or teams as in team:support.",
+            reader=WORDS,
+            example="team:support",
+        ),
+    ] = ()
+    openai: OpenAISettings = OpenAISettings()
+    anthropic: AnthropicSettings = AnthropicSettings()
+    compatible: CompatibleSettings = CompatibleSettings()
+    aws: AwsSettings = AwsSettings()
+    posthog: PostHogSettings = PostHogSettings()
+    amplitude: AmplitudeSettings = AmplitudeSettings()
+    mixpanel: MixpanelSettings = MixpanelSettings()
+    webhook: WebhookSettings = WebhookSettings()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of days."""
+        return ZoneInfo(self.timezone)
+
+    def named(self, name: str) -> Any:
+        """The value of the setting of that name in the environment, as in `named("OPENAI_API_KEY")`."""
+        return attrgetter(TABLE[name].path)(self)
+
+    @property
+    def asking(self) -> tuple[object, ...]:
+        """All that a provider is made from; where two settings have the same, one provider serves both."""
+        return (self.lane, self.timeout, *(value for value in self.__dict__.values() if isinstance(value, Value)))
+
+
+ELSEWHERE = {
+    "CPA_CODE_HOST": "The host of the code server, which deploy/workspace.yaml reads.",
+    "CPA_TRANSCRIPTS": "The folder of transcripts that deploy/compose.yaml mounts at /transcripts.",
+}
+"""Names that begin with CPA_ and are read by the containers' own files, not by this library."""
+
+
+class Declared(NamedTuple):
+    """One line of the table. `path` is the field (`openai.key`), `type` its type; a `secret` is never shown."""
+
+    path: str
+    setting: Setting
+    type: Any
+    default: Any
+    secret: bool
+    reader: Reader
+
+    @property
+    def name(self) -> str:
+        """The name in the environment."""
+        return self.setting.name
+
+    @property
+    def flag(self) -> str:
+        """The flag of the command line, where a command has one."""
+        return self.setting.flag or f"--{self.name.removeprefix('CPA_').lower().replace('_', '-')}"
+
+
+def declared(kind: type[Value] = Settings, within: str = "") -> Iterator[Declared]:
+    """The lines of the table, in order; two fields of one setting are two lines."""
+    for field, info in kind.model_fields.items():
+        path, annotation = within + field, info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Value):
+            yield from declared(annotation, f"{path}.")
+            continue
+        (setting,) = (one for one in info.metadata if isinstance(one, Setting))
+        yield Declared(path, setting, annotation, info.default, not info.repr, reader_of(annotation, setting))
+
+
+TABLE: dict[str, Declared] = {}
+"""A line for each setting, by its name in the environment."""
+for line in declared():
+    TABLE.setdefault(line.name, line)
