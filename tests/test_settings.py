@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from cpa_core.pipeline.spending import tariff
 from hypothesis import given as over
 from hypothesis import strategies as st
 
@@ -15,7 +14,8 @@ from cpa_core.cli import main
 from cpa_core.cli.main import help_of
 from cpa_core.errors import SettingsError
 from cpa_core.pipeline import Assistant
-from cpa_core.settings import TABLE, Declared, Lane, changed, settings, shown
+from cpa_core.pipeline.budget import tariff
+from cpa_core.settings import TABLE, Lane, SettingLine, changed, settings, shown
 from cpa_core.settings.reference import dotenv_example, fields, page
 from cpa_core.settings.table import ELSEWHERE, declared
 
@@ -33,7 +33,7 @@ WORTH = {
 """A text for each setting whose type is not enough to make one."""
 
 
-def text_for(line: Declared) -> str:
+def text_for(line: SettingLine) -> str:
     """A text other than the default."""
     if line.reader.choices:
         return next(one for one in line.reader.choices if one != shown(line.default))
@@ -80,7 +80,7 @@ def test_names_of_others_and_of_the_containers_are_no_error() -> None:
 
 
 @pytest.mark.parametrize("line", CLOSED, ids=lambda line: line.name)
-def test_a_value_out_of_its_set_is_an_error_that_says_the_set(line: Declared) -> None:
+def test_a_value_out_of_its_set_is_an_error_that_says_the_set(line: SettingLine) -> None:
     wrong = f"{line.reader.choices[0][:-1]}~"
     with pytest.raises(SettingsError, match=f"{line.name} is '{wrong}': it must be ") as error:
         settings({line.name: wrong})
@@ -122,7 +122,7 @@ def test_a_value_that_cannot_be_read_is_an_error_that_says_what_is_needed(name: 
 
 
 @pytest.mark.parametrize("line", TABLE.values(), ids=lambda line: line.name)
-def test_every_setting_is_read_and_an_empty_one_is_unset(line: Declared) -> None:
+def test_every_setting_is_read_and_an_empty_one_is_unset(line: SettingLine) -> None:
     for name in (line.name, *line.setting.also):
         assert settings({name: f" {text_for(line)} "}).named(line.name) != line.default
         assert settings({name: "  "}).named(line.name) == line.default
@@ -135,7 +135,7 @@ def test_a_second_name_counts_only_where_the_first_is_unset() -> None:
 
 
 @pytest.mark.parametrize("line", [line for line in TABLE.values() if line.secret], ids=lambda line: line.name)
-def test_no_secret_is_in_a_representation(line: Declared) -> None:
+def test_no_secret_is_in_a_representation(line: SettingLine) -> None:
     made = settings({line.name: "hunter2"})
     assert made.named(line.name) == "hunter2"
     assert "hunter2" not in f"{made!r} {made}"

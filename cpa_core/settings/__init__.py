@@ -19,9 +19,9 @@ from cpa_core.settings.table import (
     MOST_CALLS,
     TABLE,
     TIMEOUT,
-    Declared,
     Lane,
     Privacy,
+    SettingLine,
     Settings,
 )
 from cpa_core.settings.vendors import AwsSettings, Persons, Structured
@@ -32,10 +32,10 @@ __all__ = [
     "TABLE",
     "TIMEOUT",
     "AwsSettings",
-    "Declared",
     "Lane",
     "Persons",
     "Privacy",
+    "SettingLine",
     "Settings",
     "Structured",
     "changed",

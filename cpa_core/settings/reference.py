@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from cpa_core.settings.reading import shown
-from cpa_core.settings.table import ELSEWHERE, TABLE, Declared
+from cpa_core.settings.table import ELSEWHERE, TABLE, SettingLine
 
 WIDTH = 118
 OPENING = """\
@@ -35,7 +35,7 @@ def page() -> str:
     return f"{PAGE}{''.join(tables)}\n## Read by the containers' own files\n\n{elsewhere}"
 
 
-def fields(names: Iterable[str]) -> list[Declared]:
+def fields(names: Iterable[str]) -> list[SettingLine]:
     """The lines of these settings, for a form such as Dagster's run configuration.
 
     A line has `path` (where the value stands in Settings), `type`, `default`, `secret`, `setting.help`, and
@@ -44,13 +44,13 @@ def fields(names: Iterable[str]) -> list[Declared]:
     return [TABLE[name] for name in names]
 
 
-def groups() -> Iterator[tuple[str, list[Declared]]]:
+def groups() -> Iterator[tuple[str, list[SettingLine]]]:
     """The lines of each group, in the table's order."""
     for group in dict.fromkeys(line.setting.group for line in TABLE.values()):
         yield group, [line for line in TABLE.values() if line.setting.group == group]
 
 
-def _example(line: Declared) -> str:
+def _example(line: SettingLine) -> str:
     setting = line.setting
     allowed = f" One of: {', '.join(line.reader.choices)}." if len(line.reader.choices) > 1 else ""
     words = " ".join(filter(None, (setting.help, setting.more))) + allowed
@@ -58,12 +58,12 @@ def _example(line: Declared) -> str:
     return f"{comment}\n#{line.name}={setting.example or shown(line.default)}\n"
 
 
-def _table(lines: Iterable[Declared]) -> str:
+def _table(lines: Iterable[SettingLine]) -> str:
     rows = "".join(map(_row, lines))
     return f"| name | value | default | meaning | field |\n|---|---|---|---|---|\n{rows}"
 
 
-def _row(line: Declared) -> str:
+def _row(line: SettingLine) -> str:
     setting = line.setting
     also = f" {' or '.join(f'`{name}`' for name in setting.also)} counts where it is unset." if setting.also else ""
     secret = " Secret." if line.secret else ""

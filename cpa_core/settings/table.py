@@ -337,7 +337,7 @@ ELSEWHERE = {
 """Names that begin with CPA_ and are read by the containers' own files, not by this library."""
 
 
-class Declared(NamedTuple):
+class SettingLine(NamedTuple):
     """One line of the table. `path` is the field (`openai.key`), `type` its type; a `secret` is never shown."""
 
     path: str
@@ -358,7 +358,7 @@ class Declared(NamedTuple):
         return self.setting.flag or f"--{self.name.removeprefix('CPA_').lower().replace('_', '-')}"
 
 
-def declared(kind: type[Value] = Settings, within: str = "") -> Iterator[Declared]:
+def declared(kind: type[Value] = Settings, within: str = "") -> Iterator[SettingLine]:
     """The lines of the table, in order; two fields of one setting are two lines."""
     for field, info in kind.model_fields.items():
         path, annotation = within + field, info.annotation
@@ -366,10 +366,10 @@ def declared(kind: type[Value] = Settings, within: str = "") -> Iterator[Declare
             yield from declared(annotation, f"{path}.")
             continue
         (setting,) = (one for one in info.metadata if isinstance(one, Setting))
-        yield Declared(path, setting, annotation, info.default, not info.repr, reader_of(annotation, setting))
+        yield SettingLine(path, setting, annotation, info.default, not info.repr, reader_of(annotation, setting))
 
 
-TABLE: dict[str, Declared] = {}
+TABLE: dict[str, SettingLine] = {}
 """A line for each setting, by its name in the environment."""
 for line in declared():
     TABLE.setdefault(line.name, line)
