@@ -39,6 +39,9 @@ SOURCE_RECORD = pa.schema(
 PLAIN_TIME = r"^[12]\d{3}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{3}|\.\d{6})?Z$"
 PLAIN_WITHOUT_ZONE = PLAIN_TIME.replace("T[0-2]", "[T ][0-2]").replace("Z$", "$")
 
+PROVISIONAL = "\0record "
+"""How the conversation of a record that names none is called until identity has named it."""
+
 Row = TypeVar("Row")
 Table: TypeAlias = Any
 """A table of Arrow, whose package states no types."""
@@ -159,13 +162,14 @@ class _Heap:
         about = (record.kind, record.conversation_id, record.user_id, record.started_at, record.ended_at)
         place = (self.count + len(self.drafts), len(record.messages))
         self.about.append((*about, record.own_from, record.call_id, *place))
+        conversation_id = record.conversation_id or f"{PROVISIONAL}{place[0]}"
         for n, draft in enumerate(record.messages):
             at, assumed = draft.sent_at, draft.zone_assumed
             if at is None and n == 0 and record.kind == "conversation":
                 at, assumed = record.started_at, record.zone_assumed
             self.drafts.append(
                 draft._replace(
-                    conversation_id=record.conversation_id or "",
+                    conversation_id=conversation_id,
                     user_id=record.user_id,
                     conversation_metadata=record.metadata,
                     sent_at=at,
@@ -182,6 +186,20 @@ class _Heap:
         if self.about:
             self.records.append(table(SOURCE_RECORD, self.about))
             self.about = []
+
+
+def untimed(drafts: Table, records: Table) -> str | None:
+    """The place of the first record of a conversation without any time: its day must be named. None where all have."""
+    if not drafts["sent_at"].null_count:
+        return None
+    timed = pc.unique(drafts["conversation_id"].filter(pc.is_valid(drafts["sent_at"])))
+    without = pc.invert(pc.is_in(drafts["conversation_id"], timed))
+    starts = pc.or_kleene(pc.is_valid(records["started_at"]), pc.is_valid(records["ended_at"]))
+    begun = drafts["conversation_id"].take(records["first"].filter(starts)) if records.num_rows else None
+    if begun is not None:
+        without = pc.and_(without, pc.invert(pc.is_in(drafts["conversation_id"], pc.unique(begun))))
+    place = pc.index(without, True).as_py()
+    return None if place < 0 else str(drafts["place"][place].as_py())
 
 
 def table(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> Table:

@@ -1,15 +1,14 @@
 """Conversations as vendors and tracing tools export them: OpenAI, Anthropic, ShareGPT, Langfuse, OpenTelemetry."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 
 from cpa_core.sources import documents, fields
 from cpa_core.sources.conversations import decoded, raw
 from cpa_core.sources.documents import Window, elements
 from cpa_core.sources.files import File
-from cpa_core.sources.records import Draft, Reject, SourceRecord, as_json, moment, whole
+from cpa_core.sources.records import Draft, Reject, SourceRecord, as_json, moment, own_input, whole
 
 CHAT_KEYS = frozenset({"messages", "conversations", "system", "id", "conversation_id", "user_id", "user", "timestamp"})
 TURN_KEYS = frozenset({"role", "from", "content", "value", "parts", "timestamp", "message_id", "id", "tool_calls"})
@@ -164,12 +163,12 @@ class Call(NamedTuple):
     zone_assumed: bool = False
 
 
-def from_langfuse(file: File) -> Iterator[Draft | Reject]:
+def from_langfuse(file: File) -> Iterator[SourceRecord | Reject]:
     """Traces or observations: input, output, id, timestamp or startTime, sessionId or traceId."""
     return _conversations(_made(file, _langfuse), file.zone)
 
 
-def from_otlp(file: File) -> Iterator[Draft | Reject]:
+def from_otlp(file: File) -> Iterator[SourceRecord | Reject]:
     """OTLP JSON of GenAI spans: `gen_ai.input.messages` and `gen_ai.output.messages`."""
     return _conversations(_made(file, _spans), file.zone)
 
@@ -220,30 +219,22 @@ def _nanoseconds(value: Any) -> datetime | None:
     return None if value in (None, "", 0, "0") else moment(int(value) // 1_000_000)[0]
 
 
-def _conversations(found: Iterable[Call | Reject], zone: tzinfo) -> Iterator[Draft | Reject]:
-    """Calls in the order of time; of what each repeats, only what is new."""
-    calls: list[Call] = []
+def _conversations(found: Iterable[Call | Reject], zone: tzinfo) -> Iterator[SourceRecord | Reject]:
+    """Calls, each with all that it was sent: identity finds out what of it repeats what was said before."""
     for one in found:
-        if isinstance(one, Call):
-            calls.append(one)
-        else:
+        if isinstance(one, Reject):
             yield one
-    calls.sort(key=lambda call: call.began_at or datetime.min.replace(tzinfo=UTC))
-    told: dict[str, Counter[tuple[str, str]]] = {}
-    for call in calls:
-        before = told.setdefault(call.conversation_id, Counter())
-        now: Counter[tuple[str, str]] = Counter()
-        for where, tree, role, at in _both(call):
-            for made in (d for turn in _listed(tree, role) for d in _drafts(f"{call.place}: {where}", turn, zone)):
-                if isinstance(made, Reject):
-                    yield made
-                    continue
-                words = (made.role, made.content)
-                now[words] += 1
-                if now[words] > before[words]:
-                    before[words] += 1
-                    dated = made if made.sent_at else made._replace(sent_at=at, zone_assumed=call.zone_assumed)
-                    yield dated._replace(conversation_id=call.conversation_id, user_id=call.user_id)
+            continue
+        made = [
+            [d for turn in _listed(tree, role) for d in _drafts(f"{one.place}: {where}", turn, zone)]
+            for where, tree, role, _ in _both(one)
+        ]
+        yield from (draft for part in made for draft in part if isinstance(draft, Reject))
+        asked, answered = ([d for d in part if isinstance(d, Draft)] for part in made)
+        about = (one.conversation_id, one.user_id, one.began_at, one.ended_at, (*asked, *answered))
+        if asked or answered:
+            begin = own_input([draft.role for draft in asked])
+            yield SourceRecord(one.place, "call", *about, own_from=begin, zone_assumed=one.zone_assumed)
 
 
 def _both(call: Call) -> list[tuple[str, Any, str, datetime | None]]:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from cpa_core.errors import DayNeeded
 from cpa_core.models import message_hash
+from cpa_core.sources import roles
 
 CONTRADICTION = "message_id: given before in this conversation with another content"
 
@@ -93,11 +94,12 @@ class SourceRecord(NamedTuple):
     call_id: str | None = None
 
 
-def own_input(roles: Sequence[str]) -> int:
+def own_input(words: Sequence[str]) -> int:
     """Where the newest input of a call begins among the roles of its input: after all that was answered before."""
-    answered = [n for n, role in enumerate(roles) if role in ("assistant", "tool_call", "reasoning")]
+    said_by = [roles.ours(word, {}) for word in words]
+    answered = [n for n, role in enumerate(said_by) if role in ("assistant", "tool_call", "reasoning")]
     begin = answered[-1] + 1 if answered else 0
-    while begin < len(roles) and roles[begin] == "system":
+    while begin < len(said_by) and said_by[begin] == "system":
         begin += 1
     return begin
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from cpa_core.errors import DayNeeded, SourceError, SourceUnreadable
 from cpa_core.pipeline.assistant import Advance, Assistant
-from cpa_core.sources import Listing, Object, Reject, read, roles
+from cpa_core.sources import Listing, Object, Opened, Reject, completed, opened, roles
+from cpa_core.sources.identity import Decided
 
 THREADS = 8
 """Objects fetched at once: fewer than the connections that S3's client keeps."""
@@ -29,7 +30,9 @@ class Parsed:
 
     `arrived` is false when it could not be fetched: the next run tries it again. `untimed_day` is the day that its
     messages without times were given, `zoneless` counts times that were written without a zone, `untagged` messages
-    by role where nobody tags it. `reading` is what the settings named of how it is read.
+    by role where nobody tags it. `reading` is what the settings named of how it is read. `opened` has the records of an
+    object until identity has named their conversations; then `repeated` are the rows that only a call's history tells,
+    and `untold` counts conversations that cannot be told apart from known ones.
     """
 
     object: Object
@@ -42,6 +45,15 @@ class Parsed:
     arrived: bool = True
     untagged: Mapping[str, int] = field(default_factory=dict)
     reading: str = ""
+    opened: Opened | None = None
+    repeated: frozenset[int] = frozenset()
+    untold: int = 0
+
+    @property
+    def size(self) -> int:
+        """The bytes of its columns."""
+        table = self.opened.drafts if self.opened else self.table
+        return table.nbytes if table is not None else 0
 
 
 def in_parts(parsed: Iterable[Parsed], advance: Advance) -> Iterator[list[Parsed]]:
@@ -51,7 +63,7 @@ def in_parts(parsed: Iterable[Parsed], advance: Advance) -> Iterator[list[Parsed
     for one in parsed:
         advance()
         part.append(one)
-        size += one.table.nbytes if one.records else 0
+        size += one.size
         if len(part) == MOST_OBJECTS or size >= MOST_BYTES:
             yield part
             part, size = [], 0
@@ -66,7 +78,9 @@ def read_in_order(
     alone = len(listing.objects) == 1
     for one, fetched in _fetched(fresh):
         try:
-            yield _read(assistant, one, fetched.result(), _untimed_day(assistant, untimed_days, one, day))
+            named = _untimed_day(assistant, untimed_days, one, day)
+            said = None if assistant.settings.untimed == "modified" and not (one.day or day) else named
+            yield _read(assistant, one, fetched.result(), named, said)
         except SourceError as error:
             if alone:
                 raise
@@ -91,25 +105,36 @@ def _fetched(objects: Iterable[Object]) -> Iterator[tuple[Object, Future[bytes]]
         pool.shutdown(cancel_futures=True)
 
 
-def _read(assistant: Assistant, one: Object, content: bytes, named: date | None) -> Parsed:
+def _read(assistant: Assistant, one: Object, content: bytes, named: date | None, said: date | None) -> Parsed:
     zone = assistant.settings.zone
     midnight = datetime.combine(named, time(), zone).astimezone(UTC) if named else None
+    parsed = Parsed(object=one, untimed_day=named, reading=assistant.reading)
     try:
-        found = read(assistant.file(one.uri, content), midnight)
+        found = opened(assistant.file(one.uri, content), midnight, said)
+        if found.records.num_rows:
+            return replace(parsed, opened=found)
+        return finished(assistant, parsed, found, Decided(found.drafts, found.rejects))
     except DayNeeded as needed:
         needed.example = one.modified_at.astimezone(zone).date()
         raise
+
+
+def finished(assistant: Assistant, parsed: Parsed, file: Opened, decided: Decided) -> Parsed:
+    """An object whose conversations are named, with the ids and times that its messages lacked. Raises DayNeeded."""
+    found = completed(file, decided)
     records = found.records
     assumed = any(records["time_assumed"].unique().to_pylist())
-    return Parsed(
-        object=one,
+    return replace(
+        parsed,
+        opened=None,
         records=records.num_rows,
         table=records,
         zoneless=pc.sum(records["zone_assumed"]).as_py() or 0,
         rejects=found.rejects,
-        untimed_day=named if assumed else None,
+        untimed_day=parsed.untimed_day if assumed else None,
         untagged=roles.counted(records, assistant.settings.roles),
-        reading=assistant.reading,
+        repeated=decided.repeated,
+        untold=decided.untold,
     )
 
 

@@ -12,10 +12,12 @@ import pyarrow as pa
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.landing.fetch import Parsed, in_parts, read_in_order
+from cpa_core.pipeline.landing.identify import forget_repeated, mark_repeated, named_part, remember
 from cpa_core.pipeline.landing.roles import roles_warning
 from cpa_core.pipeline.landing.sessions import cut_sessions, is_other_gap, note_users, spanning
 from cpa_core.settings import Settings
 from cpa_core.sources import Listing, Object
+from cpa_core.sources.identity import Identified
 from cpa_core.store.database import Row, Transaction
 
 KNOWN_BEFORE = {"map", "format", "zone"}
@@ -27,7 +29,8 @@ class Landed(Value):
     """What a landing found. `lost` counts what was rejected now and holds something a person wrote.
 
     `removed` names the objects that were there at the last landing; their messages stay. `warnings` say what was
-    assumed, and what looks wrong.
+    assumed, and what looks wrong. `untold` counts conversations that cannot be told apart from known ones: each is one
+    of its own.
     """
 
     objects: int
@@ -40,6 +43,7 @@ class Landed(Value):
     problems: tuple[str, ...]
     days: tuple[date, ...]
     warnings: tuple[str, ...] = ()
+    untold: int = 0
 
 
 class Unlanded(Value):
@@ -106,9 +110,12 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
         with assistant.progress("land", len(found.fresh)) as advance:
             parsed = read_in_order(assistant, found.listing, found.fresh, found.untimed_days, day)
             for part in in_parts(parsed, advance):
-                told.add(part, _write(assistant, part, now) if any(p.arrived for p in part) else _Written())
+                named, found_out = named_part(assistant, part)
+                told.add(
+                    named, _write(assistant, named, now, found_out) if any(p.arrived for p in part) else _Written()
+                )
         if is_other_gap(assistant):
-            told.add([], _write(assistant, [], now))
+            told.add([], _write(assistant, [], now, Identified((), (), ())))
         _mark_removed(assistant, found, now)
     return told.landed(assistant.settings)
 
@@ -137,6 +144,7 @@ class _Told:
     spanning: dict[str, tuple[date, date]] = field(default_factory=dict)
     zoneless: int = 0
     untagged: Counter[str] = field(default_factory=Counter)
+    untold: int = 0
 
     def add(self, part: Sequence[Parsed], wrote: _Written) -> None:
         self.read += sum(p.arrived for p in part)
@@ -147,6 +155,7 @@ class _Told:
         self.days |= wrote.days
         self.spanning.update(wrote.spanning)
         self.zoneless += sum(p.zoneless for p in part)
+        self.untold += sum(p.untold for p in part)
         for p in part:
             self.untagged.update(p.untagged)
         for row in wrote.agreeing:
@@ -167,9 +176,15 @@ class _Told:
             problems=problems,
             days=tuple(sorted(self.days)),
             warnings=tuple(self.warnings(given)),
+            untold=self.untold,
         )
 
     def warnings(self, given: Settings) -> Iterator[str]:
+        if self.untold:
+            yield (
+                f"{self.untold:,} conversations cannot be told apart from known ones, and were taken as new: they "
+                "begin alike, and name neither a user nor a start that would tell"
+            )
         if self.untagged:
             yield roles_warning(self.untagged)
         if self.zoneless:
@@ -181,7 +196,7 @@ class _Told:
             )
 
 
-def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime) -> _Written:
+def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity: Identified) -> _Written:
     """One part of a landing, whole: its objects, what they settle, and the days that they make dirty."""
     given = assistant.settings
     with assistant.store.writing() as transaction:
@@ -189,6 +204,8 @@ def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime) -> _Writ
         transaction.execute("create temp table fresh (uri varchar, etag varchar, problem varchar)")
         transaction.execute("create temp table users (user_id varchar)")
         _replace_objects(transaction, [p for p in part if p.arrived], now)
+        remember(transaction, identity.talks)
+        forget_repeated(transaction, identity.retold)
         gap = cut_sessions(transaction, given.session_gap)
         contradicting, agreeing = _settle(transaction, now)
         dirty = _dirty_days(transaction, given.timezone)
@@ -227,6 +244,7 @@ def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: da
     )
     transaction.insert("landed_files", [_file_row(p, now) for p in parsed])
     _insert_messages(transaction, [p for p in parsed if p.records])
+    mark_repeated(transaction, {p.object.uri: p.repeated for p in parsed if p.repeated})
     note_users(transaction)
     transaction.insert("rejected_records", [row for p in parsed for row in _reject_rows(p, now)])
     transaction.execute(

@@ -17,7 +17,7 @@ from cpa_core.pipeline.label.one_off import inquiry
 from cpa_core.pipeline.label.redact import as_sent
 from cpa_core.pipeline.schema.current import current_schema, record_version, schema_path
 from cpa_core.proposing import SAMPLE_CONVERSATIONS, Counted, Sample, counted, propose, sample, written
-from cpa_core.sources import Record, as_records, read
+from cpa_core.sources import Record, as_records, opened, read_together
 from cpa_core.tagging import Tagged, tag_conversation
 
 ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -163,9 +163,8 @@ def _write(target: Path, text: str) -> None:
 
 def source_conversations(assistant: Assistant) -> list[Conversation]:
     """The conversations of the source as it is, without landing them."""
-    records: list[Record] = []
-    for found in assistant.listing().objects:
-        records += as_records(read(assistant.file(found.uri, found.read()), ANY_TIME))
+    files = [opened(assistant.file(o.uri, o.read()), ANY_TIME, o.day) for o in assistant.listing().objects]
+    records = [record for batch in read_together(files) for record in as_records(batch)]
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record.conversation_id, []).append(record)

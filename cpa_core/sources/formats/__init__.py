@@ -4,15 +4,16 @@ A file is recognised by the keys of its first parsed records (`recognition`), cu
 (`trees`), and read by the module of its format.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from typing import NamedTuple
 
-from cpa_core.errors import SourceError
-from cpa_core.sources import columns, documents, identity, roles
+from cpa_core.errors import DayNeeded, SourceError
+from cpa_core.sources import columns, documents, roles
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import anthropic_messages, langfuse, openai_chat, otel_genai, own, recognition, sharegpt
 from cpa_core.sources.formats.form import Format
+from cpa_core.sources.identity import Decided, Nothing, Opened, identified
 from cpa_core.sources.records import Record, Reject
 from cpa_core.sources.trees import Records
 
@@ -39,27 +40,44 @@ class Batch(NamedTuple):
     rejects: list[Reject]
 
 
-def read(file: File, midnight: datetime | None) -> Batch:
-    """The records of a file and those it rejects. `midnight` begins the day of messages without times.
+def opened(file: File, midnight: datetime | None, day: date | None = None) -> Opened:
+    """A file cut into records, before identity. `midnight` begins the day of messages without times.
 
-    Raises SourceError when the file as a whole cannot be read or none of its records can, and DayNeeded when
-    a time is missing and no day is given.
+    `day` is that day where the path or the caller named it. Raises SourceError when the file as a whole cannot be read
+    or none of its records can, and DayNeeded when a time is missing and no day is given.
     """
     try:
         chosen = recognition.choice(file, FORMATS)
-        records = Records(file, chosen.holds, chosen.layout, chosen.route)
-        drafts, known, rejects = columns.gathered(found_in(file, chosen, records))
+        trees = Records(file, chosen.holds, chosen.layout, chosen.route)
+        drafts, records, rejects = columns.gathered(found_in(file, chosen, trees))
     except UnicodeDecodeError:
         raise documents.not_utf8(file.name, file.content) from None
     lost = [reject for reject in rejects if reject.loss]
     if lost and not drafts.num_rows:
         raise SourceError(f"{file.name}: {lost[0].place}: {lost[0].reason}")
-    if records.count and not (drafts.num_rows or rejects):
-        reason = f"recognised as {chosen.form.title}, but none of its {records.count:,} records holds a message"
+    if trees.count and not (drafts.num_rows or rejects):
+        reason = f"recognised as {chosen.form.title}, but none of its {trees.count:,} records holds a message"
         raise SourceError(f"{file.name}: {reason}")
-    drafts = identity.named(roles.assigned(drafts, file.roles), known)
-    made, contradictions = columns.records(file.name, drafts, midnight)
-    return Batch(made, rejects + contradictions)
+    if records.num_rows and midnight is None and (place := columns.untimed(drafts, records)):
+        raise DayNeeded(f"{file.name}: {place}: timestamp: missing, so the day must be named")
+    return Opened(file.name, roles.assigned(drafts, file.roles), records, rejects, midnight, day)
+
+
+def completed(file: Opened, decided: Decided) -> Batch:
+    """The records of a file whose conversations are named. Raises DayNeeded."""
+    records, contradictions = columns.records(file.name, decided.drafts, file.midnight)
+    return Batch(records, decided.rejects + contradictions)
+
+
+def read(file: File, midnight: datetime | None) -> Batch:
+    """The records of one file, by itself, and those it rejects. Raises SourceError and DayNeeded: see `opened`."""
+    return read_together([opened(file, midnight)])[0]
+
+
+def read_together(files: Sequence[Opened]) -> list[Batch]:
+    """The records of several files and those they reject, as an empty home would take them."""
+    found = identified(files, Nothing()).files
+    return [completed(file, decided) for file, decided in zip(files, found, strict=True)]
 
 
 def found_in(file: File, chosen: recognition.Choice, records: Records) -> Iterator[columns.Found]:

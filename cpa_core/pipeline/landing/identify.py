@@ -1,0 +1,151 @@
+"""Identity in a home: what the store knows of conversations, and what a part of a landing adds to it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.landing.fetch import Parsed, finished
+from cpa_core.sources.identity import Identified, Known, Nothing, Opened, Said, Talk, identified
+from cpa_core.sources.identity.links import SPOKEN, chain, day_of, mark
+from cpa_core.store.database import Row, Transaction, as_json
+
+SEEDED = "identity"
+"""The name under which a home says that what it landed before is known to identity."""
+
+ROWS_AT_ONCE = 200_000
+
+
+class Stored:
+    """What the store knows. Messages of the objects `uris` do not count: they are being replaced."""
+
+    def __init__(self, view: Transaction, uris: Collection[str]) -> None:
+        self.view = view
+        self.uris = as_json(uris)
+
+    def talks(self, links: Collection[int]) -> list[Talk]:
+        """See Known."""
+        asked = json.dumps(list(links))
+        return [_talk(row) for row in self.view.answer("landing/known_talks", links=asked, uris=self.uris)]
+
+    def tails(self, marks: Collection[int]) -> list[Talk]:
+        """See Known."""
+        return [_talk(row) for row in self.view.answer("landing/known_tails", marks=json.dumps(list(marks)))]
+
+    def numbers(self, bases: Collection[str]) -> dict[str, int]:
+        """See Known."""
+        found = self.view.answer("landing/known_numbers", bases=as_json(bases))
+        return {row["basis"]: row["given"] for row in found}
+
+    def messages(self, conversation_ids: Collection[str]) -> dict[str, list[Said]]:
+        """See Known."""
+        found: defaultdict[str, list[Said]] = defaultdict(list)
+        for row in self.view.answer("landing/known_messages", ids=as_json(conversation_ids), uris=self.uris):
+            place = (row["uri"], row["ordinal"])
+            said = Said(mark(row["role"], row["content"]), row["role"], row["sent_at"], row["repeated"], place)
+            found[row["conversation_id"]].append(said)
+        return found
+
+    def chained(self) -> bool:
+        """See Known."""
+        return bool(self.view.rows("select 1 from known_conversations where kind = 'call' and len(said) > 2 limit 1"))
+
+
+def _talk(row: Row) -> Talk:
+    return Talk(**{**row, "links": tuple(row["links"]), "said": tuple(row["said"] or ()), "changed": False})
+
+
+def named_part(assistant: Assistant, part: Sequence[Parsed]) -> tuple[list[Parsed], Identified]:
+    """A part of a landing with the conversations of its records named, and what identity has to remember of it."""
+    waiting = [(parsed, parsed.opened) for parsed in part if parsed.opened is not None]
+    if not waiting:
+        return list(part), Identified((), (), ())
+    uris = [parsed.object.uri for parsed in part if parsed.arrived and not parsed.problem]
+    found = _identified(assistant, [file for _, file in waiting], uris)
+    named = {
+        parsed.object.uri: finished(assistant, parsed, file, decided)
+        for (parsed, file), decided in zip(waiting, found.files, strict=True)
+    }
+    return [named.get(parsed.object.uri, parsed) for parsed in part], found
+
+
+def _identified(assistant: Assistant, files: Sequence[Opened], uris: Sequence[str]) -> Identified:
+    with _known(assistant, uris) as known:
+        return identified(files, known, assistant.settings.zone)
+
+
+@contextmanager
+def _known(assistant: Assistant, uris: Sequence[str]) -> Iterator[Known]:
+    if not assistant.store.exists():
+        yield Nothing()
+        return
+    _seed(assistant)
+    with assistant.store.reading() as view:
+        yield Stored(view, uris)
+
+
+def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:
+    """Keep what is known of these talks in place of what was."""
+    if not talks:
+        return
+    transaction.execute(
+        "delete from known_conversations where conversation_id in (select unnest($ids::json::varchar[]))",
+        ids=as_json(talk.conversation_id for talk in talks),
+    )
+    names = ("conversation_id", "kind", "user_id", "started_at", "day", "basis", "number", "last_at", "headless")
+    columns = {name: [getattr(talk, name) for talk in talks] for name in names}
+    opening = [talk.links[0] for talk in talks]
+    lists = {"links": [list(talk.links) for talk in talks], "said": [list(talk.said) for talk in talks]}
+    transaction.insert_columns("known_conversations", {**columns, "opening": opening, **lists})
+
+
+def mark_repeated(transaction: Transaction, rows: Mapping[str, Collection[int]]) -> None:
+    """Mark the messages, by object and place in it, that only a call's history tells."""
+    for uri, ordinals in rows.items():
+        transaction.execute(
+            "update landed_messages set repeated = true "
+            "where uri = $uri and ordinal in (select unnest($ordinals::json::bigint[]))",
+            uri=uri,
+            ordinals=json.dumps(sorted(ordinals)),
+        )
+
+
+def forget_repeated(transaction: Transaction, places: Sequence[tuple[str, int]]) -> None:
+    """Forget messages, by object and place in it, that were known from a history and have a call of their own now."""
+    for uri, ordinal in places:
+        transaction.execute(
+            "delete from landed_messages where uri = $uri and ordinal = $ordinal and repeated", uri=uri, ordinal=ordinal
+        )
+
+
+def _seed(assistant: Assistant) -> None:
+    """Make known, once, the conversations that an earlier version named by their first message."""
+    with assistant.store.reading() as view:
+        if view.rows("select 1 from settings_fixed where name = $name", name=SEEDED):
+            return
+    with assistant.store.writing() as transaction:
+        (count,) = transaction.rows("select count(*) as n from landed_messages")
+        parts = 1 + count["n"] // ROWS_AT_ONCE
+        for part in range(parts if count["n"] else 0):
+            rows = transaction.answer("landing/named_before", parts=parts, part=part)
+            found = groupby(rows, key=lambda row: row["conversation_id"])
+            talks = [_named_before(assistant, list(of_one)) for _, of_one in found]
+            remember(transaction, talks)
+        transaction.insert("settings_fixed", [{"name": SEEDED, "value": "1"}])
+
+
+def _named_before(assistant: Assistant, rows: Sequence[Row]) -> Talk:
+    """A conversation as an earlier version landed it: of several objects, the one with most, then the earliest.
+
+    That version could put different talks under one id: only one of them keeps it.
+    """
+    objects = [list(of_one) for _, of_one in groupby(rows, key=lambda row: row["uri"])]
+    best = max(objects, key=lambda each: (len(each), -each[0]["sent_at"].timestamp()))
+    marks = [mark(row["role"], row["content"]) for row in best if row["role"] in SPOKEN and row["content"].strip()]
+    start = next((row["sent_at"] for row in best if not row["time_assumed"]), None)
+    day = day_of(start, best[0]["untimed_day"], assistant.settings.zone)
+    user = next((row["user_id"] for row in best if row["user_id"] is not None), None)
+    links = tuple(chain(marks or [0]))
+    return Talk(best[0]["conversation_id"], "conversation", user, start, day, links)

@@ -1,0 +1,224 @@
+"""Calls of a model: chained to conversations by their history where no id is given, and cut to what each adds."""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from cpa_core.sources.identity.history import unanswered, unknown
+from cpa_core.sources.identity.talks import LEAST_CHARACTERS, LEAST_USERS, second
+from cpa_core.sources.identity.values import Said, Talk
+
+NEWEST_ONLY = (
+    "no conversation id, and no call of this file repeats what was said before: name the field that holds the id "
+    "(--map conversation_id=FIELD)"
+)
+WINDOW = (
+    "no conversation id, and this call repeats only the end of what was said before: name the field that holds the id "
+    "(--map conversation_id=FIELD)"
+)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass
+class LoggedCall:
+    """One call: the file and the number of its record, its messages by role and mark, and its conversation once known.
+
+    `own_from` counts messages; of the spoken ones, `before` stand in the history. `rows` are places in the drafts.
+    """
+
+    file: int
+    number: int
+    user_id: str | None
+    at: datetime | None
+    ended_at: datetime | None
+    roles: Sequence[str]
+    marks: Sequence[int]
+    own_from: int
+    rows: range
+    links: tuple[int, ...]
+    said: tuple[int, ...]
+    before: int
+    call_id: str | None = None
+    conversation_id: str | None = None
+    characters: int = 0
+    kept: list[int] = field(default_factory=list)
+    repeated: list[int] = field(default_factory=list)
+
+    @property
+    def moment(self) -> datetime:
+        """When the call was made; calls without a time come first, in the order of the file."""
+        return self.at or self.ended_at or LONG_AGO
+
+
+class Chains:
+    """Conversations that are chained from calls: by their end, by every beginning, and by their last message.
+
+    Those that are found together stand in the order in which they were last heard.
+    """
+
+    def __init__(self, talks: Iterable[Talk]) -> None:
+        self.ends: defaultdict[int, dict[str, Talk]] = defaultdict(dict)
+        self.parts: defaultdict[int, dict[str, Talk]] = defaultdict(dict)
+        self.tails: defaultdict[int, dict[str, Talk]] = defaultdict(dict)
+        self.before: defaultdict[int, list[Talk]] = defaultdict(list)
+        self.heard: defaultdict[tuple[int, int], list[Talk]] = defaultdict(list)
+        self.told: set[tuple[int, str, int]] = set()
+        for talk in sorted({t.conversation_id: t for t in talks}.values(), key=lambda t: t.last_at or LONG_AGO):
+            for one in talk.links:
+                self.before[one].append(talk)
+            self._index(talk, 0)
+
+    def _index(self, talk: Talk, since: int) -> None:
+        for one in talk.links[since:]:
+            self.parts[one][talk.conversation_id] = talk
+        self.ends[talk.links[-1]][talk.conversation_id] = talk
+        self.tails[talk.said[-1]][talk.conversation_id] = talk
+
+    def of(self, call: LoggedCall) -> Talk | None:
+        """The conversation that a call belongs to, by its history; None where none is known."""
+        if talk := self._again(call):
+            return talk
+        if not call.before:
+            return None
+        history = call.links[call.before - 1]
+        if talk := _latest(call, self.ends[history]):
+            return talk
+        sure = call.user_id is not None or not _short(call)
+        return _latest(call, self.parts[history]) if sure else None
+
+    def _again(self, call: LoggedCall) -> Talk | None:
+        """A conversation in which this call was heard already, or of which a later call was known before it."""
+        end = call.links[-1]
+        later = [talk for talk in self.before[end] if (talk.last_at or LONG_AGO) >= call.moment]
+        for talk in [*later, *self.heard[end, second(call.moment)]]:
+            same = talk.started_at is not None and second(talk.started_at) == second(call.moment)
+            fits = call.before or same or talk.headless
+            if fits and _agree(call, talk) and (call.file, talk.conversation_id, end) not in self.told:
+                return talk
+        return None
+
+    def is_window(self, call: LoggedCall) -> bool:
+        """Whether a call repeats the end of a known conversation without its beginning."""
+        history = call.said[: call.before]
+        if not history or (len(history) == 1 and call.user_id is None):
+            return False
+        return any(
+            _agree(call, talk) and len(talk.said) > len(history) and talk.said[-len(history) :] == history
+            for talk in self.tails[history[-1]].values()
+        )
+
+    def add(self, talk: Talk, call: LoggedCall) -> None:
+        """A conversation that begins with this call, or is not known before it."""
+        self._index(talk, 0)
+        self._hear(talk, call)
+
+    def extend(self, talk: Talk, call: LoggedCall) -> None:
+        """What a call adds to its conversation."""
+        talk.changed = True
+        if not call.before and talk.headless:
+            talk.headless, talk.started_at = False, call.at
+        if call.before and talk.links[-1] == call.links[call.before - 1]:
+            since = len(talk.links)
+            self.ends[talk.links[-1]].pop(talk.conversation_id, None)
+            self.tails[talk.said[-1]].pop(talk.conversation_id, None)
+            talk.links, talk.said = call.links, call.said
+            self._index(talk, since)
+        talk.last_at = max(talk.last_at or LONG_AGO, call.moment)
+        self._hear(talk, call)
+
+    def _hear(self, talk: Talk, call: LoggedCall) -> None:
+        self.heard[call.links[-1], second(call.moment)].append(talk)
+        self.told.add((call.file, talk.conversation_id, call.links[-1]))
+
+
+def _agree(call: LoggedCall, talk: Talk) -> bool:
+    return call.user_id is None or talk.user_id is None or call.user_id == talk.user_id
+
+
+def _latest(call: LoggedCall, talks: dict[str, Talk]) -> Talk | None:
+    """The conversation that was going on most recently before this call."""
+    return next(
+        (t for t in reversed(talks.values()) if _agree(call, t) and (t.last_at or LONG_AGO) <= call.moment), None
+    )
+
+
+def _short(call: LoggedCall) -> bool:
+    users = sum(role == "user" for role in call.roles[: call.own_from])
+    return users < LEAST_USERS or call.characters < LEAST_CHARACTERS
+
+
+def only_newest(calls: Sequence[LoggedCall]) -> list[LoggedCall]:
+    """Of calls without a conversation's id in one file, those that cannot be put together: none has a history.
+
+    One call of a user may be the first of a conversation. Several of which none repeats anything are its turns, or as
+    many conversations: nothing tells.
+    """
+    if any(call.before for call in calls):
+        return []
+    by_user = Counter(call.user_id for call in calls)
+    return [call for call in calls if by_user[call.user_id] > 1]
+
+
+def told(calls: Sequence[LoggedCall], known: Sequence[Said]) -> list[tuple[str, int]]:
+    """Decide what each call of one conversation adds (`kept`, of which `repeated` are only of its history).
+
+    `known` are the messages of other objects, in order. Returns the places of those that were only known from a
+    later call's history, and are told now by a call of their own.
+    """
+    fresh: list[Said] = []
+    times = [one.sent_at for one in known]
+    for call in sorted(calls, key=lambda call: call.moment):
+        earlier = [*known[: bisect_left(times, call.moment)], *fresh]
+        if known and fresh:
+            earlier.sort(key=lambda one: one.sent_at)
+        _keep(call, earlier)
+        fresh += _said(call)
+    return _retold(known, fresh)
+
+
+def _keep(call: LoggedCall, earlier: Sequence[Said]) -> None:
+    users = frozenset(m for m, role in zip(call.marks, call.roles, strict=True) if role == "user")
+    before = [one.mark for one in earlier if one.role != "system"]
+    begin = call.own_from
+    begin += unanswered(call.marks[begin:], before, users) if begin < len(call.marks) else 0
+    places = [n for n in range(begin) if call.roles[n] != "system"]
+    call.repeated = [places[n] for n in unknown([call.marks[n] for n in places], before)]
+    if not any(one.role == "system" for one in earlier):
+        call.repeated += [n for n in range(begin) if call.roles[n] == "system"]
+    call.repeated.sort()
+    call.kept = [*call.repeated, *range(begin, len(call.marks))]
+
+
+def _said(call: LoggedCall) -> list[Said]:
+    only_told = set(call.repeated)
+    output = outputs_from(call)
+    ended = call.ended_at or call.moment
+    return [
+        Said(call.marks[n], call.roles[n], ended if n >= output else call.moment, n in only_told, ("", 0))
+        for n in call.kept
+    ]
+
+
+def outputs_from(call: LoggedCall) -> int:
+    """Where a call's output begins: after the last message that is not an answer."""
+    n = len(call.roles)
+    while n > call.own_from and call.roles[n - 1] in ("assistant", "tool_call", "reasoning", "attachment"):
+        n -= 1
+    return n
+
+
+def _retold(known: Sequence[Said], fresh: Sequence[Said]) -> list[tuple[str, int]]:
+    """Of what was known only from a later history, what earlier calls tell themselves."""
+    only_told = [one for one in known if one.repeated]
+    if not only_told or not fresh:
+        return []
+    earlier = [one.mark for one in fresh if one.sent_at <= only_told[-1].sent_at]
+    left = set(unknown([one.mark for one in only_told], earlier)) if earlier else set(range(len(only_told)))
+    return [one.place for n, one in enumerate(only_told) if n not in left]
+
+
+def before_next(call: LoggedCall, n: int) -> datetime | None:
+    """The time of a message of a call's history that has none: just before the call, in order."""
+    return call.moment - timedelta(microseconds=call.own_from - n) if call.at or call.ended_at else None

@@ -1,0 +1,352 @@
+"""Deciding a part of a landing: files in an order of their content, conversations by the rule, calls by time."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from hashlib import sha256
+from typing import Any
+
+import pyarrow as pa
+
+from cpa_core.sources.identity import calls, talks
+from cpa_core.sources.identity.calls import Chains, LoggedCall
+from cpa_core.sources.identity.links import SPOKEN, Row, Spoken, day_of, mark, rows_of, start_of
+from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
+from cpa_core.sources.identity.values import Decided, Identified, Known, Opened, Talk
+from cpa_core.sources.records import Reject, as_json
+
+
+def identified(part: Sequence[Opened], known: Known, zone: tzinfo = UTC) -> Identified:
+    """The files of a part with the conversation of each record; the order of the files decides nothing.
+
+    `zone` is the one in which days begin. Raises nothing: what cannot be decided is a reject, or a new conversation.
+    """
+    files = [_File(n, opened, zone) for n, opened in enumerate(part)]
+    with_records = [file for file in files if file.opened.records.num_rows]
+    naming = _Naming(known)
+    _conversations(sorted(with_records, key=lambda file: file.digest), known, naming)
+    retold = _calls(with_records, known, naming)
+    remembered = [talk for talk in naming.talks.values() if talk.changed]
+    return Identified([file.decided() for file in files], remembered, retold)
+
+
+class _Naming:
+    """The ids that are given in this part, each once, and the talks that have them."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.given: dict[str, int] = {}
+        self.talks: dict[str, Talk] = {}
+
+    def look_up(self, bases: set[str]) -> None:
+        """Ask once for many bases how many ids there are of each."""
+        asked = bases - self.given.keys()
+        found = self.known.numbers(asked)
+        self.given.update({basis: found.get(basis, 0) for basis in asked})
+
+    def name(self, talk: Talk) -> Talk:
+        """A new talk with the next id of its basis."""
+        if talk.basis not in self.given:
+            self.look_up({talk.basis})
+        talk.number = self.given[talk.basis]
+        self.given[talk.basis] += 1
+        talk.conversation_id = f"c-{talk.basis}-{talk.number}"
+        self.talks[talk.conversation_id] = talk
+        return talk
+
+
+@dataclass
+class _File:
+    """One file on its way through identity. `ids` has a conversation for each record that was given none."""
+
+    place: int
+    opened: Opened
+    zone: tzinfo
+    ids: dict[int, str] = field(default_factory=dict)
+    untold: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    calls: list[LoggedCall] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rows: list[Row] = []
+        self.digest = b""
+        if self.opened.records.num_rows:
+            self.rows = list(rows_of(self.opened.records))
+            self.spoken = Spoken(self.opened.drafts, self.opened.records)
+            self.digest = sha256(self.spoken.links.tobytes()).digest()
+
+    def candidates(self) -> list[Unnamed]:
+        """The records that are conversations without an id."""
+        return [
+            Unnamed(
+                row.number, row.user_id, start, day_of(start, self.opened.day, self.zone), self.spoken.of(row.number)
+            )
+            for row in self.rows
+            if row.kind == "conversation" and row.conversation_id is None
+            for start in [start_of(row, self.spoken)]
+        ]
+
+    def is_short(self, number: int, shared: int) -> bool:
+        """Whether so many spoken messages from the beginning of a record are an opening that many people share."""
+        row = self.rows[number]
+        part = self.opened.drafts.slice(row.first, row.size)
+        spoken = [
+            (role, content)
+            for role, content in zip(part["role"].to_pylist(), part["content"].to_pylist(), strict=True)
+            if role in SPOKEN and content and not content.isspace()
+        ][:shared]
+        users = [content for role, content in spoken if role == "user"]
+        return len(users) < talks.LEAST_USERS or sum(map(len, users)) < talks.LEAST_CHARACTERS
+
+    def decided(self) -> Decided:
+        """The file with its conversations named."""
+        if not self.rows:
+            return Decided(self.opened.drafts, self.opened.rejects)
+        drafts, repeated = _named(self), frozenset[int]()
+        if any(row.kind == "call" for row in self.rows):
+            drafts, repeated = _as_told(self, drafts)
+        return Decided(drafts, [*self.opened.rejects, *self.rejects], repeated, self.untold)
+
+
+def _conversations(files: Sequence[_File], known: Known, naming: _Naming) -> None:
+    """Name the records that are whole conversations, file by file; those of earlier files are known to later ones."""
+    each = [(file, found) for file in files if (found := file.candidates())]
+    if not each:
+        return
+    links = {link for _, found in each for one in found for link in one.links}
+    stored = [talk for talk in known.talks(links) if talk.kind == "conversation"]
+    heap = _Heap(_shared([found for _, found in each]) | {link for talk in stored for link in talk.links} & links)
+    for talk in stored:
+        talk.changed = False
+        heap.add(talk)
+        naming.talks[talk.conversation_id] = talk
+    naming.look_up({_basis(one) for _, found in each for one in found})
+    for file, found in each:
+        asked, ends = frozenset(link for one in found for link in one.links), frozenset(one.links[-1] for one in found)
+        match = talks.matched(found, Index(heap.near(found), asked, ends), file.is_short)
+        file.untold += match.untold
+        for one in found:
+            known_as = match.talks.get(one.number)
+            talk = _learned(known_as, one) if known_as else naming.name(_new(one))
+            heap.add(talk)
+            file.ids[one.number] = talk.conversation_id
+
+
+def _shared(each: Sequence[Sequence[Unnamed]]) -> set[int]:
+    """The links that records of several files have."""
+    seen: set[int] = set()
+    twice: set[int] = set()
+    for found in each if len(each) > 1 else ():
+        own = {link for one in found for link in one.links}
+        twice |= seen & own
+        seen |= own
+    return twice
+
+
+class _Heap:
+    """The talks that the files of a part may share, by their links."""
+
+    def __init__(self, asked: set[int]) -> None:
+        self.asked = asked
+        self.talks: defaultdict[int, dict[str, Talk]] = defaultdict(dict)
+
+    def add(self, talk: Talk) -> None:
+        """A talk that is known from now on."""
+        for link in talk.links:
+            if link in self.asked:
+                self.talks[link][talk.conversation_id] = talk
+
+    def near(self, found: Sequence[Unnamed]) -> list[Talk]:
+        """The talks that have a link in common with one of these records."""
+        links = {link for one in found for link in one.links}
+        return list({key: talk for link in links for key, talk in self.talks[link].items()}.values())
+
+
+def _basis(one: Unnamed) -> str:
+    return basis_of("conversation", one.user_id, one.started_at, one.day, one.links[0])
+
+
+def _new(one: Unnamed) -> Talk:
+    return Talk("", "conversation", one.user_id, one.started_at, one.day, one.links, basis=_basis(one))
+
+
+def _learned(talk: Talk, one: Unnamed) -> Talk:
+    """A talk with what a record adds to what is known of it."""
+    talk.vacant = False
+    if len(one.links) > len(talk.links):
+        talk.links, talk.changed = one.links, True
+    if talk.user_id is None and one.user_id is not None:
+        talk.user_id, talk.changed = one.user_id, True
+    if talk.started_at is None and one.started_at is not None:
+        talk.started_at, talk.day, talk.changed = one.started_at, one.day, True
+    return talk
+
+
+def _named(file: _File) -> Any:
+    """The drafts with the id of each conversation."""
+    column = file.opened.drafts["conversation_id"]
+    if not file.ids:
+        return file.opened.drafts
+    records = file.opened.records
+    first, size = records["first"].to_pylist(), records["size"].to_pylist()
+    pieces: list[Any] = []
+    at = 0
+    names = [file.ids.get(row.number) for row in file.rows]
+    for begin, run in _runs(first, size, names):
+        pieces += [column.slice(at, begin - at).combine_chunks()] if begin > at else []
+        pieces.append(run)
+        at = begin + len(run)
+    rest = column.slice(at)
+    chunks = [
+        chunk
+        for piece in [*pieces, rest]
+        for chunk in (piece.chunks if isinstance(piece, pa.ChunkedArray) else [piece])
+    ]
+    place = file.opened.drafts.schema.get_field_index("conversation_id")
+    return file.opened.drafts.set_column(place, "conversation_id", pa.chunked_array(chunks, pa.string()))
+
+
+def _runs(first: list[int], size: list[int], names: list[str | None]) -> list[tuple[int, Any]]:
+    """Records that lie side by side, as one array of names each, with its place."""
+    runs: list[tuple[int, list[str]]] = []
+    for begin, count, name in zip(first, size, names, strict=True):
+        if name is None or not count:
+            continue
+        if not runs or runs[-1][0] + len(runs[-1][1]) != begin:
+            runs.append((begin, []))
+        runs[-1][1].extend([name] * count)
+    return [(begin, pa.array(names_, pa.string())) for begin, names_ in runs]
+
+
+def _calls(files: Sequence[_File], known: Known, naming: _Naming) -> list[tuple[str, int]]:
+    """Put calls together, by the id that they give or by their history, and decide what each adds."""
+    for file in files:
+        file.calls = list(_once(_calls_of(file)))
+    loose = [call for file in files for call in file.calls if call.conversation_id is None]
+    if loose:
+        _chain(files, loose, known, naming)
+    groups: defaultdict[str, list[LoggedCall]] = defaultdict(list)
+    for file in files:
+        for call in file.calls:
+            if call.conversation_id is not None:
+                groups[call.conversation_id].append(call)
+    heard = known.messages(groups.keys()) if groups else {}
+    return [place for key, found in groups.items() for place in calls.told(found, heard.get(key, []))]
+
+
+def _calls_of(file: _File) -> list[LoggedCall]:
+    found: list[LoggedCall] = []
+    for row in file.rows:
+        if row.kind != "call":
+            continue
+        part = file.opened.drafts.slice(row.first, row.size)
+        roles, contents = part["role"].to_pylist(), part["content"].to_pylist()
+        history = list(zip(roles, contents, strict=True))[: row.own_from]
+        spoken = [(role, text) for role, text in history if role in SPOKEN and text and not text.isspace()]
+        found.append(
+            LoggedCall(
+                file=file.place,
+                number=row.number,
+                user_id=row.user_id,
+                at=row.started_at,
+                ended_at=row.ended_at,
+                roles=roles,
+                marks=[mark(role, text) for role, text in zip(roles, contents, strict=True)],
+                own_from=row.own_from,
+                rows=range(row.first, row.first + row.size),
+                links=file.spoken.of(row.number),
+                said=file.spoken.said(row.number),
+                before=len(spoken) if any(role == "assistant" for role, _ in spoken) else 0,
+                call_id=row.call_id,
+                conversation_id=row.conversation_id,
+                characters=sum(len(text) for role, text in spoken if role == "user"),
+            )
+        )
+    return found
+
+
+def _once(found: Sequence[LoggedCall]) -> list[LoggedCall]:
+    """The same call, by its id, once: as it says most."""
+    best: dict[tuple[str | None, str], LoggedCall] = {}
+    for call in found:
+        if call.call_id is not None:
+            key = (call.conversation_id, call.call_id)
+            if key not in best or len(best[key].marks) < len(call.marks):
+                best[key] = call
+    return [call for call in found if call.call_id is None or best[call.conversation_id, call.call_id] is call]
+
+
+def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, naming: _Naming) -> None:
+    """Conversations of calls that name none: each call's history leads to the one that it continues."""
+    links = {link for call in loose for link in (call.links[-1], *call.links[call.before - 1 : call.before])}
+    tails = {call.said[call.before - 1] for call in loose if call.before}
+    stored = [talk for talk in known.talks(links) if talk.kind == "call"]
+    for talk in stored:
+        talk.changed = False
+    chains = Chains([*stored, *(known.tails(tails - {0}) if tails else [])])
+    for talk in stored:
+        naming.talks[talk.conversation_id] = talk
+    apart = set() if known.chained() else {id(c) for f in files for c in calls.only_newest(_loose(f))}
+    for call in sorted(loose, key=lambda call: (call.moment, call.links[-1])):
+        found = chains.of(call)
+        if found is None and (chains.is_window(call) or id(call) in apart):
+            _refuse(files, call, calls.NEWEST_ONLY if id(call) in apart else calls.WINDOW)
+            continue
+        talk = found or naming.name(_begun(call, files))
+        if found:
+            chains.extend(talk, call)
+        else:
+            chains.add(talk, call)
+        naming.talks[talk.conversation_id] = talk
+        call.conversation_id = talk.conversation_id
+        _of(files, call).ids[call.number] = talk.conversation_id
+
+
+def _loose(file: _File) -> list[LoggedCall]:
+    return [call for call in file.calls if call.conversation_id is None]
+
+
+def _of(files: Sequence[_File], call: LoggedCall) -> _File:
+    return next(file for file in files if file.place == call.file)
+
+
+def _begun(call: LoggedCall, files: Sequence[_File]) -> Talk:
+    """A conversation that this call begins, or of which it is the first that is known."""
+    file = _of(files, call)
+    start = None if call.before else call.at
+    day = day_of(call.at, file.opened.day, file.zone)
+    basis = basis_of("call", call.user_id, call.at, day, call.links[0])
+    talk = Talk("", "call", call.user_id, start, day, call.links, call.said, basis)
+    talk.last_at, talk.headless = call.moment, bool(call.before)
+    return talk
+
+
+def _refuse(files: Sequence[_File], call: LoggedCall, reason: str) -> None:
+    """What a call adds cannot be put anywhere: each of its own messages is a reject."""
+    file = _of(files, call)
+    begin = call.rows.start + call.own_from
+    part = file.opened.drafts.slice(begin, call.rows.stop - begin)
+    for row in part.to_pylist():
+        raw = {key: value for key, value in row.items() if key in ("role", "content", "message_id", "user_id")}
+        file.rejects.append(Reject(row["place"], reason, as_json(raw)))
+
+
+def _as_told(file: _File, drafts: Any) -> tuple[Any, frozenset[int]]:
+    """The drafts with what its calls add only, in order of time, with times; and which rows only a history tells."""
+    of_calls = {n for row in file.rows if row.kind == "call" for n in range(row.first, row.first + row.size)}
+    rows = [n for n in range(drafts.num_rows) if n not in of_calls]
+    times = drafts["sent_at"].to_pylist()
+    repeated: list[int] = []
+    for call in sorted(file.calls, key=lambda call: call.moment):
+        output, only_told = calls.outputs_from(call), set(call.repeated)
+        for n in call.kept if call.conversation_id is not None else ():
+            place = call.rows[n]
+            if times[place] is None:
+                own = call.ended_at or call.at if n >= output else call.at or call.ended_at
+                times[place] = calls.before_next(call, n) if n in only_told else own
+            repeated += [len(rows)] if n in only_told else []
+            rows.append(place)
+    place = drafts.schema.get_field_index("sent_at")
+    timed = drafts.set_column(place, drafts.schema.field(place), pa.array(times, drafts.schema.field(place).type))
+    return timed.take(pa.array(rows, pa.int64())), frozenset(repeated)

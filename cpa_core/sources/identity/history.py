@@ -1,0 +1,77 @@
+"""What a call repeats, matched as a sequence against what is known: full history, a sliding window, an edited history.
+
+A call always adds its newest input and its output. Only what stands before these is matched, and never counted: who
+says "yes" twice has said it twice.
+"""
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+MOST_PAIRS = 4_000_000
+"""Longer sequences are matched greedily from the end: a file may hold anything."""
+
+
+def unknown(history: Sequence[int], known: Sequence[int]) -> list[int]:
+    """The places in a call's history that nothing known tells, in order.
+
+    Both are hashes of messages in order of time, without system prompts. The end of a history adjoins the end of what
+    is known, so matches are sought from there. Where both have something between two matches, and not the same, the
+    history was edited: nobody said anything new there. Where nothing at all is alike, the history is all new.
+    """
+    pairs = _pairs(history, known)
+    if not pairs:
+        return list(range(len(history)))
+    found: list[int] = []
+    here, there = 0, 0
+    for n, m in [*pairs, (len(history), len(known))]:
+        if m == there:
+            found += range(here, n)
+        here, there = n + 1, m + 1
+    return found
+
+
+def _pairs(history: Sequence[int], known: Sequence[int]) -> list[tuple[int, int]]:
+    """Places in both that hold the same, rising in both; the latest that fit."""
+    same = 0
+    most = min(len(history), len(known))
+    while same < most and history[-1 - same] == known[-1 - same]:
+        same += 1
+    end = [(len(history) - n, len(known) - n) for n in range(same, 0, -1)]
+    here, there = history[: len(history) - same], known[: len(known) - same]
+    if not here or not there:
+        return end
+    if len(here) * len(there) > MOST_PAIRS:
+        return _greedy(here, there) + end
+    blocks = SequenceMatcher(None, here[::-1], there[::-1], autojunk=False).get_matching_blocks()
+    pairs = [(len(here) - 1 - b.a - n, len(there) - 1 - b.b - n) for b in blocks for n in range(b.size)]
+    return sorted(pairs) + end
+
+
+def _greedy(history: Sequence[int], known: Sequence[int]) -> list[tuple[int, int]]:
+    places: dict[int, list[int]] = {}
+    for n, one in enumerate(known):
+        places.setdefault(one, []).append(n)
+    pairs: list[tuple[int, int]] = []
+    below = len(known)
+    for n in range(len(history) - 1, -1, -1):
+        fitting = places.get(history[n], [])
+        while fitting and fitting[-1] >= below:
+            fitting.pop()
+        if fitting:
+            below = fitting.pop()
+            pairs.append((n, below))
+    return pairs[::-1]
+
+
+def unanswered(own: Sequence[int], known: Sequence[int], users: frozenset[int]) -> int:
+    """How many messages a call's newest input begins with that stand, unanswered, at the end of what is known.
+
+    A call that failed has no answer; the next call sends its message again with the newest. `users` are the user's.
+    """
+    tail = 0
+    while tail < len(known) and known[-1 - tail] in users:
+        tail += 1
+    for n in range(min(tail, len(own) - 1), 0, -1):
+        if list(known[len(known) - n :]) == list(own[:n]) and own[n] in users:
+            return n
+    return 0

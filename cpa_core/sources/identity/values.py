@@ -1,0 +1,122 @@
+"""What identity works with: a file that is cut into records, the talk of each, and the talks that are known."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple, Protocol
+
+from cpa_core.sources.records import Reject
+
+
+class Opened(NamedTuple):
+    """One file, cut into records. `midnight` begins the day of messages without times.
+
+    `day` is that day where the path or the caller named it: it takes part in identity. `uri` orders nothing.
+    """
+
+    name: str
+    drafts: Any
+    records: Any
+    rejects: list[Reject]
+    midnight: datetime | None = None
+    day: date | None = None
+
+
+@dataclass
+class Talk:
+    """What was said in one conversation, as far as identity looks at it.
+
+    `links` has one number for each spoken message: a hash of it and all before it. `said` has a hash of each message
+    alone; only calls without a conversation's id need it. `day` is the UTC midnight-to-midnight day of the home's zone
+    in which the talk began, or the one that was named. `vacant`: no other object holds its messages now.
+    `headless`: of a talk that is chained from calls, its first call is not known.
+    """
+
+    conversation_id: str
+    kind: str
+    user_id: str | None
+    started_at: datetime | None
+    day: date | None
+    links: tuple[int, ...]
+    said: tuple[int, ...] = ()
+    basis: str = ""
+    number: int = 0
+    last_at: datetime | None = None
+    headless: bool = False
+    vacant: bool = False
+    changed: bool = True
+
+
+class Said(NamedTuple):
+    """One message of a conversation that landed: `repeated` where only a call's history told it."""
+
+    mark: int
+    role: str
+    sent_at: datetime
+    repeated: bool
+    place: tuple[str, int]
+
+
+class Known(Protocol):
+    """What the store knows. None of it depends on the names of objects."""
+
+    def talks(self, links: Collection[int]) -> list[Talk]:
+        """The talks of which the end, or any part from the beginning, has one of these links; oldest first."""
+
+    def tails(self, marks: Collection[int]) -> list[Talk]:
+        """The talks that are chained from calls and end with one of these messages."""
+
+    def numbers(self, bases: Collection[str]) -> dict[str, int]:
+        """How many ids were made of each basis."""
+
+    def messages(self, conversation_ids: Collection[str]) -> dict[str, list[Said]]:
+        """The messages of conversations, in order."""
+
+    def chained(self) -> bool:
+        """Whether calls without a conversation's id were ever chained by their history."""
+
+
+class Nothing:
+    """What an empty home knows."""
+
+    def talks(self, links: Collection[int]) -> list[Talk]:
+        """None."""
+        return []
+
+    def tails(self, marks: Collection[int]) -> list[Talk]:
+        """None."""
+        return []
+
+    def numbers(self, bases: Collection[str]) -> dict[str, int]:
+        """None."""
+        return {}
+
+    def messages(self, conversation_ids: Collection[str]) -> dict[str, list[Said]]:
+        """None."""
+        return {}
+
+    def chained(self) -> bool:
+        """No."""
+        return False
+
+
+@dataclass
+class Decided:
+    """One file after identity: its drafts with conversation ids, and what else identity found.
+
+    `repeated` are rows of the drafts that only a call's history tells. `untold` counts the conversations that cannot be
+    told apart from known ones.
+    """
+
+    drafts: Any
+    rejects: list[Reject]
+    repeated: frozenset[int] = frozenset()
+    untold: int = 0
+
+
+class Identified(NamedTuple):
+    """A part after identity: its files, the talks to remember, and rows that have a call of their own now."""
+
+    files: Sequence[Decided]
+    talks: Sequence[Talk]
+    retold: Sequence[tuple[str, int]]

@@ -1,0 +1,6 @@
+-- Which conversations that are chained from calls end with one of these messages?
+select
+  conversation_id, kind, user_id, started_at, day, links, said, basis, number, last_at, headless, false as vacant
+from known_conversations
+where kind = 'call' and said[-1] in (select unnest($marks::json::bigint[]))
+order by last_at
