@@ -20,6 +20,7 @@ from cpa_core.models import (
     Replaces,
     digest,
     event_id,
+    is_person,
 )
 
 Privacy = Literal["no_text", "redacted", "full"]
@@ -162,8 +163,7 @@ def of_tag(row: TaggedRow, score: float | None, view: View, choices: Choices) ->
     return Event(
         event_id=row.event_id,
         name=row.event_type,
-        distinct_id=view.person(row.user_id) if row.user_id else conversation_id,
-        identified=bool(row.user_id),
+        **_whose(view, row.user_id, conversation_id),
         conversation_id=conversation_id,
         message_id=message_id,
         day=row.day,
@@ -171,6 +171,14 @@ def of_tag(row: TaggedRow, score: float | None, view: View, choices: Choices) ->
         payload=payload,
         **_joins(view, row.metadata, row.conversation_metadata),
     )
+
+
+def _whose(view: View, user_id: str | None, conversation_id: str) -> dict[str, Any]:
+    """The user, or where nobody is known the conversation, whose id may be one that vendors refuse as a person's."""
+    if user_id is not None and is_person(user_id):
+        return {"distinct_id": view.person(user_id), "identified": True}
+    own = conversation_id if is_person(conversation_id) else f"conversation-{conversation_id}"
+    return {"distinct_id": own, "identified": False}
 
 
 def shown_properties(
@@ -199,8 +207,7 @@ def of_judgment(row: JudgedRow, view: View) -> Event:
     return Event(
         event_id=event_id(row.conversation_id, None, JUDGED_KEY),
         name=JUDGED_EVENT,
-        distinct_id=view.person(row.user_id) if row.user_id else conversation_id,
-        identified=bool(row.user_id),
+        **_whose(view, row.user_id, conversation_id),
         conversation_id=conversation_id,
         message_id=None,
         day=row.day,

@@ -43,6 +43,18 @@ PAYLOAD_KEYS: tuple[str, ...] = (
 )
 """Keys of an event's payload that are ours; a schema may not name a property so. The first six are the seed tool's."""
 
+NOBODY = frozenset(
+    {"", "anonymous", "anon", "guest", "distinctid", "distinct_id", "id", "email", "not_authenticated", "undefined"}
+    | {"unknown", "true", "false", "null", "nil", "none", "(none)", "nan", "n/a", "na", "<na>", "0", "-1", "{}", "[]"}
+    | {"[object object]", "lmy47d", "00000000-0000-0000-0000-000000000000"}
+)
+"""What programs write for a user whom they do not know, letter case and quotes aside: no person's id.
+
+Sources: PostHog's isDistinctIdIllegal (nodejs/src/common/persons/person-utils.ts); the ids that Mixpanel rejects
+(docs.mixpanel.com/troubleshooting/errors/server-side-events-without-a-user) and that Amplitude calls invalid
+(amplitude.com/docs/apis/analytics/http-v2); pandas' words for a missing value.
+"""
+
 CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 """JSON of one form: what has the same content has the same words."""
 
@@ -277,6 +289,11 @@ class Receipt(Value):
     http_status: int | None = None
     detail: str = ""
     batch_id: str = ""
+
+
+def is_person(user_id: str | None) -> bool:
+    """Whether a user's id can be a person's: vendors put all who are called `anonymous` together, or drop them."""
+    return user_id is not None and user_id.strip().strip("'\"").strip().lower() not in NOBODY
 
 
 def digest(value: object) -> str:

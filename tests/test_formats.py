@@ -144,7 +144,7 @@ def test_a_time_may_be_iso_8601_or_seconds_or_milliseconds_and_is_utc_without_a_
     "written", [True, [1], "yesterday", "NaT", 20260304, 2026, 12.5, 1e30, "2026-13-01", "0001-01-01T00:00:00+09:00"]
 )
 def test_what_is_no_time_is_rejected(written: Any) -> None:
-    assert rejected(timestamp=written) == "timestamp: not an ISO 8601 time or seconds since 1970"
+    assert rejected(timestamp=written).startswith("timestamp: not a time in a form that is known")
 
 
 def test_messages_without_times_are_a_second_apart_from_midnight_and_flagged() -> None:

@@ -112,6 +112,13 @@ def test_an_agent_is_looked_at_conversation_by_conversation() -> None:
     ]  # fmt: skip
 
 
+def test_records_without_ids_are_conversations_of_their_own_for_an_agent() -> None:
+    chats = [[("user", "a"), ("bot", "b"), ("agent", "c")], [("user", "d"), ("agent", "e")]]
+    content = json.dumps([{"messages": _turns(said)} for said in chats]).encode()
+    made = sorted(as_records(read(File("a.json", content), None)), key=lambda r: r.ordinal)
+    assert [r.role for r in made] == ["user", "assistant", "agent", "user", "assistant"]
+
+
 @pytest.mark.parametrize(
     ("written", "role"), [(0, "user"), (1, "assistant"), (1.0, "assistant"), (True, "yes"), ("0", "user")]
 )

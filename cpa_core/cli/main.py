@@ -188,7 +188,7 @@ def help_of(name: str) -> str:
 
 def _source(made: argparse.ArgumentParser) -> None:
     made.add_argument("source", nargs="?", help=help_of("CPA_SOURCE"))
-    _flags(made, "CPA_HOME", "CPA_FORMAT", "CPA_MAP", "CPA_ROLES", "CPA_SESSION_GAP")
+    _flags(made, "CPA_HOME", "CPA_FORMAT", "CPA_MAP", "CPA_ROLES", "CPA_TIMES", "CPA_SESSION_GAP")
     made.add_argument("--day", help="the day of messages that carry no time, or the only day to run")
 
 

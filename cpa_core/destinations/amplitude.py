@@ -9,6 +9,7 @@ import io
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from types import SimpleNamespace
@@ -204,23 +205,45 @@ def _ingested(parcels: Sequence[Parcel], status: int, answer: Response) -> Reque
 
 
 def _named(parcels: Sequence[Parcel], status: int, answer: Response) -> RequestOutcome:
-    """Nothing of a 400 is stored. The events that it names are at fault, the others are sent again."""
+    """Nothing of a 400 is stored. The events that it names are at fault, the others are sent again.
+
+    One that is named for its user's id alone goes again without it: its device tells whose it is.
+    """
     bad = {index for index in answer.invalid_or_silenced_index() if 0 <= index < len(parcels)}
     if not bad:
         missing = f"missing {answer.missing_field}" if answer.missing_field else rule_words(str(answer.error))
         return narrowed(parcels, status, f"{status}: {missing or 'refused'}"[:300])
-    receipts = [parcels[i].receipt("rejected", status, f"{status}: {_reason(answer, i)}") for i in sorted(bad)]
-    rest = [parcel for index, parcel in enumerate(parcels) if index not in bad]
+    nameless = {i: _without_user(parcels[i]) for i in bad if _is_for_its_user(parcels[i], answer, i)}
+    faulty = sorted(bad - nameless.keys())
+    receipts = [parcels[i].receipt("rejected", status, f"{status}: {_reason(answer, i)}") for i in faulty]
+    rest = [nameless.get(i, parcel) for i, parcel in enumerate(parcels) if i not in faulty]
     return RequestOutcome(receipts=receipts, parts=[rest] if rest else [])
 
 
-def _reason(answer: Response, index: int) -> str:
+def _is_for_its_user(parcel: Parcel, answer: Response, index: int) -> bool:
+    """Whether an event is refused for its user's id alone, and has a device's to be known by."""
+    named = {name for _, name in _faults(answer, index)}
+    return named == {"user_id"} and "user_id" in parcel.form and "device_id" in parcel.form
+
+
+def _without_user(parcel: Parcel) -> Parcel:
+    form = {name: value for name, value in parcel.form.items() if name != "user_id"}
+    warning = "; ".join(part for part in (parcel.warning, "sent without its user id, which Amplitude refuses") if part)
+    return replace(parcel, form=form, text=json.dumps(form), warning=warning[:300])
+
+
+def _faults(answer: Response, index: int) -> list[tuple[str, str]]:
+    """What a 400 says of one event: kind and field."""
     kinds = {
         "missing": answer.events_with_missing_fields,
         "invalid": answer.events_with_invalid_fields,
         "invalid length of": answer.events_with_invalid_id_lengths,
     }
-    said = [f"{kind} {name}" for kind, names in kinds.items() for name, at in (names or {}).items() if index in at]
+    return [(kind, name) for kind, names in kinds.items() for name, at in (names or {}).items() if index in at]
+
+
+def _reason(answer: Response, index: int) -> str:
+    said = [f"{kind} {name}" for kind, name in _faults(answer, index)]
     return "; ".join(said)[:200] or "silenced: Amplitude blocks this user or device"
 
 

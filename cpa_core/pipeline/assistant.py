@@ -76,14 +76,20 @@ class Assistant:
     def file(self, name: str, content: bytes) -> File:
         """A file with what the settings say of its format."""
         given = self.settings
-        return File(name, content, given.names, given.form, ZoneInfo(given.assumed_zone), given.roles)
+        return File(name, content, given.names, given.form, ZoneInfo(given.assumed_zone), given.roles, given.times)
 
     @property
     def reading(self) -> str:
         """What the settings name of how files are read, as JSON; empty where they name nothing."""
         given = self.settings
         zone = None if given.assumed_zone == "UTC" else given.assumed_zone
-        named = {"map": dict(given.names), "format": given.form, "zone": zone, "roles": dict(given.roles)}
+        named = {
+            "map": dict(given.names),
+            "format": given.form,
+            "zone": zone,
+            "roles": dict(given.roles),
+            "times": given.times,
+        }
         named = {key: value for key, value in named.items() if value}
         return json.dumps(named, sort_keys=True) if named else ""
 

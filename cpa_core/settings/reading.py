@@ -160,12 +160,19 @@ def _roles(text: str) -> dict[str, str]:
     return named
 
 
+def _order(text: str) -> str:
+    if text.lower() not in ("dmy", "mdy"):
+        raise ValueError
+    return text.lower()
+
+
 SHARE = Reader("a share, as in 0.01 or 1%", _share)
 TIMEZONE = Reader("a time zone, as in Europe/Paris", _timezone)
 WORDS = Reader("words, separated by commas", _words)
 CAPITALS = Reader(WORDS.kind, lambda text: _words(text.upper()))
 PAIRS = Reader("pairs, as in role=sender,content=body", _pairs)
 SPEAKERS = Reader("pairs, as in user=customer|guest,assistant=agent", _roles)
+TIMES = Reader("dmy (day first) or mdy (month first)", _order, ("dmy", "mdy"))
 BY_TYPE: dict[Any, Reader] = {
     str: Reader("text", str),
     Path: Reader("a path", Path),

@@ -13,6 +13,7 @@ from cpa_core.settings.reading import (
     PAIRS,
     SHARE,
     SPEAKERS,
+    TIMES,
     TIMEZONE,
     WORDS,
     Reader,
@@ -38,6 +39,8 @@ TIMEOUT = 120.0
 """Seconds for one call. Set always: Anthropic's SDK refuses long answers without."""
 Lane = Literal["standard", "flex", "batch"]
 """How questions are asked: at once, or at half the price later (flex) or within a day (batch)."""
+Times = Literal["dmy", "mdy"]
+"""Which comes first in 03/02/2026: the day, or the month."""
 Privacy = Literal["no_text", "redacted", "full"]
 """What of a conversation's text leaves: nothing, text without what identifies people, all."""
 
@@ -98,6 +101,16 @@ class Settings(Value):
             example="user=customer|guest,assistant=agent,other=supervisor",
         ),
     ] = {}
+    times: Annotated[
+        Times | None,
+        Setting(
+            "CPA_TIMES",
+            SOURCE,
+            "Whether the day (dmy) or the month (mdy) comes first in 03/02/2026, where no time of a file decides it.",
+            reader=TIMES,
+            example="dmy",
+        ),
+    ] = None
     session_gap: Annotated[
         int | None,
         Setting(

@@ -5,13 +5,14 @@ from datetime import UTC, tzinfo
 from typing import Any, NamedTuple
 
 from cpa_core.sources import roles
+from cpa_core.sources.times import Order
 
 
 class File(NamedTuple):
     """One file. `names` gives our word for each of its own that differs (`sender` -> `role`).
 
     `form` is the format where a person named it, `zone` that of times that are written without one. `roles` has our
-    role for each word that a person named.
+    role for each word that a person named, `times` the order of day and month in 03/02/2026.
     """
 
     name: str
@@ -20,6 +21,7 @@ class File(NamedTuple):
     form: str | None = None
     zone: tzinfo = UTC
     roles: Mapping[str, str] = {}
+    times: Order | None = None
 
     def ours(self, word: str) -> str:
         """What a column or key is called here."""

@@ -8,16 +8,29 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Literal, NamedTuple
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
 
 from cpa_core.errors import DayNeeded
 from cpa_core.models import message_hash
 from cpa_core.sources import roles
+from cpa_core.sources.times import moment
+
+__all__ = [
+    "CONTRADICTION",
+    "Draft",
+    "Record",
+    "Reject",
+    "SourceRecord",
+    "as_json",
+    "filled",
+    "moment",
+    "own_input",
+    "whole",
+]
 
 CONTRADICTION = "message_id: given before in this conversation with another content"
 
-_EPOCH = re.compile(r"\d{9,13}(\.\d+)?")
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -109,29 +122,6 @@ class _Timed(NamedTuple):
     draft: Draft
     sent_at: datetime
     assumed: bool
-
-
-def moment(value: Any, zone: tzinfo = UTC) -> tuple[datetime | None, bool]:
-    """An aware time, UTC, and whether it is written without a zone and taken as one of `zone`.
-
-    ISO 8601; a number is seconds (or milliseconds) since 1970. It must have nine digits or more (1973), so that a
-    year or an offset never passes for a time.
-    """
-    text = "" if value is None else str(value).strip()
-    if not text:
-        return None, False
-    try:
-        if isinstance(value, bool | list | dict):
-            raise ValueError
-        if _EPOCH.fullmatch(text):
-            seconds = float(text)
-            return datetime.fromtimestamp(seconds / 1000 if seconds >= 1e11 else seconds, UTC), False
-        if isinstance(value, int | float):
-            raise ValueError
-        at = datetime.fromisoformat(text[:-4] + "+00:00" if text.endswith(" UTC") else text)
-        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC), at.tzinfo is None
-    except (ValueError, OverflowError, OSError):
-        raise ValueError("timestamp: not an ISO 8601 time or seconds since 1970") from None
 
 
 def whole(text: str) -> str:

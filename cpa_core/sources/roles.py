@@ -44,8 +44,8 @@ def known(named: Mapping[str, str]) -> list[str]:
     return sorted(OURS | {word for word, role in named.items() if role == LEFT})
 
 
-def assigned(drafts: Any, named: Mapping[str, str]) -> Any:
-    """The same drafts (columns of `columns.DRAFT`) with our roles.
+def assigned(drafts: Any, named: Mapping[str, str], records: Any = None) -> Any:
+    """The same drafts (columns of `columns.DRAFT`) with our roles; `records` are those that they belong to, if any.
 
     `agent` is the assistant only in conversations in which no other word is, unless `named` says what it is.
     """
@@ -57,15 +57,21 @@ def assigned(drafts: Any, named: Mapping[str, str]) -> Any:
     roles = pc.take(made, pc.index_in(written, words))
     if DOUBTFUL not in named:
         bots = [one for one in words.to_pylist() if one != DOUBTFUL and ours(one, named) == "assistant"]
-        beside = pc.is_in(drafts["conversation_id"], _conversations(drafts, bots))
-        roles = pc.if_else(pc.and_(pc.equal(written, DOUBTFUL), beside), written, roles)
+        if bots and DOUBTFUL in words.to_pylist():
+            keys = _keys(drafts, records)
+            beside = pc.is_in(keys, pc.unique(keys.filter(pc.is_in(written, pa.array(bots, pa.string())))))
+            roles = pc.if_else(pc.and_(pc.equal(written, DOUBTFUL), beside), written, roles)
     return drafts.set_column(drafts.schema.get_field_index("role"), drafts.schema.field("role"), roles)
 
 
-def _conversations(drafts: Any, words: list[str]) -> Any:
-    """The conversations in which one of these roles speaks."""
-    speaks = pc.is_in(drafts["role"], pa.array(words, pa.string()))
-    return pc.unique(drafts["conversation_id"].filter(speaks))
+def _keys(drafts: Any, records: Any) -> Any:
+    """What tells the conversations of drafts apart: their ids, or the place of a record whose id is not given."""
+    keys = drafts["conversation_id"].to_pylist()
+    for record in () if records is None else records.select(["conversation_id", "first", "size"]).to_pylist():
+        if not record["conversation_id"]:
+            place = slice(record["first"], record["first"] + record["size"])
+            keys[place] = [f"\0{record['first']}"] * record["size"]
+    return pa.chunked_array([pa.array(keys, pa.string())])
 
 
 def counted(records: Any, named: Mapping[str, str]) -> dict[str, int]:

@@ -19,6 +19,7 @@ class AmplitudeServer(Loopback):
         self.key: str = fields.pop("key", "amp_test")
         self.most_bytes: int = fields.pop("most_bytes", 20_000_000)
         self.most_events: int = fields.pop("most_events", 2_000)
+        self.refused_users: frozenset[str] = frozenset(fields.pop("refused_users", ()))
         self.table: dict[tuple[str, str], Body] = {}
         assert not fields
 
@@ -36,7 +37,7 @@ class AmplitudeServer(Loopback):
         if asked.size > self.most_bytes or len(asked.events) > self.most_events:
             return Says(413, {"code": 413, "error": "Payload too large"})
         shortest = (asked.body.get("options") or {}).get("min_id_length", 5)
-        faults = _faults(asked.events, shortest)
+        faults = _faults(asked.events, shortest, self.refused_users)
         if faults:
             return Says(400, {"code": 400, "error": "Request missing required field", **faults})
         for event in asked.events:
@@ -45,17 +46,19 @@ class AmplitudeServer(Loopback):
         return Says(200, {"code": 200, "events_ingested": len(asked.events), "payload_size_bytes": asked.size})
 
 
-def _faults(events: list[Body], shortest: int) -> Body:
+def _faults(events: list[Body], shortest: int, refused: frozenset[str]) -> Body:
     """Where events are at fault, as Amplitude names it: kind, field, places in the request."""
     missing = [i for i, event in enumerate(events) if not event.get("event_type")]
     times = [i for i, event in enumerate(events) if not isinstance(event.get("time", 0), int)]
     bare = [i for i, e in enumerate(events) if all(len(e.get(k) or "") < shortest for k in ("user_id", "device_id"))]
+    users = [i for i, event in enumerate(events) if event.get("user_id") in refused]
+    invalid = {name: at for name, at in (("time", times), ("user_id", users)) if at}
     named = {
         "events_with_missing_fields": {"event_type": missing} if missing else {},
-        "events_with_invalid_fields": {"time": times} if times else {},
+        "events_with_invalid_fields": invalid,
         "events_with_invalid_id_lengths": {"user_id": bare} if bare else {},
     }
-    return named if missing or times or bare else {}
+    return named if missing or invalid or bare else {}
 
 
 def _kept(event: Body, shortest: int) -> Body:

@@ -4,15 +4,19 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from cpa_core.errors import DayNeeded, SourceError, SourceUnreadable
 from cpa_core.pipeline.assistant import Advance, Assistant
 from cpa_core.sources import Listing, Object, Opened, Reject, completed, opened, roles
 from cpa_core.sources.identity import Decided
+
+AHEAD = timedelta(minutes=10)
+"""So far may another machine's clock be ahead of this one's."""
 
 THREADS = 8
 """Objects fetched at once: fewer than the connections that S3's client keeps."""
@@ -30,9 +34,10 @@ class Parsed:
 
     `arrived` is false when it could not be fetched: the next run tries it again. `untimed_day` is the day that its
     messages without times were given, `zoneless` counts times that were written without a zone, `untagged` messages
-    by role where nobody tags it. `reading` is what the settings named of how it is read. `opened` has the records of an
-    object until identity has named their conversations; then `repeated` are the rows that only a call's history tells,
-    and `untold` counts conversations that cannot be told apart from known ones.
+    by role where nobody tags it, `future` times after the present, of which `latest` is the last. `reading` is what
+    the settings named of how it is read. `opened` has the records of an object until identity has named their
+    conversations; then `repeated` are the rows that only a call's history tells, and `untold` counts conversations
+    that cannot be told apart from known ones.
     """
 
     object: Object
@@ -44,6 +49,8 @@ class Parsed:
     untimed_day: date | None = None
     arrived: bool = True
     untagged: Mapping[str, int] = field(default_factory=dict)
+    future: int = 0
+    latest: datetime | None = None
     reading: str = ""
     opened: Opened | None = None
     repeated: frozenset[int] = frozenset()
@@ -133,9 +140,18 @@ def finished(assistant: Assistant, parsed: Parsed, file: Opened, decided: Decide
         rejects=found.rejects,
         untimed_day=parsed.untimed_day if assumed else None,
         untagged=roles.counted(records, assistant.settings.roles),
+        **_later(records["sent_at"], assistant.now() + AHEAD),
         repeated=decided.repeated,
         untold=decided.untold,
     )
+
+
+def _later(times: Any, now: datetime) -> dict[str, Any]:
+    """How many of these times lie in the future, and the last of them."""
+    latest = pc.max(times).as_py()
+    if latest is None or latest <= now:
+        return {}
+    return {"future": pc.sum(pc.greater(times, pa.scalar(now, times.type))).as_py(), "latest": latest}
 
 
 def _untimed_day(assistant: Assistant, before: Mapping[str, date], one: Object, named: date | None) -> date | None:

@@ -145,6 +145,8 @@ class _Told:
     zoneless: int = 0
     untagged: Counter[str] = field(default_factory=Counter)
     untold: int = 0
+    future: int = 0
+    latest: datetime | None = None
 
     def add(self, part: Sequence[Parsed], wrote: _Written) -> None:
         self.read += sum(p.arrived for p in part)
@@ -158,6 +160,8 @@ class _Told:
         self.untold += sum(p.untold for p in part)
         for p in part:
             self.untagged.update(p.untagged)
+        self.future += sum(p.future for p in part)
+        self.latest = max((at for at in (self.latest, *(p.latest for p in part)) if at), default=None)
         for row in wrote.agreeing:
             self.contradictions.pop(_place(row), None)
         for row in wrote.contradicting:
@@ -187,6 +191,11 @@ class _Told:
             )
         if self.untagged:
             yield roles_warning(self.untagged)
+        if self.latest:
+            yield (
+                f"{self.future:,} messages have times in the future, the latest {self.latest:%Y-%m-%dT%H:%M:%SZ}; "
+                "vendors rewrite such times or drop the events; is the clock right, and the order of day and month?"
+            )
         if self.zoneless:
             yield f"{self.zoneless:,} times without a zone were taken as {given.assumed_zone} (CPA_ASSUMED_ZONE)"
         for name, (first, last) in islice(self.spanning.items(), 1):

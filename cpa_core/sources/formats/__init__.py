@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from cpa_core.errors import DayNeeded, SourceError
-from cpa_core.sources import columns, documents, roles
+from cpa_core.sources import columns, documents, roles, times
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import anthropic_messages, langfuse, openai_chat, otel_genai, own, recognition, sharegpt
 from cpa_core.sources.formats.form import Format
@@ -48,19 +48,18 @@ def opened(file: File, midnight: datetime | None, day: date | None = None) -> Op
     """
     try:
         chosen = recognition.choice(file, FORMATS)
-        trees = Records(file, chosen.holds, chosen.layout, chosen.route)
-        drafts, records, rejects = columns.gathered(found_in(file, chosen, trees))
+        (drafts, records, rejects), count = _gathered(file, chosen)
     except UnicodeDecodeError:
         raise documents.not_utf8(file.name, file.content) from None
     lost = [reject for reject in rejects if reject.loss]
     if lost and not drafts.num_rows:
         raise SourceError(f"{file.name}: {lost[0].place}: {lost[0].reason}")
-    if trees.count and not (drafts.num_rows or rejects):
-        reason = f"recognised as {chosen.form.title}, but none of its {trees.count:,} records holds a message"
+    if count and not (drafts.num_rows or rejects):
+        reason = f"recognised as {chosen.form.title}, but none of its {count:,} records holds a message"
         raise SourceError(f"{file.name}: {reason}")
     if records.num_rows and midnight is None and (place := columns.untimed(drafts, records)):
         raise DayNeeded(f"{file.name}: {place}: timestamp: missing, so the day must be named")
-    return Opened(file.name, roles.assigned(drafts, file.roles), records, rejects, midnight, day)
+    return Opened(file.name, roles.assigned(drafts, file.roles, records), records, rejects, midnight, day)
 
 
 def completed(file: Opened, decided: Decided) -> Batch:
@@ -78,6 +77,21 @@ def read_together(files: Sequence[Opened]) -> list[Batch]:
     """The records of several files and those they reject, as an empty home would take them."""
     found = identified(files, Nothing()).files
     return [completed(file, decided) for file, decided in zip(files, found, strict=True)]
+
+
+def _gathered(file: File, chosen: recognition.Choice) -> tuple[columns.Gathered, int]:
+    """All that is read of a file, and of how many records.
+
+    Where its own times tell the order of day and month in others, the file is read again in that order.
+    """
+    with times.ordered(file.times) as orders:
+        records = Records(file, chosen.holds, chosen.layout, chosen.route)
+        found = columns.gathered(found_in(file, chosen, records))
+    if orders.undecided and orders.decided:
+        with times.ordered(orders.decided):
+            records = Records(file, chosen.holds, chosen.layout, chosen.route)
+            found = columns.gathered(found_in(file, chosen, records))
+    return found, records.count
 
 
 def found_in(file: File, chosen: recognition.Choice, records: Records) -> Iterator[columns.Found]:

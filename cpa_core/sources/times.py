@@ -1,0 +1,194 @@
+"""A time as files write it, in the forms of databases, spreadsheets, mail, JavaScript and Java; else a ValueError.
+
+Sources: ISO 8601 as `datetime.fromisoformat` reads it; RFC 2822 section 3.3 and its obsolete zones; Snowflake's
+TIMESTAMP_OUTPUT_FORMAT `YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM`; ECMAScript's Date.prototype.toString; Java's
+ZonedDateTime.toString and Date.toString; ClickHouse, BigQuery and PostHog write microseconds since 1970.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+Order = Literal["dmy", "mdy"]
+"""Which comes first in `03/02/2026`: the day, or the month as in the United States."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WRONG = "timestamp: not a time in a form that is known, as in 2026-03-02T09:00:00Z"
+MICROSECONDS = {**dict.fromkeys(range(9, 12), 1_000_000), 12: 1_000, 13: 1_000, 16: 1}
+"""How many a unit has, by the digits of a number since 1970: seconds, milliseconds, microseconds; 19 are nanoseconds.
+
+A number has nine digits or more (1973), so that a year or an offset never passes for a time.
+"""
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+ZONES = {"z": 0, "ut": 0, "utc": 0, "gmt": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6}
+ZONES |= {"pst": -8, "pdt": -7}
+
+_COMPACT = re.compile(r"\d{14}")
+_EPOCH = re.compile(r"(\d{9,19})(?:\.(\d+))?")
+_CLOCK = r"(?P<h>\d{1,2}):(?P<m>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d+))?)?(?:\s?(?P<half>[ap])\.?m\.?)?"
+_ZONE = r"(?:\s?(?P<zone>[a-z]{1,4})?(?P<offset>[+-]\d\d:?\d\d)?(?:\s?\([^)]*\)|\[(?P<place>[\w/+-]+)\])?)"
+_TIME = rf"(?:(?:,?\s|t|,?\sat\s){_CLOCK}{_ZONE})?"
+_WEEKDAY = r"(?:[a-z]{3,9},?\s)?"
+_NAME = r"(?P<name>[a-z]{3,9})\.?"
+_FORMS = [
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        rf"(?P<y>\d{{4}})[-/](?P<mo>\d{{1,2}})[-/](?P<d>\d{{1,2}}){_TIME}",
+        rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?:\s|-){_NAME}(?:\s|-)(?P<y>\d{{4}}){_TIME}",
+        rf"{_WEEKDAY}{_NAME}\s(?P<d>\d{{1,2}}),?\s(?P<y>\d{{4}}){_TIME}",
+        rf"{_WEEKDAY}{_NAME}\s+(?P<d>\d{{1,2}})\s{_CLOCK}(?:\s(?P<zone>[a-z]{{1,4}}))?\s(?P<y>\d{{4}})",
+        rf"(?P<d>\d{{1,2}})\.(?P<mo>\d{{1,2}})\.(?P<y>\d{{4}}){_TIME}",
+    )
+]
+_EITHER = re.compile(rf"(?P<one>\d{{1,2}})[/-](?P<two>\d{{1,2}})[/-](?P<y>\d{{4}}|\d\d){_TIME}", re.IGNORECASE)
+_JAVA = re.compile(r"(.+?)\[([\w/+-]+)\]")
+
+
+@dataclass
+class Orders:
+    """What a file says of the order of day and month. `undecided` is the first time that could be either."""
+
+    named: Order | None = None
+    dmy: int = 0
+    mdy: int = 0
+    undecided: str | None = None
+
+    @property
+    def decided(self) -> Order | None:
+        """The order that every time with a day after the twelfth has; None where there is none, or they differ."""
+        return "dmy" if self.dmy and not self.mdy else "mdy" if self.mdy and not self.dmy else None
+
+
+_ORDERS: ContextVar[Orders] = ContextVar("orders")
+
+
+@contextmanager
+def ordered(named: Order | None) -> Iterator[Orders]:
+    """While it lasts, times such as 03/02/2026 are read in this order; without one, what they tell is gathered."""
+    orders = Orders(named)
+    token = _ORDERS.set(orders)
+    try:
+        yield orders
+    finally:
+        _ORDERS.reset(token)
+
+
+def moment(value: Any, zone: tzinfo = UTC) -> tuple[datetime | None, bool]:
+    """An aware time, UTC, and whether it is written without a zone and taken as one of `zone`; blank is None.
+
+    Raises ValueError for what is no time, or one whose day and month cannot be told apart.
+    """
+    text = f"{value:f}" if isinstance(value, float) else "" if value is None else str(value).strip()
+    if not text:
+        return None, False
+    try:
+        if isinstance(value, bool | list | dict):
+            raise ValueError(WRONG)
+        if (number := _EPOCH.fullmatch(text)) and not _COMPACT.fullmatch(text):
+            return _since_1970(*number.groups("")), False
+        if isinstance(value, int | float):
+            raise ValueError(WRONG)
+        at = _written(text)
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC), at.tzinfo is None
+    except (OverflowError, OSError):
+        raise ValueError(WRONG) from None
+
+
+def _since_1970(whole: str, part: str) -> datetime:
+    if len(whole) == 19:
+        whole, part = whole[:16], whole[16:]
+    if len(whole) not in MICROSECONDS:
+        raise ValueError(WRONG)
+    unit = MICROSECONDS[len(whole)]
+    return EPOCH + timedelta(microseconds=int(whole) * unit + int((part + "000000")[:6]) * unit // 1_000_000)
+
+
+def _written(text: str) -> datetime:
+    """A time in words; naive where it has no zone."""
+    if _COMPACT.fullmatch(text):
+        text = f"{text[:8]}T{text[8:]}"
+    try:
+        return datetime.fromisoformat(text[:-4] + "+00:00" if text.endswith(" UTC") else text)
+    except ValueError:
+        pass
+    if java := _JAVA.fullmatch(text):
+        at = _written(java[1])
+        return at if at.tzinfo else at.replace(tzinfo=_place(java[2]))
+    for form in _FORMS:
+        if found := form.fullmatch(text):
+            return _at(found, _month(found.groupdict()), int(found["d"]))
+    if found := _EITHER.fullmatch(text):
+        return _at(found, *_ordered(found, text))
+    raise ValueError(WRONG)
+
+
+def _month(found: dict[str, str]) -> int:
+    if "mo" in found:
+        return int(found["mo"])
+    name = found["name"].lower()
+    if name[:3] not in MONTHS:
+        raise ValueError(WRONG)
+    return MONTHS.index(name[:3]) + 1
+
+
+def _ordered(found: re.Match[str], text: str) -> tuple[int, int]:
+    """Month and day of a time in which either may come first. Raises ValueError where nothing tells."""
+    one, two = int(found["one"]), int(found["two"])
+    orders = _ORDERS.get(None) or Orders()
+    if one > 12 >= two:
+        orders.dmy += 1
+    elif two > 12 >= one:
+        orders.mdy += 1
+    if orders.named or one > 12 or two > 12:
+        first_is_day = orders.named == "dmy" if orders.named else one > 12
+        return (two, one) if first_is_day else (one, two)
+    if one == two:
+        return one, two
+    orders.undecided = orders.undecided or text
+    raise ValueError(
+        f"timestamp: {text} is {one} {MONTHS[two - 1].title()} or {two} {MONTHS[one - 1].title()}, and the times of "
+        "this file do not decide it: --times dmy or --times mdy (CPA_TIMES)"
+    )
+
+
+def _at(found: re.Match[str], month: int, day: int) -> datetime:
+    parts = found.groupdict()
+    year = int(parts["y"]) + (2000 if len(parts["y"]) == 2 else 0)
+    hour = int(parts["h"] or 0)
+    if parts["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError(WRONG)
+        hour = hour % 12 + (12 if parts["half"].lower() == "p" else 0)
+    micros = int(((parts["f"] or "") + "000000")[:6])
+    try:
+        at = datetime(year, month, day, hour, int(parts["m"] or 0), int(parts["s"] or 0), micros)
+    except ValueError:
+        raise ValueError(WRONG) from None
+    return at.replace(tzinfo=_zone(parts))
+
+
+def _zone(parts: dict[str, str]) -> tzinfo | None:
+    name, offset, place = (parts.get(key) for key in ("zone", "offset", "place"))
+    if name and name.lower() not in ZONES:
+        raise ValueError(WRONG)
+    if offset:
+        minutes = int(offset[1:3]) * 60 + int(offset[-2:])
+        return timezone(timedelta(minutes=-minutes if offset[0] == "-" else minutes))
+    if name:
+        return timezone(timedelta(hours=ZONES[name.lower()]))
+    return _place(place) if place else None
+
+
+def _place(name: str) -> tzinfo:
+    if name.lower() in ZONES:
+        return timezone(timedelta(hours=ZONES[name.lower()]))
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(WRONG) from None
