@@ -46,11 +46,20 @@ PAYLOAD_KEYS: tuple[str, ...] = (
 NOBODY = frozenset(
     {"", "anonymous", "anon", "guest", "distinctid", "distinct_id", "id", "email", "not_authenticated", "undefined"}
     | {"unknown", "true", "false", "null", "nil", "none", "(none)", "nan", "n/a", "na", "<na>", "0", "-1", "{}", "[]"}
-    | {"[object object]", "lmy47d", "00000000-0000-0000-0000-000000000000"}
+    | {
+        "anonymous-user",
+        "backend",
+        "system",
+        "user",
+        "[object object]",
+        "lmy47d",
+        "00000000-0000-0000-0000-000000000000",
+    }
 )
 """What programs write for a user whom they do not know, letter case and quotes aside: no person's id.
 
-Sources: PostHog's isDistinctIdIllegal (nodejs/src/common/persons/person-utils.ts); the ids that Mixpanel rejects
+Sources: PostHog's isDistinctIdIllegal (nodejs/src/common/persons/person-utils.ts) and ILLEGAL_DISTINCT_IDS
+(rust/capture/src/v1/analytics/constants.rs); the ids that Mixpanel rejects
 (docs.mixpanel.com/troubleshooting/errors/server-side-events-without-a-user) and that Amplitude calls invalid
 (amplitude.com/docs/apis/analytics/http-v2); pandas' words for a missing value.
 """

@@ -20,7 +20,7 @@ DAY = date(2026, 3, 4)
 
 # As they are in PostHog's source, in any letter case and in these; quotes of both kinds are tried there too.
 POSTHOG = ["anonymous", "guest", "distinctid", "distinct_id", "id", "not_authenticated", "email", "undefined"]
-POSTHOG += ["true", "false"]
+POSTHOG += ["true", "false", "user", "system", "backend", "anonymous-user"]
 POSTHOG_AS_WRITTEN = ["[object Object]", "NaN", "None", "none", "null", "0", "undefined"]
 ILLEGAL = [
     *(form for word in POSTHOG for form in (word, word.upper(), f'"{word}"', f"'{word.title()}'")),
@@ -107,7 +107,7 @@ def test_every_event_is_accepted_and_none_makes_a_profile(
         Mixpanel(mixpanel.key, "", url=mixpanel.url),
     ):
         assert set(statuses(place, events)) == {"accepted"}
-    assert not any(row["properties"]["$process_person_profile"] for row in posthog.rows)
+    assert len(posthog.rows) == len(events) and not any(row["person"] for row in posthog.rows)
     assert not any("user_id" in row for row in amplitude.rows) and len(amplitude.rows) == len(events)
 
 
