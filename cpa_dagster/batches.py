@@ -10,8 +10,7 @@ import dagster as dg
 
 from cpa_core.errors import StoreBusy
 from cpa_core.models import digest
-from cpa_core.pipeline import OUT, Assistant, at_work, look, ready_days
-from cpa_core.store.database import Row
+from cpa_core.pipeline import WAITING, Assistant, OpenBatch, at_work, look, ready_days
 from cpa_dagster.assets import GROUP, UPSTREAM
 from cpa_dagster.resources import WORK, Pipeline
 
@@ -53,7 +52,7 @@ def _tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorR
         rows = at_work(assistant, wait=TICK_WAIT)
     except StoreBusy as busy:
         return dg.SensorResult(skip_reason=str(busy))
-    notes = [f"{row['day']} {row['task']}: {row['batch_id'] or row['state']}: {problem}" for row, problem in problems]
+    notes = [f"{row.day} {row.task}: {row.batch_id or row.state}: {problem}" for row, problem in problems]
     requests = list(islice(_requests(context.instance, pipeline, rows, notes), REQUESTS))
     for note in notes:
         context.log.warning(note)
@@ -66,18 +65,18 @@ def _patient(assistant: Assistant) -> Assistant:
 
 
 def _requests(
-    instance: dg.DagsterInstance, pipeline: Pipeline, rows: list[Row], notes: list[str]
+    instance: dg.DagsterInstance, pipeline: Pipeline, rows: list[OpenBatch], notes: list[str]
 ) -> Iterator[dg.RunRequest]:
     """One run for each day that may go on, unless it is under way or was tried too often.
 
     Those that hold questions go on one after the other; one that was given up stands in no other's way.
     """
-    by_day: defaultdict[date, list[Row]] = defaultdict(list)
+    by_day: defaultdict[date, list[OpenBatch]] = defaultdict(list)
     for row in rows:
-        by_day[row["day"]].append(row)
+        by_day[row.day].append(row)
     runs: dict[date, Sequence[dg.DagsterRun]] = {}
     for day, batches in sorted(by_day.items()):
-        waiting = sum(row["questions"] for row in batches if row["state"] in OUT | {"held"})
+        waiting = sum(row.questions for row in batches if row.state in WAITING)
         if waiting:
             notes.append(f"{day}: {waiting} questions wait")
         if pipeline.days.has_partition_key(day.isoformat()):
@@ -91,10 +90,10 @@ def _requests(
         yield from _request(pipeline, day, _work(pipeline, day, by_day[day]), runs[day], notes)
 
 
-def _work(pipeline: Pipeline, day: date, batches: list[Row]) -> str:
+def _work(pipeline: Pipeline, day: date, batches: list[OpenBatch]) -> str:
     """A name for what a run of the day is requested for. What is held is asked for again the next day."""
-    held = [str(pipeline.assistant.now().date())] if any(row["state"] == "held" for row in batches) else []
-    answers = digest(sorted(row["batch_key"] for row in batches) + held)[:12]
+    held = [str(pipeline.assistant.now().date())] if any(row.state == "held" for row in batches) else []
+    answers = digest(sorted(row.batch_key for row in batches) + held)[:12]
     return f"{'/'.join(pipeline.prefix) or 'cpa'}:{day}:batches:{answers}"
 
 

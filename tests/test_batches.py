@@ -13,8 +13,9 @@ import pytest
 
 from cpa_core.errors import ProviderFailed
 from cpa_core.llm import BatchForm, BatchLine
-from cpa_core.pipeline import Assistant, look, ready_days
+from cpa_core.pipeline import Assistant, OpenBatch, look, ready_days
 from cpa_core.pipeline.batches import results
+from cpa_core.pipeline.batches.states import BatchState
 from cpa_core.pipeline.batches.submit import Pile
 from cpa_core.providers.anthropic_batches import MessageBatches
 from cpa_core.providers.openai_batches import OpenAIBatches
@@ -277,8 +278,9 @@ def test_a_day_that_holds_questions_is_named_and_goes_on_in_the_next_run(
 
 
 def test_of_days_that_hold_questions_to_one_model_the_first_goes_on() -> None:
-    def row(day: int, state: str, model: str = "a") -> dict[str, Any]:
-        return {"day": date(2026, 3, day), "state": state, "provider": "openai", "model": model}
+    def row(day: int, state: BatchState, model: str = "a") -> OpenBatch:
+        at = datetime(2026, 3, day, tzinfo=UTC)
+        return OpenBatch(f"{day}", None, "openai", model, "tag", at.date(), state, at, None, 0, 1, False)
 
     first, second, third = (date(2026, 3, day) for day in (1, 2, 3))
     held = [row(1, "held"), row(1, "held"), row(2, "held"), row(3, "held", "b")]

@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from cpa_core.errors import StoreBusy
-from cpa_core.pipeline import AWAITED, Assistant, DayDone, Problems, at_work, look, ready_days, wait_for_one
-from cpa_core.store.database import Row
+from cpa_core.pipeline import AWAITED, Assistant, DayDone, OpenBatch, Problems, at_work, look, ready_days, wait_for_one
 
 LOOK_WAIT = 5.0
 """Seconds that `cpa status` waits for a run that speaks of batches."""
@@ -50,10 +49,7 @@ def _run(days: Sequence[date], run: Run) -> tuple[bool, list[date]]:
 
 def problem_lines(problems: Problems) -> list[str]:
     """The batches whose vendors could not be asked, a line each."""
-    return [
-        f"not known: {row['day']} {row['task']}: {row['batch_id'] or row['state']}: {problem}"
-        for row, problem in problems
-    ]
+    return [f"not known: {row.day} {row.task}: {row.batch_id or row.state}: {problem}" for row, problem in problems]
 
 
 def status_lines(assistant: Assistant) -> list[str]:
@@ -70,16 +66,16 @@ def status_lines(assistant: Assistant) -> list[str]:
 def waiting_lines(assistant: Assistant) -> list[str]:
     """The questions that wait for answers or for room, a line for each batch."""
     return [
-        f"waiting: {row['day']} {row['task']}: {row['questions']} questions to {row['provider']}:{row['model']} {where}"
+        f"waiting: {row.day} {row.task}: {row.questions} questions to {row.provider}:{row.model} {where}"
         for row in at_work(assistant)
         if (where := _where(row))
     ]
 
 
-def _where(row: Row) -> str:
-    if row["state"] == "held":
+def _where(row: OpenBatch) -> str:
+    if row.state == "held":
         return "for their turn: the vendor refused more at once"
-    if row["state"] not in AWAITED:
+    if row.state not in AWAITED:
         return ""
-    batch = row["batch_id"] or "a batch that may not exist"
-    return f"in {batch} since {row['submitted_at']:%Y-%m-%d %H:%M}, {row['done']} done"
+    batch = row.batch_id or "a batch that may not exist"
+    return f"in {batch} since {row.submitted_at:%Y-%m-%d %H:%M}, {row.done} done"

@@ -1,8 +1,9 @@
 """The stages of a day, one function each, used by the assets and by the command alike."""
 
 from cpa_core.pipeline.assistant import Assistant, Progress, Stage, silent
-from cpa_core.pipeline.batches.poll import AWAITED, Problems, at_work, look, wait_for_one
-from cpa_core.pipeline.batches.quota import OUT, ready_days
+from cpa_core.pipeline.batches.poll import Problems, at_work, look, wait_for_one
+from cpa_core.pipeline.batches.quota import ready_days
+from cpa_core.pipeline.batches.states import AWAITED, WAITING, OpenBatch
 from cpa_core.pipeline.build import build_day
 from cpa_core.pipeline.delivery.deliver import deliver_day, open_work
 from cpa_core.pipeline.delivery.preview import Expected, Preview, expected_events, preview_day
@@ -55,7 +56,7 @@ from cpa_core.pipeline.schema.stale import (
 
 __all__ = [
     "AWAITED",
-    "OUT",
+    "WAITING",
     "Accepted",
     "Assistant",
     "DayDone",
@@ -64,6 +65,7 @@ __all__ = [
     "Expected",
     "Exported",
     "Landed",
+    "OpenBatch",
     "Preview",
     "Problems",
     "Progress",

@@ -14,6 +14,7 @@ from threading import BoundedSemaphore
 from cpa_core.errors import SettingsError
 from cpa_core.llm import BYTES_PER_TOKEN, Bill, Budget, Limiter, ModelName, Request, Reserve, Usage, no_budget
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.batches.states import AWAITED
 from cpa_core.pricing import Prices, cost, prices
 from cpa_core.providers import LANES, answer_room
 from cpa_core.store.answers import live_costs
@@ -117,7 +118,7 @@ def budgets(assistant: Assistant, *tariffs: Tariff) -> list[Budget]:
     )  # read first: what is merged meanwhile counts twice rather than not at all
     with assistant.store.reading() as view:
         spent = view.answer("label/money_spent", **run)[0]
-        held = view.answer("batches/money_in_batches", **run)[0]
+        held = view.answer("batches/money_in_batches", awaited=sorted(AWAITED), **run)[0]
     limits = (
         ("CPA_BUDGET", given.budget, spent["by_run"] + held["by_run"]),
         ("CPA_DAILY_BUDGET", given.daily_budget, spent["by_day"] + held["by_day"] + live),

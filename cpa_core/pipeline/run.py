@@ -8,6 +8,7 @@ from cpa_core.destinations import DESTINATIONS, KEYS, destination
 from cpa_core.errors import DayIncomplete, SettingsError
 from cpa_core.models import EventSchema, Value
 from cpa_core.pipeline.assistant import Assistant, Stage
+from cpa_core.pipeline.batches.states import OPEN, WAITING
 from cpa_core.pipeline.build import Built, build_day
 from cpa_core.pipeline.delivery.deliver import Delivered, deliver_day
 from cpa_core.pipeline.label.day import tag_and_judge_day
@@ -81,7 +82,13 @@ def due_days(assistant: Assistant, wait: float | None = None) -> list[Row]:
     with assistant.store.reading(wait):
         waiting = waiting_days(assistant)
     with assistant.store.reading(wait) as view:
-        return view.answer("status/due_days", destinations=list(assistant.settings.destinations), waiting=waiting)
+        return view.answer(
+            "status/due_days",
+            destinations=list(assistant.settings.destinations),
+            waiting=waiting,
+            open_states=sorted(OPEN),
+            waiting_states=sorted(WAITING),
+        )
 
 
 def run_day(

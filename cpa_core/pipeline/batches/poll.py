@@ -1,10 +1,6 @@
 """The lane of batches: what a stage hands over is looked after, found again after a kill, and its answers stored.
 
-A batch is `submitting` before it is created, `submitted` when its id is known, `ended` when the vendor is done with it,
-`stored` when its answers are in the ledger, and `used` when its day was written from them. One that was refused as a
-whole is `refused` until a run has stopped with the vendor's words, then `failed`; it is `crowded` where only too much
-was enqueued, and a row that is `held` has the questions that wait for room. Who holds the store's batch lock is the
-only one to speak of batches, so that what it finds `submitting` was left so by a process that is gone.
+The states of a batch and their order: `states.py`.
 """
 
 import math
@@ -16,13 +12,14 @@ from typing import Any, NamedTuple
 from cpa_core.errors import CpaError, DeadlineReached, ProviderFailed, ProviderStopped, SettingsError
 from cpa_core.llm import BatchVendor, Lost, Request
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.pipeline.batches.quota import OUT, hold, let_go
+from cpa_core.pipeline.batches.quota import hold, let_go
 from cpa_core.pipeline.batches.results import fetch, questions_of
-from cpa_core.pipeline.batches.submit import Asker, BatchSubmitter, update
+from cpa_core.pipeline.batches.states import AWAITED, BatchState, OpenBatch, move, open_batches
+from cpa_core.pipeline.batches.submit import Asker, BatchSubmitter
 from cpa_core.pipeline.budget import deadline
 from cpa_core.providers import BATCHES
 from cpa_core.store.answers import merge
-from cpa_core.store.database import Row, Transaction, as_json
+from cpa_core.store.database import Transaction, as_json
 
 MOST_BATCHES = 3
 """Batches that a question may be in. What they leave unanswered is asked at once, in the standard lane."""
@@ -37,10 +34,7 @@ FIRST_PAUSE = 5.0
 MAX_SILENT = 30
 """Looks at batches in a row that may all fail before waiting ends."""
 
-AWAITED = OUT | {"ended"}
-"""The states of batches whose answers are still to come."""
-
-Problems = list[tuple[Row, CpaError]]
+Problems = list[tuple[OpenBatch, CpaError]]
 """Batches that could not be looked at, and why."""
 Questions = Callable[[], Iterator[Sequence[tuple[str, Request]]]]
 """The questions that a stage begins with, each after its conversation's id, a chunk at a time."""
@@ -55,15 +49,15 @@ class Settled(NamedTuple):
 
 def at_work(
     assistant: Assistant, task: str | None = None, day: date | None = None, wait: float | None = None
-) -> list[Row]:
-    """The batches that are not done with, oldest first: of a stage, or all. Raises StoreBusy after `wait` seconds."""
+) -> list[OpenBatch]:
+    """The batches that are not finished, oldest first: of a stage, or all. Raises StoreBusy after `wait` seconds."""
     with assistant.store.reading(wait=wait) as view:
-        return view.answer("batches/batches_at_work", task=task, day=day)
+        return open_batches(view, task, day)
 
 
-def awaited(assistant: Assistant) -> list[Row]:
+def awaited(assistant: Assistant) -> list[OpenBatch]:
     """The batches whose answers are still to come."""
-    return [row for row in at_work(assistant) if row["state"] in AWAITED]
+    return [row for row in at_work(assistant) if row.state in AWAITED]
 
 
 def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
@@ -79,7 +73,7 @@ def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
         _stop(_looked_at(assistant, at_work(assistant, asker.task, asker.day), store=True))
         waiting = _asked_later(assistant, asker, questions, by_batch=by_batch)
     rows = at_work(assistant, asker.task, asker.day)
-    return Settled(waiting, tuple(row["batch_key"] for row in rows if row["state"] == "stored"))
+    return Settled(waiting, tuple(row.batch_key for row in rows if row.state == "stored"))
 
 
 def _stop(problems: Problems) -> None:
@@ -92,7 +86,7 @@ def _stop(problems: Problems) -> None:
 def _asked_later(assistant: Assistant, asker: Asker, questions: Questions, *, by_batch: bool) -> int:
     """How many questions wait in batches, once what is open was handed over."""
     with assistant.store.reading() as view:
-        out = {row["request_hash"] for row in view.answer("batches/questions_in_batches")}
+        out = {row["request_hash"] for row in view.answer("batches/questions_in_batches", awaited=sorted(AWAITED))}
         tries = {
             row["request_hash"]: row["tries"] for row in view.answer("batches/questions_unanswered", task=asker.task)
         }
@@ -127,7 +121,7 @@ def look(assistant: Assistant, *, store: bool, wait: float | None = None, second
         return _looked_at(assistant, at_work(assistant), store=store, until=time.monotonic() + seconds)
 
 
-def _looked_at(assistant: Assistant, rows: Sequence[Row], *, store: bool, until: float = math.inf) -> Problems:
+def _looked_at(assistant: Assistant, rows: Sequence[OpenBatch], *, store: bool, until: float = math.inf) -> Problems:
     problems: Problems = []
     for row in rows:
         if time.monotonic() > until:
@@ -139,67 +133,69 @@ def _looked_at(assistant: Assistant, rows: Sequence[Row], *, store: bool, until:
     return problems
 
 
-def _look_at(assistant: Assistant, row: Row, *, store: bool) -> None:
+def _look_at(assistant: Assistant, row: OpenBatch, *, store: bool) -> None:
     """Bring a batch as far as it can be brought now. Raises ProviderFailed, ProviderStopped, SettingsError."""
-    if row["state"] in ("stored", "held"):
+    if row.state in ("stored", "held"):
         return
-    vendor = assistant.batches_of(row["provider"])
-    if row["state"] == "submitting":
+    vendor = assistant.batches_of(row.provider)
+    if row.state == "submitting":
         batch_id = _found(assistant, row, vendor)
         if batch_id is None:
             return
-        row = row | {"batch_id": batch_id, "state": "submitted"}
-    if row["state"] == "submitted":
-        row = row | _state(assistant, row, vendor)
-    if row["state"] == "ended" and store:
+        row = row._replace(batch_id=batch_id, state="submitted")
+    if row.state == "submitted":
+        row = _state(assistant, row, vendor)
+    if row.state == "ended" and store:
         fetch(assistant, row, vendor)
-    if row["state"] == "refused" and store:
-        _update(assistant, row, state="failed")
-        raise ProviderStopped(f"{row['provider']} refused batch {row['batch_id']}: {row['detail']}")
+    if row.state == "refused" and store:
+        _move(assistant, row, "failed")
+        raise ProviderStopped(f"{row.provider} refused batch {row.batch_id}: {row.detail}")
 
 
-def _found(assistant: Assistant, row: Row, vendor: BatchVendor) -> str | None:
+def _found(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> str | None:
     """The id of a batch that a process may have created before it was gone. One that is not there is forgotten."""
     with assistant.store.reading() as view:
         taken = view.rows("select batch_id from batches where batch_id is not null")
     hashes = frozenset(questions_of(assistant, row))
-    lost = Lost(row["batch_key"], hashes, row["submitted_at"], {other["batch_id"] for other in taken})
+    lost = Lost(row.batch_key, hashes, row.submitted_at, {other["batch_id"] for other in taken})
     found = vendor.find(lost)
     if found.batch_id:
-        _update(assistant, row, state="submitted", batch_id=found.batch_id)
-    elif not found.undecided and assistant.now() - row["submitted_at"] >= SETTLING:
+        _move(assistant, row, "submitted", batch_id=found.batch_id)
+    elif not found.undecided and assistant.now() - row.submitted_at >= SETTLING:
         with assistant.store.writing() as transaction:
-            transaction.execute("delete from batches where batch_key = $key", key=row["batch_key"])
+            transaction.execute("delete from batches where batch_key = $key", key=row.batch_key)
     return found.batch_id
 
 
-def _state(assistant: Assistant, row: Row, vendor: BatchVendor) -> Row:
-    """How far the vendor is: what is new of the row. Raises ProviderStopped for a batch that is not known there.
+def _state(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> OpenBatch:
+    """The batch as the vendor sees it now. Raises ProviderStopped for a batch that is not known there.
 
     One that is not known for long has ended with every question unanswered.
     """
     try:
-        seen = vendor.look(row["batch_id"])
+        seen = vendor.look(row.vendor_id)
     except ProviderStopped as stopped:
-        if str(stopped).startswith("status 404") and assistant.now() - row["submitted_at"] > KEPT:
-            lost = {"state": "stored", "unanswered": row["questions"], "detail": str(stopped)}
-            return _update(assistant, row, ended_at=assistant.now(), **lost)
+        if str(stopped).startswith("status 404") and assistant.now() - row.submitted_at > KEPT:
+            now, words = assistant.now(), str(stopped)
+            return _move(assistant, row, "stored", ended_at=now, unanswered=row.questions, detail=words)
         raise
-    state = {"waiting": "submitted"}.get(seen.phase, seen.phase)
-    if (state, seen.done) == (row["state"], row["done"]):
-        return {}
+    state: BatchState = "submitted" if seen.phase == "waiting" else seen.phase
+    if (state, seen.done) == (row.state, row.done):
+        return row
     ended = {} if state == "submitted" else {"ended_at": assistant.now()}
     questions = questions_of(assistant, row) if state == "crowded" else {}
-    return _update(assistant, row, questions, state=state, done=seen.done, detail=seen.detail, **ended)
+    return _move(assistant, row, state, questions, done=seen.done, detail=seen.detail, **ended)
 
 
-def _update(assistant: Assistant, row: Row, held: Mapping[str, str] | None = None, **fields: Any) -> Row:
-    """What was written: fields of a batch, and its questions where they are `held` now."""
+def _move(
+    assistant: Assistant, row: OpenBatch, state: BatchState, held: Mapping[str, str] | None = None, **fields: Any
+) -> OpenBatch:
+    """The batch in its next state, as it was written, and its questions in a row of their own where they are `held`."""
     with assistant.store.writing() as transaction:
-        update(transaction, row["batch_key"], **fields)
+        moved = move(transaction, row, state, **fields)
         if held:
-            hold(transaction, row, row["batch_key"], held)
-    return fields
+            hold(transaction, row._asdict(), row.batch_key, held)
+    return moved
 
 
 def brought(assistant: Assistant, keys: Sequence[str]) -> tuple[int, float | None]:
@@ -226,12 +222,12 @@ def wait_for_one(assistant: Assistant, sleep: Callable[[float], None] = time.sle
     rows = awaited(assistant)
     until = min(deadline(assistant), time.monotonic() + LONGEST)
     shown, silent, pause = 0, 0, min(FIRST_PAUSE, assistant.settings.poll_seconds)
-    with assistant.progress("batch", sum(row["questions"] for row in rows)) as advance:
+    with assistant.progress("batch", sum(row.questions for row in rows)) as advance:
         while True:
             problems = look(assistant, store=True)
             _stop(problems)
             now = awaited(assistant)
-            for _ in range(shown, done := sum(row["done"] for row in now)):
+            for _ in range(shown, done := sum(row.done for row in now)):
                 advance()
             shown = max(shown, done)
             if len(now) < len(rows):

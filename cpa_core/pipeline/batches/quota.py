@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 from cpa_core.llm import ModelName
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.batches.states import AT_VENDOR, BatchState, OpenBatch
 from cpa_core.store.database import Row, Transaction
 
 REMEMBERED = timedelta(days=1)
 """How long a refusal counts."""
 MOST_SINGLE = 3
 """Refusals of single questions, with no other batch at work, after which one as long is asked at once."""
-OUT = frozenset({"submitting", "submitted"})
-"""The states of a batch that the vendor is, or may be, at work on."""
 
 
 class Room(NamedTuple):
@@ -37,7 +36,10 @@ def room(assistant: Assistant, model: ModelName) -> Room:
     """What the vendor takes of a model now."""
     names = {"provider": model.provider, "model": model.model}
     with assistant.store.reading() as view:
-        found = view.answer("batches/batch_quota", since=assistant.now() - REMEMBERED, tries=MOST_SINGLE, **names)[0]
+        since = assistant.now() - REMEMBERED
+        found = view.answer(
+            "batches/batch_quota", since=since, tries=MOST_SINGLE, at_vendor=sorted(AT_VENDOR), **names
+        )[0]
     return Room(
         is_free=not found["at_work"],
         one_by_one=found["refused"] > 0,
@@ -59,17 +61,17 @@ def let_go(transaction: Transaction, task: str, day: date) -> None:
     transaction.execute("delete from batches where state = 'held' and task = $task and day = $day", task=task, day=day)
 
 
-def ready_days(rows: Sequence[Row], days: Sequence[date], busy: Collection[str] = OUT) -> list[date]:
-    """Those of the days that may go on, given the batches `at_work`: none of theirs is in one of the `busy` states.
+def ready_days(rows: Sequence[OpenBatch], days: Sequence[date], busy: Collection[BatchState] = AT_VENDOR) -> list[date]:
+    """Those of the days that may go on, given the open batches: none of theirs is in one of the `busy` states.
 
     Of days that hold questions to the same model only the first, and that when nothing of the model is at work.
     """
-    taken = {(row["provider"], row["model"]) for row in rows if row["state"] in OUT}
+    taken = {(row.provider, row.model) for row in rows if row.state in AT_VENDOR}
     ready = []
     for day in sorted(days):
-        own = [row for row in rows if row["day"] == day]
-        held = {(row["provider"], row["model"]) for row in own if row["state"] == "held"}
-        if any(row["state"] in busy for row in own) or (held and held <= taken):
+        own = [row for row in rows if row.day == day]
+        held = {(row.provider, row.model) for row in own if row.state == "held"}
+        if any(row.state in busy for row in own) or (held and held <= taken):
             continue
         taken |= held
         ready.append(day)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from cpa_core.errors import ProviderStopped
 from cpa_core.llm import BatchVendor, Reply
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.batches.states import OpenBatch, move
 from cpa_core.pricing import Prices, cost, prices
 from cpa_core.store.database import Row
 
@@ -14,15 +15,15 @@ AT_ONCE = 2_000
 LANE = "batch"
 
 
-def questions_of(assistant: Assistant, row: Row) -> dict[str, str]:
+def questions_of(assistant: Assistant, row: OpenBatch) -> dict[str, str]:
     """The conversation of each question of a batch, by the question's hash."""
     sql = "select request_hashes, conversation_ids from batches where batch_key = $key"
     with assistant.store.reading() as view:
-        found = view.rows(sql, key=row["batch_key"])[0]
+        found = view.rows(sql, key=row.batch_key)[0]
     return dict(zip(found["request_hashes"], found["conversation_ids"], strict=True))
 
 
-def fetch(assistant: Assistant, row: Row, vendor: BatchVendor) -> None:
+def fetch(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> None:
     """Store the answers of a batch, and how many questions it left unanswered and why.
 
     Raises ProviderFailed, with which all may be tried again; ProviderStopped, when lines say that the account or the
@@ -30,13 +31,13 @@ def fetch(assistant: Assistant, row: Row, vendor: BatchVendor) -> None:
     """
     questions = questions_of(assistant, row)
     with assistant.store.reading() as view:
-        kept = view.rows("select request_hash from answers where run_id = $key", key=row["batch_key"])
+        kept = view.rows("select request_hash from answers where run_id = $key", key=row.batch_key)
     unanswered = questions.keys() - {answer["request_hash"] for answer in kept}
     problems: Counter[str] = Counter()
     stops = ""
     own = prices(assistant.settings.prices_path)
     answers: list[Row] = []
-    for line in vendor.results(row["batch_id"]):
+    for line in vendor.results(row.vendor_id):
         if line.request_hash not in unanswered:
             continue
         if line.reply is None:
@@ -52,24 +53,24 @@ def fetch(assistant: Assistant, row: Row, vendor: BatchVendor) -> None:
     problems["missing"] = len(unanswered) - sum(problems.values())
     _stored(assistant, row, len(unanswered), ", ".join(f"{n} {words}" for words, n in problems.items() if n > 0))
     if stops:
-        raise ProviderStopped(f"in batch {row['batch_id']}: {stops}")
+        raise ProviderStopped(f"in batch {row.batch_id}: {stops}")
 
 
-def _answer(row: Row, request_hash: str, conversation_id: str, reply: Reply, own: Prices) -> Row:
+def _answer(row: OpenBatch, request_hash: str, conversation_id: str, reply: Reply, own: Prices) -> Row:
     """A row of the ledger. It is booked when its batch was handed over: then the money was spent."""
     return {
-        "answer_id": f"{row['batch_key']}:{request_hash}",
+        "answer_id": f"{row.batch_key}:{request_hash}",
         "request_hash": request_hash,
         "attempt": 1,
         "lane": LANE,
         "outcome": reply.outcome,
         "answer": reply.text,
         "detail": reply.detail,
-        "cost": cost(row["provider"], row["model"], reply.usage, LANE, own),
-        "run_id": row["batch_key"],
+        "cost": cost(row.provider, row.model, reply.usage, LANE, own),
+        "run_id": row.batch_key,
         "conversation_id": conversation_id,
-        "created_at": row["submitted_at"],
-        **{name: row[name] for name in ("task", "provider", "model", "day")},
+        "created_at": row.submitted_at,
+        **{name: getattr(row, name) for name in ("task", "provider", "model", "day")},
         **dict(reply.usage),
     }
 
@@ -80,7 +81,6 @@ def _insert(assistant: Assistant, answers: Sequence[Row]) -> None:
             transaction.insert("answers", answers)
 
 
-def _stored(assistant: Assistant, row: Row, unanswered: int, detail: str) -> None:
-    sql = "update batches set state = 'stored', unanswered = $unanswered, detail = $detail where batch_key = $key"
+def _stored(assistant: Assistant, row: OpenBatch, unanswered: int, detail: str) -> None:
     with assistant.store.writing() as transaction:
-        transaction.execute(sql, key=row["batch_key"], unanswered=unanswered, detail=detail)
+        move(transaction, row, "stored", unanswered=unanswered, detail=detail)

@@ -11,8 +11,9 @@ from cpa_core.errors import BudgetReached, ProviderFailed, ProviderStopped, Queu
 from cpa_core.llm import BatchForm, ModelName, Request
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.batches.quota import hold, let_go, room
+from cpa_core.pipeline.batches.states import write
 from cpa_core.pipeline.budget import Tariff, budgets
-from cpa_core.store.database import Row, Transaction
+from cpa_core.store.database import Row
 
 BUSY_TRIES = 4
 """Times that a batch is handed over to a vendor who says that there are too many requests."""
@@ -71,12 +72,6 @@ class Pile:
     def _write(self, content: bytes) -> None:
         self._file.write(content)
         self.size += len(content)
-
-
-def update(transaction: Transaction, key: str, **fields: object) -> None:
-    """Write fields of a batch's row."""
-    names = ", ".join(f"{name} = ${name}" for name in fields)
-    transaction.execute(f"update batches set {names} where batch_key = $key", key=key, **fields)
 
 
 class BatchSubmitter:
@@ -174,7 +169,7 @@ class BatchSubmitter:
 
     def _update(self, key: str, **fields: object) -> None:
         with self.assistant.store.writing() as transaction:
-            update(transaction, key, **fields)
+            write(transaction, key, **fields)
 
     def _stage(self) -> Row:
         return {

@@ -136,7 +136,7 @@ def _shares(
     """The tasks' shares, as far as their batches could be looked after, and what stopped that."""
     shares: list[Share] = []
     for work in works:
-        wanted = retag or any(row["retag"] for row in at_work(assistant, work.task, day))
+        wanted = retag or any(row.retag for row in at_work(assistant, work.task, day))
         try:
             shares.append(_share(assistant, _asking(assistant, day, work, schema, retag=wanted), retag=wanted))
         except Stopped as stopped:

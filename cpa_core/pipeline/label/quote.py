@@ -7,6 +7,7 @@ from datetime import date
 from cpa_core.llm import ModelName, Request
 from cpa_core.models import EventSchema, Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.batches.states import AWAITED
 from cpa_core.pipeline.budget import tariff
 from cpa_core.pipeline.build import build_day
 from cpa_core.pipeline.label.day import open_questions
@@ -65,7 +66,7 @@ def _line(
     by_hash = {request.hash: request for request in requests}
     with assistant.store.reading() as view:
         kept = view.answer("label/answers_to_reuse", hashes=as_json(by_hash), conversations="[]")
-        kept += view.answer("batches/questions_in_batches")
+        kept += view.answer("batches/questions_in_batches", awaited=sorted(AWAITED))
     answered = {row["request_hash"] for row in kept}
     asked = [request for key, request in by_hash.items() if key not in answered]
     own = tariff(assistant, task, ModelName(provider=provider, model=model))

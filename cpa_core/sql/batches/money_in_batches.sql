@@ -3,4 +3,4 @@ select
   coalesce(sum(estimate) filter (where starts_with(batch_key, $run)), 0) as by_run,
   coalesce(sum(estimate) filter (where submitted_at >= $since), 0) as by_day
 from batches
-where state in ('submitting', 'submitted', 'ended')
+where list_contains($awaited::varchar[], state)

@@ -1,4 +1,4 @@
 -- Which questions are in batches whose answers are still to come?
 select distinct unnest(request_hashes) as request_hash
 from batches
-where state in ('submitting', 'submitted', 'ended')
+where list_contains($awaited::varchar[], state)

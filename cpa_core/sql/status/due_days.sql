@@ -1,9 +1,9 @@
 -- Which days need work, and why? Landed since they were built, not finished, or not delivered everywhere; in batches.
 -- ($waiting are days whose schema is not accepted yet: they go to the outbox only.)
 with batched as (
-  select day, bool_or(state in ('submitting', 'submitted', 'held')) as waits
+  select day, bool_or(list_contains($waiting_states::varchar[], state)) as waits
   from batches
-  where state in ('submitting', 'submitted', 'ended', 'stored', 'held', 'refused')
+  where list_contains($open_states::varchar[], state)
   group by day
 ),
 open_work as (
