@@ -1,6 +1,6 @@
 # make demo, make test and make dev each work as the first command on a fresh machine: they make .venv themselves.
 .PHONY: demo test check dev store-on-2 lock proofs backfill browser guides fuzz \
-  bench-delivery bench-landing bench-llm bench-planted bench-insights bench-report
+  bench-delivery bench-landing bench-llm bench-planted bench-insights bench-report bench-quotes
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 
@@ -69,6 +69,9 @@ fuzz: .venv/ready            ## mutated real files for five minutes, and many ge
 
 bench-llm: .venv/ready       ## the language-model engine under load: tokens, rate, limits, kills, faults, memory
 	$(BIN)/python -m benchmarks.llm
+
+bench-quotes: .venv/ready     ## quotes altered in 20 ways, found in the conversations of FOLDERS, beside the time before
+	$(BIN)/python -m benchmarks.quotes $(FOLDERS)
 
 bench-planted: .venv/ready   ## 200 simulations with a planted truth: found, ranked, covered, and what else was found
 	$(BIN)/python -m benchmarks.planted

@@ -3,50 +3,201 @@
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from cpa_core.errors import ReplyInvalid
 
-UNEVEN = re.compile(r"[^!-~ ]|  ")
-"""What folding would change, or might."""
+LETTERS = 3
+"""Letters or digits that each side of an ellipsis must have: less would be found by chance."""
+QUOTES = (
+    "\"'`\u00ab\u00b4\u00bb\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033"
+    "\u2039\u203a\u300c\u300d\u300e\u300f\uff02\uff07"
+)
+"""Marks that writers and models put for one another."""
+DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+SELECTORS = "\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
+"""How the character before is to look; they belong to it."""
+INVISIBLE = re.compile(f"[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff{SELECTORS}]")
+"""Soft hyphens, joiners, marks of direction, variation selectors: nobody sees them, and models leave them out."""
+RUNS = re.compile(r"  +|--+|[*_~]+")
+"""Where something may stand for nothing in a text whose characters are folded."""
+BLANK = re.compile(r"[\t-\r\x1c-\x1f]")
+SPECIAL = re.compile(r"[^\x00-\x7f]")
+SELECTOR = re.compile(f"[{SELECTORS}]")
+ELLIPSIS = re.compile(r" *(?:\[\.{2,}\]|\(\.{2,}\)|\.{3,}) *")
+
+
+class Folded(NamedTuple):
+    """A text as it is compared: what of its folded characters was `dropped`, by start and end, and what is left."""
+
+    text: str
+    dropped: Sequence[tuple[int, int]]
+    plain: str
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """Where in the text what stands in `plain` from start to end comes from."""
+        first, last = self._folded(start), self._folded(end - 1)
+        return (first, last + 1) if self.text.isascii() else (self._written(first), self._written(last) + 1)
+
+    def _folded(self, index: int) -> int:
+        for start, end in self.dropped:
+            if start > index:
+                break
+            index += end - start
+        return index
+
+    def _written(self, index: int) -> int:
+        """A character that became several counts as the place of each."""
+        for special in SPECIAL.finditer(self.text):
+            place, length = special.start(), len(FOLDS[ord(special[0])])
+            if place > index:
+                break
+            if index < place + length:
+                return place
+            index += 1 - length
+        return index
+
+
+class Folds(dict[int, str]):
+    """What each character is folded to, worked out once: by compatibility forms (NFKD), case and marks."""
+
+    def __missing__(self, ordinal: int) -> str:
+        letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", chr(ordinal)).casefold())
+        folded = self[ordinal] = "".join(map(self._mark, INVISIBLE.sub("", letters)))
+        return folded
+
+    @staticmethod
+    def _mark(letter: str) -> str:
+        if letter.isspace():
+            return " "
+        return "'" if letter in QUOTES else "-" if letter in DASHES else letter
+
+
+FOLDS = Folds()
 
 
 def locate(quote: str, text: str) -> tuple[int, int] | None:
-    """Start and end of the quote in the text: exactly, else with compatibility forms and spaces folded."""
-    if not quote.strip():
-        return None
+    """Start and end of the quote in the text, in characters; null where it does not stand there.
+
+    It stands there exactly, or but for what models alter without meaning to: case, spaces, typographic signs and
+    compatibility forms, invisible characters, Markdown's emphasis; then but for quotation marks around it and a full
+    stop or an ellipsis at its ends; then with an ellipsis for a part left out, where all the other parts stand in
+    order. Public code that folds such signs: NousResearch/hermes-agent#85749, open-legal-products/mike#249.
+    """
     start = text.find(quote)
-    if start >= 0:
+    if start >= 0 and quote.strip():
         return start, start + len(quote)
-    folded, places = _fold(text)
-    wanted = _fold(quote)[0].strip()
-    start = folded.find(wanted)
-    while wanted and start >= 0:
-        end = start + len(wanted)
-        if end == len(folded) or not unicodedata.combining(folded[end]):
-            return places[start], places[end - 1] + 1
-        start = folded.find(wanted, start + 1)
+    found = _folded(text)
+    for wanted in _forms(quote):
+        if span := _span(found.plain, wanted):
+            start, end = found.place(*span)
+            return start, _selected(text, end)
     return None
 
 
-def _fold(text: str) -> tuple[str, Sequence[int]]:
-    """The text with compatibility forms as one and runs of space as one, and the place each character came from.
+@lru_cache(maxsize=512)
+def _folded(text: str) -> Folded:
+    """The text, folded. A character may become several, or none; decomposed, it goes letter by letter."""
+    if text.isascii():
+        joined = text.lower().replace('"', "'").replace("`", "'")
+        joined = joined if joined.isprintable() else BLANK.sub(" ", joined)
+    else:
+        joined = text.translate(FOLDS)
+    if not ("  " in joined or "--" in joined or "*" in joined or "_" in joined or "~" in joined):
+        return Folded(text, (), joined)
+    dropped = [span for run in RUNS.finditer(joined) if (span := _dropped(joined, *run.span()))]
+    starts = (0, *(end for _, end in dropped))
+    ends = (*(start for start, _ in dropped), len(joined))
+    return Folded(text, dropped, "".join(joined[start:end] for start, end in zip(starts, ends, strict=True)))
 
-    It is decomposed (NFKD), which goes letter by letter; two texts are equal so exactly when they are in NFKC.
+
+def _dropped(joined: str, start: int, end: int) -> tuple[int, int] | None:
+    """What of a run of spaces, dashes or Markdown's signs stands for nothing.
+
+    An emphasis stands at the edge of a word, or is two asterisks between letters, as where no spaces part words;
+    `2 * 3`, `2**3` and `snake_case` are as they are.
     """
-    if not UNEVEN.search(text):
-        return text, range(len(text))
-    letters: list[str] = []
-    places: list[int] = []
-    for place, character in enumerate(text):
-        for letter in unicodedata.normalize("NFKD", character):
-            blank = letter.isspace()
-            if blank and letters and letters[-1] == " ":
-                continue
-            letters.append(" " if blank else letter)
-            places.append(place)
-    return "".join(letters), places
+    if joined[start] in " -":
+        return start + 1, end
+    before, after = joined[start - 1 : start], joined[end : end + 1]
+    if before.isalnum() and after.isalnum():
+        is_bold = joined[start:end] == "**" and not (before.isdigit() and after.isdigit())
+        return (start, end) if is_bold else None
+    return (start, end) if before.strip() or after.strip() else None
+
+
+def _forms(quote: str) -> Iterator[tuple[str, ...]]:
+    """What to look for, the closest form first, each as the parts that must stand in order."""
+    plain = bare = _folded(quote).plain.strip()
+    if plain:
+        yield (plain,)
+    while len(bare) > 2 and bare[-1] in "'." and (bare[-1] == "." or bare[0] == "'"):
+        bare = (bare[:-1] if bare[-1] == "." else bare[1:-1]).strip()
+        if bare.strip("'. "):
+            yield (bare,)
+    bare = plain.strip("'")
+    if ".." not in bare:
+        return
+    parts = tuple(part for part in ELLIPSIS.split(bare.removesuffix("'.")) if part.strip("'. "))
+    if parts and all(sum(map(str.isalnum, part)) >= LETTERS for part in parts):
+        yield parts
+
+
+def _span(text: str, parts: Sequence[str]) -> tuple[int, int] | None:
+    """The shortest span of the text in which the parts stand in order, and of these the first."""
+    if len(parts) == 1:
+        start = _find(text, parts[0], 0)
+        return (start, start + len(parts[0])) if start >= 0 else None
+    best: tuple[int, int] | None = None
+    start = _whole(text, parts[0], 0)
+    while start >= 0 and (end := _end(text, parts, start)):
+        if best is None or end - start < best[1] - best[0]:
+            best = start, end
+        start = _whole(text, parts[0], start + 1)
+    return best
+
+
+def _end(text: str, parts: Sequence[str], start: int) -> int | None:
+    end = start + len(parts[0])
+    for part in parts[1:]:
+        place = _whole(text, part, end)
+        if place < 0:
+            return None
+        end = place + len(part)
+    return end
+
+
+def _whole(text: str, part: str, start: int) -> int:
+    """Where a part begins that cuts no word in two, as far as its letters are of those that words are parted by."""
+    place = _find(text, part, start)
+    while place >= 0 and (_is_cut(text, place) or _is_cut(text, place + len(part))):
+        place = _find(text, part, place + 1)
+    return place
+
+
+def _is_cut(text: str, place: int) -> bool:
+    around = text[max(0, place - 1) : place + 1]
+    return len(around) == 2 and place > 0 and around.isascii() and around.isalnum()
+
+
+def _selected(text: str, end: int) -> int:
+    """The end of a quote with the selectors of its last character."""
+    while end < len(text) and text[end] > "\u180a" and SELECTOR.match(text[end]):
+        end += 1
+    return end
+
+
+def _find(text: str, part: str, start: int) -> int:
+    """Where a part begins, at which no letter is cut from its accents; -1 where it is not."""
+    place = text.find(part, start)
+    while place >= 0:
+        end = place + len(part)
+        if end == len(text) or text[end] < "\u0300" or not unicodedata.combining(text[end]):
+            break
+        place = text.find(part, place + 1)
+    return place
 
 
 def answer_object(text: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from cpa_core.errors import ReplyInvalid
 from cpa_core.evidence import answer_object, closed, listed, locate
 from cpa_core.llm import Ask, ModelName, Reply, Request
+from cpa_core.llm.reading import matched_name
 from cpa_core.models import (
     FINAL_OUTCOMES,
     NOT_APPLICABLE,
@@ -355,9 +356,7 @@ def _foreign(values: dict[str, str], event_type: EventType) -> list[int]:
 def _choice(value: str, wanted: Property) -> str:
     if not wanted.choices:
         return value
-    if value in wanted.choices:
-        return value
-    allowed = {choice.casefold(): choice for choice in (NOT_APPLICABLE, *wanted.choices)}
-    if value.casefold() not in allowed:
+    found = matched_name(value, (*wanted.choices, NOT_APPLICABLE))
+    if found is None:
         raise ReplyInvalid(f"properties.{wanted.name}: not one of the choices")
-    return allowed[value.casefold()]
+    return found

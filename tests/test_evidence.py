@@ -1,10 +1,15 @@
 """Quotes found in the text, and the one JSON object that an answer is."""
 
 import json
+import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cpa_core import evidence
 from cpa_core.errors import ReplyInvalid
 from cpa_core.evidence import answer_object, closed, listed, locate
 
@@ -42,6 +47,106 @@ def test_compatibility_forms_and_spaces_are_folded(quote: str, text: str, own: s
     assert found(quote, text) == own
 
 
+ALTERED = [
+    ("I can't log in", "Well, I can’t log in!", "I can’t log in"),
+    ("I can’t log in", "Well, I can't log in!", "I can't log in"),
+    ("says 'no'", "he says “no” to it", "says “no”"),
+    ("a - b", "it is a – b here", "a – b"),
+    ("so -- yes", "so — yes", "so — yes"),
+    ("wait...", "oh wait… what", "wait…"),
+    ("We got to", "and we got to it", "we got to"),
+    ("WE GOT", "and we got to it", "we got"),
+    ("straße", "die STRASSE", "STRASSE"),
+    ("password", "my pass\u00adword", "pass\u00adword"),
+    ("pass\u200bword", "my password", "password"),
+    ("\u200fshalom\u200e", "so shalom", "shalom"),
+    ("I ❤ it!", "I ❤\ufe0f it!", "I ❤\ufe0f it!"),
+    ("Love ❤", "I love ❤\ufe0f it", "love ❤\ufe0f"),
+    ("take care now", "please **take care** now", "take care** now"),
+    ("**take** _care_", "please take care now", "take care"),
+    ("这是重要的", "这是**重要**的", "这是**重要**的"),
+    ("`take care`", "please take care now", "take care"),
+    ("Please take care.", "please take care, now", "please take care"),
+    ('"take care."', "please take care now", "take care"),
+    ("“Please take care”", "please take care now", "please take care"),
+    ("I think ... so", "I think it is so", None),
+    ("I think ... right", "So I think that it is right now", "I think that it is right"),
+    ("I think […] right…", "I think no. I think it is right", "I think it is right"),
+    ("it is right ... I think", "So I think that it is right now", None),
+    ("... is right ...", "that it is right now", "is right"),
+    ("23", "2*3 and 2 * 3 and 2**3", None),
+    ("snakecase", "my snake_case", None),
+    ("nothanks", "no thanks", None),
+    ("well known", "well-known", None),
+    ("cant", "can't", None),
+]
+
+
+@pytest.mark.parametrize(("quote", "text", "own"), ALTERED)
+def test_what_models_alter_without_meaning_to_is_folded_and_nothing_else(
+    quote: str, text: str, own: str | None
+) -> None:
+    assert found(quote, text) == own
+
+
+PIECES = st.text(
+    st.sampled_from("abcXYZ ÄßéİΣ한重要\u0301'’\"“”-–—.…*_~`\u200b\u00ad\u200f\ufe0f\u00a0\n\tﬁ①😀[]"),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(PIECES, PIECES, PIECES)
+def test_what_is_folded_is_found_at_a_place_that_folds_to_the_same(before: str, quote: str, after: str) -> None:
+    text = before + quote + after
+    assert found(quote, text) == (quote if quote.strip() else None)
+    for altered in (quote.upper(), quote.replace("'", "’"), unicodedata.normalize("NFC", quote), f"“{quote}”"):
+        place = locate(altered, text)
+        if place is not None:
+            own, wanted = (evidence._folded(one).plain.strip(" '.") for one in (text[slice(*place)], altered))
+            assert _letters(own) == _letters(wanted)
+
+
+WORDS = st.lists(
+    st.sampled_from(["we", "can’t", "log", "in", "so—yes", "“no”", "wait…", "**now**", "①", "é"]), min_size=1
+)
+ALTERATIONS: list[Callable[[str], str]] = [
+    str.upper,
+    str.capitalize,
+    lambda quote: quote.translate(str.maketrans({"’": "'", "“": '"', "”": '"', "—": "-", "…": "..."})),
+    lambda quote: quote.replace("**", ""),
+    "\u200b".join,
+    lambda quote: quote.replace(" ", "\u00a0 \n"),
+    lambda quote: f"“{quote}”",
+    lambda quote: f"{quote}.",
+    lambda quote: unicodedata.normalize("NFD", quote),
+]
+
+
+@given(WORDS, WORDS, WORDS, st.lists(st.sampled_from(ALTERATIONS), max_size=3))
+def test_whatever_was_altered_is_found_at_its_place(
+    before: list[str], words: list[str], after: list[str], alterations: list[Callable[[str], str]]
+) -> None:
+    quote = " ".join(["first", *words, "last"])
+    text = " ".join([*before, quote, *after])
+    altered = quote
+    for alter in alterations:
+        altered = alter(altered)
+    assert found(altered, text) == quote
+
+
+@given(WORDS, WORDS)
+def test_what_is_not_in_the_text_is_never_found(words: list[str], others: list[str]) -> None:
+    text = " ".join(words)
+    for alter in (lambda quote: quote, *ALTERATIONS):
+        for quote in ("absent " + " ".join(others), " ".join(others) + " absent", "absent ... " + " ".join(others)):
+            assert found(alter(quote), text) is None
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text if letter.isalnum())
+
+
 @pytest.mark.parametrize(("composed", "decomposed"), [("café", "cafe\u0301"), ("한국", "한국"), ("ệ", "e\u0323\u0302")])
 def test_a_letter_and_its_parts_are_the_same(composed: str, decomposed: str) -> None:
     assert found(composed, f"le {decomposed}!") == decomposed
@@ -54,7 +159,9 @@ def test_half_a_letter_is_not_quoted() -> None:
     assert found("cafe\u00a0x", "café x cafe x") == "cafe x"
 
 
-@pytest.mark.parametrize("quote", ["", "   ", "\n", "something else", "OK"])
+@pytest.mark.parametrize(
+    "quote", ["", "   ", "\n", "something else", "ok now", "*", "**", ".", "...", "\u200b", "''", "h t..."]
+)
 def test_what_is_not_in_the_text_is_not_found(quote: str) -> None:
     assert locate(quote, "ok then") is None
 

@@ -11,7 +11,7 @@ from cpa_core.llm.reading.mending import mended
 from cpa_core.llm.reading.shaping import Schema, conforms, fits, matched_name, property_names, shaped
 from cpa_core.llm.values import Reply, Request
 
-__all__ = ["Reading", "conforms", "matched_name", "read_answer", "understood"]
+__all__ = ["Reading", "brought", "conforms", "matched_name", "read_answer", "understood"]
 
 MOST_WRAPPERS = 3
 """Objects and strings that may stand around an answer."""
@@ -58,6 +58,12 @@ def read_answer(text: str, schema: Schema) -> Reading:
         return _encodable(readings[0] if readings and not found.is_broken else _damaged(found, schema))
     except Contradiction as contradiction:
         raise ReplyInvalid(f"answer: {contradiction}") from None
+
+
+def brought(value: Any, schema: Schema) -> tuple[Any, int]:
+    """A value that has been read, in the shape of another schema as far as that is certain; how much was changed."""
+    notes: Counter[str] = Counter()
+    return (value, 0) if conforms(value, schema) else (shaped(value, schema, notes), notes.total())
 
 
 def _values(text: str) -> Standing:
@@ -107,7 +113,11 @@ def _within(value: Any, schema: Schema) -> Iterator[Any]:
 
 
 def _are(entries: list[Any], schema: Schema) -> bool:
-    return bool(entries) and all(fits(shaped(one, schema, Counter()), schema) for one in entries)
+    """Whether all are of the schema, as far as `fits` looks."""
+    brought = [shaped(one, schema, Counter()) for one in entries]
+    return bool(entries) and all(
+        fits(one, schema) if "properties" in schema else conforms(one, schema) for one in brought
+    )
 
 
 def _decoded(value: Any) -> Iterator[Any]:
