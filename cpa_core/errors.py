@@ -83,7 +83,31 @@ class DeadlineReached(Stopped):
 
 
 class ProviderStopped(Stopped):
-    """The provider will answer nothing more (bad key, unknown model, quota used up): in its own words."""
+    """The provider will answer nothing more (bad key, unknown model, quota used up): in its own words.
+
+    `status` is the HTTP status, null without one; `provider` is whom an engine asked, empty before.
+    """
+
+    def __init__(self, reason: str, status: int | None = None, provider: str = "") -> None:
+        super().__init__(reason)
+        self.status = status
+        self.provider = provider
+
+
+class ProviderNotReached(ProviderStopped):
+    """No connection to the provider's address, twice, before any answer: the address and the reason."""
+
+
+class AnswersUnusable(ProviderStopped):
+    """The first answers of a run are all unusable for one reason. They are kept, and nothing is marked as failed.
+
+    `outcome` is what they all are, `detail` the rule that most of them break.
+    """
+
+    def __init__(self, reason: str, outcome: str, detail: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.detail = detail
 
 
 class ProviderFailed(CpaError):
@@ -107,6 +131,14 @@ class ProviderFailed(CpaError):
         self.tries = tries
         self.limits = limits
         self.pause = pause
+
+
+class NotReached(ProviderFailed):
+    """The connection is refused, or the name of the host is not known: with the address."""
+
+
+class Garbled(ProviderFailed):
+    """The server answered with status 200, but in no form that is known."""
 
 
 class QueueFull(ProviderFailed):

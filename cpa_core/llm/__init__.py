@@ -7,9 +7,11 @@ from cpa_core.llm.budget import Bill, Budget, Reserve, no_budget
 from cpa_core.llm.engine import BYTES_PER_TOKEN, HUNG_TRIES, MAX_BUSY, MAX_FAILURES, MAX_WAIT, MIN_SILENCE, Engine
 from cpa_core.llm.limiter import Limiter
 from cpa_core.llm.values import NOT_BILLED, About, Answer, Answers, Ask, ModelName, Provider, Reply, Request, Usage
+from cpa_core.llm.watch import FIRST_ANSWERS, Watch
 
 __all__ = [
     "BYTES_PER_TOKEN",
+    "FIRST_ANSWERS",
     "HUNG_TRIES",
     "MAX_BUSY",
     "MAX_FAILURES",
@@ -38,5 +40,6 @@ __all__ = [
     "Request",
     "Reserve",
     "Usage",
+    "Watch",
     "no_budget",
 ]

@@ -7,15 +7,26 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from cpa_core.errors import ProviderFailed, ProviderStopped, ReplyInvalid, Stopped
+from cpa_core.errors import (
+    Garbled,
+    NotReached,
+    ProviderFailed,
+    ProviderNotReached,
+    ProviderStopped,
+    ReplyInvalid,
+    Stopped,
+)
 from cpa_core.llm.brake import Brake
 from cpa_core.llm.budget import Reserve, no_budget
 from cpa_core.llm.limiter import Limiter, Load
 from cpa_core.llm.reading import understood
 from cpa_core.llm.values import NOT_BILLED, About, Answer, Answers, Provider, Reply, Request, Usage
+from cpa_core.llm.watch import Watch
 
 MAX_FAILURES = 4
 """Calls for one question that may fail (no connection, 5xx, timeout) before it is given up for this run."""
+UNREACHED_TRIES = 2
+"""Tries of one question that may meet no connection before anything was answered."""
 HUNG_TRIES = 2
 """How many of those a call counts for that had no answer until its time was over."""
 MIN_SILENCE = 24
@@ -31,16 +42,18 @@ BYTES_PER_TOKEN = 3.5
 
 
 class Silence:
-    """Notices that a provider answers nobody. A rate limit is neither an answer nor silence."""
+    """Notices that a provider answers nobody; `is_first` until it has. A rate limit is neither answer nor silence."""
 
     def __init__(self, slots: int, engines: int) -> None:
         self._patience = max(MIN_SILENCE, MAX_FAILURES * slots) // engines
         self._tries: list[float] = []
         self._guard = threading.Lock()
+        self.is_first = True
 
     def broken(self) -> None:
         """There was an answer, whatever it said."""
         with self._guard:
+            self.is_first = False
             self._tries.clear()
 
     def lasts(self, failed: ProviderFailed) -> None:
@@ -105,18 +118,25 @@ class Engine:
             if kept is not None:
                 with self._guard:
                     self.reused[request.task] += 1
-                return self.read(request, kept)
             try:
-                self._brake.check()
-                return self._call(request, check, partial(_answer, request, request_hash, about))
+                if kept is None:
+                    self._brake.check()
+                    return self._call(request, check, about, partial(_answer, request, request_hash, about))
+                if kept.lane == "batch":
+                    self._watch(request).note(request, _checked(request, kept, check), about)
+                return self.read(request, kept)
             except Stopped as stopped:
+                if isinstance(stopped, ProviderStopped):
+                    stopped.provider = stopped.provider or request.provider
                 self._brake.stop(stopped)
                 raise
             finally:
                 with self._guard:
                     self._in_flight.pop(request_hash, None)
 
-    def _call(self, request: Request, check: Callable[[str], None], answer: Callable[..., Answer]) -> Reply:
+    def _call(
+        self, request: Request, check: Callable[[str], None], about: About, answer: Callable[..., Answer]
+    ) -> Reply:
         failures: float = 0
         busy = attempt = 0
         load = self._load(request)
@@ -127,14 +147,15 @@ class Engine:
                     reply = self._once(request, check, load)
                     self.answers.keep(answer(reply, attempt, bill.held if reply.cost is None else None))
                     bill.pay(reply.cost)
-                    return self.read(request, reply)
+                self._watch(request).note(request, reply, about)
+                return self.read(request, reply)
             except ProviderFailed as failed:
                 if failed.retry_after is not None:
                     busy += 1
                     self.limiter.refused(failed.limits, min(MAX_WAIT, failed.retry_after))
                 else:
                     failures += failed.tries
-                    self._silence.lasts(failed)
+                    self._unanswered(request, failed, failures, about)
                 if failures >= MAX_FAILURES or busy >= MAX_BUSY:
                     reply = Reply(outcome="error", detail=failed.reason, usage=NOT_BILLED, cost=0.0)
                     self.answers.keep(answer(reply, attempt))
@@ -142,6 +163,17 @@ class Engine:
                 pause = failed.pause
             usual = random.uniform(0.5, 1.0) * 0.5 * 2 ** min(failures, 6)
             self.limiter.wait(max(usual, min(MAX_WAIT, pause)), self._brake.check)
+
+    def _watch(self, request: Request) -> Watch:
+        return self._brake.watch(f"{request.provider}:{request.model}")
+
+    def _unanswered(self, request: Request, failed: ProviderFailed, failures: float, about: About) -> None:
+        """A call brought nothing of use. Raises ProviderStopped when no other would either."""
+        if isinstance(failed, NotReached) and self._silence.is_first and failures >= UNREACHED_TRIES:
+            raise ProviderNotReached(f"{failed.reason}, in {failures:.0f} tries")
+        if isinstance(failed, Garbled) and not about.failed_before:
+            self._watch(request).unusable("invalid", failed.reason)
+        self._silence.lasts(failed)
 
     def _once(self, request: Request, check: Callable[[str], None], load: Load) -> Reply:
         self._brake.check()
@@ -152,13 +184,7 @@ class Engine:
         self._silence.broken()
         self._measure(request, reply, load)
         cost = self.price(request.provider, request.model, reply.usage, reply.lane)
-        reply = reply.model_copy(update={"cost": cost, "limits": None})
-        if reply.outcome == "ok":
-            try:
-                check(understood(request, reply).text)
-            except ReplyInvalid as invalid:
-                return reply.model_copy(update={"outcome": "invalid", "detail": str(invalid)})
-        return reply
+        return _checked(request, reply.model_copy(update={"cost": cost, "limits": None}), check)
 
     def read(self, request: Request, reply: Reply) -> Reply:
         """The reply with its answer as plain JSON; without one, and invalid, where nothing can be read in it."""
@@ -188,6 +214,16 @@ class Engine:
             before = self._usual.get(request.task, now)
             self._usual[request.task] = Usual(*(old + (new - old) / 20 for old, new in zip(before, now, strict=True)))
         self.limiter.answered(reply.limits, thought, really)
+
+
+def _checked(request: Request, reply: Reply, check: Callable[[str], None]) -> Reply:
+    """The reply, invalid where its text breaks a rule."""
+    if reply.outcome == "ok":
+        try:
+            check(understood(request, reply).text)
+        except ReplyInvalid as invalid:
+            return reply.model_copy(update={"outcome": "invalid", "detail": str(invalid)})
+    return reply
 
 
 def _length(request: Request) -> int:

@@ -18,7 +18,7 @@ class ModelName(Value):
 
 
 class Request(Value):
-    """One question. What changes the answer decides its hash: everything but `task`, `max_tokens` and `seconds`.
+    """One question. What changes the answer decides its hash: not `task`, `max_tokens`, `seconds` and `is_roomier`.
 
     `seconds` is what is left of a run that has a deadline: no answer may take longer.
     """
@@ -32,15 +32,16 @@ class Request(Value):
     effort: str | None = None
     max_tokens: int
     seconds: float | None = None
+    is_roomier: bool = False
 
     @property
     def hash(self) -> str:
         """SHA-256 of everything that changes the answer: the key under which it is paid for once."""
-        return digest(self.model_dump(mode="json", exclude={"task", "max_tokens", "seconds"}))
+        return digest(self.model_dump(mode="json", exclude={"task", "max_tokens", "seconds", "is_roomier"}))
 
     def roomier(self) -> "Request":
         """The same question with room for four times the answer, for one that was cut off."""
-        return self.model_copy(update={"max_tokens": 4 * self.max_tokens})
+        return self.model_copy(update={"max_tokens": 4 * self.max_tokens, "is_roomier": True})
 
 
 class Usage(Value):
@@ -118,7 +119,11 @@ class Answers(Protocol):
 
 
 class About(Value):
-    """Which conversation a question is about, for the accounts."""
+    """Which conversation a question is about, for the accounts.
+
+    `failed_before`: its questions failed in an earlier run in which the model answered others well.
+    """
 
     day: str
     conversation_id: str
+    failed_before: bool = False

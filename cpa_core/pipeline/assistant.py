@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cpa_core.errors import SettingsError
-from cpa_core.llm import BatchVendor, Limiter, ModelName, Provider
+from cpa_core.llm import BatchVendor, Limiter, ModelName, Provider, Watch
 from cpa_core.models import Value
 from cpa_core.providers import batch_vendor, default_model, model_name, provider
 from cpa_core.settings import Settings
@@ -31,7 +31,8 @@ def silent(stage: str, total: int) -> Iterator[Advance]:
 
 @dataclass
 class Pacing:
-    """What the stages of a run share: when it began to ask, by `time.monotonic`, slots, and a limiter for each model.
+    """What the stages of a run share: when it began to ask, by `time.monotonic`, slots, and for each model a limiter
+    and what was seen of its answers.
 
     Providers too, by model and settings: reading the certificates for one takes a tenth of a second.
     """
@@ -39,6 +40,7 @@ class Pacing:
     began: dict[str, float] = field(default_factory=dict)
     slots: dict[str, BoundedSemaphore] = field(default_factory=dict)
     limiters: dict[tuple[str, str], Limiter] = field(default_factory=dict)
+    watches: dict[tuple[str, str], Watch] = field(default_factory=dict)
     providers: dict[tuple[ModelName, tuple[object, ...]], Provider] = field(default_factory=dict)
     vendors: dict[tuple[str, tuple[object, ...]], BatchVendor] = field(default_factory=dict)
 
@@ -101,6 +103,10 @@ class Assistant:
         if key not in self.pacing.providers:
             self.pacing.providers[key] = provider(model, self.settings)
         return self.pacing.providers[key]
+
+    def watch(self, model: ModelName) -> Watch:
+        """What the run has seen of a model's answers."""
+        return self.pacing.watches.setdefault((self.run_id, str(model)), Watch(str(model)))
 
     def batches_of(self, provider: str) -> BatchVendor:
         """The batches of a provider. Raises SettingsError when a key is missing."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from cpa_core.errors import ProviderFailed, ProviderStopped
+from cpa_core.errors import Garbled, ProviderFailed, ProviderStopped
 from cpa_core.llm import NOT_BILLED, Reply, Usage
 from cpa_core.providers.filters import filtered_answer, has_intervened, is_filter_error
 from cpa_core.providers.wire import Response, decoded, limits, mapping
@@ -115,14 +115,14 @@ def answered(response: Response, decode: Callable[[Any], Reply]) -> Reply:
 
 
 def _read(tree: Any, decode: Callable[[Any], Reply]) -> Reply:
-    """What a body of status 200 says, with the filters of every gateway. Raises ProviderFailed."""
+    """What a body of status 200 says, with the filters of every gateway. Raises Garbled."""
     ended = filtered_answer(tree)
     masks = has_intervened(tree)
     try:
         reply = decode(tree)
-    except ProviderFailed:
+    except ProviderFailed as failed:
         if not (ended or masks):
-            raise
+            raise Garbled(failed.reason) from None
         reply = Reply(outcome="filtered", detail=FILTERED)
     if ended == "refused":
         return reply.model_copy(update={"outcome": "refused", "text": "", "detail": "the model refused"})
@@ -148,7 +148,7 @@ def outcome(response: Response, *, begun: bool = False) -> Reply:
     if found.is_filtered:
         return Reply(outcome="filtered", detail=FILTERED)
     if status in (ACCOUNT if begun else STOPPING) or _terminal(status, found):
-        raise ProviderStopped(f"status {status}: {found.message[:300] or code or 'refused'}")
+        raise ProviderStopped(f"status {status}: {found.message[:300] or code or 'refused'}", status)
     after = response.headers.get("retry-after")
     if status == 429:
         raise ProviderFailed(

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cpa_core.errors import Limits, ProviderFailed
+from cpa_core.errors import Garbled, Limits, NotReached, ProviderFailed
 from cpa_core.llm import HUNG_TRIES, Request
 from cpa_core.providers.streams import streamed
 
@@ -31,8 +32,25 @@ def patience(usual: float, request: Request) -> float:
 
 def unanswered(error: Exception, *, hung: bool) -> ProviderFailed:
     """The failure of a call to which nothing came back; `hung` when its time was over."""
+    for cause in _causes(error):
+        if isinstance(cause, ConnectionRefusedError):
+            return NotReached(f"{_address(error)}: the connection is refused")
+        if isinstance(cause, socket.gaierror):
+            return NotReached(f"{_address(error)}: the name of the host is not known")
     reason = f"no connection: {type(error.__cause__ or error).__name__}"
     return ProviderFailed(reason, tries=HUNG_TRIES if hung else 1)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _address(error: Exception) -> str:
+    """Scheme, host and port that a call went to, without what may be secret in an address."""
+    url = getattr(getattr(error, "request", None), "url", None)
+    return "no connection" if url is None else f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
 
 
 def schema_in_words(request: Request) -> str:
@@ -41,7 +59,7 @@ def schema_in_words(request: Request) -> str:
 
 
 def decoded(content: bytes) -> Any:
-    """The JSON in a response. Raises ProviderFailed."""
+    """The JSON in a response. Raises Garbled."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -49,7 +67,7 @@ def decoded(content: bytes) -> Any:
     try:
         return streamed(content)
     except (ValueError, RecursionError):
-        raise ProviderFailed("the response is not JSON") from None
+        raise Garbled("the response is not JSON") from None
 
 
 def mapping(found: Any) -> dict[str, Any]:

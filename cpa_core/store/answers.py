@@ -204,5 +204,5 @@ def _row(answer: Answer, answer_id: str, run_id: str) -> dict[str, Any]:
 
 def _reply(row: Row) -> Reply:
     usage = Usage.model_validate({name: row[name] for name in Usage.model_fields})
-    kept = {name: row[name] for name in ("outcome", "detail", "cost")}
+    kept = {name: row[name] for name in ("outcome", "detail", "cost", "lane")}
     return Reply(**kept, text=row["answer"], usage=usage)

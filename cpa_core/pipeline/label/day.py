@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from cpa_core.errors import BudgetReached, Stopped
+from cpa_core.errors import AnswersUnusable, BudgetReached, ProviderStopped, Stopped
 from cpa_core.llm import About, Ask, Brake, Engine, ModelName, Request
 from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message
 from cpa_core.pipeline.assistant import Assistant, Stage
@@ -23,6 +23,7 @@ from cpa_core.pipeline.label.plan import Answered, Plan, plan
 from cpa_core.pipeline.label.redact import as_sent, asked_by, restored
 from cpa_core.pipeline.label.tasks import JUDGE, TAG, Positions, Result, Work
 from cpa_core.pipeline.schema.current import current_schema
+from cpa_core.providers.advice import advised
 from cpa_core.store import AnswerBook
 from cpa_core.store.buffers import Buffers
 from cpa_core.store.database import Row, Transaction, as_json
@@ -63,10 +64,11 @@ def _ask_day(assistant: Assistant, day: date, works: Sequence[Work], retag: bool
     if isinstance(stopped, BudgetReached):
         left = "; ".join(line for share in asked for line in _left(assistant, share))
         raise BudgetReached(f"{stopped}: {day}: {left}")
-    if stopped:
-        raise stopped
-    if refused:
-        raise refused
+    for stop in (stopped, refused):
+        if isinstance(stop, ProviderStopped):
+            raise advised(stop, assistant.settings.compatible.structured)
+        if stop:
+            raise stop
     return [_stage(assistant, share) for share in shares]
 
 
@@ -99,13 +101,17 @@ class Asking:
 
 
 class Share:
-    """One task's share of a pass: what is asked, which batches have answers to it, and what came of it so far."""
+    """One task's share of a pass: what is asked, which batches have answers to it, and what came of it so far.
+
+    `failed` are results that may pass: they are written down when asking has ended, if it shows that the model works.
+    """
 
     def __init__(self, asking: Asking, batches: Settled) -> None:
         self.asking = asking
         self.batches = batches
         self.pending = frozenset(asking.plan.pending)
         self.rows = Buffers()
+        self.failed: list[tuple[Conversation, Result]] = []
         self.ids: set[str] = set()
         self.outcomes: Counter[str] = Counter()
         self.asked = 0
@@ -140,6 +146,8 @@ def _shares(
         try:
             shares.append(_share(assistant, _asking(assistant, day, work, schema, retag=wanted), retag=wanted))
         except Stopped as stopped:
+            if isinstance(stopped, ProviderStopped):
+                stopped.provider = stopped.provider or assistant.model(work.task).provider
             return shares, stopped
     return shares, None
 
@@ -196,7 +204,8 @@ def _ask_all(assistant: Assistant, day: date, shares: Sequence[Share]) -> Stoppe
     """
     if not shares:
         return None
-    brake = Brake(len({share.asking.model for share in shares}))
+    models = {share.asking.model for share in shares}
+    brake = Brake(len(models), {str(model): assistant.watch(model) for model in models})
     with closing(AnswerBook(assistant.store, _book_name(assistant, day))) as book:
         engines = _engines(assistant, shares, book, brake)
 
@@ -216,9 +225,11 @@ def _ask_all(assistant: Assistant, day: date, shares: Sequence[Share]) -> Stoppe
         with assistant.progress(" and ".join(share.task for share in shares), total) as advance, closing(ends):
             for (share, conversation), end in ends:
                 if not isinstance(end, Stopped):
-                    _note(share, conversation, end, assistant)
+                    _take(share, conversation, end, assistant)
                     advance()
     for share in shares:
+        if not isinstance(brake.why, AnswersUnusable):
+            _note_failures(share, assistant)
         _count(assistant, share, engines[share.asking.model])
     return brake.why
 
@@ -251,6 +262,20 @@ def _looked_up(
             own = [request for key, (asker, request) in questions.items() if asker is share and not book.holds(key)]
             share.quote(share.asking.tariff.cost(own))
         yield from work
+
+
+def _take(share: Share, conversation: Conversation, result: Result, assistant: Assistant) -> None:
+    """Write a result down, or put it aside where it is a failure that may pass."""
+    if result.outcome in FINAL_OUTCOMES:
+        _note(share, conversation, result, assistant)
+    else:
+        share.failed.append((conversation, result))
+
+
+def _note_failures(share: Share, assistant: Assistant) -> None:
+    """Write down what failed; not where the model's first answers were all unusable, for no question is to blame."""
+    for conversation, result in share.failed:
+        _note(share, conversation, result, assistant)
 
 
 def _note(share: Share, conversation: Conversation, result: Result, assistant: Assistant) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TypeVar
 
-from cpa_core.errors import Stopped
+from cpa_core.errors import ProviderStopped, Stopped
 from cpa_core.llm import About, Ask, Brake, Engine, Reply, Request
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.budget import budgets, limiter, reserve, tariff
 from cpa_core.prompts import Task
+from cpa_core.providers.advice import advised
 from cpa_core.store import AnswerBook
 from cpa_core.store.answers import merge
 
@@ -59,6 +60,9 @@ def inquiry(assistant: Assistant, task: Task) -> Iterator[Inquiry]:
     own = tariff(assistant, task, model).at_once()
     merge(assistant.store)
     with closing(AnswerBook(assistant.store, f"{assistant.run_id}-{task}")) as book:
-        money, brake = reserve(budgets(assistant, own), lambda _: own), Brake()
+        money, brake = reserve(budgets(assistant, own), lambda _: own), Brake(1, {str(model): assistant.watch(model)})
         engine = Engine(assistant.provider_of(model), book, limiter(assistant, model), own.price, money, brake)
-        yield Inquiry(engine, book, brake)
+        try:
+            yield Inquiry(engine, book, brake)
+        except ProviderStopped as stopped:
+            raise advised(stopped, assistant.settings.compatible.structured) from None

@@ -1,0 +1,63 @@
+"""Which setting mends what stopped a provider: the key that it refuses, the address, the form of its answers."""
+
+from typing import NamedTuple
+
+from cpa_core.errors import AnswersUnusable, ProviderNotReached, ProviderStopped
+
+
+class Names(NamedTuple):
+    """The settings that hold a provider's key and its address."""
+
+    key: str
+    address: str
+
+
+NAMES: dict[str, Names] = {
+    "openai": Names("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+    "anthropic": Names("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"),
+    "bedrock": Names(
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK",
+        "AWS_REGION or AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+    ),
+    "compatible": Names("CPA_COMPATIBLE_KEY", "CPA_COMPATIBLE_URL"),
+}
+"""By provider, as each module of a provider reads them."""
+SHAPES = ("json_object", "prompt")
+"""Values of CPA_COMPATIBLE_STRUCTURED for servers that do not take a JSON schema, in the order to try."""
+
+
+def advice(stopped: ProviderStopped, structured: str | None) -> str:
+    """The setting to look at, as the end of the sentence that says what stopped; empty where none is known.
+
+    `structured` is CPA_COMPATIBLE_STRUCTURED as it is, null where it is not set.
+    """
+    names = NAMES.get(stopped.provider)
+    if isinstance(stopped, AnswersUnusable):
+        return _form(stopped, structured)
+    if names is None:
+        return ""
+    if isinstance(stopped, ProviderNotReached):
+        return f"is it running? The address is {names.address}"
+    return f"the key is {names.key}" if stopped.status in (401, 403) else ""
+
+
+def _form(stopped: AnswersUnusable, structured: str | None) -> str:
+    """What to try where a server's answers are of no use."""
+    other = "another model (CPA_MODEL)"
+    if stopped.outcome == "truncated":
+        return f"try {other} or, where the server is yours, one with a longer context"
+    if stopped.provider != "compatible":
+        return f"try {other}"
+    now = structured or "strict"
+    left = [shape for shape in SHAPES if SHAPES.index(shape) > (SHAPES.index(now) if now in SHAPES else -1)]
+    if not left:
+        return f"CPA_COMPATIBLE_STRUCTURED is {now}: try {other}"
+    return f"try CPA_COMPATIBLE_STRUCTURED={' or '.join(left)} (it is {now}), or {other}"
+
+
+def advised(stopped: ProviderStopped, structured: str | None) -> ProviderStopped:
+    """The same with the setting to look at at the end of its words."""
+    words = advice(stopped, structured)
+    if words and words not in str(stopped):
+        stopped.args = (f"{stopped}: {words}",)
+    return stopped
