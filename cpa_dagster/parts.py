@@ -1,15 +1,10 @@
 """What is set and what is off: everything loads without any key, and the assets say what they would need."""
 
-from cpa_core.destinations import KEYS
+from cpa_core.destinations import DESTINATIONS
 from cpa_core.errors import SettingsError
 from cpa_core.pipeline import Assistant
-
-NEEDED = {
-    "openai": "OPENAI_API_KEY",
-    "anthropic": "ANTHROPIC_API_KEY",
-    "compatible": "CPA_COMPATIBLE_URL",
-}
-"""What a provider cannot do without; Amazon finds its keys in many places."""
+from cpa_core.providers import PROVIDERS
+from cpa_core.settings import lacking
 
 
 def asks(assistant: Assistant, task: str) -> str:
@@ -25,9 +20,8 @@ def asks(assistant: Assistant, task: str) -> str:
         return (
             "**Off**: no model is named and no key is set: CPA_MODEL, OPENAI_API_KEY or ANTHROPIC_API_KEY says which."
         )
-    needed = NEEDED.get(model.provider, "")
-    if needed and not given.named(needed):
-        return f"**Off**: {model} needs {needed}, which is not set."
+    if missing := lacking(given, PROVIDERS[model.provider].needs):
+        return f"**Off**: {model} needs {' and '.join(missing)}, which is not set."
     limits = [f"${most:g} {per}" for most, per in ((given.budget, "a run"), (given.daily_budget, "a day")) if most]
     spends = f"may spend {' and '.join(limits)}" if limits else "no limit to spending is set (CPA_BUDGET)"
     return f"Asks {model}; {spends}."
@@ -36,11 +30,13 @@ def asks(assistant: Assistant, task: str) -> str:
 def destinations_off(assistant: Assistant) -> str:
     """Where events go, and which destinations cannot be used as they are."""
     given = assistant.settings
-    off = [
-        f"{name} needs {key}, which is not set" if name in given.destinations else f"{name} is off: {key} is not set"
-        for name, key in KEYS.items()
-        if not given.named(key)
-    ]
+    off = []
+    for name, spec in DESTINATIONS.items():
+        if missing := " and ".join(lacking(given, spec.needs)):
+            wanted = name in given.destinations
+            off.append(
+                f"{name} needs {missing}, which is not set" if wanted else f"{name} is off: {missing} is not set"
+            )
     return "; ".join([f"Sends to {', '.join(given.destinations)}", *off]) + "."
 
 

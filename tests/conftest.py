@@ -12,7 +12,7 @@ import pytest
 from cpa_core.demo import demo_settings
 from cpa_core.pipeline import Assistant
 from cpa_core.schema import dump
-from cpa_core.settings import settings
+from cpa_core.settings import TABLE, settings
 from tests.commands import opened
 from tests.fakes import SCHEMA, Failing
 from tests.homes import Home
@@ -39,9 +39,9 @@ TWO_CONVERSATIONS: Conversations = {
 @pytest.fixture(autouse=True)
 def _no_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, host or proxy of the machine reaches a test."""
-    vendors = ("OPENAI_", "ANTHROPIC_", "AWS_", "POSTHOG_", "AMPLITUDE_", "MIXPANEL_", "WEBHOOK_", "CPA_")
+    vendors = {f"{name.partition('_')[0]}_" for name in TABLE}
     for name in list(os.environ):
-        if name.startswith(vendors) or name.lower().endswith("_proxy"):
+        if name.startswith(tuple(vendors)) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
 
 

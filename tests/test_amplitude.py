@@ -274,6 +274,6 @@ def test_the_address_is_understood_in_every_usual_spelling(written: str | None, 
 
 def test_a_missing_key_says_so_and_the_project_never_shows_it(tmp_path: Any) -> None:
     with pytest.raises(SettingsError, match="AMPLITUDE_API_KEY is not set"):
-        destination("amplitude", tmp_path, settings({}))
+        destination("amplitude", settings({}))
     project = Amplitude("verysecret", "eu").project
     assert "verysecret" not in project and project.endswith("@api.eu.amplitude.com")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cpa_core.destinations import DESTINATIONS
+from cpa_core.destinations import DESTINATIONS, DestinationSpec
 from cpa_core.errors import DayIncomplete, DestinationStopped, SettingsError
 from cpa_core.models import Event, Receipt
 from cpa_core.pipeline import Assistant, deliver_day, due_days
@@ -45,7 +45,7 @@ SEED_KEYS = {"conversation_id", "message_id", "content", "role", "explanation", 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     made = Scripted()
-    monkeypatch.setitem(DESTINATIONS, "scripted", lambda home, environ: made)
+    monkeypatch.setitem(DESTINATIONS, "scripted", DestinationSpec("scripted", "", lambda given: made))
     return made
 
 
@@ -348,7 +348,7 @@ def test_the_first_batch_goes_alone_and_the_others_several_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = Busy()
-    monkeypatch.setitem(DESTINATIONS, "scripted", lambda home, environ: place)
+    monkeypatch.setitem(DESTINATIONS, "scripted", DestinationSpec("scripted", "", lambda given: place))
     store_day(tmp_path, messages=16)
     place.stop_at = "m1"
     with pytest.raises(DestinationStopped):

@@ -42,7 +42,7 @@ def test_whose_person_profiles_are_made_is_a_setting(
     deliver_day(assistant(tmp_path, **to_posthog(posthog, POSTHOG_PERSONS=persons)), DAY)
     assert {row["person"] for row in posthog.rows} == {made}
     with pytest.raises(SettingsError, match="POSTHOG_PERSONS is 'some'"):
-        destination("posthog", tmp_path, settings({"POSTHOG_API_KEY": "k", "POSTHOG_PERSONS": "some"}))
+        destination("posthog", settings({"POSTHOG_API_KEY": "k", "POSTHOG_PERSONS": "some"}))
 
 
 def test_amplitudes_events_are_of_the_applications_session(tmp_path: Path, amplitude: AmplitudeServer) -> None:
@@ -69,7 +69,7 @@ def test_the_shortest_id_is_a_setting(tmp_path: Path, amplitude: AmplitudeServer
     assert {asked.body["options"]["min_id_length"] for asked in amplitude.asked} == {3}
     for wrong in ({"AMPLITUDE_MIN_ID_LENGTH": "few"}, {"AMPLITUDE_AGENT": "maybe"}):
         with pytest.raises(SettingsError, match=r"AMPLITUDE_(MIN_ID_LENGTH|AGENT) is .* it must be"):
-            destination("amplitude", tmp_path, settings({"AMPLITUDE_API_KEY": "k", **wrong}))
+            destination("amplitude", settings({"AMPLITUDE_API_KEY": "k", **wrong}))
 
 
 def test_an_id_that_holds_the_words_of_a_message_is_hashed(tmp_path: Path, posthog: PostHogServer) -> None:

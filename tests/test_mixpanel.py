@@ -116,7 +116,7 @@ def test_a_day_goes_there_once(tmp_path: Path, server: MixpanelServer) -> None:
 
 def test_its_settings(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="MIXPANEL_TOKEN"):
-        destination("mixpanel", tmp_path, settings({}))
+        destination("mixpanel", settings({}))
     assert mixpanel(settings({"MIXPANEL_TOKEN": "t", "MIXPANEL_URL": "eu"})).host == REGIONS["EU"]
     account = mixpanel(settings({"MIXPANEL_SERVICE_ACCOUNT": "ana:secret", "MIXPANEL_PROJECT_ID": "17"}))
     assert account.url == "https://api.mixpanel.com/import?strict=1&project_id=17"

@@ -297,7 +297,7 @@ def test_a_host_that_is_none_says_so(written: str) -> None:
 
 def test_a_missing_key_says_so(tmp_path: Any) -> None:
     with pytest.raises(SettingsError, match="POSTHOG_API_KEY is not set"):
-        destination("posthog", tmp_path, settings({}))
+        destination("posthog", settings({}))
 
 
 def test_the_project_never_shows_the_key() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from cpa_core.cli import main
 from cpa_core.cli.delivery import reconciled_lines
-from cpa_core.destinations import DESTINATIONS
+from cpa_core.destinations import DESTINATIONS, DestinationSpec
 from cpa_core.pipeline import Reconciled, deliver_day, preview_day, reconciled, rejected_days
 from tests.commands import at, chats, cpa
 from tests.deliveries import (
@@ -31,7 +31,7 @@ from tests.servers.posthog import PostHogServer
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     made = Scripted()
-    monkeypatch.setitem(DESTINATIONS, "scripted", lambda home, environ: made)
+    monkeypatch.setitem(DESTINATIONS, "scripted", DestinationSpec("scripted", "", lambda given: made))
     return made
 
 

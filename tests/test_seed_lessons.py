@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from cpa_core.destinations import DESTINATIONS
+from cpa_core.destinations import DESTINATIONS, DestinationSpec
 from cpa_core.destinations.amplitude import Amplitude
 from cpa_core.destinations.posthog import PostHog
 from tests.commands import (
@@ -85,7 +85,11 @@ def test_line_02_a_last_batch_that_fails_is_told_and_sent_by_the_next_run(
     home: Home, posthog: PostHogServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failing last batch lost everything, at status 0."""
-    monkeypatch.setitem(DESTINATIONS, "posthog", lambda *_: PostHog("phc_test", posthog.url, sleep=lambda _: None))
+    monkeypatch.setitem(
+        DESTINATIONS,
+        "posthog",
+        DestinationSpec("posthog", "", lambda given: PostHog("phc_test", posthog.url, sleep=lambda _: None)),
+    )
     posthog.script = lambda asked: Says(503) if asked.number > 1 else None
     home.write("a.json", chats(180, messages=6))
     assert cpa(home, "run") == 1
@@ -101,7 +105,9 @@ def test_line_03_amplitude_loses_nothing_and_says_what_it_cuts(
     """A failed flush or a dropped connection lost everything in silence, short user ids vanished, texts were cut."""
     home.environ |= at(amplitude)
     monkeypatch.setitem(
-        DESTINATIONS, "amplitude", lambda *_: Amplitude("amp_test", amplitude.url, sleep=lambda _: None)
+        DESTINATIONS,
+        "amplitude",
+        DestinationSpec("amplitude", "", lambda given: Amplitude("amp_test", amplitude.url, sleep=lambda _: None)),
     )
     home.write("a.json", json.dumps(chat("c1", user="bob") | chat("c2", messages=4)))
     home.write("b.json", {"long": [turn("x" * 1_030)]})

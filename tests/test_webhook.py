@@ -97,6 +97,6 @@ def test_a_day_goes_there_once_and_a_correction_replaces(tmp_path: Path, server:
 
 def test_its_settings(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="WEBHOOK_URL is not set"):
-        destination("webhook", tmp_path, settings({}))
+        destination("webhook", settings({}))
     with pytest.raises(SettingsError, match="WEBHOOK_SECRET is not set"):
-        destination("webhook", tmp_path, settings({"WEBHOOK_URL": "https://example.com"}))
+        destination("webhook", settings({"WEBHOOK_URL": "https://example.com"}))

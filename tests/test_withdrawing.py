@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cpa_core.cli import main
-from cpa_core.destinations import DESTINATIONS
+from cpa_core.destinations import DESTINATIONS, DestinationSpec
 from cpa_core.errors import DestinationStopped
 from cpa_core.models import WITHDRAWN_EVENT
 from cpa_core.pipeline import days_to_correct, deliver_day, reconciled
@@ -90,7 +90,7 @@ def test_a_withdrawal_that_was_not_accepted_is_sent_again_under_its_id(
 ) -> None:
     place = Scripted()
     place.replaces = "never"
-    monkeypatch.setitem(DESTINATIONS, "scripted", lambda home, environ: place)
+    monkeypatch.setitem(DESTINATIONS, "scripted", DestinationSpec("scripted", "", lambda given: place))
     given = assistant(tmp_path, **SCRIPTED)
     store_day(tmp_path, messages=2)
     deliver_day(given, DAY)

@@ -1,13 +1,13 @@
-"""Where events go. Adding one is a class with `send`, a line in the table, and a test."""
+"""Where events go. Adding one is a module with `send`, a line in the table here, and its settings."""
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cpa_core.destinations.outbox import Outbox
 from cpa_core.errors import SettingsError
+from cpa_core.extras import not_installed
 from cpa_core.models import Event, Receipt, Replaces
-from cpa_core.settings import Settings
+from cpa_core.settings import Needs, Settings, lacking
 
 
 class Destination(Protocol):
@@ -41,57 +41,77 @@ class Destination(Protocol):
         ...
 
 
-def _posthog(home: Path, given: Settings) -> Destination:
+class DestinationSpec(NamedTuple):
+    """One destination. `make` imports a vendor's package only when it is called; `needs` are the settings that it
+    cannot do without, one set of names for each way to configure it."""
+
+    name: str
+    title: str
+    make: Callable[[Settings], Destination]
+    needs: Needs = ()
+
+
+def _posthog(given: Settings) -> Destination:
     from cpa_core.destinations.posthog import posthog  # half a second: only for those who use it
 
     return posthog(given)
 
 
-def _amplitude(home: Path, given: Settings) -> Destination:
+def _amplitude(given: Settings) -> Destination:
     from cpa_core.destinations.amplitude import amplitude
 
     return amplitude(given)
 
 
-def _mixpanel(home: Path, given: Settings) -> Destination:
+def _mixpanel(given: Settings) -> Destination:
     from cpa_core.destinations.mixpanel import mixpanel
 
     return mixpanel(given)
 
 
-def _parquet(home: Path, given: Settings) -> Destination:
+def _parquet(given: Settings) -> Destination:
     from cpa_core.destinations.parquet import ParquetOutbox
 
-    return ParquetOutbox(home / "outbox")
+    return ParquetOutbox(given.home / "outbox")
 
 
-def _webhook(home: Path, given: Settings) -> Destination:
+def _webhook(given: Settings) -> Destination:
     from cpa_core.destinations.webhook import webhook
 
     return webhook(given)
 
 
-DESTINATIONS: dict[str, Callable[[Path, Settings], Destination]] = {
-    "outbox": lambda home, given: Outbox(home / "outbox"),
-    "posthog": _posthog,
-    "amplitude": _amplitude,
-    "mixpanel": _mixpanel,
-    "parquet": _parquet,
-    "webhook": _webhook,
-}
-"""How to make each destination from the home and the settings."""
-
-KEYS: dict[str, str] = {
-    "posthog": "POSTHOG_API_KEY",
-    "amplitude": "AMPLITUDE_API_KEY",
-    "mixpanel": "MIXPANEL_TOKEN",
-    "webhook": "WEBHOOK_URL",
-}
-"""The setting that shows that a destination may be wanted."""
+def _outbox(given: Settings) -> Destination:
+    return Outbox(given.home / "outbox")
 
 
-def destination(name: str, home: Path, given: Settings) -> Destination:
-    """The destination of that name. Raises SettingsError for an unknown one, or when its key is missing."""
+MIXPANEL = (("MIXPANEL_TOKEN",), ("MIXPANEL_SERVICE_ACCOUNT", "MIXPANEL_PROJECT_ID"))
+SPECS = (
+    DestinationSpec("outbox", "JSON Lines in the home", _outbox),
+    DestinationSpec("posthog", "PostHog", _posthog, (("POSTHOG_API_KEY",),)),
+    DestinationSpec("amplitude", "Amplitude", _amplitude, (("AMPLITUDE_API_KEY",),)),
+    DestinationSpec("mixpanel", "Mixpanel", _mixpanel, MIXPANEL),
+    DestinationSpec("parquet", "Parquet in the home", _parquet),
+    DestinationSpec("webhook", "A webhook", _webhook, (("WEBHOOK_URL", "WEBHOOK_SECRET"),)),
+)
+DESTINATIONS: dict[str, DestinationSpec] = {spec.name: spec for spec in SPECS}
+"""Every destination, by its name."""
+
+
+def destination(name: str, given: Settings) -> Destination:
+    """The destination of that name. Raises SettingsError for an unknown one, or when its key or package is missing."""
     if name not in DESTINATIONS:
         raise SettingsError(f"destination {name!r}: it must be one of {', '.join(DESTINATIONS)}")
-    return DESTINATIONS[name](home, given)
+    try:
+        return DESTINATIONS[name].make(given)
+    except ModuleNotFoundError as missing:
+        raise not_installed(missing, f"destination {name}") from None
+
+
+def unused(given: Settings) -> list[str]:
+    """Destinations that are configured and not among those that events go to."""
+    return [
+        spec.name
+        for spec in DESTINATIONS.values()
+        if spec.needs and spec.name not in given.destinations and not lacking(given, spec.needs)
+    ]

@@ -16,7 +16,7 @@ from cpa_core.llm import BYTES_PER_TOKEN, Bill, Budget, Limiter, ModelName, Requ
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.batches.states import AWAITED
 from cpa_core.pricing import Prices, cost, prices
-from cpa_core.providers import LANES, answer_room
+from cpa_core.providers import answer_room, lane_of
 from cpa_core.store.answers import live_costs
 
 
@@ -75,8 +75,13 @@ def tariff(assistant: Assistant, task: str, model: ModelName) -> Tariff:
     with assistant.store.reading() as view:
         found = view.answer("label/mean_answer", task=task, provider=model.provider, model=model.model)
     given = assistant.settings
-    lane = given.lane if model.provider in LANES.get(given.lane, ()) else "standard"
-    return Tariff(model, lane, prices(given.prices_path), found[0]["completion_tokens"], answer_room(model))
+    return Tariff(
+        model,
+        lane_of(model.provider, given),
+        prices(given.prices_path),
+        found[0]["completion_tokens"],
+        answer_room(model),
+    )
 
 
 def reserve(limits: Sequence[Budget], tariff_of: Callable[[Request], Tariff]) -> Reserve:

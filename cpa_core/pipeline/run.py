@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from cpa_core import selection
-from cpa_core.destinations import DESTINATIONS, KEYS, destination
+from cpa_core.destinations import DESTINATIONS, destination, unused
 from cpa_core.errors import DayIncomplete, SettingsError
 from cpa_core.models import EventSchema, Value
 from cpa_core.pipeline.assistant import Assistant, Stage
@@ -56,10 +56,11 @@ def ready(assistant: Assistant) -> list[str]:
     for task in ("tag", "judge"):
         assistant.provider_of(assistant.model(task))
     for name in given.destinations:
-        destination(name, given.home, given)
-    unused = [(name, key) for name, key in KEYS.items() if given.named(key) and name not in given.destinations]
+        destination(name, given)
     if "destinations" not in given.model_fields_set:
-        warnings += [f"{key} is set, but events go to the outbox: --destination {name}" for name, key in unused]
+        for name in unused(given):
+            key = DESTINATIONS[name].needs[0][0]
+            warnings.append(f"{key} is set, but events go to the outbox: --destination {name}")
     return warnings
 
 

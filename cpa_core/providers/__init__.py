@@ -1,43 +1,115 @@
-"""The vendors of models. Adding one is a class with `call`, a line in the table, and a test."""
+"""The vendors of models. Adding one is a module with `call`, a line in the table here, and its settings."""
 
-from importlib import import_module
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
 from cpa_core.errors import SettingsError
+from cpa_core.extras import not_installed
 from cpa_core.llm import BatchVendor, ModelName, Provider
-from cpa_core.settings import Settings
-
-PROVIDERS: dict[str, str] = {
-    "openai": "cpa_core.providers.openai:openai",
-    "anthropic": "cpa_core.providers.anthropic:anthropic",
-    "bedrock": "cpa_core.providers.bedrock:bedrock",
-    "compatible": "cpa_core.providers.openai:compatible",
-    "reference": "cpa_core.providers.reference:reference",
-}
-"""The function that makes each provider from the settings; a vendor's SDK is imported only when it is used."""
-
-DEFAULTS: dict[str, tuple[str, str]] = {
-    "openai": ("OPENAI_API_KEY", "gpt-6-luna"),
-    "anthropic": ("ANTHROPIC_API_KEY", "claude-haiku-5-5"),
-}
-"""Providers with a default model: the key that shows they are wanted, and the model."""
-
-BATCHES: dict[str, str] = {
-    "openai": "cpa_core.providers.openai_batches:batches",
-    "anthropic": "cpa_core.providers.anthropic_batches:batches",
-}
-"""The function that makes each provider's batches from the settings."""
-
-LANES: dict[str, tuple[str, ...]] = {"flex": ("openai",), "batch": tuple(BATCHES)}
-"""The providers that have a lane at half the price; the reference is not asked at all, so every lane suits it."""
+from cpa_core.settings import Lane, Needs, Settings, lacking
 
 
-ROOMS: dict[str, str] = {
-    "openai": "cpa_core.providers.openai:room",
-    "anthropic": "cpa_core.providers.anthropic:room",
-    "bedrock": "cpa_core.providers.anthropic:room",
-}
-"""The function that knows what hidden reasoning a provider's model may add to an answer."""
+class ProviderSpec(NamedTuple):
+    """One vendor of models.
+
+    `make` and `make_batches` import the vendor's SDK only when they are called. `needs` are the settings that it cannot
+    do without, one set of names for each way to configure it. `default_model` is asked where no model is named and this
+    vendor alone is configured; empty where there is none. `room` gives the tokens that a model may add to an answer for
+    hidden reasoning. A provider that `is_free` sends no request, so every lane suits it.
+    """
+
+    name: str
+    title: str
+    make: Callable[[Settings], Provider]
+    needs: Needs = ()
+    default_model: str = ""
+    lanes: tuple[Lane, ...] = ("standard",)
+    make_batches: Callable[[Settings], BatchVendor] | None = None
+    room: Callable[[str], int] = lambda model: 0
+    is_free: bool = False
+
+
+def _openai(given: Settings) -> Provider:
+    from cpa_core.providers.openai import openai
+
+    return openai(given)
+
+
+def _openai_batches(given: Settings) -> BatchVendor:
+    from cpa_core.providers.openai_batches import batches
+
+    return batches(given)
+
+
+def _openai_room(model: str) -> int:
+    from cpa_core.providers.openai import room
+
+    return room(model)
+
+
+def _anthropic(given: Settings) -> Provider:
+    from cpa_core.providers.anthropic import anthropic
+
+    return anthropic(given)
+
+
+def _anthropic_batches(given: Settings) -> BatchVendor:
+    from cpa_core.providers.anthropic_batches import batches
+
+    return batches(given)
+
+
+def _anthropic_room(model: str) -> int:
+    from cpa_core.providers.anthropic import room
+
+    return room(model)
+
+
+def _bedrock(given: Settings) -> Provider:
+    from cpa_core.providers.bedrock import bedrock
+
+    return bedrock(given)
+
+
+def _compatible(given: Settings) -> Provider:
+    from cpa_core.providers.openai import compatible
+
+    return compatible(given)
+
+
+def _reference(given: Settings) -> Provider:
+    from cpa_core.providers.reference import reference
+
+    return reference(given)
+
+
+SPECS = (
+    ProviderSpec(
+        "openai",
+        "OpenAI",
+        _openai,
+        (("OPENAI_API_KEY",),),
+        "gpt-6-luna",
+        lanes=("standard", "flex", "batch"),
+        make_batches=_openai_batches,
+        room=_openai_room,
+    ),
+    ProviderSpec(
+        "anthropic",
+        "Anthropic",
+        _anthropic,
+        (("ANTHROPIC_API_KEY",),),
+        "claude-haiku-5-5",
+        lanes=("standard", "batch"),
+        make_batches=_anthropic_batches,
+        room=_anthropic_room,
+    ),
+    ProviderSpec("bedrock", "Amazon Bedrock", _bedrock, (("AWS_REGION",),), room=_anthropic_room),
+    ProviderSpec("compatible", "A server of OpenAI's form", _compatible, (("CPA_COMPATIBLE_URL",),)),
+    ProviderSpec("reference", "The examples' annotations", _reference, is_free=True),
+)
+PROVIDERS: dict[str, ProviderSpec] = {spec.name: spec for spec in SPECS}
+"""Every provider, by the name that stands before a model's colon."""
 
 
 def model_name(written: str) -> ModelName:
@@ -53,46 +125,48 @@ def model_name(written: str) -> ModelName:
 
 def answer_room(model: ModelName) -> int:
     """Tokens that a model may add to an answer, for hidden reasoning, beyond those that a question asks for."""
-    if model.provider not in ROOMS:
-        return 0
-    module, function = ROOMS[model.provider].split(":")
-    found: int = getattr(import_module(module), function)(model.model)
-    return found
+    return PROVIDERS[model.provider].room(model.model)
 
 
 def default_model(given: Settings) -> ModelName:
     """The model when none is named: of the one provider whose key is present, else `reference`."""
-    present = {name: model for name, (key, model) in DEFAULTS.items() if given.named(key)}
+    present = [spec for spec in SPECS if spec.default_model and not lacking(given, spec.needs)]
     if len(present) > 1:
-        keys = ", ".join(DEFAULTS[name][0] for name in present)
+        keys = ", ".join(spec.needs[0][0] for spec in present)
         raise SettingsError(f"several keys are set ({keys}); say which model: --model or CPA_MODEL")
-    for name, model in present.items():
-        return ModelName(provider=name, model=model)
+    for spec in present:
+        return ModelName(provider=spec.name, model=spec.default_model)
     return ModelName(provider="reference", model="annotations")
+
+
+def lane_of(provider: str, given: Settings) -> Lane:
+    """The lane in which a provider is asked: the one that is set, as far as it has that; prices follow it."""
+    return given.lane if given.lane in PROVIDERS[provider].lanes else "standard"
+
+
+def has_batches(provider: str) -> bool:
+    """Whether a provider takes many requests at once, to be answered within a day."""
+    return PROVIDERS[provider].make_batches is not None
 
 
 def provider(model: ModelName, given: Settings) -> Provider:
     """The provider of a model. Raises SettingsError when its key or address is missing, its package, or its lane."""
-    lane = given.lane
-    if lane in LANES and model.provider not in (*LANES[lane], "reference"):
-        there = " and ".join(LANES[lane])
-        raise SettingsError(f"CPA_LANE is {lane}, which is there for {there} only, and the model is {model}")
-    made: Provider = _maker(PROVIDERS[model.provider], str(model))(given)
-    return made
+    spec = PROVIDERS[model.provider]
+    if given.lane not in spec.lanes and not spec.is_free:
+        there = " and ".join(one.name for one in SPECS if given.lane in one.lanes)
+        raise SettingsError(f"CPA_LANE is {given.lane}, which is there for {there} only, and the model is {model}")
+    try:
+        return spec.make(given)
+    except ModuleNotFoundError as missing:
+        raise not_installed(missing, str(model)) from None
 
 
 def batch_vendor(provider: str, given: Settings) -> BatchVendor:
-    """The batches of a provider. Raises SettingsError when its key is missing, or its package."""
-    made: BatchVendor = _maker(BATCHES[provider], f"a batch of provider {provider}")(given)
-    return made
-
-
-def _maker(written: str, wanted: str) -> Any:
-    module, function = written.split(":")
+    """The batches of a provider. Raises SettingsError when it has none, or its key or its package is missing."""
+    make = PROVIDERS[provider].make_batches
+    if make is None:
+        raise SettingsError(f"provider {provider} has no batches")
     try:
-        return getattr(import_module(module), function)
+        return make(given)
     except ModuleNotFoundError as missing:
-        package = (missing.name or "").partition(".")[0]
-        raise SettingsError(
-            f"{wanted} needs the package {package}, which is not installed: pip install {package}"
-        ) from None
+        raise not_installed(missing, f"a batch of provider {provider}") from None

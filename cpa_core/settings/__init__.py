@@ -20,9 +20,12 @@ from cpa_core.settings.table import (
     TABLE,
     TIMEOUT,
     Lane,
+    Needs,
     Privacy,
     SettingLine,
     Settings,
+    is_value,
+    lacking,
 )
 from cpa_core.settings.vendors import AwsSettings, Persons, Structured
 
@@ -33,6 +36,7 @@ __all__ = [
     "TIMEOUT",
     "AwsSettings",
     "Lane",
+    "Needs",
     "Persons",
     "Privacy",
     "SettingLine",
@@ -41,6 +45,7 @@ __all__ = [
     "changed",
     "day",
     "environment",
+    "lacking",
     "settings",
     "shown",
 ]
@@ -100,7 +105,7 @@ def _values(kind: type[Value], texts: Mapping[str, str]) -> dict[str, Any]:
 def _found(kind: type[Value], texts: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     for field, info in kind.model_fields.items():
         annotation = info.annotation
-        if isinstance(annotation, type) and issubclass(annotation, Value):
+        if is_value(annotation):
             yield field, annotation(**_values(annotation, texts))
             continue
         (setting,) = (one for one in info.metadata if isinstance(one, Setting))

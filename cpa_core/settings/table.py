@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeGuard
 from zoneinfo import ZoneInfo
 
 from cpa_core.models import Value
@@ -22,16 +22,7 @@ from cpa_core.settings.reading import (
     count,
     reader_of,
 )
-from cpa_core.settings.vendors import (
-    AmplitudeSettings,
-    AnthropicSettings,
-    AwsSettings,
-    CompatibleSettings,
-    MixpanelSettings,
-    OpenAISettings,
-    PostHogSettings,
-    WebhookSettings,
-)
+from cpa_core.settings.vendors import Vendors
 
 MOST_CALLS = 256
 """Calls at once: more threads than that wait for each other, not for the provider."""
@@ -55,7 +46,7 @@ PRIVACY_SETTING = Setting(
 )
 
 
-class Settings(Value):
+class Settings(Vendors):
     """How one assistant is run. A copy with another value (`model_copy`) changes all that depends on it."""
 
     home: Annotated[Path, Setting("CPA_HOME", SOURCE, "The folder of the store, the outbox and the answers.")] = Path(
@@ -319,14 +310,6 @@ class Settings(Value):
             example="team:support",
         ),
     ] = ()
-    openai: OpenAISettings = OpenAISettings()
-    anthropic: AnthropicSettings = AnthropicSettings()
-    compatible: CompatibleSettings = CompatibleSettings()
-    aws: AwsSettings = AwsSettings()
-    posthog: PostHogSettings = PostHogSettings()
-    amplitude: AmplitudeSettings = AmplitudeSettings()
-    mixpanel: MixpanelSettings = MixpanelSettings()
-    webhook: WebhookSettings = WebhookSettings()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -350,6 +333,16 @@ ELSEWHERE = {
 """Names that begin with CPA_ and are read by the containers' own files, not by this library."""
 
 
+Needs = tuple[tuple[str, ...], ...]
+"""Settings that something cannot do without: a tuple of names for each way to configure it; empty needs none."""
+
+
+def lacking(given: Settings, needs: Needs) -> tuple[str, ...]:
+    """The names that are still to be set; none where one way to configure it is whole, else the first way's."""
+    ways = [tuple(name for name in way if not given.named(name)) for way in needs]
+    return () if not all(ways) else next(iter(ways), ())
+
+
 class SettingLine(NamedTuple):
     """One line of the table. `path` is the field (`openai.key`), `type` its type; a `secret` is never shown."""
 
@@ -371,11 +364,16 @@ class SettingLine(NamedTuple):
         return self.setting.flag or f"--{self.name.removeprefix('CPA_').lower().replace('_', '-')}"
 
 
+def is_value(annotation: Any) -> TypeGuard[type[Value]]:
+    """Whether a field holds the settings of a vendor."""
+    return isinstance(annotation, type) and issubclass(annotation, Value)
+
+
 def declared(kind: type[Value] = Settings, within: str = "") -> Iterator[SettingLine]:
-    """The lines of the table, in order; two fields of one setting are two lines."""
-    for field, info in kind.model_fields.items():
+    """The lines of the table, in order, the vendors' last; two fields of one setting are two lines."""
+    for field, info in sorted(kind.model_fields.items(), key=lambda item: is_value(item[1].annotation)):
         path, annotation = within + field, info.annotation
-        if isinstance(annotation, type) and issubclass(annotation, Value):
+        if is_value(annotation):
             yield from declared(annotation, f"{path}.")
             continue
         (setting,) = (one for one in info.metadata if isinstance(one, Setting))

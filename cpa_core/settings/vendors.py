@@ -152,3 +152,16 @@ class WebhookSettings(Value):
     secret: Annotated[
         Secret, Setting("WEBHOOK_SECRET", WEBHOOK, "The secret that signs them: whsec_ and base64, or any words.")
     ] = None
+
+
+class Vendors(Value):
+    """The vendors: a field each."""
+
+    openai: OpenAISettings = OpenAISettings()
+    anthropic: AnthropicSettings = AnthropicSettings()
+    compatible: CompatibleSettings = CompatibleSettings()
+    aws: AwsSettings = AwsSettings()
+    posthog: PostHogSettings = PostHogSettings()
+    amplitude: AmplitudeSettings = AmplitudeSettings()
+    mixpanel: MixpanelSettings = MixpanelSettings()
+    webhook: WebhookSettings = WebhookSettings()

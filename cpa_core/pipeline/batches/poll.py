@@ -17,7 +17,7 @@ from cpa_core.pipeline.batches.results import fetch, questions_of
 from cpa_core.pipeline.batches.states import AWAITED, BatchState, OpenBatch, move, open_batches
 from cpa_core.pipeline.batches.submit import Asker, BatchSubmitter
 from cpa_core.pipeline.budget import deadline
-from cpa_core.providers import BATCHES
+from cpa_core.providers import has_batches
 from cpa_core.store.answers import merge
 from cpa_core.store.database import Transaction, as_json
 
@@ -65,7 +65,7 @@ def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
 
     A question that waits in a batch is asked in no other lane. Raises Stopped.
     """
-    by_batch = assistant.settings.lane == "batch" and asker.model.provider in BATCHES
+    by_batch = assistant.settings.lane == "batch" and has_batches(asker.model.provider)
     if not by_batch and not at_work(assistant):
         return Settled(0, ())
     merge(assistant.store)  # what a killed run has paid for is not handed over

@@ -81,7 +81,7 @@ def deliver_day(
     destinations had their turn.
     """
     settings = assistant.settings
-    places = {name: destination(name, settings.home, settings) for name in destinations_of(assistant, day)}
+    places = {name: destination(name, settings) for name in destinations_of(assistant, day)}
     selections = selection.load(settings.delivery_path)
     with assistant.store.day_lock(day):
         unfinished = open_work(assistant, [day])

@@ -36,7 +36,7 @@ class Preview(Value):
 def preview_day(assistant: Assistant, day: date, *, retry_rejected: bool = False) -> list[Preview]:
     """A preview for each destination, of what is tagged and judged by now. Raises SettingsError."""
     given = assistant.settings
-    places = {name: destination(name, given.home, given) for name in given.destinations}
+    places = {name: destination(name, given) for name in given.destinations}
     unfinished = len(open_work(assistant, [day]))
     selections = selection.load(given.delivery_path)
     books = [
