@@ -1,23 +1,30 @@
 """PostHog, by its V1 capture endpoint, which says for each event what became of it.
 
-Sources: posthog-python 7.91 `capture_v1.py` (wire form), PostHog/posthog `rust/capture/src/v1/{error.rs,analytics/
+The wire form is in posthog_wire.py. Sources: PostHog/posthog `rust/capture/src/v1/{error.rs,analytics/
 {process,response,types}.rs,quota_limiter_shim.rs}` (verdicts, limits), posthog.com/docs/migrate (old events).
 """
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from posthog.capture_compression import CaptureCompression
-from posthog.capture_v1 import _build_v1_batch_body, _parse_v1_response, _post_v1, _to_v1_event
 from posthog.consumer import BATCH_SIZE_LIMIT, MAX_MSG_SIZE
-from posthog.request import APIError, batch_post, determine_server_host
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from posthog.request import determine_server_host
 
+from cpa_core.destinations.posthog_wire import (
+    BATCH,
+    EVENTS,
+    Connection,
+    batch_body,
+    utc_text,
+    v1_body,
+    v1_event,
+    v1_headers,
+)
+from cpa_core.destinations.posting import HttpReply, Unanswered
 from cpa_core.destinations.sending import (
     Parcel,
     RequestOutcome,
@@ -34,8 +41,6 @@ from cpa_core.errors import DestinationStopped, SettingsError
 from cpa_core.models import Event, Receipt, Replaces
 from cpa_core.settings import Persons, Settings
 
-TIMEOUT = 30.0
-"""Seconds for one request."""
 HISTORY = timedelta(hours=48)
 """PostHog takes events of at least this age as a historical import: a lane of its own, and free."""
 STOPS = frozenset({401, 402, 403, 415})
@@ -78,10 +83,9 @@ class PostHog:
         self.project = project_name(key, self.host)
         self._key = key
         self._now = now
+        self._http = Connection(self.host)
         self._sender = Sender(self._post, BATCH_SIZE_LIMIT, sleep)
         self._batch_only = False
-        # At DEBUG the package logs whole bodies, and those can hold the words of messages.
-        logging.getLogger("posthog").setLevel(logging.INFO)
 
     def send(self, events: Sequence[Event]) -> Iterator[Receipt]:
         """One receipt per event, as the answers come. Raises DestinationStopped."""
@@ -99,48 +103,52 @@ class PostHog:
     def _post(self, parcels: Sequence[Parcel], request_id: str, attempt: int) -> RequestOutcome:
         if self._batch_only:
             return self._post_batch(parcels)
-        body = _build_v1_batch_body([_to_v1_event(p.form) for p in parcels], self._is_history(parcels))
+        now = self._now()
+        body = v1_body([v1_event(parcel.form) for parcel in parcels], history=self._is_history(parcels), now=now)
         try:
-            response = _post_v1(
-                self._key,
-                self.host,
-                body,
-                attempt=attempt,
-                request_id=request_id,
-                compression=CaptureCompression.GZIP,
-                timeout=TIMEOUT,
-            )
-        except OSError as error:
-            return _unanswered(parcels, error)
-        parsed = _parse_v1_response(response)
-        if parsed.is_success:
-            return _of_results(parcels, parsed.results or {}, parsed.status_code, parsed.retry_after)
-        if parsed.status_code in (404, 405):
+            reply = self._http.post(EVENTS, body, v1_headers(self._key, request_id, attempt, now))
+        except Unanswered as silence:
+            return silence.verdict(parcels)
+        said = _json(reply.content)
+        if reply.is_success:
+            return _of_results(parcels, said.get("results"), reply.status, reply.wait)
+        if reply.status in (404, 405):
             self._batch_only = True
             return self._post_batch(parcels)
-        said = _json(response.content)
         tag, words = str(said.get("error") or ""), str(said.get("error_description") or "")
-        return _of_failure(parcels, parsed.status_code, tag, words, parsed.retry_after)
+        return self._of_failure(parcels, reply, tag, words)
 
     def _post_batch(self, parcels: Sequence[Parcel]) -> RequestOutcome:
         """The endpoint of before V1, for self-hosted servers: its 200 is all that it tells."""
-        forms, history = [p.form for p in parcels], self._is_history(parcels)
+        forms = [parcel.form for parcel in parcels]
+        body = batch_body(self._key, forms, history=self._is_history(parcels), now=self._now())
         try:
-            response = batch_post(
-                self._key, self.host, gzip=True, timeout=TIMEOUT, batch=forms, historical_migration=history
-            )
-        except APIError as error:
-            status = int(error.status)
-            if status in (404, 405):
-                raise DestinationStopped(
-                    f"posthog: {status}: no PostHog answers at {urlsplit(self.host).netloc}"
-                ) from None
-            return _of_failure(parcels, status, "", error.message, error.retry_after)
-        except OSError as error:
-            return _unanswered(parcels, error)
-        if _json(response.content).get("quota_limited"):
+            reply = self._http.post(BATCH, body, {})
+        except Unanswered as silence:
+            return silence.verdict(parcels)
+        said = _json(reply.content)
+        if reply.status in (404, 405):
+            raise DestinationStopped(f"posthog: {reply.status}: no PostHog answers at {urlsplit(self.host).netloc}")
+        if not reply.is_success:
+            return self._of_failure(parcels, reply, "", str(said.get("detail") or ""))
+        if said.get("quota_limited"):
             raise DestinationStopped("posthog: 200: quota_limited: the project is over its billing limit")
-        return RequestOutcome(receipts=[p.receipt("accepted_warning", 200, ONLY_WHOLE) for p in parcels])
+        return RequestOutcome(receipts=[p.receipt("accepted_warning", reply.status, ONLY_WHOLE) for p in parcels])
+
+    def _of_failure(self, parcels: Sequence[Parcel], reply: HttpReply, tag: str, words: str) -> RequestOutcome:
+        """What a refusal comes to, by its status, its tag and its words. Raises DestinationStopped."""
+        status, said = reply.status, rule_words(words or tag) or "no words"
+        if 300 <= status < 400:
+            place = urlsplit(self.host).netloc
+            raise DestinationStopped(f"posthog: {status}: {place} answers from another address; set POSTHOG_HOST to it")
+        if status in STOPS or tag in STOPPING_TAGS:
+            raise DestinationStopped(f"posthog: {status}: {said}")
+        detail = f"{status}: no answer" if status in (408, 504) else f"{status}: {rule_words(tag) or 'busy'}"
+        if status in (408, 504):
+            return RequestOutcome(again=parcels, status="unknown", http_status=status, detail=detail, wait=reply.wait)
+        if status == 429 or status >= 500:
+            return RequestOutcome(again=parcels, http_status=status, detail=detail, wait=reply.wait)
+        return narrowed(parcels, status, f"{status}: {rule_words(tag) or said}")
 
     def _is_history(self, parcels: Sequence[Parcel]) -> bool:
         return all(parcel.event.sent_at < self._now() - HISTORY for parcel in parcels)
@@ -158,7 +166,7 @@ def _parcel(event: Event, persons: str) -> Parcel:
         "event": event.name,
         "uuid": event.event_id,
         "distinct_id": event.distinct_id,
-        "timestamp": event.sent_at,
+        "timestamp": utc_text(event.sent_at),
         "properties": {
             **payload,
             **{name: value for name, value in joins.items() if value is not None},
@@ -170,14 +178,15 @@ def _parcel(event: Event, persons: str) -> Parcel:
     return Parcel(event=event, form=form, text=json.dumps(form, default=str), warning=warning)
 
 
-def _of_results(
-    parcels: Sequence[Parcel], results: Mapping[str, Any], status: int, wait: float | None
-) -> RequestOutcome:
+def _of_results(parcels: Sequence[Parcel], said: Any, status: int, wait: float | None) -> RequestOutcome:
+    """A receipt for each event by what the server says of it, `{uuid: {result, details}}`; silence is unknown."""
+    results = said if isinstance(said, dict) else {}
     receipts: list[Receipt] = []
     again: list[Parcel] = []
     for parcel in parcels:
         found = results.get(parcel.event.event_id)
-        result, details = (found.result, rule_words(str(found.details or ""))) if found else (None, "")
+        told = found if isinstance(found, dict) else {}
+        result, details = told.get("result"), rule_words(str(told.get("details") or ""))
         if result == "retry":
             again.append(parcel)
         elif result == "ok" and not details:
@@ -190,29 +199,6 @@ def _of_results(
         else:
             receipts.append(parcel.receipt("unknown", status, "the answer does not speak of this event"))
     return RequestOutcome(receipts=receipts, again=again, http_status=status, detail="retry: not persisted", wait=wait)
-
-
-def _of_failure(parcels: Sequence[Parcel], status: int, tag: str, words: str, wait: float | None) -> RequestOutcome:
-    said = rule_words(words or tag) or "no words"
-    if status in STOPS or tag in STOPPING_TAGS:
-        raise DestinationStopped(f"posthog: {status}: {said}")
-    if status in (408, 504):
-        return RequestOutcome(
-            again=parcels, status="unknown", http_status=status, detail=f"{status}: no answer", wait=wait
-        )
-    if status == 429 or status >= 500:
-        return RequestOutcome(
-            again=parcels, http_status=status, detail=f"{status}: {rule_words(tag) or 'busy'}", wait=wait
-        )
-    return narrowed(parcels, status, f"{status}: {rule_words(tag) or said}")
-
-
-def _unanswered(parcels: Sequence[Parcel], error: OSError) -> RequestOutcome:
-    """No connection: not stored. No answer on a connection: it may be stored, so it is sent again with its id."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(reason, NewConnectionError | ConnectTimeoutError):
-        return RequestOutcome(again=parcels, detail="no connection")
-    return RequestOutcome(again=parcels, status="unknown", detail=f"no answer: {type(error).__name__}")
 
 
 def _json(content: bytes) -> Mapping[str, Any]:

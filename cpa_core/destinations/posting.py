@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
@@ -24,6 +26,11 @@ class HttpReply:
     status: int
     content: bytes
     wait: float | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the server took it."""
+        return 200 <= self.status < 300
 
 
 class Unanswered(Exception):
@@ -53,10 +60,10 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpReply:
     request = Request(url, data=body, headers=dict(headers))
     try:
         with _OPENER.open(request, timeout=TIMEOUT) as answer:
-            return HttpReply(answer.status, answer.read())
+            return HttpReply(answer.status, answer.read(), retry_after(answer.headers))
     except HTTPError as refusal:
         with refusal:
-            return HttpReply(refusal.code, refusal.read(), _seconds(refusal.headers))
+            return HttpReply(refusal.code, refusal.read(), retry_after(refusal.headers))
     except URLError as error:
         cut = isinstance(error.reason, ConnectionError | TimeoutError)
         cut = cut and not isinstance(error.reason, ConnectionRefusedError)  # refused: nothing was sent
@@ -78,8 +85,15 @@ def by_status(parcels: Sequence[Parcel], name: str, answered: HttpReply) -> Requ
     return narrowed(parcels, status, f"{status}: refused")
 
 
-def _seconds(headers: Any) -> float | None:
+def retry_after(headers: Any) -> float | None:
+    """Seconds that a server asks to wait, or until a time; null where it says neither (RFC 9110, 10.2.3)."""
+    written = headers.get("Retry-After") or ""
     try:
-        return float(headers.get("Retry-After") or "")
+        return float(written)
+    except ValueError:
+        pass
+    try:
+        until = parsedate_to_datetime(written)
     except ValueError:
         return None
+    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
