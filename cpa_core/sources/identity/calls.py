@@ -21,7 +21,7 @@ WINDOW = (
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass
+@dataclass(slots=True)
 class LoggedCall:
     """One call: the file and the number of its record, its messages by role and mark, and its conversation once known.
 

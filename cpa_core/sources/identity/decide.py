@@ -123,14 +123,20 @@ def _conversations(files: Sequence[_File], known: Known, naming: _Naming) -> Non
         naming.talks[talk.conversation_id] = talk
     naming.look_up({_basis(one) for _, found in each for one in found})
     for file, found in each:
-        asked, ends = frozenset(link for one in found for link in one.links), frozenset(one.links[-1] for one in found)
-        match = talks.matched(found, Index(heap.near(found), asked, ends), file.is_short)
+        match = _match(file, found, heap.near(found))
         file.untold += match.untold
         for one in found:
             known_as = match.talks.get(one.number)
             talk = _learned(known_as, one) if known_as else naming.name(_new(one))
             heap.add(talk)
             file.ids[one.number] = talk.conversation_id
+
+
+def _match(file: _File, found: Sequence[Unnamed], near: Sequence[Talk]) -> talks.Match:
+    if not near:
+        return talks.Match({}, 0)
+    asked, ends = frozenset(link for one in found for link in one.links), frozenset(one.links[-1] for one in found)
+    return talks.matched(found, Index(near, asked, ends), file.is_short)
 
 
 def _shared(each: Sequence[Sequence[Unnamed]]) -> set[int]:

@@ -22,7 +22,7 @@ class Opened(NamedTuple):
     day: date | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class Talk:
     """What was said in one conversation, as far as identity looks at it.
 
