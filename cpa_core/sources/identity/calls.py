@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from cpa_core.models import digest
 from cpa_core.sources.identity.history import unanswered, unknown
 from cpa_core.sources.identity.talks import LEAST_CHARACTERS, LEAST_USERS, second
 from cpa_core.sources.identity.values import Said, Talk
@@ -25,7 +26,8 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class LoggedCall:
     """One call: the file and the number of its record, its messages by role and mark, and its conversation once known.
 
-    `own_from` counts messages; of the spoken ones, `before` stand in the history. `rows` are places in the drafts.
+    `own_from` counts messages; of the spoken ones, `before` stand in the history, none where only a greeting does.
+    `rows` are places in the drafts.
     """
 
     file: int
@@ -66,6 +68,9 @@ class Chains:
         self.heard: defaultdict[tuple[int, int], list[Talk]] = defaultdict(list)
         self.told: set[tuple[int, str, int]] = set()
         for talk in sorted({t.conversation_id: t for t in talks}.values(), key=lambda t: t.last_at or LONG_AGO):
+            if talk.kind == "window":
+                self.tails[talk.said[-1]][talk.conversation_id] = talk
+                continue
             for one in talk.links:
                 self.before[one].append(talk)
             self._index(talk, 0)
@@ -85,8 +90,7 @@ class Chains:
         history = call.links[call.before - 1]
         if talk := _latest(call, self.ends[history]):
             return talk
-        sure = call.user_id is not None or not _short(call)
-        return _latest(call, self.parts[history]) if sure else None
+        return None if _short(call) else _latest(call, self.parts[history])
 
     def _again(self, call: LoggedCall) -> Talk | None:
         """A conversation in which this call was heard already, or of which a later call was known before it."""
@@ -99,15 +103,29 @@ class Chains:
                 return talk
         return None
 
-    def is_window(self, call: LoggedCall) -> bool:
-        """Whether a call repeats the end of a known conversation without its beginning."""
+    def seen_through(self, call: LoggedCall) -> Talk | None:
+        """What a call repeats the end of, without its beginning: a conversation, or calls that were refused for it."""
         history = call.said[: call.before]
         if not history or (len(history) == 1 and call.user_id is None):
-            return False
-        return any(
-            _agree(call, talk) and len(talk.said) > len(history) and talk.said[-len(history) :] == history
-            for talk in self.tails[history[-1]].values()
+            return None
+        return next(
+            (
+                talk
+                for talk in reversed(self.tails[history[-1]].values())
+                if _agree(call, talk) and len(talk.said) > len(history) and talk.said[-len(history) :] == history
+            ),
+            None,
         )
+
+    def refuse(self, call: LoggedCall, seen: Talk) -> Talk:
+        """What is remembered of a refused call: its words, so that the next window is known for one too."""
+        windows = seen if seen.kind == "window" else Talk("", "window", call.user_id, None, None, call.links)
+        if windows.said:
+            self.tails[windows.said[-1]].pop(windows.conversation_id, None)
+        windows.links, windows.said, windows.last_at, windows.changed = call.links, call.said, call.moment, True
+        windows.conversation_id = windows.conversation_id or f"w-{digest([call.user_id, call.moment, call.links])[:20]}"
+        self.tails[windows.said[-1]][windows.conversation_id] = windows
+        return windows
 
     def add(self, talk: Talk, call: LoggedCall) -> None:
         """A conversation that begins with this call, or is not known before it."""

@@ -263,7 +263,7 @@ def _calls_of(file: _File) -> list[LoggedCall]:
                 rows=range(row.first, row.first + row.size),
                 links=file.spoken.of(row.number),
                 said=file.spoken.said(row.number),
-                before=len(spoken) if any(role == "assistant" for role, _ in spoken) else 0,
+                before=len(spoken) if {role for role, _ in spoken} == SPOKEN else 0,
                 call_id=row.call_id,
                 conversation_id=row.conversation_id,
                 characters=sum(len(text) for role, text in spoken if role == "user"),
@@ -296,8 +296,12 @@ def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, na
     apart = set() if known.chained() else {id(c) for f in files for c in calls.only_newest(_loose(f))}
     for call in sorted(loose, key=lambda call: (call.moment, call.links[-1])):
         found = chains.of(call)
-        if found is None and (chains.is_window(call) or id(call) in apart):
-            _refuse(files, call, calls.NEWEST_ONLY if id(call) in apart else calls.WINDOW)
+        seen = None if found else chains.seen_through(call)
+        if seen:
+            windows = chains.refuse(call, seen)
+            naming.talks[windows.conversation_id] = windows
+        if seen or (found is None and id(call) in apart):
+            _refuse(files, call, calls.WINDOW if seen else calls.NEWEST_ONLY)
             continue
         talk = found or naming.name(_begun(call, files))
         if found:

@@ -1,0 +1,141 @@
+"""The same conversations in every way in which vendors write them: every message once, in order, in its own."""
+
+import json
+import os
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cpa_core.sources import File, as_records, opened, read_together
+from cpa_core.sources.columns import Gathered, gathered
+from cpa_core.sources.identity import Opened
+from cpa_core.sources.records import Draft, SourceRecord, own_input
+from tests.writings import WAYS, WITH_ID, Sent, Told, Turns, calls, chat, full, lines, newest, window
+
+many = settings(max_examples=int(os.environ.get("CPA_TEST_EXAMPLES", "25")), deadline=None)
+BEGIN = datetime(2026, 3, 4, 9, tzinfo=UTC)
+TEXTS = st.sampled_from(["yes", "yes", "ok", "OK. Next?", "Hi", "My order from last week has still not arrived."])
+TURNS = st.lists(st.tuples(st.sampled_from(["user", "assistant"]), TEXTS), min_size=2, max_size=12).filter(
+    lambda turns: any(role == "user" for role, _ in turns)
+)
+
+
+def corpus(each: Sequence[Turns], who: bool = True) -> list[Told]:
+    """Conversations at the same time, a few seconds apart."""
+    return [
+        Told(f"s{n}", f"u{n}" if who else None, BEGIN + timedelta(seconds=n), tuple(turns))
+        for n, turns in enumerate(each)
+    ]
+
+
+CORPUS = st.lists(TURNS, min_size=1, max_size=4).map(corpus)
+
+
+def as_read(files: Sequence[Opened]) -> tuple[dict[str, list[tuple[str, str]]], list[str]]:
+    """Role and text by conversation, in the order in which a day is built, and the reasons of rejects."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    batches = read_together(files)
+    for n, batch in enumerate(batches):
+        for record in as_records(batch):
+            place = (record.sent_at, n, record.ordinal)
+            found[record.conversation_id].append((place, record.message_id, record.role, record.content))
+    once: dict[str, list[tuple[str, str]]] = {}
+    for key, rows in found.items():
+        ids = {message_id: (place, (role, content)) for place, message_id, role, content in sorted(rows, reverse=True)}
+        once[key] = [said for _, said in sorted(ids.values())]
+    return once, [reject.reason for batch in batches for reject in batch.rejects]
+
+
+def split(records: list[Any], parts: int) -> list[list[Any]]:
+    return [part for n in range(parts) if (part := records[n::parts])]
+
+
+@many
+@given(CORPUS, st.sampled_from(sorted(WITH_ID)), st.sampled_from(sorted(WAYS)), st.integers(1, 3), st.randoms())
+def test_calls_of_a_session_are_every_message_once_in_order(
+    found: list[Told], form: str, way: str, parts: int, chance: random.Random
+) -> None:
+    records = [WITH_ID[form](call, WAYS[way]) for told in found for call in calls(told)]
+    chance.shuffle(records)
+    files = [opened(File(f"{n}.jsonl", lines(part).encode()), None) for n, part in enumerate(split(records, parts))]
+    once, rejects = as_read(files)
+    assert once == {told.key: list(told.turns) for told in found} and rejects == []
+
+
+@many
+@given(CORPUS)
+def test_conversations_are_every_message_once_in_order(found: list[Told]) -> None:
+    once, rejects = as_read([opened(File("a.jsonl", lines([chat(told) for told in found]).encode()), None)])
+    assert sorted(once.values()) == sorted(list(told.turns) for told in found) and rejects == []
+
+
+def logged(call: Sent, way: Any) -> SourceRecord:
+    """A call of a log that has no id of a conversation."""
+    sent = way(call)
+    said = [Draft("p", "", None, None, role, text, None, None, None) for role, text in (*sent, *call.output)]
+    begin = own_input([role for role, _ in sent])
+    about = (None, call.told.user, call.began, call.ended, tuple(said))
+    return SourceRecord(f"{call.number}", "call", *about, own_from=begin, call_id=f"{call.told.key}-{call.number}")
+
+
+def without_id(records: Sequence[SourceRecord]) -> Opened:
+    found: Gathered = gathered(records)
+    return Opened("a", found.drafts, found.records, found.rejects)
+
+
+@many
+@given(CORPUS, st.integers(1, 3), st.booleans(), st.randoms())
+def test_calls_without_an_id_are_chained_by_their_full_history(
+    found: list[Told], parts: int, who: bool, chance: random.Random
+) -> None:
+    talks = corpus([(*told.turns, ("user", f"Goodbye from {n}")) for n, told in enumerate(found)], who)
+    records = [logged(call, full) for told in talks for call in calls(told)]
+    chance.shuffle(records)
+    once, rejects = as_read([without_id(part) for part in split(records, parts)])
+    assert sorted(once.values()) == sorted(list(told.turns) for told in talks) and rejects == []
+
+
+LONG = [
+    ("user", "My order has not arrived"),
+    ("assistant", "Which order?"),
+    ("user", "The last"),
+    ("assistant", "I look"),
+]
+MORE = [*LONG, ("user", "yes"), ("assistant", "Found it."), ("user", "Good"), ("assistant", "Bye")]
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"), [(window, "repeats only the end"), (newest, "no call of this file repeats")]
+)
+def test_without_an_id_what_is_not_a_full_history_is_a_reject_with_that_reason(way: Any, reason: str) -> None:
+    told = corpus([MORE])
+    once, rejects = as_read([without_id([logged(call, way) for call in calls(told[0])])])
+    assert rejects and all(reason in one for one in rejects)
+    assert all(list(MORE[: len(said)]) == said for said in once.values())
+
+
+def test_an_edited_history_adds_nothing_and_an_unknown_one_is_kept() -> None:
+    told = corpus([MORE])[0]
+    each = list(calls(told))
+    edited = [("user", "My order (...) arrived"), *MORE[1:6]]
+    records = [WITH_ID["langfuse"](call, full) for call in each]
+    records[-1]["input"] = {"messages": [{"role": r, "content": t} for r, t in [*edited, *each[-1].newest]]}
+    once, _ = as_read([opened(File("a.json", json.dumps(records).encode()), None)])
+    assert once == {"s0": MORE}
+    once, _ = as_read([opened(File("a.json", json.dumps(records[2:3]).encode()), None)])
+    assert once == {"s0": MORE[:6]}  # a log that begins in the middle
+
+
+def test_the_same_call_twice_is_once() -> None:
+    records = [WITH_ID["langfuse"](call, newest) for call in calls(corpus([MORE])[0])]
+    files = [
+        opened(File(name, json.dumps(part).encode()), None)
+        for name, part in (("a.json", records), ("b.json", records[1:]))
+    ]
+    assert as_read(files)[0] == {"s0": MORE}
