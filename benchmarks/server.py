@@ -22,7 +22,11 @@ WINDOW = 60.0
 
 def violated(tree: dict[str, Any]) -> None:
     """Break the JSON schema: types that do not exist, or verdicts."""
-    for entry in tree.get("messages", []):
+    entries = tree.get("messages", [])
+    if entries and isinstance(entries[0], str):
+        tree["messages"] = [f"{row.split()[0]} words | why | No such type" for row in entries]
+        return
+    for entry in entries:
         entry["events"] = [{"quote": "", "because": "", "type": "No such type", "properties": []}]
     for entry in tree.get("goals", []):
         entry["verdict"] = "excellent"

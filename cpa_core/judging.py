@@ -16,7 +16,7 @@ from cpa_core.models import (
     Value,
     Verdict,
 )
-from cpa_core.prompts import render, transcript
+from cpa_core.prompts import known, render, transcript
 
 REPAIRS = 2
 """Times that an invalid answer is asked for again."""
@@ -42,28 +42,33 @@ def judge_conversation(conversation: Conversation, schema: EventSchema, model: M
     """Judge a conversation by the schema's criteria; the tags are not read. Raises what `ask` raises."""
     costs: list[float | None] = []
     problem = ""
+    held: Judgment | None = None
 
     @cache
-    def judgment(text: str) -> Judgment:
+    def found(text: str) -> tuple[Judgment, str]:
         return read(text, conversation, schema)
 
-    def check(text: str) -> None:
-        judgment(text)
-
-    for _ in range(1 + REPAIRS):
+    for round_ in range(1 + REPAIRS):
         request = question(conversation, schema, model, problem)
-        reply = ask(request, check)
+        reply = ask(request, lambda text: _check(found, text))
         costs.append(reply.cost)
         if reply.is_cut_off:
-            reply = ask(request.roomier(), check)
+            reply = ask(request.roomier(), lambda text: _check(found, text))
             costs.append(reply.cost)
         if reply.outcome not in ("ok", "invalid"):
-            return _judged(reply.outcome, reply.detail, None, costs)
+            is_lost = held is None or reply.outcome == "error"
+            return _judged(reply.outcome, reply.detail, None, costs) if is_lost else _judged("ok", "", held, costs)
         try:  # an answer that an earlier version kept may break a rule of this one
-            return _judged("ok", "", judgment(reply.text), costs)
+            held, problem = found(reply.text)
         except ReplyInvalid as invalid:
             problem = str(invalid) if reply.text else reply.detail
+        if held and (round_ > 0 or not problem):
+            return _judged("ok", "", held, costs)
     return _judged("invalid", problem, None, costs)
+
+
+def _check(found: Callable[[str], tuple[Judgment, str]], text: str) -> None:
+    found(text)
 
 
 def _judged(outcome: Outcome, detail: str, judgment: Judgment | None, costs: list[float | None]) -> Judged:
@@ -84,6 +89,7 @@ def question(conversation: Conversation, schema: EventSchema, model: ModelName, 
             "dealbreakers": _numbered(dealbreakers),
         },
         {
+            "context": known(conversation.context),
             "transcript": transcript(conversation.messages),
             "correction": f"\nYour last answer could not be used: {problem}" if problem else "",
         },
@@ -118,27 +124,39 @@ def json_schema(schema: EventSchema) -> dict[str, Any]:
 
 def _findings(ids: list[str], finding: dict[str, Any]) -> dict[str, Any]:
     key = {"type": "string", "enum": ids} if ids else {"type": "string"}
-    item = closed({"id": key, "quote": {"type": "string"}, "because": {"type": "string"}, **finding})
+    item = closed(
+        {"id": key, "m": {"type": "integer"}, "quote": {"type": "string"}, "because": {"type": "string"}, **finding}
+    )
     return {"type": "array", "items": item}
 
 
-def read(text: str, conversation: Conversation, schema: EventSchema) -> Judgment:
-    """The judgment in an answer. Raises ReplyInvalid when a criterion is missing or its finding is not allowed."""
+def read(text: str, conversation: Conversation, schema: EventSchema) -> tuple[Judgment, str]:
+    """The judgment in an answer, and what of it is worth one more question, if anything.
+
+    Raises ReplyInvalid when a criterion is missing or its finding is not allowed.
+    """
     tree = answer_object(text)
     if not isinstance(tree.get("because"), str):
         raise ReplyInvalid("because: text is needed")
-    whole = [m.content for m in conversation.messages]
+    whole = {m.position: m.content for m in conversation.messages}
     verdicts = _read(tree, "goals", list(schema.criteria.goals()), whole, _verdict)
     findings = _read(tree, "dealbreakers", list(schema.criteria.dealbreakers_by_id()), whole, _finding)
-    return Judgment(because=tree["because"], verdicts=verdicts, dealbreakers=findings, score=score(verdicts, findings))
+    unproven = [key for key, finding in findings.items() if finding.hit and finding.quote is None]
+    problem = f"dealbreakers: {unproven[0]}: a hit needs m and a quote that stands in that message" if unproven else ""
+    reached = score(verdicts, findings)
+    return Judgment(because=tree["because"], verdicts=verdicts, dealbreakers=findings, score=reached), problem
+
+
+Quoted = tuple[int | None, str | None]
+"""Where a quote stands, and its words there."""
 
 
 def _read(
     tree: dict[str, Any],
     key: str,
     ids: list[str],
-    contents: list[str],
-    build: Callable[[dict[str, Any], str | None], Finding],
+    contents: dict[int, str],
+    build: Callable[[dict[str, Any], Quoted], Finding],
 ) -> dict[str, Finding]:
     items = [item for item in listed(tree, key) if isinstance(item, dict)]
     given = {item["id"]: item for item in items if isinstance(item.get("id"), str)}
@@ -150,33 +168,41 @@ def _read(
         if not isinstance(item.get("because"), str) or not isinstance(item.get("quote"), str):
             raise ReplyInvalid(f"{key}: {criterion}: quote and because: text is needed")
         try:
-            found[criterion] = build(item, _quoted(item["quote"], contents))
+            found[criterion] = build(item, _quoted(item["quote"], item.get("m"), contents))
         except ReplyInvalid as invalid:
             raise ReplyInvalid(f"{key}: {criterion}: {invalid}") from None
     return found
 
 
-def _quoted(quote: str, contents: list[str]) -> str | None:
-    """The quote as it stands in a message: word for word in any of them, else in the first that folds to it."""
-    if quote.strip() and any(quote in content for content in contents):
-        return quote
-    for content in contents:
+def _quoted(quote: str, m: Any, contents: dict[int, str]) -> Quoted:
+    """The quote as it stands in the message that it names.
+
+    An answer from before quotes named one: word for word in any message, else in the first that folds to it.
+    """
+    if type(m) is int:
+        place = locate(quote, contents.get(m, ""))
+        return (m, contents[m][place[0] : place[1]]) if place else (None, None)
+    if quote.strip() and any(quote in content for content in contents.values()):
+        return None, quote
+    for content in contents.values():
         if place := locate(quote, content):
-            return content[place[0] : place[1]]
-    return None
+            return None, content[place[0] : place[1]]
+    return None, None
 
 
-def _verdict(item: dict[str, Any], quote: str | None) -> Verdict:
+def _verdict(item: dict[str, Any], quoted: Quoted) -> Verdict:
     verdict = item.get("verdict")
     if verdict not in (*WORTH, "cannot tell"):
         raise ReplyInvalid("verdict: not one of met, partly, missed, cannot tell")
-    return Verdict(quote=quote, because=item["because"], verdict=cast(Any, verdict))
+    position, quote = quoted
+    return Verdict(position=position, quote=quote, because=item["because"], verdict=cast(Any, verdict))
 
 
-def _finding(item: dict[str, Any], quote: str | None) -> DealbreakerFinding:
+def _finding(item: dict[str, Any], quoted: Quoted) -> DealbreakerFinding:
     if not isinstance(item.get("hit"), bool):
         raise ReplyInvalid("hit: true or false is needed")
-    return DealbreakerFinding(quote=quote, because=item["because"], hit=item["hit"])
+    position, quote = quoted
+    return DealbreakerFinding(position=position, quote=quote, because=item["because"], hit=item["hit"])
 
 
 def score(verdicts: dict[str, Verdict], dealbreakers: dict[str, DealbreakerFinding]) -> float | None:

@@ -102,13 +102,17 @@ class Message(Value):
 
 
 class Conversation(Value):
-    """One conversation, assembled from every file that holds its messages, in order of time."""
+    """One conversation, assembled from every file that holds its messages, in order of time.
+
+    `context` is what the schema wants shown of its metadata: pairs of name and value.
+    """
 
     conversation_id: str
     user_id: str | None
     day: date
     content_hash: str
     messages: tuple[Message, ...]
+    context: tuple[tuple[str, str], ...] = ()
 
     @property
     def tagged_positions(self) -> tuple[int, ...]:
@@ -214,9 +218,13 @@ class EventSchema(Growing):
 
 
 class Tag(Value):
-    """One event on one message. Quote positions are characters of the message's own content."""
+    """One event on one message. Quote positions are characters of the message's own content.
+
+    `nth` counts from 1 in the order of the answer, the message's main event first; null for older tags.
+    """
 
     position: int
+    nth: int | None = None
     role: str
     event_type: str
     properties: dict[str, str]
@@ -227,16 +235,21 @@ class Tag(Value):
 
 
 class Verdict(Value):
-    """The judge's finding on one goal. `quote` is null when the conversation does not hold it."""
+    """The judge's finding on one goal. `quote` is null when the message at `position` does not hold it.
 
+    `position` is null where there is no quote, and for older judgments, whose quotes named no message.
+    """
+
+    position: int | None = None
     quote: str | None
     because: str
     verdict: Literal["met", "partly", "missed", "cannot tell"]
 
 
 class DealbreakerFinding(Value):
-    """The judge's finding on one dealbreaker. `quote` is null when the conversation does not hold it."""
+    """The judge's finding on one dealbreaker. `position` and `quote` as for a goal."""
 
+    position: int | None = None
     quote: str | None
     because: str
     hit: bool

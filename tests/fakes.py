@@ -7,6 +7,7 @@ from typing import Any
 
 from cpa_core.llm import About, Answer, Ask, Engine, Limiter, ModelName, Provider, Reply, Request
 from cpa_core.models import FINAL_OUTCOMES, Conversation, Criteria, EventSchema, EventType, Message, Property
+from cpa_core.prompts import numbers, spoken
 
 DAY = date(2026, 3, 4)
 MODEL = ModelName(provider="compatible", model="test-model")
@@ -113,26 +114,46 @@ def tagged(events: dict[int, list[dict[str, Any]]]) -> str:
     return json.dumps({"messages": [{"m": m, "events": found} for m, found in events.items()]})
 
 
+def in_objects(tree: dict[str, Any], schema: EventSchema = SCHEMA) -> None:
+    """Turn the lines of an answer into the objects that a question asks for when it asks again."""
+    names = {found.name: [p.name for p in found.properties] for found in schema.event_types}
+    found: dict[int, list[dict[str, Any]]] = {}
+    if any(isinstance(entry, dict) for entry in tree["messages"]):
+        return
+    for row in tree["messages"]:
+        m, _, words = row.partition(" ")
+        events = found.setdefault(int(m), [])
+        if words != "-":
+            quote, because, kind, *values = words.split(" | ")
+            pairs = [{"name": name, "value": value} for name, value in zip(names[kind], values, strict=False)]
+            events.append({"quote": quote, "because": because, "type": kind, "properties": pairs})
+    tree["messages"] = [{"m": m, "events": events} for m, events in found.items()]
+
+
 def asked(request: Request) -> list[int]:
     """The messages that a question is about."""
     wanted = request.user.rpartition("Answer for m = ")[2].partition(".")[0]
-    return [int(number) for number in wanted.split(", ")]
+    return numbers(wanted)
 
 
 def shown(request: Request, fence: str = "conversation") -> list[dict[str, Any]]:
     """The messages that stand in a fence of the prompt."""
     text = request.user.partition(f"<{fence}>\n")[2].partition(f"\n</{fence}>")[0]
-    return [json.loads(line) for line in text.splitlines()]
+    rows = [spoken(row) for row in text.splitlines()]
+    return [dict(zip(("m", "role", "text"), row, strict=True)) for row in rows if row]
 
 
-def judged(verdicts: Sequence[str] = ("met", "met", "met", "met"), hit: bool = False, quote: str = "") -> str:
-    """A model's judgment by SCHEMA: P1, P2, S1, T1, D1."""
+def judged(
+    verdicts: Sequence[str] = ("met", "met", "met", "met"), hit: bool = False, quote: str = "", m: int | None = None
+) -> str:
+    """A model's judgment by SCHEMA: P1, P2, S1, T1, D1; without `m`, its quotes name no message, as they used to."""
+    said = (
+        {"quote": quote, "because": "So it went."} if m is None else {"m": m, "quote": quote, "because": "So it went."}
+    )
     goals = [
-        {"id": key, "quote": quote, "because": "So it went.", "verdict": verdict}
-        for key, verdict in zip(SCHEMA.criteria.goals(), verdicts, strict=False)
+        {"id": key, **said, "verdict": verdict} for key, verdict in zip(SCHEMA.criteria.goals(), verdicts, strict=False)
     ]
-    dealbreakers = [{"id": "D1", "quote": quote, "because": "So it went.", "hit": hit}]
-    return json.dumps({"goals": goals, "dealbreakers": dealbreakers, "because": "All in all."})
+    return json.dumps({"goals": goals, "dealbreakers": [{"id": "D1", **said, "hit": hit}], "because": "All in all."})
 
 
 class Failing:

@@ -44,13 +44,14 @@ def test_its_judgments_are_valid_and_the_same_again() -> None:
     request = judging.question(TALK, SCHEMA, MODEL)
     text = answer(of(request))
     assert text == answer(of(request))
-    assert list(judging.read(text, TALK, SCHEMA).verdicts) == ["P1", "P2", "S1", "T1"]
+    assert list(judging.read(text, TALK, SCHEMA)[0].verdicts) == ["P1", "P2", "S1", "T1"]
 
 
 def test_it_gives_exactly_one_event_where_one_is_asked_for() -> None:
     one = SCHEMA.model_copy(update={"events_per_message": "one"})
     request = tagging.first_requests(TALK, one, MODEL)[0]
-    assert {len(entry["events"]) for entry in json.loads(answer(of(request)))["messages"]} == {1}
+    rows = [row.partition(" ") for row in json.loads(answer(of(request)))["messages"]]
+    assert [int(m) for m, _, _ in rows] == asked(request) and not any(words == "-" for _, _, words in rows)
 
 
 ASKED = tagging.first_requests(TALK, SCHEMA, MODEL)[0]

@@ -24,9 +24,10 @@ from cpa_core.pipeline import (
     stale_days,
     weights,
 )
+from cpa_core.prompts import prompt_id
 from cpa_core.schema import compare, dump, load
 from cpa_core.settings import settings
-from cpa_core.store.database import Row
+from cpa_core.store.database import Row, migrations
 from tests.commands import chats, cpa
 from tests.conftest import Conversations, seed
 from tests.fakes import QUESTION, REPLY, SCHEMA, THANKS, asked
@@ -302,3 +303,62 @@ def test_the_schemas_of_the_seed_tool_are_tagged_with_compared_and_proposed_besi
     assert said(assistant, newer) == {"tag": 0, "judge": 0}
     proposal = propose_schema(assistant, source_conversations(assistant), size=4, base=schema)
     assert proposal.schema.event_types[: len(schema.event_types)] == schema.event_types
+
+
+OLD_PROMPTS = {"tag": "be7410f14dea", "judge": "b01a69bfec1f"}
+"""The ids of the prompts before answers were lines."""
+
+
+def test_a_home_that_the_old_prompts_made_runs_on_without_a_question(made: Assistant, model: Model) -> None:
+    assert not any(
+        prompt_id(task) == old for task, old in (("tag", OLD_PROMPTS["tag"]), ("judge", OLD_PROMPTS["judge"]))
+    )
+    made = as_before(made, model)
+    assert due_days(made) == [] and stale_days(made) == []
+    assert again(made, model, retag=False) == {"tag": 0, "judge": 0}
+    before = rows(made, "select event_id, quote, because from tagged_events order by event_id")
+    assert again(made, model, retag=False) == {"tag": 0, "judge": 0}
+    assert rows(made, "select event_id, quote, because from tagged_events order by event_id") == before
+    assert {row["nth"] for row in rows(made, "select nth from tagged_events")} == {None}
+
+
+def test_of_an_old_home_only_what_is_new_is_asked_by_the_new_prompts(made: Assistant, model: Model) -> None:
+    made = as_before(made, model)
+    source = Path(str(made.settings.source))
+    chats = json.loads(source.read_text("utf-8"))
+    late = seed([("user", "Is it too late?", "2026-03-04T13:00:00Z")])
+    source.write_text(json.dumps(chats | {"late": late}), "utf-8")
+    land(made)
+    assert again(made, model, retag=False) == {"tag": 1, "judge": 1}
+    ids = {row["prompt_id"] for row in rows(made, "select prompt_id from tagged_conversations")}
+    assert ids == {OLD_PROMPTS["tag"], prompt_id("tag")}
+
+
+def as_before(assistant: Assistant, model: Model) -> Assistant:
+    """The home as the version before left it: its prompts, no order of events, no places of a judge's quotes."""
+    with assistant.store.writing() as transaction:
+        for table, task in (("tagged_events", "tag"), ("tagged_conversations", "tag"), ("judge_scores", "judge")):
+            transaction.execute(f"update {table} set prompt_id = $old", old=OLD_PROMPTS[task])
+        for column in ("verdicts", "dealbreakers"):
+            without = f"regexp_replace({column}::varchar, '\"position\": *[0-9null]+, *', '', 'g')"
+            transaction.execute(f"update judge_scores set {column} = {without}")
+    with assistant.store.writing() as transaction:
+        transaction.execute("alter table tagged_events drop column nth")
+        (number,) = [number for number, sql in migrations() if "column nth" in sql]
+        transaction.execute("delete from migrations where number = $number", number=number)
+    with assistant.store.reading() as view:
+        told = view.rows("select verdicts::varchar as verdicts from judge_scores")
+    assert told and not any("position" in row["verdicts"] for row in told)
+    return over(assistant.settings.home.parent, model)
+
+
+def test_the_main_event_of_a_message_is_stored_first(made: Assistant) -> None:
+    answer = json.dumps({"messages": ["0 late | It thanks. | Thanks", "0 Is it | It asks. | Question | Tax | it"]})
+    model = Model(lambda request: Reply(outcome="ok", text=answer) if request.task == "tag" else None)
+    assistant = replace(made, provider=lambda name: model)
+    source = Path(str(made.settings.source))
+    source.write_text(json.dumps({"one": seed([("user", "Is it too late?", "2026-03-05T13:00:00Z")])}), "utf-8")
+    land(assistant)
+    run_day(assistant, date(2026, 3, 5))
+    found = rows(assistant, "select event_type, nth from tagged_events where day = '2026-03-05' order by nth")
+    assert [(row["event_type"], row["nth"]) for row in found] == [("Thanks", 1), ("Question", 2)]

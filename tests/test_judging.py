@@ -169,7 +169,7 @@ def test_the_judge_reads_every_message_and_no_tags() -> None:
 def test_the_shape_asks_for_reasons_before_verdicts_and_depends_on_the_schema_only() -> None:
     shape = json_schema(SCHEMA)
     goal = shape["properties"]["goals"]["items"]["properties"]
-    assert list(goal) == ["id", "quote", "because", "verdict"]
+    assert list(goal) == ["id", "m", "quote", "because", "verdict"]
     assert goal["id"]["enum"] == ["P1", "P2", "S1", "T1"]
     assert question(SHORT, SCHEMA, MODEL).json_schema == question(conversation("x"), SCHEMA, MODEL).json_schema
 
@@ -190,3 +190,64 @@ def test_a_kept_answer_that_breaks_a_rule_of_today_is_asked_for_again() -> None:
     provider = Script(judged())
     found = judge_conversation(SHORT, SCHEMA, MODEL, asking(provider, answers))
     assert (found.outcome, len(provider.requests)) == ("ok", 1)
+
+
+def placed(m: Any, quote: str, *, hit: bool = False) -> str:
+    """A judgment whose every finding names a message."""
+    tree = json.loads(judged(hit=hit, quote=quote))
+    for finding in (*tree["goals"], *tree["dealbreakers"]):
+        finding["m"] = m
+    return json.dumps(tree)
+
+
+@pytest.mark.parametrize(
+    ("m", "quote", "stored"),
+    [
+        (0, "my  home office", (0, "my home office")),
+        (1, "Yes.", (1, "Yes.")),
+        (0, "Yes.", (None, None)),
+        (2, "home office", (None, None)),
+        (7, "Yes.", (None, None)),
+        (-1, "", (None, None)),
+        (None, "Yes.", (None, "Yes.")),
+    ],
+)
+def test_a_quote_is_looked_for_in_the_message_that_it_names(m: Any, quote: str, stored: tuple[Any, Any]) -> None:
+    found = run(Script(placed(m, quote)))
+    assert found.judgment is not None and found.questions == 1
+    assert {(v.position, v.quote) for v in found.judgment.verdicts.values()} == {stored}
+
+
+@pytest.mark.parametrize("unproven", [placed(-1, "", hit=True), placed(0, "Yes.", hit=True), judged(hit=True)])
+def test_a_dealbreaker_that_nothing_shows_is_asked_for_again(unproven: str) -> None:
+    provider = Script(unproven, placed(1, "Yes.", hit=True))
+    found = run(provider)
+    rule = "dealbreakers: D1: a hit needs m and a quote that stands in that message"
+    assert provider.requests[1].user.endswith(f"could not be used: {rule}")
+    assert found.judgment is not None and found.questions == 2
+    assert found.judgment.dealbreakers["D1"].quote == "Yes." and found.judgment.dealbreakers["D1"].position == 1
+
+
+def test_a_hit_that_stays_without_a_quote_is_taken_as_it_is() -> None:
+    found = run(Script(judged(hit=True), judged(hit=True)))
+    assert (found.outcome, found.questions) == ("ok", 2)
+    assert found.judgment is not None and found.judgment.dealbreakers["D1"].hit
+
+
+@pytest.mark.parametrize("outcome", ["refused", "filtered", "truncated"])
+def test_a_judgment_is_kept_where_asking_again_ends_without_an_answer(outcome: Any) -> None:
+    ends = [Reply(outcome=outcome, detail="why")] * 2
+    found = run(Script(judged(hit=True), *ends))
+    assert found.outcome == "ok" and found.judgment is not None and found.judgment.score == 20
+
+
+def test_asking_again_that_meets_an_outage_is_a_failure_that_may_pass() -> None:
+    found = run(Script(judged(hit=True), Reply(outcome="error", detail="status 500")))
+    assert (found.outcome, found.judgment) == ("error", None)
+
+
+def test_each_verdict_is_defined_and_a_slip_is_no_hit() -> None:
+    system = question(SHORT, SCHEMA, MODEL).system
+    for verdict in (MET, PARTLY, MISSED, UNKNOWN):
+        assert f"\n- {verdict}: " in system
+    assert "A slip that changes nothing for the user is no hit." in system

@@ -28,7 +28,7 @@ from tests.commands import (
     scripted,
     started,
 )
-from tests.fakes import QUESTION
+from tests.fakes import QUESTION, in_objects
 from tests.homes import Home, turn
 from tests.servers.brain import lines, number, tokens
 from tests.servers.caches import LEAST
@@ -93,6 +93,7 @@ SMALL_TALK = (
 
 
 def foreign_mood(tree: Body) -> None:
+    in_objects(tree, ONE_EACH.model_copy(update={"event_types": SMALL_TALK}))
     for entry in tree["messages"]:
         for event in entry["events"]:
             event["properties"] = [{"name": "Mood", "value": "Good"}, {"name": "Tone", "value": "Cold"}]
@@ -236,6 +237,7 @@ def test_line_15_a_mix_of_errors_limits_and_malformed_answers_loses_nothing(
 
 
 def wrong_value(tree: Body) -> None:
+    in_objects(tree, ONE_EACH)
     for event in (event for entry in tree["messages"] for event in entry["events"]):
         for pair in event["properties"]:
             if pair["name"] == "Topic":
@@ -243,11 +245,14 @@ def wrong_value(tree: Body) -> None:
 
 
 def wrong_reason(tree: Body) -> None:
+    if "messages" in tree:
+        in_objects(tree, ONE_EACH)
     for found in [*tree.get("goals", []), *(e for entry in tree.get("messages", []) for e in entry["events"])]:
         found["because"] = {"reason": 17}
 
 
 def no_value(tree: Body) -> None:
+    in_objects(tree, ONE_EACH)
     for event in (event for entry in tree["messages"] for event in entry["events"]):
         for pair in event["properties"]:
             pair["value"] = "Not applicable"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -48,14 +49,61 @@ def _templates(task: Task) -> list[tuple[Template, set[str]]]:
     return [(part, set(part.get_identifiers())) for part in parts]
 
 
+ESCAPED = re.compile("[\\\\<\x00-\x1f\x7f\x85\u2028\u2029]")
+"""What could end a line or a fence, and the sign that escapes it."""
+SPOKEN = re.compile(r"(\d+) ([^:]*): (.*)")
+RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+
+
 def transcript(messages: Iterable[Message]) -> str:
-    """One JSON object a line. `<` and line separators are escaped, so no message can end its fence or line."""
+    """One line a message. What could end a line or a fence is escaped, so no message can pose as another."""
     return "\n".join(line(m.position, m.role, m.content) for m in messages)
 
 
 def line(position: int, role: str, text: str) -> str:
-    """One message as the model reads it."""
-    written = json.dumps({"m": position, "role": role, "text": text}, ensure_ascii=False)
-    for character in ("<", "\u0085", "\u2028", "\u2029"):
-        written = written.replace(character, f"\\u{ord(character):04x}")
-    return written
+    """One message as the model reads it: `12 user: text`, escaped as in JSON."""
+    return f"{position} {escaped(role).replace(':', chr(92) + 'u003a')}: {escaped(text)}"
+
+
+def escaped(text: str) -> str:
+    """The text on one line and without `<`: what would break it, and the backslash, is written as in JSON."""
+    return ESCAPED.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found[0]
+    return "\\u003c" if character == "<" else json.dumps(character)[1:-1]
+
+
+def spoken(row: str) -> tuple[int, str, str] | None:
+    """Position, role and text of a line of a transcript; null for any other line."""
+    found = SPOKEN.fullmatch(row)
+    return (int(found[1]), _plain(found[2]), _plain(found[3])) if found else None
+
+
+def _plain(text: str) -> str:
+    said: str = json.loads('"' + text.replace('"', '\\"') + '"')
+    return said
+
+
+def known(context: Iterable[tuple[str, str]]) -> str:
+    """What is known about a conversation beside its messages, in a fence of its own; empty where nothing is."""
+    rows = "\n".join(f"{escaped(name)}: {escaped(value)}" for name, value in context)
+    return f"<context>\n{rows}\n</context>\n" if rows else ""
+
+
+def ranges(positions: Iterable[int]) -> str:
+    """Numbers in ascending order, runs as ranges: `0-12, 14`."""
+    runs: list[list[int]] = []
+    for position in positions:
+        if runs and position == runs[-1][-1] + 1:
+            runs[-1].append(position)
+        else:
+            runs.append([position])
+    return ", ".join(f"{run[0]}-{run[-1]}" if run[1:] else str(run[0]) for run in runs)
+
+
+def numbers(text: str) -> list[int]:
+    """The numbers that `ranges` has written."""
+    found = [(int(one[1]), int(one[2] or one[1])) for one in RANGE.finditer(text)]
+    return [position for first, last in found for position in range(first, last + 1)]

@@ -11,6 +11,7 @@ import yaml
 
 from cpa_core.errors import ProviderStopped
 from cpa_core.llm import Reply, Request, Usage
+from cpa_core.prompts import numbers, spoken
 from cpa_core.settings import Settings
 
 Key = tuple[int, str, str]
@@ -44,7 +45,7 @@ class Annotated:
 
     def call(self, request: Request) -> Reply:
         """The annotations of the conversation in the prompt. Raises ProviderStopped for any other."""
-        shown = [_key(line) for line in request.user.splitlines() if line.startswith('{"m": ')]
+        shown = [row for line in request.user.splitlines() if (row := spoken(line))]
         candidates = [self.holders.get(key, set()) for key in shown]
         if request.task == "consolidate":
             return _reply(_consolidated(request.user))
@@ -54,8 +55,10 @@ class Annotated:
         if len(found) != 1:
             raise ProviderStopped(UNKNOWN)
         annotations = self.annotations[found.pop()]
-        answer = _judgment(annotations) if request.task == "judge" else _tags(annotations, _asked(request.user))
-        return _reply(answer)
+        if request.task == "judge":
+            return _reply(_judgment(annotations, [(m, text) for m, _, text in shown]))
+        as_lines = request.json_schema["properties"]["messages"]["items"]["type"] == "string"
+        return _reply(_tags(annotations, _asked(request.user), as_lines=as_lines))
 
     def _one_schema(self, candidates: list[set[str]]) -> Path:
         found = [{self.schemas[name] for name in names} for names in candidates]
@@ -70,18 +73,20 @@ def _reply(answer: dict[str, Any]) -> Reply:
     return Reply(outcome="ok", text=json.dumps(answer, ensure_ascii=False), usage=usage)
 
 
-def _key(line: str) -> Key:
-    message = json.loads(line)
-    return message["m"], message["role"], message["text"]
-
-
 def _asked(user: str) -> list[int]:
-    asked = re.findall(r"^Answer for m = ([\d, ]+)\.", user, re.MULTILINE)
-    return [int(number) for number in asked[-1].split(", ")]
+    return numbers(re.findall(r"^Answer for m = ([\d, -]+)\.", user, re.MULTILINE)[-1])
 
 
-def _tags(annotations: dict[str, Any], positions: list[int]) -> dict[str, Any]:
-    return {"messages": [{"m": m, "events": [_event(e) for e in annotations["messages"][m]]} for m in positions]}
+def _tags(annotations: dict[str, Any], positions: list[int], *, as_lines: bool) -> dict[str, Any]:
+    events = annotations["messages"]
+    if as_lines:
+        return {"messages": [line for m in positions for line in _lines(m, events[m])]}
+    return {"messages": [{"m": m, "events": [_event(e) for e in events[m]]} for m in positions]}
+
+
+def _lines(m: int, events: list[dict[str, Any]]) -> list[str]:
+    cells = [[e["quote"], e["because"], e["type"], *e["properties"].values()] for e in events]
+    return [f"{m} {' | '.join(found)}" for found in cells] or [f"{m} -"]
 
 
 def _event(annotation: dict[str, Any]) -> dict[str, Any]:
@@ -89,15 +94,20 @@ def _event(annotation: dict[str, Any]) -> dict[str, Any]:
     return {**annotation, "properties": pairs}
 
 
-def _judgment(annotations: dict[str, Any]) -> dict[str, Any]:
+def _judgment(annotations: dict[str, Any], said: list[tuple[int, str]]) -> dict[str, Any]:
     judgment = dict(annotations["judgment"])
     because = judgment.pop("because")
-    findings = [{"id": key, **finding} for key, finding in judgment.items()]
+    findings = [{"id": key, "m": _holder(finding["quote"], said), **finding} for key, finding in judgment.items()]
     return {
         "goals": [finding for finding in findings if not finding["id"].startswith("D")],
         "dealbreakers": [finding for finding in findings if finding["id"].startswith("D")],
         "because": because,
     }
+
+
+def _holder(quote: str, said: list[tuple[int, str]]) -> int:
+    """The message that holds a quote, -1 where there is none."""
+    return next((m for m, text in said if quote and quote in text), -1)
 
 
 def _proposal(path: Path) -> dict[str, Any]:

@@ -77,35 +77,46 @@ def lines(user: str) -> list[Line]:
 
 
 def _lines(text: str) -> list[Line]:
-    return [Line(**json.loads(line)) for line in text.split("\n") if line.startswith('{"m":')]
+    found = [re.fullmatch(r"(\d+) ([^:]*): (.*)", row) for row in text.split("\n")]
+    return [Line(int(one[1]), _unescaped(one[2]), _unescaped(one[3])) for one in found if one]
+
+
+def _unescaped(text: str) -> str:
+    return str(json.loads('"' + text.replace('"', '\\"') + '"'))
 
 
 def asked_positions(user: str) -> list[int]:
     """The messages that are asked about."""
-    found = re.search(r"Answer for m = ([\d, ]+)\.", user.rpartition("\n</conversation>")[2])
-    return [int(number) for number in found[1].split(", ")] if found else []
+    found = re.search(r"Answer for m = ([\d, -]+)\.", user.rpartition("\n</conversation>")[2])
+    runs = [run.split("-") for run in found[1].split(", ")] if found else []
+    return [m for run in runs for m in range(int(run[0]), int(run[-1]) + 1)]
 
 
 def tags(system: str, user: str, entry: Body) -> Body:
     """An entry for every message asked about."""
-    event = entry["properties"]["events"]["items"]["properties"]
-    names = tuple(event["type"]["enum"])
-    kinds = {role: catalogue(system, role, names) for role in ("user", "assistant")}
+    kinds = {role: catalogue(system, role) for role in ("user", "assistant")}
     shown = {line.m: line for line in lines(user)}
-    one = "in that message: exactly one" in system
-    return {
-        "messages": [{"m": m, "events": events(shown[m], kinds[shown[m].role], one)} for m in asked_positions(user)]
-    }
+    one = "take exactly one type" in system
+    found = {m: events(shown[m], kinds[shown[m].role], one) for m in asked_positions(user)}
+    if entry["type"] == "string":
+        return {"messages": [row for m, made in found.items() for row in written(m, made)]}
+    return {"messages": [{"m": m, "events": made} for m, made in found.items()]}
+
+
+def written(m: int, made: list[Body]) -> list[str]:
+    """Events as lines."""
+    cells = [[e["quote"], e["because"], e["type"], *(p["value"] for p in e["properties"])] for e in made]
+    return [f"{m} {' | '.join(found)}" for found in cells] or [f"{m} -"]
 
 
 @lru_cache(maxsize=64)
-def catalogue(system: str, role: str, names: tuple[str, ...]) -> list[Kind]:
+def catalogue(system: str, role: str) -> list[Kind]:
     """The event types that the prompt offers for a role."""
     part = system.partition(f"\nEvent types of role {role}:\n")[2].partition("\n\n")[0]
     found: list[Kind] = []
     for row in part.split("\n"):
         if row.startswith("- "):
-            name = max((n for n in names if row.startswith(f"- {n}: ")), key=len)
+            name = re.split(rf": \({role}(?:, plain)?\) ", row.removeprefix("- "), maxsplit=1)[0]
             found.append(Kind(name, {}))
         elif row.startswith("  - property "):
             name, _, definition = row.removeprefix("  - property ").partition(": ")
@@ -147,9 +158,10 @@ def judgment(user: str, properties: Body) -> Body:
         built = []
         for criterion in ids:
             n = number(criterion, shown_text(user), "")
-            quote = first_words(shown[n % len(shown)].text) if shown else ""
+            line = shown[n % len(shown)] if shown else Line(-1, "", "")
             because = f"The conversation decides {criterion} so."
-            built.append({"id": criterion, "quote": quote, "because": because, name: values[n % len(values)]})
+            words = {"m": line.m, "quote": first_words(line.text), "because": because}
+            built.append({"id": criterion, **words, name: values[n % len(values)]})
         return built
 
     verdicts = ["met", "met", "met", "partly", "partly", "missed", "cannot tell"]
@@ -167,8 +179,8 @@ def number(*words: str) -> int:
 
 def suggestion(user: str) -> Body:
     """A change that relies on the first quote, where there is any."""
-    quoted = _lines(user)
-    first = first_words(quoted[0].text) if quoted else "nothing"
+    quoted = [json.loads(row) for row in user.split("\n") if row.startswith('{"m":')]
+    first = first_words(quoted[0]["text"]) if quoted else "nothing"
     return {
         "quotes": [1][: len(quoted)],
         "because": f"Somebody said: {first}.",

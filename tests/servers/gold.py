@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.servers.brain import Body, Line, Question, asked_positions, first_words, lines
+from tests.servers.brain import Body, Line, Question, asked_positions, first_words, lines, written
 from tests.servers.chat_completions import Says, question
 from tests.servers.scripted import Script
 
@@ -74,12 +74,8 @@ def _is_of(shown: Sequence[Line], gold: Gold) -> bool:
 
 def _tags(asked: Question, shown: Sequence[Line], gold: Gold) -> Body:
     texts = {line.m: line.text for line in shown}
-    return {
-        "messages": [
-            {"m": m, "events": [_event(kind, texts[m])] if (kind := gold.types[m]) else []}
-            for m in asked_positions(asked.user)
-        ]
-    }
+    found = {m: [_event(kind, texts[m])] if (kind := gold.types[m]) else [] for m in asked_positions(asked.user)}
+    return {"messages": [row for m, events in found.items() for row in written(m, events)]}
 
 
 def _event(kind: str, text: str) -> Body:
@@ -87,11 +83,11 @@ def _event(kind: str, text: str) -> Body:
 
 
 def _judgment(asked: Question, shown: Sequence[Line], gold: Gold) -> Body:
-    quote, because = first_words(shown[-1].text), "The outcome that a person reported."
+    m, quote, because = shown[-1].m, first_words(shown[-1].text), "The outcome that a person reported."
 
     def findings(key: str, finding: Body) -> list[Body]:
         ids = asked.shape[key]["items"]["properties"]["id"].get("enum", [])
-        return [{"id": one, "quote": quote, "because": because, **finding} for one in ids]
+        return [{"id": one, "m": m, "quote": quote, "because": because, **finding} for one in ids]
 
     return {
         "goals": findings("goals", {"verdict": gold.verdict}),

@@ -19,6 +19,7 @@ from cpa_core.pipeline.batches.poll import Settled, at_work, brought, mark_used,
 from cpa_core.pipeline.batches.submit import Asker
 from cpa_core.pipeline.budget import Tariff, budgets, limiter, reserve, tariff
 from cpa_core.pipeline.concurrency import in_order_of_end
+from cpa_core.pipeline.label.context import with_context
 from cpa_core.pipeline.label.plan import Answered, Plan, plan
 from cpa_core.pipeline.label.redact import as_sent, asked_by, restored
 from cpa_core.pipeline.label.tasks import JUDGE, TAG, Positions, Result, Work
@@ -167,19 +168,21 @@ def open_questions(assistant: Assistant, day: date, schema: EventSchema, *, reta
 
 def _questions(assistant: Assistant, asking: Asking, ids: Sequence[str]) -> Iterator[list[tuple[str, Request]]]:
     """What asking about these begins with: each question after its conversation's id, a chunk at a time."""
-    for chunk in _chunks(assistant, asking.origin.day, ids):
+    for chunk in _chunks(assistant, asking.origin, ids):
         yield [(one.conversation_id, request) for one in chunk for request in asking.first(one)]
 
 
-def _chunks(assistant: Assistant, day: date, ids: Sequence[str]) -> Iterator[list[Conversation]]:
+def _chunks(assistant: Assistant, origin: Answered, ids: Sequence[str]) -> Iterator[list[Conversation]]:
     """These conversations of a built day as a model may see them, in order of their start."""
+    day = origin.day
     for n in range(0, len(ids), CHUNK):
         with assistant.store.reading() as view:
             rows = view.answer("label/conversations_of_day", day=day, ids=as_json(ids[n : n + CHUNK]))
         grouped: dict[str, list[Row]] = {}
         for row in rows:
             grouped.setdefault(row["conversation_id"], []).append(row)
-        yield as_sent(assistant, [_conversation(day, key, of_one) for key, of_one in grouped.items()])
+        found = [_conversation(day, key, of_one) for key, of_one in grouped.items()]
+        yield as_sent(assistant, with_context(assistant, origin.schema, found))
 
 
 def _conversation(day: date, conversation_id: str, rows: Sequence[Row]) -> Conversation:
@@ -254,7 +257,9 @@ def _looked_up(
     What the others would cost is quoted then.
     """
     pending = frozenset[str]().union(*(share.pending for share in shares))
-    for chunk in _chunks(assistant, day, [one for one in shares[0].asking.plan.ids if one in pending]):
+    for chunk in _chunks(
+        assistant, shares[0].asking.origin, [one for one in shares[0].asking.plan.ids if one in pending]
+    ):
         work = [(share, one) for one in chunk for share in shares if one.conversation_id in share.pending]
         questions = {request.hash: (share, request) for share, one in work for request in share.asking.first(one)}
         book.preload(questions, [one.conversation_id for one in chunk])

@@ -25,10 +25,11 @@ def as_sent(assistant: Assistant, conversations: Sequence[Conversation]) -> list
         return list(conversations)
     names = _names(assistant, conversations)
     finds = redactor(assistant.settings)
-    return [
-        redacted(one, Pseudonyms(finds, [m.content for m in one.messages], names.get(one.conversation_id, ())))
-        for one in conversations
-    ]
+    return [redacted(one, Pseudonyms(finds, _texts(one), names.get(one.conversation_id, ()))) for one in conversations]
+
+
+def _texts(conversation: Conversation) -> list[str]:
+    return [*(m.content for m in conversation.messages), *(value for _, value in conversation.context)]
 
 
 def _names(assistant: Assistant, conversations: Sequence[Conversation]) -> Mapping[str, list[str]]:
@@ -56,20 +57,25 @@ def names_known(rows: Sequence[Row]) -> Mapping[str, list[str]]:
 def redacted(conversation: Conversation, hide: Pseudonyms) -> Conversation:
     """The conversation with placeholders, which remember what they hide."""
     messages = tuple(_hidden(message, hide) for message in conversation.messages)
-    return conversation.model_copy(update={"messages": messages})
+    context = tuple((name, _replaced(value, hide)[0]) for name, value in conversation.context)
+    return conversation.model_copy(update={"messages": messages, "context": context})
 
 
 def _hidden(message: Message, hide: Pseudonyms) -> Message:
+    content, hidden = _replaced(message.content, hide)
+    return message.model_copy(update={"content": content, "hidden": hidden})
+
+
+def _replaced(text: str, hide: Pseudonyms) -> tuple[str, tuple[Hidden, ...]]:
     parts: list[str] = []
     hidden: list[Hidden] = []
     at = length = 0
-    for span, placeholder in hide.placed(message.content):
+    for span, placeholder in hide.placed(text):
         start = length + span.start - at
-        hidden.append(Hidden(start=start, end=start + len(placeholder), said=message.content[span.start : span.end]))
-        parts += [message.content[at : span.start], placeholder]
+        hidden.append(Hidden(start=start, end=start + len(placeholder), said=text[span.start : span.end]))
+        parts += [text[at : span.start], placeholder]
         at, length = span.end, start + len(placeholder)
-    content = "".join([*parts, message.content[at:]])
-    return message.model_copy(update={"content": content, "hidden": tuple(hidden)})
+    return "".join([*parts, text[at:]]), tuple(hidden)
 
 
 def restored(conversation: Conversation, result: Result) -> Result:

@@ -1,0 +1,123 @@
+"""What is taken from an answer: the entry of each message asked about, and what is wrong with it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cpa_core.errors import ReplyInvalid
+from cpa_core.evidence import answer_object, listed, locate
+from cpa_core.llm.reading import matched_name
+from cpa_core.models import NOT_APPLICABLE, Conversation, EventSchema, EventType, Message, Property, Tag, Value
+from cpa_core.tagging.lines import entries_of
+
+
+class Entry(Value):
+    """One message's entry in an answer: its tags, and what is wrong with it.
+
+    A `hard` problem makes the entry unusable; a `soft` one is worth asking again, then the entry is taken as it is.
+    """
+
+    tags: tuple[Tag, ...] = ()
+    hard: tuple[str, ...] = ()
+    soft: tuple[str, ...] = ()
+
+
+def read(text: str, conversation: Conversation, positions: Sequence[int], schema: EventSchema) -> dict[int, Entry]:
+    """The entries of an answer, one for every message asked about. Raises ReplyInvalid when it has no list."""
+    messages = {m.position: m for m in conversation.messages}
+    given = entries_of(listed(answer_object(text), "messages"), messages, schema)
+    return {p: _entry(given.get(p), messages[p], schema) for p in positions}
+
+
+def _entry(given: Any, message: Message, schema: EventSchema) -> Entry:
+    if given is None:
+        return Entry(hard=("missing",))
+    if not isinstance(given.get("events"), list):
+        return Entry(hard=("events: not a list",))
+    tags: dict[str, Tag] = {}
+    hard: list[str] = []
+    soft: list[str] = []
+    for n, event in enumerate(given["events"]):
+        try:
+            tag, notes = _tag(event, message, schema)
+            tags.setdefault(tag.event_type, tag)
+            soft += [f"events.{n}.{note}" for note in notes]
+        except ReplyInvalid as invalid:
+            hard.append(f"events.{n}.{invalid}")
+    wanted = schema.events_per_message == "one" and schema.of_role(message.role)
+    if wanted and len(tags) != 1 and not hard:
+        hard.append("events: exactly one is needed")
+    ordered = [tag.model_copy(update={"nth": n}) for n, tag in enumerate(tags.values(), 1)]
+    return Entry(tags=() if hard else tuple(ordered), hard=tuple(hard), soft=tuple(soft))
+
+
+def _tag(event: Any, message: Message, schema: EventSchema) -> tuple[Tag, list[str]]:
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        raise ReplyInvalid("type: missing")
+    event_type = schema.find(event["type"].strip(), message.role)
+    if event_type is None:
+        raise ReplyInvalid(f"type: not one of the event types of role {message.role}")
+    quote, because = (_said(event.get(key), event_type) for key in ("quote", "because"))
+    properties, notes = _properties(event.get("properties"), event_type)
+    place = locate(quote, message.content)
+    if place is None and message.content.strip() and not (event_type.plain and not quote.strip()):
+        notes.append("quote: does not occur in the message")
+    tag = Tag(
+        position=message.position,
+        role=message.role,
+        event_type=event_type.name,
+        properties=properties,
+        quote=message.content[place[0] : place[1]] if place else None,
+        quote_start=place[0] if place else None,
+        quote_end=place[1] if place else None,
+        because=because,
+    )
+    return tag, notes
+
+
+def _said(given: Any, event_type: EventType) -> str:
+    """A quote or a reason. A plain type needs neither."""
+    if given is None and event_type.plain:
+        return ""
+    if not isinstance(given, str):
+        raise ReplyInvalid("quote and because: text is needed")
+    return given
+
+
+def _properties(given: Any, event_type: EventType) -> tuple[dict[str, str], list[str]]:
+    if given is None and not event_type.properties:
+        return {}, []
+    if not isinstance(given, list):
+        raise ReplyInvalid("properties: not a list")
+    values: dict[str, str] = {}
+    for n, pair in enumerate(given):
+        if (
+            not isinstance(pair, dict)
+            or not isinstance(pair.get("name"), str)
+            or not isinstance(pair.get("value"), str)
+        ):
+            raise ReplyInvalid(f"properties.{n}: name and value are needed, both text")
+        values[pair["name"].strip()] = pair["value"].strip()
+    found: dict[str, str] = {}
+    notes = [f"properties.{n}: not a property of this event type" for n in _foreign(values, event_type)]
+    for wanted in event_type.properties:
+        if wanted.name not in values:
+            notes.append(f"properties.{wanted.name}: missing")
+            continue
+        found[wanted.name] = _choice(values[wanted.name], wanted)
+        if wanted.required and found[wanted.name].casefold() in ("", NOT_APPLICABLE):
+            notes.append(f"properties.{wanted.name}: a value is needed")
+    return found, notes
+
+
+def _foreign(values: dict[str, str], event_type: EventType) -> list[int]:
+    own = {p.name for p in event_type.properties}
+    return [n for n, name in enumerate(values) if name not in own]
+
+
+def _choice(value: str, wanted: Property) -> str:
+    if not wanted.choices:
+        return value
+    found = matched_name(value, (*wanted.choices, NOT_APPLICABLE))
+    if found is None:
+        raise ReplyInvalid(f"properties.{wanted.name}: not one of the choices")
+    return found

@@ -1,0 +1,192 @@
+"""The lines of an answer: what they say is what the same objects say, and every check is the same."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cpa_core.models import EventSchema, EventType, Tag
+from cpa_core.tagging import Entry, Tagged, read, tag_conversation
+from tests.fakes import MODEL, QUESTION, REPLY, SCHEMA, THANKS, Script, asked, asking, conversation, event, tagged
+
+PLAIN = SCHEMA.model_copy(update={"event_types": (QUESTION, THANKS.model_copy(update={"plain": True}), REPLY)})
+
+
+def entry(*lines: str, text: str = "Which form, please?", schema: EventSchema = SCHEMA) -> Entry:
+    """What is taken from lines about one message of the user."""
+    return read(json.dumps({"messages": list(lines)}), conversation(text), [0], schema)[0]
+
+
+def stored(found: Entry) -> list[tuple[str, str | None, str, dict[str, str]]]:
+    return [(tag.event_type, tag.quote, tag.because, tag.properties) for tag in found.tags]
+
+
+def run(*said: Any, schema: EventSchema = SCHEMA) -> tuple[Tagged, Script]:
+    provider = Script(*said)
+    return tag_conversation(conversation("Which form?", "This."), schema, MODEL, asking(provider)), provider
+
+
+ASKS = ("Question", "Which form", "It asks.", {"Topic": "Form", "Subject": "a form"})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0 Which form | It asks. | Question | Form | a form",
+        "0 Which form|It asks.|Question|Form|a form",
+        "0. Which form | It asks. | question | form | a form",
+        "m 0 Which form | It asks. | Question (user) | Form | a form",
+        "m=0: Which form | It asks. | 'Question' | Form | a form ",
+    ],
+)
+def test_a_line_is_an_event(line: str) -> None:
+    found = entry(line)
+    assert stored(found) == [ASKS] and not found.soft and not found.hard
+
+
+@pytest.mark.parametrize("line", ["0 -", "0 –", "0 none", "0: -"])
+def test_a_message_without_events_says_so(line: str) -> None:
+    assert entry(line) == Entry()
+
+
+@pytest.mark.parametrize("lines", [[], ["0"], ["1 -"], ["-"], ["zero -"], [""], ["00000000009 -"]])
+def test_a_message_without_a_line_is_missing(lines: list[str]) -> None:
+    assert entry(*lines).hard == ("missing",)
+
+
+def test_several_events_keep_their_order_and_the_first_is_the_main_one() -> None:
+    found = entry("0 please | Polite. | Thanks", "0 -", "0 Which form | It asks. | Question | Form | a form")
+    assert [(tag.event_type, tag.nth) for tag in found.tags] == [("Thanks", 1), ("Question", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "expected"),
+    [
+        ("a | b", "0 a | b | It thanks. | Thanks", ("Thanks", "a | b", "It thanks.", {})),
+        ("a", "0 a | this | or that | Thanks", ("Thanks", "a", "this | or that", {})),
+        ("Thanks", "0 Thanks | Thanks | Thanks", ("Thanks", "Thanks", "Thanks", {})),
+        ("a", "0 a | why | Question | Tax | x | y", ("Question", "a", "why", {"Topic": "Tax", "Subject": "x | y"})),
+        ("9 to 5", "0 9 to 5 | why | Thanks", ("Thanks", "9 to 5", "why", {})),
+        ("", "0 | why | Thanks", ("Thanks", None, "why", {})),
+        (
+            "a",
+            "0 a | why | Question | Tax | Question",
+            ("Question", "a", "why", {"Topic": "Tax", "Subject": "Question"}),
+        ),
+    ],
+)
+def test_a_bar_in_a_quote_a_reason_or_a_value_is_part_of_it(text: str, line: str, expected: Any) -> None:
+    assert stored(entry(line, text=text)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("line", "hard"),
+    [
+        ("0 Which form | It asks. | Nonsense", "events.0.type: not one of the event types of role user"),
+        ("0 Which form | It answers. | Reply", "events.0.type: not one of the event types of role user"),
+        ("0 Which form | Question", "events.0.quote and because: text is needed"),
+        ("0 Question", "events.0.quote and because: text is needed"),
+        ("0 Which form | It asks. | Question | Dogs | x", "events.0.properties.Topic: not one of the choices"),
+    ],
+)
+def test_a_line_that_breaks_a_rule_makes_its_message_unusable(line: str, hard: str) -> None:
+    found = entry(line)
+    assert found.tags == () and [one.partition("type: ")[0] for one in found.hard] == [hard.partition("type: ")[0]]
+
+
+@pytest.mark.parametrize(
+    ("line", "soft"),
+    [
+        ("0 What form | It asks. | Question | Form | x", "events.0.quote: does not occur in the message"),
+        ("0 Which form | It asks. | Question | Form", "events.0.properties.Subject: missing"),
+        ("0 please | It thanks. | Thanks | Form", "events.0.properties.0: not a property of this event type"),
+    ],
+)
+def test_a_line_that_lacks_something_is_worth_one_more_question(line: str, soft: str) -> None:
+    found = entry(line)
+    assert len(found.tags) == 1 and found.soft == (soft,)
+
+
+@pytest.mark.parametrize("line", ["0 Thanks", "0 | Thanks", "0 please | It is polite. | Thanks"])
+def test_a_plain_type_needs_neither_quote_nor_reason(line: str) -> None:
+    found = entry(line, schema=PLAIN)
+    assert [tag.event_type for tag in found.tags] == ["Thanks"] and found.soft == found.hard == ()
+
+
+def test_a_property_that_always_has_a_value_is_asked_for_once_more() -> None:
+    topic = QUESTION.properties[0].model_copy(update={"required": True})
+    schema = SCHEMA.model_copy(update={"event_types": (QUESTION.model_copy(update={"properties": (topic,)}),)})
+    found = entry("0 Which form | It asks. | Question | not applicable", schema=schema)
+    assert found.soft == ("events.0.properties.Topic: a value is needed",) and len(found.tags) == 1
+
+
+def test_what_is_wrong_is_asked_for_again_as_objects() -> None:
+    found, provider = run(
+        json.dumps({"messages": ["0 Which | why | No Type", "1 This. | It answers. | Reply"]}),
+        tagged({0: [event("Question", "Which form", Topic="Form", Subject="x")]}),
+    )
+    assert (found.outcome, [tag.event_type for tag in found.tags]) == ("ok", ["Question", "Reply"])
+    first, second = (request.json_schema["properties"]["messages"]["items"] for request in provider.requests)
+    assert first == {"type": "string"} and "No Type" not in second["properties"]["events"]["items"]["properties"]
+    assert asked(provider.requests[1]) == [0]
+
+
+NAMES = st.sampled_from([t for t in SCHEMA.event_types if t.role == "user"])
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zl", "Zp", "Zs"], exclude_characters="|"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(NAMES, WORDS.filter(bool), WORDS.filter(bool)), max_size=2, unique_by=lambda one: one[0].name)
+)
+def test_lines_say_what_the_same_objects_say(found: list[tuple[EventType, str, str]]) -> None:
+    text = " ".join(quote for _, quote, _ in found)
+    objects, lines = [], []
+    for kind, quote, because in found:
+        values = ["Tax", because] if kind.properties else []
+        pairs = [{"name": p.name, "value": v} for p, v in zip(kind.properties, values, strict=True)]
+        objects.append({"quote": quote, "because": because, "type": kind.name, "properties": pairs})
+        lines.append(" | ".join([f"0 {quote}", because, kind.name, *values]))
+    about = conversation(text)
+    old = read(json.dumps({"messages": [{"m": 0, "events": objects}]}), about, [0], SCHEMA)
+    new = read(json.dumps({"messages": lines or ["0 -"]}), about, [0], SCHEMA)
+    assert new == old
+
+
+OLD = """{"messages": [{"m": 0, "events": [{"quote": "my home office", "because": "A cost that might be deducted.",
+"type": "Question", "properties": [{"name": "Topic", "value": "Tax"}, {"name": "Subject", "value": "home office"}]}]},
+{"m": 1, "events": []}, {"m": 2, "events": [{"quote": "Thank you!", "because": "Plain thanks.", "type": "Thanks",
+"properties": []}]}]}"""
+"""An answer as the prompts before asked for it."""
+
+
+def test_an_answer_of_the_old_form_is_read_as_it_was() -> None:
+    about = conversation("Can I deduct my home office?", "Yes.", "Thank you!")
+    found = read(OLD, about, [0, 1, 2], SCHEMA)
+    assert not any(one.hard or one.soft for one in found.values())
+    assert [tag for one in found.values() for tag in one.tags] == [
+        Tag(
+            position=0,
+            nth=1,
+            role="user",
+            event_type="Question",
+            properties={"Topic": "Tax", "Subject": "home office"},
+            quote="my home office",
+            quote_start=13,
+            quote_end=27,
+            because="A cost that might be deducted.",
+        ),
+        Tag(
+            position=2,
+            nth=1,
+            role="user",
+            event_type="Thanks",
+            properties={},
+            quote="Thank you!",
+            quote_start=0,
+            quote_end=10,
+            because="Plain thanks.",
+        ),
+    ]
