@@ -1,7 +1,7 @@
 """Which keys a parsed record has: paths such as `messages[].role`, the signs made of them, and how well they fit.
 
 A path names keys; `[]` is a list (`messages[]`: this is a list, `messages[].role`: one of its elements has a role),
-`*` any key of an object. `path=word` asks for that text, `!path` for its absence, and `path=a|b` for one of several.
+`*` any key of an object (at the beginning of a path: of at least half of its keys, so that it is a map). `path=word` asks for that text, `!path` for its absence, and `path=a|b` for one of several.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +36,9 @@ def _meets(tree: Any, conditions: Sequence[str]) -> bool:
 def _met(tree: Any, condition: str) -> bool:
     if condition[0] == "!":
         return not _met(tree, condition[1:])
+    if condition.startswith("*."):
+        members = list(tree.values())[:LOOKED_AT] if isinstance(tree, dict) else []
+        return bool(members) and 2 * sum(_met(one, condition[2:]) for one in members) >= len(members)
     path, asks, words = condition.partition("=")
     found = at(tree, path)
     if not asks:

@@ -1,13 +1,161 @@
-"""Langfuse: traces and observations."""
+"""Langfuse: traces and observations, as the API, the blob export, the table's CSV and a session's download have them.
 
-from cpa_core.sources import exports
-from cpa_core.sources.formats.form import Format
+Sources: https://langfuse.com/docs/api-and-data-platform/features/public-api,
+https://langfuse.com/docs/api-and-data-platform/features/export-to-blob-storage and
+https://langfuse.com/docs/observability/features/observation-types. Blob exports name their columns in snake case and
+write times of UTC without a zone. Langfuse keeps environments that begin with `langfuse-` for itself: its evaluators.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any
+
+from cpa_core.sources import columns, fields
+from cpa_core.sources.conversations import raw
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.calls import About, called
+from cpa_core.sources.formats.form import Format, attempted
+from cpa_core.sources.formats.traces import UNDECIDED, Node, Part, outermost
+from cpa_core.sources.records import Reject, moment
+from cpa_core.sources.trees import Trees, unfolded
+
+CALLS = frozenset({"GENERATION", "AGENT"})
+STEPS = frozenset({"SPAN", "CHAIN"})
+WORDS = {
+    "traceId": "trace_id",
+    "sessionId": "session_id",
+    "userId": "user_id",
+    "parentObservationId": "parent_observation_id",
+    "startTime": "start_time",
+    "endTime": "end_time",
+}
+"""Langfuse's keys in the API, and in the blob export."""
+
+EVALUATOR = "a trace of Langfuse's own evaluator: nobody's conversation"
+INNER = "a call inside another of its trace: neither said nor read by anybody"
+NOTHING = "no input and no output"
+
+
+def value(tree: Any, word: str) -> Any:
+    """A field of a trace or observation, in whichever case it is written."""
+    found = tree.get(word)
+    return tree.get(WORDS[word]) if found is None and word in WORDS else found
+
+
+def _read(file: File, records: Trees) -> Iterator[columns.Found]:
+    """The calls of a file that are speech. A first pass finds where each observation stands in its trace."""
+    nodes: list[Node] = []
+    sessions: dict[str, tuple[Any, Any]] = {}
+    for n, one in enumerate(records):
+        if not isinstance(one, Reject) and isinstance(one[1], dict) and _is_observation(one[1]):
+            node = _node(n, one[1])
+            nodes.append(node)
+            session, user = sessions.get(node.trace, (None, None))
+            sessions[node.trace] = session or value(one[1], "sessionId"), user or value(one[1], "userId")
+    speech, undecided = outermost(nodes)
+    inner = {node.key for node in nodes} - speech - undecided
+    for n, one in enumerate(records):
+        if isinstance(one, Reject):
+            yield one
+        elif n in inner:
+            if _is_said(one[1]):
+                yield Reject(one[0], INNER, "{}", loss=False)
+        elif n in undecided:
+            yield Reject(one[0], UNDECIDED, raw(one[1]))
+        else:
+            yield from attempted(file, one, lambda f, place, tree: _called(f, place, tree, sessions))
+
+
+def _is_observation(tree: dict[str, Any]) -> bool:
+    return bool(value(tree, "traceId"))
+
+
+def _is_said(tree: dict[str, Any]) -> bool:
+    return any(tree.get(word) not in (None, "", [], {}) for word in ("input", "output"))
+
+
+def _node(key: int, tree: dict[str, Any]) -> Node:
+    kind = str(tree.get("type") or "GENERATION").upper()
+    part: Part = "call" if kind in CALLS else "step" if kind in STEPS else "aside"
+    parent = value(tree, "parentObservationId")
+    trace = str(value(tree, "traceId"))
+    own = str(tree.get("id"))
+    return Node(key, own, str(parent) if parent else None, trace, part, _is_said(tree), prompt_of(tree.get("input")))
+
+
+def prompt_of(asked: Any) -> str:
+    """What tells the system prompt of a call's input from others: its text, or nothing where it has none."""
+    asked = unfolded(asked) if isinstance(asked, str) else asked
+    listed = asked.get("messages") if isinstance(asked, dict) else asked
+    first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
+    return raw(first.get("content")) if first.get("role") in ("system", "developer") else ""
+
+
+def _called(file: File, place: str, tree: Any, sessions: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
+    if not isinstance(tree, dict) or not {"input", "output"} & tree.keys():
+        raise ValueError("an object with input and output is needed")
+    fields.once(tree)
+    if str(tree.get("environment") or "").startswith("langfuse-"):
+        yield Reject(place, EVALUATOR, "{}", loss=False)
+        return
+    if not _is_said(tree):
+        inside = tree.get("observations")
+        if isinstance(inside, list) and any(isinstance(one, dict) for one in inside):
+            yield from _inside(file, place, tree, inside)
+        else:
+            yield Reject(place, NOTHING, "{}", loss=False)
+        return
+    yield from called(file, _about(file, place, tree, sessions), tree.get("input"), tree.get("output"))
+
+
+def _inside(file: File, place: str, tree: dict[str, Any], observations: list[Any]) -> Iterator[columns.Found]:
+    """A trace that says nothing itself: what its observations say, which name its session and user."""
+    named = {"sessionId": value(tree, "sessionId"), "userId": value(tree, "userId"), "traceId": tree.get("id")}
+    found = [{**named, **one} for one in observations if isinstance(one, dict)]
+    yield from _read(file, [(f"{place}.observations.{n}", one) for n, one in enumerate(found)])
+
+
+def _about(file: File, place: str, tree: dict[str, Any], sessions: dict[str, tuple[Any, Any]]) -> About:
+    trace = value(tree, "traceId") or tree.get("id")
+    session, user = sessions.get(str(trace), (None, None))
+    conversation_id = fields.identity("sessionId", value(tree, "sessionId") or session or trace)
+    if conversation_id is None:
+        raise ValueError("id: missing")
+    zone = UTC if "start_time" in tree else file.zone  # a blob export's times are UTC's
+    started_at, assumed = moment(tree.get("timestamp") or value(tree, "startTime"), zone)
+    ended_at, _ = moment(value(tree, "endTime"), zone)
+    return About(
+        place=place,
+        conversation_id=conversation_id,
+        user_id=fields.identity("userId", value(tree, "userId") or user),
+        started_at=started_at,
+        ended_at=ended_at,
+        call_id=fields.identity("id", tree.get("id")),
+        zone_assumed=assumed and "start_time" not in tree,
+    )
+
 
 LANGFUSE = Format(
     name="langfuse",
     title="Langfuse traces and observations",
     kind="call",
-    signs=("id timestamp input output", "sessionId input", "traceId input output", "id input output"),
-    read=lambda file, records: exports.from_langfuse(file),
+    signs=(
+        "id input output timestamp",
+        "id input output timestamp sessionId",
+        "id input output timestamp environment userId",
+        "id input output timestamp observations[].type observations[].input",
+        "id sessionId input",
+        "id traceId input output",
+        "id traceId type input output startTime",
+        "id trace_id type input output start_time",
+        "id trace_id type input output start_time parent_observation_id",
+        "id trace_id input output start_time provided_model_name",
+    ),
+    read=_read,
     docs="https://langfuse.com/docs/api-and-data-platform/features/public-api",
+    ids="the session, else the trace",
+    users="userId of the trace or observation",
+    times="timestamp or startTime, endTime for the answer; without a zone in blob exports, where it is UTC",
+    speech="input and output of the trace, or of its outermost observation",
+    silent="calls inside another, tools, guardrails, evaluators; an object of the application's own is a reject",
 )

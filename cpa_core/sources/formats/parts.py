@@ -29,6 +29,9 @@ NAMED_RESULTS = frozenset(
     {"functionResponse", "function_response", "toolResult", "codeExecutionResult", "code_execution_result"}
 )
 NAMED_NOTHING = frozenset({"cachePoint", "cache_point"})
+PARTS = TEXTS | AUDIO | {"refusal", "image_url", "input_image", "image", "file", "input_file"}
+"""Types of parts that stand in a message, never for one."""
+
 CALL_ENDINGS = ("_tool_use", "_call")
 RESULT_ENDINGS = ("_tool_result", "_call_output", "_call_result")
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cpa_core.sources import fields
+from cpa_core.sources import documents, fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.parts import Piece, is_silent_item, pieces
+from cpa_core.sources.formats.parts import PARTS, Piece, is_silent_item, pieces
 from cpa_core.sources.records import Draft, Reject, as_json, moment, whole
 
 CONTENTS = ("content", "value", "parts")
@@ -14,7 +14,21 @@ KNOWN = frozenset(
     {"role", "from", "timestamp", "message_id", "id", "tool_calls", "function_call", "refusal", "audio", "type"}
     | {"reasoning_content", "reasoning", "thinking", *CONTENTS}
 )
-ANSWERING = frozenset({"assistant", "tool_call", "reasoning"})
+LANGCHAIN = {
+    "human": "user",
+    "HumanMessage": "user",
+    "HumanMessageChunk": "user",
+    "ai": "assistant",
+    "AIMessage": "assistant",
+    "AIMessageChunk": "assistant",
+    "system": "system",
+    "SystemMessage": "system",
+    "tool": "tool",
+    "ToolMessage": "tool",
+    "function": "tool",
+    "FunctionMessage": "tool",
+}
+"""The role of a message whose `type` is LangChain's."""
 
 
 def drafts(file: File, place: str, turns: Iterable[Any], speaker: str | None = None) -> Iterator[Draft | Reject]:
@@ -29,7 +43,7 @@ def drafts(file: File, place: str, turns: Iterable[Any], speaker: str | None = N
 def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> Iterator[Draft | Reject]:
     """One message, and what it holds beside its text."""
     try:
-        turn = file.translated(turn)
+        turn = plain(file.translated(turn))
         if not isinstance(turn, dict):
             raise ValueError(f"an object with role and content is needed, this is a {fields.kind(turn)}")
         fields.once(turn)
@@ -44,6 +58,33 @@ def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> 
         own = message_id if message_id is None or n == 0 else f"{message_id}.{n}"
         noted = _marked(turn, extra) if refusal else extra
         yield Draft(place, "", own, None, who or role, text, sent_at, noted, None, zone_assumed=assumed)
+
+
+def plain(turn: Any) -> Any:
+    """A message as `{role, content}`, where LangChain has it as `{type, data}`, `{lc, id, kwargs}` or `{type}`."""
+    if not isinstance(turn, dict) or type(turn) is documents.Repeating:
+        return turn
+    name, inner = turn.get("type"), turn.get("data")
+    if turn.get("lc") and isinstance(turn.get("kwargs"), dict):
+        path = turn.get("id")
+        inner, name = turn["kwargs"], path[-1] if isinstance(path, list) and path else None
+        name = name if name in LANGCHAIN else inner.get("type")
+    known = LANGCHAIN.get(name) if isinstance(name, str) else None
+    if known is None:
+        return inner if turn.get("lc") and isinstance(inner, dict) else turn
+    return {"role": known, **(inner if isinstance(inner, dict) else turn)}
+
+
+def is_message(tree: dict[str, Any]) -> bool:
+    """Whether an object is a message: it names a role, or has content, or is a call or result of a tool."""
+    if tree.keys() & {"role", "from"} or plain(tree) is not tree or is_silent_item(tree):
+        return True
+    return isinstance(tree.get("content"), str | list) and not is_part(tree)
+
+
+def is_part(tree: dict[str, Any]) -> bool:
+    """Whether an object is a part of a message: of a known type, or nothing but text."""
+    return tree.get("type") in PARTS or (tree.keys() == {"text"} and isinstance(tree["text"], str))
 
 
 def _role(turn: dict[str, Any], speaker: str | None) -> str:

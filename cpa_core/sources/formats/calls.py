@@ -1,0 +1,171 @@
+"""A call of a model, as logs and traces have it: its input and output, in any form, as one record.
+
+The input may repeat all that was said before, its last messages, or only the newest; which of it is known already is
+settled when it lands. An input or output that is the application's own object is no speech: its text must be named.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from cpa_core.sources import fields, roles
+from cpa_core.sources.conversations import decoded
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import turns
+from cpa_core.sources.records import Draft, Reject, SourceRecord, own_input
+
+LISTS = ("messages", "contents", "history")
+SHOWN = 8
+
+
+class About(NamedTuple):
+    """What a call says of itself: its place, conversation (session, thread or trace), user, times and own id."""
+
+    place: str
+    conversation_id: str | None
+    user_id: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    call_id: str | None = None
+    metadata: str | None = None
+    zone_assumed: bool = False
+
+
+def called(
+    file: File,
+    about: About,
+    asked: Any,
+    answered: Any,
+    system: Any = None,
+    words: tuple[str, str] = ("input", "output"),
+) -> Iterator[SourceRecord | Reject]:
+    """The record of a call; messages in it that are none as rejects. `words` are what its two sides are called.
+
+    Raises ValueError where input or output is an object of the application's own.
+    """
+    asking, answering = (spoken(value, word) for value, word in zip((asked, answered), words, strict=True))
+    prompt = [{"role": "system", "content": one} for one in [system] if one]
+    drafted: list[list[Draft]] = []
+    for word, side, speaker in zip(words, ([*prompt, *asking], answering), ("user", "assistant"), strict=True):
+        made = list(turns.drafts(file, f"{about.place}: {word}", side, speaker))
+        yield from (one for one in made if isinstance(one, Reject))
+        drafted.append([one for one in made if isinstance(one, Draft)])
+    messages, own_from = _joined(file, *drafted)
+    if messages:
+        yield record(about, messages, own_from)
+
+
+def record(about: About, messages: Sequence[Draft], own_from: int) -> SourceRecord:
+    """The record of a call with these messages, of which those before `own_from` only repeat history."""
+    return SourceRecord(
+        place=about.place,
+        kind="call",
+        conversation_id=about.conversation_id,
+        user_id=about.user_id,
+        started_at=about.started_at,
+        ended_at=about.ended_at or about.started_at,
+        messages=tuple(messages),
+        own_from=own_from,
+        metadata=about.metadata,
+        zone_assumed=about.zone_assumed,
+        call_id=about.call_id,
+    )
+
+
+def _joined(file: File, asked: list[Draft], answered: list[Draft]) -> tuple[list[Draft], int]:
+    """Input and output in one list, and where the newest input begins in it.
+
+    An output in which the user speaks is the whole state of the conversation, as LangGraph's is: it holds the input.
+    """
+    who = [file.role(one.role) for one in answered]
+    if "user" not in who:
+        return [*asked, *answered], own_input([file.role(one.role) for one in asked])
+    last = len(who) - 1 - who[::-1].index("user")
+    return answered, own_input(who[: last + 1])
+
+
+def spoken(value: Any, word: str) -> list[Any]:
+    """Input or output of a call as a list of messages. Raises ValueError where it is none of the known forms."""
+    if value is None or value in ("", [], {}):
+        return []
+    if isinstance(value, str):
+        return _written(value)
+    if isinstance(value, list):
+        return _listed(value, word)
+    if isinstance(value, dict) and (found := _held(value, word)) is not None:
+        return found
+    raise ValueError(own_object(value, word))
+
+
+def own_object(value: Any, word: str) -> str:
+    """Why an object of the application's own is not read, with the flag that would name its text; never a value."""
+    if not isinstance(value, dict):
+        return f"{word}: text, a message or a list of messages is needed, this is a {fields.kind(value)}"
+    names = [str(key)[:40] for key in value][:SHOWN]
+    return (
+        f"{word}: an object of the application's own (keys: {', '.join(names)}) is no message; "
+        f"name the text in it: --map {word}={word}.{names[0]}"
+    )
+
+
+def _written(text: str) -> list[Any]:
+    """Text, or the JSON of messages in a text."""
+    if text.lstrip()[:1] in ("[", "{"):
+        try:
+            return spoken(decoded(text), "")
+        except ValueError:
+            pass  # words that only begin like JSON, or JSON that somebody said
+    return [{"content": text}]
+
+
+def _listed(items: list[Any], word: str) -> list[Any]:
+    first = items[0]
+    if all(_is_pair(one) for one in items):  # ("user", "Hi"), as LangChain takes messages
+        return [{"role": one[0], "content": one[1]} for one in items]
+    if isinstance(first, list):  # one list of messages for each of several prompts
+        return spoken(first, word)
+    objects = [one for one in items if isinstance(one, dict)]
+    if objects and {"finish_reason", "index", "message"} & objects[0].keys() and "role" not in objects[0]:
+        return spoken({"choices": items}, word)
+    if any(turns.is_message(one) for one in objects):
+        return items
+    if all(isinstance(one, str) for one in items) or (objects == items and all(map(turns.is_part, objects))):
+        return [{"content": items}]
+    raise ValueError(f"{word}: a list of messages is needed")
+
+
+def _is_pair(one: Any) -> bool:
+    return isinstance(one, list) and len(one) == 2 and isinstance(one[1], str) and str(one[0]) in roles.DEFAULTS
+
+
+def _held(tree: dict[str, Any], word: str) -> list[Any] | None:
+    """The messages that an object holds: an answer of a vendor, a state, a request, or one message."""
+    if (answer := _answer(tree)) is not None:
+        return spoken(answer[0], word)
+    for key in LISTS:
+        if isinstance(tree.get(key), list):
+            return _requested(tree, spoken(tree[key], word))
+    if isinstance(tree.get("message"), dict) and not tree.keys() & {"role", "content"}:
+        return spoken(tree["message"], word)
+    if turns.is_message(tree):
+        return [tree]
+    return [{"content": [tree]}] if turns.is_part(tree) else None
+
+
+def _answer(tree: dict[str, Any]) -> tuple[Any] | None:
+    """What a vendor's answer says, where an object is one: of several choices, the first is what is shown."""
+    for key, inner in (("choices", "message"), ("candidates", "content")):
+        if isinstance(choices := tree.get(key), list):
+            first = choices[0] if choices and isinstance(choices[0], dict) else {}
+            return (first.get(inner, first.get("text")),)
+    output = tree.get("output")
+    if isinstance(output, dict) and isinstance(output.get("message"), dict):
+        return ([output["message"]],)  # Bedrock Converse
+    return (output,) if isinstance(output, list) and tree.get("object", "response") == "response" else None
+
+
+def _requested(tree: dict[str, Any], messages: list[Any]) -> list[Any]:
+    """The messages of a request, behind its system prompt."""
+    keys = ("system", "instructions", "systemInstruction", "system_instruction", "systemPrompt")
+    system = next((tree[key] for key in keys if tree.get(key)), None)
+    return [{"role": "system", "content": system}, *messages] if system else messages

@@ -1,0 +1,71 @@
+"""Which calls of a trace are speech: the outermost ones. What runs inside them nobody said or read.
+
+A router, a rewriter, a guardrail or an evaluator is a call of a model too, with a prompt of its own. Where several
+calls stand side by side with different prompts, and nothing around them says what the user saw, none is taken.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+Part = Literal["call", "step", "aside"]
+"""`call`: a call of a model or an agent; `step`: anything else around them; `aside`: tool, guardrail, evaluator, ..."""
+
+UNDECIDED = (
+    "several calls of this trace stand side by side with different system prompts, and none around them says what the "
+    "user saw: export the outermost observation with its input and output"
+)
+
+
+class Node(NamedTuple):
+    """One span or observation. `speaks`: it has an input or output. `prompt` tells its system prompt from others."""
+
+    key: int
+    id: str
+    parent: str | None
+    trace: str
+    part: Part
+    speaks: bool
+    prompt: str = ""
+
+
+def outermost(nodes: Iterable[Node]) -> tuple[set[int], set[int]]:
+    """The keys of the nodes that are speech, and of those of which that cannot be told."""
+    traces: defaultdict[str, list[Node]] = defaultdict(list)
+    for node in nodes:
+        traces[node.trace].append(node)
+    speech: set[int] = set()
+    undecided: set[int] = set()
+    for trace in traces.values():
+        for side_by_side in _outermost(trace):
+            prompts = {node.prompt for node in side_by_side if node.prompt}
+            (undecided if len(prompts) > 1 else speech).update(node.key for node in side_by_side)
+    return speech, undecided
+
+
+def _outermost(trace: Sequence[Node]) -> list[list[Node]]:
+    """The outermost speaking nodes of a trace, those side by side together."""
+    known = {node.id for node in trace}
+    children: defaultdict[str | None, list[Node]] = defaultdict(list)
+    for node in trace:
+        inner = node.parent if node.parent in known and node.parent != node.id else None
+        children[inner].append(node)
+    roots = children[None]
+    whole = [node for node in roots if node.part == "step" and node.speaks]
+    if whole:  # a root that is no call of a model has the conversation; calls beside it are titles, summaries, ...
+        return [whole]
+    found: list[list[Node]] = []
+    level = [roots]
+    seen: set[str] = set()
+    while level:
+        deeper: list[list[Node]] = []
+        for nodes in level:
+            calls = [node for node in nodes if node.part == "call" and node.speaks]
+            found += [calls] if calls else []
+            inside = [
+                n for n in nodes if n.part != "aside" and not (n.part == "call" and n.speaks) and n.id not in seen
+            ]
+            seen |= {node.id for node in inside}
+            deeper += [children[node.id] for node in inside if children[node.id]]
+        level = deeper
+    return found
