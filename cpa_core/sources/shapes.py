@@ -1,7 +1,8 @@
 """Which keys a parsed record has: paths such as `messages[].role`, the signs made of them, and how well they fit.
 
 A path names keys; `[]` is a list (`messages[]`: this is a list, `messages[].role`: one of its elements has a role),
-`*` any key of an object (at the beginning of a path: of at least half of its keys, so that it is a map). `path=word` asks for that text, `!path` for its absence, and `path=a|b` for one of several.
+`*` any key of an object (at the beginning: at least half of its keys). `path=word` asks for that text, `!path` for
+its absence, and `path=a|b` for one of several.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -28,6 +28,7 @@ FORMATS: dict[str, Format] = {
         sharegpt.SHAREGPT,
         langfuse.LANGFUSE,
         otel_genai.OTLP,
+        otel_genai.LOGS,
     )
 }
 """One line a format. Of formats that fit a file equally well, the first is taken."""

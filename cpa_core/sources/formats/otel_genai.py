@@ -1,13 +1,251 @@
-"""OpenTelemetry."""
+"""OpenTelemetry: calls of models in spans and log records, in every living convention (see `otel_dialects`).
 
-from cpa_core.sources import exports
-from cpa_core.sources.formats.form import Format
+Sources: https://opentelemetry.io/docs/specs/otlp/ (JSON), https://opentelemetry.io/docs/specs/semconv/gen-ai/,
+https://arize.com/docs/phoenix (spans as data frames). Spans of OTLP, of Python's console exporter, and of Phoenix.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from cpa_core.sources import columns, fields
+from cpa_core.sources.conversations import raw
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.calls import About, called
+from cpa_core.sources.formats.form import Format, attempted
+from cpa_core.sources.formats.langfuse import INNER, prompt_of
+from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Said, said_in
+from cpa_core.sources.formats.traces import UNDECIDED, Node, Part, outermost
+from cpa_core.sources.records import Reject, moment, whole
+from cpa_core.sources.trees import Trees, unfolded
+
+SESSIONS = (
+    "gen_ai.conversation.id",
+    "session.id",
+    "langfuse.session.id",
+    "langsmith.metadata.thread_id",
+    *(f"ai.telemetry.metadata.{word}" for word in ("sessionId", "threadId", "conversationId", "chatId")),
+    *(f"traceloop.association.properties.{word}" for word in ("session_id", "conversation_id", "thread_id", "chat_id")),
+)
+USERS = (
+    "user.id",
+    "enduser.id",
+    "langfuse.user.id",
+    "ai.telemetry.metadata.userId",
+    "traceloop.association.properties.user_id",
+)
+ASIDE = frozenset(
+    {"TOOL", "RETRIEVER", "EMBEDDING", "RERANKER", "GUARDRAIL", "EVALUATOR", "PROMPT"}
+    | {"embeddings", "execute_tool", "create_agent", "retrieval", "tool", "ai.toolCall", "ai.embed", "ai.embedMany"}
+    | {"evaluation", "guardrail", "rerank"}
+)
+STEPS = frozenset({"CHAIN", "UNKNOWN", "workflow", "task", "invoke_workflow"})
+
+
+class Span(NamedTuple):
+    """One span, whoever wrote it, with plain values as attributes."""
+
+    id: str
+    trace: str
+    parent: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    attributes: Attributes
+    events: list[Event]
+
+
+def span_of(tree: Any) -> Span:
+    """A span out of a parsed record. Raises ValueError where it is none."""
+    if not isinstance(tree, dict):
+        raise ValueError(f"a span is needed, this is a {fields.kind(tree)}")
+    given = tree.get("context")
+    context: dict[str, Any] = given if isinstance(given, dict) else {}
+    trace = tree.get("traceId") or context.get("trace_id") or tree.get("context.trace_id") or tree.get("trace_id")
+    own = tree.get("spanId") or context.get("span_id") or tree.get("context.span_id") or tree.get("span_id")
+    parent = tree.get("parentSpanId") or tree.get("parent_id") or tree.get("parent_span_id")
+    if not trace:
+        raise ValueError("traceId: missing")
+    attributes = plain_attributes(tree.get("attributes"))
+    attributes |= {
+        key[11:]: value for key, value in tree.items() if key.startswith("attributes.") and value is not None
+    }
+    if isinstance(tree.get("span_kind"), str):
+        attributes.setdefault("openinference.span.kind", tree["span_kind"])
+    started_at, ended_at = (_instant(tree, key) for key in ("start", "end"))
+    name = whole(str(trace))
+    return Span(str(own), name, str(parent) if parent else None, started_at, ended_at, attributes, _heard(tree))
+
+
+def _instant(tree: dict[str, Any], key: str) -> datetime | None:
+    nanoseconds = tree.get(f"{key}TimeUnixNano")
+    return nanosecond(nanoseconds) if nanoseconds is not None else moment(tree.get(f"{key}_time"), UTC)[0]
+
+
+def nanosecond(value: Any) -> datetime | None:
+    """A time in nanoseconds since 1970, as a number or as text; 0 is none. Raises ValueError."""
+    if value in (None, "", 0, "0"):
+        return None
+    if isinstance(value, bool | float | list | dict) or not str(value).isdecimal():
+        raise ValueError("time: nanoseconds since 1970 are needed")
+    return moment(int(value) // 1_000_000)[0]
+
+
+def _heard(tree: dict[str, Any]) -> list[Event]:
+    """The events of a span."""
+    found = [one for one in tree.get("events") or [] if isinstance(one, dict)]
+    return [(str(one.get("name")), plain_attributes(one.get("attributes"))) for one in found]
+
+
+def plain_attributes(given: Any) -> Attributes:
+    """Attributes as a dict of plain values, from OTLP's list of keys and values or from an object."""
+    if isinstance(given, dict):
+        return dict(given)
+    found = [one for one in given if isinstance(one, dict) and "key" in one] if isinstance(given, list) else []
+    return {str(one["key"]): plain_value(one.get("value")) for one in found}
+
+
+def plain_value(value: Any) -> Any:
+    """What a value of OTLP's JSON says: `{"stringValue": ...}`, `{"arrayValue": {"values": [...]}}`, ..."""
+    if not isinstance(value, dict) or not value:
+        return value if isinstance(value, str | int | float) else None
+    kind, inner = next(iter(value.items()))
+    if kind in ("arrayValue", "kvlistValue"):
+        values = inner.get("values") if isinstance(inner, dict) else None
+        items = values if isinstance(values, list) else []
+        return plain_attributes(items) if kind == "kvlistValue" else [plain_value(one) for one in items]
+    return inner
+
+
+def _read(file: File, records: Trees) -> Iterator[columns.Found]:
+    """The calls of a file's spans that are speech. A first pass finds where each span stands in its trace."""
+    nodes: list[Node] = []
+    named: dict[str, tuple[Any, Any]] = {}
+    for n, one in enumerate(records):
+        if not isinstance(one, Reject):
+            try:
+                span = span_of(one[1])
+                nodes.append(_node(n, span))
+            except ValueError:
+                continue  # the second pass says why
+            session, user = named.get(span.trace, (None, None))
+            named[span.trace] = session or first_of(span, SESSIONS), user or first_of(span, USERS)
+    speech, undecided = outermost(nodes)
+    silent = {node.key: node for node in nodes if node.key not in speech | undecided}
+    for n, one in enumerate(records):
+        if isinstance(one, Reject):
+            yield one
+        elif n in undecided:
+            yield Reject(one[0], UNDECIDED, raw(one[1]))
+        elif n not in silent:
+            yield from attempted(file, one, lambda f, place, tree: _called(f, place, tree, named))
+        elif silent[n].speaks:
+            yield Reject(one[0], INNER, "{}", loss=False)
+
+
+def _node(key: int, span: Span) -> Node:
+    said = said_in(span.attributes, span.events)
+    words = ("openinference.span.kind", "gen_ai.operation.name", "traceloop.span.kind", "ai.operationId")
+    kinds = {str(span.attributes[word]) for word in words if word in span.attributes}
+    part: Part = "aside" if kinds & ASIDE else "step" if kinds & STEPS or not said else "call"
+    prompt = raw(said.system) if said and said.system else prompt_of(said.asked) if said else ""
+    return Node(key, span.id, span.parent, span.trace, part, said is not None, prompt)
+
+
+def first_of(span: Span, words: tuple[str, ...]) -> str | None:
+    """The first of these attributes that a span has."""
+    return next((fields.identity(word, span.attributes[word]) for word in words if span.attributes.get(word)), None)
+
+
+def _called(file: File, place: str, tree: Any, named: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
+    span = span_of(tree)
+    session, user = named.get(span.trace, (None, None))
+    about = About(
+        place=place,
+        conversation_id=first_of(span, SESSIONS) or session or span.trace,
+        user_id=first_of(span, USERS) or user,
+        started_at=span.started_at,
+        ended_at=span.ended_at,
+        call_id=f"{span.trace}/{span.id}",
+    )
+    said = said_in(span.attributes, span.events) or Said(None, None)
+    yield from called(file, about, *said)
+
+
+def _logged(file: File, records: Trees) -> Iterator[columns.Found]:
+    """The calls in log records: one a record, or one message a record, which the span's id joins."""
+    joined: defaultdict[tuple[str, str], list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    for n, one in enumerate(records):
+        if isinstance(one, Reject):
+            yield one
+        elif isinstance(one[1], dict) and _event_name(one[1]) in (*EVENT_ROLES, "gen_ai.choice"):
+            span = one[1].get("spanId") or one[1].get("span_id") or f"record {n}"
+            joined[str(one[1].get("traceId") or one[1].get("trace_id")), str(span)].append((one[0], one[1]))
+        else:
+            yield from attempted(file, one, lambda f, place, tree: _record(f, [(place, tree)]))
+    for found in joined.values():
+        yield from attempted(file, found[0], lambda f, place, tree, found=found: _record(f, found))  # type: ignore[misc]
+
+
+def _event_name(tree: dict[str, Any]) -> str:
+    said = plain_attributes(tree.get("attributes"))
+    return str(tree.get("eventName") or tree.get("event_name") or said.get("event.name") or "")
+
+
+def _record(file: File, found: list[tuple[str, dict[str, Any]]]) -> Iterator[columns.Found]:
+    """The call that these log records of one span tell."""
+    events: list[Event] = []
+    attributes: Attributes = {}
+    for _, tree in found:
+        if not isinstance(tree, dict):
+            raise ValueError(f"a log record is needed, this is a {fields.kind(tree)}")
+        body = plain_value(tree["body"]) if isinstance(tree.get("body"), dict) else unfolded(tree.get("body"))
+        said = plain_attributes(tree.get("attributes"))
+        attributes |= said
+        events.append((_event_name(tree), said | (body if isinstance(body, dict) else {})))
+    place, tree = found[0]
+    span = Span(str(tree.get("spanId")), str(tree.get("traceId") or ""), None, None, None, attributes, events)
+    times = [nanosecond(one.get("timeUnixNano") or one.get("observedTimeUnixNano")) for _, one in found]
+    about = About(
+        place=place,
+        conversation_id=first_of(span, SESSIONS) or span.trace or None,
+        user_id=first_of(span, USERS),
+        started_at=min((at for at in times if at), default=None),
+        ended_at=max((at for at in times if at), default=None),
+        call_id=f"{span.trace}/{span.id}" if span.trace and tree.get("spanId") else None,
+    )
+    if (said_there := said_in(attributes, events)) is not None:
+        yield from called(file, about, *said_there)
+
 
 OTLP = Format(
     name="otlp",
     title="spans of OpenTelemetry",
     kind="call",
-    signs=("resourceSpans[].scopeSpans[].spans[]",),
-    read=lambda file, records: exports.from_otlp(file),
+    signs=(
+        "traceId spanId attributes startTimeUnixNano",
+        "traceId spanId startTimeUnixNano",
+        "traceId attributes[].key attributes[].value",
+        "context.trace_id context.span_id attributes parent_id",
+        "context.trace_id context.span_id parent_id start_time",
+    ),
+    read=_read,
     docs="https://opentelemetry.io/docs/specs/semconv/gen-ai/",
+    ids="gen_ai.conversation.id or session.id, also of another span of the trace; else the trace",
+    users="user.id or enduser.id",
+    times="start and end of the span",
+    speech="messages of the outermost call of a trace, in every convention (GenAI, OpenInference, OpenLLMetry, AI SDK)",
+    silent="calls inside another, tools, retrievers, guardrails, evaluators; reasoning parts, system instructions",
+)
+LOGS = OTLP._replace(
+    name="otlp_logs",
+    title="log records of OpenTelemetry",
+    signs=(
+        "timeUnixNano attributes eventName",
+        "timeUnixNano attributes body traceId",
+        "observedTimeUnixNano attributes body",
+    ),
+    read=_logged,
+    ids="gen_ai.conversation.id or session.id, else the trace",
+    times="timeUnixNano",
 )

@@ -1,0 +1,191 @@
+"""How each instrumentation of OpenTelemetry writes what a model was sent and answered into a span.
+
+Sources: https://opentelemetry.io/docs/specs/semconv/gen-ai/ (attributes; events up to 1.36),
+https://arize-ai.github.io/openinference/spec/semantic_conventions.html, https://www.traceloop.com/docs/openllmetry and
+https://ai-sdk.dev/docs/ai-sdk-core/telemetry.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from cpa_core.sources.formats.calls import spoken
+from cpa_core.sources.trees import unfolded
+
+Attributes = dict[str, Any]
+Event = tuple[str, Attributes]
+
+
+class Said(NamedTuple):
+    """What a span says: input and output of a call, in any form, and its system prompt where that stands apart."""
+
+    asked: Any
+    answered: Any
+    system: Any = None
+
+
+def said_in(attributes: Attributes, events: Iterable[Event]) -> Said | None:
+    """What a span says, in whichever dialect; None where it says nothing."""
+    heard = list(events)
+    merged = dict(attributes)
+    for name, payload in heard:
+        if name == DETAILS:
+            merged |= payload
+    for dialect in DIALECTS:
+        found = dialect(merged, heard)
+        if found is not None and (found.asked or found.answered):
+            return found
+    return None
+
+
+DETAILS = "gen_ai.client.inference.operation.details"
+
+
+def _conventions(attributes: Attributes, events: list[Event]) -> Said | None:
+    """`gen_ai.input.messages` and `gen_ai.output.messages`, as JSON text or structured."""
+    asked, answered, system = (
+        unfolded(attributes.get(f"gen_ai.{word}"))
+        for word in ("input.messages", "output.messages", "system_instructions")
+    )
+    return Said(asked, _first(answered), system) if asked or answered else None
+
+
+def _first(answered: Any) -> Any:
+    """Of several answers to one question, each a message of its own, the first."""
+    choices = isinstance(answered, list) and all(isinstance(one, dict) and "finish_reason" in one for one in answered)
+    return answered[:1] if choices else answered
+
+
+def _events(attributes: Attributes, events: list[Event]) -> Said | None:
+    """A message an event, as the conventions had it up to 1.36: `gen_ai.user.message`, `gen_ai.choice`."""
+    asked: list[Any] = []
+    answered: list[Any] = []
+    for name, written in events:
+        body = unfolded(written.get("gen_ai.event.content"))
+        payload = {**written, **(body if isinstance(body, dict) else {})}
+        if name == "gen_ai.choice":
+            answered += [] if answered else _choice(payload)
+        elif name in EVENT_ROLES:
+            asked.append({key: unfolded(payload[key]) for key in ("role", "content", "tool_calls") if payload.get(key)})
+            asked[-1].setdefault("role", EVENT_ROLES[name])
+        elif name == "gen_ai.content.prompt":
+            asked += spoken(unfolded(payload.get("gen_ai.prompt")), "input")
+        elif name == "gen_ai.content.completion":
+            answered += spoken(unfolded(payload.get("gen_ai.completion")), "output")
+    return Said(asked, answered) if asked or answered else None
+
+
+EVENT_ROLES = {f"gen_ai.{role}.message": role for role in ("system", "user", "assistant", "tool")}
+
+
+def _choice(payload: Attributes) -> list[Any]:
+    message = unfolded(payload.get("message", payload.get("content")))
+    if message is None and "message.content" in payload:
+        message = payload["message.content"]
+    found = message if isinstance(message, dict) else {"content": message}
+    return [{"role": "assistant", **found}] if found.get("content") or found.get("tool_calls") else []
+
+
+def _openinference(attributes: Attributes, events: list[Event]) -> Said | None:
+    """`llm.input_messages.N.message.role` and `.content`, or the text in `input.value` and `output.value`."""
+    asked, answered = (
+        [_message(one) for one in listed(attributes, f"llm.{word}_messages")] for word in ("input", "output")
+    )
+    if asked or answered:
+        return Said(asked, answered[:1])
+    if "openinference.span.kind" not in attributes and "output.value" not in attributes:
+        return None
+    sides = [_readable(attributes.get(f"{word}.value")) for word in ("input", "output")]
+    return Said(*sides) if all(sides) else None
+
+
+def _readable(value: Any) -> list[Any]:
+    """The messages in a value of a span that is no call of a model: none in an object of the application's own."""
+    try:
+        return spoken(unfolded(value), "input")
+    except ValueError:
+        return []
+
+
+def _message(item: Any) -> dict[str, Any]:
+    """OpenInference's message, whose parts and tool calls are each wrapped once more."""
+    given = item.get("message", item) if isinstance(item, dict) else {}
+    parts = [one.get("message_content", one) for one in given.get("contents") or [] if isinstance(one, dict)]
+    calls = [one.get("tool_call", one) for one in given.get("tool_calls") or [] if isinstance(one, dict)]
+    content = given.get("content") or parts
+    return {"role": given.get("role"), "content": content, **({"tool_calls": calls} if calls else {})}
+
+
+def _openllmetry(attributes: Attributes, events: list[Event]) -> Said | None:
+    """`gen_ai.prompt.N.role` and `.content`, `gen_ai.completion.N.content`."""
+    asked, answered = (
+        [_traced(one) for one in listed(attributes, f"gen_ai.{word}")] for word in ("prompt", "completion")
+    )
+    for one in answered:
+        one["role"] = one.get("role") or "assistant"
+    return Said(asked, answered[:1]) if asked or answered else None
+
+
+def _traced(item: Any) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        return {"content": item}
+    content = unfolded(item.get("content"))
+    parts = isinstance(content, list) and all(isinstance(one, dict) and "type" in one for one in content)
+    found = {key: item[key] for key in ("role", "tool_calls") if item.get(key)}
+    return {**found, "content": content if parts else item.get("content")}
+
+
+def _ai_sdk(attributes: Attributes, events: list[Event]) -> Said | None:
+    """`ai.prompt` or `ai.prompt.messages`, `ai.response.text` (before version 4 of the SDK `ai.result.text`)."""
+    prompt = unfolded(attributes.get("ai.prompt"))
+    asked = unfolded(attributes.get("ai.prompt.messages")) or prompt
+    system = None
+    if isinstance(asked, dict):
+        system, asked = asked.get("system"), asked.get("messages") or asked.get("prompt")
+    answered = next((attributes[key] for key in ("ai.response.text", "ai.result.text") if attributes.get(key)), None)
+    calls = unfolded(attributes.get("ai.response.toolCalls"))
+    answer = {"role": "assistant", "content": answered, **({"tool_calls": calls} if isinstance(calls, list) else {})}
+    return Said(asked, [answer] if answered or calls else [], system) if asked or answered else None
+
+
+DIALECTS: tuple[Callable[[Attributes, list[Event]], Said | None], ...] = (
+    _conventions,
+    _openinference,
+    _openllmetry,
+    _ai_sdk,
+    _events,
+)
+"""One line a dialect; the first that finds something in a span has read it."""
+
+
+def listed(attributes: Attributes, name: str) -> list[Any]:
+    """The list under this name, in one attribute (also as JSON text) or in one for each leaf: `name.0.role`."""
+    whole = unfolded(attributes.get(name))
+    if isinstance(whole, list):
+        return [nested(one) if isinstance(one, dict) else one for one in whole]
+    flat = {key[len(name) + 1 :]: value for key, value in attributes.items() if key.startswith(f"{name}.")}
+    found = nested({key: value for key, value in flat.items() if key.split(".", 1)[0].isdecimal()})
+    return found if isinstance(found, list) else []
+
+
+def nested(flat: dict[str, Any]) -> Any:
+    """The tree that keys with dots describe: `{"a.0.b": 1}` is `{"a": [{"b": 1}]}`."""
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        *path, last = key.split(".")
+        at = tree
+        for step in path:
+            inner = at.setdefault(step, {})
+            if not isinstance(inner, dict):
+                break
+            at = inner
+        else:
+            at[last] = value
+    return _with_lists(tree)
+
+
+def _with_lists(tree: Any) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    if tree and all(key.isdecimal() for key in tree):
+        return [_with_lists(tree[key]) for key in sorted(tree, key=int)]
+    return {key: _with_lists(value) for key, value in tree.items()}
