@@ -11,7 +11,20 @@ from typing import NamedTuple
 from cpa_core.errors import DayNeeded, SourceError
 from cpa_core.sources import columns, documents, roles, times
 from cpa_core.sources.files import File
-from cpa_core.sources.formats import anthropic_messages, langfuse, openai_chat, otel_genai, own, recognition, sharegpt
+from cpa_core.sources.formats import (
+    anthropic_messages,
+    bedrock,
+    gemini,
+    langfuse,
+    openai_chat,
+    openai_logs,
+    openai_responses,
+    openai_threads,
+    otel_genai,
+    own,
+    recognition,
+    sharegpt,
+)
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.identity import Decided, Nothing, Opened, identified
 from cpa_core.sources.records import Record, Reject
@@ -26,6 +39,15 @@ FORMATS: dict[str, Format] = {
         openai_chat.OPENAI,
         anthropic_messages.ANTHROPIC,
         sharegpt.SHAREGPT,
+        gemini.GEMINI,
+        gemini.GEMINI_LOGS,
+        bedrock.BEDROCK,
+        bedrock.BEDROCK_LOGS,
+        openai_responses.RESPONSES,
+        openai_threads.THREADS,
+        openai_logs.PAIRS,
+        openai_logs.ANSWERS,
+        openai_logs.AZURE,
         langfuse.LANGFUSE,
         otel_genai.OTLP,
         otel_genai.LOGS,

@@ -12,6 +12,9 @@ from cpa_core.sources.formats import turns
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.records import Draft, Reject, SourceRecord, moment
 
+ONLY_ANSWERS = "only answers stand here, and not what was asked: export the prompts (the input of each call) with them"
+"""Why answers without prompts are refused."""
+
 KEYS = frozenset({"messages", "conversations", "contents", "system", "id", "conversation_id", "user_id", "user"})
 KNOWN = KEYS | {"timestamp", "systemInstruction", "system_instruction"}
 

@@ -1,0 +1,68 @@
+"""Requests of Gemini's generateContent: `{"contents": [{role, parts}]}`, also beside their response.
+
+Source: https://ai.google.dev/api/generate-content. Role `model` is the assistant; a part has no type; `thought` is none
+of its words. Logs of Vertex AI have `full_request` and `full_response` in a row of BigQuery
+(https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/request-response-logging).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cpa_core.sources import columns, fields
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.calls import About, called
+from cpa_core.sources.formats.form import Format, each
+from cpa_core.sources.formats.openai_chat import OPENAI, conversation, listed
+from cpa_core.sources.formats.openai_logs import body_of
+from cpa_core.sources.records import Reject, SourceRecord, moment
+
+
+def _request(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    contents = [_turn(one) for one in listed(tree, "contents")]
+    return conversation(file, place, tree, contents, instruction(tree))
+
+
+def _turn(one: Any) -> Any:
+    """A content; one without a role is the user's, as in a request of a single turn."""
+    return {"role": "user", **one} if isinstance(one, dict) else one
+
+
+def instruction(tree: dict[str, Any]) -> Any:
+    """The parts of a request's system instruction."""
+    given = tree.get("systemInstruction", tree.get("system_instruction"))
+    return given.get("parts") if isinstance(given, dict) else given
+
+
+def _logged(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    if not isinstance(tree, dict):
+        raise ValueError(f"a request and its response are needed, this is a {fields.kind(tree)}")
+    request = body_of(tree.get("full_request", tree.get("request")))
+    response = body_of(tree.get("full_response", tree.get("response")))
+    started_at, assumed = moment(next((tree[k] for k in ("logging_time", "timestamp") if tree.get(k)), None), file.zone)
+    own = fields.identity("request_id", tree.get("request_id", tree.get("id")))
+    about = About(place, None, None, started_at, None, own, zone_assumed=assumed)
+    contents = [_turn(one) for one in listed(request, "contents")]
+    yield from called(file, about, contents, response or None, instruction(request), ("request", "response"))
+
+
+GEMINI = OPENAI._replace(
+    name="gemini",
+    title="requests of Gemini's generateContent",
+    signs=("contents[].parts[]", "contents[].parts[] contents[].role"),
+    read=each(_request),
+    docs="https://ai.google.dev/api/generate-content",
+    silent="parts that are thoughts, function calls and responses, files, the system instruction",
+)
+GEMINI_LOGS = Format(
+    name="gemini_logs",
+    title="requests and responses of Gemini, as Vertex AI logs them",
+    kind="call",
+    signs=("full_request.contents[] full_response", "request.contents[] response.candidates[]"),
+    read=each(_logged),
+    docs="https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/request-response-logging",
+    ids="none: calls are chained by history",
+    users="none",
+    times="logging_time",
+    speech="text of the user's contents and of the first candidate",
+    silent=GEMINI.silent,
+)

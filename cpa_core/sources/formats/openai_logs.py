@@ -1,0 +1,155 @@
+"""Requests and answers of chat completions side by side, as proxies log them; and answers without their prompts.
+
+Sources: https://platform.openai.com/docs/api-reference/chat/object, https://platform.openai.com/docs/guides/batch (its
+outputs), https://docs.litellm.ai/docs/proxy/logging_spec (LiteLLM's standard payload) and
+https://learn.microsoft.com/azure/api-management/api-management-howto-llm-logs (LLM logs of Azure API Management).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from cpa_core.sources import columns, fields
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.calls import About, called
+from cpa_core.sources.formats.form import Format, attempted, each
+from cpa_core.sources.formats.openai_chat import ONLY_ANSWERS
+from cpa_core.sources.records import Reject, moment
+from cpa_core.sources.trees import Placed, Trees, unfolded
+
+SESSION_KEYS = (
+    "conversation_id",
+    "session_id",
+    "thread_id",
+    "sessionId",
+    "threadId",
+    "conversationId",
+    "litellm_session_id",
+)
+STARTS = ("timestamp", "startTime", "start_time", "created_at", "createdAt", "request_time", "time")
+ENDS = ("endTime", "end_time", "response_time", "completed_at")
+
+
+def body_of(tree: Any) -> dict[str, Any]:
+    """The object of a request or response, also where a proxy keeps it under `body`, or as text."""
+    found = unfolded(tree)
+    inner = unfolded(found.get("body")) if isinstance(found, dict) else None
+    return inner if isinstance(inner, dict) else found if isinstance(found, dict) else {}
+
+
+def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    if not isinstance(tree, dict):
+        raise ValueError(f"a request and its response are needed, this is a {fields.kind(tree)}")
+    fields.once(tree)
+    request = body_of(tree.get("request", tree.get("request_body", tree.get("requestBody"))))
+    response = tree.get("response", tree.get("response_body", tree.get("responseBody")))
+    asked = request.get("messages", request.get("input", request.get("prompt", tree.get("messages"))))
+    if not asked:
+        raise ValueError(ONLY_ANSWERS)
+    answer = body_of(response)
+    started_at, assumed = moment(_first(tree, STARTS) or answer.get("created"), file.zone)
+    ended_at, _ = moment(_first(tree, ENDS), file.zone)
+    given = unfolded(tree.get("metadata"))
+    metadata = given if isinstance(given, dict) else {}
+    user = _first(tree, ("user", "end_user", "user_id", "userId")) or request.get("user") or metadata.get("user_id")
+    session = _first(tree, SESSION_KEYS) or _first(metadata, SESSION_KEYS) or tree.get("trace_id")
+    about = About(
+        place=place,
+        conversation_id=fields.identity("trace_id", session),
+        user_id=fields.identity("user", user),
+        started_at=started_at,
+        ended_at=ended_at,
+        call_id=fields.identity("id", tree.get("id") or answer.get("id")),
+        zone_assumed=assumed,
+    )
+    answered = answer or (response if isinstance(response, str) else None)
+    yield from called(file, about, asked, answered, request.get("system"), ("request", "response"))
+
+
+def _first(tree: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((tree[key] for key in keys if tree.get(key)), None)
+
+
+def _refused(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    raise ValueError(ONLY_ANSWERS)
+    yield  # a reader of records
+
+
+def _gateway(file: File, records: Trees) -> Iterator[columns.Found]:
+    """The calls of Azure API Management's log: one in several rows, in the order of their sequence number."""
+    joined: defaultdict[str, list[Placed]] = defaultdict(list)
+    for one in records:
+        if isinstance(one, Reject):
+            yield one
+        elif isinstance(one[1], dict):
+            joined[str(one[1].get("CorrelationId"))].append(one)
+    for rows in joined.values():
+        rows.sort(key=lambda one: int(one[1]["SequenceNumber"]) if str(one[1].get("SequenceNumber")).isdecimal() else 0)
+        yield from attempted(file, rows[0], lambda f, place, tree, rows=rows: _joined(f, rows))  # type: ignore[misc]
+
+
+def _joined(file: File, rows: list[Placed]) -> Iterator[columns.Found]:
+    place, first = rows[0]
+    asked, answered = (
+        [message for _, row in rows for message in _messages(row.get(key))]
+        for key in ("RequestMessages", "ResponseMessages")
+    )
+    if not asked:
+        raise ValueError(ONLY_ANSWERS)
+    started_at, assumed = moment(first.get("TimeGenerated", first.get("TimeGenerated [UTC]")), file.zone)
+    about = About(place, None, None, started_at, None, fields.identity("CorrelationId", first.get("CorrelationId")))
+    yield from called(
+        file, about._replace(zone_assumed=assumed), asked, answered, words=("RequestMessages", "ResponseMessages")
+    )
+
+
+def _messages(cell: Any) -> list[Any]:
+    found = unfolded(cell)
+    if isinstance(found, dict):
+        return [found]
+    return found if isinstance(found, list) else [{"content": found}] if found else []
+
+
+PAIRS = Format(
+    name="openai_pairs",
+    title="requests and responses of chat completions, as a proxy logs them",
+    kind="call",
+    signs=(
+        "request.messages[] response",
+        "request.messages[] response.choices[]",
+        "request.body.messages[] response.body",
+        "request_body.messages[] response_body",
+        "messages[].role messages[].content response.choices[].message",
+        "messages[].role messages[].content response call_type startTime",
+    ),
+    read=each(_pair),
+    docs="https://platform.openai.com/docs/api-reference/chat/object",
+    ids="a session or thread in the record or its metadata, else trace_id (LiteLLM); else calls are chained by history",
+    users="user or end_user of the record, user of the request",
+    times="timestamp or startTime, endTime",
+    speech="messages of the request and the first choice of the response",
+    silent="system prompts, reasoning, tool calls and results",
+)
+ANSWERS = PAIRS._replace(
+    name="openai_answers",
+    title="answers of OpenAI without their prompts (stored completions, outputs of batches)",
+    signs=(
+        "object=chat.completion choices[].message",
+        "custom_id response.body",
+        "custom_id response.status_code",
+        "custom_id result.message",
+    ),
+    read=each(_refused),
+    docs="https://platform.openai.com/docs/guides/batch",
+    speech="none: the prompts are elsewhere, so such a file is refused",
+)
+AZURE = PAIRS._replace(
+    name="azure_apim",
+    title="LLM logs of Azure API Management",
+    signs=("CorrelationId SequenceNumber RequestMessages", "CorrelationId RequestMessages ResponseMessages"),
+    read=_gateway,
+    docs="https://learn.microsoft.com/azure/api-management/api-management-howto-llm-logs",
+    ids="none: calls are chained by history",
+    users="none",
+    times="TimeGenerated",
+)

@@ -1,0 +1,107 @@
+"""OpenAI Responses, as a log of them has each with its input: calls chained by `previous_response_id`.
+
+Source: https://platform.openai.com/docs/api-reference/responses/object. `conversation` names the conversation where the
+Conversations API keeps it; else the first response of the chain does. The input may be text or items.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cpa_core.sources import columns, fields
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.calls import About, called
+from cpa_core.sources.formats.form import Format, attempted
+from cpa_core.sources.formats.openai_chat import ONLY_ANSWERS
+from cpa_core.sources.records import Reject, moment
+from cpa_core.sources.trees import Trees
+
+
+def _read(file: File, records: Trees) -> Iterator[columns.Found]:
+    """The responses of a file. A first pass finds the chains."""
+    before: dict[str, str] = {}
+    for one in records:
+        if not isinstance(one, Reject) and isinstance(one[1], dict):
+            own, earlier = response_of(one[1]).get("id"), _asked_after(one[1])
+            if isinstance(own, str) and isinstance(earlier, str):
+                before[own] = earlier
+    for one in records:
+        if isinstance(one, Reject):
+            yield one
+        else:
+            yield from attempted(file, one, lambda f, place, tree: _called(f, place, tree, before))
+
+
+def response_of(tree: dict[str, Any]) -> dict[str, Any]:
+    """The response in a record: the record itself, or what stands beside its request."""
+    inner = tree.get("response")
+    return inner if isinstance(inner, dict) else tree
+
+
+def _request_of(tree: dict[str, Any]) -> dict[str, Any]:
+    inner = tree.get("request")
+    return inner if isinstance(inner, dict) else tree
+
+
+def _asked_after(tree: dict[str, Any]) -> Any:
+    return response_of(tree).get("previous_response_id") or _request_of(tree).get("previous_response_id")
+
+
+def _called(file: File, place: str, tree: Any, before: dict[str, str]) -> Iterator[columns.Found]:
+    if not isinstance(tree, dict):
+        raise ValueError(f"a response is needed, this is a {fields.kind(tree)}")
+    fields.once(tree)
+    response, request = response_of(tree), _request_of(tree)
+    asked = request.get("input", response.get("input"))
+    if asked is None:
+        raise ValueError(ONLY_ANSWERS)
+    created = response.get("created_at") or tree.get("timestamp") or tree.get("created_at")
+    started_at, assumed = moment(created, file.zone)
+    ended_at, _ = moment(response.get("completed_at"), file.zone)
+    user = request.get("user") or request.get("safety_identifier") or response.get("user")
+    about = About(
+        place=place,
+        conversation_id=_conversation(tree, before),
+        user_id=fields.identity("user", user or response.get("safety_identifier")),
+        started_at=started_at,
+        ended_at=ended_at,
+        call_id=fields.identity("id", response.get("id")),
+        zone_assumed=assumed,
+    )
+    output = response.get("output", response.get("output_text"))
+    yield from called(file, about, asked, output, request.get("instructions") or response.get("instructions"))
+
+
+def _conversation(tree: dict[str, Any], before: dict[str, str]) -> str | None:
+    """The conversation that a response names, else the first response of its chain."""
+    for part in (response_of(tree), _request_of(tree), tree):
+        given = part.get("conversation") or part.get("conversation_id")
+        named = given.get("id") if isinstance(given, dict) else given
+        if named is not None and (found := fields.identity("conversation", named)):
+            return found
+    first = fields.identity("id", response_of(tree).get("id"))
+    earlier = _asked_after(tree)
+    seen: set[str] = set()
+    while isinstance(earlier, str) and earlier not in seen:
+        seen.add(earlier)
+        first, earlier = earlier, before.get(earlier)
+    return first
+
+
+RESPONSES = Format(
+    name="openai_responses",
+    title="OpenAI Responses with their input",
+    kind="call",
+    signs=(
+        "output[].type object=response",
+        "output[].type input object=response created_at",
+        "response.output[].type request.input",
+        "previous_response_id input output",
+    ),
+    read=_read,
+    docs="https://platform.openai.com/docs/api-reference/responses/object",
+    ids="conversation, else the first response of the chain of previous_response_id",
+    users="user or safety_identifier",
+    times="created_at, completed_at",
+    speech="input text of the user, output text and refusals of the assistant",
+    silent="reasoning items, calls and results of tools, instructions",
+)

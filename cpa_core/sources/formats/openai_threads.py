@@ -1,0 +1,80 @@
+"""Messages of OpenAI's Assistants threads, as the list of a thread's messages has them, newest first.
+
+Source: https://platform.openai.com/docs/api-reference/messages/object. The text is an object, `text.value`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from cpa_core.sources import columns, fields
+from cpa_core.sources.conversations import raw
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import turns
+from cpa_core.sources.formats.form import Format
+from cpa_core.sources.records import Draft, Reject, SourceRecord, moment
+from cpa_core.sources.trees import Trees
+
+
+def _read(file: File, records: Trees) -> Iterator[columns.Found]:
+    """One conversation a thread, its messages in the order of time, those of one second as the list has them."""
+    threads: defaultdict[str, list[Draft]] = defaultdict(list)
+    descending = False
+    last = None
+    for one in records:
+        if isinstance(one, Reject):
+            yield one
+            continue
+        place, tree = one
+        try:
+            if not isinstance(tree, dict):
+                raise ValueError(f"a message is needed, this is a {fields.kind(tree)}")
+            thread = fields.identity("thread_id", tree.get("thread_id"))
+            if thread is None:
+                raise ValueError("thread_id: missing")
+            at, _ = moment(tree.get("created_at"), file.zone)
+        except ValueError as error:
+            yield Reject(place, str(error), raw(tree))
+            continue
+        descending, last = descending or (last is not None and at is not None and at < last), at
+        said = list(turns.drafts_of(file, place, {key: value for key, value in tree.items() if key in KEPT}))
+        yield from (made for made in said if isinstance(made, Reject))
+        threads[thread] += [made._replace(sent_at=at) for made in said if isinstance(made, Draft)]
+    for thread, drafts in threads.items():
+        ordered = sorted(
+            _as_said(drafts, descending), key=lambda draft: draft.sent_at.timestamp() if draft.sent_at else 0
+        )
+        if ordered:
+            first = ordered[0]
+            yield SourceRecord(first.place, "conversation", thread, None, first.sent_at, None, tuple(ordered))
+
+
+KEPT = frozenset({"id", "role", "content"})
+
+
+def _as_said(drafts: list[Draft], descending: bool) -> list[Draft]:
+    """The drafts of a thread in the order in which they were said; the parts of one message stay in theirs."""
+    if not descending:
+        return drafts
+    messages: dict[str, list[Draft]] = {}
+    for draft in drafts:
+        messages.setdefault(draft.place, []).append(draft)
+    return [draft for parts in reversed(messages.values()) for draft in parts]
+
+
+THREADS = Format(
+    name="openai_threads",
+    title="messages of OpenAI's Assistants threads",
+    kind="message",
+    signs=(
+        "thread_id role content",
+        "thread_id role content object=thread.message",
+        "thread_id role content[].text.value",
+    ),
+    read=_read,
+    docs="https://platform.openai.com/docs/api-reference/messages/object",
+    ids="thread_id",
+    users="none",
+    times="created_at",
+    speech="text of user and assistant",
+    silent="images and files",
+)
