@@ -10,7 +10,7 @@ from typing import Any
 
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.calls import About, called
+from cpa_core.sources.formats.calls import CallAbout, called
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.openai_chat import OPENAI, conversation, listed
 from cpa_core.sources.records import Reject, SourceRecord, moment
@@ -35,7 +35,7 @@ def _invocation(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     given = request.get("requestMetadata", tree.get("requestMetadata"))
     named = given if isinstance(given, dict) else {}
     started_at, assumed = moment(tree.get("timestamp"), file.zone)
-    about = About(
+    about = CallAbout(
         place=place,
         conversation_id=fields.identity("session", next((named[k] for k in SESSIONS if named.get(k)), None)),
         user_id=fields.identity("user", next((named[k] for k in USERS if named.get(k)), None)),

@@ -18,7 +18,7 @@ LISTS = ("messages", "contents", "history")
 SHOWN = 8
 
 
-class About(NamedTuple):
+class CallAbout(NamedTuple):
     """What a call says of itself: its place, conversation (session, thread or trace), user, times and own id."""
 
     place: str
@@ -33,7 +33,7 @@ class About(NamedTuple):
 
 def called(
     file: File,
-    about: About,
+    about: CallAbout,
     asked: Any,
     answered: Any,
     system: Any = None,
@@ -55,7 +55,7 @@ def called(
         yield record(about, messages, own_from)
 
 
-def record(about: About, messages: Sequence[Draft], own_from: int) -> SourceRecord:
+def record(about: CallAbout, messages: Sequence[Draft], own_from: int) -> SourceRecord:
     """The record of a call with these messages, of which those before `own_from` only repeat history."""
     return SourceRecord(
         place=about.place,

@@ -10,7 +10,7 @@ from typing import Any
 
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.calls import About, called
+from cpa_core.sources.formats.calls import CallAbout, called
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.openai_chat import OPENAI, conversation, listed
 from cpa_core.sources.formats.openai_logs import body_of
@@ -40,7 +40,7 @@ def _logged(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     response = body_of(tree.get("full_response", tree.get("response")))
     started_at, assumed = moment(next((tree[k] for k in ("logging_time", "timestamp") if tree.get(k)), None), file.zone)
     own = fields.identity("request_id", tree.get("request_id", tree.get("id")))
-    about = About(place, None, None, started_at, None, own, zone_assumed=assumed)
+    about = CallAbout(place, None, None, started_at, None, own, zone_assumed=assumed)
     contents = [_turn(one) for one in listed(request, "contents")]
     yield from called(file, about, contents, response or None, instruction(request), ("request", "response"))
 

@@ -13,7 +13,7 @@ from typing import Any
 from cpa_core.sources import columns, fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.calls import About, called
+from cpa_core.sources.formats.calls import CallAbout, called
 from cpa_core.sources.formats.form import Format, attempted
 from cpa_core.sources.formats.traces import UNDECIDED, Node, Part, outermost
 from cpa_core.sources.records import Reject, moment
@@ -115,7 +115,7 @@ def _inside(file: File, place: str, tree: dict[str, Any], observations: list[Any
     yield from _read(file, [(f"{place}.observations.{n}", one) for n, one in enumerate(found)])
 
 
-def _about(file: File, place: str, tree: dict[str, Any], sessions: dict[str, tuple[Any, Any]]) -> About:
+def _about(file: File, place: str, tree: dict[str, Any], sessions: dict[str, tuple[Any, Any]]) -> CallAbout:
     trace = value(tree, "traceId") or tree.get("id")
     session, user = sessions.get(str(trace), (None, None))
     conversation_id = fields.identity("sessionId", value(tree, "sessionId") or session or trace)
@@ -124,7 +124,7 @@ def _about(file: File, place: str, tree: dict[str, Any], sessions: dict[str, tup
     zone = UTC if "start_time" in tree else file.zone  # a blob export's times are UTC's
     started_at, assumed = moment(tree.get("timestamp") or value(tree, "startTime"), zone)
     ended_at, _ = moment(value(tree, "endTime"), zone)
-    return About(
+    return CallAbout(
         place=place,
         conversation_id=conversation_id,
         user_id=fields.identity("userId", value(tree, "userId") or user),

@@ -11,7 +11,7 @@ from typing import Any
 
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.calls import About, called
+from cpa_core.sources.formats.calls import CallAbout, called
 from cpa_core.sources.formats.form import Format, attempted, each
 from cpa_core.sources.formats.openai_chat import ONLY_ANSWERS
 from cpa_core.sources.records import Reject, moment
@@ -53,7 +53,7 @@ def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     metadata = given if isinstance(given, dict) else {}
     user = _first(tree, ("user", "end_user", "user_id", "userId")) or request.get("user") or metadata.get("user_id")
     session = _first(tree, SESSION_KEYS) or _first(metadata, SESSION_KEYS) or tree.get("trace_id")
-    about = About(
+    about = CallAbout(
         place=place,
         conversation_id=fields.identity("trace_id", session),
         user_id=fields.identity("user", user),
@@ -97,7 +97,7 @@ def _joined(file: File, rows: list[Placed]) -> Iterator[columns.Found]:
     if not asked:
         raise ValueError(ONLY_ANSWERS)
     started_at, assumed = moment(first.get("TimeGenerated", first.get("TimeGenerated [UTC]")), file.zone)
-    about = About(place, None, None, started_at, None, fields.identity("CorrelationId", first.get("CorrelationId")))
+    about = CallAbout(place, None, None, started_at, None, fields.identity("CorrelationId", first.get("CorrelationId")))
     yield from called(
         file, about._replace(zone_assumed=assumed), asked, answered, words=("RequestMessages", "ResponseMessages")
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.calls import About, called
+from cpa_core.sources.formats.calls import CallAbout, called
 from cpa_core.sources.formats.form import Format, attempted
 from cpa_core.sources.formats.openai_chat import ONLY_ANSWERS
 from cpa_core.sources.records import Reject, moment
@@ -58,7 +58,7 @@ def _called(file: File, place: str, tree: Any, before: dict[str, str]) -> Iterat
     started_at, assumed = moment(created, file.zone)
     ended_at, _ = moment(response.get("completed_at"), file.zone)
     user = request.get("user") or request.get("safety_identifier") or response.get("user")
-    about = About(
+    about = CallAbout(
         place=place,
         conversation_id=_conversation(tree, before),
         user_id=fields.identity("user", user or response.get("safety_identifier")),

@@ -15,7 +15,7 @@ Attributes = dict[str, Any]
 Event = tuple[str, Attributes]
 
 
-class Said(NamedTuple):
+class Exchange(NamedTuple):
     """What a span says: input and output of a call, in any form, and its system prompt where that stands apart."""
 
     asked: Any
@@ -23,7 +23,7 @@ class Said(NamedTuple):
     system: Any = None
 
 
-def said_in(attributes: Attributes, events: Iterable[Event]) -> Said | None:
+def said_in(attributes: Attributes, events: Iterable[Event]) -> Exchange | None:
     """What a span says, in whichever dialect; None where it says nothing."""
     heard = list(events)
     merged = dict(attributes)
@@ -40,13 +40,13 @@ def said_in(attributes: Attributes, events: Iterable[Event]) -> Said | None:
 DETAILS = "gen_ai.client.inference.operation.details"
 
 
-def _conventions(attributes: Attributes, events: list[Event]) -> Said | None:
+def _conventions(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """`gen_ai.input.messages` and `gen_ai.output.messages`, as JSON text or structured."""
     asked, answered, system = (
         unfolded(attributes.get(f"gen_ai.{word}"))
         for word in ("input.messages", "output.messages", "system_instructions")
     )
-    return Said(asked, _first(answered), system) if asked or answered else None
+    return Exchange(asked, _first(answered), system) if asked or answered else None
 
 
 def _first(answered: Any) -> Any:
@@ -55,7 +55,7 @@ def _first(answered: Any) -> Any:
     return answered[:1] if choices else answered
 
 
-def _events(attributes: Attributes, events: list[Event]) -> Said | None:
+def _events(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """A message an event, as the conventions had it up to 1.36: `gen_ai.user.message`, `gen_ai.choice`."""
     asked: list[Any] = []
     answered: list[Any] = []
@@ -71,7 +71,7 @@ def _events(attributes: Attributes, events: list[Event]) -> Said | None:
             asked += spoken(unfolded(payload.get("gen_ai.prompt")), "input")
         elif name == "gen_ai.content.completion":
             answered += spoken(unfolded(payload.get("gen_ai.completion")), "output")
-    return Said(asked, answered) if asked or answered else None
+    return Exchange(asked, answered) if asked or answered else None
 
 
 EVENT_ROLES = {f"gen_ai.{role}.message": role for role in ("system", "user", "assistant", "tool")}
@@ -85,17 +85,17 @@ def _choice(payload: Attributes) -> list[Any]:
     return [{"role": "assistant", **found}] if found.get("content") or found.get("tool_calls") else []
 
 
-def _openinference(attributes: Attributes, events: list[Event]) -> Said | None:
+def _openinference(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """`llm.input_messages.N.message.role` and `.content`, or the text in `input.value` and `output.value`."""
     asked, answered = (
         [_message(one) for one in listed(attributes, f"llm.{word}_messages")] for word in ("input", "output")
     )
     if asked or answered:
-        return Said(asked, answered[:1])
+        return Exchange(asked, answered[:1])
     if "openinference.span.kind" not in attributes and "output.value" not in attributes:
         return None
     sides = [_readable(attributes.get(f"{word}.value")) for word in ("input", "output")]
-    return Said(*sides) if all(sides) else None
+    return Exchange(*sides) if all(sides) else None
 
 
 def _readable(value: Any) -> list[Any]:
@@ -115,14 +115,14 @@ def _message(item: Any) -> dict[str, Any]:
     return {"role": given.get("role"), "content": content, **({"tool_calls": calls} if calls else {})}
 
 
-def _openllmetry(attributes: Attributes, events: list[Event]) -> Said | None:
+def _openllmetry(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """`gen_ai.prompt.N.role` and `.content`, `gen_ai.completion.N.content`."""
     asked, answered = (
         [_traced(one) for one in listed(attributes, f"gen_ai.{word}")] for word in ("prompt", "completion")
     )
     for one in answered:
         one["role"] = one.get("role") or "assistant"
-    return Said(asked, answered[:1]) if asked or answered else None
+    return Exchange(asked, answered[:1]) if asked or answered else None
 
 
 def _traced(item: Any) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _traced(item: Any) -> dict[str, Any]:
     return {**found, "content": content if parts else item.get("content")}
 
 
-def _ai_sdk(attributes: Attributes, events: list[Event]) -> Said | None:
+def _ai_sdk(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """`ai.prompt` or `ai.prompt.messages`, `ai.response.text` (before version 4 of the SDK `ai.result.text`)."""
     prompt = unfolded(attributes.get("ai.prompt"))
     asked = unfolded(attributes.get("ai.prompt.messages")) or prompt
@@ -144,10 +144,10 @@ def _ai_sdk(attributes: Attributes, events: list[Event]) -> Said | None:
     answered = next((attributes[key] for key in ("ai.response.text", "ai.result.text") if attributes.get(key)), None)
     calls = unfolded(attributes.get("ai.response.toolCalls"))
     answer = {"role": "assistant", "content": answered, **({"tool_calls": calls} if isinstance(calls, list) else {})}
-    return Said(asked, [answer] if answered or calls else [], system) if asked or answered else None
+    return Exchange(asked, [answer] if answered or calls else [], system) if asked or answered else None
 
 
-DIALECTS: tuple[Callable[[Attributes, list[Event]], Said | None], ...] = (
+DIALECTS: tuple[Callable[[Attributes, list[Event]], Exchange | None], ...] = (
     _conventions,
     _openinference,
     _openllmetry,

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from cpa_core.sources import columns, fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.calls import About, called
+from cpa_core.sources.formats.calls import CallAbout, called
 from cpa_core.sources.formats.form import Format, attempted
 from cpa_core.sources.formats.langfuse import INNER, prompt_of
-from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Said, said_in
+from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Exchange, said_in
 from cpa_core.sources.formats.traces import UNDECIDED, Node, Part, outermost
 from cpa_core.sources.records import Reject, moment, whole
 from cpa_core.sources.trees import Trees, unfolded
@@ -43,7 +43,7 @@ ASIDE = frozenset(
 STEPS = frozenset({"CHAIN", "UNKNOWN", "workflow", "task", "invoke_workflow"})
 
 
-class Span(NamedTuple):
+class TracedSpan(NamedTuple):
     """One span, whoever wrote it, with plain values as attributes."""
 
     id: str
@@ -55,7 +55,7 @@ class Span(NamedTuple):
     events: list[Event]
 
 
-def span_of(tree: Any) -> Span:
+def span_of(tree: Any) -> TracedSpan:
     """A span out of a parsed record. Raises ValueError where it is none."""
     if not isinstance(tree, dict):
         raise ValueError(f"a span is needed, this is a {fields.kind(tree)}")
@@ -74,7 +74,7 @@ def span_of(tree: Any) -> Span:
         attributes.setdefault("openinference.span.kind", tree["span_kind"])
     started_at, ended_at = (_instant(tree, key) for key in ("start", "end"))
     name = whole(str(trace))
-    return Span(str(own), name, str(parent) if parent else None, started_at, ended_at, attributes, _heard(tree))
+    return TracedSpan(str(own), name, str(parent) if parent else None, started_at, ended_at, attributes, _heard(tree))
 
 
 def _instant(tree: dict[str, Any], key: str) -> datetime | None:
@@ -143,7 +143,7 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
             yield Reject(one[0], INNER, "{}", loss=False)
 
 
-def _node(key: int, span: Span) -> Node:
+def _node(key: int, span: TracedSpan) -> Node:
     said = said_in(span.attributes, span.events)
     words = ("openinference.span.kind", "gen_ai.operation.name", "traceloop.span.kind", "ai.operationId")
     kinds = {str(span.attributes[word]) for word in words if word in span.attributes}
@@ -152,7 +152,7 @@ def _node(key: int, span: Span) -> Node:
     return Node(key, span.id, span.parent, span.trace, part, said is not None, prompt)
 
 
-def first_of(span: Span, words: tuple[str, ...]) -> str | None:
+def first_of(span: TracedSpan, words: tuple[str, ...]) -> str | None:
     """The first of these attributes that a span has."""
     return next((fields.identity(word, span.attributes[word]) for word in words if span.attributes.get(word)), None)
 
@@ -160,7 +160,7 @@ def first_of(span: Span, words: tuple[str, ...]) -> str | None:
 def _called(file: File, place: str, tree: Any, named: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
     span = span_of(tree)
     session, user = named.get(span.trace, (None, None))
-    about = About(
+    about = CallAbout(
         place=place,
         conversation_id=first_of(span, SESSIONS) or session or span.trace,
         user_id=first_of(span, USERS) or user,
@@ -168,7 +168,7 @@ def _called(file: File, place: str, tree: Any, named: dict[str, tuple[Any, Any]]
         ended_at=span.ended_at,
         call_id=f"{span.trace}/{span.id}",
     )
-    said = said_in(span.attributes, span.events) or Said(None, None)
+    said = said_in(span.attributes, span.events) or Exchange(None, None)
     yield from called(file, about, *said)
 
 
@@ -204,9 +204,9 @@ def _record(file: File, found: list[tuple[str, dict[str, Any]]]) -> Iterator[col
         attributes |= said
         events.append((_event_name(tree), said | (body if isinstance(body, dict) else {})))
     place, tree = found[0]
-    span = Span(str(tree.get("spanId")), str(tree.get("traceId") or ""), None, None, None, attributes, events)
+    span = TracedSpan(str(tree.get("spanId")), str(tree.get("traceId") or ""), None, None, None, attributes, events)
     times = [nanosecond(one.get("timeUnixNano") or one.get("observedTimeUnixNano")) for _, one in found]
-    about = About(
+    about = CallAbout(
         place=place,
         conversation_id=first_of(span, SESSIONS) or span.trace or None,
         user_id=first_of(span, USERS),
