@@ -49,9 +49,20 @@ class SchemaError(InputError):
 
 
 class DayNeeded(InputError):
-    """The messages carry no times, so the caller must name their day. `example` is the day of the file itself."""
+    """The messages carry no times, so the caller must name their day. `example` is the day of the file itself.
+
+    `field` is a field that looks like the time: then that is to be named, and no day.
+    """
 
     example: date | None = None
+    field: str | None = None
+
+    def instead(self, field: str | None, example: date) -> "DayNeeded":
+        """The same with the field that would serve, or with a day where there is none."""
+        way = f": times may stand in {field}, as in --map timestamp={field}" if field else ""
+        made = DayNeeded(f"{str(self).removesuffix(', so the day must be named') if field else self}{way}")
+        made.example, made.field = example, field
+        return made
 
 
 class NotFound(InputError):

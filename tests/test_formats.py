@@ -292,12 +292,16 @@ def test_ragged_rows_are_rejects_with_their_line() -> None:
         ("a.json", b"[" * 100_000, "a.json: top level: lists or objects nested too deeply"),
         ("a.json", b'{"c1": ' + b"1" * 5000 + b"}", "a.json: top level: a number with too many digits"),
         ("a.csv", b"", "a.csv: line 1: missing columns: role, content, conversation_id (or user_id)"),
-        ("a.csv", b"role,text,user_id\n", "a.csv: line 1: missing columns: content (3 columns found)"),
+        (
+            "a.csv",
+            b"role,text,user_id\n",
+            "a.csv: line 1: missing columns: content (3 columns found: role, text, user_id",
+        ),
         ("a.csv", b"role,content,role,user_id\n", "a.csv: line 1: columns that occur twice: 'role'"),
         ("a.csv", b'role,content,user_id\nuser,"secret" x,u\n', "a.csv: line 2: not CSV: ',' expected after '\"'"),
         ("a.csv", b'role,content,user_id\nuser,"secret,u\n', "a.csv: line 2: not CSV: unexpected end of data"),
         ("a.csv", b"role,content,user_id\nuser,secret,\n", "a.csv: line 2: user_id: blank"),
-        ("a.csv", "role,content,user_id\nuser,é,u\n".encode("latin-1"), "a.csv: line 2: not UTF-8"),
+        ("a.csv", b"role,content,user_id\nuser,\x81,u\n", "a.csv: line 2: not UTF-8"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_place_and_reason_but_no_text(

@@ -30,9 +30,7 @@ def main(arguments: Sequence[str] | None = None, texts: Mapping[str, str] | None
         command: Command = options.command
         return command(options, settings(environment(texts), **flags(options)))
     except DayNeeded as needed:
-        example = needed.example or date(2026, 1, 31)
-        again = shlex.join(["cpa", *given, "--day", example.isoformat()])
-        print(f"error: {needed}; for one day, say\n  {again}", file=sys.stderr)
+        print(f"error: {needed}; {_way_out(needed, given, environment(texts).get('CPA_MAP'))}", file=sys.stderr)
         return needed.exit_code
     except CpaError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -45,6 +43,20 @@ def main(arguments: Sequence[str] | None = None, texts: Mapping[str, str] | None
     except KeyboardInterrupt:
         print("interrupted: every answer so far is kept; run the same command again to go on", file=sys.stderr)
         return 130
+
+
+def _way_out(needed: DayNeeded, given: Sequence[str], mapped: str | None) -> str:
+    """The command that names where the times stand; the day of all messages only where nothing looks like a time."""
+    if needed.field is None:
+        example = needed.example or date(2026, 1, 31)
+        return f"for one day, say\n  {shlex.join(['cpa', *given, '--day', example.isoformat()])}"
+    words = list(given)
+    if "--map" in words:
+        at = words.index("--map")
+        mapped = words[at + 1]
+        del words[at : at + 2]
+    words += ["--map", ",".join(filter(None, (mapped, f"timestamp={needed.field}")))]
+    return f"say\n  {shlex.join(['cpa', *words])}"
 
 
 def flags(options: argparse.Namespace) -> dict[str, str | None]:
@@ -188,7 +200,17 @@ def help_of(name: str) -> str:
 
 def _source(made: argparse.ArgumentParser) -> None:
     made.add_argument("source", nargs="?", help=help_of("CPA_SOURCE"))
-    _flags(made, "CPA_HOME", "CPA_FORMAT", "CPA_MAP", "CPA_ROLES", "CPA_TIMES", "CPA_SESSION_GAP")
+    _flags(
+        made,
+        "CPA_HOME",
+        "CPA_FORMAT",
+        "CPA_MAP",
+        "CPA_ROLES",
+        "CPA_TIMES",
+        "CPA_INCLUDE",
+        "CPA_EXCLUDE",
+        "CPA_SESSION_GAP",
+    )
     made.add_argument("--day", help="the day of messages that carry no time, or the only day to run")
 
 

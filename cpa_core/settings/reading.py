@@ -12,6 +12,12 @@ from cpa_core.errors import SettingsError
 
 ROLES = ("user", "assistant", "system", "tool", "tool_call", "reasoning", "attachment", "other")
 """What `--roles` can make of a word; `other` is kept as it is, and nobody tags it."""
+MAPPED = (
+    *("conversation_id", "user_id", "role", "content", "timestamp", "message_id", "messages", "input", "output"),
+    *("id", "user", "system", "conversations", "contents", "from", "value", "parts", "metadata", "inputs", "outputs"),
+    *("sessionId", "traceId", "userId", "startTime", "endTime", "session_id", "trace_id", "thread_id"),
+)
+"""What `--map` can name: our words, and keys by which formats have ids, times and speech."""
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
@@ -138,11 +144,17 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    """`role=sender,content=body`: our word for each of theirs."""
-    pairs = [pair.partition("=") for pair in _words(text)]
-    if any(not ours.strip() or not theirs.strip() for ours, _, theirs in pairs):
+    """`role=sender,content=message.text`: where each of our words stands."""
+    pairs = [(word.strip(), path.strip()) for word, _, path in (pair.partition("=") for pair in _words(text))]
+    if not all(map(all, pairs)):
         raise ValueError
-    return {theirs.strip(): ours.strip() for ours, _, theirs in pairs}
+    for word, _ in pairs:
+        if word not in MAPPED:
+            raise Because(f"{word!r} is no word of ours; {meant(word, MAPPED)}".removesuffix("; "))
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Because("a word is named twice")
+    return found
 
 
 def _roles(text: str) -> dict[str, str]:
@@ -170,7 +182,7 @@ SHARE = Reader("a share, as in 0.01 or 1%", _share)
 TIMEZONE = Reader("a time zone, as in Europe/Paris", _timezone)
 WORDS = Reader("words, separated by commas", _words)
 CAPITALS = Reader(WORDS.kind, lambda text: _words(text.upper()))
-PAIRS = Reader("pairs, as in role=sender,content=body", _pairs)
+PAIRS = Reader("pairs, as in role=sender,content=message.text", _pairs)
 SPEAKERS = Reader("pairs, as in user=customer|guest,assistant=agent", _roles)
 TIMES = Reader("dmy (day first) or mdy (month first)", _order, ("dmy", "mdy"))
 BY_TYPE: dict[Any, Reader] = {
@@ -189,7 +201,7 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, Mapping):
-        return ",".join(f"{ours}={theirs}" for theirs, ours in value.items())
+        return ",".join(f"{word}={other}" for word, other in value.items())
     if isinstance(value, tuple | list):
         return ",".join(value)
     return "" if value is None else str(value)

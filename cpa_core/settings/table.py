@@ -76,9 +76,10 @@ class Settings(Vendors):
         Setting(
             "CPA_MAP",
             SOURCE,
-            "Rename columns, FIELD=YOUR_COLUMN[,...], as in role=sender,content=body.",
+            "Where our words stand in your files, as in role=sender,content=message.text,timestamp=meta.createdAt.",
+            "A path may go through lists (`parts[].text`) and into JSON that stands as text.",
             reader=PAIRS,
-            example="role=sender,content=body",
+            example="role=sender,content=message.text",
         ),
     ] = {}
     roles: Annotated[
@@ -92,6 +93,27 @@ class Settings(Vendors):
             example="user=customer|guest,assistant=agent,other=supervisor",
         ),
     ] = {}
+    include: Annotated[
+        tuple[str, ...],
+        Setting(
+            "CPA_INCLUDE",
+            SOURCE,
+            "Patterns of the files to read, as in *.jsonl,2026/*; unset means all of a kind that is read.",
+            "A pattern is compared with the path below the source and with the file's name. Members of zips too.",
+            reader=WORDS,
+            example="conversations*.json",
+        ),
+    ] = ()
+    exclude: Annotated[
+        tuple[str, ...],
+        Setting(
+            "CPA_EXCLUDE",
+            SOURCE,
+            "Patterns of files to leave out, as in scores*,*/debug/*.",
+            reader=WORDS,
+            example="scores*",
+        ),
+    ] = ()
     times: Annotated[
         Times | None,
         Setting(

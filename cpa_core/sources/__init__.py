@@ -1,7 +1,7 @@
 """Where transcripts come from: objects are listed first, then read and cut into records."""
 
 from cpa_core.sources.files import File
-from cpa_core.sources.formats import Batch, as_records, completed, opened, parse, read, read_together
+from cpa_core.sources.formats import Batch, as_records, completed, opened, parse, read, read_together, time_field
 from cpa_core.sources.identity import Opened
 from cpa_core.sources.objects import Listing, Object
 from cpa_core.sources.places import listing
@@ -22,4 +22,5 @@ __all__ = [
     "parse",
     "read",
     "read_together",
+    "time_field",
 ]

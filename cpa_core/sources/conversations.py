@@ -35,7 +35,7 @@ def conversation(file: File, conversation_id: str, tree: Any) -> Iterator[Draft 
     """The messages of one conversation."""
     place = whole(conversation_id.strip()) or "(blank conversation id)"
     try:
-        messages, user_id, metadata = _parts(conversation_id, file.translated(tree))
+        messages, user_id, metadata = _parts(conversation_id, file.mapped(tree))
     except ValueError as error:
         yield Reject(place, str(error), raw(tree))
         return
@@ -70,7 +70,7 @@ def _parts(conversation_id: str, tree: Any) -> tuple[list[Any], str | None, str 
 
 def _message(file: File, tree: Any, known: frozenset[str]) -> Draft:
     """A message without its place and conversation."""
-    message = file.translated(tree)
+    message = file.message(tree)
     if not isinstance(message, dict):
         raise ValueError(f"an object with role and content is needed, this is a {fields.kind(message)}")
     fields.once(message)
@@ -117,7 +117,10 @@ def _plain(file: File, part: Sequence[Line]) -> columns.Table | None:
         return None
     if {type(tree) for tree in trees} != {dict} or len(shapes := {tuple(tree) for tree in trees}) != 1:
         return None
-    keys = [file.ours(key) for key in shapes.pop()]
+    written = shapes.pop()
+    if not file.is_plain(written):
+        return None
+    keys = [file.ours(key) for key in written]
     if not keys or len(set(keys)) != len(keys) or not {"role", "content"} <= set(keys):
         return None
     cells = dict(zip(keys, zip(*(tree.values() for tree in trees), strict=True), strict=True))
@@ -141,12 +144,12 @@ def _careful(file: File, part: Sequence[Line]) -> Iterator[Draft | Reject]:
 
 def one_line(file: File, place: str, tree: Any) -> Iterator[Draft | Reject]:
     """A message that names its conversation, or a conversation that holds its messages."""
-    fields_of = file.translated(tree)
+    fields_of = file.mapped(tree)
     if isinstance(fields_of, dict) and isinstance(fields_of.get("messages"), list):
         yield from _whole_conversation(file, place, fields_of)
         return
     try:
-        found = _message(file, tree, LINE_KEYS)
+        found = _message(file, fields_of, LINE_KEYS)
         group = "conversation_id" if "conversation_id" in fields_of else "user_id"
         conversation_id = fields.identity(group, fields_of.get(group))
         if conversation_id is None:

@@ -1,18 +1,19 @@
 """One file to be cut into records: its name, its bytes, and what its words are called here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, MutableSet
 from datetime import UTC, tzinfo
 from typing import Any, NamedTuple
 
-from cpa_core.sources import roles
+from cpa_core.sources import mapping, roles
 from cpa_core.sources.times import Order
 
 
 class File(NamedTuple):
-    """One file. `names` gives our word for each of its own that differs (`sender` -> `role`).
+    """One file. `names` has the path at which each word of ours stands (`role` -> `sender`): see `mapping`.
 
     `form` is the format where a person named it, `zone` that of times that are written without one. `roles` has our
-    role for each word that a person named, `times` the order of day and month in 03/02/2026.
+    role for each word that a person named, `times` the order of day and month in 03/02/2026. `matched` takes in the
+    words of `names` that were found.
     """
 
     name: str
@@ -22,17 +23,34 @@ class File(NamedTuple):
     zone: tzinfo = UTC
     roles: Mapping[str, str] = {}
     times: Order | None = None
+    matched: MutableSet[str] | None = None
 
-    def ours(self, word: str) -> str:
+    def ours(self, key: str) -> str:
         """What a column or key is called here."""
-        return self.names.get(word, word)
+        word = mapping.column(key, self.names)
+        if word in self.names:
+            self._found().add(word)
+        return word
+
+    def is_plain(self, keys: Iterable[str]) -> bool:
+        """Whether every word that is named is just one of these keys."""
+        return set(self.names.values()) <= set(keys)
 
     def role(self, word: str) -> str:
         """Our role for a word of this file. Reading applies it to every message at the end, whatever the format."""
         return roles.ours(word, self.roles)
 
+    def mapped(self, tree: Any) -> Any:
+        """A record or row with our words where a person named them; anything else as it is."""
+        return mapping.mapped(tree, self.names, self._found()) if self.names else tree
+
+    def message(self, tree: Any) -> Any:
+        """The same for one message inside a record: words of a whole conversation say nothing of it."""
+        return mapping.message(tree, self.names, self._found()) if self.names else tree
+
     def translated(self, tree: Any) -> Any:
-        """An object with our words for its keys; anything else as it is."""
-        if not self.names or type(tree) is not dict:  # an object with a repeating key is refused as it is
-            return tree
-        return {self.ours(key): value for key, value in tree.items()}
+        """The same as `mapped`."""
+        return self.mapped(tree)
+
+    def _found(self) -> MutableSet[str]:
+        return set() if self.matched is None else self.matched

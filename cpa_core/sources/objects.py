@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 
 from cpa_core.models import Value
+from cpa_core.sources import workbooks
 
-KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
+KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", *workbooks.ENDINGS)
 READABLE = tuple(kind + packed for kind in KINDS for packed in ("", ".gz"))
 DAY_TEMPLATE = "{day}"
 

@@ -32,7 +32,9 @@ def csv_drafts(file: File) -> Table | None:
         return None
     first = content[: content.index(b"\n") + 1].decode()
     header, end = first.rstrip("\r\n").split(","), "\r\n" if first.endswith("\r\n") else "\n"
-    if not _are_known([file.ours(name) for name in header]) or len(set(header)) != len(header):
+    if not file.is_plain(header) or len(set(header)) != len(header):
+        return None
+    if not _are_known([file.ours(name) for name in header]):
         return None
     reading = csv.ReadOptions(block_size=BLOCK)
     parsing = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
@@ -89,7 +91,7 @@ def lines_drafts(file: File) -> Table | None:
     first = content[: content.find(b"\n") if breaks else len(content)]
     try:
         keys = list(documents.DECODER.decode(first.decode()))
-        if not _are_known([file.ours(key) for key in keys]):
+        if not file.is_plain(keys) or not _are_known([file.ours(key) for key in keys]):
             return None
         schema = pa.schema([(key, pa.string()) for key in keys])
         parsing = json.ParseOptions(schema, newlines_in_values=False, unexpected_field_behavior="error")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +14,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from cpa_core.errors import SourceError
-from cpa_core.sources import columns, documents, fields, regular
+from cpa_core.sources import columns, dialects, documents, fields, mapping, regular
 from cpa_core.sources.conversations import one_line
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Draft, Reject, as_json, moment
@@ -22,6 +23,14 @@ KNOWN = frozenset({"user_id", "conversation_id", "role", "content", "message_id"
 
 csv.field_size_limit(sys.maxsize)  # the default of 128 KiB refuses long messages
 
+SHOWN = 20
+"""Columns of a header that an error names."""
+WORDS = 4
+"""Words of a name of a column."""
+SPEAKERS = frozenset({"user", "human", "assistant", "ai", "bot", "system"})
+"""Roles that are no column's name."""
+_NAME = re.compile(r"[^\W\d][\w.$/ -]{0,39}")
+
 Placed = tuple[int, list[str]]
 """The line on which a row begins, and its fields."""
 
@@ -29,12 +38,17 @@ Placed = tuple[int, list[str]]
 def from_csv(file: File) -> Iterator[columns.Found]:
     """Columns role, content, one of user_id and conversation_id, optional message_id and timestamp."""
     regular_file = regular.csv_drafts(file)
-    return _from_delimited(file, ",") if regular_file is None else iter([regular_file])
+    return _from_delimited(file, separator(file, ",")) if regular_file is None else iter([regular_file])
 
 
 def from_tsv(file: File) -> Iterator[columns.Found]:
     """The same with tabs."""
-    return _from_delimited(file, "\t")
+    return _from_delimited(file, separator(file, "\t"))
+
+
+def separator(file: File, usual: str) -> str:
+    """What separates the fields of a file: what is usual for its name, or another mark by which it is a table."""
+    return dialects.separator(file.name, file.content, usual, lambda row: not missing(file, [*map(str.strip, row)]))
 
 
 def from_parquet(file: File) -> Iterator[Draft | Reject]:
@@ -67,8 +81,10 @@ def _from_delimited(file: File, delimiter: str) -> Iterator[columns.Found]:
     first = next(numbered, (1, []))
     if isinstance(first, Reject):
         raise SourceError(f"{file.name}: {first.place}: {first.reason}")
-    header = [file.ours(column.strip()) for column in first[1]]
-    check_header(file.name, header)
+    header = [column.strip() for column in first[1]]
+    check_header(file, header)
+    if file.is_plain(header):
+        header, file = _named(file, header), file._replace(names={})
     while found := list(islice(numbered, columns.CHUNK)):
         yield from (one for one in found if isinstance(one, Reject))
         if part := [one for one in found if not isinstance(one, Reject)]:
@@ -122,22 +138,58 @@ def numbered_rows(lines: Lines, delimiter: str) -> Iterator[Placed | Reject]:
             yield (begins, row) if lines.is_utf8 else Reject(f"line {begins}", documents.NOT_UTF8, lines.shown())
 
 
-def check_header(name: str, header: list[str]) -> None:
+def missing(file: File, header: Sequence[str]) -> list[str]:
+    """The columns that a header lacks, after what a person named."""
+    given = {file.ours(column) for column in header}
+    given |= {word for word, path in file.names.items() if mapping.begins_in(path, header)}
+    lacking = [column for column in ("role", "content") if column not in given]
+    return lacking if {"conversation_id", "user_id"} & given else [*lacking, "conversation_id (or user_id)"]
+
+
+def check_header(file: File, header: Sequence[str]) -> None:
     """Raises SourceError for columns that are missing or occur twice."""
-    missing = [column for column in ("role", "content") if column not in header]
-    if "conversation_id" not in header and "user_id" not in header:
-        missing.append("conversation_id (or user_id)")
-    if missing:
-        # What stands there may be a message, where somebody left the header out: it is counted, not shown.
-        raise SourceError(f"{name}: line 1: missing columns: {', '.join(missing)} ({len(header)} columns found)")
+    if lacking := missing(file, header):
+        raise SourceError(f"{file.name}: line 1: missing columns: {', '.join(lacking)} ({_seen(header, lacking)})")
     repeated = [column for column, count in Counter(header).items() if count > 1]
     if repeated:
-        raise SourceError(f"{name}: line 1: columns that occur twice: {', '.join(map(repr, repeated))}")
+        raise SourceError(f"{file.name}: line 1: columns that occur twice: {', '.join(map(repr, repeated))}")
+
+
+def _seen(header: Sequence[str], lacking: Sequence[str]) -> str:
+    """What the first line has. It may be a message, where somebody left the header out: then it is not shown."""
+    count = f"{len(header)} columns found"
+    if not all(map(_is_name, header)) or len(set(header)) < len(header):
+        return f"{count}, and no header: the first line must name them, as in conversation_id,role,content,timestamp"
+    words = [word.split()[0] for word in lacking]
+    more = [] if "timestamp" in header else ["timestamp"]
+    advice = mapping.flag(mapping.likely([*words, *more], header))
+    shown = ", ".join(header[:SHOWN]) + (", ..." if len(header) > SHOWN else "")
+    return f"{count}: {shown}; if they are other words here: {advice or '--map role=...,content=...'}"
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell of the first line can be a column's name, and not a message, an id, a role or a time."""
+    if not _NAME.fullmatch(cell) or len(cell.split()) > WORDS or cell.lower() in SPEAKERS:
+        return False
+    try:
+        moment(cell)
+    except ValueError:
+        return True
+    return False
+
+
+def _named(file: File, header: Sequence[str]) -> list[str]:
+    """The columns in our words. One that is called by a word of ours, which is named elsewhere, has another name."""
+    ours = [file.ours(column) for column in header]
+    return [
+        f"{column} (of the file)" if word == column and word in file.names and file.names[word] != column else word
+        for column, word in zip(header, ours, strict=True)
+    ]
 
 
 def _plain(file: File, header: list[str], part: Sequence[Placed]) -> columns.Table | None:
     lines, rows = zip(*part, strict=True)
-    if set(map(len, rows)) != {len(header)}:
+    if set(map(len, rows)) != {len(header)} or file.names:
         return None
     return columns.drafts(lines, dict(zip(header, zip(*rows, strict=True), strict=True)), KNOWN, file.zone)
 
@@ -154,6 +206,8 @@ def _draft(file: File, place: str, header: list[str], row: list[str]) -> Draft:
     if len(row) != len(header):
         raise ValueError(f"{len(row)} fields where the header has {len(header)}")
     cells = dict(zip(header, row, strict=True))
+    if file.names:
+        cells = {key: _text(value) for key, value in file.mapped(cells).items()}
     group = "conversation_id" if "conversation_id" in cells else "user_id"
     if not cells[group].strip():
         raise ValueError(f"{group}: blank")
@@ -172,3 +226,8 @@ def _draft(file: File, place: str, header: list[str], row: list[str]) -> Draft:
         by_user=group == "user_id",
         zone_assumed=zone_assumed,
     )
+
+
+def _text(value: Any) -> str:
+    """A cell as text, where a path found another value in its JSON."""
+    return value if isinstance(value, str) else "" if value is None else as_json(value)

@@ -20,7 +20,7 @@ from cpa_core.sources.documents import Window, elements
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Reject, whole
 from cpa_core.sources.samples import Layout
-from cpa_core.sources.tables import Lines, as_written, numbered_rows
+from cpa_core.sources.tables import Lines, as_written, numbered_rows, separator
 
 Route: TypeAlias = tuple[str, ...]
 Placed: TypeAlias = tuple[str, Any]
@@ -50,7 +50,7 @@ class Records:
         self.count = 0
         for one in self._found():
             self.count += not isinstance(one, Reject)
-            yield one if isinstance(one, Reject) else (one[0], self.file.translated(one[1]))
+            yield one if isinstance(one, Reject) else (one[0], self.file.mapped(one[1]))
 
     def _found(self) -> Iterator[Placed | Reject]:
         if self.holds in ("csv", "tsv", "parquet"):
@@ -142,7 +142,7 @@ def _steps(trees: Iterable[Any]) -> Iterator[tuple[Route, list[Any]]]:
 
 def table(file: File, holds: str) -> Found:
     """The rows of a table as objects."""
-    return parquet_rows(file) if holds == "parquet" else rows(file, DELIMITERS[holds])
+    return parquet_rows(file) if holds == "parquet" else rows(file, separator(file, DELIMITERS[holds]))
 
 
 def rows(file: File, delimiter: str) -> Found:
@@ -187,7 +187,8 @@ def parquet_rows(file: File) -> Found:
 def header(file: File, delimiter: str) -> list[str]:
     """The names in the first row of a table of text; none where it cannot be read."""
     try:
-        lines = csv.reader(documents.lines(file.name, file.content), strict=True, delimiter=delimiter)
-        return [name.strip() for name in next(lines, [])]
+        mark = separator(file, delimiter)
+        lines = csv.reader(documents.lines(file.name, file.content), strict=True, delimiter=mark)
+        return [name.strip() for name in next(filter(None, lines), [])]
     except csv.Error:
         return []

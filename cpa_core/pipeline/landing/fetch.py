@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from cpa_core.errors import DayNeeded, SourceError, SourceUnreadable
 from cpa_core.pipeline.assistant import Advance, Assistant
-from cpa_core.sources import Listing, Object, Opened, Reject, completed, opened, roles
+from cpa_core.sources import Listing, Object, Opened, Reject, completed, opened, roles, time_field
 from cpa_core.sources.identity import Decided
 
 AHEAD = timedelta(minutes=10)
@@ -49,6 +49,7 @@ class Parsed:
     untimed_day: date | None = None
     arrived: bool = True
     untagged: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     future: int = 0
     latest: datetime | None = None
     reading: str = ""
@@ -122,8 +123,8 @@ def _read(assistant: Assistant, one: Object, content: bytes, named: date | None,
             return replace(parsed, opened=found)
         return finished(assistant, parsed, found, Decided(found.drafts, found.rejects))
     except DayNeeded as needed:
-        needed.example = one.modified_at.astimezone(zone).date()
-        raise
+        field = time_field(assistant.file(one.uri, content))
+        raise needed.instead(field, one.modified_at.astimezone(zone).date()) from None
 
 
 def finished(assistant: Assistant, parsed: Parsed, file: Opened, decided: Decided) -> Parsed:
@@ -139,6 +140,7 @@ def finished(assistant: Assistant, parsed: Parsed, file: Opened, decided: Decide
         zoneless=pc.sum(records["zone_assumed"]).as_py() or 0,
         rejects=found.rejects,
         untimed_day=parsed.untimed_day if assumed else None,
+        notes=file.notes,
         untagged=roles.counted(records, assistant.settings.roles),
         **_later(records["sent_at"], assistant.now() + AHEAD),
         repeated=decided.repeated,

@@ -20,6 +20,7 @@ from cpa_core.sources import Listing, Object
 from cpa_core.sources.identity import Identified
 from cpa_core.store.database import Row, Transaction
 
+MOST_NOTES = 5
 KNOWN_BEFORE = {"map", "format", "zone"}
 """What settings could name of an object's reading before the store kept it."""
 CONTRADICTED = "another object, newer, says something else under the same ids"
@@ -145,6 +146,7 @@ class _Told:
     zoneless: int = 0
     untagged: Counter[str] = field(default_factory=Counter)
     untold: int = 0
+    notes: list[str] = field(default_factory=list)
     future: int = 0
     latest: datetime | None = None
 
@@ -160,6 +162,7 @@ class _Told:
         self.untold += sum(p.untold for p in part)
         for p in part:
             self.untagged.update(p.untagged)
+        self.notes += [note for p in part for note in p.notes]
         self.future += sum(p.future for p in part)
         self.latest = max((at for at in (self.latest, *(p.latest for p in part)) if at), default=None)
         for row in wrote.agreeing:
@@ -189,6 +192,9 @@ class _Told:
                 f"{self.untold:,} conversations cannot be told apart from known ones, and were taken as new: they "
                 "begin alike, and name neither a user nor a start that would tell"
             )
+        yield from self.notes[:MOST_NOTES]
+        if len(self.notes) > MOST_NOTES:
+            yield f"{len(self.notes) - MOST_NOTES:,} more files with such notes"
         if self.untagged:
             yield roles_warning(self.untagged)
         if self.latest:

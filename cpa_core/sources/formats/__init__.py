@@ -9,12 +9,13 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from cpa_core.errors import DayNeeded, SourceError
-from cpa_core.sources import columns, documents, roles, times
+from cpa_core.sources import columns, dialects, documents, mapping, roles, times, workbooks
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import (
     anthropic_messages,
     bedrock,
     gemini,
+    hints,
     langfuse,
     openai_chat,
     openai_logs,
@@ -69,20 +70,43 @@ def opened(file: File, midnight: datetime | None, day: date | None = None) -> Op
     `day` is that day where the path or the caller named it. Raises SourceError when the file as a whole cannot be read
     or none of its records can, and DayNeeded when a time is missing and no day is given.
     """
+    file, notes = prepared(file)
     try:
         chosen = recognition.choice(file, FORMATS)
         (drafts, records, rejects), count = _gathered(file, chosen)
     except UnicodeDecodeError:
         raise documents.not_utf8(file.name, file.content) from None
+    if drafts.num_rows or rejects:
+        hints.check_names(file, chosen)
     lost = [reject for reject in rejects if reject.loss]
     if lost and not drafts.num_rows:
-        raise SourceError(f"{file.name}: {lost[0].place}: {lost[0].reason}")
+        raise SourceError(
+            f"{file.name}: {lost[0].place}: {lost[0].reason}{hints.for_missing(file, chosen, lost[0].reason)}"
+        )
     if count and not (drafts.num_rows or rejects):
         reason = f"recognised as {chosen.form.title}, but none of its {count:,} records holds a message"
         raise SourceError(f"{file.name}: {reason}")
     if records.num_rows and midnight is None and (place := columns.untimed(drafts, records)):
         raise DayNeeded(f"{file.name}: {place}: timestamp: missing, so the day must be named")
-    return Opened(file.name, roles.assigned(drafts, file.roles, records), records, rejects, midnight, day)
+    return Opened(file.name, roles.assigned(drafts, file.roles, records), records, rejects, midnight, day, notes)
+
+
+def prepared(file: File) -> tuple[File, tuple[str, ...]]:
+    """A file as UTF-8, a workbook as the table of its sheet, and what a person should know of it.
+
+    Raises SourceError for words of `--map` that are no paths, and for what is not the kind that its name says.
+    """
+    try:
+        mapping.paths(tuple(file.names.items()))
+    except ValueError as error:
+        raise SourceError(f"{file.name}: --map: {error}") from None
+    ending = file.name.lower().removesuffix(".gz")
+    if ending.endswith(workbooks.ENDINGS):
+        file = file._replace(content=workbooks.as_csv(file.name, file.content))
+    elif not ending.endswith(".parquet"):
+        content, notes = dialects.as_utf8(file.name, file.content, table=ending.endswith((".csv", ".tsv")))
+        return file._replace(content=content, matched=set()), notes
+    return file._replace(matched=set()), ()
 
 
 def completed(file: Opened, decided: Decided) -> Batch:
@@ -136,6 +160,14 @@ def as_records(batch: Batch) -> list[Record]:
     return list(columns.rows(batch.records, Record))
 
 
+def time_field(file: File) -> str | None:
+    """The path of a field that looks like the time of messages, where none was found; None where there is none."""
+    if "timestamp" in file.names:
+        return None
+    ready = prepared(file)[0]
+    return hints.time_field(ready, recognition.choice(ready, FORMATS))
+
+
 def form_of(file: File) -> str:
     """The name of a file's format. Raises SourceError."""
-    return recognition.choice(file, FORMATS).form.name
+    return recognition.choice(prepared(file)[0], FORMATS).form.name

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from cpa_core.sources import columns
+from cpa_core.sources import columns, fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
-from cpa_core.sources.records import Reject
+from cpa_core.sources.records import Reject, SourceRecord, moment
 from cpa_core.sources.trees import Placed, Trees
 
 Kind = Literal["conversation", "call", "message"]
@@ -14,6 +14,19 @@ Kind = Literal["conversation", "call", "message"]
 
 Found: TypeAlias = Iterator[columns.Found]
 Reader: TypeAlias = Callable[[File, Trees], Found]
+
+
+NAMED = ("conversation_id", "user_id", "timestamp")
+"""Words of a record by which a person overrides what its format has."""
+
+
+def _named(file: File, tree: Any, record: SourceRecord) -> SourceRecord:
+    """A record with the conversation, user and start that a person named, whatever its format has for them."""
+    given = {word: tree[word] for word in NAMED if word in file.names and word in tree}
+    changes: dict[str, Any] = {word: fields.identity(word, given[word]) for word in given if word != "timestamp"}
+    if "timestamp" in given:
+        changes["started_at"], changes["zone_assumed"] = moment(given["timestamp"], file.zone)
+    return record._replace(**{word: value for word, value in changes.items() if value is not None})
 
 
 class Format(NamedTuple):
@@ -53,6 +66,7 @@ def attempted(file: File, placed: Placed, make: Callable[[File, str, Any], Itera
     """What is read of one record, or a reject with the rule that it breaks."""
     place, tree = placed
     try:
-        yield from make(file, place, tree)
+        for found in make(file, place, tree):
+            yield _named(file, tree, found) if file.names and isinstance(found, SourceRecord) else found
     except ValueError as error:
         yield Reject(place, str(error), raw(tree))

@@ -1,10 +1,11 @@
 """Which format a file has, by the keys of its first parsed records; and what to say where none fits."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from cpa_core.errors import SourceError
-from cpa_core.sources import documents, shapes, trees
+from cpa_core.sources import documents, mapping, shapes, tables, trees, workbooks
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.records import Reject
@@ -12,6 +13,7 @@ from cpa_core.sources.samples import MOST, SIZES, Layout, samples
 from cpa_core.sources.trees import Route
 
 ENDINGS = {"json": "json", "csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "parquet": "parquet"}
+ENDINGS |= {ending[1:]: "csv" for ending in workbooks.ENDINGS}
 """What the ending of a name says; a file of JSON may say otherwise."""
 
 SHOWN_KEYS = 14
@@ -47,6 +49,10 @@ def choice(file: File, formats: Mapping[str, Format]) -> Choice:
 
     Raises SourceError that names the keys seen and the nearest formats where none fits.
     """
+    return _choice(file._replace(matched=set()), formats)
+
+
+def _choice(file: File, formats: Mapping[str, Format]) -> Choice:
     if file.form and file.form not in formats:
         raise SourceError(f"{file.name}: format: {file.form} is none of {', '.join(formats)}")
     holds = container(file, formats)
@@ -66,15 +72,14 @@ def _of_table(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
 def _has_own_columns(file: File, holds: str) -> bool:
     if holds == "parquet":
         return False
-    names = set(map(file.ours, trees.header(file, trees.DELIMITERS[holds])))
-    return {"role", "content"} <= names and bool(names & {"conversation_id", "user_id"})
+    return not tables.missing(file, trees.header(file, trees.DELIMITERS[holds]))
 
 
 def _first_rows(file: File, holds: str) -> list[Any]:
     found: list[Any] = []
     for one in trees.table(file, holds):
         if not isinstance(one, Reject):
-            found.append(file.translated(one[1]))
+            found.append(file.mapped(one[1]))
         if len(found) == MOST:
             break
     return found
@@ -99,7 +104,31 @@ def _of_json(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
 
 
 def _translated(file: File, values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:
-    return ((route, [file.translated(tree) for tree in found]) for route, found in trees.routes(values))
+    offered = chain(trees.routes(values), _named(file, values))
+    return ((route, [_mapped(file, tree) for tree in found]) for route, found in offered)
+
+
+def _mapped(file: File, tree: Any) -> Any:
+    """A record with our words; of conversations by id, each with them."""
+    found: set[str] = set()
+    outer = file._replace(matched=found).mapped(tree)
+    if found or not file.names or type(tree) is not dict:
+        return outer
+    return {key: file.mapped(one) for key, one in tree.items()}
+
+
+def named_routes(file: File) -> list[Route]:
+    """Where the records stand by what a person named, however deep."""
+    named = mapping.paths(tuple(file.names.items())).routes
+    return [tuple("[]" if step is None else str(step) for step in steps) for steps in named]
+
+
+def _named(file: File, values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:
+    for route in named_routes(file):
+        placed = (one for value in values for one in trees.along("", value, route))
+        found = [one[1] for one in placed if not isinstance(one, Reject)]
+        if found != list(values):
+            yield route, found[:MOST]
 
 
 def _weight(value: Any) -> int:
@@ -137,7 +166,7 @@ def _best(offered: Iterable[tuple[Route, list[Any]]], formats: Mapping[str, Form
 
 def _refusal(file: File, values: Sequence[Any], formats: Mapping[str, Format]) -> str:
     """Why a file is not read: the keys that were seen, never a value, the nearest formats, and the way out."""
-    seen = shapes.keys([file.translated(value) for value in values])
+    seen = shapes.keys([file.mapped(value) for value in values])
     near = "; or ".join(_lacks(form, sign) for form, sign in _nearest(file, values, formats))
     shown = ", ".join(seen[:SHOWN_KEYS]) + (", ..." if len(seen) > SHOWN_KEYS else "")
     return (

@@ -43,7 +43,7 @@ def drafts(file: File, place: str, turns: Iterable[Any], speaker: str | None = N
 def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> Iterator[Draft | Reject]:
     """One message, and what it holds beside its text."""
     try:
-        turn = plain(file.translated(turn))
+        turn = plain(file.message(turn))
         if not isinstance(turn, dict):
             raise ValueError(f"an object with role and content is needed, this is a {fields.kind(turn)}")
         fields.once(turn)

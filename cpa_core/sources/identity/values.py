@@ -12,6 +12,7 @@ class Opened(NamedTuple):
     """One file, cut into records. `midnight` begins the day of messages without times.
 
     `day` is that day where the path or the caller named it: it takes part in identity. `uri` orders nothing.
+    `notes` say what a person should know of how the file was read.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Opened(NamedTuple):
     rejects: list[Reject]
     midnight: datetime | None = None
     day: date | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

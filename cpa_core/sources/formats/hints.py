@@ -1,0 +1,95 @@
+"""What helps where a file is not read as it should be: words that match nothing, and fields that look like ours."""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from cpa_core.errors import SourceError
+from cpa_core.sources import mapping, shapes, trees
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import recognition
+from cpa_core.sources.formats.recognition import Choice
+from cpa_core.sources.records import Reject
+from cpa_core.sources.times import moment
+
+LOOKED_AT = 3
+"""Records whose keys are looked at."""
+SHOWN = 14
+DEPTH = 6
+_TIME = re.compile(r"(start|end|creat|sent|send|event|insert|log|updat|time|date|_at$|At$|^ts$|^at$)", re.IGNORECASE)
+_FIRST = ("created", "sent", "timestamp", "time", "date", "ts", "start")
+"""What a message's own time is called, before others."""
+
+
+def records(file: File, chosen: Choice) -> list[Any]:
+    """The first records of a file as they are written; of conversations by id, those."""
+    plain = file._replace(names={}, matched=None)
+    found = trees.Records(plain, chosen.holds, chosen.layout, chosen.route)
+    first = [one[1] for one in islice(found, LOOKED_AT) if not isinstance(one, Reject)]
+    if chosen.form.name != "json":
+        return first
+    return [tree for one in first if isinstance(one, dict) for tree in islice(one.values(), LOOKED_AT)]
+
+
+def keys(file: File, chosen: Choice) -> list[str]:
+    """The paths that occur in the first records, never a value."""
+    return shapes.keys(records(file, chosen))
+
+
+def check_names(file: File, chosen: Choice) -> None:
+    """Raises SourceError for words of `--map` that match nothing in the file."""
+    found = {*(file.matched or ())} | ({"messages"} if chosen.route in recognition.named_routes(file) else set())
+    unmatched = [f"{word}={path}" for word, path in file.names.items() if word not in found]
+    if unmatched:
+        seen = keys(file, chosen)
+        shown = ", ".join(seen[:SHOWN]) + (", ..." if len(seen) > SHOWN else "")
+        raise SourceError(
+            f"{file.name}: --map {','.join(unmatched)}: nothing stands there. Keys seen: {shown or 'none'}"
+        )
+
+
+def for_missing(file: File, chosen: Choice, reason: str) -> str:
+    """For a field that is missing everywhere: the keys seen, and the flag by which one that is alike would serve."""
+    word = reason.partition(":")[0]
+    if not reason.endswith(": missing") or word not in mapping.LIKELY:
+        return ""
+    seen = [path.rpartition("[].")[2] for path in keys(file, chosen)]
+    wanted = [one for one in ("conversation_id", "role", "content") if one not in seen] or [word]
+    named = mapping.likely([word, *(one for one in wanted if one != word)], seen)
+    advice = f"; if they are other words here: {mapping.flag(named)}" if word in named else ""
+    return f" (keys seen: {', '.join(dict.fromkeys(seen[:SHOWN]))}{advice})"
+
+
+def time_field(file: File, chosen: Choice) -> str | None:
+    """The path, from a message or else its record, of a field that looks like the time that is missing."""
+    found = [one for tree in records(file, chosen) for one in _times(tree, (), 0)]
+    inner = [path.rpartition("[].")[2] for path in found if "[]." in path]
+    outer = [path for path in found if "[]." not in path and chosen.form.name != "json"]
+    return next((path for paths in (inner, outer) for path in sorted(dict.fromkeys(paths), key=_rank)), None)
+
+
+def _rank(path: str) -> tuple[int, int]:
+    name = path.rpartition(".")[2].lower()
+    return next((n for n, one in enumerate(_FIRST) if name.startswith(one)), len(_FIRST)), path.count(".")
+
+
+def _times(tree: Any, before: tuple[str, ...], depth: int) -> Iterator[str]:
+    if depth > DEPTH:
+        return
+    if isinstance(tree, list):
+        for one in tree[:LOOKED_AT]:
+            yield from _times(one, (*before[:-1], f"{before[-1]}[]") if before else ("[]",), depth + 1)
+    elif isinstance(tree, dict):
+        for key, value in tree.items():
+            if isinstance(value, dict | list):
+                yield from _times(value, (*before, key), depth + 1)
+            elif _TIME.search(key) and _is_time(value):
+                yield ".".join((*before, key))
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return moment(value)[0] is not None
+    except ValueError as error:
+        return "--times" in str(error)

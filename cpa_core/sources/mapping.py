@@ -1,0 +1,247 @@
+"""What `--map` names: where each of our words stands in a record or a message of this file, by path.
+
+A path is a key (`sender`), keys inside each other (`message.text`), elements of lists (`parts[].text`, `turns[0].who`),
+or a key with dots of its own (`attributes.session.id`), which comes first. JSON that stands as text is looked into.
+Source of the notation: a subset of JMESPath, https://jmespath.org/specification.html (without its flattening).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, MutableSet, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+from cpa_core.sources.documents import DECODER
+
+Steps: TypeAlias = tuple[str | int | None, ...]
+"""Keys, positions in a list, and None for all elements of one."""
+
+LIKELY: Mapping[str, tuple[str, ...]] = {
+    "role": ("sender", "author", "speaker", "from", "participant", "who", "actor", "sender_type", "message_type"),
+    "content": ("text", "message", "body", "utterance", "msg", "value", "transcript", "message_text", "content_text"),
+    "conversation_id": (
+        *("conversation", "conv_id", "thread", "thread_id", "session", "session_id", "chat_id", "chat", "ticket_id"),
+        *("dialogue_id", "dialog_id", "call_id", "trace_id", "id"),
+    ),
+    "timestamp": (
+        *("created_at", "sent_at", "created", "time", "start_time", "started_at", "date", "datetime", "event_time"),
+        *("ts", "create_time", "timestamp_ms", "event_timestamp", "inserted_at", "logged_at"),
+    ),
+    "messages": ("chat_messages", "turns", "events", "transcript", "history", "dialogue", "dialog", "utterances"),
+}
+"""What our words are often called elsewhere, the likeliest first; letter case and underscores aside."""
+
+LISTS = frozenset({"messages", "conversations"})
+"""Words whose value is a list of messages."""
+
+OF_RECORD = LISTS | {"conversation_id", "id", "user_id", "user", "system", "input", "output"}
+"""Words of a whole conversation or call: inside one they say nothing of a single message."""
+
+OF_MESSAGE = frozenset({"role", "content", "message_id", "from", "value", "parts"})
+"""Words of one message: of a conversation that holds its messages in a list they say nothing."""
+
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d*)\]")
+
+
+class Mapped(dict[str, Any]):
+    """An object in which our words stand already."""
+
+
+class Path(NamedTuple):
+    """One word and where it stands."""
+
+    word: str
+    steps: Steps
+
+    def found(self, tree: Any) -> list[Any]:
+        """What stands there: nothing, one value, or one for each element of the lists on the way."""
+        return list(_found(tree, self.steps))
+
+    def value(self, found: Sequence[Any]) -> Any:
+        """What the word says: for lists on the way, all messages, all lines of text, or else the first."""
+        if None not in self.steps:
+            return found[0]
+        if self.word in LISTS:
+            return [one for part in found for one in (part if isinstance(part, list) else [part])]
+        if self.word == "content" and all(isinstance(one, str) for one in found):
+            return "\n".join(found)
+        return list(found) if self.word == "content" else found[0]
+
+
+def steps(written: str) -> Steps:
+    """A path as it is written, in steps. Raises ValueError for what is none."""
+    found: list[str | int | None] = []
+    rest = written
+    while rest:
+        match = _STEP.match(rest)
+        if not match:
+            raise ValueError(f"{written!r} is no path, as in message.text or parts[].text")
+        key, at = match.groups()
+        found.append(key if key is not None else int(at) if at else None)
+        rest = rest[match.end() :].removeprefix(".")
+    return tuple(found)
+
+
+def _found(tree: Any, rest: Steps) -> Iterator[Any]:
+    if not rest:
+        yield tree
+        return
+    if isinstance(tree, str) and tree.lstrip()[:1] in ("{", "["):
+        tree = _unfolded(tree)
+    step = rest[0]
+    if isinstance(tree, list):
+        if step is None:
+            yield from (value for one in tree for value in _found(one, rest[1:]))
+        elif isinstance(step, int) and step < len(tree):
+            yield from _found(tree[step], rest[1:])
+    elif isinstance(tree, dict) and isinstance(step, str):
+        for length in range(_keys(rest), 0, -1):
+            key = ".".join(map(str, rest[:length]))
+            if key in tree:
+                yield from _found(tree[key], rest[length:])
+                return
+
+
+def _keys(rest: Steps) -> int:
+    """How many steps from here are keys, which may be one key with dots."""
+    return next((n for n, step in enumerate(rest) if not isinstance(step, str)), len(rest))
+
+
+def _unfolded(text: str) -> Any:
+    try:
+        return DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _without(tree: Any, rest: Steps) -> Any:
+    """A copy of a tree that no longer holds what stands there."""
+    if not isinstance(tree, dict) or not isinstance(rest[0], str):
+        return tree
+    for length in range(_keys(rest), 0, -1):
+        key = ".".join(map(str, rest[:length]))
+        if key in tree:
+            deeper = rest[length:]
+            if deeper and isinstance(tree[key], dict) and (left := _without(tree[key], deeper)):
+                return {**tree, key: left}
+            return {name: value for name, value in tree.items() if name != key}
+    return tree
+
+
+class Paths(NamedTuple):
+    """The paths of a mapping by what they are looked up in: a record or row, and a message inside a record.
+
+    `routes` are the places of records that the mapping itself names, as steps from the top of a file.
+    """
+
+    record: tuple[Path, ...] = ()
+    message: tuple[Path, ...] = ()
+    routes: tuple[Steps, ...] = ()
+
+
+@lru_cache(maxsize=64)
+def paths(names: tuple[tuple[str, str], ...]) -> Paths:
+    """The paths of pairs of our word and theirs. Raises ValueError for what is no path.
+
+    Where `role` is named from the top of a file (`threads[].turns[].who`), the elements of its last list are the
+    messages. What holds them is the record, unless the conversation's id is named in them too: then each is one.
+    """
+    written = {word: steps(path) for word, path in names}
+    routes: list[Steps] = []
+    if base := _base(written):
+        route = _route(written, base)
+        routes.append(route)
+        inner = {word: found[len(base) :] for word, found in written.items() if _begins(found, base)}
+        outer = {word: found[len(route) :] if _begins(found, route) else found for word, found in written.items()}
+        written = {**outer, **inner} if route == base else {**outer, **inner, "messages": base[len(route) : -1]}
+    elif messages := written.get("messages"):
+        routes.append(messages if messages[-1] is None else (*messages, None))
+    made = tuple(Path(word, found) for word, found in written.items() if found)
+    return Paths(made, tuple(one for one in made if one.word not in OF_RECORD), tuple(filter(None, routes)))
+
+
+def _base(written: Mapping[str, Steps]) -> Steps:
+    """The steps to each message, where `role` (or only `content`) is named through a list."""
+    named = written.get("role") or (written.get("content", ()) if "messages" not in written else ())
+    if "role" not in written and named[:2] != ("messages", None):
+        return ()
+    return named[: max((n + 1 for n, step in enumerate(named) if step is None), default=0)]
+
+
+def _route(written: Mapping[str, Steps], base: Steps) -> Steps:
+    """The steps to each record: to the last list that the conversation's id and the messages have in common."""
+    key = next((written[word] for word in ("conversation_id", "id", "user_id") if word in written), None)
+    if key is not None and _begins(key, base):
+        return base
+    shared = base[:-1]
+    if key is not None:
+        pairs = enumerate(zip(shared, key, strict=False))
+        shared = shared[: next((n for n, (a, b) in pairs if a != b), min(len(shared), len(key)))]
+    return shared[: max((n + 1 for n, step in enumerate(shared) if step is None), default=0)]
+
+
+def _begins(found: Steps, with_these: Steps) -> bool:
+    return bool(with_these) and found[: len(with_these)] == with_these
+
+
+def mapped(tree: Any, names: Mapping[str, str], matched: MutableSet[str]) -> Any:
+    """A record or row with our words. In one that holds its messages in a list, words of a message count for nothing.
+
+    `matched` takes in each word that was found. An object with a repeating key is left as it is, to be refused.
+    """
+    if type(tree) is not dict:
+        return tree
+    known = paths(tuple(names.items())).record
+    outer = _filled(tree, tree, [one for one in known if one.word not in OF_MESSAGE], matched)
+    if any(isinstance(outer.get(word), list) for word in LISTS):
+        return outer
+    return _filled(tree, outer, [one for one in known if one.word in OF_MESSAGE], matched)
+
+
+def message(tree: Any, names: Mapping[str, str], matched: MutableSet[str]) -> Any:
+    """One message inside a record with our words; words of a record count for nothing."""
+    return _filled(tree, tree, paths(tuple(names.items())).message, matched) if type(tree) is dict else tree
+
+
+def _filled(tree: dict[str, Any], rest: dict[str, Any], known: Sequence[Path], matched: MutableSet[str]) -> Mapped:
+    """`rest`, which is what is left of `tree`, with the words that stand in `tree`."""
+    found: dict[str, Any] = {}
+    for one in known:
+        values = one.found(tree)
+        if values:
+            found[one.word] = one.value(values)
+            rest = _without(rest, one.steps)
+        if values or one.word in tree:
+            matched.add(one.word)
+    return Mapped(shadowed(rest, found) | found)
+
+
+def shadowed(rest: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What else an object says; a key that is a word of ours, named elsewhere, keeps its value by another name."""
+    return {f"{key} (of the file)" if key in found else key: value for key, value in rest.items()}
+
+
+def column(name: str, names: Mapping[str, str]) -> str:
+    """What a column is called here: our word where a path is just this column."""
+    return next((word for word, path in names.items() if path == name), name)
+
+
+def likely(words: Iterable[str], keys: Sequence[str]) -> dict[str, str]:
+    """For each of our words the key, of those seen, that is most likely meant; words without one are left out."""
+    seen = {_folded(key): key for key in reversed(keys)}
+    pairs = ((word, [seen[_folded(one)] for one in LIKELY.get(word, ()) if _folded(one) in seen]) for word in words)
+    return {word: found[0] for word, found in pairs if found}
+
+
+def _folded(key: str) -> str:
+    return key.lower().replace("_", "").replace(" ", "").replace("-", "")
+
+
+def flag(named: Mapping[str, str]) -> str:
+    """The flag that names these: `--map role=sender,content=text`."""
+    return f"--map {','.join(f'{word}={path}' for word, path in named.items())}" if named else ""
+
+
+def begins_in(path: str, keys: Sequence[str]) -> bool:
+    """Whether a path begins at one of these keys, or is one."""
+    found = steps(path)
+    return any(".".join(map(str, found[:n])) in keys for n in range(1, _keys(found) + 1))
