@@ -15,8 +15,19 @@ import pytest
 
 from cpa_core import schema as schemas
 from cpa_core.cli import main
+from cpa_core.errors import ProviderStopped
 from cpa_core.llm import Reply, Request
-from cpa_core.pipeline import Assistant, Proposal, accept_proposal, land, propose_schema, run_day, source_conversations
+from cpa_core.models import Conversation
+from cpa_core.pipeline import (
+    Assistant,
+    Proposal,
+    accept_proposal,
+    land,
+    propose_schema,
+    quote_proposal,
+    run_day,
+    source_conversations,
+)
 from cpa_core.pipeline.schema.proposals import uncovered_conversations, write_proposal
 from cpa_core.proposing.consolidating import MOST_CHOICES, MOST_TYPES
 from cpa_core.providers.reference import examples
@@ -24,6 +35,7 @@ from cpa_core.settings import settings
 from tests.fakes import DAY, SCHEMA, conversation
 from tests.models import Model
 from tests.servers import brain
+from tests.servers.chat_completions import Behaviour, ChatServer, Status
 
 GOLDEN = Path(__file__).parent / "golden" / "proposal.yml"
 Type = dict[str, Any]
@@ -254,3 +266,103 @@ def test_additions_come_from_the_uncovered_messages_only_and_leave_the_rest_as_i
 def _question(m: int) -> Type:
     pairs = [{"name": "Topic", "value": "Tax"}, {"name": "Subject", "value": "money"}]
     return {"quote": f"Refund {m}?", "because": "It asks.", "type": "Question", "properties": pairs}
+
+
+def talks(count: int) -> list[Conversation]:
+    return [conversation(f"Number {n}?", f"It is {n}.", conversation_id=f"c{n:02}") for n in range(count)]
+
+
+def failing(of: int, failed: int, detail: str = "status 503") -> Model:
+    """A model whose counting questions fail for so many conversations of these."""
+    lost = {f"Number {n}?" for n in range(failed)}
+
+    def answer(request: Request) -> Reply | None:
+        is_lost = request.task == "tag" and any(f"0 user: {words}\n" in request.user for words in lost)
+        return Reply(outcome="error", detail=detail) if is_lost else None
+
+    return Model(answer)
+
+
+@pytest.mark.parametrize(("failed", "counted_in"), [(0, 6), (1, 5), (3, 3), (5, 1)])
+def test_the_file_says_how_much_of_the_sample_was_counted(tmp_path: Path, failed: int, counted_in: int) -> None:
+    source = examples() / "therapist" / "example_data.json"
+    found = propose_schema(over(tmp_path, source, failing(6, failed)), talks(6))
+    assert (found.counted.conversations, found.counted.lost, found.counted.messages) == (
+        counted_in,
+        failed,
+        counted_in * 2,
+    )
+    said = f"# Counted in {counted_in} of 6 conversations only, {failed} failed ({failed} error: status 503). Of "
+    assert (said in found.text) == bool(failed)
+    assert (f" messages of the {counted_in} conversations that were counted (" in found.text) == bool(failed)
+    assert schemas.parse(found.text, "x")[0] == found.schema
+
+
+def test_a_file_whose_types_nobody_counted_has_no_figures(tmp_path: Path) -> None:
+    source = examples() / "therapist" / "example_data.json"
+    found = propose_schema(over(tmp_path, source, failing(6, 6)), talks(6))
+    assert "# Nothing was counted: all 6 counting questions failed (6 error: status 503)." in found.text
+    assert not re.search(r"\d+ of \d+ messages|\(\d+\.\d%\)|have no event", found.text)
+    assert found.schema.event_types and schemas.parse(found.text, "x")[0] == found.schema
+
+
+def test_what_stops_the_counting_does_not_take_the_proposal_away(tmp_path: Path) -> None:
+    def stops(request: Request) -> Reply | None:
+        if request.task == "tag":
+            raise ProviderStopped("the account has no credit")
+        return None
+
+    source = examples() / "therapist" / "example_data.json"
+    found = propose_schema(over(tmp_path, source, Model(stops)), talks(6))
+    assert found.counted.lost == 6 and "no credit" in found.counted.said
+    assert "# Nothing was counted" in found.text
+
+
+@pytest.mark.parametrize(
+    ("share", "status", "said"), [(0.0, 0, "Of "), (0.5, 1, "Counted in "), (1.0, 1, "Nothing was")]
+)
+def test_the_command_quotes_before_it_asks_and_its_status_says_what_was_lost(
+    tmp_path: Path, chat_server: ChatServer, capsys: pytest.CaptureFixture[str], share: float, status: int, said: str
+) -> None:
+    chats = {
+        f"c{n}": {"messages": [{"role": "user", "content": f"Number {n}?", "timestamp": "2026-03-04T09:00:00Z"}]}
+        for n in range(8)
+    }
+    (tmp_path / "in.json").write_text(json.dumps(chats), "utf-8")
+
+    def script(body: dict[str, Any], nth: int) -> Status | None:
+        user = body["messages"][-1]["content"]
+        numbers = [n for n in range(8) if f"0 user: Number {n}?" in user]
+        return Status(503) if len(numbers) == 1 and numbers[0] < 8 * share else None
+
+    chat_server.behaviour = Behaviour(script)
+    environ = {"CPA_HOME": str(tmp_path / "home"), "CPA_MODEL": "compatible:m", "CPA_COMPATIBLE_URL": chat_server.url}
+    out = tmp_path / "schema.yml"
+    assert main(["schema", "propose", str(tmp_path / "in.json"), "--out", str(out)], environ) == status
+    printed = capsys.readouterr().out
+    quoted = (
+        "quote: 2 questions to propose; then the sample of 8 conversations is tagged to count each type: 8 questions"
+    )
+    assert quoted in printed and "unknown (no list price)" in printed
+    assert printed.index(quoted) < printed.index("Proposed by")
+    assert f"\n{said}" in printed and f"\n# {said}" in out.read_text("utf-8")
+
+
+def test_a_proposal_is_quoted_at_about_what_it_asks(tmp_path: Path) -> None:
+    model = Model()
+    made = over(
+        tmp_path,
+        examples() / "therapist" / "example_data.json",
+        model,
+        CPA_MODEL="openai:gpt-6-luna",
+        OPENAI_API_KEY="k",
+    )
+    conversations = source_conversations(made)
+    found = quote_proposal(made, conversations, 0, 60)
+    assert found.cost is not None and found.cost > 0 and model.requests == []
+    propose_schema(made, conversations)
+    asked = model.tasks()
+    assert (found.proposing, found.counting) == (
+        asked.count("propose") + asked.count("consolidate"),
+        asked.count("tag"),
+    )

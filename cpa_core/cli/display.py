@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cpa_core.pipeline import Assistant, Landed, Quote, Rejects
+from cpa_core.pipeline import Assistant, Landed, ProposalQuote, Quote, Rejects
 from cpa_core.pipeline.assistant import Advance
 from cpa_core.store import Store
 from cpa_core.store.database import Row
@@ -122,6 +122,15 @@ def _cell(row: Row, key: str) -> str:
     if value is None:
         return "-"
     return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def proposal_line(found: ProposalQuote) -> str:
+    """What a proposal asks, and about what it costs, before anything is asked."""
+    cost = "unknown (no list price)" if found.cost is None else f"about {_dollars(found.cost)}"
+    return (
+        f"quote: {found.proposing} questions to propose; then the sample of {found.conversations} conversations is "
+        f"tagged to count each type: {found.counting} questions; together {cost} at list price"
+    )
 
 
 def _dollars(value: float) -> str:

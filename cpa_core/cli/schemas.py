@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from cpa_core import schema
-from cpa_core.cli.display import bar, model_line, quote_lines
+from cpa_core.cli.display import bar, model_line, proposal_line, quote_lines
 from cpa_core.errors import NotFound, SettingsError
 from cpa_core.pipeline import (
     Assistant,
@@ -16,6 +16,7 @@ from cpa_core.pipeline import (
     named_schema,
     propose_schema,
     quote_of_history,
+    quote_proposal,
     source_conversations,
     uncovered_conversations,
     weights,
@@ -49,6 +50,7 @@ def propose(options: argparse.Namespace, given: Settings) -> int:
         raise SettingsError(f"{options.out}: there is no schema yet to add to; leave --from-uncovered out")
     conversations = uncovered_conversations(assistant) if options.from_uncovered else source_conversations(assistant)
     added_to = base if options.from_uncovered else None
+    print(proposal_line(quote_proposal(assistant, conversations, options.seed, options.sample, added_to)), flush=True)
     proposal = propose_schema(assistant, conversations, options.seed, options.sample, added_to)
     path = write_proposal(proposal, options.out)
     if base:
@@ -57,7 +59,7 @@ def propose(options: argparse.Namespace, given: Settings) -> int:
         print(f"To take it over: cpa schema accept {path} --as {options.out}")
     print("\n".join(proposal.head[:-1]))
     print(f"{path}: {len(proposal.schema.event_types)} event types. Next: cpa run SOURCE --schema {options.out}")
-    return 0
+    return 1 if proposal.counted.lost else 0
 
 
 def accept(options: argparse.Namespace, given: Settings) -> int:

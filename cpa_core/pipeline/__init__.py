@@ -37,9 +37,11 @@ from cpa_core.pipeline.schema.current import current_schema, read_schema, schema
 from cpa_core.pipeline.schema.drift import Drift, drift, measures_of
 from cpa_core.pipeline.schema.proposals import (
     Proposal,
+    ProposalQuote,
     accept_proposal,
     ensure_schema,
     propose_schema,
+    quote_proposal,
     source_conversations,
     uncovered_conversations,
     write_proposal,
@@ -70,6 +72,7 @@ __all__ = [
     "Problems",
     "Progress",
     "Proposal",
+    "ProposalQuote",
     "Quote",
     "QuoteLine",
     "Reconciled",
@@ -107,6 +110,7 @@ __all__ = [
     "propose_schema",
     "quote",
     "quote_of_history",
+    "quote_proposal",
     "read_schema",
     "ready",
     "ready_days",

@@ -3,16 +3,47 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from cpa_core.llm import Ask, ModelName, Reply
-from cpa_core.models import EventSchema, EventType
-from cpa_core.proposing.consolidating import MOST_CANDIDATES, consolidate
+from cpa_core.llm import Ask, ModelName, Reply, Request
+from cpa_core.models import Criteria, EventSchema, EventType, Property
+from cpa_core.proposing.consolidating import MOST_CANDIDATES, MOST_TYPES, consolidate
+from cpa_core.proposing.consolidating import question as consolidation
 from cpa_core.proposing.counting import Counted, counted
-from cpa_core.proposing.drafting import draft
+from cpa_core.proposing.drafting import draft, question
 from cpa_core.proposing.sampling import SAMPLE_CONVERSATIONS, Sample, sample
 from cpa_core.proposing.writing import written
 from cpa_core.schema import are_near
 
-__all__ = ["SAMPLE_CONVERSATIONS", "Counted", "Sample", "counted", "propose", "sample", "written"]
+__all__ = [
+    "SAMPLE_CONVERSATIONS",
+    "Counted",
+    "Sample",
+    "counted",
+    "drafting_questions",
+    "full_schema",
+    "propose",
+    "sample",
+    "written",
+]
+
+USUAL_WORDS = "The user says in words of their own what has happened, what they need, and what they have tried so far."
+"""As long as a definition usually is."""
+
+
+def drafting_questions(shown: Sample, catalogue: EventSchema, model: ModelName) -> list[Request]:
+    """About the questions that proposing asks: a catalogue stands for what the later ones know by then."""
+    types = catalogue.event_types
+    drafts = [question(batch, model, types if n else ()) for n, batch in enumerate(shown.batches)]
+    return [*drafts, consolidation([catalogue], types, model)]
+
+
+def full_schema() -> EventSchema:
+    """A schema of as many types as a proposal has at most: what a catalogue costs before it is known."""
+    topic = Property(name="Topic", definition="What it is about.", choices=tuple(f"Topic {n}" for n in range(6)))
+    kinds = [(role, n) for role, most in MOST_TYPES.items() for n in range(most)]
+    types = [EventType(name=f"Kind {n}", definition=USUAL_WORDS, role=role, properties=(topic,)) for role, n in kinds]
+    goals = tuple(f"Goal {n}: {USUAL_WORDS}" for n in range(3))
+    criteria = Criteria(primary_goals=goals, secondary_goals=goals, dealbreakers=goals)
+    return EventSchema(name="Assistant", description=USUAL_WORDS, criteria=criteria, event_types=tuple(types))
 
 
 def propose(shown: Sample, base: EventSchema | None, model: ModelName, ask: Ask) -> tuple[EventSchema | None, Reply]:

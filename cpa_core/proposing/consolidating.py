@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from cpa_core import schema as schemas
 from cpa_core.errors import ReplyInvalid
@@ -15,7 +15,7 @@ from cpa_core.proposing.drafting import ABOUT, GOALS, REPAIRS, TEXT, TYPE, type_
 from cpa_core.schema import are_near
 
 MOST_CANDIDATES = 80
-MOST_TYPES = {"user": 15, "assistant": 12}
+MOST_TYPES: dict[Literal["user", "assistant"], int] = {"user": 15, "assistant": 12}
 MOST_PROPERTIES = 2
 MOST_CHOICES = 12
 MOST_GOALS = {"primary_goals": 4, "secondary_goals": 4, "tertiary_goals": 3, "dealbreakers": 4}
@@ -113,8 +113,8 @@ def _told_apart(types: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def tidy(schema: EventSchema) -> EventSchema:
     """The schema within bounds: near-duplicates merged, lists cut, a way to say "something else" in every choice."""
     kept: list[EventType] = []
-    for role in ("user", "assistant"):
-        kept += merged([_tidied(one) for one in schema.event_types if one.role == role])[: MOST_TYPES[role]]
+    for role, most in MOST_TYPES.items():
+        kept += merged([_tidied(one) for one in schema.event_types if one.role == role])[:most]
     goals = {goal: tuple(dict.fromkeys(getattr(schema.criteria, goal)))[:most] for goal, most in MOST_GOALS.items()}
     criteria = schema.criteria.model_copy(update=goals)
     found = schema.model_copy(update={"criteria": criteria, "event_types": tuple(map(_tidied, kept))})

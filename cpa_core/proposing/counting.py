@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cpa_core.models import Conversation, EventSchema, EventType, Message, Tag, Value
@@ -29,7 +29,10 @@ class Firing(Value):
 
 @dataclass(frozen=True)
 class Counted:
-    """The proposed schema without planted types, whose names are apart, and what happened in so many messages."""
+    """The proposed schema without planted types, whose names are apart, and what happened in so many messages.
+
+    `conversations` were counted; `failed` has how many were not, for each reason: no figure says anything of them.
+    """
 
     schema: EventSchema
     planted: tuple[str, ...]
@@ -37,12 +40,32 @@ class Counted:
     conversations: int
     messages: int
     uncovered: int
+    failed: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def lost(self) -> int:
+        """Conversations of the sample that could not be counted."""
+        return sum(count for _, count in self.failed)
+
+    @property
+    def said(self) -> str:
+        """How much of the sample the figures rest on, and what became of the rest."""
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.failed)
+        if not self.conversations and self.lost:
+            return (
+                f"Nothing was counted: all {self.lost} counting questions failed ({reasons}). Propose again to count."
+            )
+        words = f"Of {self.messages} messages of the sample, {self.uncovered} have no event by it."
+        if not self.failed:
+            return words
+        whole = self.conversations + self.lost
+        return f"Counted in {self.conversations} of {whole} conversations only, {self.lost} failed ({reasons}). {words}"
 
 
 Found = tuple[Conversation, Tagged]
 
 
-def counted(schema: EventSchema, tagged: Iterable[Found]) -> Counted:
+def counted(schema: EventSchema, tagged: Iterable[Found], failed: Mapping[str, int] | None = None) -> Counted:
     """What a tagged sample says of a schema. A type is planted when some message that speaks of schemas names it,
     and it happens in no message that does not."""
     found = sorted(tagged, key=lambda one: one[0].conversation_id)
@@ -63,6 +86,7 @@ def counted(schema: EventSchema, tagged: Iterable[Found]) -> Counted:
         conversations=len(found),
         messages=len(asked),
         uncovered=len(asked - covered),
+        failed=tuple(sorted((failed or {}).items())),
     )
 
 

@@ -23,7 +23,7 @@ def written(schema: EventSchema, head: Sequence[str], found: Counted | None, ids
         if is_in_types and line.startswith("- "):
             one = next(types)
             firing = firings.get((one.name, one.role))
-            lines += [f"# {said}" for said in _said(firing, found)] if firing and found else []
+            lines += [f"# {said}" for said in _said(firing, found)] if firing and found and found.conversations else []
         is_in_types = is_in_types or line == "event_types:"
         lines.append(line)
     return "\n".join(lines) + "\n"
@@ -31,7 +31,8 @@ def written(schema: EventSchema, head: Sequence[str], found: Counted | None, ids
 
 def _said(firing: Firing, found: Counted) -> Iterator[str]:
     share = firing.messages / found.messages if found.messages else 0.0
-    yield f"{firing.messages} of {found.messages} messages of the sample ({share:.1%})"
+    of = f"the {found.conversations} conversations that were counted" if found.failed else "the sample"
+    yield f"{firing.messages} of {found.messages} messages of {of} ({share:.1%})"
     for quote in firing.quotes:
         cut = quote if len(quote) <= QUOTE_CHARACTERS else quote[:QUOTE_CHARACTERS] + "…"
         yield f"  e.g. {_one_line(json.dumps(cut, ensure_ascii=False))}"

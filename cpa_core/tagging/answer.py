@@ -5,9 +5,10 @@ from typing import Any
 
 from cpa_core.errors import ReplyInvalid
 from cpa_core.evidence import answer_object, listed, locate
-from cpa_core.llm.reading import matched_name
+from cpa_core.llm.reading import brought, matched_name
 from cpa_core.models import NOT_APPLICABLE, Conversation, EventSchema, EventType, Message, Property, Tag, Value
 from cpa_core.tagging.lines import entries_of
+from cpa_core.tagging.question import json_schema
 
 
 class Entry(Value):
@@ -24,7 +25,10 @@ class Entry(Value):
 def read(text: str, conversation: Conversation, positions: Sequence[int], schema: EventSchema) -> dict[int, Entry]:
     """The entries of an answer, one for every message asked about. Raises ReplyInvalid when it has no list."""
     messages = {m.position: m for m in conversation.messages}
-    given = entries_of(listed(answer_object(text), "messages"), messages, schema)
+    tree = answer_object(text)
+    if not all(isinstance(entry, str) for entry in listed(tree, "messages")):
+        tree = brought(tree, json_schema(schema))[0]
+    given = entries_of(listed(tree, "messages"), messages, schema)
     return {p: _entry(given.get(p), messages[p], schema) for p in positions}
 
 

@@ -1,5 +1,6 @@
 """Proposals for the event schema: from which conversations, by which questions, and where they are written."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,15 +11,26 @@ from pathlib import Path
 from cpa_core import schema as schemas
 from cpa_core.errors import CpaError, SourceError, Stopped
 from cpa_core.llm import Ask, Reply, Request
-from cpa_core.models import Conversation, EventSchema, Message
+from cpa_core.models import Conversation, EventSchema, Message, Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.budget import tariff
 from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.pipeline.label.one_off import inquiry
 from cpa_core.pipeline.label.redact import as_sent
 from cpa_core.pipeline.schema.current import current_schema, record_version, schema_path
-from cpa_core.proposing import SAMPLE_CONVERSATIONS, Counted, Sample, counted, propose, sample, written
+from cpa_core.proposing import (
+    SAMPLE_CONVERSATIONS,
+    Counted,
+    Sample,
+    counted,
+    drafting_questions,
+    full_schema,
+    propose,
+    sample,
+    written,
+)
 from cpa_core.sources import Record, as_records, opened, read_together
-from cpa_core.tagging import Tagged, tag_conversation
+from cpa_core.tagging import Tagged, first_requests, tag_conversation
 
 ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for times that a sample does not need."""
@@ -41,7 +53,7 @@ class Proposal:
         lines = [
             f"Proposed by {self.model} from {len(shown)} of {self.sample.of} conversations of {len(days)} days.",
             "Edit it: names, definitions, choices and goals decide what is seen.",
-            f"Of {self.counted.messages} messages of the sample, {self.counted.uncovered} have no event by it.",
+            self.counted.said,
         ]
         lines += (
             [f"Left out, for a message asked for it: {', '.join(self.counted.planted)}"] if self.counted.planted else []
@@ -93,8 +105,45 @@ def propose_schema(
     found, reply = _asked(assistant, shown, base)
     if found is None:
         raise CpaError(f"{model}: no valid schema was proposed: {reply.outcome}: {reply.detail}")
-    counts = counted(found, _tagged(assistant, shown, found))
+    counts = counted(found, *_tagged(assistant, shown, found))
     return Proposal(schema=counts.schema, sample=shown, counted=counts, model=str(model))
+
+
+class ProposalQuote(Value):
+    """What a proposal asks: `proposing` questions, then `counting` ones, which tag the sample by what was proposed.
+
+    `cost` is in US dollars at list price, null where a price is unknown.
+    """
+
+    proposing: int
+    counting: int
+    conversations: int
+    cost: float | None
+
+
+def quote_proposal(
+    assistant: Assistant, conversations: Sequence[Conversation], seed: int, size: int, base: EventSchema | None = None
+) -> ProposalQuote:
+    """What `propose_schema` would ask and about what it would cost. The catalogue is not known yet: a full one counts.
+
+    Raises SettingsError without a model.
+    """
+    shown = sample(conversations, seed, size)
+    asking, counting = assistant.model("propose"), assistant.model("tag")
+    catalogue = base or full_schema()
+    drafts = drafting_questions(shown, catalogue, asking)
+    counts = [one for c in shown.conversations for one in first_requests(c, catalogue, counting)]
+    costs = [
+        tariff(assistant, task, model).at_once().cost(questions)
+        for task, model, questions in (("propose", asking, drafts), ("tag", counting, counts))
+    ]
+    known = [cost for cost in costs if cost is not None]
+    return ProposalQuote(
+        proposing=len(drafts),
+        counting=len(counts),
+        conversations=len(shown.conversations),
+        cost=sum(known) if len(known) == len(costs) else None,
+    )
 
 
 def _asked(assistant: Assistant, shown: Sample, base: EventSchema | None) -> tuple[EventSchema | None, Reply]:
@@ -113,11 +162,17 @@ def _asked(assistant: Assistant, shown: Sample, base: EventSchema | None) -> tup
         return made.settled(proposed, lambda ended: ended[0] is not None)
 
 
-def _tagged(assistant: Assistant, shown: Sample, schema: EventSchema) -> list[tuple[Conversation, Tagged]]:
-    """The sample tagged by the schema. Taken over as it is, these answers are used again; raises Stopped."""
+def _tagged(
+    assistant: Assistant, shown: Sample, schema: EventSchema
+) -> tuple[list[tuple[Conversation, Tagged]], Counter[str]]:
+    """The sample tagged by the schema, and how many of it were not, by reason.
+
+    Taken over as it is, these answers are used again. What stops the counting does not take the proposal away.
+    """
     model = assistant.model("tag")
     conversations = shown.conversations
     found: list[tuple[Conversation, Tagged]] = []
+    failed: Counter[str] = Counter()
     with inquiry(assistant, "tag") as made, assistant.progress("count", len(conversations)) as advance:
 
         def tag(one: Conversation) -> Tagged:
@@ -128,10 +183,17 @@ def _tagged(assistant: Assistant, shown: Sample, schema: EventSchema) -> list[tu
         with closing(in_order_of_end(tag, conversations, threads, cut_short=made.cut_short)) as ends:
             for one, end in ends:
                 if isinstance(end, Stopped):
-                    raise end
+                    failed[f"stopped: {end}"] += len(conversations) - len(found) - failed.total()
+                    break
                 found += [(one, end)] if end.outcome == "ok" else []
+                failed.update([] if end.outcome == "ok" else [_reason(end)])
                 advance()
-    return found
+    return found, failed
+
+
+def _reason(end: Tagged) -> str:
+    """Why a conversation was not counted, in the words of many: without the places in its answer."""
+    return f"{end.outcome}: {end.detail}" if end.outcome == "error" else end.outcome
 
 
 def write_proposal(proposal: Proposal, path: Path) -> Path:
