@@ -3,6 +3,7 @@
 A path names keys; `[]` is a list (`messages[]`: this is a list, `messages[].role`: one of its elements has a role),
 `*` any key of an object (at the beginning: at least half of its keys). `path=word` asks for that text, `!path` for
 its absence, and `path=a|b` for one of several.
+A space in a key or a word is written `+`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +41,7 @@ def _met(tree: Any, condition: str) -> bool:
     if condition.startswith("*."):
         members = list(tree.values())[:LOOKED_AT] if isinstance(tree, dict) else []
         return bool(members) and 2 * sum(_met(one, condition[2:]) for one in members) >= len(members)
-    path, asks, words = condition.partition("=")
+    path, asks, words = condition.replace("+", " ").partition("=")
     found = at(tree, path)
     if not asks:
         return any(True for _ in found)

@@ -1,0 +1,144 @@
+"""Transcripts of bot builders: Rasa, Dialogflow CX, Copilot Studio.
+
+Sources: https://rasa.com/docs/rasa/tracker-stores (events of a tracker),
+https://docs.cloud.google.com/dialogflow/cx/docs/reference/rest/v3beta1/projects.locations.agents.conversations,
+https://learn.microsoft.com/en-us/microsoft-copilot-studio/analytics-transcripts-powerapps (activities; from.role 1 is
+the user, 0 the bot).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cpa_core.sources import fields
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import talks
+from cpa_core.sources.formats.form import Format, each
+from cpa_core.sources.formats.talks import Made, list_at, object_at
+from cpa_core.sources.records import Reject, SourceRecord
+from cpa_core.sources.trees import unfolded
+
+RASA_ROLES = {"user": "user", "bot": "assistant", "agent": "agent"}
+ACTIVITY_ROLES = {"1": "user", "0": "assistant", "user": "user", "bot": "assistant"}
+
+
+def _rasa(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    tree = talks.record(tree)
+    about = talks.head(file, place, tree, "sender_id")
+    made = (
+        one
+        for n, event in enumerate(list_at(tree, "events"))
+        for one in _rasa_event(file, f"{place}: events.{n}", event)
+    )
+    return talks.talk(about, made)
+
+
+def _rasa_event(file: File, place: str, event: Any) -> Iterator[Made]:
+    role = RASA_ROLES.get(str(object_at(event).get("event")))
+    if role is None:
+        return iter(())
+    return talks.said(file, place, role, event.get("text"), event.get("timestamp"), event.get("message_id"))
+
+
+def _dialogflow(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    tree = talks.record(tree)
+    about = talks.head(file, place, tree, "name", start="startTime")
+    listed = [one for one in list_at(tree, "interactions") if isinstance(one, dict)]
+    listed.sort(key=lambda one: str(one.get("createTime") or ""))  # one form of time: RFC 3339 in UTC
+    made = (one for n, both in enumerate(listed) for one in _interaction(file, f"{place}: interactions.{n}", both))
+    short = about.conversation_id.rsplit("/", 1)[-1] if about.conversation_id else None
+    return talks.talk(about._replace(conversation_id=short), made)
+
+
+def _interaction(file: File, place: str, both: dict[str, Any]) -> Iterator[Made]:
+    """Both sides of an interaction: what was asked, or transcribed, and the texts of the answer."""
+    result, at = object_at(both, "response", "queryResult"), both.get("createTime")
+    query = object_at(both, "request", "queryInput")
+    asked = both.get("requestUtterances") or object_at(query, "text").get("text")
+    asked = asked or result.get("text") or result.get("transcript")
+    yield from talks.said(file, f"{place}.request", "user", asked, at)
+    texts = [text for one in list_at(result, "responseMessages") for text in list_at(one, "text", "text")]
+    answered = both.get("responseUtterances") or "\n".join(text for text in texts if isinstance(text, str))
+    yield from talks.said(file, f"{place}.response", "assistant", answered, at)
+
+
+def _copilot(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """A transcript's activities; in Dataverse's table they stand in the column `content`, as JSON."""
+    tree = talks.record(tree)
+    held = unfolded(tree.get("content"))
+    activities = list_at(tree, "activities") or list_at(held, "activities")
+    names = ("conversationtranscriptid", "conversationId", "conversationid", "id", "name")
+    named = next((tree[name] for name in names if tree.get(name)), None)
+    inside = (object_at(one, "conversation").get("id") for one in activities)
+    users = (object_at(one, "from").get("id") for one in activities if _activity_role(one) == "user")
+    about = talks.Head(
+        place,
+        fields.identity("id", named or next((one for one in inside if one), None)),
+        fields.identity("from.id", next((one for one in users if one), None)),
+    )
+    made = (one for n, act in enumerate(activities) for one in _activity(file, f"{place}: activities.{n}", act))
+    return talks.talk(about, made)
+
+
+def _activity_role(activity: Any) -> str | None:
+    role = object_at(activity, "from").get("role")
+    return ACTIVITY_ROLES.get(str(role).lower()) if role is not None else None
+
+
+def _activity(file: File, place: str, activity: Any) -> Iterator[Made]:
+    if object_at(activity).get("type") != "message":
+        return
+    at, role = activity.get("timestamp"), _activity_role(activity) or str(object_at(activity, "from").get("role") or "")
+    yield from talks.said(file, place, role, activity.get("text"), at, activity.get("id"))
+    for attached in list_at(activity, "attachments"):
+        yield from talks.silent(file, place, "attachment", attached, at)
+
+
+RASA = Format(
+    name="rasa",
+    title="Rasa's trackers",
+    kind="conversation",
+    signs=("sender_id events[].event", "sender_id events[].event events[].timestamp slots"),
+    read=each(_rasa),
+    docs="https://rasa.com/docs/rasa/tracker-stores",
+    ids="sender_id",
+    users="none: sender_id is the conversation",
+    times="timestamp of each event",
+    speech="text of the events user and bot",
+    silent="actions, slots, sessions and every other event",
+)
+
+DIALOGFLOW = Format(
+    name="dialogflow_cx",
+    title="conversations of Dialogflow CX",
+    kind="conversation",
+    signs=(
+        "interactions[].request interactions[].response",
+        "name startTime interactions[].request interactions[].response.queryResult",
+    ),
+    read=each(_dialogflow),
+    docs="https://docs.cloud.google.com/dialogflow/cx/docs/reference/rest/v3beta1/projects.locations.agents.conversations",
+    ids="the last part of name",
+    users="none",
+    times="createTime of each interaction, else startTime",
+    speech="requestUtterances or the query's text; responseUtterances or the texts of responseMessages",
+    silent="payloads, parameters, intents",
+)
+
+COPILOT = Format(
+    name="copilot_studio",
+    title="transcripts of Copilot Studio",
+    kind="conversation",
+    signs=(
+        "activities[].type activities[].from",
+        "activities[].type activities[].from.role activities[].timestamp",
+        "content.activities[].type",
+        "conversationtranscriptid content.activities[].type",
+    ),
+    read=each(_copilot),
+    docs="https://learn.microsoft.com/en-us/microsoft-copilot-studio/analytics-transcripts-powerapps",
+    ids="conversationtranscriptid or the conversation that an activity names; else what was said",
+    users="from.id of the user",
+    times="timestamp of each activity",
+    speech="text of activities of type message: from.role 1 is the user, 0 the bot",
+    silent="traces, events, attachments and cards",
+)

@@ -1,0 +1,106 @@
+"""Calls of voice agents with their transcripts: Vapi and Retell.
+
+Sources: https://docs.vapi.ai/api-reference/calls/get (messages with `time` in milliseconds),
+https://docs.retellai.com/api-references/get-call (transcript_object; words bear offsets in seconds).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cpa_core.sources import fields
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import talks
+from cpa_core.sources.formats.form import Format, each
+from cpa_core.sources.formats.talks import Made, list_at, object_at
+from cpa_core.sources.records import Reject, SourceRecord
+
+ROLES = {
+    "bot": "assistant",
+    "agent": "assistant",
+    "assistant": "assistant",
+    "user": "user",
+    "system": "system",
+    "tool_calls": "tool_call",
+    "tool_call_invocation": "tool_call",
+    "tool_call_result": "tool",
+}
+
+
+def _vapi(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    tree = talks.record(tree)
+    start = "startedAt" if tree.get("startedAt") else "createdAt"
+    about = talks.head(file, place, tree, "id", "customerId", start)
+    listed = list_at(tree, "messages") or list_at(tree, "artifact", "messages")
+    made = (one for n, turn in enumerate(listed) for one in _vapi_turn(file, f"{place}: messages.{n}", turn))
+    return talks.talk(about, made)
+
+
+def _vapi_turn(file: File, place: str, turn: Any) -> Iterator[Made]:
+    if not isinstance(turn, dict):
+        return talks.said(file, place, "user", turn)
+    role, at = str(turn.get("role") or ""), turn.get("time")
+    ours = ROLES.get(role, role)
+    if ours in ("tool_call", "tool"):
+        return talks.silent(file, place, ours, turn.get("toolCalls") or turn.get("result") or "", at)
+    return talks.said(file, place, ours, turn.get("message"), at)
+
+
+def _retell(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    tree = talks.record(tree)
+    about = talks.head(file, place, tree, "call_id", start="start_timestamp")
+    listed = list_at(tree, "transcript_with_tool_calls") or list_at(tree, "transcript_object")
+    began = tree.get("start_timestamp")
+    made = (one for n, turn in enumerate(listed) for one in _retell_turn(file, f"{place}: transcript.{n}", turn, began))
+    user = fields.identity("user_id", object_at(tree, "metadata").get("user_id"))
+    return talks.talk(about._replace(user_id=user), made)
+
+
+def _retell_turn(file: File, place: str, turn: Any, began: Any) -> Iterator[Made]:
+    """A turn of the transcript; its time is the start of the call and the offset of its first word."""
+    if not isinstance(turn, dict):
+        return talks.said(file, place, "user", turn)
+    role = ROLES.get(str(turn.get("role") or ""), str(turn.get("role") or ""))
+    if role in ("tool_call", "tool"):
+        return talks.silent(file, place, role, turn.get("content") or turn.get("arguments") or "", began)
+    first = next((word for word in list_at(turn, "words") if isinstance(word, dict)), {})
+    offset = first.get("start")
+    if isinstance(began, int) and isinstance(offset, int | float):
+        began += int(offset * 1000)
+    return talks.said(file, place, role, turn.get("content"), began)
+
+
+VAPI = Format(
+    name="vapi",
+    title="calls of Vapi",
+    kind="conversation",
+    signs=(
+        "messages[].role messages[].message",
+        "messages[].role messages[].message messages[].secondsFromStart",
+        "artifact.messages[].role artifact.messages[].message",
+    ),
+    read=each(_vapi),
+    docs="https://docs.vapi.ai/api-reference/calls/get",
+    ids="id",
+    users="customerId; a telephone number is never taken for an id",
+    times="time of each message in milliseconds, else startedAt or createdAt",
+    speech="message of the roles user and bot",
+    silent="the system prompt, tool calls and results",
+)
+
+RETELL = Format(
+    name="retell",
+    title="calls of Retell",
+    kind="conversation",
+    signs=(
+        "call_id transcript_object[]",
+        "call_id transcript_object[].role transcript_object[].content",
+        "call_id transcript_with_tool_calls[].role",
+    ),
+    read=each(_retell),
+    docs="https://docs.retellai.com/api-references/get-call",
+    ids="call_id",
+    users="user_id of the metadata; a telephone number is never taken for an id",
+    times="start_timestamp and the offset of a turn's first word",
+    speech="content of the turns of user and agent",
+    silent="tool calls and results",
+)

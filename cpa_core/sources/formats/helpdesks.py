@@ -1,0 +1,158 @@
+"""Conversations of support desks: Intercom, Zendesk, Chatwoot. Only what a customer reads or writes is speech.
+
+Sources: https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations,
+https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/,
+https://developers.chatwoot.com/api-reference/messages/get-messages. A person at the desk is an `agent`, a program a
+`bot`: beside each other in one conversation, --roles says who of them is the assistant.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cpa_core.sources import columns, fields, markup
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import talks
+from cpa_core.sources.formats.form import Format, each
+from cpa_core.sources.formats.talks import Made, list_at, object_at
+from cpa_core.sources.records import Draft, Reject, SourceRecord
+
+INTERCOM_ROLES = {"user": "user", "lead": "user", "contact": "user", "bot": "bot", "admin": "agent", "team": "agent"}
+SPOKEN_PARTS = frozenset({"comment", "quick_reply", "open", "close", "assignment"})
+"""Parts of a conversation that may hold words for the customer; a note never does."""
+
+
+def _intercom(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    tree = talks.record(tree)
+    about = talks.head(file, place, tree, "id", start="created_at", title=tree.get("title"))
+    source = object_at(tree, "source")
+    author = object_at(source, "author")
+    contacts = [one for one in list_at(tree, "contacts", "contacts") if isinstance(one, dict)]
+    user = author.get("id") if INTERCOM_ROLES.get(str(author.get("type"))) == "user" else None
+    user = user or next((one.get("id") for one in contacts if one.get("id")), None)
+    first = {**source, "created_at": tree.get("created_at"), "part_type": "comment"}
+    parts = [first, *list_at(tree, "conversation_parts", "conversation_parts")]
+    made = (one for n, part in enumerate(parts) for one in _intercom_part(file, f"{place}: parts.{n}", part))
+    return talks.talk(about._replace(user_id=fields.identity("author.id", user)), made)
+
+
+def _intercom_part(file: File, place: str, part: Any) -> Iterator[Made]:
+    if not isinstance(part, dict) or str(part.get("part_type")) not in SPOKEN_PARTS:
+        return iter(())
+    role = INTERCOM_ROLES.get(str(object_at(part, "author").get("type")), str(object_at(part, "author").get("type")))
+    body = part.get("body")
+    text = markup.words(body) if isinstance(body, str) else body
+    return talks.said(file, place, role, text, part.get("created_at"), part.get("id"))
+
+
+def _zendesk(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """A ticket's comments. Who is the customer stands in the ticket, or in the users beside it."""
+    tree = talks.record(tree)
+    ticket = object_at(tree, "ticket") or tree
+    comments = [one for one in list_at(tree, "comments") or list_at(ticket, "comments") if isinstance(one, dict)]
+    public = [one for one in comments if one.get("public") is not False]
+    roles = {one.get("id"): str(one.get("role")) for one in list_at(tree, "users") if isinstance(one, dict)}
+    requester = ticket.get("requester_id") or next((key for key, role in roles.items() if role == "end-user"), None)
+    number = ticket.get("id") or next((one["ticket_id"] for one in comments if one.get("ticket_id")), None)
+    about = talks.Head(place, fields.identity("id", number), fields.identity("requester_id", requester))
+    made = (
+        one
+        for n, comment in enumerate(public)
+        for one in _zendesk_comment(file, f"{place}: comments.{n}", comment, requester, roles)
+    )
+    return talks.talk(about, made)
+
+
+def _zendesk_comment(
+    file: File, place: str, comment: dict[str, Any], requester: Any, roles: dict[Any, str]
+) -> Iterator[Made]:
+    author = comment.get("author_id")
+    if author in roles:
+        role = "user" if roles[author] == "end-user" else "agent"
+    else:
+        role = str(author) if requester is None else "user" if author == requester else "agent"
+    html = comment.get("html_body") or comment.get("body")
+    text = comment.get("plain_body") or (markup.words(html) if isinstance(html, str) else html)
+    return talks.said(file, place, role, text, comment.get("created_at"), comment.get("id"))
+
+
+SIDES = {
+    "0": "user",
+    "1": "assistant",
+    "3": "assistant",
+    "incoming": "user",
+    "outgoing": "assistant",
+    "template": "assistant",
+}
+
+
+def _chatwoot(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    """A message of Chatwoot's: 0 comes in, 1 goes out, 2 is an activity, 3 a template."""
+    tree = talks.record(tree)
+    side = SIDES.get(str(tree.get("message_type")))
+    if side is None or tree.get("private") is True:
+        yield Reject(place, "an activity or a private note: no message", "{}", loss=False)
+        return
+    conversation_id = fields.identity("conversation_id", tree.get("conversation_id"))
+    if conversation_id is None:
+        raise ValueError("conversation_id: missing")
+    sender = object_at(tree, "sender")
+    kind = str(sender.get("type") or tree.get("sender_type") or "").lower()
+    role = side if side == "user" else {"user": "agent", "agent_bot": "bot", "agentbot": "bot"}.get(kind, side)
+    user = fields.identity("sender.id", sender.get("id")) if side == "user" else None
+    content = tree.get("content")
+    for made in talks.said(file, place, role, content, tree.get("created_at"), tree.get("id")):
+        yield made._replace(conversation_id=conversation_id, user_id=user) if isinstance(made, Draft) else made
+    for attached in list_at(tree, "attachments"):
+        for made in talks.silent(file, place, "attachment", attached, tree.get("created_at")):
+            yield made._replace(conversation_id=conversation_id) if isinstance(made, Draft) else made
+
+
+INTERCOM = Format(
+    name="intercom",
+    title="Intercom's conversations",
+    kind="conversation",
+    signs=(
+        "source.author conversation_parts",
+        "source.body source.author.type conversation_parts.conversation_parts[]",
+    ),
+    read=each(_intercom),
+    docs="https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations",
+    ids="id",
+    users="the author where a user or lead wrote first, else the first contact",
+    times="created_at of each part; that of the conversation for its first message",
+    speech="bodies of source and parts by user, lead, bot and admin, without their HTML",
+    silent="notes, and parts without a body: assignments, tags, state changes",
+)
+
+ZENDESK = Format(
+    name="zendesk",
+    title="comments of Zendesk tickets",
+    kind="conversation",
+    signs=(
+        "comments[].author_id comments[].created_at",
+        "comments[].author_id comments[].plain_body",
+        "comments[].author_id comments[].public comments[].html_body",
+    ),
+    read=each(_zendesk),
+    docs="https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/",
+    ids="id of the ticket",
+    users="requester_id",
+    times="created_at of each comment",
+    speech="public comments: the requester's as user, others as agent. Without requester_id and users, the author's id "
+    "is the role, and --roles says whose it is",
+    silent="private comments, which are notes",
+)
+
+CHATWOOT = Format(
+    name="chatwoot",
+    title="Chatwoot's messages",
+    kind="message",
+    signs=("message_type content conversation_id", "message_type content conversation_id private"),
+    read=each(_chatwoot),
+    docs="https://developers.chatwoot.com/api-reference/messages/get-messages",
+    ids="conversation_id",
+    users="sender.id of what comes in",
+    times="created_at",
+    speech="message_type 0 (user), 1 and 3 (bot, agent or assistant, by the sender)",
+    silent="activities (2), private notes, attachments",
+)

@@ -1,0 +1,156 @@
+"""LangSmith's runs, as the API, a data set's JSONL and the bulk export in Parquet have them.
+
+Sources: https://docs.langchain.com/langsmith/run-data-format (session_id is the project),
+https://docs.langchain.com/langsmith/threads (the thread is in the metadata), https://docs.langchain.com/langsmith/data-export.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cpa_core.sources import columns, fields
+from cpa_core.sources.conversations import raw
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import talks
+from cpa_core.sources.formats.calls import CallAbout, called
+from cpa_core.sources.formats.form import Format, attempted
+from cpa_core.sources.formats.langchain import message_of, messages_of
+from cpa_core.sources.formats.langfuse import INNER, prompt_of
+from cpa_core.sources.formats.talks import object_at
+from cpa_core.sources.formats.traces import UNDECIDED, Node, Part, outermost
+from cpa_core.sources.records import Reject, moment
+from cpa_core.sources.trees import Trees, unfolded
+
+THREADS = ("thread_id", "session_id", "conversation_id")
+"""The keys of a run's metadata that name its thread, by LangSmith's own documentation."""
+ASKED = ("messages", "input", "question", "query")
+ANSWERED = ("generations", "choices", "output", "messages", "message", "answer", "content")
+
+
+def _read(file: File, records: Trees) -> Iterator[columns.Found]:
+    """The runs of a file that are speech. A first pass finds where each run stands in its trace."""
+    nodes: list[Node] = []
+    named: dict[str, tuple[Any, Any]] = {}
+    for n, one in enumerate(records):
+        if not isinstance(one, Reject) and isinstance(one[1], dict):
+            nodes.append(_node(n, one[1]))
+            thread, user = named.get(nodes[-1].trace, (None, None))
+            about = _metadata(one[1])
+            own = next((about[key] for key in THREADS if about.get(key)), None)
+            named[nodes[-1].trace] = thread or own, user or about.get("user_id")
+    speech, undecided = outermost(nodes)
+    silent = {node.key: node for node in nodes if node.key not in speech | undecided}
+    for n, one in enumerate(records):
+        if isinstance(one, Reject):
+            yield one
+        elif n in undecided:
+            yield Reject(one[0], UNDECIDED, raw(one[1]))
+        elif n not in silent:
+            yield from attempted(file, one, lambda f, place, tree: _called(f, place, tree, named))
+        elif silent[n].speaks:
+            yield Reject(one[0], INNER, "{}", loss=False)
+
+
+def _node(key: int, tree: dict[str, Any]) -> Node:
+    kind = str(tree.get("run_type") or "")
+    part: Part = "call" if kind == "llm" else "step" if kind in ("chain", "") else "aside"
+    asked, answered = _asked(tree), _answered(tree)
+    speaks = asked is not None or answered is not None
+    parent = tree.get("parent_run_id")
+    trace = str(tree.get("trace_id") or tree.get("id"))
+    return Node(key, str(tree.get("id")), str(parent) if parent else None, trace, part, speaks, prompt_of(asked))
+
+
+def _called(file: File, place: str, tree: Any, named: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
+    tree = talks.record(tree)
+    asked, answered = _asked(tree), _answered(tree)
+    if asked is None and answered is None:
+        yield Reject(place, "no messages in inputs and outputs", "{}", loss=False)
+        return
+    trace = str(tree.get("trace_id") or tree.get("id"))
+    thread, user = named.get(trace, (None, None))
+    started_at, assumed = moment(tree.get("start_time"), file.zone)
+    ended_at, _ = moment(tree.get("end_time"), file.zone)
+    about = CallAbout(
+        place=place,
+        conversation_id=fields.identity("thread_id", thread or trace),
+        user_id=fields.identity("user_id", user),
+        started_at=started_at,
+        ended_at=ended_at,
+        call_id=fields.identity("id", tree.get("id")),
+        zone_assumed=assumed,
+    )
+    yield from called(file, about, asked, answered, words=("inputs", "outputs"))
+
+
+def _metadata(tree: dict[str, Any]) -> dict[str, Any]:
+    extra = unfolded(tree.get("extra"))
+    return {**object_at(tree, "metadata"), **object_at(extra, "metadata")}
+
+
+def _asked(tree: dict[str, Any]) -> Any:
+    """What a run was sent: messages, or the text of a chain. None: it holds objects of the application's own."""
+    inputs = unfolded(tree.get("inputs"))
+    if not isinstance(inputs, dict):
+        return inputs or None
+    history = inputs.get("chat_history") if isinstance(inputs.get("chat_history"), list) else []
+    for key in ASKED:
+        value = inputs.get(key)
+        if isinstance(value, list) and value:
+            return messages_of(value)
+        if isinstance(value, str) and value:
+            return [*messages_of(history or []), {"role": "user", "content": value}]
+    return None
+
+
+def _answered(tree: dict[str, Any]) -> Any:
+    """What a run returned: a generation, an answer of a vendor, messages, or the text of a chain."""
+    outputs = unfolded(tree.get("outputs"))
+    if not isinstance(outputs, dict):
+        return outputs or None
+    if isinstance(outputs.get("generations"), list):
+        return _generation(outputs["generations"])
+    key = next((key for key in ANSWERED if outputs.get(key)), None)
+    if key == "choices" or outputs.keys() & {"role", "kwargs"}:
+        return outputs if key == "choices" else [message_of(outputs)]
+    return _messages(outputs[key]) if key else None
+
+
+def _messages(value: Any) -> Any:
+    """Messages out of what stands under one key: a list of them, one, or a text. None: it is something else."""
+    if isinstance(value, list):
+        return messages_of(value)
+    if isinstance(value, dict):
+        return message_of(value)
+    return [{"role": "assistant", "content": value}] if isinstance(value, str) else None
+
+
+def _generation(generations: list[Any]) -> Any:
+    """The first of the generations for the first prompt."""
+    first: Any = generations
+    while isinstance(first, list):
+        first = first[0] if first else None
+    if not isinstance(first, dict):
+        return None
+    if isinstance(first.get("message"), dict):
+        return [message_of(first["message"])]
+    return [{"role": "assistant", "content": first["text"]}] if first.get("text") else None
+
+
+LANGSMITH = Format(
+    name="langsmith",
+    title="LangSmith's runs",
+    kind="call",
+    signs=(
+        "run_type inputs",
+        "id run_type inputs outputs trace_id",
+        "id run_type inputs outputs dotted_order",
+        "id run_type inputs outputs parent_run_id start_time",
+    ),
+    read=_read,
+    docs="https://docs.langchain.com/langsmith/run-data-format",
+    ids="thread_id, session_id or conversation_id of the metadata, else the trace; session_id of a run is its project",
+    users="user_id of the metadata",
+    times="start_time, end_time for the answer",
+    speech="inputs and outputs of the root run where they are messages or text, else of the outermost run of type llm",
+    silent="runs inside another, tools, retrievers, parsers; what repeats an earlier run of the thread",
+)

@@ -1,0 +1,60 @@
+"""A day of a Slack channel, as a workspace's export has it: a list of messages, of which a thread is a conversation.
+
+Source: https://slack.com/help/articles/220556107-How-to-read-Slack-data-exports, https://docs.slack.dev/messaging.
+Times are `ts`, seconds with microseconds; a message outside any thread is a conversation of its own.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cpa_core.sources import columns, fields
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import talks
+from cpa_core.sources.formats.form import Format, each
+from cpa_core.sources.formats.talks import list_at
+from cpa_core.sources.records import Draft, Reject
+
+SPOKEN = frozenset({"None", "", "bot_message", "thread_broadcast", "file_share", "me_message"})
+"""Subtypes of messages that somebody wrote; every other one is a notice."""
+
+
+def _message(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    tree = talks.record(tree)
+    if str(tree.get("subtype")) not in SPOKEN or tree.get("hidden") is True:
+        yield Reject(place, "a notice: no message", "{}", loss=False)
+        return
+    thread = fields.identity("ts", tree.get("thread_ts") or tree.get("ts"))
+    if thread is None:
+        raise ValueError("ts: missing")
+    bot = tree.get("subtype") == "bot_message" or bool(tree.get("bot_id"))
+    user = None if bot else fields.identity("user", tree.get("user"))
+    text = tree.get("text") or "\n".join(str(one["text"]) for one in list_at(tree, "attachments") if _has_text(one))
+    for made in talks.said(file, place, "assistant" if bot else "user", text, tree.get("ts"), tree.get("ts")):
+        yield made._replace(conversation_id=thread, user_id=user) if isinstance(made, Draft) else made
+    for shared in list_at(tree, "files"):
+        for one in talks.silent(file, place, "attachment", shared, tree.get("ts")):
+            yield one._replace(conversation_id=thread) if isinstance(one, Draft) else one
+
+
+def _has_text(attachment: Any) -> bool:
+    return isinstance(attachment, dict) and isinstance(attachment.get("text"), str)
+
+
+SLACK = Format(
+    name="slack",
+    title="messages of a Slack export",
+    kind="message",
+    signs=(
+        "ts type=message",
+        "ts type=message text user",
+        "ts type=message text bot_id",
+        "ts type=message text thread_ts",
+    ),
+    read=each(_message),
+    docs="https://slack.com/help/articles/220556107-How-to-read-Slack-data-exports",
+    ids="thread_ts, else ts",
+    users="user",
+    times="ts",
+    speech="messages of people (user) and of apps (assistant)",
+    silent="notices such as joins, files",
+)

@@ -1,0 +1,47 @@
+"""Messages of the Vercel AI SDK as applications store them: parts in version 5, `content` beside `parts` in version 4.
+
+Sources: https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message,
+https://ai-sdk.dev/docs/ai-sdk-ui/chatbot-message-persistence. The SDK gives messages no time; applications put it in
+`metadata.createdAt` (version 5) or `createdAt` (version 4).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.form import each
+from cpa_core.sources.formats.openai_chat import OPENAI, conversation, listed
+from cpa_core.sources.formats.talks import object_at
+from cpa_core.sources.records import Reject, SourceRecord
+
+TIMES = ("timestamp", "createdAt", "created_at")
+
+
+def _read(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    own = {"chatId": "conversation_id", "userId": "user_id", "createdAt": "timestamp", "created_at": "timestamp"}
+    named = {own[key]: value for key, value in tree.items() if key in own}
+    rest = {key: value for key, value in tree.items() if key not in own}
+    return conversation(file, place, {**named, **rest}, [_timed(one) for one in listed(tree, "messages")])
+
+
+def _timed(message: Any) -> Any:
+    """A message with its time where every message has it."""
+    if not isinstance(message, dict):
+        return message
+    places = (message, object_at(message, "metadata"))
+    at = next((place[key] for place in places for key in TIMES if place.get(key) is not None), None)
+    left = {key: value for key, value in message.items() if key not in TIMES}
+    return left if at is None else {**left, "timestamp": at}
+
+
+UI_MESSAGES = OPENAI._replace(
+    name="ai_sdk",
+    title="messages of the Vercel AI SDK",
+    signs=("messages[].role messages[].parts[].type", "messages[].role messages[].content messages[].createdAt"),
+    read=each(_read),
+    docs="https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message",
+    ids="id of the chat",
+    times="metadata.createdAt or createdAt of each message, where the application keeps it",
+    speech="text parts of user and assistant",
+    silent="reasoning, tool and data parts, marks of steps, files",
+)
