@@ -142,13 +142,10 @@ KNOWN = {
 
 
 def _know(view: Transaction) -> None:
-    """What the recorded schemas say: newest names of types and properties, choices, words of criteria."""
+    """What the recorded schemas say: the names in force of types and properties, choices, words of criteria."""
     for table, columns in KNOWN.items():
         view.execute(f"create temp table {table} ({', '.join(f'{name} varchar' for name in columns)})")
-    rows = view.rows(
-        "select version, arg_min(yaml, created_at) as yaml from event_schemas group by version "
-        "order by min(created_at), version"
-    )
+    rows = view.answer("schema/versions")
     schemas = [(row["version"], parse(row["yaml"], f"schema {row['version']}")[0]) for row in rows]
     newest = {kind.key: kind.name for _, schema in schemas for kind in schema.event_types}
     renamed = {(t.key, _first(p)): p.name for _, schema in schemas for t in schema.event_types for p in t.properties}

@@ -94,11 +94,8 @@ def _conversations(of: Selection, used: Mapping[str, Group], wanted: Wanted, cho
 
 
 def known_schemas(of: Selection) -> list[EventSchema]:
-    """The recorded schemas, the newest last."""
-    rows = of.view.rows(
-        "select version, arg_min(yaml, created_at) as yaml from event_schemas group by version "
-        "order by max(created_at), version"
-    )
+    """The recorded schemas; the one in force is the last."""
+    rows = of.view.answer("schema/versions")
     return [schema.parse(row["yaml"], f"schema {row['version']}")[0] for row in rows]
 
 

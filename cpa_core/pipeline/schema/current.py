@@ -27,7 +27,7 @@ def read_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
 
 
 def current_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
-    """The schema in the file and its warnings; a new version is recorded. Raises SchemaError, SettingsError.
+    """The schema in the file and its warnings, which is in force from now on. Raises SchemaError, SettingsError.
 
     A version that a run proposed counts as accepted once its file is named, or the settings accept proposals.
     """
@@ -38,6 +38,7 @@ def current_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
         record_version(assistant, found.version, path.read_text("utf-8"), str(path), proposed=False)
     elif known[0]["proposed"] and not known[0]["accepted_at"] and accepts(assistant):
         accept_versions(assistant, [found.version])
+    _put_in_force(assistant, found.version)
     return found, warnings
 
 
@@ -50,9 +51,10 @@ def record_version(assistant: Assistant, version: str, text: str, origin: str, *
     """Keep a version of the schema, unless it is known. A proposal waits for a person to accept it."""
     if _recorded(assistant, version):
         return
-    row = {"version": version, "yaml": text, "origin": origin, "proposed": proposed, "created_at": assistant.now()}
+    now = assistant.now()
+    row = {"version": version, "yaml": text, "origin": origin, "proposed": proposed, "created_at": now}
     with assistant.store.writing() as transaction:
-        transaction.insert("event_schemas", [row])
+        transaction.insert("event_schemas", [row | {"in_force_at": now}])
 
 
 def accept_versions(assistant: Assistant, versions: Sequence[str]) -> None:
@@ -65,6 +67,19 @@ def accept_versions(assistant: Assistant, versions: Sequence[str]) -> None:
             now=assistant.now(),
             versions=list(versions),
         )
+
+
+def _put_in_force(assistant: Assistant, version: str) -> None:
+    """A recorded version that another one followed is the last one again."""
+    with assistant.store.reading() as view:
+        last = view.answer("schema/versions")[-1]["version"]
+    if last != version:
+        with assistant.store.writing() as transaction:
+            transaction.execute(
+                "update event_schemas set in_force_at = $now where version = $version",
+                now=assistant.now(),
+                version=version,
+            )
 
 
 def _recorded(assistant: Assistant, version: str) -> list[Row]:

@@ -54,15 +54,15 @@ def stale_days(assistant: Assistant) -> list[Stale]:
 
 
 def schema_in_force(assistant: Assistant) -> EventSchema | None:
-    """The schema of the file; where none is named or there, the version recorded last, else none.
+    """The schema of the file; where none is named or there, the version that was in force last, else none.
 
     Raises SchemaError, for a named file that is absent too.
     """
     if assistant.settings.schema_path or schema_path(assistant).exists():
         return read_schema(assistant)[0]
     with assistant.store.reading() as view:
-        found = view.rows("select yaml, origin from event_schemas order by created_at desc limit 1")
-    return schemas.parse(found[0]["yaml"], found[0]["origin"])[0] if found else None
+        found = view.answer("schema/versions")
+    return schemas.parse(found[-1]["yaml"], found[-1]["origin"])[0] if found else None
 
 
 def _made_otherwise(view: Transaction, schema: EventSchema | None) -> list[Row]:
