@@ -73,7 +73,7 @@ def test_an_export_holds_every_day_and_no_words(home: Assistant, capsys: pytest.
     folder = home.settings.home / "out"
     given = {"CPA_HOME": str(home.settings.home)}
     for form in ("parquet", "csv"):
-        assert main(shlex.split(f"export --to {folder} --format {form} --from {FIRST} --until {LAST}"), given) == 0
+        assert main(shlex.split(f"export --out {folder} --format {form} --from {FIRST} --to {LAST}"), given) == 0
     with selected(home.store, Scope(FIRST, LAST)) as of:
         wanted = sums(of)
     assert len(capsys.readouterr().out.splitlines()) == 2 * len(wanted)
@@ -85,6 +85,6 @@ def test_an_export_holds_every_day_and_no_words(home: Assistant, capsys: pytest.
 
 
 def test_an_export_of_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["export", "--to", str(tmp_path / "out")], {"CPA_HOME": str(tmp_path / "none")}) == 2
+    assert main(["export", "--out", str(tmp_path / "out")], {"CPA_HOME": str(tmp_path / "none")}) == 2
     assert "no store" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -16,6 +16,6 @@ def export(options: argparse.Namespace, given: Settings) -> int:
         raise NotFound(f"{given.home}: no store; cpa run or CPA_HOME")
     first = day(options.first, "--from") if options.first else None
     last = day(options.last, "--to") if options.last else None
-    for written in export_sums(assistant, options.to, options.form, scope_of(assistant, first, last)):
+    for written in export_sums(assistant, options.out, options.form, scope_of(assistant, first, last)):
         print(f"{written.path}: {written.rows} rows")
     return 0

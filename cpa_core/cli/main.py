@@ -141,12 +141,12 @@ def _report_command(commands: "argparse._SubParsersAction[argparse.ArgumentParse
 
 def _export_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     about = "the insights of each day as small tables for other tools, without any message's words"
-    one = _command(commands, "export", export, about, "cpa export --to insights --format parquet")
+    one = _command(commands, "export", export, about, "cpa export --out insights --format parquet")
     _flags(one, "CPA_HOME")
-    one.add_argument("--to", type=Path, required=True, help="the folder to write into; earlier files are replaced")
+    one.add_argument("--out", type=Path, required=True, help="the folder to write into; earlier files are replaced")
     one.add_argument("--format", dest="form", choices=("parquet", "csv"), default="parquet", help="default parquet")
     one.add_argument("--from", dest="first", help="the first day (default: the first that has conversations)")
-    one.add_argument("--until", dest="last", help="the last day (default: the last that has conversations)")
+    one.add_argument("--to", dest="last", help="the last day (default: the last that has conversations)")
 
 
 def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
