@@ -15,6 +15,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cpa_core.models import message_hash
 from tests.homes import Home
 
 DAY = date(2026, 3, 4)
@@ -240,3 +241,68 @@ def test_a_removed_and_a_replaced_file_are_remembered(tmp_path: Path) -> None:
     put(one, "b", [talk.grown(("Thanks",))])
     one.land()
     assert before <= messages(one)
+
+
+def test_a_talk_whose_times_come_later_keeps_the_ids_of_its_messages(tmp_path: Path) -> None:
+    """By the day at first, then by its start: in the same file, and in another one."""
+    for n, name in enumerate("ab"):
+        one = Home(tmp_path / str(n))
+        talk = Spoken("u", None, (LONG, "I can.", "Please do.", "I did."))
+        put(one, "a", [talk])
+        one.land(DAY)
+        before = spoken(one)
+        put(one, name, [replace(talk.grown(("Thanks",)), start=BEGIN)])
+        assert one.land(DAY).lost == 0
+        assert said_in(landed(one)) == [[*talk.said, "Thanks"]]
+        assert before <= spoken(one)
+
+
+def spoken(one: Home) -> set[tuple[str, str]]:
+    """The ids that events are made of, without those of system prompts, of which none is made."""
+    rows = one.rows(
+        "select conversation_id, message_id from landed_messages where superseded_at is null and role <> 'system'"
+    )
+    return {(row["conversation_id"], row["message_id"]) for row in rows}
+
+
+OLD = "c-0123456789abcdef0123"
+
+
+def test_a_home_of_an_earlier_version_keeps_the_ids_of_the_conversations_that_grow(tmp_path: Path) -> None:
+    one = Home(tmp_path)
+    found = [
+        Spoken("a", BEGIN, ("Hi", "Hello")),
+        Spoken(None, BEGIN + timedelta(hours=1), ("Hi", "Hello")),
+        Spoken("c", None, (LONG, "I can.")),
+    ]
+    put(one, "a", found)
+    one.land(DAY)
+    named_as_before(one)
+    before = messages(one)
+    put(one, "b", [Spoken("z", BEGIN, ("Hi", "Hello")), *(talk.grown(("Thanks", "Bye")) for talk in found)])
+    one.land(DAY)
+    assert {key for key, _ in before} == {f"{OLD}-{n}" for n in range(3)}
+    assert before <= messages(one)
+    assert len(landed(one)) == 4
+
+
+def named_as_before(one: Home) -> None:
+    """What an earlier version had: ids of the first message and a number, and nothing that identity remembers."""
+    with one.assistant().store.writing() as transaction:
+        rows = transaction.rows("select distinct conversation_id from landed_messages order by conversation_id")
+        for n, row in enumerate(rows):
+            for of_one in transaction.rows(
+                "select ordinal, role, content, sent_at from landed_messages where conversation_id = $id",
+                id=row["conversation_id"],
+            ):
+                said = (of_one["role"], of_one["content"], of_one["sent_at"])
+                transaction.execute(
+                    "update landed_messages set conversation_id = $new, message_id = $message "
+                    "where conversation_id = $id and ordinal = $ordinal",
+                    new=f"{OLD}-{n}",
+                    message=message_hash(f"{OLD}-{n}", *said, 0),
+                    id=row["conversation_id"],
+                    ordinal=of_one["ordinal"],
+                )
+        transaction.execute("delete from known_conversations")
+        transaction.execute("delete from settings_fixed where name = 'identity'")

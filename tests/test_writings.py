@@ -3,9 +3,11 @@
 import json
 import os
 import random
+import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +18,10 @@ from cpa_core.sources import File, as_records, opened, read_together
 from cpa_core.sources.columns import Gathered, gathered
 from cpa_core.sources.identity import Opened
 from cpa_core.sources.records import Draft, SourceRecord, own_input
+from tests.homes import Home
 from tests.writings import WAYS, WITH_ID, Sent, Told, Turns, calls, chat, full, lines, newest, window
 
+few = settings(max_examples=int(os.environ.get("CPA_TEST_EXAMPLES", "6")), deadline=None)
 many = settings(max_examples=int(os.environ.get("CPA_TEST_EXAMPLES", "25")), deadline=None)
 BEGIN = datetime(2026, 3, 4, 9, tzinfo=UTC)
 TEXTS = st.sampled_from(["yes", "yes", "ok", "OK. Next?", "Hi", "My order from last week has still not arrived."])
@@ -139,3 +143,35 @@ def test_the_same_call_twice_is_once() -> None:
         for name, part in (("a.json", records), ("b.json", records[1:]))
     ]
     assert as_read(files)[0] == {"s0": MORE}
+
+
+@few
+@given(CORPUS, st.sampled_from(sorted(WITH_ID)), st.sampled_from(sorted(WAYS)), st.randoms())
+def test_calls_land_in_any_order_and_late_ones_find_their_place(
+    found: list[Told], form: str, way: str, chance: random.Random
+) -> None:
+    records = [WITH_ID[form](call, WAYS[way]) for told in found for call in calls(told)]
+    chance.shuffle(records)
+    with tempfile.TemporaryDirectory() as folder:
+        one = Home(Path(folder))
+        for part, name in zip(split(records, 3), chance.sample("abc", 3), strict=False):
+            one.write(f"{name}.jsonl", lines(part))
+            one.land()
+        assert in_home(one) == {told.key: list(told.turns) for told in found}
+        before = one.rows("select conversation_id, message_id from landed_messages where superseded_at is null")
+        one.write("again.jsonl", lines(records))
+        one.land()
+        assert in_home(one) == {told.key: list(told.turns) for told in found}
+        again = one.rows("select conversation_id, message_id from landed_messages where superseded_at is null")
+        assert {tuple(row.values()) for row in before} == {tuple(row.values()) for row in again}
+
+
+def in_home(one: Home) -> dict[str, list[tuple[str, str]]]:
+    """Role and text by conversation, in the order in which a day is built."""
+    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in one.rows(
+        "select conversation_id, role, content from landed_messages where superseded_at is null "
+        "order by conversation_id, sent_at, uri, ordinal"
+    ):
+        found[row["conversation_id"]].append((row["role"], row["content"]))
+    return dict(found)

@@ -101,6 +101,18 @@ def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:
     transaction.insert_columns("known_conversations", {**columns, "opening": opening, **lists})
 
 
+def note_spoken(transaction: Transaction, conversation_ids: Sequence[str]) -> None:
+    """Note the ids of the messages of conversations that go on, before their objects are replaced."""
+    if conversation_ids:
+        transaction.answer("landing/spoken_before", ids=as_json(conversation_ids))
+
+
+def keep_message_ids(transaction: Transaction, conversation_ids: Sequence[str]) -> None:
+    """Give fresh messages the ids under which they are known, where their times are written otherwise now."""
+    if conversation_ids:
+        transaction.answer("landing/spoken_again")
+
+
 def mark_repeated(transaction: Transaction, rows: Mapping[str, Collection[int]]) -> None:
     """Mark the messages, by object and place in it, that only a call's history tells."""
     for uri, ordinals in rows.items():

@@ -12,7 +12,14 @@ import pyarrow as pa
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.landing.fetch import Parsed, in_parts, read_in_order
-from cpa_core.pipeline.landing.identify import forget_repeated, mark_repeated, named_part, remember
+from cpa_core.pipeline.landing.identify import (
+    forget_repeated,
+    keep_message_ids,
+    mark_repeated,
+    named_part,
+    note_spoken,
+    remember,
+)
 from cpa_core.pipeline.landing.roles import roles_warning
 from cpa_core.pipeline.landing.sessions import cut_sessions, is_other_gap, note_users, spanning
 from cpa_core.settings import Settings
@@ -218,7 +225,9 @@ def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity
         transaction.execute("create temp table touched (conversation_id varchar)")
         transaction.execute("create temp table fresh (uri varchar, etag varchar, problem varchar)")
         transaction.execute("create temp table users (user_id varchar)")
+        note_spoken(transaction, identity.continued)
         _replace_objects(transaction, [p for p in part if p.arrived], now)
+        keep_message_ids(transaction, identity.continued)
         remember(transaction, identity.talks)
         forget_repeated(transaction, identity.retold)
         gap = cut_sessions(transaction, given.session_gap)

@@ -28,7 +28,7 @@ def identified(part: Sequence[Opened], known: Known, zone: tzinfo = UTC) -> Iden
     _conversations(sorted(with_records, key=lambda file: file.digest), known, naming)
     retold = _calls(with_records, known, naming)
     remembered = [talk for talk in naming.talks.values() if talk.changed]
-    return Identified([file.decided() for file in files], remembered, retold)
+    return Identified([file.decided() for file in files], remembered, retold, sorted(naming.continued))
 
 
 class _Naming:
@@ -38,6 +38,7 @@ class _Naming:
         self.known = known
         self.given: dict[str, int] = {}
         self.talks: dict[str, Talk] = {}
+        self.continued: set[str] = set()
 
     def look_up(self, bases: set[str]) -> None:
         """Ask once for many bases how many ids there are of each."""
@@ -128,6 +129,8 @@ def _conversations(files: Sequence[_File], known: Known, naming: _Naming) -> Non
         for one in found:
             known_as = match.talks.get(one.number)
             talk = _learned(known_as, one) if known_as else naming.name(_new(one))
+            if known_as:
+                naming.continued.add(talk.conversation_id)
             heap.add(talk)
             file.ids[one.number] = talk.conversation_id
 

@@ -117,8 +117,12 @@ class Decided:
 
 
 class Identified(NamedTuple):
-    """A part after identity: its files, the talks to remember, and rows that have a call of their own now."""
+    """A part after identity: its files, the talks to remember, and rows that have a call of their own now.
+
+    `continued` are the conversations, named by identity, that were known before.
+    """
 
     files: Sequence[Decided]
     talks: Sequence[Talk]
     retold: Sequence[tuple[str, int]]
+    continued: Sequence[str] = ()

@@ -6,5 +6,8 @@ join landed_messages winner
   and winner.superseded_at is null
 where m.conversation_id in (select conversation_id from shared)
   and m.superseded_at is not null
-  and (m.role, m.content, m.sent_at) is distinct from (winner.role, winner.content, winner.sent_at)
+  and (
+    (m.role, m.content) is distinct from (winner.role, winner.content)
+    or (m.sent_at <> winner.sent_at and not m.time_assumed and not winner.time_assumed)
+  )
 order by m.uri, m.ordinal
