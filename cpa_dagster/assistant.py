@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -14,14 +14,16 @@ from cpa_dagster.assets import assets
 from cpa_dagster.automation import automation
 from cpa_dagster.checks import checks
 from cpa_dagster.insights import insights_asset
+from cpa_dagster.options import Keys, Options, SecretKeys
 from cpa_dagster.report import report_asset
 from cpa_dagster.resources import Pipeline
+from cpa_dagster.waiting import executor
 
 if TYPE_CHECKING:
     from dagster_aws.s3 import S3Resource
 
-LOADING_WAIT = 30.0
-"""Seconds that loading waits for a busy store: without the first day there would be no partitions."""
+EARLIEST = date(2020, 1, 1)
+"""Where partitions begin unless CPA_START_DATE says otherwise, whatever is known when the definitions are loaded."""
 
 
 def assistant_definitions(
@@ -33,37 +35,54 @@ def assistant_definitions(
     s3: "S3Resource | None" = None,
     assistant: Assistant | None = None,
 ) -> dg.Definitions:
-    """The definitions of one assistant.
+    """The definitions of one assistant. Nothing is opened or asked: no store, no network.
 
-    `name` goes before its asset keys: give one when several assistants share a Dagster instance, which
-    knows an asset by its key alone. `note` is shown with the assets. `last_day` ends the partitions, which else
-    go on to today. `s3` reads the bucket; unset, it is made from the AWS_ settings.
-    `assistant` replaces the one of the settings. Raises StoreBusy.
+    `name` goes before its asset keys and before the names of its jobs, sensors and schedules: give one when several
+    assistants share a Dagster instance or a code location. `note` is shown with the assets. `last_day` ends the
+    partitions, which else go on to today. `s3` reads the bucket; unset, it is made from the AWS_ settings. `assistant`
+    replaces the one of the settings.
     """
+    return definitions_of(pipeline_of(settings, name=name, note=note, last_day=last_day, s3=s3, assistant=assistant))
+
+
+def definitions_of(pipeline: Pipeline, keys: SecretKeys | None = None) -> dg.Definitions:
+    """The definitions of an assistant's assets, checks and automation. `keys` win over those of the settings."""
+    return dg.Definitions(
+        assets=[*assets(pipeline), insights_asset(pipeline), report_asset(pipeline)],
+        asset_checks=checks(pipeline),
+        resources={"options": Options(), "keys": keys or Keys()},
+        executor=executor(pipeline.assistant.settings.home),
+        **automation(pipeline),
+    )
+
+
+def pipeline_of(
+    settings: Settings,
+    *,
+    name: str = "",
+    note: str = "",
+    last_day: date | None = None,
+    s3: "S3Resource | None" = None,
+    assistant: Assistant | None = None,
+) -> Pipeline:
+    """What the definitions of an assistant are made from, as in `assistant_definitions`."""
     assistant = assistant or Assistant.of(settings)
     s3 = s3 or s3_resource(settings)
     if s3:
         assistant = replace(assistant, s3=lambda: s3.process_config_and_initialize().get_client())
     days = dg.DailyPartitionsDefinition(
-        start_date=first_day(assistant).isoformat(),
+        start_date=first_day(settings).isoformat(),
         end_date=(last_day + timedelta(days=1)).isoformat() if last_day else None,
         end_offset=0 if last_day else 1,
         timezone=settings.timezone,
     )
-    pipeline = Pipeline(
+    return Pipeline(
         assistant=assistant,
         days=days,
         prefix=(name,) if name else (),
         note=note,
         owners=owners_of(settings),
         goes_on=last_day is None,
-    )
-    return dg.Definitions(
-        assets=[*assets(pipeline), insights_asset(pipeline), report_asset(pipeline)],
-        asset_checks=checks(pipeline),
-        resources={"pipeline": pipeline},
-        executor=dg.in_process_executor,
-        **automation(pipeline),
     )
 
 
@@ -92,14 +111,6 @@ def s3_resource(settings: Settings) -> "S3Resource | None":
     )
 
 
-def first_day(assistant: Assistant) -> date:
-    """The first day that has a partition: the setting's, else the first that landed, else today."""
-    settings, store = assistant.settings, assistant.store
-    if settings.start_date:
-        return settings.start_date
-    if store.exists():
-        with store.reading(wait=LOADING_WAIT) as view:
-            landed: date | None = view.rows("select min(day) as day from days")[0]["day"]
-        if landed:
-            return landed
-    return datetime.now(settings.zone).date()
+def first_day(settings: Settings) -> date:
+    """The first day that has a partition: the setting's, else a day before any assistant of this kind."""
+    return settings.start_date or EARLIEST

@@ -6,7 +6,8 @@ So a tick that dies loses nothing.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from itertools import islice
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -31,6 +32,18 @@ ATTEMPTS = len(PAUSES) + 1
 REQUESTS = 50
 """Most runs that one tick requests; the rest is due at the next."""
 
+SINGLE = 10
+"""Days up to which each due day is a run of its own, so that they go on beside each other; more become ranges."""
+
+RANGE = 100
+"""Most days of one run."""
+
+LAST_RANGES = 50
+"""Runs of ranges that are looked at for what was tried before."""
+
+RANGES, DAYS = "cpa/ranges", "cpa/days"
+"""The tags of a run of a range: whose it is, and for which days and generations."""
+
 TICK_WAIT = 5.0
 """Seconds that a tick waits for a busy store before it is skipped."""
 
@@ -44,22 +57,25 @@ NIGHTLY = ("0 2 * * *", "30 2 * * *", "0 3 * * *", "0 4 * * *")
 @dataclass(frozen=True)
 class Due:
     """What a tick sees. `landing` is an id of the objects to land, empty without any; `notes` say what is due and
-    cannot be asked for: days without a partition, conversations that may go on, a source that is away."""
+    cannot be asked for: days without a partition, conversations that may go on, a source that is away. `known` are all
+    days on which something landed."""
 
     landing: str
     days: tuple[Row, ...]
     notes: tuple[str, ...]
+    known: tuple[date, ...]
 
 
 def automation(pipeline: Pipeline) -> dict[str, Any]:
-    """The job, the schedule and the sensor of one assistant; both begin stopped, for they spend money."""
+    """The job, the schedule and the sensors of one assistant. Those that spend money begin stopped."""
     job = dg.define_asset_job(
-        GROUP,
-        selection=dg.AssetSelection.groups(GROUP),
+        pipeline.named(GROUP),
+        selection=dg.AssetSelection.assets(*(pipeline.key(name) for name in UPSTREAM)),
         description="Everything for one day: land, build, tag, judge, deliver.",
     )
 
     @dg.sensor(
+        name=pipeline.named("new_files"),
         job=job,
         minimum_interval_seconds=20,
         description="Lands new and changed files, then runs the days they touched; thrice what fails.",
@@ -68,6 +84,7 @@ def automation(pipeline: Pipeline) -> dict[str, Any]:
         return _tick(context, pipeline, attempts=ATTEMPTS)
 
     @dg.schedule(
+        name=pipeline.named("nightly"),
         job=job,
         cron_schedule=list(NIGHTLY),
         execution_timezone=pipeline.assistant.settings.timezone,
@@ -77,21 +94,30 @@ def automation(pipeline: Pipeline) -> dict[str, Any]:
         found = _tick(context, pipeline, attempts=None)
         return found.run_requests or found.skip_reason
 
-    return {"jobs": [job], "sensors": [new_files, batches_sensor(pipeline)], "schedules": [nightly]}
+    insights = dg.AssetSelection.assets(pipeline.key("insights"), pipeline.key("report"))
+    follow = dg.AutomationConditionSensorDefinition(
+        pipeline.named("insights_follow"),
+        target=insights,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Makes the insights and the report anew after a day was labelled. It asks no model.",
+    )
+    return {"jobs": [job], "sensors": [new_files, batches_sensor(pipeline), follow], "schedules": [nightly]}
 
 
 def _tick(
     context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext, pipeline: Pipeline, attempts: int | None
 ) -> dg.SensorResult:
+    """What is requested now; what cannot be is said in the tick's log, whether or not it is skipped."""
     try:
         found = due(pipeline)
     except StoreBusy as busy:
+        context.log.warning(str(busy))
         return dg.SensorResult(skip_reason=str(busy))
     notes = list(found.notes)
     requests = list(islice(_requests(context.instance, pipeline, found, attempts, notes), REQUESTS))
+    for note in notes:
+        context.log.warning(note)
     if requests:
-        for note in notes:
-            context.log.warning(note)
         return dg.SensorResult(run_requests=requests)
     return dg.SensorResult(skip_reason="; ".join(notes) or "nothing new, nothing due")
 
@@ -103,6 +129,7 @@ def due(pipeline: Pipeline) -> Due:
     landing, trouble = _to_land(assistant)
     days, unusable = _days_due(assistant)
     with assistant.store.reading(wait=TICK_WAIT) as view:
+        known = [row["day"] for row in view.rows("select day from days order by day")]
         ends = view.rows("select day, max(ended_at) as ended_at from landed_conversations group by day")
     young = {row["day"] for row in ends if quiet and row["ended_at"] > assistant.now() - quiet}
     by_batch = assistant.settings.lane == "batch"  # then what waits has a sensor of its own
@@ -112,13 +139,14 @@ def due(pipeline: Pipeline) -> Due:
     notes = (
         trouble,
         unusable,
-        pipeline.outside([row["day"] for row in days]),
+        pipeline.outside(known),
         f"{waiting}: a conversation may still go on" if waiting else "",
     )
     return Due(
         landing=landing,
         days=tuple(row for row in inside if row["day"] not in young),
         notes=tuple(filter(None, notes)),
+        known=tuple(known),
     )
 
 
@@ -156,22 +184,95 @@ def _to_land(assistant: Assistant) -> tuple[str, str]:
 def _requests(
     instance: dg.DagsterInstance, pipeline: Pipeline, found: Due, attempts: int | None, notes: list[str]
 ) -> Iterator[dg.RunRequest]:
-    """One run to land, one a day that is due; none for work that is under way or was tried too often."""
-    place = "/".join(pipeline.prefix) or "cpa"
+    """One run to land, and runs for the days that are due; none for work that is under way or was tried too often."""
     landing, *rest = (pipeline.key(name) for name in UPSTREAM)
-    wanted: list[tuple[str, Sequence[dg.AssetKey], str | None]] = []
+    tried = Tried(instance, pipeline, attempts)
     if found.landing:
-        wanted.append((f"{place}:land:{found.landing}", [landing], None))
-    wanted += [(f"{place}:{row['day']}:{row['generation']}", rest, row["day"].isoformat()) for row in found.days]
-    for work, selection, key in wanted:
-        of_work = dg.RunsFilter(tags={WORK: work})
-        runs = instance.get_run_records(of_work, limit=ATTEMPTS)
-        reason = _not_now(runs, pipeline.assistant.now(), attempts)
+        work = f"{pipeline.place}:land:{found.landing}"
+        reason, count = tried.not_now(work)
         if reason:
             notes.append(f"{work}: {reason}")
         else:
-            run_key = f"{work}:{instance.get_runs_count(of_work)}"
-            yield dg.RunRequest(run_key=run_key, asset_selection=selection, partition_key=key, tags={WORK: work})
+            yield dg.RunRequest(run_key=f"{work}:{count}", asset_selection=[landing], tags={WORK: work})
+    free: dict[date, int] = {}
+    for row in found.days:
+        reason, free[row["day"]] = tried.not_now(tried.of_day(row), row)
+        if reason:
+            notes.append(f"{tried.of_day(row)}: {reason}")
+            del free[row["day"]]
+    rows = [row for row in found.days if row["day"] in free]
+    if len(rows) <= SINGLE:
+        for row in rows:
+            work = tried.of_day(row)
+            key = row["day"].isoformat()
+            run_key = f"{work}:{free[row['day']]}"
+            yield dg.RunRequest(run_key=run_key, asset_selection=rest, partition_key=key, tags={WORK: work})
+        return
+    for rows_of_run in ranges(rows, found.known):
+        yield _range_request(pipeline, rows_of_run, rest, sum(free[row["day"]] for row in rows_of_run))
+
+
+def ranges(rows: Sequence[Row], known: Sequence[date]) -> Iterator[list[Row]]:
+    """The days that are due in ranges: between two of one range lies no other day that is known, and few are too many.
+
+    `rows` and `known` are in order.
+    """
+    place = {day: n for n, day in enumerate(known)}
+    one: list[Row] = []
+    for row in rows:
+        if one and (len(one) >= RANGE or place[row["day"]] != place[one[-1]["day"]] + 1):
+            yield one
+            one = []
+        one.append(row)
+    if one:
+        yield one
+
+
+def _range_request(
+    pipeline: Pipeline, rows: Sequence[Row], selection: Sequence[dg.AssetKey], count: int
+) -> dg.RunRequest:
+    """One run of several days. Its tags say which days and generations it was requested for."""
+    first, last = rows[0]["day"].isoformat(), rows[-1]["day"].isoformat()
+    wanted = " ".join(f"{row['day']}:{row['generation']}" for row in rows)
+    work = f"{pipeline.place}:{first}..{last}:{digest([wanted])[:12]}"
+    tags = {
+        WORK: work,
+        RANGES: pipeline.place,
+        DAYS: wanted,
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
+    return dg.RunRequest(run_key=f"{work}:{count}", asset_selection=list(selection), tags=tags)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What was requested before: the runs themselves are the only memory. Null `attempts`: as often as asked."""
+
+    instance: dg.DagsterInstance
+    pipeline: Pipeline
+    attempts: int | None
+
+    def of_day(self, row: Row) -> str:
+        """The name of the work on a day, as it landed."""
+        return f"{self.pipeline.place}:{row['day']}:{row['generation']}"
+
+    def not_now(self, work: str, row: Row | None = None) -> tuple[str, int]:
+        """Why no run is requested for this work now, else empty; and how many runs it had."""
+        of_work = dg.RunsFilter(tags={WORK: work})
+        runs = [*self.instance.get_run_records(of_work, limit=ATTEMPTS), *self._in_ranges(row)]
+        runs.sort(key=lambda record: record.create_timestamp, reverse=True)
+        reason = _not_now(runs, self.pipeline.assistant.now(), self.attempts)
+        return reason, self.instance.get_runs_count(of_work)
+
+    def _in_ranges(self, row: Row | None) -> list[dg.RunRecord]:
+        named = f"{row['day']}:{row['generation']}" if row else ""
+        return [one for one in self._of_ranges if named in one.dagster_run.tags[DAYS].split()] if row else []
+
+    @cached_property
+    def _of_ranges(self) -> list[dg.RunRecord]:
+        filters = dg.RunsFilter(tags={RANGES: self.pipeline.place})
+        return list(self.instance.get_run_records(filters, limit=LAST_RANGES))
 
 
 def _not_now(runs: Sequence[dg.RunRecord], now: datetime, attempts: int | None) -> str:

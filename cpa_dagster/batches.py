@@ -31,7 +31,8 @@ def batches_sensor(pipeline: Pipeline) -> dg.SensorDefinition:
     by_batch = pipeline.assistant.settings.lane == "batch"
 
     @dg.sensor(
-        job_name=GROUP,
+        name=pipeline.named("batches"),
+        job_name=pipeline.named(GROUP),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING if by_batch else dg.DefaultSensorStatus.STOPPED,
         description="Asks how far the batches are, and runs the days whose answers have come.",
@@ -94,7 +95,7 @@ def _work(pipeline: Pipeline, day: date, batches: list[OpenBatch]) -> str:
     """A name for what a run of the day is requested for. What is held is asked for again the next day."""
     held = [str(pipeline.assistant.now().date())] if any(row.state == "held" for row in batches) else []
     answers = digest(sorted(row.batch_key for row in batches) + held)[:12]
-    return f"{'/'.join(pipeline.prefix) or 'cpa'}:{day}:batches:{answers}"
+    return f"{pipeline.place}:{day}:batches:{answers}"
 
 
 def _request(

@@ -1,6 +1,8 @@
 """Asset checks: what a person should look at after a run. They report; the stages themselves decide what goes out."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -13,6 +15,7 @@ from cpa_core.pipeline import (
     drift,
     events_by_type,
     failures,
+    known_days,
     messages_covered,
     money_spent,
     open_work,
@@ -27,6 +30,8 @@ from cpa_core.pipeline import (
     waiting_days,
     waiting_versions,
 )
+from cpa_dagster.days import Step, errors_of
+from cpa_dagster.options import RunOptions, SecretKeys
 from cpa_dagster.pictures import listed, table
 from cpa_dagster.resources import Pipeline
 
@@ -44,47 +49,101 @@ WARN = dg.AssetCheckSeverity.WARN
 ERROR = dg.AssetCheckSeverity.ERROR
 
 
+@dataclass(frozen=True)
+class Check:
+    """A check of an asset: what it says, and how it looks at the days of its run."""
+
+    asset: str
+    name: str
+    about: str
+    look: Look
+
+
 def checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
-    """The checks of one assistant."""
-    made = [
-        _check(pipeline, asset, "complete", COMPLETE, complete(stage))
-        for asset, stage in (("raw_conversations", "build"), ("tagged_events", "tag"), ("judge_scores", "judge"))
+    """The checks of one assistant: those of an asset are one step."""
+    found: defaultdict[str, list[Check]] = defaultdict(list)
+    for one in all_checks(pipeline):
+        found[one.asset].append(one)
+    return [_step(pipeline, asset, those) for asset, those in found.items()]
+
+
+def all_checks(pipeline: Pipeline) -> list[Check]:
+    """Every check, by asset."""
+    stages = (("raw_conversations", "build"), ("tagged_events", "tag"), ("judge_scores", "judge"))
+    asking = stages[1:]
+    return [
+        *(Check(asset, "complete", COMPLETE, complete(stage)) for asset, stage in stages),
+        *(Check(asset, "few_failures", FEW_FAILURES, few_failures(stage)) for asset, stage in asking),
+        *(Check(asset, "within_budget", WITHIN_BUDGET, within_budget) for asset, _ in asking),
+        Check("landed_files", "few_rejects", FEW_REJECTS, few_rejects),
+        Check("landed_files", "roles_tagged", ROLES_TAGGED, roles_tagged),
+        Check("landed_files", "in_partitions", IN_PARTITIONS, in_partitions(pipeline)),
+        Check("event_schema", "accepted", SCHEMA_ACCEPTED, schema_accepted),
+        Check("tagged_events", "schema_covers", SCHEMA_COVERS, schema_covers),
+        Check("tagged_events", "coverage_drift", COVERAGE_DRIFT, coverage_drift),
+        Check("upload_receipts", "history_current", HISTORY_CURRENT, history_current),
+        Check("upload_receipts", "accepted", ACCEPTED, accepted),
+        Check("upload_receipts", "reconciled", RECONCILED, reconciles),
     ]
-    for asset, stage in (("tagged_events", "tag"), ("judge_scores", "judge")):
-        made.append(_check(pipeline, asset, "few_failures", FEW_FAILURES, few_failures(stage)))
-        made.append(_check(pipeline, asset, "within_budget", WITHIN_BUDGET, within_budget))
-    made.append(_check(pipeline, "landed_files", "few_rejects", FEW_REJECTS, few_rejects))
-    made.append(_check(pipeline, "landed_files", "roles_tagged", ROLES_TAGGED, roles_tagged))
-    made.append(_check(pipeline, "event_schema", "accepted", SCHEMA_ACCEPTED, schema_accepted))
-    made.append(_check(pipeline, "tagged_events", "schema_covers", SCHEMA_COVERS, schema_covers))
-    made.append(_check(pipeline, "tagged_events", "coverage_drift", COVERAGE_DRIFT, coverage_drift))
-    made.append(_check(pipeline, "upload_receipts", "history_current", HISTORY_CURRENT, history_current))
-    made.append(_check(pipeline, "upload_receipts", "accepted", ACCEPTED, accepted))
-    made.append(_check(pipeline, "upload_receipts", "reconciled", RECONCILED, reconciles))
-    return made
 
 
 COMPLETE = "Nothing is open in the days of this run: no failure that may pass, nothing not yet done."
 FEW_FAILURES = f"At most {FAILED_SHARE:.0%} of the conversations failed, refused and filtered answers included."
 FEW_REJECTS = "Of what landed last, no more was rejected than CPA_MOST_REJECTED allows, in records or in objects."
+IN_PARTITIONS = "Every day on which something landed has a partition; CPA_START_DATE is where they begin."
 ROLES_TAGGED = "Every message has a role that is tagged or known not to be speech; others need CPA_ROLES."
 WITHIN_BUDGET = "This run and this UTC day cost no more than CPA_BUDGET and CPA_DAILY_BUDGET; a warning from 80 %."
 SCHEMA_ACCEPTED = "A person named or accepted the schema. What a run proposed reaches no vendor before that."
 SCHEMA_COVERS = f"At least {COVERED_SHARE:.0%} of the messages have an event, so the schema fits what people say."
 COVERAGE_DRIFT = "Messages without event, values not applicable and each type are as frequent as on the days before."
-HISTORY_CURRENT = "Every day was tagged and judged by the schema in force. Nothing else re-tags: a backfill does."
+HISTORY_CURRENT = "Every day was tagged and judged by the schema in force. Only a run with `retag` brings it there."
 ACCEPTED = "Every event that was sent for the days of this run was accepted."
 RECONCILED = "Every event has a receipt at each destination, and nothing that is no longer true stays at a vendor."
 
 
-def _check(pipeline: Pipeline, asset: str, name: str, description: str, look: Look) -> dg.AssetChecksDefinition:
-    """A check over the days of its run."""
+def _step(pipeline: Pipeline, asset: str, those: Sequence[Check]) -> dg.AssetChecksDefinition:
+    """The checks of one asset over the days of their run, each of which can be run alone too."""
+    key = pipeline.key(asset)
+    by_name = {one.name: one for one in those}
 
-    @dg.asset_check(asset=pipeline.key(asset), name=name, description=description)
-    def check(context: dg.AssetCheckExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Result:
-        return look(pipeline.of_run(context), days_of(context, pipeline))
+    @dg.multi_asset_check(
+        name="_".join([*key.path, "checks"]),
+        specs=[dg.AssetCheckSpec(one.name, asset=key, description=one.about) for one in those],
+        can_subset=True,
+    )
+    def look(context: dg.AssetCheckExecutionContext, options: RunOptions, keys: SecretKeys) -> Iterator[Result]:
+        step = Step(context, pipeline, options, keys)
+        with errors_of(step):
+            days = days_of(step)
+            for chosen in sorted(context.selected_asset_check_keys):
+                found = by_name[chosen.name].look(step.assistant, days)
+                yield replace_key(found, chosen)
 
-    return check
+    return look
+
+
+def replace_key(found: Result, key: dg.AssetCheckKey) -> Result:
+    """The result, said of a check of an asset."""
+    return Result(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=found.passed,
+        severity=found.severity,
+        description=found.description,
+        metadata=found.metadata,
+    )
+
+
+def in_partitions(pipeline: Pipeline) -> Look:
+    """Whether every day on which something landed has a partition."""
+
+    def look(assistant: Assistant, days: Sequence[date]) -> Result:
+        known = known_days(assistant)
+        beyond = pipeline.without_partition(known)
+        shown: Shown = {"days": len(known), "outside": len(beyond), "days outside": listed(beyond)}
+        return Result(passed=not beyond, severity=ERROR, description=pipeline.outside(known) or None, metadata=shown)
+
+    return look
 
 
 def complete(stage: str) -> Look:
@@ -211,9 +270,7 @@ def reconciles(assistant: Assistant, days: Sequence[date]) -> Result:
     return Result(passed=not wrong, severity=ERROR if differs else WARN, metadata=shown)
 
 
-def days_of(context: dg.AssetCheckExecutionContext, pipeline: Pipeline) -> list[date]:
-    """The days of the run; all that have landed, when the check is run by itself without a day."""
-    if context.has_partition_key or context.has_partition_key_range:
-        return [date.fromisoformat(key) for key in context.partition_keys]
-    with pipeline.assistant.store.reading() as view:
-        return [row["day"] for row in view.rows("select day from days order by day")]
+def days_of(step: Step) -> list[date]:
+    """The days of the run on which something landed; all such days, when the check is run by itself without a day."""
+    known = known_days(step.assistant)
+    return sorted(set(known).intersection(step.days)) if step.days else known

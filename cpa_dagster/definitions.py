@@ -5,7 +5,8 @@ from pathlib import Path
 
 from cpa_core.demo import demo_settings
 from cpa_core.settings import environment, settings
-from cpa_dagster.assistant import assistant_definitions
+from cpa_dagster.assistant import definitions_of, pipeline_of
+from cpa_dagster.options import keys_that_are_set
 
 DEMO = (
     "**This is the demo**: examples/therapist, tagged and judged by its reference annotations, delivered to files. "
@@ -19,6 +20,8 @@ DEMO_LAST_DAY = date(2026, 3, 6)
 given = settings(environment())
 
 if given.source:
-    defs = assistant_definitions(given)
+    pipeline = pipeline_of(given)
 else:
-    defs = assistant_definitions(demo_settings("therapist", Path(".demo")), note=DEMO, last_day=DEMO_LAST_DAY)
+    pipeline = pipeline_of(demo_settings("therapist", Path(".demo")), note=DEMO, last_day=DEMO_LAST_DAY)
+
+defs = definitions_of(pipeline, keys_that_are_set() if given.source else None)

@@ -9,7 +9,10 @@ import dagster as dg
 
 from cpa_core.pipeline import Assistant, sum_day, transitions_of_days, turns_of_days
 from cpa_core.store.database import Row
-from cpa_dagster.assets import Days, each_day
+from cpa_dagster.assets import EMPTY_DAYS
+from cpa_dagster.conditions import EVERY_DAY
+from cpa_dagster.days import Days, Step, each_day
+from cpa_dagster.options import RunOptions, SecretKeys
 from cpa_dagster.pictures import bars, table
 from cpa_dagster.report import GROUP
 from cpa_dagster.reports import Metadata, by_day
@@ -24,10 +27,9 @@ SHOWN = 15
 """Transitions that are shown of a day."""
 
 
-def insights(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Days:
+def insights(step: Step) -> Days:
     """Sum the days."""
-    assistant = pipeline.of_run(context)
-    yield from each_day(context, assistant, lambda day: summed(assistant, day), of_sums)
+    yield from each_day(step, lambda day: summed(step.assistant, day), of_sums)
 
 
 def summed(assistant: Assistant, day: date) -> Metadata:
@@ -57,19 +59,24 @@ def insights_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     """The asset of one assistant, beside the report: the days' jobs do not wait for it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so
-        decorate = dg.asset(
+
+        @dg.asset(
             key=pipeline.key("insights"),
             deps=[pipeline.key("tagged_events"), pipeline.key("judge_scores")],
             partitions_def=pipeline.days,
             backfill_policy=dg.BackfillPolicy.single_run(),
-            group_name=GROUP,
+            automation_condition=EVERY_DAY,
+            group_name=pipeline.named(GROUP),
             kinds={"duckdb"},
             owners=list(pipeline.owners),
-            description="\n\n".join(filter(None, [ABOUT, pipeline.note])),
+            description="\n\n".join(filter(None, [ABOUT, EMPTY_DAYS, pipeline.note])),
             metadata={
                 "dagster/column_schema": columns_of("insight_days"),
                 "dagster/table_name": "insight_days",
                 "home": str(pipeline.assistant.settings.home),
             },
         )
-    return decorate(insights)
+        def compute(context: dg.AssetExecutionContext, options: RunOptions, keys: SecretKeys) -> Days:
+            yield from insights(Step(context, pipeline, options, keys))
+
+    return compute

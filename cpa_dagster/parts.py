@@ -47,3 +47,22 @@ def parts(assistant: Assistant) -> dict[str, str]:
         "judge_scores": asks(assistant, "judge"),
         "upload_receipts": destinations_off(assistant),
     }
+
+
+def pool(assistant: Assistant, task: str) -> str | None:
+    """Whose turn it must be to ask the model: Dagster lets as many stages ask a provider at once as the pool allows."""
+    try:
+        provider = assistant.model(task).provider
+    except SettingsError:
+        return None
+    return f"model_{provider}" if provider != "reference" else None
+
+
+def kinds(assistant: Assistant, name: str) -> set[str]:
+    """What an asset works with beside DuckDB."""
+    given = assistant.settings
+    if name == "landed_files":
+        return {"s3" if (given.source or "").startswith("s3://") else "file"}
+    if name == "upload_receipts":
+        return set(given.destinations[:2])
+    return {"event_schema": {"yaml"}, "tagged_events": {"ai"}, "judge_scores": {"ai"}}.get(name, set())

@@ -4,9 +4,10 @@ import warnings
 
 import dagster as dg
 
-from cpa_core.errors import CpaError
 from cpa_core.pipeline import Reported, write_report
-from cpa_dagster.assets import failure
+from cpa_dagster.conditions import ANY_DAY
+from cpa_dagster.days import Step, errors_of
+from cpa_dagster.options import ReportConfig, RunOptions, SecretKeys
 from cpa_dagster.pictures import bars
 from cpa_dagster.resources import Pipeline
 
@@ -14,12 +15,10 @@ GROUP = "insights"
 ABOUT = "One HTML file that needs no network: what happens, what goes wrong, and the conversations behind each number."
 
 
-def report(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[None]:
-    """Write the report on all days."""
-    try:
-        made = write_report(pipeline.of_run(context))
-    except CpaError as error:
-        raise failure(str(error)) from error
+def report(step: Step, config: ReportConfig) -> dg.MaterializeResult[None]:
+    """Write the report, on all days unless the run names some."""
+    with errors_of(step):
+        made = write_report(step.assistant, config.span())
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(made.path.resolve()),
@@ -42,14 +41,21 @@ def report_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     """The asset of one assistant, in a group of its own: the days' jobs do not wait for it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so
-        decorate = dg.asset(
+
+        @dg.asset(
             key=pipeline.key("report"),
             deps=[pipeline.key("tagged_events"), pipeline.key("judge_scores")],
             backfill_policy=dg.BackfillPolicy.single_run(),
-            group_name=GROUP,
+            automation_condition=ANY_DAY,
+            group_name=pipeline.named(GROUP),
             kinds={"html"},
             owners=list(pipeline.owners),
             description="\n\n".join(filter(None, [ABOUT, pipeline.note])),
             metadata={"home": str(pipeline.assistant.settings.home)},
         )
-    return decorate(report)
+        def compute(
+            context: dg.AssetExecutionContext, config: ReportConfig, options: RunOptions, keys: SecretKeys
+        ) -> dg.MaterializeResult[None]:
+            return report(Step(context, pipeline, options, keys), config)
+
+    return compute

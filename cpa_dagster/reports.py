@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cpa_core.errors import DayWaits
 from cpa_core.pipeline import (
@@ -19,6 +19,9 @@ from cpa_core.pipeline import (
 from cpa_core.store.database import Row
 from cpa_dagster.pictures import bars, table
 
+if TYPE_CHECKING:
+    from cpa_dagster.days import Step
+
 Metadata = dict[str, Any]
 Report = Callable[[Assistant, Sequence[date]], Mapping[date, Metadata]]
 
@@ -26,15 +29,27 @@ ROWS = "dagster/partition_row_count"
 
 
 def asked(assistant: Assistant, stage: Stage) -> Metadata:
-    """What a stage that asks a model did. A price or a number of tokens that is not known is not zero.
+    """What a stage that asks a model did. A price or a number of tokens that is not known is left out, not zero.
 
     Raises DayWaits when questions wait in batches.
     """
     if stage.waiting:
         raise DayWaits(f"{stage.waiting} questions to {stage.stage} wait in batches")
-    done = {name: "unknown" if value is None else value for name, value in stage.model_dump().items()}
+    done = {name: value for name, value in stage.model_dump().items() if value is not None}
     retryable = {"retryable_failures": stage.failures - stage.final_failures}
     return done | retryable | {"model": str(assistant.model(stage.stage))}
+
+
+def tagged_run(step: "Step", task: str, stages: Sequence[Stage]) -> None:
+    """Tag the run with its model, and what it asked, paid and failed; a price that is not known is left out."""
+    cost = sum(one.cost for one in stages if one.cost is not None)
+    tags = {
+        f"cpa/{task}.model": str(step.assistant.model(task)) if stages else "",
+        f"cpa/{task}.questions": str(sum(one.asked for one in stages)),
+        f"cpa/{task}.failures": str(sum(one.failures for one in stages)),
+        f"cpa/{task}.cost": f"{cost:.4f}" if all(one.cost is not None for one in stages) else "",
+    }
+    step.context.instance.add_run_tags(step.context.run.run_id, {name: text for name, text in tags.items() if text})
 
 
 def of_conversations(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
@@ -81,7 +96,7 @@ def of_receipts(assistant: Assistant, days: Sequence[date]) -> dict[date, Metada
     return {
         row["day"]: {
             ROWS: row["receipts"],
-            "cost of the day": "unknown" if row["spend"] is None else row["spend"],
+            **({} if row["spend"] is None else {"cost of the day": row["spend"]}),
             **table("by destination", places[row["day"]]),
         }
         for row in summaries(assistant, days)

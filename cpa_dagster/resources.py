@@ -1,4 +1,4 @@
-"""What the assets are given: the assistant, the range of its days, and progress in the run's log."""
+"""What the assets of one assistant are made from: the assistant, the range of its days, and its names in Dagster."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +9,8 @@ from datetime import date
 import dagster as dg
 
 from cpa_core.pipeline import Assistant, Progress
+from cpa_core.settings import replaced
+from cpa_dagster.options import RunOptions, SecretKeys
 
 RunContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
@@ -33,32 +35,49 @@ class Pipeline:
     owners: tuple[str, ...] = ()
     goes_on: bool = True
 
-    def of_run(self, context: RunContext) -> Assistant:
-        """The assistant for one run: answers are kept under the run's id, progress goes to its log."""
-        return replace(self.assistant, run_id=context.run.run_id, progress=logged(context.log.info))
+    def of_run(self, context: RunContext, options: RunOptions, keys: SecretKeys) -> Assistant:
+        """The assistant for one run: answers are kept under the run's id, progress goes to its log.
 
-    @staticmethod
-    def retags(context: RunContext) -> bool:
-        """Whether the run may bring history to the schema in force: a person named its days, automation did not."""
-        return WORK not in context.run.tags
+        Raises SettingsError for a choice that no run can have.
+        """
+        given = self.assistant.settings
+        if own := keys.texts():
+            given = replaced(given, own)
+        return replace(
+            self.assistant,
+            settings=options.applied(given),
+            run_id=context.run.run_id,
+            progress=logged(context.log.info),
+            most_conversations=options.most_conversations,
+        )
 
     def key(self, name: str) -> dg.AssetKey:
-        """The key of one of the six assets."""
+        """The key of one of the assets."""
         return dg.AssetKey([*self.prefix, name])
+
+    @property
+    def place(self) -> str:
+        """What the tags of its runs begin with."""
+        return "/".join(self.prefix) or "cpa"
+
+    def named(self, name: str) -> str:
+        """The name of a group, job, sensor or schedule: several assistants may share a code location."""
+        return "_".join([*self.prefix, name])
 
     def outside(self, days: list[date]) -> str:
         """Which of these days no partition stands for, and what would include them; empty when all have one."""
-        beyond = sorted(day for day in days if not self.days.has_partition_key(day.isoformat()))
+        beyond = self.without_partition(days)
         if not beyond:
             return ""
         named = ", ".join(day.isoformat() for day in beyond[:10]) + (" …" if len(beyond) > 10 else "")
         first = self.days.get_first_partition_key()
         if first is not None and beyond[0].isoformat() > first:
             return f"{named}: later than today, no partition yet"
-        return (
-            f"{named}: before the first partition; set CPA_START_DATE={beyond[0]} (without it, the first day that "
-            "landed) and reload the code location"
-        )
+        return f"{named}: before the first partition; set CPA_START_DATE={beyond[0]} and reload the code location"
+
+    def without_partition(self, days: list[date]) -> list[date]:
+        """Which of these days no partition stands for, in order."""
+        return sorted(day for day in days if not self.days.has_partition_key(day.isoformat()))
 
 
 def logged(log: Callable[[str], object]) -> Progress:

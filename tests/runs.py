@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 
 from cpa_core.pipeline import Assistant
-from cpa_dagster.assistant import assistant_definitions
+from cpa_dagster.assistant import assistant_definitions, pipeline_of
+from cpa_dagster.resources import Pipeline
 
 ROOT = Path(__file__).parent.parent
 KEYS = ["landed_files", "raw_conversations", "event_schema", "tagged_events", "judge_scores", "upload_receipts"]
@@ -26,6 +27,10 @@ def definitions(assistant: Assistant) -> dg.Definitions:
     return assistant_definitions(assistant.settings, assistant=assistant)
 
 
+def pipeline(assistant: Assistant) -> Pipeline:
+    return pipeline_of(assistant.settings, assistant=assistant)
+
+
 def job(assistant: Assistant) -> dg.JobDefinition:
     return definitions(assistant).resolve_job_def("conversations")
 
@@ -37,11 +42,12 @@ def run(
     only: str | None = None,
     until: str | None = None,
     instance: dg.DagsterInstance | None = None,
+    **options: Any,
 ) -> dg.ExecuteInProcessResult:
-    """One run in process, of all assets or of one: of a day, of a range of days, or of no day."""
+    """One run in process, of all assets or of one: of a day, of a range of days, or of no day, with options."""
     if instance is None:
         with dg.DagsterInstance.ephemeral() as own:
-            return run(assistant, day, only=only, until=until, instance=own)
+            return run(assistant, day, only=only, until=until, instance=own, **options)
     tags = {"dagster/asset_partition_range_start": day, "dagster/asset_partition_range_end": until} if until else {}
     return job(assistant).execute_in_process(
         partition_key=None if until else day,
@@ -49,6 +55,7 @@ def run(
         asset_selection=[dg.AssetKey(only)] if only else None,
         instance=instance,
         raise_on_error=False,
+        run_config={"resources": {"options": {"config": options}}} if options else None,
     )
 
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from cpa_core.pipeline import Assistant, due_days, land
 from cpa_dagster.automation import WORK, due
-from tests.runs import definitions, job
+from tests.runs import definitions, job, pipeline
 
 
 def tick(assistant: Assistant, instance: dg.DagsterInstance, *, nightly: bool = False) -> Any:
@@ -108,8 +108,7 @@ def test_a_source_that_is_away_is_said_and_the_days_go_on(
     given = failing.settings.model_copy(update={"source": "s3://chats/a.json"})
     away = replace(failing, settings=given, s3=lambda: Away(seconds))
     with dg.DagsterInstance.ephemeral() as instance:
-        pipeline = definitions(away).resources["pipeline"]
-        found = due(replace(pipeline, assistant=away))
+        found = due(pipeline(away))
         assert [str(row["day"]) for row in found.days] == ["2026-03-04", "2026-03-05"]
         assert words in found.notes[0]
         assert [key for key, _ in wanted(tick(failing, instance))] == ["2026-03-04", "2026-03-05"]
@@ -137,9 +136,9 @@ class Many:
 def test_a_tick_lists_a_hundred_thousand_objects_in_seconds(demo: Assistant) -> None:
     given = demo.settings.model_copy(update={"source": "s3://chats/in/"})
     full = replace(demo, settings=given, s3=Many)
-    pipeline = replace(definitions(demo).resources["pipeline"], assistant=full)
+    over = replace(pipeline(demo), assistant=full)
     began = time.process_time()
-    found = due(pipeline)
+    found = due(over)
     assert found.landing and not found.notes
     assert time.process_time() - began < 20
 

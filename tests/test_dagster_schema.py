@@ -36,7 +36,7 @@ def test_automation_leaves_history_as_it_is_and_a_person_brings_it_to_the_schema
     stale = evaluations(asked_for)["upload_receipts:history_current"]
     assert (stale.passed, stale.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert metadata(asked_for, "event_schema", None)["stale days"] == 1
-    again = run(made, DAY)
+    again = run(made, DAY, retag=True)
     assert again.success and len(model.requests) == before + 2
     assert evaluations(again)["upload_receipts:history_current"].passed
     assert evaluations(again)["tagged_events:coverage_drift"].passed

@@ -31,7 +31,7 @@ from cpa_core.pipeline.reporting.day_queries import (
     types_without_events,
 )
 from cpa_core.pipeline.reporting.html_report import DayRange, Reported, scope_of, write_report
-from cpa_core.pipeline.run import DayDone, due_days, ready, run_day, spending, summaries
+from cpa_core.pipeline.run import DayDone, due_days, home_id, known_days, ready, run_day, spending, summaries
 from cpa_core.pipeline.schema.acceptance import Accepted, accept_schema, waiting_days, waiting_versions
 from cpa_core.pipeline.schema.current import current_schema, read_schema, schema_path
 from cpa_core.pipeline.schema.drift import Drift, drift, measures_of
@@ -97,7 +97,9 @@ __all__ = [
     "expected_events",
     "export_sums",
     "failures",
+    "home_id",
     "judge_day",
+    "known_days",
     "land",
     "look",
     "lowest_scores",

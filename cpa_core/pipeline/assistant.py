@@ -47,7 +47,10 @@ class Pacing:
 
 @dataclass(frozen=True)
 class Assistant:
-    """One assistant: its settings and its store, with the effects that a test or Dagster may replace."""
+    """One assistant: its settings and its store, with the effects that a test or Dagster may replace.
+
+    `most_conversations` is how many conversations of a day are asked about at most, the first first: for a trial.
+    """
 
     settings: Settings
     store: Store
@@ -57,6 +60,7 @@ class Assistant:
     s3: Callable[[], Any] | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
     pacing: Pacing = field(default_factory=Pacing)
+    most_conversations: int | None = None
 
     @classmethod
     def of(cls, settings: Settings, progress: Progress = silent) -> "Assistant":

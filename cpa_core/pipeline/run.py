@@ -92,6 +92,23 @@ def due_days(assistant: Assistant, wait: float | None = None) -> list[Row]:
         )
 
 
+def known_days(assistant: Assistant) -> list[date]:
+    """The days on which a conversation has landed, in order; none where nothing was ever stored."""
+    if not assistant.store.exists():
+        return []
+    with assistant.store.reading() as view:
+        return [row["day"] for row in view.rows("select day from days order by day")]
+
+
+def home_id(assistant: Assistant) -> str | None:
+    """What tells this home from any other, whatever its path; none where nothing was ever stored."""
+    if not assistant.store.exists():
+        return None
+    with assistant.store.reading() as view:
+        rows = view.rows("select id from home")
+    return str(rows[0]["id"])
+
+
 def run_day(
     assistant: Assistant,
     day: date,

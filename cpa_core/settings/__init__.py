@@ -46,6 +46,7 @@ __all__ = [
     "day",
     "environment",
     "lacking",
+    "replaced",
     "settings",
     "shown",
 ]
@@ -75,7 +76,12 @@ def changed(given: Settings, **flags: str | None) -> Settings:
 
     What is null stays as it is. Raises SettingsError, as `settings` does.
     """
-    return _over(given, settings(_named(flags)))
+    return replaced(given, _named(flags))
+
+
+def replaced(given: Settings, texts: Mapping[str, str]) -> Settings:
+    """The settings with these texts instead, by their names in the environment. Raises SettingsError."""
+    return _over(given, settings(texts))
 
 
 def day(text: str, name: str) -> date:

@@ -7,7 +7,7 @@ done and the other has not begun.
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -133,7 +133,7 @@ def _asking(assistant: Assistant, day: date, work: Work, schema: EventSchema, *,
     model = assistant.model(work.task)
     origin = Answered(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model))
     with assistant.store.reading() as view:
-        found = plan(view, origin, work.task, retag=retag)
+        found = replace(plan(view, origin, work.task, retag=retag), most=assistant.most_conversations)
     return Asking(origin, model, work, tariff(assistant, work.task, model), found)
 
 

@@ -52,11 +52,12 @@ class Plan:
     done: frozenset[str]
     partly: Mapping[str, frozenset[int]]
     carried: Mapping[str, Sequence[Row]]
+    most: int | None = None
 
     @property
     def pending(self) -> list[str]:
-        """The conversations that are not kept."""
-        return [one for one in self.ids if one not in self.kept]
+        """The conversations that are not kept, of the first `most` of the day where so many are asked at most."""
+        return [one for one in self.ids[: self.most] if one not in self.kept]
 
 
 DONE_ALREADY = {"tag": "label/tagged_already", "judge": "label/judged_already"}

@@ -1,0 +1,175 @@
+"""The days of one run of a partitioned asset: which of them there is work on, and what each reports."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import dagster as dg
+
+from cpa_core.errors import BudgetReached, CpaError, DayIncomplete, DayWaits, DeadlineReached, StoreBusy
+from cpa_core.pipeline import Assistant, QuoteLine, home_id, known_days, open_work, quote
+from cpa_core.store.database import Row
+from cpa_dagster.options import RunOptions, SecretKeys
+from cpa_dagster.pictures import table
+from cpa_dagster.reports import Metadata, Report
+from cpa_dagster.resources import Pipeline, RunContext
+
+Days = Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult[None]]
+
+HOME = "home id"
+"""The metadata of `landed_files` that says which home it landed in."""
+
+BUSY_TRIES, BUSY_PAUSE = 20, 15
+"""How often, and after how many seconds, a step is tried again that met a store held by another process."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run: where it is, for which assistant, with which options."""
+
+    context: RunContext
+    pipeline: Pipeline
+    options: RunOptions
+    keys: SecretKeys
+
+    @cached_property
+    def assistant(self) -> Assistant:
+        """The assistant, with the run's choices. Raises dg.Failure for a choice that no run can have."""
+        try:
+            return self.pipeline.of_run(self.context, self.options, self.keys)
+        except CpaError as error:
+            raise failure(str(error)) from error
+
+    @cached_property
+    def days(self) -> list[date]:
+        """The days of the run, in order; none where it has no partition."""
+        has_days = self.context.has_partition_key or self.context.has_partition_key_range
+        return [date.fromisoformat(key) for key in self.context.partition_keys] if has_days else []
+
+
+def each_day(step: Step, work: Callable[[date], Metadata], report: Report) -> Days:
+    """Do the days of the run. A day that is held back does not stop the others; the days done are recorded,
+    then the step fails and names the rest. Anything else that stops the work stops it there. A day that waits for
+    batches is no failure: the days done are recorded, and the stages after this one are left out.
+    Days on which nothing landed are left as they are, however many they are."""
+    with errors_of(step):
+        known = landed_of(step)
+        yield from _each_day(step, known, work, report)
+
+
+def _each_day(step: Step, known: Sequence[date], work: Callable[[date], Metadata], report: Report) -> Days:
+    done: dict[date, Metadata] = {}
+    problems: list[str] = []
+    held: list[date] = []
+    waiting: list[str] = []
+    with step.assistant.progress("days", len(known)) as advance:
+        for day in known:
+            try:
+                done[day] = work(day)
+            except DayWaits as waits:
+                waiting.append(f"{day}: {waits}")
+            except DayIncomplete as incomplete:
+                held.append(day)
+                problems.append(str(incomplete))
+            except StoreBusy:
+                raise
+            except CpaError as error:
+                problems.append(f"{day}: {error}")
+                if isinstance(error, BudgetReached | DeadlineReached):
+                    problems += _left(step, [one for one in known if one >= day])
+                break
+            advance()
+    left = set(known).difference(done) if problems or waiting else None
+    yield from _recorded(step, done, report, left)
+    if problems:
+        raise failure("\n".join(problems), open_work(step.assistant, held) if held else ())
+    for words in waiting:
+        step.context.log.info(words)
+    if not waiting:
+        yield dg.MaterializeResult()
+
+
+def _recorded(step: Step, done: dict[date, Metadata], report: Report, left: set[date] | None) -> Days:
+    """What the days show: with the step's one result, or each alone, without those `left`, where it has none."""
+    context = step.context
+    assert isinstance(context, dg.AssetExecutionContext)
+    reports = report(step.assistant, list(done)) if done else {}
+    shown = {day: {**reports.get(day, {}), **metadata} for day, metadata in done.items()}
+    if left is None:
+        for day, metadata in shown.items():
+            context.add_asset_metadata(metadata, partition_key=str(day))
+        return
+    for day in step.days:
+        if day not in left:
+            yield dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=shown.get(day))
+
+
+def landed_of(step: Step) -> list[date]:
+    """The days of the run on which something landed. Raises dg.Failure where the run can only be a mistake.
+
+    That is: nothing has landed in this home, it is not the home that landed, or nothing is known of the only day.
+    """
+    known = known_days(step.assistant)
+    if words := _mistake(step, known):
+        raise failure(words)
+    found = sorted(set(known).intersection(step.days))
+    if len(found) < len(step.days):
+        step.context.log.info(f"nothing landed on {len(step.days) - len(found)} of {len(step.days)} days of this run")
+    return found
+
+
+def _mistake(step: Step, known: Sequence[date]) -> str:
+    home = step.assistant.settings.home.resolve()
+    if not known:
+        return (
+            f"{home}: no conversation has landed in this home: materialize landed_files; if it has landed before, "
+            "this process does not see the home that landed: check CPA_HOME and the volume"
+        )
+    elsewhere = landed_elsewhere(step)
+    if elsewhere:
+        return (
+            f"{home}: this is not the home that landed_files was materialized in ({elsewhere}): "
+            "check CPA_HOME and the volume, or materialize landed_files here"
+        )
+    if len(step.days) == 1 and not known[0] <= step.days[0] <= known[-1]:
+        return f"{step.days[0]}: nothing is known of this day: {home} holds days from {known[0]} to {known[-1]}"
+    return ""
+
+
+def landed_elsewhere(step: Step) -> str:
+    """The id of the home of the newest landing in Dagster, where it is not this one; else empty."""
+    newest = step.context.instance.get_latest_materialization_event(step.pipeline.key("landed_files"))
+    landed = newest.asset_materialization if newest else None
+    value = landed.metadata.get(HOME) if landed else None
+    there = str(value.value) if value else ""
+    return there if there and there != home_id(step.assistant) else ""
+
+
+@contextmanager
+def errors_of(step: Step) -> Iterator[None]:
+    """Turns our errors into Dagster's: a busy store is tried again, everything else fails with its own words."""
+    try:
+        yield
+    except StoreBusy as busy:
+        step.context.log.warning(f"{busy}. Nothing is lost; tried again in {BUSY_PAUSE} s")
+        raise dg.RetryRequested(max_retries=BUSY_TRIES, seconds_to_wait=BUSY_PAUSE) from busy
+    except CpaError as error:
+        raise failure(str(error)) from error
+
+
+def _left(step: Step, days: Sequence[date]) -> list[str]:
+    """What of the run's days is left to ask, and what that would cost."""
+    lines = quote(step.assistant, days, retag=step.options.retag).lines
+    return [f"left of {len(days)} days: {line.task}: {line.questions} questions, {price(line)}" for line in lines]
+
+
+def price(line: QuoteLine) -> str:
+    """What the questions of a quote would cost at most, in words."""
+    return "an unknown sum" if line.cost is None else f"at most about ${line.cost:.4f}"
+
+
+def failure(words: str, rows: Sequence[Row] = ()) -> dg.Failure:
+    """A step that fails with words for people, and which conversations are open; the same run would meet the same."""
+    return dg.Failure(description=words, metadata=table("open", rows), allow_retries=False)

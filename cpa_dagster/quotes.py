@@ -1,0 +1,59 @@
+"""What a run would ask and cost, said in Dagster before anybody spends: a dry run, and a run that re-tags."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from cpa_core.pipeline import Quote, QuoteLine, build_day, quote, stale_days
+from cpa_dagster.days import Step, errors_of, landed_of, price
+
+
+def quoted_days(step: Step, task: str) -> Iterator[dg.AssetObservation]:
+    """The questions of a task on each landed day of the run and their price, as observations; then their sum."""
+    context = step.context
+    assert isinstance(context, dg.AssetExecutionContext)
+    with errors_of(step):
+        days = landed_of(step)
+        stale = {one.day for one in stale_days(step.assistant)}
+        found = {day: _of_day(step, task, day, retagged=day in stale) for day in days}
+        whole = _line(quote(step.assistant, days, retag=step.options.retag), task) if days else None
+    for day, shown in found.items():
+        yield dg.AssetObservation(context.asset_key, partition=str(day), metadata=shown)
+    questions = whole.questions if whole else 0
+    words = f"{questions} questions, {price(whole) if whole else 'nothing to pay'}"
+    context.log.info(f"dry run: {len(days)} days: {task}: {words}; nothing was asked")
+    context.instance.add_run_tags(context.run.run_id, {f"cpa/quote.{task}": words})
+
+
+def _of_day(step: Step, task: str, day: date, *, retagged: bool) -> dict[str, Any]:
+    """What a day would ask, and what it would with everything brought to the schema in force, where that differs."""
+    build_day(step.assistant, day)
+    chosen = _shown(_line(quote(step.assistant, [day], retag=step.options.retag), task))
+    if not retagged or step.options.retag:
+        return chosen
+    again = _shown(_line(quote(step.assistant, [day], retag=True), task))
+    return chosen | {f"{name} with retag": value for name, value in again.items() if name in ("questions", "cost")}
+
+
+def _line(found: Quote, task: str) -> QuoteLine | None:
+    return next((line for line in found.lines if line.task == task), None)
+
+
+def _shown(line: QuoteLine | None) -> dict[str, Any]:
+    """Numbers only; a price that is not known is left out."""
+    if line is None:
+        return {"questions": 0, "cost": 0.0}
+    shown = line.model_dump(include={"model", "questions", "answered", "prompt_tokens", "completion_tokens", "cost"})
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def say_what_it_costs(step: Step) -> None:
+    """Before days of another schema are brought to the one in force: how many questions, at what price."""
+    with errors_of(step):
+        days = [one.day for one in stale_days(step.assistant) if one.day in set(step.days)]
+        lines = quote(step.assistant, days).lines if days else ()
+    for line in lines:
+        told = f"{line.questions} questions, {price(line)}"
+        step.context.log.info(f"{len(days)} days are of another schema: {line.task}: {told}")
