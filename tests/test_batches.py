@@ -478,7 +478,7 @@ def test_a_day_that_was_named_is_brought_to_one_schema_also_by_a_run_that_finish
 ) -> None:
     home = made_before(tmp_path, server, 3)
     server.held = True
-    assert cpa(home, "run --from 2026-03-04 --to 2026-03-04 --no-wait") == 0
+    assert cpa(home, "run --from 2026-03-04 --to 2026-03-04 --retag --no-wait") == 0
     assert home.rows("select distinct retag from batches where state <> 'used'") == [{"retag": True}]
     with assistant(home).store.writing() as transaction:
         transaction.execute("update batches set retag = null where task = 'judge'")  # as an older version left it

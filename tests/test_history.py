@@ -270,9 +270,14 @@ def test_the_command_shows_what_is_stale_what_changed_and_the_quote_before_it_re
     assert "tag, compatible:test-model: 2 questions" in out
     before = len(chat_server.calls)
     assert cpa(home, "run") == 0
-    assert len(chat_server.calls) == before, "nothing is re-tagged by itself"
-    capsys.readouterr()
     assert cpa(home, f"run --from {DAY} --to {DAY}") == 0
+    out = capsys.readouterr().out
+    assert "left as they are: 1 of 1 days; with --retag:" in out and "2 questions" in out
+    assert len(chat_server.calls) == before, "nothing is re-tagged unasked, not even a day that is named"
+    assert cpa(home, f"quote --from {DAY} --to {DAY}") == 0
+    assert "left as they are: 1 of 1 days; with --retag:" in capsys.readouterr().out
+    capsys.readouterr()
+    assert cpa(home, f"run --from {DAY} --to {DAY} --retag") == 0
     out = capsys.readouterr().out
     assert out.index("now re-tagged: 1 of 1 days") < out.index("tag, compatible:test-model: 2 questions")
     assert len(chat_server.calls) == before + 2

@@ -113,8 +113,8 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
     for line in [*said, *_roles_lines(assistant, said)]:
         print(line)
     days = _named_days(options, only, assistant)
-    retag = bool(only or options.first)
-    for line in _retag_lines(assistant, days) if retag else ():
+    retag = options.retag
+    for line in _retag_lines(assistant, days, retag=retag):
         print(line)
     whole = not (landed and landed.lost)
     how = {name: getattr(options, name) for name in ("deliver_incomplete", "retry_rejected", "correct")}
@@ -133,13 +133,15 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
     return 0 if whole else 1
 
 
-def _retag_lines(assistant: Assistant, days: Sequence[date]) -> list[str]:
-    """What bringing these days to the schema in force costs, where another made any of them."""
-    stale = [one for one in stale_days(assistant) if one.day in days]
+def _retag_lines(assistant: Assistant, days: Sequence[date], *, retag: bool) -> list[str]:
+    """What bringing these days to the schema in force costs, where another labelled any of them."""
+    stale = [one.day for one in stale_days(assistant) if one.day in days]
     if not stale:
         return []
-    head = f"of another schema, and now re-tagged: {len(stale)} of {len(days)} days"
-    return [head, *quote_lines(quote(assistant, days))]
+    count = f"{len(stale)} of {len(days)} days"
+    left = f"of another schema, and left as they are: {count}; with --retag:"
+    head = f"of another schema, and now re-tagged: {count}" if retag else left
+    return [head, *quote_lines(quote(assistant, days if retag else stale))]
 
 
 def _dry_run(options: argparse.Namespace, assistant: Assistant, only: date | None) -> int:
@@ -161,10 +163,11 @@ def quote_command(options: argparse.Namespace, given: Settings) -> int:
     said = landed_lines(land(assistant, only)) if given.source else []
     for line in [*said, *_roles_lines(assistant, said)]:
         print(line)
-    retag = bool(only or options.first)
     days = _named_days(options, only, assistant)
-    lines = quote_lines(quote(assistant, days, retag=retag)) + expected_lines(expected_events(assistant, days))
-    print("\n".join(lines))
+    lines = quote_lines(quote(assistant, days, retag=options.retag))
+    if not options.retag:
+        lines += _retag_lines(assistant, days, retag=False)
+    print("\n".join(lines + expected_lines(expected_events(assistant, days))))
     return 0
 
 
@@ -175,7 +178,8 @@ def _named_days(options: argparse.Namespace, only: date | None, assistant: Assis
     if not options.first and not only:
         rejected = rejected_days(assistant) if getattr(options, "retry_rejected", False) else []
         stale = days_to_correct(assistant) if getattr(options, "correct", False) else []
-        return sorted({row["day"] for row in due_days(assistant)}.union(rejected, stale))
+        older = [one.day for one in stale_days(assistant)] if getattr(options, "retag", False) else []
+        return sorted({row["day"] for row in due_days(assistant)}.union(rejected, stale, older))
     first = only or day(options.first, "--from")
     last = only or day(options.last, "--to")
     if last < first:

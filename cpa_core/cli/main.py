@@ -221,4 +221,6 @@ def _asking(made: argparse.ArgumentParser) -> None:
 def _days(made: argparse.ArgumentParser) -> None:
     made.add_argument("--from", dest="first", help="the first of several days to run, due or not")
     made.add_argument("--to", dest="last", help="the last of them")
+    about = "ask again what another schema, prompt or model labelled; without days: every such day"
+    made.add_argument("--retag", action="store_true", help=about)
     made.add_argument("--deliver-incomplete", action="store_true", help="deliver days that have open failures")

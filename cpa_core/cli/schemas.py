@@ -130,7 +130,7 @@ def diff_lines(found: Diff, weighed: Sequence[Weight]) -> Iterator[str]:
         if weighed:
             yield f"    here: {weighed[nth].messages} messages; {weighed[nth].questions} questions if it were alone"
     if found.touched or found.judges:
-        yield "no day is re-tagged by itself: cpa run --from DAY --to DAY does it, cpa quote says first what it costs"
+        yield "no day is re-tagged unasked: cpa run --from DAY --to DAY --retag does it, cpa quote --retag the price"
 
 
 def stale_lines(found: Sequence[Stale]) -> Iterator[str]:
@@ -142,7 +142,7 @@ def stale_lines(found: Sequence[Stale]) -> Iterator[str]:
         yield f"stale: {len(found) - SHOWN_DAYS} more days, to {found[-1].day}"
     if found:
         span = f"--from {found[0].day} --to {found[-1].day}"
-        yield f"nothing re-tags them by itself; what it would cost: cpa quote {span}; to do it: cpa run {span}"
+        yield f"they stay as they are; what it would cost: cpa quote {span} --retag; to re-tag: cpa run {span} --retag"
 
 
 def drift_lines(found: Sequence[Drift]) -> Iterator[str]:
