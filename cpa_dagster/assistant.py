@@ -17,13 +17,16 @@ from cpa_dagster.insights import insights_asset
 from cpa_dagster.options import Keys, Options, SecretKeys
 from cpa_dagster.report import report_asset
 from cpa_dagster.resources import Pipeline
-from cpa_dagster.waiting import executor
+from cpa_dagster.waiting import in_this_process
 
 if TYPE_CHECKING:
     from dagster_aws.s3 import S3Resource
 
 EARLIEST = date(2020, 1, 1)
 """Where partitions begin unless CPA_START_DATE says otherwise, whatever is known when the definitions are loaded."""
+
+OPTIONS, NO_KEYS = Options(), Keys()
+"""The same for every assistant, as several in one code location must have them."""
 
 
 def assistant_definitions(
@@ -50,8 +53,8 @@ def definitions_of(pipeline: Pipeline, keys: SecretKeys | None = None) -> dg.Def
     return dg.Definitions(
         assets=[*assets(pipeline), insights_asset(pipeline), report_asset(pipeline)],
         asset_checks=checks(pipeline),
-        resources={"options": Options(), "keys": keys or Keys()},
-        executor=executor(pipeline.assistant.settings.home),
+        resources={"options": OPTIONS, "keys": keys or NO_KEYS},
+        executor=in_this_process,
         **automation(pipeline),
     )
 

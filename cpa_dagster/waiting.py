@@ -2,7 +2,8 @@
 
 Dagster's in-process executor (1.13.27) looks at no signal while a step waits for its pool, and a place whose run was
 killed is freed by the daemon's monitoring only, which a run from the command line does not have. So each run holds a
-lock file in the home for as long as its process lives; whoever waits frees the places of runs that hold none any more.
+lock file in Dagster's storage for as long as its process lives, and whoever waits frees the places of runs whose lock
+nobody holds any more.
 """
 
 import fcntl
@@ -10,10 +11,10 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.events import EngineEventData
 from dagster._core.execution.api import ExecuteRunWithPlanIterable
 from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager
@@ -34,10 +35,9 @@ PAUSE = 0.2
 class Waiting(InstanceConcurrencyContext):
     """Dagster's taking of places in pools, with an eye on signals and on runs that were killed."""
 
-    def __init__(self, job_context: PlanExecutionContext, home: Path) -> None:
+    def __init__(self, job_context: PlanExecutionContext) -> None:
         super().__init__(job_context.instance, job_context.dagster_run)
         self._job = job_context
-        self._home = home
         self._looked = 0.0
         self._told = ""
 
@@ -58,7 +58,7 @@ class Waiting(InstanceConcurrencyContext):
         """Free what killed runs hold, and say once for each holder who it is."""
         held = self._instance.event_log_storage.get_concurrency_info(pool)
         holders = sorted(held.active_run_ids)
-        freed = [run_id for run_id in holders if free_dead(self._instance, self._home, run_id)]
+        freed = [run_id for run_id in holders if free_dead(self._instance, run_id)]
         if freed:
             self._pending_timeouts.pop(step_key, None)
             self._pending_timeouts[step_key] = 0.0
@@ -68,11 +68,11 @@ class Waiting(InstanceConcurrencyContext):
             self._job.log.info(told + "".join(f"; run {run_id} was killed: freed" for run_id in freed))
 
 
-def free_dead(instance: dg.DagsterInstance, home: Path, run_id: str) -> bool:
+def free_dead(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Free the places of a run that ended, or whose process is no more; that run is then reported as failed."""
     record = instance.get_run_by_id(run_id)
     is_over = record is None or record.is_finished
-    if not is_over and not is_killed(home, run_id):
+    if not is_over and not is_killed(instance, run_id):
         return False
     instance.event_log_storage.free_concurrency_slots_for_run(run_id)
     if record is not None and not is_over:
@@ -81,9 +81,9 @@ def free_dead(instance: dg.DagsterInstance, home: Path, run_id: str) -> bool:
     return True
 
 
-def is_killed(home: Path, run_id: str) -> bool:
-    """Whether a run took its lock in this home, and nobody holds it now."""
-    path = lock_of(home, run_id)
+def is_killed(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a run took its lock on this machine, and nobody holds it now."""
+    path = lock_of(instance, run_id)
     if not path.exists():
         return False
     with path.open("a") as file:
@@ -94,15 +94,15 @@ def is_killed(home: Path, run_id: str) -> bool:
     return True
 
 
-def lock_of(home: Path, run_id: str) -> Path:
+def lock_of(instance: dg.DagsterInstance, run_id: str) -> Path:
     """The lock file of a run."""
-    return home / "locks" / "runs" / run_id
+    return Path(instance.storage_directory()) / "cpa_runs" / run_id
 
 
 @contextmanager
-def alive(home: Path, run_id: str) -> Iterator[None]:
+def alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     """Hold the lock of a run; the kernel gives it up when the process is killed."""
-    path = lock_of(home, run_id)
+    path = lock_of(instance, run_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
@@ -113,23 +113,23 @@ def alive(home: Path, run_id: str) -> Iterator[None]:
 
 
 class InThisProcess(InProcessExecutor):
-    """Dagster's in-process executor, with `Waiting` for pools. `home` is where the locks of runs are."""
-
-    def __init__(self, home: Path) -> None:
-        super().__init__(RetryMode.ENABLED)
-        self._home = home
+    """Dagster's in-process executor, with `Waiting` for pools."""
 
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         """The events of the run's steps, one after the other."""
         steps = execution_plan.step_keys_to_execute
-        yield dg.DagsterEvent.engine_event(plan_context, f"{len(steps)} steps, in process {os.getpid()}")
+        yield dg.DagsterEvent.engine_event(
+            plan_context,
+            f"{len(steps)} steps, in process {os.getpid()}",
+            EngineEventData.in_process(os.getpid(), steps),
+        )
         run = plan_context.dagster_run
-        with alive(self._home, run.run_id):
+        with alive(plan_context.instance, run.run_id):
             yield from ExecuteRunWithPlanIterable(
                 execution_plan=plan_context.execution_plan,
-                iterator=partial(_events, self._home),
+                iterator=_events,
                 execution_context_manager=PlanExecutionContextManager(
                     job=plan_context.job,
                     retry_mode=plan_context.retry_mode,
@@ -144,16 +144,12 @@ class InThisProcess(InProcessExecutor):
             )
 
 
-def _events(home: Path, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[dg.DagsterEvent]:
-    with Waiting(job_context, home) as places:
+def _events(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[dg.DagsterEvent]:
+    with Waiting(job_context) as places:
         yield from inner_plan_execution_iterator(job_context, execution_plan, places)
 
 
-def executor(home: Path) -> dg.ExecutorDefinition:
-    """The executor of one assistant's runs."""
-
-    @dg.executor(name="in_process")
-    def in_process(_: dg.InitExecutorContext) -> InThisProcess:
-        return InThisProcess(home)
-
-    return in_process
+@dg.executor(name="in_process")
+def in_this_process(_: dg.InitExecutorContext) -> InThisProcess:
+    """The executor of every assistant's runs: one object, so that several may share a code location."""
+    return InThisProcess(RetryMode.ENABLED)
