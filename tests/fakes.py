@@ -124,7 +124,7 @@ def in_objects(tree: dict[str, Any], schema: EventSchema = SCHEMA) -> None:
         m, _, words = row.partition(" ")
         events = found.setdefault(int(m), [])
         if words != "-":
-            quote, because, kind, *values = words.split(" | ")
+            quote, because, kind, *values = words.split("|")
             pairs = [{"name": name, "value": value} for name, value in zip(names[kind], values, strict=False)]
             events.append({"quote": quote, "because": because, "type": kind, "properties": pairs})
     tree["messages"] = [{"m": m, "events": events} for m, events in found.items()]

@@ -86,7 +86,7 @@ def _tags(annotations: dict[str, Any], positions: list[int], *, as_lines: bool) 
 
 def _lines(m: int, events: list[dict[str, Any]]) -> list[str]:
     cells = [[e["quote"], e["because"], e["type"], *e["properties"].values()] for e in events]
-    return [f"{m} {' | '.join(found)}" for found in cells] or [f"{m} -"]
+    return [f"{m} {'|'.join(found)}" for found in cells] or [f"{m} -"]
 
 
 def _event(annotation: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The lines of an answer, `m quote | why | type | values`, read as the objects that other answers consist of.
+"""The lines of an answer, `m quote|why|type|values`, read as the objects that other answers consist of.
 
 Three quarters of what tagging costs is the answer. A tokenizer has one token for `"because":"` as for `"w":"`, so short
 keys save nothing; what costs are braces, brackets and quotation marks. Objects are still read wherever they stand: in

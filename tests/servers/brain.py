@@ -106,7 +106,7 @@ def tags(system: str, user: str, entry: Body) -> Body:
 def written(m: int, made: list[Body]) -> list[str]:
     """Events as lines."""
     cells = [[e["quote"], e["because"], e["type"], *(p["value"] for p in e["properties"])] for e in made]
-    return [f"{m} {' | '.join(found)}" for found in cells] or [f"{m} -"]
+    return [f"{m} {'|'.join(found)}" for found in cells] or [f"{m} -"]
 
 
 @lru_cache(maxsize=64)
