@@ -40,6 +40,10 @@ class SourceError(InputError):
     """A transcript file cannot be read: `file: place: reason`."""
 
 
+class NotRecognised(SourceError):
+    """A file is of no format that is known: the keys seen, the nearest formats, and the way out."""
+
+
 class SourceUnreadable(SourceError):
     """An object that was listed cannot be fetched now; it is read on the next run."""
 

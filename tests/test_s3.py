@@ -1,6 +1,8 @@
 """S3 as a source, against a server on loopback that speaks its protocol."""
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -75,7 +77,7 @@ def test_a_key_that_is_there_is_the_source_even_when_others_begin_with_it(enviro
 
 @pytest.mark.parametrize("prefix", ["in/", "in", "in/2"])
 def test_a_prefix_is_all_below_it_that_can_be_read(environ: dict[str, str], bucket: str, prefix: str) -> None:
-    for key in ("in/", "in/2/", "in/2/a.json", "in/2/b b+é.CSV", "in/2/c.xlsx", "in/2/_SUCCESS", "out/d.json"):
+    for key in ("in/", "in/2/", "in/2/a.json", "in/2/b b+é.CSV", "in/2/c.docx", "in/2/_SUCCESS", "out/d.json"):
         put(environ, bucket, key)
     found = listing(f"s3://{bucket}/{prefix}", settings(environ).aws)
     assert keys(found) == ["in/2/a.json", "in/2/b b+é.CSV"]
@@ -98,7 +100,7 @@ def test_more_objects_than_fit_a_page_are_all_listed(environ: dict[str, str], bu
 
 def test_nothing_that_can_be_read_is_an_error(environ: dict[str, str], bucket: str) -> None:
     put(environ, bucket, "in/")
-    put(environ, bucket, "in/x.xlsx")
+    put(environ, bucket, "in/x.docx")
     with pytest.raises(
         SourceError, match=rf"s3://{bucket}/in/: none of the kinds that are read there \(2 of other kinds\)"
     ):
@@ -254,3 +256,22 @@ def test_the_client_of_dagster_serves_as_well(home: Home, environ: dict[str, str
     )
     home.environ = {"CPA_SOURCE": home.environ["CPA_SOURCE"]}
     assert land(home.assistant(s3=resource.get_client)).records == 1
+
+
+def test_archives_and_foreign_files_of_a_prefix_land_by_pattern(
+    environ: dict[str, str], bucket: str, tmp_path: Path
+) -> None:
+    put(environ, bucket, "in/a.json")
+    s3.client(settings(environ).aws).put_object(Bucket=bucket, Key="in/scores.jsonl", Body=b'{"id": "s", "value": 1}\n')
+    s3.client(settings(environ).aws).put_object(Bucket=bucket, Key="in/_SUCCESS", Body=b"")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("conversations-000.json", json.dumps({"zipped": {"messages": [turn("hi")]}}))
+        packed.writestr("user.json", '{"id": "user-1"}')
+    s3.client(settings(environ).aws).put_object(Bucket=bucket, Key="in/export.zip", Body=file.getvalue())
+    home = Home(tmp_path, {**environ, "CPA_SOURCE": f"s3://{bucket}/in/", "CPA_EXCLUDE": "scores*"})
+    landed = home.land()
+    assert (landed.read, landed.lost, landed.skipped, landed.others) == (2, 0, 2, ("_SUCCESS", "scores.jsonl"))
+    found = home.rows("select distinct conversation_id from landed_messages order by 1")
+    assert [row["conversation_id"] for row in found] == ["in in/a.json", "zipped"]
+    assert home.land().read == 0

@@ -48,7 +48,8 @@ def landed_lines(landed: Landed) -> list[str]:
     """What a landing found."""
     lines = [f"landed: {landed.read} of {landed.objects} objects new or changed, {landed.records} messages"]
     if landed.skipped:
-        lines.append(f"skipped: {landed.skipped} objects of other kinds")
+        more = ", ..." if landed.skipped > len(landed.others) else ""
+        lines.append(f"skipped: {landed.skipped} objects of other kinds: {', '.join(landed.others)}{more}")
     lines += [f"removed from the source, its messages stay: {uri}" for uri in landed.removed]
     lines += [f"warning: {warning}" for warning in landed.warnings]
     lines += [f"rejected: {problem}" for problem in landed.problems[:20]]

@@ -16,6 +16,7 @@ from cpa_core.models import Value
 from cpa_core.providers import batch_vendor, default_model, model_name, provider
 from cpa_core.settings import Settings
 from cpa_core.sources import File, Listing, listing
+from cpa_core.sources.objects import chosen
 from cpa_core.store import Store
 
 Advance = Callable[[], None]
@@ -77,7 +78,8 @@ class Assistant:
         """What the source holds now. Raises SettingsError when none is named, SourceError."""
         if not self.settings.source:
             raise SettingsError("no source is named: cpa run SOURCE, or CPA_SOURCE")
-        return listing(self.settings.source, self.settings.aws, self.s3)
+        found = listing(self.settings.source, self.settings.aws, self.s3)
+        return chosen(found, self.settings.include, self.settings.exclude)
 
     def file(self, name: str, content: bytes) -> File:
         """A file with what the settings say of its format."""

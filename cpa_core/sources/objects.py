@@ -1,14 +1,18 @@
 """What a listing sees of each object, and the day that a path or key may bear."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from fnmatch import fnmatchcase
 
+from cpa_core.errors import SourceError
 from cpa_core.models import Value
 from cpa_core.sources import workbooks
 
 KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", *workbooks.ENDINGS)
-READABLE = tuple(kind + packed for kind in KINDS for packed in ("", ".gz"))
+READABLE = (*(kind + packed for kind in KINDS for packed in ("", ".gz")), ".zip")
+MOST_NAMED = 5
+"""Objects that are left out and named; the others are counted."""
 DAY_TEMPLATE = "{day}"
 
 
@@ -27,7 +31,7 @@ class Object(Value):
 
 
 class Listing(Value):
-    """What a source holds now. `skipped` counts objects of kinds that we do not read.
+    """What a source holds now. `skipped` counts objects that are not read, of which `others` names a few.
 
     Objects that were there and begin with `prefix` were removed; a single object has none.
     """
@@ -35,6 +39,31 @@ class Listing(Value):
     prefix: str
     objects: tuple[Object, ...]
     skipped: int
+    others: tuple[str, ...] = ()
+
+
+def chosen(found: Listing, include: Sequence[str], exclude: Sequence[str]) -> Listing:
+    """The objects of a listing that the patterns leave; a single object, which a person named, stays.
+
+    Raises SourceError where they leave none.
+    """
+    if not found.prefix or not (include or exclude):
+        return found
+    names = {one.uri: one.uri.removeprefix(found.prefix).lstrip("/") for one in found.objects}
+    left = tuple(one for one in found.objects if fits(names[one.uri], include, exclude))
+    if not left:
+        raise SourceError(f"{found.prefix}: the patterns (--include, --exclude) leave none of {len(names):,} objects")
+    kept = {one.uri for one in left}
+    out = [name for uri, name in names.items() if uri not in kept]
+    others = (*found.others, *out)[:MOST_NAMED]
+    return found.model_copy(update={"objects": left, "skipped": found.skipped + len(out), "others": others})
+
+
+def fits(name: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    """Whether a path below the source is one to read: by patterns of the whole path or of the name at its end."""
+    ways = (name, name.rpartition("/")[2])
+    wanted = not include or any(fnmatchcase(way, pattern) for way in ways for pattern in include)
+    return wanted and not any(fnmatchcase(way, pattern) for way in ways for pattern in exclude)
 
 
 def before_day(source: str) -> str:

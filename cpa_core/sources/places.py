@@ -9,7 +9,7 @@ from typing import Any
 from cpa_core.errors import SourceError, SourceUnreadable
 from cpa_core.settings import AwsSettings
 from cpa_core.sources import s3
-from cpa_core.sources.objects import DAY_TEMPLATE, Listing, Object, before_day, readable
+from cpa_core.sources.objects import DAY_TEMPLATE, MOST_NAMED, Listing, Object, before_day, readable
 
 
 def listing(source: str, aws: AwsSettings, s3_client: Callable[[], Any] | None = None) -> Listing:
@@ -40,7 +40,9 @@ def local(source: str) -> Listing:
     root = str(top.resolve()).rstrip("/")
     objects = tuple(_file(p, f"{root}/{p.relative_to(top)}", days[str(p)]) for p in visible if str(p) in days)
     beginning = Path(stem).name if top != Path(stem) else ""
-    return Listing(prefix=f"{root}/{beginning}", objects=objects, skipped=len(visible) - len(objects))
+    others = tuple(str(p.relative_to(top)) for p in visible if str(p) not in days)
+    skipped = len(visible) - len(objects)
+    return Listing(prefix=f"{root}/{beginning}", objects=objects, skipped=skipped, others=others[:MOST_NAMED])
 
 
 def _is_hidden(path: Path) -> bool:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from cpa_core.errors import SettingsError, SourceError, SourceUnreadable
 from cpa_core.settings import AwsSettings
-from cpa_core.sources.objects import DAY_TEMPLATE, Listing, Object, before_day, readable
+from cpa_core.sources.objects import DAY_TEMPLATE, MOST_NAMED, Listing, Object, before_day, readable
 
 BAD_KEYS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
@@ -63,7 +64,9 @@ def bucket(source: str, connect: Callable[[], Any]) -> Listing:
     if not days:
         raise SourceError(f"{source}: none of the kinds that are read there ({len(uris)} of other kinds)")
     objects = tuple(_object(s3, name, uri, uris[uri], day) for uri, day in days.items())
-    return Listing(prefix="" if exact else before_day(source), objects=objects, skipped=len(uris) - len(objects))
+    prefix = "" if exact else before_day(source)
+    others = tuple(uri.removeprefix(prefix) for uri in islice((uri for uri in uris if uri not in days), MOST_NAMED))
+    return Listing(prefix=prefix, objects=objects, skipped=len(uris) - len(objects), others=others)
 
 
 def _exact(s3: Any, name: str, key: str) -> dict[str, Any] | None:

@@ -1,19 +1,21 @@
 """Fetching fresh objects in a few threads, cutting them into records in the order of the listing, part by part."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cpa_core.errors import DayNeeded, SourceError, SourceUnreadable
+from cpa_core.errors import DayNeeded, NotRecognised, SourceError, SourceUnreadable
 from cpa_core.pipeline.assistant import Advance, Assistant
-from cpa_core.sources import Listing, Object, Opened, Reject, completed, opened, roles, time_field
+from cpa_core.sources import Listing, Object, Opened, Reject, archives, completed, opened, roles, time_field
 from cpa_core.sources.identity import Decided
+from cpa_core.sources.objects import MOST_NAMED, fits
 
 AHEAD = timedelta(minutes=10)
 """So far may another machine's clock be ahead of this one's."""
@@ -35,9 +37,9 @@ class Parsed:
     `arrived` is false when it could not be fetched: the next run tries it again. `untimed_day` is the day that its
     messages without times were given, `zoneless` counts times that were written without a zone, `untagged` messages
     by role where nobody tags it, `future` times after the present, of which `latest` is the last. `reading` is what
-    the settings named of how it is read. `opened` has the records of an object until identity has named their
-    conversations; then `repeated` are the rows that only a call's history tells, and `untold` counts conversations
-    that cannot be told apart from known ones.
+    the settings named of how it is read. `within`: it is a member of an archive, which is an object itself. `opened`
+    has the records of an object until identity has named their conversations; then `repeated` are the rows that only
+    a call's history tells, and `untold` counts conversations that cannot be told apart from known ones.
     """
 
     object: Object
@@ -53,6 +55,7 @@ class Parsed:
     future: int = 0
     latest: datetime | None = None
     reading: str = ""
+    within: bool = False
     opened: Opened | None = None
     repeated: frozenset[int] = frozenset()
     untold: int = 0
@@ -84,16 +87,53 @@ def read_in_order(
 ) -> Iterator[Parsed]:
     """The fresh objects, read, with what is wrong with them. Raises what the only object of a source raises."""
     alone = len(listing.objects) == 1
+
+    def read(one: Object, content: Callable[[], bytes]) -> Parsed:
+        named = _untimed_day(assistant, untimed_days, one, day)
+        said = None if assistant.settings.untimed == "modified" and not (one.day or day) else named
+        return _read(assistant, one, content(), named, said)
+
     for one, fetched in _fetched(fresh):
         try:
-            named = _untimed_day(assistant, untimed_days, one, day)
-            said = None if assistant.settings.untimed == "modified" and not (one.day or day) else named
-            yield _read(assistant, one, fetched.result(), named, said)
+            if one.uri.lower().endswith(archives.ENDING):
+                yield from _members(assistant, one, fetched.result(), read)
+            else:
+                yield read(one, fetched.result)
         except SourceError as error:
             if alone:
                 raise
-            arrived = not isinstance(error, SourceUnreadable)
-            yield Parsed(object=one, problem=str(error), arrived=arrived, reading=assistant.reading)
+            yield _problem(assistant, one, error)
+
+
+def _problem(assistant: Assistant, one: Object, error: SourceError, within: bool = False) -> Parsed:
+    arrived = not isinstance(error, SourceUnreadable)
+    return Parsed(object=one, problem=str(error), arrived=arrived, reading=assistant.reading, within=within)
+
+
+def _members(
+    assistant: Assistant, one: Object, content: bytes, read: Callable[[Object, Callable[[], bytes]], Parsed]
+) -> Iterator[Parsed]:
+    """The members of an archive, each as an object of its own, and last the archive itself, which is then known.
+
+    A member of no known format is named beside those of other kinds. Raises SourceError where none is known.
+    """
+    wanted = partial(fits, include=assistant.settings.include, exclude=assistant.settings.exclude)
+    archive = archives.opened(one, content, wanted)
+    unknown: list[NotRecognised] = []
+    others = list(archive.others)
+    for member in archive.members:
+        try:
+            yield replace(read(member, member.read), within=True)
+        except NotRecognised as error:
+            unknown.append(error)
+            others.append(member.uri.partition(archives.INSIDE)[2])
+        except SourceError as error:
+            yield _problem(assistant, member, error, within=True)
+    if len(unknown) == len(archive.members):
+        raise unknown[0] if unknown else SourceError(f"{one.uri}: zip: holds none of the kinds that are read")
+    named = ", ".join(others[:MOST_NAMED])
+    notes = (f"{one.uri}: not read: {len(others):,} members, such as {named}",) if others else ()
+    yield Parsed(object=one, reading=assistant.reading, notes=notes)
 
 
 def _fetched(objects: Iterable[Object]) -> Iterator[tuple[Object, Future[bytes]]]:

@@ -24,6 +24,7 @@ from cpa_core.pipeline.landing.roles import roles_warning
 from cpa_core.pipeline.landing.sessions import cut_sessions, is_other_gap, note_users, spanning
 from cpa_core.settings import Settings
 from cpa_core.sources import Listing, Object
+from cpa_core.sources.archives import archive_of
 from cpa_core.sources.identity import Identified
 from cpa_core.store.database import Row, Transaction
 
@@ -44,6 +45,7 @@ class Landed(Value):
     objects: int
     read: int
     skipped: int
+    others: tuple[str, ...]
     removed: tuple[str, ...]
     records: int
     rejected: int
@@ -74,12 +76,12 @@ def unlanded(assistant: Assistant, wait: float | None = None) -> Unlanded:
     read_so = {(row["uri"], row["etag"]): row["reading"] for row in rows}
     absent = {row["uri"] for row in rows if row["removed_at"]}
     present = {o.uri for o in found.objects}
-    gone = {row["uri"] for row in rows} - absent - present
+    gone = {row["uri"] for row in rows if archive_of(row["uri"]) not in present} - absent
     return Unlanded(
         listing=found,
         fresh=tuple(o for o in found.objects if _is_fresh(read_so, (o.uri, o.etag), assistant.reading)),
         removed=tuple(sorted(uri for uri in gone if found.prefix and uri.startswith(found.prefix))),
-        returned=tuple(sorted(absent & present)),
+        returned=tuple(sorted(uri for uri in absent if archive_of(uri) in present)),
         untimed_days={row["uri"]: row["untimed_day"] for row in rows if row["untimed_day"]},
     )
 
@@ -158,7 +160,7 @@ class _Told:
     latest: datetime | None = None
 
     def add(self, part: Sequence[Parsed], wrote: _Written) -> None:
-        self.read += sum(p.arrived for p in part)
+        self.read += sum(p.arrived and not p.within for p in part)
         self.records += sum(p.records for p in part)
         self.harmless += sum(not r.loss for p in part for r in p.rejects)
         self.problems += [p.problem for p in part if p.problem]
@@ -183,6 +185,7 @@ class _Told:
             objects=len(self.found.listing.objects),
             read=self.read,
             skipped=self.found.listing.skipped,
+            others=self.found.listing.others,
             removed=self.found.removed,
             records=self.records,
             rejected=len(problems) + self.harmless,

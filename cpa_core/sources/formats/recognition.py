@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from cpa_core.errors import SourceError
+from cpa_core.errors import NotRecognised, SourceError
 from cpa_core.sources import documents, mapping, shapes, tables, trees, workbooks
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.form import Format
@@ -100,7 +100,7 @@ def _of_json(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
         fallback = formats[file.form or ("jsonl" if layout == "lines" else holds)]
         return Choice(fallback, "json", layout, _wrapped(values))
     documents.text(file.name, file.content).read(SIZES[-1])  # bytes that are not UTF-8 are the first thing to say
-    raise SourceError(_refusal(file, values, formats))
+    raise NotRecognised(_refusal(file, values, formats))
 
 
 def _translated(file: File, values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:
