@@ -1,5 +1,7 @@
 """LangChain's messages as `messages_to_dict`, `model_dump` and `dumpd` write them, and states of LangGraph threads.
 
+`turns.plain` reads one message of these forms.
+
 Sources: https://docs.langchain.com/oss/python/langchain/messages (the type is the role),
 https://docs.langchain.com/oss/python/langgraph/persistence (a state repeats all that was said in its thread).
 """
@@ -16,44 +18,11 @@ from cpa_core.sources.formats.openai_chat import OPENAI, conversation, listed
 from cpa_core.sources.formats.talks import object_at
 from cpa_core.sources.records import Draft, Reject, SourceRecord, moment, own_input
 
-TYPES = {
-    "human": "user",
-    "ai": "assistant",
-    "system": "system",
-    "developer": "system",
-    "tool": "tool",
-    "function": "tool",
-}
-CLASSES = {f"{kind.capitalize()}Message{part}": role for kind, role in TYPES.items() for part in ("", "Chunk")}
-CLASSES |= {f"AIMessage{part}": "assistant" for part in ("", "Chunk")}
 
-
-def message_of(tree: Any) -> Any:
-    """A message of LangChain's, in whichever form it was dumped, as `{role, content}`; anything else as it is."""
-    if not isinstance(tree, dict):
-        return tree
-    if isinstance(tree.get("kwargs"), dict) and isinstance(tree.get("id"), list):  # dumpd: lc, type, id, kwargs
-        name = str(tree["id"][-1]) if tree["id"] else ""
-        return _plain(tree["kwargs"], CLASSES.get(name) or TYPES.get(str(tree["kwargs"].get("type"))))
-    if isinstance(tree.get("data"), dict) and "type" in tree:  # messages_to_dict
-        return _plain(tree["data"], TYPES.get(str(tree["type"])))
-    kind = str(tree.get("type") or "").removesuffix("MessageChunk").lower()
-    return _plain(tree, TYPES[kind]) if "role" not in tree and kind in TYPES else tree
-
-
-def _plain(tree: dict[str, Any], role: str | None) -> dict[str, Any]:
-    """The words of a message; what a model thought stands among the vendor's own arguments."""
-    extra = object_at(tree, "additional_kwargs")
-    kept = {key: tree[key] for key in ("content", "id", "tool_calls", "timestamp") if tree.get(key) not in (None, [])}
-    beside = {key: extra[key] for key in ("refusal", "reasoning_content", "audio") if extra.get(key)}
-    return {"role": role or tree.get("role") or tree.get("type"), "content": "", **kept, **beside}
-
-
-def messages_of(listed_: list[Any]) -> list[Any]:
-    """A list of messages in any of these forms; marks that remove others are none."""
-    flat = listed_[0] if len(listed_) == 1 and isinstance(listed_[0], list) else listed_
-    kept = [one for one in flat if not (isinstance(one, dict) and one.get("type") == "remove")]
-    return [message_of(one) for one in kept]
+def messages_of(given: list[Any]) -> list[Any]:
+    """The messages of a list, or of the first of several; marks that remove others are none."""
+    flat = given[0] if given and isinstance(given[0], list) else given
+    return [one for one in flat if not (isinstance(one, dict) and one.get("type") == "remove")]
 
 
 def _thread(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:

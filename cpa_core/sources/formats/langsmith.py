@@ -13,7 +13,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.calls import CallAbout, called
 from cpa_core.sources.formats.form import Format, attempted
-from cpa_core.sources.formats.langchain import message_of, messages_of
+from cpa_core.sources.formats.langchain import messages_of
 from cpa_core.sources.formats.langfuse import INNER, prompt_of
 from cpa_core.sources.formats.talks import object_at
 from cpa_core.sources.formats.traces import UNDECIDED, Node, Part, outermost
@@ -111,7 +111,7 @@ def _answered(tree: dict[str, Any]) -> Any:
         return _generation(outputs["generations"])
     key = next((key for key in ANSWERED if outputs.get(key)), None)
     if key == "choices" or outputs.keys() & {"role", "kwargs"}:
-        return outputs if key == "choices" else [message_of(outputs)]
+        return outputs if key == "choices" else [outputs]
     return _messages(outputs[key]) if key else None
 
 
@@ -120,7 +120,7 @@ def _messages(value: Any) -> Any:
     if isinstance(value, list):
         return messages_of(value)
     if isinstance(value, dict):
-        return message_of(value)
+        return [value]
     return [{"role": "assistant", "content": value}] if isinstance(value, str) else None
 
 
@@ -132,7 +132,7 @@ def _generation(generations: list[Any]) -> Any:
     if not isinstance(first, dict):
         return None
     if isinstance(first.get("message"), dict):
-        return [message_of(first["message"])]
+        return [first["message"]]
     return [{"role": "assistant", "content": first["text"]}] if first.get("text") else None
 
 

@@ -72,7 +72,15 @@ def plain(turn: Any) -> Any:
     known = LANGCHAIN.get(name) if isinstance(name, str) else None
     if known is None:
         return inner if turn.get("lc") and isinstance(inner, dict) else turn
-    return {"role": known, **(inner if isinstance(inner, dict) else turn)}
+    said = inner if isinstance(inner, dict) else turn
+    return {"role": known, "content": "", **_vendors_own(said), **said}
+
+
+def _vendors_own(said: dict[str, Any]) -> dict[str, Any]:
+    """A refusal, reasoning or speech that LangChain keeps among a vendor's own arguments."""
+    extra = said.get("additional_kwargs")
+    held: dict[str, Any] = extra if isinstance(extra, dict) else {}
+    return {key: held[key] for key in ("refusal", "reasoning_content", "audio") if held.get(key)}
 
 
 def is_message(tree: dict[str, Any]) -> bool:
