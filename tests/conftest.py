@@ -86,6 +86,7 @@ def assistant(tmp_path: Path, chat_server: ChatServer) -> Callable[..., Assistan
             "CPA_SCHEMA": str(schema),
             "CPA_MODEL": "compatible:test-model",
             "CPA_COMPATIBLE_URL": chat_server.url,
+            "CPA_COMPATIBLE_STRUCTURED": "strict",
         }
         return Assistant.of(settings(given | environ))
 

@@ -106,5 +106,7 @@ def test_a_day_is_answered_by_a_server_of_this_ability_without_a_refused_call(
 
 
 def test_an_ability_that_does_not_exist_is_named() -> None:
-    with pytest.raises(SettingsError, match="CPA_COMPATIBLE_STRUCTURED is 'yes': it must be one of strict, lax, "):
+    with pytest.raises(
+        SettingsError, match="CPA_COMPATIBLE_STRUCTURED is 'yes': it must be one of auto, strict, lax, "
+    ):
         compatible(settings({"CPA_COMPATIBLE_URL": "http://127.0.0.1:9/v1", "CPA_COMPATIBLE_STRUCTURED": "yes"}))

@@ -21,6 +21,7 @@ from cpa_core.cli.display import (
     spend_table,
     trouble_lines,
 )
+from cpa_core.cli.models import server_lines
 from cpa_core.cli.schemas import drift_lines, stale_lines
 from cpa_core.demo import EXAMPLES, demo_settings
 from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SchemaError, SettingsError
@@ -44,6 +45,7 @@ from cpa_core.pipeline import (
     stale_days,
     summaries,
 )
+from cpa_core.pipeline.abilities import known_servers
 from cpa_core.settings import Settings, day
 from cpa_core.store import Store
 
@@ -213,6 +215,8 @@ def status(options: argparse.Namespace, given: Settings) -> int:
     print(day_table(summaries(assistant, days)))
     if spent := spending(assistant):
         print(spend_table(spent))
+    for line in server_lines(known_servers(store)):
+        print(line)
     for line in trouble_lines(store, days):
         print(line)
     for line in reconciled_lines(reconciled(assistant, days)):

@@ -11,6 +11,7 @@ from pathlib import Path
 from cpa_core import __version__
 from cpa_core.cli.commands import demo, land_command, quote_command, run_command, show, status
 from cpa_core.cli.exporting import export
+from cpa_core.cli.models import check_model_command
 from cpa_core.cli.reports import report
 from cpa_core.cli.schemas import accept, check, diff, propose
 from cpa_core.errors import CpaError, DayNeeded
@@ -104,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
     one = _command(commands, "show", show, "one conversation with its events and judgment", "cpa show c-17")
     one.add_argument("conversation", help="the conversation's id")
     _flags(one, "CPA_HOME")
+    _check_commands(commands)
     _report_command(commands)
     _export_command(commands)
     _schema_commands(commands)
@@ -120,6 +122,16 @@ def _command(
     made = commands.add_parser(name, help=about, description=about, epilog=f"example: {example}")
     made.set_defaults(command=run)
     return made
+
+
+def _check_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "check a part of the setup"
+    made = commands.add_parser("check", help=about, description=about, epilog="example: cpa check model")
+    inner = made.add_subparsers(dest="check_name", required=True, metavar="COMMAND")
+    about = "ask the model one small question: what its server can do, its speed, the estimated cost of a day"
+    one = _command(inner, "model", check_model_command, about, "cpa check model --model compatible:qwen3:8b")
+    one.add_argument("source", nargs="?", help=help_of("CPA_SOURCE"))
+    _flags(one, "CPA_HOME", "CPA_SCHEMA", "CPA_MODEL", "CPA_FORMAT", "CPA_MAP")
 
 
 def _report_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -147,6 +147,8 @@ class Engine:
                     reply = self._once(request, check, load)
                     self.answers.keep(answer(reply, attempt, bill.held if reply.cost is None else None))
                     bill.pay(reply.cost)
+                if reply.again:
+                    continue
                 self._watch(request).note(request, reply, about)
                 return self.read(request, reply)
             except ProviderFailed as failed:

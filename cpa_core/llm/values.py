@@ -61,7 +61,8 @@ class Reply(Value):
     """What came back. `text` is the answer for outcome ok; `detail` says the rule broken, never the words.
 
     `cost` is in US dollars, null when the price is unknown; `lane` is the one the vendor used, and `limits` what its
-    headers say. `folded` counts what was changed in the answer when it was read.
+    headers say. `folded` counts what was changed in the answer when it was read. `again`: the provider found out how
+    this server is to be asked, and the same question is put to it once more.
     """
 
     outcome: Outcome
@@ -72,6 +73,7 @@ class Reply(Value):
     lane: str = "standard"
     limits: Limits | None = None
     folded: int = 0
+    again: bool = False
 
     @property
     def is_cut_off(self) -> bool:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from cpa_core.errors import SettingsError
 from cpa_core.llm import BatchVendor, Limiter, ModelName, Provider, Watch
 from cpa_core.models import Value
+from cpa_core.pipeline.abilities import remembering
 from cpa_core.providers import batch_vendor, default_model, model_name, provider
 from cpa_core.settings import Settings
 from cpa_core.sources import File, Listing, listing
@@ -107,7 +108,7 @@ class Assistant:
             return self.provider(model)
         key = model, self.settings.asking
         if key not in self.pacing.providers:
-            self.pacing.providers[key] = provider(model, self.settings)
+            self.pacing.providers[key] = remembering(self.store, self.now, model, provider(model, self.settings))
         return self.pacing.providers[key]
 
     def watch(self, model: ModelName) -> Watch:

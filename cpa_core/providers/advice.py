@@ -48,7 +48,7 @@ def _form(stopped: AnswersUnusable, structured: str | None) -> str:
         return f"try {other} or, where the server is yours, one with a longer context"
     if stopped.provider != "compatible":
         return f"try {other}"
-    now = structured or "strict"
+    now = structured or "auto"
     left = [shape for shape in SHAPES if SHAPES.index(shape) > (SHAPES.index(now) if now in SHAPES else -1)]
     if not left:
         return f"CPA_COMPATIBLE_STRUCTURED is {now}: try {other}"

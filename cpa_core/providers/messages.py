@@ -8,6 +8,9 @@ from cpa_core.providers.wire import mapping
 REASONING = ("reasoning_content", "reasoning", "thinking")
 """Where servers put a model's reasoning: DeepSeek and vLLM, OpenRouter and Ollama, others."""
 
+THOUGHTS = ("thinking", "reasoning", "redacted_thinking")
+"""Kinds of chunks of a content that hold reasoning: Mistral's, OpenRouter's, Claude's through gateways."""
+
 
 def answer_text(message: dict[str, Any]) -> str:
     """The text that holds the answer; empty where there is none.
@@ -30,7 +33,7 @@ def has_reasoned(message: dict[str, Any]) -> bool:
     """Whether the server sends the model's reasoning along, be it as a field or as a chunk of the content."""
     chunks = message.get("content")
     kinds = [mapping(chunk).get("type") for chunk in chunks] if isinstance(chunks, list) else []
-    return any(text.strip() for text in _reasoned(message)) or "thinking" in kinds or "reasoning" in kinds
+    return any(text.strip() for text in _reasoned(message)) or any(kind in THOUGHTS for kind in kinds)
 
 
 def content_text(content: Any) -> str:
@@ -48,7 +51,7 @@ def _chunk(chunk: Any) -> str:
     if isinstance(chunk, str):
         return chunk
     kind, text = mapping(chunk).get("type", "text"), mapping(chunk).get("text")
-    if kind not in ("text", "output_text"):
+    if kind in THOUGHTS:
         return ""
     return text if isinstance(text, str) else str(mapping(text).get("value") or "")
 

@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 import httpx2
 import openai as sdk
 
-from cpa_core.errors import ProviderFailed, SettingsError
-from cpa_core.llm import Reply, Request, Usage
+from cpa_core.errors import ProviderFailed, ReplyInvalid, SettingsError
+from cpa_core.llm import HUNG_TRIES, NOT_BILLED, Reply, Request, Usage
+from cpa_core.llm.abilities import LADDER, Abilities, Discovery, Structured
+from cpa_core.llm.reading import fits, read_answer
 from cpa_core.providers.connections import http_client
-from cpa_core.providers.messages import answer_text, content_text
+from cpa_core.providers.messages import answer_text, content_text, has_reasoned
 from cpa_core.providers.statuses import answered, fault, refuses_schema
-from cpa_core.providers.wire import Response, count, mapping, patience, schema_in_words, unanswered
-from cpa_core.settings import TIMEOUT, Settings, Structured
+from cpa_core.providers.wire import Response, count, decoded, mapping, patience, schema_in_words, unanswered
+from cpa_core.settings import TIMEOUT, Settings
 
 NO_EFFORT = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-terra", "gpt-5.6", "gpt-5.4-mini")
 """Models known to accept reasoning effort `none`; tagging needs no reasoning tokens.
@@ -42,8 +44,12 @@ for them too. Older models refuse it (anomalyco/opencode#36315), and so do some 
 
 CUT_OFF = ("length", "max_tokens", "MAX_TOKENS", "model_length")
 """Finish reasons of an answer that is not whole: OpenAI's, Claude's and Gemini's through gateways, Mistral's."""
+ENDED = ("error",)
+"""Finish reasons of an answer that the server broke off."""
 HALF_TRIES = 1.5
-"""Of a question's four tries, those that half an answer uses up: three such calls end it, as they may be billed.
+"""Of a question's four tries, those that half an answer or none with status 200 uses up: after three it ends.
+
+Each may be billed.
 
 Source: maximhq/bifrost#5425 (`finish_reason: error`, the usage null)."""
 
@@ -60,7 +66,10 @@ FLEX_TIMEOUT = 900.0
 
 
 class ChatCompletions:
-    """One server. `is_openai` chooses between OpenAI's parameters and those every compatible server knows."""
+    """One server. `is_openai` chooses between OpenAI's parameters and those every compatible server knows.
+
+    Where no form is named (`how` is null), `discovery` finds it out. `url` is the address that its abilities belong to.
+    """
 
     def __init__(
         self,
@@ -69,25 +78,48 @@ class ChatCompletions:
         *,
         is_openai: bool,
         timeout: float = TIMEOUT,
-        how: Structured = "strict",
+        how: Structured | None = "strict",
     ) -> None:
         self.is_openai = is_openai
         self.is_flex = False
+        self.discovery = Discovery() if how is None else None
         self._timeout = timeout
         http = http_client(timeout)
         self._client = sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=timeout, http_client=http)
-        self._url = f"{str(self._client.base_url).rstrip('/')}/chat/completions"
-        self._form = Form(how, is_openai)
+        self.url = str(self._client.base_url).rstrip("/")
+        self._url = f"{self.url}/chat/completions"
+        self._form = Form(how or LADDER[0], is_openai)
         weakref.finalize(self, self._client.close)  # else its sockets wait for the garbage collector
 
     def call(self, request: Request) -> Reply:
         """Ask; what the model or the server does not take is left out once it says so, and from then on."""
+        if self.discovery:
+            return self._discovered(request, self.discovery)
         sent = self._form
         response = self._post(request, sent)
         while other := _without(response, sent):
             self._form = sent = other
             response = self._post(request, sent)
         return answered(response, decode)
+
+    def _discovered(self, request: Request, discovery: Discovery) -> Reply:
+        """Ask as the server is known to take it; else once, so that it is known better then."""
+        with discovery.turn() as is_finding_out:
+            abilities = discovery.now
+            room = REASONING_ROOM if abilities.reasons else 0
+            try:
+                roomy = request.model_copy(update={"max_tokens": request.max_tokens + room})
+                response = self._post(roomy, Form(abilities.structured, marked=False))
+                if _refuses_form(response):
+                    return _passed_by(abilities, NOT_BILLED if response.status != 200 else Usage(), discovery)
+                reply = answered(response, decode)
+            except ProviderFailed as failed:
+                if failed.tries >= HUNG_TRIES:
+                    discovery.give_up()
+                raise
+            if _has_reasoned(response) and discovery.reasons() and reply.outcome == "truncated":
+                return reply.model_copy(update={"again": True})
+            return _learned(request, reply, abilities, discovery) if is_finding_out else reply
 
     def _post(self, request: Request, form: Form) -> Response:
         """Below `create`, whose checks of a body that is always of one form take longer than the call itself.
@@ -120,6 +152,51 @@ def _without(response: Response, sent: Form) -> Form | None:
     return sent._replace(structured="prompt") if sent.structured != "prompt" and refuses_schema(response) else None
 
 
+def _refuses_form(response: Response) -> bool:
+    """Whether a server does not take the form: by its words, or with an answer that has no choices.
+
+    The latter: modelscope/modelscope#1801. Other errors, and filters, have a form of their own.
+    """
+    if response.status != 200:
+        return refuses_schema(response)
+    try:
+        tree = mapping(decoded(response.content))
+    except ProviderFailed:
+        return False
+    return "choices" in tree and tree["choices"] is None and not tree.get("error")
+
+
+def _has_reasoned(response: Response) -> bool:
+    if response.status != 200:
+        return False
+    choices = mapping(decoded(response.content)).get("choices")
+    return isinstance(choices, list) and bool(choices) and has_reasoned(mapping(mapping(choices[0]).get("message")))
+
+
+def _learned(request: Request, reply: Reply, abilities: Abilities, discovery: Discovery) -> Reply:
+    """The reply, after the form in which it was asked for was held to be one that works, or not."""
+    if reply.outcome not in ("ok", "invalid"):
+        return reply
+    try:
+        reading = read_answer(reply.text, request.json_schema)
+    except ReplyInvalid:
+        reading = None
+    if reading and reading.whole:
+        discovery.works()
+        return reply
+    if reading and fits(reading.tree, request.json_schema):
+        discovery.fits()
+    passed_by = _passed_by(abilities, reply.usage, discovery)
+    return passed_by.model_copy(update={"text": reply.text}) if passed_by.again else reply
+
+
+def _passed_by(abilities: Abilities, usage: Usage, discovery: Discovery) -> Reply:
+    """An answer that only shows that a form does not work; asked again in the next form, if there is one."""
+    again = discovery.fails()
+    words = f"the server does not answer in the schema's shape when asked by {abilities.structured}"
+    return Reply(outcome="invalid", detail=words, usage=usage, again=again)
+
+
 def body(
     request: Request, *, is_openai: bool, structured: Structured = "strict", marked: bool = True
 ) -> dict[str, Any]:
@@ -143,7 +220,7 @@ def body(
     elif structured == "json_object":
         built["response_format"] = {"type": "json_object"}
     if not is_openai:
-        return built | {"max_tokens": request.max_tokens}
+        return built | {"max_tokens": request.max_tokens, "stream": False}
     if request.effort or request.model.startswith(NO_EFFORT):
         return built | {
             "max_completion_tokens": request.max_tokens,
@@ -168,7 +245,7 @@ def decode(raw: Any) -> Reply:
     """
     choices = mapping(raw).get("choices")
     if not isinstance(choices, list) or not choices:
-        raise ProviderFailed("the response has no choices")
+        raise ProviderFailed("the response has no choices", tries=HALF_TRIES)
     usage = _usage(mapping(raw.get("usage")))
     lane = "flex" if raw.get("service_tier") == "flex" else "standard"
     return _said(choices, usage).model_copy(update={"lane": lane})
@@ -183,7 +260,7 @@ def _said(choices: list[Any], usage: Usage) -> Reply:
         return Reply(outcome="filtered", detail="the provider's content filter", usage=usage)
     if finish in CUT_OFF:
         return Reply(outcome="truncated", detail="the answer reached its length limit", usage=usage)
-    if finish == "error":
+    if finish in ENDED:
         raise ProviderFailed("the server ended the answer with an error", tries=HALF_TRIES)
     text = answer_text(message) or content_text(choice.get("text"))
     if not text.strip():
@@ -214,6 +291,5 @@ def compatible(given: Settings) -> ChatCompletions:
     server = given.compatible
     if not server.url:
         raise SettingsError("CPA_COMPATIBLE_URL is not set, as in http://127.0.0.1:11434/v1 for Ollama")
-    return ChatCompletions(
-        server.key or "none", server.url, is_openai=False, timeout=given.timeout, how=server.structured
-    )
+    how = None if server.structured == "auto" else server.structured
+    return ChatCompletions(server.key or "none", server.url, is_openai=False, timeout=given.timeout, how=how)

@@ -122,7 +122,7 @@ def _read(tree: Any, decode: Callable[[Any], Reply]) -> Reply:
         reply = decode(tree)
     except ProviderFailed as failed:
         if not (ended or masks):
-            raise Garbled(failed.reason) from None
+            raise Garbled(failed.reason, tries=failed.tries) from None
         reply = Reply(outcome="filtered", detail=FILTERED)
     if ended == "refused":
         return reply.model_copy(update={"outcome": "refused", "text": "", "detail": "the model refused"})

@@ -9,7 +9,7 @@ from cpa_core.settings.reading import Setting, count
 
 Secret = Annotated[str | None, Field(repr=False)]
 """A text that no representation of the settings shows."""
-Structured = Literal["strict", "lax", "json_object", "prompt"]
+Structured = Literal["auto", "strict", "lax", "json_object", "prompt"]
 """How a server is told the shape of an answer: a JSON schema that it enforces, or only reads; any JSON; in words."""
 Persons = Literal["known", "always", "never"]
 """Of whose events PostHog makes person profiles: by default not of a conversation whose user is unknown."""
@@ -53,10 +53,11 @@ class CompatibleSettings(Value):
             "CPA_COMPATIBLE_STRUCTURED",
             COMPATIBLE,
             "What the server does with a JSON schema.",
+            "`auto`: the first calls find it out. "
             "`strict`: it enforces the schema. `lax`: it reads the schema. `json_object`: it promises JSON only. "
             "`prompt`: the schema is written into the prompt.",
         ),
-    ] = "strict"
+    ] = "auto"
 
 
 class AwsSettings(Value):

@@ -11,7 +11,7 @@ from cpa_core.llm.reading.mending import mended
 from cpa_core.llm.reading.shaping import Schema, conforms, fits, matched_name, property_names, shaped
 from cpa_core.llm.values import Reply, Request
 
-__all__ = ["Reading", "brought", "conforms", "matched_name", "read_answer", "understood"]
+__all__ = ["Reading", "brought", "conforms", "fits", "matched_name", "read_answer", "understood"]
 
 MOST_WRAPPERS = 3
 """Objects and strings that may stand around an answer."""

@@ -20,6 +20,8 @@ Sources: DeepSeek, Qwen and most others `<think>` (vllm-project/vllm#18255); Mag
 `<seed:think>` (ByteDance-Seed/seed-oss).
 """
 MARK = re.compile(rf"(?P<opening>{OPENING})|(?P<closing>{CLOSING})|(?P<bracket>[{{\[])", re.IGNORECASE)
+TOKENS = re.compile(r"[\s`]+|<\|\w+\|>")
+"""What may stand after an answer: spaces, the end of a fence, tokens of a template."""
 CLOSED = re.compile(CLOSING, re.IGNORECASE)
 BROKEN = re.compile(r"""[{\[]\s*["'{\[]|["'}\]]\s*[}\]]""")
 """What is left of JSON that could not be read: how it begins, and how it ends. Prose with a bracket looks otherwise."""
@@ -86,7 +88,7 @@ def standing(text: str) -> Standing:
         else:
             is_open = True
     after = text[kept:]
-    is_open = is_open and (not values or after.strip(" \n`") != "")
+    is_open = is_open and (not values or TOKENS.sub("", after) != "")
     return Standing(tuple(values), "".join([*around, after]), "".join([*rest, after]), is_open)
 
 

@@ -42,6 +42,14 @@ class Inquiry:
         about = About(day="", conversation_id=conversation_id)
         return work(lambda request, check: self._asked(request, check, about))
 
+    def ask(self, request: Request, check: Callable[[str], None]) -> Reply:
+        """A reply to one question, kept from before or paid for now. Raises Stopped."""
+        return self._asked(request, check, About(day="", conversation_id=""))
+
+    def calls(self, task: Task) -> int:
+        """How many calls were made for a task."""
+        return self._engine.asked[task]
+
     def _recalled(self, request: Request, check: Callable[[str], None]) -> Reply:
         reply = self._book.recall(request.hash)
         if reply is None:

@@ -1,0 +1,56 @@
+"""`cpa check model`, and what is known of servers of chat completions."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.model_check import ModelCheck, check_model
+from cpa_core.settings import Settings
+from cpa_core.store.database import Row
+
+FORMS = {
+    "strict": "takes a JSON schema",
+    "lax": "reads a JSON schema",
+    "json_object": "promises JSON only; the schema is written into the prompt",
+    "prompt": "promises nothing; the schema is written into the prompt",
+}
+
+
+def check_model_command(options: argparse.Namespace, given: Settings) -> int:
+    """Ask one small question; print what the server can do, its speed and the estimated cost of a day."""
+    found = check_model(Assistant.of(given))
+    for line in check_lines(found, given):
+        print(line)
+    return 0 if found.outcome == "ok" else 1
+
+
+def check_lines(found: ModelCheck, given: Settings) -> Iterator[str]:
+    """What a check found."""
+    where = f" at {found.address}" if found.address else ""
+    if found.outcome == "ok":
+        yield f"{found.model}{where}: answers as a run needs it ({found.calls} calls)"
+    else:
+        yield f"{found.model}{where}: {found.outcome}: {found.detail} ({found.calls} calls)"
+    if found.abilities:
+        form, thinks = found.abilities.structured, "; the model reasons first" if found.abilities.reasons else ""
+        yield f"server: {FORMS[form]} (CPA_COMPATIBLE_STRUCTURED={form}){thinks}; remembered for the runs"
+    elif found.outcome == "invalid" and found.model.startswith("compatible:"):
+        yield "server: no form of a question brought an answer of the schema's shape; try another model (CPA_MODEL)"
+    speed = f", {found.speed:.0f} tokens a second" if found.speed else ", the server counts no tokens"
+    yield f"speed: {found.seconds:.1f} s for the last call{speed}"
+    if found.day is None:
+        yield "cost of a day: not known without conversations; name them: cpa check model SOURCE"
+        return
+    money = "unknown price (CPA_PRICES)" if found.day.cost is None else f"at most about ${found.day.cost:.2f}"
+    hours = f", about {found.day.hours:.1f} hours with CPA_CONCURRENCY={given.concurrency}" if found.day.hours else ""
+    yield f"cost of a day: {found.day.day}, {found.day.conversations} conversations: {money}{hours}"
+
+
+def server_lines(rows: Sequence[Row]) -> list[str]:
+    """How each model at a server of chat completions is asked, as it was found out."""
+    return [
+        f"server: {row['endpoint']}: {row['model']}: {FORMS[row['structured']]}"
+        f" (CPA_COMPATIBLE_STRUCTURED={row['structured']}){'; reasons first' if row['reasons'] else ''},"
+        f" found out {row['found_at']:%Y-%m-%d %H:%M}"
+        for row in rows
+    ]

@@ -1,0 +1,48 @@
+"""What the store remembers of servers of chat completions, so that it is found out once."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from cpa_core.llm import ModelName, Provider
+from cpa_core.llm.abilities import Abilities, Discovery
+from cpa_core.store import Store
+from cpa_core.store.database import Row
+
+DELETED = "delete from server_abilities where endpoint = $endpoint and model = $model"
+
+
+def remembering(store: Store, now: Callable[[], datetime], model: ModelName, made: Provider) -> Provider:
+    """The provider; where its abilities are found out, the store tells what it knows and learns more."""
+    discovery = getattr(made, "discovery", None)
+    if isinstance(discovery, Discovery):
+        endpoint = str(getattr(made, "url", ""))
+        discovery.recall = partial(recalled, store, endpoint, model.model)
+        discovery.found = partial(remember, store, now, endpoint, model.model)
+    return made
+
+
+def recalled(store: Store, endpoint: str, model: str) -> Abilities | None:
+    """What the store knows of an endpoint and model; null where nothing."""
+    rows = known_servers(store, endpoint, model)
+    return Abilities(structured=rows[0]["structured"], reasons=rows[0]["reasons"]) if rows else None
+
+
+def known_servers(store: Store, endpoint: str | None = None, model: str | None = None) -> list[Row]:
+    """Endpoints and models with their abilities and when they were found out."""
+    with store.reading() as view:
+        return view.answer("status/server_abilities", endpoint=endpoint, model=model)
+
+
+def remember(store: Store, now: Callable[[], datetime], endpoint: str, model: str, found: Abilities) -> None:
+    """Write down what was found out, in the place of what was known."""
+    row = {"endpoint": endpoint, "model": model, **found.model_dump(), "found_at": now()}
+    with store.writing() as transaction:
+        transaction.execute(DELETED, endpoint=endpoint, model=model)
+        transaction.insert("server_abilities", [row])
+
+
+def forget(store: Store, endpoint: str, model: str) -> None:
+    """Know nothing of an endpoint and model, so that it is found out again."""
+    with store.writing() as transaction:
+        transaction.execute(DELETED, endpoint=endpoint, model=model)
