@@ -127,10 +127,10 @@ NEVER = {
 
 @pytest.mark.parametrize("name", NEVER)
 def test_what_is_not_the_only_whole_answer_is_never_taken_for_one(name: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ReplyInvalid):
         read_answer(NEVER[name], TAGS)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_an_object_in_a_quote_is_never_looked_into() -> None:

@@ -28,8 +28,9 @@ class Discovery:
     with a whole answer; else the first with an answer that fits; else nothing, and the run goes on as it began.
     """
 
-    def __init__(self) -> None:
-        self.now = Abilities(structured=LADDER[0])
+    def __init__(self, first: Structured = LADDER[0]) -> None:
+        self._first = first
+        self.now = Abilities(structured=first)
         self.is_known = False
         self.recall: Callable[[], Abilities | None] | None = None
         self.found: Callable[[Abilities], None] = lambda abilities: None
@@ -87,5 +88,5 @@ class Discovery:
             self.now = self._second.model_copy(update={"reasons": self.now.reasons})
             self.found(self.now)
         else:
-            self.now = self.now.model_copy(update={"structured": LADDER[0]})
+            self.now = self.now.model_copy(update={"structured": self._first})
         return False

@@ -14,6 +14,7 @@ from cpa_core.llm.reading import fits, read_answer
 from cpa_core.providers.connections import http_client
 from cpa_core.providers.messages import answer_text, content_text, has_reasoned
 from cpa_core.providers.statuses import answered, fault, refuses_schema
+from cpa_core.providers.vendors import OWN, Vendor, query_of, vendor_of
 from cpa_core.providers.wire import Response, count, decoded, mapping, patience, schema_in_words, unanswered
 from cpa_core.settings import TIMEOUT, Settings
 
@@ -79,15 +80,20 @@ class ChatCompletions:
         is_openai: bool,
         timeout: float = TIMEOUT,
         how: Structured | None = "strict",
+        vendor: Vendor = OWN,
     ) -> None:
         self.is_openai = is_openai
         self.is_flex = False
-        self.discovery = Discovery() if how is None else None
+        self.discovery = Discovery(vendor.takes[0]) if how is None else None
         self._timeout = timeout
         http = http_client(timeout)
-        self._client = sdk.OpenAI(api_key=key, base_url=url, max_retries=0, timeout=timeout, http_client=http)
+        base, headers = url and url.partition("?")[0], {vendor.key_header: key} if vendor.key_header else None
+        self._client = sdk.OpenAI(
+            api_key=key, base_url=base, max_retries=0, timeout=timeout, http_client=http, default_headers=headers
+        )
         self.url = str(self._client.base_url).rstrip("/")
-        self._url = f"{self.url}/chat/completions"
+        self.asked_at = f"{self.url}/chat/completions{query_of(url or '', vendor)}"
+        self._limit = vendor.limit
         self._form = Form(how or LADDER[0], is_openai)
         weakref.finalize(self, self._client.close)  # else its sockets wait for the garbage collector
 
@@ -110,6 +116,9 @@ class ChatCompletions:
             try:
                 roomy = request.model_copy(update={"max_tokens": request.max_tokens + room})
                 response = self._post(roomy, Form(abilities.structured, marked=False))
+                if self._limit == "max_tokens" and _refuses_limit(response):
+                    self._limit = "max_completion_tokens"
+                    response = self._post(roomy, Form(abilities.structured, marked=False))
                 if _refuses_form(response):
                     return _passed_by(abilities, NOT_BILLED if response.status != 200 else Usage(), discovery)
                 reply = answered(response, decode)
@@ -117,7 +126,12 @@ class ChatCompletions:
                 if failed.tries >= HUNG_TRIES:
                     discovery.give_up()
                 raise
-            if _has_reasoned(response) and discovery.reasons() and reply.outcome == "truncated":
+            is_cut_short = reply.outcome == "truncated"
+            if (
+                (_has_reasoned(response) or (is_cut_short and _is_empty(response)))
+                and discovery.reasons()
+                and is_cut_short
+            ):
                 return reply.model_copy(update={"again": True})
             return _learned(request, reply, abilities, discovery) if is_finding_out else reply
 
@@ -129,9 +143,11 @@ class ChatCompletions:
         built = body(request, is_openai=self.is_openai, structured=form.structured, marked=form.marked)
         if self.is_flex:
             built["service_tier"] = "flex"
+        if not self.is_openai and self._limit != "max_tokens":
+            built[self._limit] = built.pop("max_tokens")
         try:
             seconds: sdk.RequestOptions = {"timeout": patience(self._timeout, request)}
-            found = self._client.post(self._url, body=built, cast_to=httpx2.Response, options=seconds)
+            found = self._client.post(self.asked_at, body=built, cast_to=httpx2.Response, options=seconds)
         except sdk.APIStatusError as error:
             found = error.response
         except sdk.APIConnectionError as error:
@@ -166,11 +182,23 @@ def _refuses_form(response: Response) -> bool:
     return "choices" in tree and tree["choices"] is None and not tree.get("error")
 
 
+def _refuses_limit(response: Response) -> bool:
+    """Whether the model wants another name for the room of its answer, as OpenAI's that reason do behind a gateway."""
+    return response.status in (400, 422) and "max_completion_tokens" in fault(response).message
+
+
 def _has_reasoned(response: Response) -> bool:
-    if response.status != 200:
-        return False
-    choices = mapping(decoded(response.content)).get("choices")
-    return isinstance(choices, list) and bool(choices) and has_reasoned(mapping(mapping(choices[0]).get("message")))
+    return has_reasoned(_message(response))
+
+
+def _is_empty(response: Response) -> bool:
+    """Whether nothing of an answer came: all of its room went to thoughts that are not shown, as Gemini's are."""
+    return response.status == 200 and not answer_text(_message(response)).strip()
+
+
+def _message(response: Response) -> dict[str, Any]:
+    choices = mapping(decoded(response.content)).get("choices") if response.status == 200 else None
+    return mapping(mapping(choices[0]).get("message")) if isinstance(choices, list) and choices else {}
 
 
 def _learned(request: Request, reply: Reply, abilities: Abilities, discovery: Discovery) -> Reply:
@@ -292,4 +320,11 @@ def compatible(given: Settings) -> ChatCompletions:
     if not server.url:
         raise SettingsError("CPA_COMPATIBLE_URL is not set, as in http://127.0.0.1:11434/v1 for Ollama")
     how = None if server.structured == "auto" else server.structured
-    return ChatCompletions(server.key or "none", server.url, is_openai=False, timeout=given.timeout, how=how)
+    return ChatCompletions(
+        server.key or "none",
+        server.url,
+        is_openai=False,
+        timeout=given.timeout,
+        how=how,
+        vendor=vendor_of(server.url),
+    )
