@@ -79,14 +79,6 @@ def test_a_configured_destination_that_gets_nothing_is_named_in_each_way() -> No
 
 
 BLOCKED = ("dagster", "dagster_aws", "posthog", "amplitude", "anthropic", "openai", "boto3", "botocore")
-VENDORS = {
-    *(
-        f"cpa_core.providers.{name}"
-        for name in ("anthropic", "anthropic_batches", "bedrock", "openai", "openai_batches")
-    ),
-    *(f"cpa_core.destinations.{name}" for name in ("amplitude", "posthog")),
-}
-"""The modules of one vendor each, which import its package."""
 WITHOUT = f"""
 import sys
 class Absent:
@@ -113,7 +105,9 @@ def blocked(code: str, folder: Path) -> str:
 
 
 def test_only_a_vendors_own_module_needs_its_package(tmp_path: Path) -> None:
-    assert set(blocked(IMPORTS, tmp_path).split()) == VENDORS
+    """Each module that fails is one vendor's: in the folder of providers or of destinations, and not its `__init__`."""
+    failed = blocked(IMPORTS, tmp_path).split()
+    assert {name.rpartition(".")[0] for name in failed} == {"cpa_core.providers", "cpa_core.destinations"}
 
 
 def test_the_demo_runs_where_no_vendors_package_is_installed(tmp_path: Path) -> None:

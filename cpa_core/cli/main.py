@@ -14,6 +14,7 @@ from cpa_core.cli.exporting import export
 from cpa_core.cli.models import check_model_command
 from cpa_core.cli.reports import report
 from cpa_core.cli.schemas import accept, check, diff, propose
+from cpa_core.destinations import DESTINATIONS
 from cpa_core.errors import CpaError, DayNeeded
 from cpa_core.proposing import SAMPLE_CONVERSATIONS
 from cpa_core.settings import TABLE, Settings, environment, settings, shown
@@ -202,12 +203,17 @@ def _flags(made: argparse.ArgumentParser, *names: str) -> None:
         made.add_argument(TABLE[name].flag, dest=name.removeprefix("CPA_").lower(), help=help_of(name))
 
 
+KNOWN = {"CPA_DESTINATIONS": tuple(DESTINATIONS)}
+"""The names that a setting takes, where a table other than the settings' has them."""
+
+
 def help_of(name: str) -> str:
     """The help of a setting as a flag: `the folder of the store (CPA_HOME, default .cpa)`."""
     line = TABLE[name]
+    names = f": {', '.join(KNOWN[name])}" if name in KNOWN else ""
     default = f", default {shown(line.default)}" if shown(line.default) else ""
     words = line.setting.help[0].lower() + line.setting.help[1:].rstrip(".")
-    return f"{words} ({name}{default})".replace("%", "%%")
+    return f"{words}{names} ({name}{default})".replace("%", "%%")
 
 
 def _source(made: argparse.ArgumentParser) -> None:

@@ -249,7 +249,7 @@ class Settings(Vendors):
         Setting(
             "CPA_DESTINATIONS",
             DELIVERY,
-            "Where events go, separated by commas: outbox, parquet, posthog, amplitude, mixpanel, webhook.",
+            "Where events go, separated by commas.",
             reader=WORDS,
             flag="--destination",
         ),
