@@ -27,6 +27,7 @@ from cpa_core.demo import EXAMPLES, demo_settings
 from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SchemaError, SettingsError
 from cpa_core.pipeline import (
     Assistant,
+    ask_again,
     days_to_correct,
     drift,
     due_days,
@@ -114,6 +115,8 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
     said = landed_lines(landed) if landed else []
     for line in [*said, *_roles_lines(assistant, said)]:
         print(line)
+    if options.retry_final and (found := ask_again(assistant)):
+        print(f"asked again: {found} questions that were given up")
     days = _named_days(options, only, assistant)
     retag = options.retag
     for line in _retag_lines(assistant, days, retag=retag):

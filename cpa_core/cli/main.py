@@ -92,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
     _days(one)
     one.add_argument("--dry-run", action="store_true", help="show what would be sent of what is tagged; send nothing")
     one.add_argument("--retry-rejected", action="store_true", help="send again what a destination rejected")
+    one.add_argument("--retry-final", action="store_true", help="ask again what was given up after three failures")
     one.add_argument("--correct", action="store_true", help="withdraw what was delivered and is no longer true")
     one.add_argument(
         "--no-wait", action="store_true", help="in the lane of batches: hand over and end (CPA_LANE=batch)"

@@ -9,6 +9,7 @@ from cpa_core.pipeline.delivery.deliver import deliver_day, open_work
 from cpa_core.pipeline.delivery.preview import Expected, Preview, expected_events, preview_day
 from cpa_core.pipeline.delivery.reconcile import Reconciled, days_to_correct, reconciled, rejected_days
 from cpa_core.pipeline.label.day import judge_day, tag_and_judge_day, tag_day
+from cpa_core.pipeline.label.given_up import ask_again
 from cpa_core.pipeline.label.quote import Quote, QuoteLine, quote
 from cpa_core.pipeline.landing.land import Landed, Unlanded, land, unlanded
 from cpa_core.pipeline.landing.rejects import Rejects, rejects
@@ -85,6 +86,7 @@ __all__ = [
     "Weight",
     "accept_proposal",
     "accept_schema",
+    "ask_again",
     "at_work",
     "build_day",
     "current_schema",

@@ -12,6 +12,7 @@ from cpa_core.pipeline.batches.states import OPEN, WAITING
 from cpa_core.pipeline.build import Built, build_day
 from cpa_core.pipeline.delivery.deliver import Delivered, deliver_day
 from cpa_core.pipeline.label.day import tag_and_judge_day
+from cpa_core.pipeline.label.given_up import ways
 from cpa_core.pipeline.schema.acceptance import waiting_days, waiting_versions
 from cpa_core.pipeline.schema.current import read_schema
 from cpa_core.store.database import Row
@@ -81,7 +82,8 @@ def due_days(assistant: Assistant, wait: float | None = None) -> list[Row]:
     A day whose proposed schema waits for a person is due until it is in the outbox, and then not before acceptance.
     """
     with assistant.store.reading(wait):
-        waiting = waiting_days(assistant)
+        pass  # a view within a view would wait for the writer who waits for it
+    waiting, now = waiting_days(assistant), ways(assistant)
     with assistant.store.reading(wait) as view:
         return view.answer(
             "status/due_days",
@@ -89,6 +91,7 @@ def due_days(assistant: Assistant, wait: float | None = None) -> list[Row]:
             waiting=waiting,
             open_states=sorted(OPEN),
             waiting_states=sorted(WAITING),
+            ways=now,
         )
 
 

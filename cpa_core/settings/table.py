@@ -234,6 +234,16 @@ class Settings(Vendors):
             reader=amount("US dollars"),
         ),
     ] = None
+    give_up_hours: Annotated[
+        int,
+        Setting(
+            "CPA_GIVE_UP_HOURS",
+            SPENDING,
+            "The hours after which another failure of the same question counts; after three it is final.",
+            "A failure counts only in a run in which the model answered other questions well.",
+            reader=count(0),
+        ),
+    ] = 6
     prices_path: Annotated[
         Path | None,
         Setting(

@@ -19,6 +19,7 @@ from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.pipeline.delivery.events import count_of_day, events_of_day
 from cpa_core.pipeline.delivery.receipts import Book, Key, Ledger, key_of, unsent
 from cpa_core.pipeline.delivery.reconcile import reconciled, withdrawable
+from cpa_core.pipeline.label.given_up import ways
 from cpa_core.pipeline.schema.acceptance import destinations_of
 from cpa_core.store.database import Row
 
@@ -62,8 +63,9 @@ class SendResult:
 
 def open_work(assistant: Assistant, days: Sequence[date]) -> list[Row]:
     """Why these days may not be delivered yet: day, conversation, stage and reason; empty when all are complete."""
+    now = ways(assistant)
     with assistant.store.reading() as view:
-        return view.answer("delivery/conversations_open", days=list(days))
+        return view.answer("delivery/conversations_open", days=list(days), ways=now)
 
 
 def deliver_day(
@@ -84,10 +86,8 @@ def deliver_day(
     places = {name: destination(name, settings) for name in destinations_of(assistant, day)}
     selections = selection.load(settings.delivery_path)
     with assistant.store.day_lock(day):
-        unfinished = open_work(assistant, [day])
-        if unfinished and not deliver_incomplete:
-            reasons = sorted({f"{row['stage']}: {row['reason']}" for row in unfinished})
-            raise DayIncomplete(f"{day}: not delivered: {len(unfinished)} open ({'; '.join(reasons)})")
+        if not deliver_incomplete:
+            _check_whole(assistant, day)
         counts, stops = [], []
         for name, place in places.items():
             try:
@@ -102,6 +102,24 @@ def deliver_day(
     totals = {key: sum(getattr(count, key) for count in counts) for key in Delivered.model_fields}
     stale = sum(line.stale for line in reconciled(assistant, [day]) if line.destination in places)
     return Delivered(**totals | {"events": counts[0].events if counts else 0, "stale": stale})
+
+
+def _check_whole(assistant: Assistant, day: date) -> None:
+    """Raises DayIncomplete for a day that has something open, with both ways out, or nothing but what was given up."""
+    if unfinished := open_work(assistant, [day]):
+        reasons = sorted({f"{row['stage']}: {row['reason']}" for row in unfinished})
+        raise DayIncomplete(
+            f"{day}: not delivered: {len(unfinished)} open ({'; '.join(reasons)}): cpa run asks for them again; "
+            f"cpa run --deliver-incomplete delivers the day without them"
+        )
+    now = ways(assistant)
+    with assistant.store.reading() as view:
+        (found,) = view.answer("delivery/answered_or_given_up", day=day, ways=now)
+    if found["given_up"] and not found["answered"]:
+        raise DayIncomplete(
+            f"{day}: not delivered: none of its questions was answered, and {found['given_up']} are given up: "
+            "another model or schema asks them again, and so does cpa run --retry-final"
+        )
 
 
 def _deliver(book: Book) -> Delivered:

@@ -6,9 +6,9 @@ done and the other has not begun.
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from cpa_core.errors import AnswersUnusable, BudgetReached, ProviderStopped, Stopped
@@ -20,6 +20,15 @@ from cpa_core.pipeline.batches.submit import Asker
 from cpa_core.pipeline.budget import Tariff, budgets, limiter, reserve, tariff
 from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.pipeline.label.context import with_context
+from cpa_core.pipeline.label.given_up import (
+    CONTROL_ID,
+    Failures,
+    control,
+    failures_before,
+    form_of,
+    replace_failures,
+    row_of,
+)
 from cpa_core.pipeline.label.plan import Answered, Plan, plan
 from cpa_core.pipeline.label.redact import as_sent, asked_by, restored
 from cpa_core.pipeline.label.tasks import JUDGE, TAG, Positions, Result, Work
@@ -82,6 +91,7 @@ class Asking:
     work: Work
     tariff: Tariff
     plan: Plan
+    before: Mapping[str, Failures]
 
     def first(self, conversation: Conversation) -> list[Request]:
         """The questions that a conversation begins with."""
@@ -105,6 +115,7 @@ class Share:
     """One task's share of a pass: what is asked, which batches have answers to it, and what came of it so far.
 
     `failed` are results that may pass: they are written down when asking has ended, if it shows that the model works.
+    `counted` says how often each of them failed so, as it is stored.
     """
 
     def __init__(self, asking: Asking, batches: Settled) -> None:
@@ -113,6 +124,8 @@ class Share:
         self.pending = frozenset(asking.plan.pending)
         self.rows = Buffers()
         self.failed: list[tuple[Conversation, Result]] = []
+        self.counted: list[Row] = []
+        self.given_up = 0
         self.ids: set[str] = set()
         self.outcomes: Counter[str] = Counter()
         self.asked = 0
@@ -131,10 +144,12 @@ class Share:
 
 def _asking(assistant: Assistant, day: date, work: Work, schema: EventSchema, *, retag: bool) -> Asking:
     model = assistant.model(work.task)
-    origin = Answered(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model))
+    form = form_of(assistant.settings, model)
+    origin = Answered(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model), form=form)
     with assistant.store.reading() as view:
         found = replace(plan(view, origin, work.task, retag=retag), most=assistant.most_conversations)
-    return Asking(origin, model, work, tariff(assistant, work.task, model), found)
+        before = failures_before(view, origin, work.task)
+    return Asking(origin, model, work, tariff(assistant, work.task, model), found, before)
 
 
 def _shares(
@@ -215,7 +230,9 @@ def _ask_all(assistant: Assistant, day: date, shares: Sequence[Share]) -> Stoppe
         def work(one: tuple[Share, Conversation]) -> Result:
             share, conversation = one
             engine = engines[share.asking.model]
-            about = About(day=str(day), conversation_id=conversation.conversation_id)
+            key = conversation.conversation_id
+            before = share.asking.before.get(key)
+            about = About(day=str(day), conversation_id=key, failed_before=before is not None and before.counted > 0)
             return share.asking.ask(conversation, lambda request, check: engine.ask(request, check, about))
 
         ends = in_order_of_end(
@@ -230,6 +247,9 @@ def _ask_all(assistant: Assistant, day: date, shares: Sequence[Share]) -> Stoppe
                 if not isinstance(end, Stopped):
                     _take(share, conversation, end, assistant)
                     advance()
+        for share in shares:
+            if _needs_control(assistant, share) and not brake.why:
+                _ask_control(share, engines[share.asking.model])
     for share in shares:
         if not isinstance(brake.why, AnswersUnusable):
             _note_failures(share, assistant)
@@ -277,19 +297,63 @@ def _take(share: Share, conversation: Conversation, result: Result, assistant: A
         share.failed.append((conversation, result))
 
 
+def _needs_control(assistant: Assistant, share: Share) -> bool:
+    """Whether a question failed again that may count, in a run in which the model answered no other well."""
+    return any(
+        conversation.conversation_id in share.asking.before
+        and _counts(assistant, share, conversation, result)
+        and not _answers_others(assistant, share, conversation)
+        for conversation, result in share.failed
+    )
+
+
+def _ask_control(share: Share, engine: Engine) -> None:
+    """Ask the model about a greeting: its watch sees whether that is answered well."""
+    about = About(day="", conversation_id=CONTROL_ID, failed_before=True)
+    greeting = control(share.asking.origin.day)
+    with suppress(Stopped):
+        share.asking.work.ask(
+            greeting,
+            share.asking.origin.schema,
+            share.asking.model,
+            lambda request, check: engine.ask(request, check, about),
+            None,
+        )
+
+
+def _counts(assistant: Assistant, share: Share, conversation: Conversation, result: Result) -> bool:
+    """Whether a failure counts where the model answers others well."""
+    before = share.asking.before.get(conversation.conversation_id, Failures())
+    pause = timedelta(hours=assistant.settings.give_up_hours)
+    return before.may_count(result.outcome, assistant.now(), pause)
+
+
+def _answers_others(assistant: Assistant, share: Share, conversation: Conversation) -> bool:
+    watch = assistant.watch(share.asking.model)
+    return watch.has_answered_others(share.task, conversation.conversation_id)
+
+
 def _note_failures(share: Share, assistant: Assistant) -> None:
     """Write down what failed; not where the model's first answers were all unusable, for no question is to blame."""
     for conversation, result in share.failed:
-        _note(share, conversation, result, assistant)
+        failures = share.asking.before.get(conversation.conversation_id, Failures())
+        if _counts(assistant, share, conversation, result) and _answers_others(assistant, share, conversation):
+            failures = failures.and_one(result.outcome, assistant.now())
+        if failures.counted:
+            share.counted.append(row_of(share.asking.origin, share.asking.work.task, conversation, failures))
+        _note(share, conversation, result, assistant, is_final=failures.is_final)
 
 
-def _note(share: Share, conversation: Conversation, result: Result, assistant: Assistant) -> None:
+def _note(
+    share: Share, conversation: Conversation, result: Result, assistant: Assistant, *, is_final: bool = True
+) -> None:
     """Turn a result into rows."""
     share.ids.add(conversation.conversation_id)
     share.outcomes[result.outcome] += 1
+    share.given_up += is_final and result.outcome not in FINAL_OUTCOMES
     for table, rows in share.asking.rows(conversation, restored(conversation, result)).items():
         share.rows.add(table, [_stamped(row, table, assistant) for row in rows])
-    share.rows.add("failures", _failure(share.asking, conversation, result, assistant))
+    share.rows.add("failures", _failure(share.asking, conversation, result, assistant, is_final=is_final))
 
 
 def _stamped(row: Row, table: str, assistant: Assistant) -> Row:
@@ -297,7 +361,9 @@ def _stamped(row: Row, table: str, assistant: Assistant) -> Row:
     return row | {stamp: assistant.now()} if stamp else row
 
 
-def _failure(asking: Asking, conversation: Conversation, result: Result, assistant: Assistant) -> list[Row]:
+def _failure(
+    asking: Asking, conversation: Conversation, result: Result, assistant: Assistant, *, is_final: bool
+) -> list[Row]:
     if result.outcome == "ok":
         return []
     row = {
@@ -306,7 +372,7 @@ def _failure(asking: Asking, conversation: Conversation, result: Result, assista
         "conversation_id": conversation.conversation_id,
         "reason": result.outcome,
         "detail": result.detail,
-        "retryable": result.outcome not in FINAL_OUTCOMES,
+        "retryable": not is_final,
         "attempts": result.questions,
         "failed_at": assistant.now(),
     }
@@ -340,6 +406,7 @@ def _replace(assistant: Assistant, day: date, shares: Sequence[Share], *, whole:
             untouched = share.asking.plan.kept | (share.asking.plan.done - share.ids)
             changed |= _clear(transaction, day, share.asking.work, untouched)
             share.rows.write(transaction)
+            replace_failures(transaction, share.asking.work.task, sorted(share.ids), share.counted)
             if whole:
                 mark_used(transaction, share.task, day)
         if changed or any(share.ids for share in shares):
@@ -390,7 +457,7 @@ def _stage(assistant: Assistant, share: Share) -> Stage:
         done=share.outcomes["ok"],
         kept=len(share.asking.plan.kept),
         failures=sum(share.outcomes.values()) - share.outcomes["ok"],
-        final_failures=sum(share.outcomes[outcome] for outcome in FINAL_OUTCOMES if outcome != "ok"),
+        final_failures=share.given_up + sum(share.outcomes[outcome] for outcome in FINAL_OUTCOMES if outcome != "ok"),
         asked=share.asked,
         reused=share.reused,
         quoted=share.quoted,

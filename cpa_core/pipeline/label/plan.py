@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from cpa_core import schema as schemas
-from cpa_core.models import EventSchema, event_id
+from cpa_core.models import EventSchema, digest, event_id
 from cpa_core.prompts import Task
 from cpa_core.schema import Diff, ReaskScope
 from cpa_core.store.database import Row, Transaction
@@ -17,12 +17,21 @@ from cpa_core.store.database import Row, Transaction
 
 @dataclass(frozen=True)
 class Answered:
-    """By what a day was asked: written beside every result."""
+    """By what a day was asked: written beside every result.
+
+    `form` is where the model is asked, and how it is told the shape of an answer.
+    """
 
     day: date
     schema: EventSchema
     prompt_id: str
     model: str
+    form: str = ""
+
+    @cached_property
+    def way(self) -> str:
+        """The way of asking: when anything of it changes, a question that was given up is asked again."""
+        return digest([self.schema.version, self.prompt_id, self.model, self.form])
 
     @cached_property
     def _origin(self) -> Row:
@@ -70,7 +79,7 @@ def plan(view: Transaction, origin: Answered, task: Task, *, retag: bool = True)
         "select conversation_id from raw_conversations where day = $day order by started_at, conversation_id",
         day=origin.day,
     )
-    rows = view.answer(DONE_ALREADY[task], day=origin.day)
+    rows = view.answer(DONE_ALREADY[task], day=origin.day, way=origin.way)
     done = frozenset(row["conversation_id"] for row in rows)
     kept = set() if retag else set(done)
     partly: dict[str, frozenset[int]] = {}

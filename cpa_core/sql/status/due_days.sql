@@ -1,10 +1,14 @@
 -- Which days need work, and why? Landed since they were built, not finished, or not delivered everywhere; in batches.
--- ($waiting are days whose schema is not accepted yet: they go to the outbox only.)
+-- ($waiting are days whose schema is not accepted yet: they go to the outbox only. $ways are the ways in which questions
+-- would be asked now: what was given up in one of them is not open. Null: they are not known, and nothing has changed.)
 with batched as (
   select day, bool_or(list_contains($waiting_states::varchar[], state)) as waits
   from batches
   where list_contains($open_states::varchar[], state)
   group by day
+),
+given_up as (
+  select * from unusable_answers where is_final and coalesce(list_contains($ways::varchar[], way), true)
 ),
 open_work as (
   select r.day, count(*) as open
@@ -13,8 +17,12 @@ open_work as (
     on t.day = r.day and t.conversation_id = r.conversation_id and t.content_hash = r.content_hash
   left join judge_scores j
     on j.day = r.day and j.conversation_id = r.conversation_id and j.content_hash = r.content_hash
-  where coalesce(t.outcome, '') not in ('ok', 'refused', 'filtered')
-    or coalesce(j.outcome, '') not in ('ok', 'refused', 'filtered')
+  left join given_up tg
+    on tg.task = 'tag' and tg.conversation_id = r.conversation_id and tg.content_hash = r.content_hash
+  left join given_up jg
+    on jg.task = 'judge' and jg.conversation_id = r.conversation_id and jg.content_hash = r.content_hash
+  where (coalesce(t.outcome, '') not in ('ok', 'refused', 'filtered') and tg.task is null)
+    or (coalesce(j.outcome, '') not in ('ok', 'refused', 'filtered') and jg.task is null)
   group by r.day
 )
 select

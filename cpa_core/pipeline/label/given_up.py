@@ -1,0 +1,116 @@
+"""Questions that are given up: the model answers them unusably again and again, and others well meanwhile."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+from cpa_core.errors import CpaError
+from cpa_core.llm import ModelName
+from cpa_core.models import Conversation, Message, Outcome
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.label.plan import Answered
+from cpa_core.pipeline.label.redact import asked_by
+from cpa_core.pipeline.schema.current import read_schema
+from cpa_core.prompts import Task
+from cpa_core.settings import Settings
+from cpa_core.store.database import Row, Transaction, as_json
+
+MOST_COUNTED = 3
+"""Failures that counted after which a question is final."""
+ANSWERED: frozenset[Outcome] = frozenset({"invalid", "truncated"})
+"""Outcomes with which a model has answered. No other can count: the others blame the connection, or end at once."""
+CONTROL_ID = "control"
+"""The conversation that no home has, by which a run sees whether a model works that was asked nothing else."""
+
+
+class Failures(NamedTuple):
+    """How often failures of a task on one conversation counted, in one way of asking, and the last that did."""
+
+    outcome: str | None = None
+    counted: int = 0
+    counted_at: datetime | None = None
+
+    def may_count(self, outcome: Outcome, now: datetime, pause: timedelta) -> bool:
+        """Whether one more would count, if the model answers other questions well in its run."""
+        is_early = self.counted_at is not None and now - self.counted_at < pause
+        return outcome in ANSWERED and not (is_early and outcome == self.outcome)
+
+    def and_one(self, outcome: Outcome, now: datetime) -> "Failures":
+        """With one more that counted. Another outcome than before begins anew."""
+        return Failures(outcome, self.counted + 1 if outcome == self.outcome else 1, now)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nobody asks again."""
+        return self.counted >= MOST_COUNTED
+
+
+def way_of(assistant: Assistant, task: Task) -> str:
+    """The way in which a task would be asked now. Raises SchemaError, SettingsError."""
+    schema, model = read_schema(assistant)[0], assistant.model(task)
+    form = form_of(assistant.settings, model)
+    return Answered(date.min, schema, asked_by(assistant, task), str(model), form).way
+
+
+def ways(assistant: Assistant) -> list[str] | None:
+    """The ways of both tasks; null where they cannot be known now, as without a schema."""
+    try:
+        return [way_of(assistant, task) for task in ("tag", "judge")]
+    except CpaError:
+        return None
+
+
+def form_of(given: Settings, model: ModelName) -> str:
+    """Where a model is asked, and how it is told the shape of an answer."""
+    forms = {
+        "openai": given.openai.url,
+        "anthropic": given.anthropic.url,
+        "bedrock": f"{given.aws.region} {given.aws.bedrock_endpoint}",
+        "compatible": f"{given.compatible.url} {given.compatible.structured}",
+    }
+    return forms.get(model.provider, "")
+
+
+def failures_before(view: Transaction, origin: Answered, task: Task) -> dict[str, Failures]:
+    """What failed before of the day, by conversation, with how often that counted; nothing, where it never did."""
+    rows = view.answer("label/unusable_before", day=origin.day, task=task, way=origin.way)
+    return {row["conversation_id"]: Failures(row["outcome"], row["counted"], row["counted_at"]) for row in rows}
+
+
+def replace_failures(transaction: Transaction, task: Task, ids: Sequence[str], rows: Sequence[Row]) -> None:
+    """Put these rows in the place of those of the conversations that were asked about."""
+    gone = "task = $task and conversation_id in (select unnest($ids::json::varchar[]))"
+    transaction.execute(f"delete from unusable_answers where {gone}", task=task, ids=as_json(ids))
+    transaction.insert("unusable_answers", rows)
+
+
+def row_of(origin: Answered, task: Task, conversation: Conversation, failures: Failures) -> Row:
+    """The failures as they are stored."""
+    return {
+        "day": origin.day,
+        "task": task,
+        "conversation_id": conversation.conversation_id,
+        "content_hash": conversation.content_hash,
+        "way": origin.way,
+        **failures._asdict(),
+        "is_final": failures.is_final,
+    }
+
+
+def control(day: date) -> Conversation:
+    """A conversation of one greeting and one answer."""
+    said = (("user", "Hello!"), ("assistant", "Hello! How can I help you?"))
+    at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    messages = tuple(
+        Message(message_id=f"m{n}", position=n, role=role, content=text, sent_at=at + timedelta(seconds=n))
+        for n, (role, text) in enumerate(said)
+    )
+    return Conversation(conversation_id=CONTROL_ID, user_id=None, day=day, content_hash="", messages=messages)
+
+
+def ask_again(assistant: Assistant) -> int:
+    """Forget what was given up, so that the next run asks it: how many questions."""
+    with assistant.store.writing() as transaction:
+        found = transaction.rows("select count(*) as n from unusable_answers where is_final")[0]["n"]
+        transaction.execute("delete from unusable_answers where is_final")
+    return int(found)
