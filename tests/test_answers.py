@@ -65,7 +65,7 @@ def stored(store: Store) -> list[str]:
 
 def book_files(store: Store) -> list[str]:
     """The files of answers that are not merged yet."""
-    return sorted(path.name for path in (store.home / "answers").iterdir())
+    return sorted(path.name for path in (store.home / "answers").iterdir() if path.suffix != ".parquet")
 
 
 def recalled(store: Store, request_hash: str) -> Reply | None:

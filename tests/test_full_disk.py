@@ -121,7 +121,7 @@ def test_a_run_on_a_full_disk_ends_with_an_error_and_the_next_pays_for_the_rest_
         largest = max(path.stat().st_size for path in (tmp_path / "home").rglob("*") if path.is_file())
         status, words = full(home, largest + 100_000, "run")
         assert status == 1 and "error: " in words and "File too large" in words and "Traceback" not in words
-        lines = [line for path in (tmp_path / "home" / "answers").iterdir() for line in path.open("rb")]
+        lines = [line for path in (tmp_path / "home" / "answers").glob("*.jsonl") for line in path.open("rb")]
         assert all(line.endswith(b"}\n") for line in lines)
         kept = len(lines) + home.rows("select count(*) as n from answers")[0]["n"]
         before = len(server.calls)

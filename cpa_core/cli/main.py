@@ -13,6 +13,7 @@ from cpa_core.cli.commands import demo, land_command, quote_command, run_command
 from cpa_core.cli.exporting import export
 from cpa_core.cli.models import check_model_command
 from cpa_core.cli.reports import report
+from cpa_core.cli.restoring import restore
 from cpa_core.cli.schemas import accept, check, diff, propose
 from cpa_core.destinations import DESTINATIONS
 from cpa_core.errors import CpaError, DayNeeded
@@ -104,6 +105,10 @@ def parser() -> argparse.ArgumentParser:
     _days(one)
     one = _command(commands, "status", status, "days, counts, failures, spend, receipts", "cpa status --home .cpa")
     _flags(one, "CPA_HOME")
+    about = "rebuild a home that lost its database from its answers and the source; nothing is asked or sent"
+    one = _command(commands, "restore", restore, about, "cpa restore chats.json --schema schema.yml --home .cpa")
+    _source(one)
+    _asking(one)
     one = _command(commands, "show", show, "one conversation with its events and judgment", "cpa show c-17")
     one.add_argument("conversation", help="the conversation's id")
     _flags(one, "CPA_HOME")

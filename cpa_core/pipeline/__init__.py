@@ -32,6 +32,7 @@ from cpa_core.pipeline.reporting.day_queries import (
     types_without_events,
 )
 from cpa_core.pipeline.reporting.html_report import DayRange, Reported, scope_of, write_report
+from cpa_core.pipeline.restore import Restored, restore_home
 from cpa_core.pipeline.run import DayDone, due_days, home_id, known_days, ready, run_day, spending, summaries
 from cpa_core.pipeline.schema.acceptance import Accepted, accept_schema, waiting_days, waiting_versions
 from cpa_core.pipeline.schema.current import current_schema, read_schema, schema_path
@@ -79,6 +80,7 @@ __all__ = [
     "Reconciled",
     "Rejects",
     "Reported",
+    "Restored",
     "Stage",
     "Stale",
     "Summed",
@@ -121,6 +123,7 @@ __all__ = [
     "reconciled",
     "rejected_days",
     "rejects",
+    "restore_home",
     "roles_not_tagged",
     "roles_warning",
     "run_day",

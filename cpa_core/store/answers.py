@@ -5,7 +5,7 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count, islice
@@ -15,10 +15,8 @@ from typing import Any
 from cpa_core.errors import AnswersNotKept
 from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.models import FINAL_OUTCOMES
+from cpa_core.store.archive import AT_ONCE, Indexed, bring_in_step, write_archive
 from cpa_core.store.database import Row, Store, as_json
-
-AT_ONCE = 1_000
-"""Answers that are merged in one transaction: well below a second under the write lock."""
 
 
 class AnswerBook:
@@ -87,8 +85,13 @@ class AnswerBook:
 
 
 def merge(store: Store) -> None:
-    """Move the answers of runs that ended, well or not, into the database; when it returns, all of them are there."""
+    """Move the answers of runs that ended, well or not, into the archive and then into the database.
+
+    When it returns, all of them are there, also those of files that the database does not know. Raises AnswersNotKept.
+    """
     with store.merge_lock():
+        with _said_where(store.home / "answers"):
+            bring_in_step(store)
         for path in sorted((store.home / "answers").glob("*.jsonl")):
             descriptor = os.open(path, os.O_RDWR)
             try:
@@ -98,6 +101,22 @@ def merge(store: Store) -> None:
                 continue
             finally:
                 os.close(descriptor)
+
+
+def rebuild_index(store: Store) -> Indexed:
+    """Put the answers of the archive that the table does not hold into it, and the reverse. Raises AnswersNotKept."""
+    with store.merge_lock(), _said_where(store.home / "answers"):
+        return bring_in_step(store)
+
+
+def add_answers(store: Store, run_id: str, rows: Sequence[Row]) -> None:
+    """Keep the answers of a batch, in the archive and then in the table. Raises AnswersNotKept, StoreNotWritten."""
+    with store.merge_lock():
+        with _said_where(store.home / "answers"):
+            bring_in_step(store)
+            write_archive(store, run_id, rows)
+        with store.writing() as transaction:
+            transaction.insert("answers", rows)
 
 
 def live_costs(store: Store, since: datetime) -> float:
@@ -150,7 +169,8 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _merge_file(store: Store, path: Path) -> None:
-    """In transactions of their own, so that nobody waits long; what a killed merge had moved is left out.
+    """To the archive first; then in transactions of their own, so that nobody waits long. What a killed merge had moved
+    is left out.
 
     Lines that cannot be read are set aside, in a file beside it.
     """
@@ -158,7 +178,9 @@ def _merge_file(store: Store, path: Path) -> None:
     with store.reading() as view:
         kept = view.rows("select answer_id from answers where run_id = $run", run=path.stem)
     known = {row["answer_id"] for row in kept}
-    lines = (row for row in _lines(path, unread) if row["answer_id"] not in known)
+    with _said_where(path.parent):
+        write_archive(store, path.stem, _lines(path, unread))
+    lines = (row for row in _lines(path, []) if row["answer_id"] not in known)
     while rows := list(islice(lines, AT_ONCE)):
         with store.writing() as transaction:
             transaction.insert("answers", rows)

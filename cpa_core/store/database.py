@@ -96,6 +96,7 @@ class Store:
     """The only owner of `cpa.duckdb` in a home. Made for a time zone, which is fixed at first use.
 
     `foreign_wait` is how many seconds to wait for a process that holds the file without our lock, such as a notebook.
+    `answers_in_step` says that the files of answers were looked at, and hold what the table holds.
     """
 
     def __init__(self, home: Path, timezone: str = "UTC", foreign_wait: float = 30.0) -> None:
@@ -106,6 +107,7 @@ class Store:
         self._lock = home / "locks" / "store.lock"
         self._instance = instance(self.path)
         self._ready = False
+        self.answers_in_step = False
 
     def exists(self) -> bool:
         """Whether anything was ever stored here."""

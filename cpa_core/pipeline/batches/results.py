@@ -8,6 +8,7 @@ from cpa_core.llm import BatchVendor, Reply
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.batches.states import OpenBatch, move
 from cpa_core.pricing import Prices, cost, prices
+from cpa_core.store.answers import add_answers
 from cpa_core.store.database import Row
 
 AT_ONCE = 2_000
@@ -77,8 +78,7 @@ def _answer(row: OpenBatch, request_hash: str, conversation_id: str, reply: Repl
 
 def _insert(assistant: Assistant, answers: Sequence[Row]) -> None:
     if answers:
-        with assistant.store.writing() as transaction:
-            transaction.insert("answers", answers)
+        add_answers(assistant.store, answers[0]["run_id"], answers)
 
 
 def _stored(assistant: Assistant, row: OpenBatch, unanswered: int, detail: str) -> None:
