@@ -21,6 +21,7 @@ from cpa_core.cli.display import (
     spend_table,
     trouble_lines,
 )
+from cpa_core.cli.explaining import explain
 from cpa_core.cli.models import server_lines
 from cpa_core.cli.schemas import drift_lines, stale_lines
 from cpa_core.demo import EXAMPLES, demo_settings
@@ -95,7 +96,9 @@ def _next_step(root: Path) -> str:
 
 
 def land_command(options: argparse.Namespace, given: Settings) -> int:
-    """Read what is new in the source, and say which days changed."""
+    """Read what is new in the source, and say which days changed; or only explain a file."""
+    if options.explain:
+        return explain(options, given)
     assistant = Assistant.of(given, bar)
     landed = land(assistant, day(options.day, "--day") if options.day else None)
     print("\n".join(landed_lines(landed) + (reject_lines(rejects(assistant)) if landed.read else [])))

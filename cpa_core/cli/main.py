@@ -81,6 +81,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--at", default=".demo", help="folder for the examples' homes (default: .demo)")
     one = _command(commands, "land", land_command, "read what is new in the source", "cpa land chats.json --home .cpa")
     _source(one)
+    about = "show what is recognised in FILE and why, and its first conversation as it would land; nothing is stored"
+    one.add_argument("--explain", metavar="FILE", help=about)
     one = _command(
         commands,
         "run",

@@ -1,0 +1,80 @@
+"""`cpa land --explain FILE`: what a file is taken for, and why, on the terminal of whoever holds it."""
+
+import argparse
+from collections.abc import Iterator
+from datetime import UTC, datetime, time
+
+from cpa_core.errors import NotRecognised, SourceError
+from cpa_core.pipeline import Assistant, roles_warning
+from cpa_core.settings import Settings, changed, day
+from cpa_core.sources import Object, archives, roles
+from cpa_core.sources.formats.explaining import Explained, explained
+
+SHOWN = 20
+"""Keys, and messages of the first conversation, that are shown."""
+LONGEST = 300
+"""Characters of a message that are shown."""
+
+
+def explain(options: argparse.Namespace, given: Settings) -> int:
+    """Show how a file would land, and its first conversation. Nothing is stored."""
+    assistant = Assistant.of(changed(given, source=options.explain))
+    one = assistant.listing().objects[0]
+    named = one.day or (day(options.day, "--day") if options.day else one.modified_at.astimezone(given.zone).date())
+    midnight = datetime.combine(named, time(), given.zone).astimezone(UTC)
+    name, found = _explained(assistant, one, midnight)
+    print("\n".join(_lines(name, found, given)))
+    return 0
+
+
+def _explained(assistant: Assistant, one: Object, midnight: datetime) -> tuple[str, Explained]:
+    """The file, or the first member of an archive that is of a known format."""
+    if not one.uri.lower().endswith(archives.ENDING):
+        return one.uri, explained(assistant.file(one.uri, one.read()), midnight)
+    for member in archives.opened(one, one.read(), lambda name: True).members:
+        try:
+            return member.uri, explained(assistant.file(member.uri, member.read()), midnight)
+        except NotRecognised:
+            continue
+    raise SourceError(f"{one.uri}: zip: no member is of a format that is known")
+
+
+def _lines(name: str, found: Explained, given: Settings) -> Iterator[str]:
+    form = found.form
+    why = f"its records have {found.sign}" if found.sign else "named, or by the ending of its name"
+    yield f"{name}: {found.holds}; format {form.name} ({form.title}): {why}"
+    yield f"source of the format: {form.docs}"
+    yield f"a record is a {form.kind}" + (f", at {found.route}" if found.route else "")
+    yield f"keys: {', '.join(found.keys[:SHOWN])}{', ...' if len(found.keys) > SHOWN else ''}"
+    parts = {"conversation id": form.ids, "user": form.users, "times": form.times}
+    parts |= {"speech": form.speech, "not speech": form.silent}
+    yield from (f"{title}: {words}" for title, words in parts.items() if words)
+    yield from (f"named: {word} at {path}" for word, path in given.names.items())
+    yield from (f"note: {note}" for note in found.notes)
+    if found.untimed:
+        way = (
+            f"they may stand in {found.field}: --map timestamp={found.field}" if found.field else "name the day: --day"
+        )
+        yield f"note: messages without times; {way}"
+    counts = ", ".join(f"{role} {count:,}" for role, count in found.messages.items())
+    yield f"would land: {found.conversations:,} conversations, messages: {counts or 'none'}; {_rejects(found)}"
+    untagged = {role: n for role, n in found.messages.items() if role not in roles.known(given.roles)}
+    yield from (f"warning: {roles_warning(untagged)}" for _ in range(bool(untagged)))
+    yield from _conversation(found)
+
+
+def _rejects(found: Explained) -> str:
+    lost = [one for one in found.rejects if one.loss]
+    return f"rejected {len(lost):,}" + (f", the first at {lost[0].place}: {lost[0].reason}" if lost else "")
+
+
+def _conversation(found: Explained) -> Iterator[str]:
+    if not found.first:
+        return
+    head = found.first[0]
+    yield f"first conversation: {head.conversation_id}, user {head.user_id or 'unknown'}, {head.sent_at:%Y-%m-%d} UTC"
+    for one in found.first[:SHOWN]:
+        text = one.content if len(one.content) <= LONGEST else f"{one.content[:LONGEST]} ..."
+        yield f"  {one.sent_at:%H:%M:%S} {one.role}: {text}"
+    if len(found.first) > SHOWN:
+        yield f"  ... {len(found.first) - SHOWN:,} more messages"

@@ -1,0 +1,70 @@
+"""What is recognised in a file and why, and the first conversation as it would land. Nothing is stored."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+from cpa_core.sources import columns
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import FORMATS, hints, opened, prepared, read_together, recognition
+from cpa_core.sources.formats.form import Format
+from cpa_core.sources.records import Record, Reject
+from cpa_core.sources.shapes import fits
+from cpa_core.sources.trees import Records
+
+
+class Explained(NamedTuple):
+    """What a file is taken for. `sign` is the condition on its keys that decided; empty where a name or ending did.
+
+    `route` is the place of the records in the file, `keys` are the paths that occur in the first of them. `messages`
+    counts by role. `field` looks like the time, where it is missing. `first` is the first conversation.
+    """
+
+    holds: str
+    form: Format
+    route: str
+    sign: str
+    keys: Sequence[str]
+    notes: Sequence[str]
+    conversations: int
+    messages: Mapping[str, int]
+    rejects: Sequence[Reject]
+    untimed: bool
+    field: str | None
+    first: Sequence[Record]
+
+
+def explained(file: File, midnight: datetime) -> Explained:
+    """How a file would land, as the only one in an empty home. `midnight` serves messages without times.
+
+    Raises SourceError where the file cannot be read.
+    """
+    ready, notes = prepared(file)
+    chosen = recognition.choice(ready, FORMATS)
+    batch = read_together([opened(file, midnight)])[0]
+    records = sorted(columns.rows(batch.records, Record), key=lambda one: one.ordinal)
+    first = [one for one in records if one.conversation_id == records[0].conversation_id]
+    untimed = any(one.time_assumed for one in records)
+    return Explained(
+        holds=chosen.holds,
+        form=chosen.form,
+        route="".join(step if step == "[]" else f".{step}" for step in chosen.route).lstrip("."),
+        sign="" if file.form else _sign(ready, chosen),
+        keys=hints.keys(ready, chosen),
+        notes=notes,
+        conversations=len({one.conversation_id for one in records}),
+        messages=dict(Counter(one.role for one in records).most_common()),
+        rejects=batch.rejects,
+        untimed=untimed,
+        field=hints.time_field(ready, chosen) if untimed else None,
+        first=sorted(first, key=lambda one: (one.sent_at, one.ordinal)),
+    )
+
+
+def _sign(file: File, chosen: recognition.Choice) -> str:
+    """The condition that the first record meets with most of its keys."""
+    trees = islice(Records(file, chosen.holds, chosen.layout, chosen.route), 1)
+    met = [(fits(one[1], sign), sign) for one in trees if not isinstance(one, Reject) for sign in chosen.form.signs]
+    return max(met, default=(0, ""))[1] if any(weight for weight, _ in met) else ""
