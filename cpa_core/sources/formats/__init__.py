@@ -28,6 +28,7 @@ from cpa_core.sources.formats import (
     langsmith,
     librechat,
     lm_studio,
+    message_lists,
     open_webui,
     openai_chat,
     openai_logs,
@@ -94,6 +95,7 @@ FORMATS: dict[str, Format] = {
         coding_agents.CLAUDE_CODE,
         coding_agents.CODEX,
         chat_datasets.CHAT_DATASET,
+        message_lists.MESSAGES,
     )
 }
 """One line a format. Of formats that fit a file equally well, the first is taken."""

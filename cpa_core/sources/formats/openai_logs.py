@@ -26,7 +26,8 @@ SESSION_KEYS = (
     "conversationId",
     "litellm_session_id",
 )
-STARTS = ("timestamp", "startTime", "start_time", "created_at", "createdAt", "request_time", "time")
+STARTS = ("timestamp", "startTime", "start_time", "created_at", "createdAt", "request_time", "time", "created")
+ANSWERS_BESIDE = ("message", "completion", "output", "answer", "reply")
 ENDS = ("endTime", "end_time", "response_time", "completed_at")
 
 
@@ -42,7 +43,7 @@ def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         raise ValueError(f"a request and its response are needed, this is a {fields.kind(tree)}")
     fields.once(tree)
     request = body_of(tree.get("request", tree.get("request_body", tree.get("requestBody"))))
-    response = tree.get("response", tree.get("response_body", tree.get("responseBody")))
+    response = tree.get("response", tree.get("response_body", tree.get("responseBody", _beside(tree))))
     asked = request.get("messages", request.get("input", request.get("prompt", tree.get("messages"))))
     if not asked:
         raise ValueError(ONLY_ANSWERS)
@@ -64,6 +65,13 @@ def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     )
     answered = answer or (response if isinstance(response, str) else None)
     yield from called(file, about, asked, answered, request.get("system"), ("request", "response"))
+
+
+def _beside(tree: dict[str, Any]) -> Any:
+    """An answer that stands beside the messages of its request, as in Ollama's log: a vendor's, a message, or text."""
+    if isinstance(tree.get("choices"), list):
+        return {"choices": tree["choices"]}
+    return next((tree[key] for key in ANSWERS_BESIDE if tree.get(key)), None)
 
 
 def _first(tree: dict[str, Any], keys: tuple[str, ...]) -> Any:
@@ -121,6 +129,7 @@ PAIRS = Format(
         "request_body.messages[] response_body",
         "messages[].role messages[].content response.choices[].message",
         "messages[].role messages[].content response call_type startTime",
+        *(f"messages[].role messages[].content {key}" for key in ("response", "choices[].message", *ANSWERS_BESIDE)),
     ),
     read=each(_pair),
     docs="https://platform.openai.com/docs/api-reference/chat/object",

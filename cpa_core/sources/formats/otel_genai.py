@@ -225,7 +225,7 @@ OTLP = Format(
     signs=(
         "traceId spanId attributes startTimeUnixNano",
         "traceId spanId startTimeUnixNano",
-        "traceId attributes[].key attributes[].value",
+        "traceId attributes[].key attributes[].value !timeUnixNano !observedTimeUnixNano",
         "context.trace_id context.span_id attributes parent_id",
         "context.trace_id context.span_id parent_id start_time",
     ),

@@ -65,7 +65,7 @@ def _of_table(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
     if named:
         return Choice(formats[named], holds, "lines", ())
     best = _best([((), rows)], formats)
-    own = best is None or best[0].kind == "message"
+    own = best is None or best[0] is formats.get("jsonl")  # rows with our words
     return Choice(formats[file.form or holds] if own or not best else best[0], holds, "lines", ())
 
 
