@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,9 +18,9 @@ from cpa_core.sources.columns import Gathered, gathered
 from cpa_core.sources.identity import Opened
 from cpa_core.sources.records import Draft, SourceRecord, own_input
 from tests.homes import Home
+from tests.remembered import Remembered
 from tests.writings import WAYS, WITH_ID, Sent, Told, Turns, calls, chat, full, lines, newest, window
 
-few = settings(max_examples=int(os.environ.get("CPA_TEST_EXAMPLES", "6")), deadline=None)
 many = settings(max_examples=int(os.environ.get("CPA_TEST_EXAMPLES", "25")), deadline=None)
 BEGIN = datetime(2026, 3, 4, 9, tzinfo=UTC)
 TEXTS = st.sampled_from(["yes", "yes", "ok", "OK. Next?", "Hi", "My order from last week has still not arrived."])
@@ -145,23 +144,32 @@ def test_the_same_call_twice_is_once() -> None:
     assert as_read(files)[0] == {"s0": MORE}
 
 
-@few
-@given(CORPUS, st.sampled_from(sorted(WITH_ID)), st.sampled_from(sorted(WAYS)), st.randoms())
+@many
+@given(CORPUS, st.sampled_from(sorted(WITH_ID)), st.sampled_from(sorted(WAYS)), st.integers(2, 4), st.randoms())
 def test_calls_land_in_any_order_and_late_ones_find_their_place(
-    found: list[Told], form: str, way: str, chance: random.Random
+    found: list[Told], form: str, way: str, parts: int, chance: random.Random
 ) -> None:
     records = [WITH_ID[form](call, WAYS[way]) for told in found for call in calls(told)]
     chance.shuffle(records)
-    with tempfile.TemporaryDirectory() as folder:
-        one = Home(Path(folder))
-        for part, name in zip(split(records, 3), chance.sample("abc", 3), strict=False):
-            one.write(f"{name}.jsonl", lines(part))
+    one = Remembered()
+    for n, part in enumerate(split(records, parts)):
+        one.land(f"{n}", opened(File("a.jsonl", lines(part).encode()), None))
+    assert one.said() == {told.key: list(told.turns) for told in found}
+    one.land("again", opened(File("a.jsonl", lines(records).encode()), None))
+    assert one.said() == {told.key: list(told.turns) for told in found}
+
+
+def test_the_store_takes_late_calls_as_they_are(tmp_path: Path) -> None:
+    each = list(calls(corpus([MORE])[0]))
+    for way, cut in WAYS.items():
+        one = Home(tmp_path / way)
+        for n in (2, 0, 3, 1):
+            one.write(f"{n}.jsonl", lines([WITH_ID["langfuse"](each[n], cut)]))
             one.land()
-        assert in_home(one) == {told.key: list(told.turns) for told in found}
+        assert in_home(one) == {"s0": MORE}
         before = one.rows("select conversation_id, message_id from landed_messages where superseded_at is null")
-        one.write("again.jsonl", lines(records))
-        one.land()
-        assert in_home(one) == {told.key: list(told.turns) for told in found}
+        one.write("again.jsonl", lines([WITH_ID["langfuse"](call, cut) for call in each]))
+        assert one.land().days == ()
         again = one.rows("select conversation_id, message_id from landed_messages where superseded_at is null")
         assert {tuple(row.values()) for row in before} == {tuple(row.values()) for row in again}
 

@@ -187,12 +187,17 @@ def told(calls: Sequence[LoggedCall], known: Sequence[Said]) -> list[tuple[str, 
     """
     fresh: list[Said] = []
     times = [one.sent_at for one in known]
+    again = Counter((one.mark, one.sent_at) for one in known)
     for call in sorted(calls, key=lambda call: call.moment):
         earlier = [*known[: bisect_left(times, call.moment)], *fresh]
         if known and fresh:
             earlier.sort(key=lambda one: one.sent_at)
         _keep(call, earlier)
-        fresh += _said(call)
+        for one in _said(call):
+            if again[one.mark, one.sent_at] > 0:
+                again[one.mark, one.sent_at] -= 1
+            else:
+                fresh.append(one)
     return _retold(known, fresh)
 
 
@@ -228,12 +233,19 @@ def outputs_from(call: LoggedCall) -> int:
 
 
 def _retold(known: Sequence[Said], fresh: Sequence[Said]) -> list[tuple[str, int]]:
-    """Of what was known only from a later history, what earlier calls tell themselves."""
-    only_told = [one for one in known if one.repeated]
-    if not only_told or not fresh:
+    """Of what was known only from a later history, what earlier calls tell themselves.
+
+    They tell its beginning: the end of what is fresh adjoins the rest of that history.
+    """
+    if not fresh:
         return []
-    earlier = [one.mark for one in fresh if one.sent_at <= only_told[-1].sent_at]
-    left = set(unknown([one.mark for one in only_told], earlier)) if earlier else set(range(len(only_told)))
+    only_told = [one for one in known if one.repeated and one.sent_at > fresh[0].sent_at]
+    told_now = [one.mark for one in fresh if only_told and one.sent_at < only_told[-1].sent_at]
+    marks = [one.mark for one in only_told]
+    for n in range(min(len(marks), len(told_now)), 0, -1):
+        if marks[:n] == told_now[-n:]:
+            return [one.place for one in only_told[:n]]
+    left = {len(marks) - 1 - n for n in unknown(marks[::-1], told_now[::-1])} if told_now else set(range(len(marks)))
     return [one.place for n, one in enumerate(only_told) if n not in left]
 
 

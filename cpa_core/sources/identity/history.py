@@ -11,13 +11,19 @@ MOST_PAIRS = 4_000_000
 """Longer sequences are matched greedily from the end: a file may hold anything."""
 
 
+MOST_BEGUN = 1_000
+
+
 def unknown(history: Sequence[int], known: Sequence[int]) -> list[int]:
     """The places in a call's history that nothing known tells, in order.
 
     Both are hashes of messages in order of time, without system prompts. The end of a history adjoins the end of what
-    is known, so matches are sought from there. Where both have something between two matches, and not the same, the
-    history was edited: nobody said anything new there. Where nothing at all is alike, the history is all new.
+    is known, so matches are sought from there, unless more of it begins the history. Where both have something between
+    two matches, and not the same, the history was edited: nobody said anything new there. Where nothing at all is
+    alike, the history is all new.
     """
+    if begun := _begun(history, known):
+        return list(range(begun, len(history)))
     pairs = _pairs(history, known)
     if not pairs:
         return list(range(len(history)))
@@ -28,6 +34,20 @@ def unknown(history: Sequence[int], known: Sequence[int]) -> list[int]:
             found += range(here, n)
         here, there = n + 1, m + 1
     return found
+
+
+def _begun(history: Sequence[int], known: Sequence[int]) -> int:
+    """How much of a history the end of what is known tells from its beginning, where calls between are not known.
+
+    None where its own end tells as much and not all that is known stands there: then nothing lies between.
+    """
+    if len(history) > len(known) and list(history[: len(known)]) == list(known):
+        return len(known)
+    most = min(len(history) - 1, len(known), MOST_BEGUN)
+    same = 0
+    while same < min(len(history), len(known)) and history[-1 - same] == known[-1 - same]:
+        same += 1
+    return next((n for n in range(most, same, -1) if list(history[:n]) == list(known[len(known) - n :])), 0)
 
 
 def _pairs(history: Sequence[int], known: Sequence[int]) -> list[tuple[int, int]]:
