@@ -1,5 +1,5 @@
 # make demo, make test and make dev each work as the first command on a fresh machine: they make .venv themselves.
-.PHONY: demo test check dev store-on-2 lock proofs backfill browser guides fuzz \
+.PHONY: demo test test-fast check dev store-on-2 lock proofs backfill browser guides fuzz \
   bench-delivery bench-landing bench-llm bench-planted bench-insights bench-report bench-quotes
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
@@ -16,6 +16,9 @@ demo: .venv/ready            ## the examples end to end, without key or account
 
 test: .venv/ready            ## every test, and the coverage of cpa_core
 	$(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+test-fast: .venv/ready       ## the tests that start no server, no process and no Dagster, without the long simulations
+	$(BIN)/python -m pytest -q --numprocesses 2 --dist worksteal -m "not slow"
 
 check: .venv/ready           ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -1,9 +1,11 @@
 """Fixtures: a model on loopback, and an assistant over a temporary home that asks it."""
 
+import ast
 import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,31 @@ TWO_CONVERSATIONS: Conversations = {
         ("assistant", "Schedule C.", "2026-03-04T10:00:05Z"),
     ],
 }
+
+
+OUTSIDE = {"subprocess", "multiprocessing", "socket", "dagster", "moto", "cpa_dagster", "tests.runs", "tests.servers"}
+"""What a module imports whose tests start a server, a process or Dagster."""
+SERVERS = {"chat_server", "posthog", "amplitude"}
+"""Fixtures that start a server."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what starts a server, a process or Dagster, by what its module imports and its fixtures need.
+
+    A module that is slow for another reason carries the mark itself.
+    """
+    for item in items:
+        imports = _imports(item.path)
+        starts = any(name == one or name.startswith(f"{one}.") for name in imports for one in OUTSIDE)
+        if starts or SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    plain = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    return frozenset([*plain, *(node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))])
 
 
 @pytest.fixture(autouse=True)

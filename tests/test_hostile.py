@@ -12,6 +12,8 @@ from cpa_core.errors import SourceError
 from cpa_core.sources import documents, parse
 from tests.homes import Home, turn
 
+pytestmark = pytest.mark.slow
+
 AT = "2026-03-04T09:00:00Z"
 
 

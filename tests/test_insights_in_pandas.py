@@ -15,6 +15,8 @@ from cpa_core.store import Store
 from tests.awkward import fill
 from tests.frames import Frames, averaged, cochran, newcombe, pooled, same, steps_of, t_critical, wilson, yekutieli
 
+pytestmark = pytest.mark.slow
+
 ZONE = "America/New_York"
 
 

@@ -15,6 +15,8 @@ from cpa_core.store import Store
 from tests.awkward import fill
 from tests.frames import Frames, averaged, newcombe, pooled, same, wilson
 
+pytestmark = pytest.mark.slow
+
 CHANGE = date(2026, 3, 20)
 COMPLAINT = Kind("user", "Complaint")
 

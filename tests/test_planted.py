@@ -10,6 +10,8 @@ from cpa_core.insights import EXAMPLES, compared, evidence, issues, low_score_ev
 from cpa_core.store import Store
 from tests.simulated import FIRST, Truth, simulate
 
+pytestmark = pytest.mark.slow
+
 NOTHING = Truth(more_failure=0.0, more_end=0.0)
 
 

@@ -19,6 +19,8 @@ from tests.awkward import fill
 from tests.test_insights_in_pandas import ZONE, Frames, averaged, choices, newcombe, wilson
 from tests.test_report import data
 
+pytestmark = pytest.mark.slow
+
 CHANGE = date(2026, 3, 20)
 Ids = set[str]
 
