@@ -3,6 +3,7 @@
   bench-delivery bench-landing bench-llm bench-planted bench-insights bench-report bench-quotes
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
+PORT ?= 3000
 
 .venv/ready: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
@@ -29,7 +30,7 @@ dev: .venv/ready             ## the Dagster UI on http://127.0.0.1:3000, with th
 	@mkdir -p .dagster
 	@test -f .dagster/dagster.yaml || { cp cpa_dagster/dagster.yaml .dagster/ && \
 	  DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster instance info > /dev/null; }
-	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -h 127.0.0.1 -p 3000
+	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -h 127.0.0.1 -p $(PORT)
 
 store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environment of its own
 	$(PYTHON) -m venv .venv-duckdb2

@@ -19,15 +19,10 @@ from cpa_core.errors import CpaError, SchemaError, StoreBusy
 from cpa_core.models import digest
 from cpa_core.pipeline import Assistant, Unlanded, due_days, unlanded
 from cpa_core.store.database import Row
+from cpa_dagster.alerts import alerts_sensor
 from cpa_dagster.assets import GROUP, UPSTREAM
 from cpa_dagster.batches import batches_sensor
-from cpa_dagster.resources import WORK, Pipeline
-
-PAUSES = (timedelta(minutes=5), timedelta(minutes=30))
-"""How long the sensor waits after the first and the second failed run of the same work; after the third it gives up."""
-
-ATTEMPTS = len(PAUSES) + 1
-"""Runs that the sensor requests for the same work."""
+from cpa_dagster.resources import ATTEMPTS, PAUSES, WORK, Pipeline
 
 REQUESTS = 50
 """Most runs that one tick requests; the rest is due at the next."""
@@ -101,7 +96,11 @@ def automation(pipeline: Pipeline) -> dict[str, Any]:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Makes the insights and the report anew after a day was labelled. It asks no model.",
     )
-    return {"jobs": [job], "sensors": [new_files, batches_sensor(pipeline), follow], "schedules": [nightly]}
+    return {
+        "jobs": [job],
+        "sensors": [new_files, batches_sensor(pipeline), follow, alerts_sensor(pipeline)],
+        "schedules": [nightly],
+    }
 
 
 def _tick(

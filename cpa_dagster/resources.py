@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 
@@ -16,6 +16,12 @@ RunContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 WORK = "cpa/work"
 """The tag of a run that automation requested: which landing, or which generation of which day."""
+
+PAUSES = (timedelta(minutes=5), timedelta(minutes=30))
+"""How long the sensor waits after the first and the second failed run of the same work; after the third it gives up."""
+
+ATTEMPTS = len(PAUSES) + 1
+"""Runs that the sensor requests for the same work."""
 
 LOG_EVERY = 10.0
 """Seconds between two lines of progress in a run's log."""

@@ -59,7 +59,7 @@ def recorded(dagster: Dagster) -> list[Row]:
     materialized, checks = dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION
     rows: list[Row] = []
     with dg.DagsterInstance.from_config(str(dagster.here.dagster_home)) as instance:
-        for number, record in enumerate(dagster.runs(), 1):
+        for number, record in enumerate(dagster.runs_of_days(), 1):
             events = [
                 entry.dagster_event
                 for entry in instance.all_logs(record.dagster_run.run_id, of_type={materialized, checks})

@@ -145,6 +145,11 @@ class Dagster:
         with dg.DagsterInstance.from_config(str(self.here.dagster_home)) as instance:
             return list(reversed(instance.get_run_records()))
 
+    def runs_of_days(self) -> list[dg.RunRecord]:
+        """The runs, without those of the insights and the report, which follow by themselves."""
+        follow = {dg.AssetKey("insights"), dg.AssetKey("report")}
+        return [one for one in self.runs() if not set(one.dagster_run.asset_selection or ()).intersection(follow)]
+
 
 def _paths(assets: Sequence[str]) -> list[Body]:
     return [{"path": [asset]} for asset in assets]

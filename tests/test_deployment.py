@@ -78,3 +78,18 @@ def test_the_image_is_made_of_files_that_are_there_and_of_the_locked_release() -
     assert all((ROOT / path).exists() for paths in copied for path in paths)
     locked = re.search(r"^dagster-aws==(\S+)", (ROOT / "requirements.lock").read_text("utf-8"), re.M)
     assert locked and f"dagster-postgres=={locked[1]}" in (DEPLOY / "requirements.txt").read_text("utf-8")
+
+
+def test_only_the_code_location_has_the_settings_and_the_files_that_they_name() -> None:
+    assert "env_file" in SERVICES["code"] and "stop_grace_period" in SERVICES["code"]
+    assert not [name for name in ("webserver", "daemon", "postgres") if "env_file" in SERVICES[name]]
+    mounted = {volume.split(":")[-2] for volume in SERVICES["code"]["volumes"][1:]}
+    assert mounted == {"/opt/cpa/files", "/transcripts"} and (DEPLOY / "files").is_dir()
+
+
+def test_the_bucket_is_made_before_the_code_location_that_is_pointed_at_it() -> None:
+    found = read(DEPLOY / "s3.yaml")["services"]
+    assert set(found["code"]["depends_on"]) == {"bucket"} and set(found["bucket"]["depends_on"]) == {"s3"}
+    assert found["code"]["environment"] == found["bucket"]["environment"]
+    assert found["code"]["environment"]["AWS_ENDPOINT_URL_S3"] == "http://s3:9000"
+    assert {"image", "command"} <= set(found["bucket"]) and "profiles" not in found["s3"]

@@ -342,6 +342,38 @@ class Settings(Vendors):
             example="team:support",
         ),
     ] = ()
+    alerts: Annotated[
+        str | None,
+        Setting(
+            "CPA_ALERTS",
+            DAGSTER,
+            "The address that Dagster's alerts are posted to: an incoming webhook of Slack, or any that takes JSON.",
+            "Each cause is told once, with numbers and a link, never with a message's words.",
+            example="https://hooks.slack.com/services/...",
+        ),
+    ] = None
+    alert_spend: Annotated[
+        float | None,
+        Setting(
+            "CPA_ALERT_SPEND",
+            DAGSTER,
+            "The US dollars of a UTC day beyond which an alert is sent.",
+            reader=amount("US dollars"),
+        ),
+    ] = None
+    alert_silent_hours: Annotated[
+        float | None,
+        Setting(
+            "CPA_ALERT_SILENT_HOURS",
+            DAGSTER,
+            "The hours without anything landed after which an alert is sent.",
+            reader=amount("hours"),
+        ),
+    ] = None
+    dagster_url: Annotated[
+        str,
+        Setting("CPA_DAGSTER_URL", DAGSTER, "The address of Dagster's UI, for the links in alerts."),
+    ] = "http://127.0.0.1:3000"
 
     @property
     def zone(self) -> ZoneInfo:
@@ -360,6 +392,7 @@ class Settings(Vendors):
 
 ELSEWHERE = {
     "CPA_CODE_HOST": "The host of the code server, which deploy/workspace.yaml reads.",
+    "CPA_FILES": "The folder that deploy/compose.yaml mounts at /opt/cpa/files: schema.yml, delivery.yml, prices.",
     "CPA_TRANSCRIPTS": "The folder of transcripts that deploy/compose.yaml mounts at /transcripts.",
 }
 """Names that begin with CPA_ and are read by the containers' own files, not by this library."""
