@@ -74,7 +74,8 @@ BEDROCK = OPENAI._replace(
     name="bedrock",
     title="requests of Bedrock's Converse",
     signs=(
-        "messages[].role messages[].content[].text !messages[].content[].type",
+        "messages[].role messages[].content messages[].content[].text !messages[].content[].type",
+        "messages[].role messages[].content messages[].content[].text system[].text !messages[].content[].type",
         "messages[].content[].toolUse messages[].role !messages[].content[].type",
         "messages[].role messages[].content[].text modelId !messages[].content[].type",
     ),

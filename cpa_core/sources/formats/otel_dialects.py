@@ -65,8 +65,7 @@ def _events(attributes: Attributes, events: list[Event]) -> Exchange | None:
         if name == "gen_ai.choice":
             answered += [] if answered else _choice(payload)
         elif name in EVENT_ROLES:
-            asked.append({key: unfolded(payload[key]) for key in ("role", "content", "tool_calls") if payload.get(key)})
-            asked[-1].setdefault("role", EVENT_ROLES[name])
+            asked.append({"role": EVENT_ROLES[name], **_traced(payload)})
         elif name == "gen_ai.content.prompt":
             asked += spoken(unfolded(payload.get("gen_ai.prompt")), "input")
         elif name == "gen_ai.content.completion":
@@ -126,11 +125,12 @@ def _openllmetry(attributes: Attributes, events: list[Event]) -> Exchange | None
 
 
 def _traced(item: Any) -> dict[str, Any]:
+    """A message whose content is text, or a list of parts as JSON in text."""
     if not isinstance(item, dict):
         return {"content": item}
     content = unfolded(item.get("content"))
-    parts = isinstance(content, list) and all(isinstance(one, dict) and "type" in one for one in content)
-    found = {key: item[key] for key in ("role", "tool_calls") if item.get(key)}
+    parts = content and isinstance(content, list) and all(isinstance(one, dict) and "type" in one for one in content)
+    found = {key: unfolded(item[key]) for key in ("role", "tool_calls") if item.get(key)}
     return {**found, "content": content if parts else item.get("content")}
 
 

@@ -93,7 +93,8 @@ def nanosecond(value: Any) -> datetime | None:
 
 def _heard(tree: dict[str, Any]) -> list[Event]:
     """The events of a span."""
-    found = [one for one in tree.get("events") or [] if isinstance(one, dict)]
+    given = tree.get("events")
+    found = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
     return [(str(one.get("name")), plain_attributes(one.get("attributes"))) for one in found]
 
 
@@ -154,7 +155,8 @@ def _node(key: int, span: TracedSpan) -> Node:
 
 def first_of(span: TracedSpan, words: tuple[str, ...]) -> str | None:
     """The first of these attributes that a span has."""
-    return next((fields.identity(word, span.attributes[word]) for word in words if span.attributes.get(word)), None)
+    found = (span.attributes.get(word) for word in words)
+    return next((fields.identity("id", one) for one in found if one and type(one) in (str, int)), None)
 
 
 def _called(file: File, place: str, tree: Any, named: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
@@ -242,6 +244,7 @@ LOGS = OTLP._replace(
     title="log records of OpenTelemetry",
     signs=(
         "timeUnixNano attributes eventName",
+        "timeUnixNano attributes eventName traceId",
         "timeUnixNano attributes body traceId",
         "observedTimeUnixNano attributes body",
     ),

@@ -1,0 +1,351 @@
+"""Files of every format whose truth is known: what was said, and beside it, marked, what nobody said.
+
+A new format joins by a line in WRITERS. Generators (`test_generated`) and mutations (`test_mutated`,
+`benchmarks/fuzz_formats`) both take it from there.
+"""
+
+import csv
+import io
+import json
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.formats.test_otel import attributes, otlp, parts, span
+from tests.writings import Sent, Told, calls, full, messages, nanoseconds
+
+SILENT = "(nobody says this)"
+"""Stands in every text that is no speech."""
+
+INSIDE = "(said inside a trace)"
+"""Stands in the calls inside another: speech only where damage takes the outer one away."""
+
+BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
+WORDS = ("yes", "ok", "no", "thanks", "Where is my parcel?", "ä ö 𝄞 \u202e", 'a "quoted" word', "line one\nline two")
+WORDS += (
+    '{"a": 1}',
+    "[urgent] {EU}",
+    "[]",
+    "null",
+    "0",
+    "role: user",
+    "<b>bold</b>",
+    "c:\\temp",
+    "a;b\tc,d",
+    "\\ud83d",
+)
+USE = {"type": "tool_use", "id": "t", "name": "f", "input": {"q": SILENT}}
+RESULT = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": SILENT}]}
+THOUGHT = {"type": "thinking", "thinking": SILENT, "signature": "s"}
+
+Record = dict[str, Any]
+Writer = Callable[[Told], list[Record]]
+
+
+def talks(chance: random.Random, most: int = 4) -> list[Told]:
+    """Some conversations, alternating, of short and awkward messages; each has a user and a start of its own."""
+    found = []
+    for n in range(chance.randint(1, most)):
+        turns = []
+        for k in range(chance.randint(1, 4)):
+            asked = chance.choice(WORDS) + (f" {n}.{k}" if chance.random() < 0.7 else "")
+            turns += [("user", asked), ("assistant", chance.choice(WORDS) + f" {chance.randint(0, 3)}")]
+        found.append(Told(f"c{n}-{chance.randint(0, 99)}", f"u{n}", BEGIN + timedelta(minutes=90 * n), tuple(turns)))
+    return found
+
+
+def chat(told: Told, *noise: Record, content: Callable[[str], Any] = str, **more: Any) -> Record:
+    """A chat with a system prompt, and noise before its last answer."""
+    said = [{**one, "content": content(one["content"])} for one in messages(told.turns)]
+    return {"id": told.key, "user": told.user, "timestamp": told.begins.isoformat(), **more} | {
+        "messages": [*said[:-1], *noise, said[-1]]
+    }
+
+
+def openai(told: Told) -> list[Record]:
+    call = {"id": "x", "type": "function", "function": {"name": "f", "arguments": SILENT}}
+    noise = [{"role": "assistant", "content": None, "tool_calls": [call], "reasoning_content": SILENT}]
+    noise += [{"role": "tool", "tool_call_id": "x", "content": SILENT}, {"role": "developer", "content": SILENT}]
+    picture = {"type": "image_url", "image_url": {"url": SILENT}}
+    return [chat(told, *noise, content=lambda text: [{"type": "text", "text": text}, picture])]
+
+
+def anthropic(told: Told) -> list[Record]:
+    noise = [{"role": "assistant", "content": [THOUGHT, USE]}, {"role": "user", "content": [RESULT]}]
+    return [chat(told, *noise, system=[{"type": "text", "text": SILENT}], model="m", max_tokens=9)]
+
+
+def sharegpt(told: Told) -> list[Record]:
+    who = {"user": "human", "assistant": "gpt"}
+    said = [{"from": who[role], "value": text} for role, text in told.turns]
+    tools = [{"from": "function_call", "value": SILENT}, {"from": "observation", "value": SILENT}]
+    start = {"timestamp": told.begins.isoformat()}
+    return [{"id": told.key, "system": SILENT, "tools": "[]", "conversations": [*said[:1], *tools, *said[1:]], **start}]
+
+
+def gemini(told: Told) -> list[Record]:
+    who = {"user": "user", "assistant": "model"}
+    said = [{"role": who[role], "parts": [{"text": text}]} for role, text in told.turns]
+    said[-1]["parts"] += [{"text": SILENT, "thought": True}, {"functionCall": {"name": "f", "args": {"q": SILENT}}}]
+    given = {"id": told.key, "timestamp": told.begins.isoformat()}
+    return [{**given, "contents": said, "systemInstruction": {"parts": [{"text": SILENT}]}}]
+
+
+def bedrock(told: Told) -> list[Record]:
+    use = {"toolUse": {"toolUseId": "t", "name": "f", "input": {"q": SILENT}}}
+    result = {"toolResult": {"toolUseId": "t", "content": [{"text": SILENT}], "status": "success"}}
+    thought = {"reasoningContent": {"reasoningText": {"text": SILENT, "signature": "s"}}}
+    noise = [{"role": "assistant", "content": [thought, use]}, {"role": "user", "content": [result]}]
+    return [chat(told, *noise, content=lambda text: [{"text": text}], system=[{"text": SILENT}], modelId="m")]
+
+
+def invocations(told: Told) -> list[Record]:
+    return [_invocation(call) for call in calls(told)]
+
+
+def _invocation(call: Sent) -> Record:
+    said = [{"role": role, "content": [{"text": text}]} for role, text in full(call)]
+    thought = {"reasoningContent": {"reasoningText": {"text": SILENT}}}
+    answer = {"role": "assistant", "content": [thought, *({"text": text} for _, text in call.output)]}
+    return {
+        "schemaType": "ModelInvocationLog",
+        "timestamp": call.began.isoformat(),
+        "requestId": f"{call.told.key}-{call.number}",
+        "operation": "Converse",
+        "modelId": SILENT,
+        "input": {
+            "inputBodyJson": {
+                "messages": said,
+                "system": [{"text": SILENT}],
+                "requestMetadata": {"sessionId": call.told.key},
+            }
+        },
+        "output": {"outputBodyJson": {"output": {"message": answer}, "stopReason": "end_turn"}},
+    }
+
+
+def responses(told: Told) -> list[Record]:
+    found: list[Record] = []
+    for call in calls(told):
+        text = [{"type": "output_text", "text": one, "annotations": []} for _, one in call.output]
+        thought = {"type": "reasoning", "summary": [{"type": "summary_text", "text": SILENT}]}
+        searched = {"type": "web_search_call", "status": "completed", "action": {"query": SILENT}}
+        output = [thought, searched, {"type": "message", "role": "assistant", "content": text}]
+        about = {"id": f"{told.key}-{call.number}", "object": "response", "created_at": call.began.timestamp()}
+        before = {"previous_response_id": found[-1]["id"] if found else None, "user": told.user}
+        asked = [{"role": role, "content": [{"type": "input_text", "text": one}]} for role, one in call.newest]
+        found.append({**about, **before, "instructions": SILENT, "input": asked, "output": output})
+    return found
+
+
+def threads(told: Told) -> list[Record]:
+    found = []
+    for n, (role, text) in enumerate(told.turns):
+        content: list[Any] = [{"type": "text", "text": {"value": text, "annotations": []}}]
+        content.append({"type": "image_file", "image_file": {"file_id": SILENT}})
+        about = {"id": f"{told.key}-{n}", "object": "thread.message", "thread_id": told.key, "metadata": {"x": SILENT}}
+        found.append({**about, "created_at": told.begins.timestamp() + n, "role": role, "content": content})
+    return found
+
+
+def pairs(told: Told) -> list[Record]:
+    found = []
+    for call in calls(told):
+        request = {"model": SILENT, "messages": [{"role": "system", "content": SILENT}, *messages(full(call))]}
+        choice = {"index": 0, "message": {**messages(call.output)[0], "reasoning": SILENT}}
+        other = {"index": 1, "message": {"role": "assistant", "content": SILENT}}
+        about = {"id": f"{told.key}-{call.number}", "timestamp": call.began.isoformat(), "session_id": told.key}
+        found.append({**about, "request": request, "response": {"id": "x", "choices": [choice, other]}})
+    return found
+
+
+def litellm(told: Told) -> list[Record]:
+    return [
+        {
+            "id": f"{told.key}-{call.number}",
+            "trace_id": told.key,
+            "call_type": "acompletion",
+            "startTime": call.began.timestamp(),
+            "endTime": call.ended.timestamp(),
+            "end_user": told.user,
+            "messages": messages(full(call)),
+            "response": {"choices": [{"index": 0, "message": messages(call.output)[0]}]},
+            "metadata": {"alias": SILENT},
+        }
+        for call in calls(told)
+    ]
+
+
+def observations(told: Told) -> list[Record]:
+    """A root with the conversation, and inside it a router, a tool and the call itself."""
+    found = []
+    for call in calls(told):
+        trace = f"{told.key}-{call.number}"
+        about = {"traceId": trace, "sessionId": told.key, "userId": told.user, "environment": "default"}
+        times = {"startTime": call.began.isoformat(), "endTime": call.ended.isoformat()}
+        silent = {
+            "input": [{"role": "system", "content": SILENT}, {"role": "user", "content": INSIDE}],
+            "output": INSIDE,
+        }
+        said = {"input": {"messages": messages(full(call))}, "output": messages(call.output)[0]}
+        for name, kind, parent, words in (
+            ("root", "AGENT", None, said),
+            ("router", "GENERATION", "root", silent),
+            ("tool", "TOOL", "root", {"input": {"q": SILENT}, "output": SILENT}),
+            ("answer", "GENERATION", "root", silent),
+        ):
+            within = {"id": f"{trace}-{name}", "type": kind, "parentObservationId": parent and f"{trace}-{parent}"}
+            found.append({**about, **within, **times, **words})
+    return found
+
+
+def blob(told: Told) -> list[Record]:
+    words = {"traceId": "trace_id", "sessionId": "session_id", "userId": "user_id", "startTime": "start_time"}
+    words |= {"parentObservationId": "parent_observation_id", "endTime": "end_time"}
+    rows = [{words.get(key, key): value for key, value in one.items()} for one in observations(told)]
+    for row in rows:
+        row |= {key: row[key][:19].replace("T", " ") + ".000000" for key in ("start_time", "end_time")}
+        row |= {key: json.dumps(row[key]) for key in ("input", "output") if not isinstance(row[key], str)}
+    return rows
+
+
+def traces(told: Told) -> list[Record]:
+    return [
+        {
+            "id": f"{told.key}-{call.number}",
+            "timestamp": call.began.isoformat(),
+            "tags": [SILENT],
+            "sessionId": told.key,
+            "userId": told.user,
+            "input": messages(full(call)),
+            "output": messages(call.output)[0],
+            "metadata": {"x": SILENT},
+        }
+        for call in calls(told)
+    ]
+
+
+def _spans(told: Told, dialect: Callable[[Sent], tuple[Record, Any]]) -> list[Record]:
+    found = []
+    for call in calls(told):
+        flat, events = dialect(call)
+        trace = f"{told.key}-{call.number}"
+        times = {"startTimeUnixNano": nanoseconds(call.began), "endTimeUnixNano": nanoseconds(call.ended)}
+        outer = span({"session.id": told.key, "user.id": told.user, **flat}, f"{trace}-a", events=events, trace=trace)
+        inside = {
+            "gen_ai.input.messages": [parts("user", INSIDE)],
+            "gen_ai.output.messages": [parts("assistant", INSIDE)],
+        }
+        inner = span({"gen_ai.operation.name": "chat", **inside}, f"{trace}-b", f"{trace}-a", trace=trace)
+        tool = span({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": SILENT}, f"{trace}-c", trace=trace)
+        found.append(otlp(outer | times, inner | times, tool | times))
+    return found
+
+
+def _spoken(turns: Any) -> list[Record]:
+    thought = {"user": [], "assistant": [{"type": "reasoning", "content": SILENT}]}
+    return [{"role": role, "parts": [*thought[role], {"type": "text", "content": text}]} for role, text in turns]
+
+
+def _structured(call: Sent) -> tuple[Record, Any]:
+    instructions = [{"type": "text", "content": SILENT}]
+    said = {"gen_ai.input.messages": _spoken(full(call)), "gen_ai.output.messages": _spoken(call.output)}
+    return {"gen_ai.system_instructions": instructions, **said}, ()
+
+
+def _as_text(call: Sent) -> tuple[Record, Any]:
+    return {key: json.dumps(value) for key, value in _structured(call)[0].items()}, ()
+
+
+def _events(call: Sent) -> tuple[Record, Any]:
+    asked = [(f"gen_ai.{role}.message", {"content": text, "role": role}) for role, text in full(call)]
+    answer = ("gen_ai.choice", {"index": 0, "message": json.dumps(messages(call.output)[0])})
+    return {"gen_ai.system": SILENT}, [("gen_ai.system.message", {"content": SILENT}), *asked, answer]
+
+
+def _openinference(call: Sent) -> tuple[Record, Any]:
+    flat: Record = {"openinference.span.kind": "LLM", "llm.model_name": SILENT, "input.value": SILENT}
+    for word, turns in (("input", full(call)), ("output", call.output)):
+        for n, (role, text) in enumerate(turns):
+            flat |= {f"llm.{word}_messages.{n}.message.role": role, f"llm.{word}_messages.{n}.message.content": text}
+    return flat, ()
+
+
+def _openllmetry(call: Sent) -> tuple[Record, Any]:
+    flat: Record = {"llm.request.type": "chat", "gen_ai.request.model": SILENT}
+    for word, turns in (("prompt", full(call)), ("completion", call.output)):
+        for n, (role, text) in enumerate(turns):
+            flat |= {f"gen_ai.{word}.{n}.role": role, f"gen_ai.{word}.{n}.content": text}
+    return flat, ()
+
+
+def _ai_sdk(call: Sent) -> tuple[Record, Any]:
+    asked = [{"role": "system", "content": SILENT}, *messages(full(call))]
+    return {"ai.operationId": "ai.generateText", "ai.prompt.messages": json.dumps(asked)} | {
+        "ai.response.text": call.output[0][1]
+    }, ()
+
+
+def logs(told: Told) -> list[Record]:
+    found = []
+    for call in calls(told):
+        flat = {"gen_ai.conversation.id": told.key, **_structured(call)[0]}
+        record = {"timeUnixNano": nanoseconds(call.began), "traceId": f"{told.key}-{call.number}", "spanId": "s"}
+        record |= {"eventName": "gen_ai.client.inference.operation.details", "attributes": attributes(flat)}
+        found.append({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]})
+    return found
+
+
+def rows(told: Told) -> list[Record]:
+    about = {"conversation_id": told.key, "user_id": told.user, "note": SILENT}
+    times = (told.begins + timedelta(seconds=n) for n in range(len(told.turns)))
+    return [
+        {**about, "role": role, "content": text, "timestamp": at.isoformat()}
+        for at, (role, text) in zip(times, told.turns, strict=True)
+    ]
+
+
+WRITERS: dict[str, tuple[str, Writer]] = {
+    "rows": ("jsonl", rows),
+    "openai": ("openai", openai),
+    "anthropic": ("anthropic", anthropic),
+    "sharegpt": ("sharegpt", sharegpt),
+    "gemini": ("gemini", gemini),
+    "bedrock": ("bedrock", bedrock),
+    "bedrock log": ("bedrock_logs", invocations),
+    "responses": ("openai_responses", responses),
+    "threads": ("openai_threads", threads),
+    "proxy": ("openai_pairs", pairs),
+    "litellm": ("openai_pairs", litellm),
+    "langfuse traces": ("langfuse", traces),
+    "langfuse observations": ("langfuse", observations),
+    "langfuse blob": ("langfuse", blob),
+    "otel text": ("otlp", lambda told: _spans(told, _as_text)),
+    "otel structured": ("otlp", lambda told: _spans(told, _structured)),
+    "otel events": ("otlp", lambda told: _spans(told, _events)),
+    "openinference": ("otlp", lambda told: _spans(told, _openinference)),
+    "openllmetry": ("otlp", lambda told: _spans(told, _openllmetry)),
+    "ai sdk spans": ("otlp", lambda told: _spans(told, _ai_sdk)),
+    "otel logs": ("otlp_logs", logs),
+}
+"""One line a way of writing: the format that reads it, and its records of one conversation."""
+
+FLAT = frozenset({"rows", "langfuse traces", "langfuse observations", "langfuse blob", "litellm", "proxy"})
+"""Records that also stand in the rows of a table."""
+
+
+def layouts(written: list[Record], *, flat: bool = False) -> Iterator[tuple[str, str, str]]:
+    """The same records in every layout that holds them: its name, the file's name and its text."""
+    turned = [dict(reversed(one.items())) for one in written]
+    yield "lines", "a.jsonl", "".join(json.dumps(one) + "\n" for one in written)
+    yield "lines of other order", "a.json", "\n".join(json.dumps(one, ensure_ascii=False) for one in turned)
+    yield "list", "a.json", json.dumps(written)
+    yield "indented page", "a.json", json.dumps({"meta": {"total": 1, "note": SILENT}, "data": turned}, indent=2)
+    if flat:
+        text = io.StringIO(newline="")
+        table = csv.DictWriter(text, list(written[0]))
+        table.writeheader()
+        for one in written:
+            table.writerow({k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in one.items()})
+        yield "table", "a.csv", text.getvalue()

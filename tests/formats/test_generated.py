@@ -1,0 +1,39 @@
+"""Generated files of every format: each message that was said lands once, and nothing else is speech."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from cpa_core.sources import File
+from cpa_core.sources.formats import form_of
+from tests.formats.generated import FLAT, INSIDE, SILENT, WRITERS, layouts, talks
+from tests.formats.reading import SPOKEN, read_file
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("writer", WRITERS)
+def test_each_message_is_one_row_and_no_other_row_is_speech(writer: str, seed: int) -> None:
+    form, write = WRITERS[writer]
+    told = talks(random.Random(seed))
+    expected = sorted(sorted(one.turns) for one in told)
+    for layout, name, text in layouts([record for one in told for record in write(one)], flat=writer in FLAT):
+        if layout != "table" or writer != "rows":
+            assert form_of(File(name, text.encode())) == form, layout
+        records, rejects = read_file(text, name)
+        assert [one.reason for one in rejects if one.loss] == [], layout
+        spoken: dict[str, list[tuple[str, str]]] = {}
+        for one in records:
+            if one.role in SPOKEN:
+                spoken.setdefault(one.conversation_id, []).append((one.role, one.content))
+        assert not any(mark in text for mark in (SILENT, INSIDE) for said in spoken.values() for _, text in said), (
+            layout
+        )
+        assert sorted(map(sorted, spoken.values())) == expected, layout
+
+
+def test_rows_that_are_no_speech_are_there_too() -> None:
+    roles: Counter[str] = Counter()
+    for _, write in WRITERS.values():
+        roles += Counter(one.role for one in read_file(write(talks(random.Random(1))[0]))[0])
+    assert {"system", "tool", "tool_call", "reasoning", "attachment"} <= roles.keys()
