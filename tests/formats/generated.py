@@ -154,7 +154,7 @@ def pairs(told: Told) -> list[Record]:
     for call in calls(told):
         request = {"model": SILENT, "messages": [{"role": "system", "content": SILENT}, *messages(full(call))]}
         choice = {"index": 0, "message": {**messages(call.output)[0], "reasoning": SILENT}}
-        other = {"index": 1, "message": {"role": "assistant", "content": SILENT}}
+        other = {"index": 1, "message": {"role": "assistant", "content": INSIDE}}
         about = {"id": f"{told.key}-{call.number}", "timestamp": call.began.isoformat(), "session_id": told.key}
         found.append({**about, "request": request, "response": {"id": "x", "choices": [choice, other]}})
     return found

@@ -53,7 +53,8 @@ def spots(tree: Any) -> Iterator[tuple[Any, Any]]:
                 yield from spots(value)
     elif isinstance(tree, list):
         for n, value in enumerate(tree):
-            yield tree, n
+            if not (isinstance(value, dict) and value.get("key") in MARKERS):
+                yield tree, n
             yield from spots(value)
 
 

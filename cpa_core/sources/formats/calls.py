@@ -129,6 +129,8 @@ def _listed(items: list[Any], word: str) -> list[Any]:
         return spoken({"choices": items}, word)
     if any(turns.is_message(one) for one in objects):
         return items
+    if len(items) == 1 and isinstance(first, str):
+        return _written(first)
     if all(isinstance(one, str) for one in items) or (objects == items and all(map(turns.is_part, objects))):
         return [{"content": items}]
     raise ValueError(f"{word}: a list of messages is needed")

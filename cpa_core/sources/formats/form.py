@@ -29,6 +29,9 @@ def _named(file: File, tree: Any, record: SourceRecord) -> SourceRecord:
     return record._replace(**{word: value for word, value in changes.items() if value is not None})
 
 
+NOT_OF_THE_FORM = (TypeError, AttributeError, KeyError, IndexError)
+
+
 class Format(NamedTuple):
     """One format. `signs` are conditions on the keys of a record (see `shapes`); the one with most decides.
 
@@ -63,10 +66,15 @@ def each(make: Callable[[File, str, Any], Iterable[columns.Found]]) -> Reader:
 
 
 def attempted(file: File, placed: Placed, make: Callable[[File, str, Any], Iterable[columns.Found]]) -> Found:
-    """What is read of one record, or a reject with the rule that it breaks."""
+    """What is read of one record, or a reject with the rule that it breaks.
+
+    A record in which an object stands for a list, or the like, is not of the form: it must stop no other.
+    """
     place, tree = placed
     try:
         for found in make(file, place, tree):
             yield _named(file, tree, found) if file.names and isinstance(found, SourceRecord) else found
     except ValueError as error:
         yield Reject(place, str(error), raw(tree))
+    except NOT_OF_THE_FORM as error:
+        yield Reject(place, f"not of this form ({type(error).__name__})", raw(tree))

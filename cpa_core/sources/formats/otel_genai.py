@@ -13,7 +13,7 @@ from cpa_core.sources import columns, fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.calls import CallAbout, called
-from cpa_core.sources.formats.form import Format, attempted
+from cpa_core.sources.formats.form import NOT_OF_THE_FORM, Format, attempted
 from cpa_core.sources.formats.langfuse import INNER, prompt_of
 from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Exchange, said_in
 from cpa_core.sources.formats.traces import UNDECIDED, Node, Part, outermost
@@ -115,7 +115,7 @@ def plain_value(value: Any) -> Any:
         values = inner.get("values") if isinstance(inner, dict) else None
         items = values if isinstance(values, list) else []
         return plain_attributes(items) if kind == "kvlistValue" else [plain_value(one) for one in items]
-    return inner
+    return inner if isinstance(inner, str) or kind != "stringValue" else None
 
 
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
@@ -127,7 +127,7 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
             try:
                 span = span_of(one[1])
                 nodes.append(_node(n, span))
-            except ValueError:
+            except (ValueError, *NOT_OF_THE_FORM):
                 continue  # the second pass says why
             session, user = named.get(span.trace, (None, None))
             named[span.trace] = session or first_of(span, SESSIONS), user or first_of(span, USERS)

@@ -137,7 +137,7 @@ def _text(part: dict[str, Any], kind: str) -> str | None:
     guarded = part.get("guardContent")  # Bedrock: text of the speaker that a guardrail is to look at
     if isinstance(guarded, dict):
         return _text(guarded, "")
-    for key in ("text", "content"):
+    for key in ("text", "content") if kind else ("text",):
         value = part.get(key)
         while isinstance(value, dict):
             value = value.get("value", value.get("text"))
