@@ -139,6 +139,33 @@ def test_lists_on_the_way_are_joined_lines_of_text_or_the_element_that_is_named(
     assert landed("a.jsonl", json.dumps(row), "content=parts[1].t")[0].content == "two"
 
 
+def test_attributes_of_a_span_are_found_by_their_names() -> None:
+    said = {"gen_ai.input.messages": [("user", "hi")], "gen_ai.output.messages": [("assistant", "ho")]}
+    attributes = {
+        key: json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]} for role, text in turns])
+        for key, turns in said.items()
+    } | {"gen_ai.operation.name": "chat", "app.chat.id": "c", "app.user": "u"}
+    listed = [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()]
+    ids = {"traceId": "t", "spanId": "s", "startTimeUnixNano": "1772614800000000000"}
+    span = {**ids, "endTimeUnixNano": "1772614805000000000", "attributes": listed}
+    tree = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    for path in ("", "attributes."):
+        assert seen(landed("a.json", tree, f"conversation_id={path}app.chat.id,user_id={path}app.user")) == WHOLE
+
+
+def test_objects_of_the_applications_own_are_read_by_the_path_of_their_text() -> None:
+    trace = {"id": "t", "timestamp": AT[0], "metadata": {"chat": "c"}, "input": {"q": "hi"}, "output": {"a": "ho"}}
+    found = landed("a.json", [trace], "input=input.q,output=output.a,conversation_id=metadata.chat")
+    assert [(r.conversation_id, r.role, r.content) for r in found] == [("c", *one) for one in SAID]
+
+
+def test_messages_of_a_conversation_with_an_id_stay_its_messages_whoever_they_name() -> None:
+    said = enumerate(SAID)
+    turns = [{"role": role, "content": text, "user_id": f"u{n}", "timestamp": AT[n]} for n, (role, text) in said]
+    for key in ("conversation_id", "id"):
+        assert {r.conversation_id for r in landed("a.json", [{key: "c", "messages": turns}])} == {"c"}
+
+
 def test_a_key_with_dots_of_its_own_comes_first() -> None:
     row = {"conversation_id": "c", "role": "user", "a.b": "flat", "a": {"b": "deep"}, "timestamp": AT[0]}
     assert landed("a.jsonl", json.dumps(row), "content=a.b")[0].content == "flat"

@@ -1,7 +1,8 @@
 """What `--map` names: where each of our words stands in a record or a message of this file, by path.
 
 A path is a key (`sender`), keys inside each other (`message.text`), elements of lists (`parts[].text`, `turns[0].who`),
-or a key with dots of its own (`attributes.session.id`), which comes first. JSON that stands as text is looked into.
+or a key with dots of its own (`attributes.session.id`), which comes first. JSON that stands as text is looked into, and
+so are the attributes of OpenTelemetry, also without the word `attributes`.
 Source of the notation: a subset of JMESPath, https://jmespath.org/specification.html (without its flattening).
 """
 
@@ -93,12 +94,23 @@ def _found(tree: Any, rest: Steps) -> Iterator[Any]:
             yield from (value for one in tree for value in _found(one, rest[1:]))
         elif isinstance(step, int) and step < len(tree):
             yield from _found(tree[step], rest[1:])
+        elif isinstance(step, str) and (pairs := _pairs(tree)):
+            yield from _found(pairs, rest)
     elif isinstance(tree, dict) and isinstance(step, str):
         for length in range(_keys(rest), 0, -1):
             key = ".".join(map(str, rest[:length]))
             if key in tree:
                 yield from _found(tree[key], rest[length:])
                 return
+        if isinstance(tree.get("attributes"), dict | list) and step != "attributes":
+            yield from _found(tree["attributes"], rest)
+
+
+def _pairs(tree: list[Any]) -> dict[str, Any]:
+    """OpenTelemetry's list of `{"key", "value": {"stringValue"}}` as an object; empty where a list is none."""
+    if not all(isinstance(one, dict) and one.keys() == {"key", "value"} for one in tree):
+        return {}
+    return {str(one["key"]): next(iter(v.values())) if isinstance(v := one["value"], dict) and v else v for one in tree}
 
 
 def _keys(rest: Steps) -> int:
@@ -123,6 +135,8 @@ def _without(tree: Any, rest: Steps) -> Any:
             deeper = rest[length:]
             if deeper and isinstance(tree[key], dict) and (left := _without(tree[key], deeper)):
                 return {**tree, key: left}
+            if deeper and isinstance(deeper[0], str) and isinstance(tree[key], list):
+                return tree  # attributes of a span, which say more than this one
             return {name: value for name, value in tree.items() if name != key}
     return tree
 

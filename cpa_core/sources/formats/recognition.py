@@ -156,12 +156,21 @@ def _wrapped(values: Sequence[Any]) -> Route:
 def _best(offered: Iterable[tuple[Route, list[Any]]], formats: Mapping[str, Format]) -> tuple[Format, Route] | None:
     """The format whose signs the records bear best: the mean of conditions met; of equals the outer, then the first."""
     best, found = 0.0, None
+    named: dict[Route, bool] = {}
     for route, records in offered:
+        named[route] = any(isinstance(tree, dict) and tree.keys() & {"conversation_id", "id"} for tree in records)
         for form in formats.values():
+            if form.kind == "message" and named.get(route[:-2]) and not _are_rows(records):
+                continue  # messages of a conversation that has an id, whatever else each of them names
             score = sum(shapes.best(tree, form.signs) for tree in records) / max(1, len(records))
             if score > best:
                 best, found = score, (form, route)
     return found
+
+
+def _are_rows(records: Sequence[Any]) -> bool:
+    """Whether messages name their conversation themselves."""
+    return any(isinstance(tree, dict) and tree.keys() & {"conversation_id", "thread_id"} for tree in records)
 
 
 def _refusal(file: File, values: Sequence[Any], formats: Mapping[str, Format]) -> str:
