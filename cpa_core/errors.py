@@ -161,7 +161,14 @@ class QueueFull(ProviderFailed):
 
 
 class ReplyInvalid(CpaError):
-    """An answer does not follow its JSON schema: place and rule, never the words of the answer."""
+    """An answer does not follow its JSON schema: place and rule, never the words of the answer.
+
+    `value` is the label that it gave instead of an allowed one, kept apart: it may be words of a message.
+    """
+
+    def __init__(self, rule: str, value: str = "") -> None:
+        super().__init__(rule)
+        self.value = value
 
 
 class DayIncomplete(CpaError):

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from cpa_core.errors import ReplyInvalid
 
+SHOWN = 40
+"""Characters of a wrong label that are shown."""
 LETTERS = 3
 """Letters or digits that each side of an ellipsis must have: less would be found by chance."""
 QUOTES = (
@@ -233,3 +235,13 @@ def closed(properties: dict[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def shown_values(values: Sequence[str], texts: Sequence[str]) -> tuple[str, ...]:
+    """The labels that a model gave instead of allowed ones, as a failure may name them: short, each once.
+
+    One that stands in a text of the conversation is left out: a failure never shows a message's words.
+    """
+    known = dict.fromkeys(" ".join(value.split()) for value in values)
+    apart = [value for value in known if value and not any(locate(value, text) for text in texts)]
+    return tuple(value if len(value) <= SHOWN else f"{value[: SHOWN - 1]}…" for value in apart)

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 from cpa_core.errors import ReplyInvalid
-from cpa_core.evidence import answer_object, closed, listed, locate
+from cpa_core.evidence import answer_object, closed, listed, locate, shown_values
 from cpa_core.llm import Ask, ModelName, Request
 from cpa_core.models import (
     Conversation,
@@ -29,19 +29,23 @@ DEALBREAKER_CAP = 20.0
 
 
 class Judged(Value):
-    """What judging one conversation came to. `cost` is in US dollars, null when a price is unknown."""
+    """What judging one conversation came to. `cost` is in US dollars, null when a price is unknown.
+
+    `wrong` is the verdict that the model gave last instead of an allowed one, shortened, without words of a message.
+    """
 
     outcome: Outcome
     detail: str
     judgment: Judgment | None
     questions: int
     cost: float | None
+    wrong: tuple[str, ...] = ()
 
 
 def judge_conversation(conversation: Conversation, schema: EventSchema, model: ModelName, ask: Ask) -> Judged:
     """Judge a conversation by the schema's criteria; the tags are not read. Raises what `ask` raises."""
     costs: list[float | None] = []
-    problem = ""
+    problem = wrong = ""
     held: Judgment | None = None
 
     @cache
@@ -61,10 +65,12 @@ def judge_conversation(conversation: Conversation, schema: EventSchema, model: M
         try:  # an answer that an earlier version kept may break a rule of this one
             held, problem = found(reply.text)
         except ReplyInvalid as invalid:
+            wrong = invalid.value
             problem = str(invalid) if reply.text else reply.detail
         if held and (round_ > 0 or not problem):
             return _judged("ok", "", held, costs)
-    return _judged("invalid", problem, None, costs)
+    shown = shown_values([wrong], [message.content for message in conversation.messages])
+    return _judged("invalid", problem, None, costs).model_copy(update={"wrong": shown})
 
 
 def _check(found: Callable[[str], tuple[Judgment, str]], text: str) -> None:
@@ -170,7 +176,7 @@ def _read(
         try:
             found[criterion] = build(item, _quoted(item["quote"], item.get("m"), contents))
         except ReplyInvalid as invalid:
-            raise ReplyInvalid(f"{key}: {criterion}: {invalid}") from None
+            raise ReplyInvalid(f"{key}: {criterion}: {invalid}", invalid.value) from None
     return found
 
 
@@ -193,7 +199,8 @@ def _quoted(quote: str, m: Any, contents: dict[int, str]) -> Quoted:
 def _verdict(item: dict[str, Any], quoted: Quoted) -> Verdict:
     verdict = item.get("verdict")
     if verdict not in (*WORTH, "cannot tell"):
-        raise ReplyInvalid("verdict: not one of met, partly, missed, cannot tell")
+        given = verdict if isinstance(verdict, str) else ""
+        raise ReplyInvalid("verdict: not one of met, partly, missed, cannot tell", given)
     position, quote = quoted
     return Verdict(position=position, quote=quote, because=item["because"], verdict=cast(Any, verdict))
 

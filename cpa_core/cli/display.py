@@ -9,10 +9,16 @@ from typing import Any
 
 from tqdm import tqdm
 
+from cpa_core.llm import VALUES
 from cpa_core.pipeline import Assistant, Landed, ProposalQuote, Quote, Rejects
 from cpa_core.pipeline.assistant import Advance
 from cpa_core.store import Store
 from cpa_core.store.database import Row
+
+SHOWN_DETAIL = 300
+"""Characters of a failure's reason that are shown."""
+UNUSABLE = ("invalid", "truncated")
+"""Failures that are final only because they were given up."""
 
 COLUMNS = (
     ("day", "day"),
@@ -168,14 +174,25 @@ def quote_lines(quote: Quote) -> list[str]:
 
 
 def failure_lines(store: Store, days: Sequence[date]) -> list[str]:
-    """Each failure of these days: where, why, and whether it is tried again."""
+    """Each kind of failure of these days once: where, how often, why, and whether it is tried again."""
     with store.reading() as view:
         rows = view.answer("status/failures_of_days", days=list(days))
-    return [
-        f"{'failed' if row['retryable'] else 'final'}: {row['day']} {row['stage']} {row['conversation_id']}: "
-        f"{row['reason']}: {row['detail']} ({'tried again on the next run' if row['retryable'] else 'not tried again'})"
-        for row in rows
-    ]
+    kinds: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        rule = VALUES.sub("…", row["detail"])
+        kinds.setdefault((row["day"], row["stage"], row["reason"], row["retryable"], rule), []).append(row)
+    return [_failure_line(of_kind) for of_kind in kinds.values()]
+
+
+def _failure_line(rows: Sequence[Row]) -> str:
+    """One failure, or how many of a kind with the first of them."""
+    first, others = rows[0], len(rows) - 1
+    where = f"{first['day']} {first['stage']} {first['conversation_id']}"
+    detail = first["detail"] if len(first["detail"]) <= SHOWN_DETAIL else f"{first['detail'][: SHOWN_DETAIL - 1]}…"
+    given_up = "given up: cpa run --retry-final asks again" if first["reason"] in UNUSABLE else "not tried again"
+    after = "tried again on the next run" if first["retryable"] else given_up
+    head = "failed" if first["retryable"] else "final"
+    return f"{head}: {where}: {first['reason']}: {detail} ({f'and {others} more like it; ' if others else ''}{after})"
 
 
 def trouble_lines(store: Store, days: Sequence[date]) -> list[str]:

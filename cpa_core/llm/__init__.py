@@ -7,7 +7,7 @@ from cpa_core.llm.budget import Bill, Budget, Reserve, no_budget
 from cpa_core.llm.engine import BYTES_PER_TOKEN, HUNG_TRIES, MAX_BUSY, MAX_FAILURES, MAX_WAIT, MIN_SILENCE, Engine
 from cpa_core.llm.limiter import Limiter
 from cpa_core.llm.values import NOT_BILLED, About, Answer, Answers, Ask, ModelName, Provider, Reply, Request, Usage
-from cpa_core.llm.watch import FIRST_ANSWERS, Watch
+from cpa_core.llm.watch import FIRST_ANSWERS, VALUES, Watch
 
 __all__ = [
     "BYTES_PER_TOKEN",
@@ -18,6 +18,7 @@ __all__ = [
     "MAX_WAIT",
     "MIN_SILENCE",
     "NOT_BILLED",
+    "VALUES",
     "About",
     "Answer",
     "Answers",

@@ -15,11 +15,13 @@ class Entry(Value):
     """One message's entry in an answer: its tags, and what is wrong with it.
 
     A `hard` problem makes the entry unusable; a `soft` one is worth asking again, then the entry is taken as it is.
+    `wrong` are the labels that it gave instead of allowed ones, as they are.
     """
 
     tags: tuple[Tag, ...] = ()
     hard: tuple[str, ...] = ()
     soft: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
 
 
 def read(text: str, conversation: Conversation, positions: Sequence[int], schema: EventSchema) -> dict[int, Entry]:
@@ -40,6 +42,7 @@ def _entry(given: Any, message: Message, schema: EventSchema) -> Entry:
     tags: dict[str, Tag] = {}
     hard: list[str] = []
     soft: list[str] = []
+    wrong: list[str] = []
     for n, event in enumerate(given["events"]):
         try:
             tag, notes = _tag(event, message, schema)
@@ -47,11 +50,12 @@ def _entry(given: Any, message: Message, schema: EventSchema) -> Entry:
             soft += [f"events.{n}.{note}" for note in notes]
         except ReplyInvalid as invalid:
             hard.append(f"events.{n}.{invalid}")
+            wrong += [invalid.value] if invalid.value else []
     wanted = schema.events_per_message == "one" and schema.of_role(message.role)
     if wanted and len(tags) != 1 and not hard:
         hard.append("events: exactly one is needed")
     ordered = [tag.model_copy(update={"nth": n}) for n, tag in enumerate(tags.values(), 1)]
-    return Entry(tags=() if hard else tuple(ordered), hard=tuple(hard), soft=tuple(soft))
+    return Entry(tags=() if hard else tuple(ordered), hard=tuple(hard), soft=tuple(soft), wrong=tuple(wrong))
 
 
 def _tag(event: Any, message: Message, schema: EventSchema) -> tuple[Tag, list[str]]:
@@ -59,7 +63,7 @@ def _tag(event: Any, message: Message, schema: EventSchema) -> tuple[Tag, list[s
         raise ReplyInvalid("type: missing")
     event_type = schema.find(event["type"].strip(), message.role)
     if event_type is None:
-        raise ReplyInvalid(f"type: not one of the event types of role {message.role}")
+        raise ReplyInvalid(f"type: not one of the event types of role {message.role}", event["type"].strip())
     quote, because = (_said(event.get(key), event_type) for key in ("quote", "because"))
     properties, notes = _properties(event.get("properties"), event_type)
     place = locate(quote, message.content)
@@ -123,5 +127,5 @@ def _choice(value: str, wanted: Property) -> str:
         return value
     found = matched_name(value, (*wanted.choices, NOT_APPLICABLE))
     if found is None:
-        raise ReplyInvalid(f"properties.{wanted.name}: not one of the choices")
+        raise ReplyInvalid(f"properties.{wanted.name}: not one of the choices", value)
     return found

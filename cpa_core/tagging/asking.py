@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 
 from cpa_core.errors import ReplyInvalid
+from cpa_core.evidence import shown_values
 from cpa_core.llm import Ask, ModelName, Reply
 from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message, Outcome, Tag, Value
 from cpa_core.tagging.answer import Entry, read
@@ -14,7 +15,10 @@ REPAIRS = 2
 
 
 class Tagged(Value):
-    """What tagging one conversation came to. `cost` is in US dollars, null when a price is unknown."""
+    """What tagging one conversation came to. `cost` is in US dollars, null when a price is unknown.
+
+    `wrong` are labels that the model gave last and the schema does not have, shortened, without words of a message.
+    """
 
     outcome: Outcome
     detail: str
@@ -22,6 +26,7 @@ class Tagged(Value):
     messages_asked: int
     questions: int
     cost: float | None
+    wrong: tuple[str, ...] = ()
 
 
 def tag_conversation(
@@ -49,6 +54,7 @@ class _Work:
         self.entries: dict[int, Entry] = {}
         self.costs: list[float | None] = []
         self.ended: tuple[Outcome, str] = ("ok", "")
+        self.wrong: tuple[str, ...] = ()
 
         @cache
         def entries(text: str, positions: tuple[int, ...]) -> dict[int, Entry]:
@@ -77,7 +83,12 @@ class _Work:
                 return
         broken = {p: found for p, found in problems.items() if self.entries[p].hard}
         if broken:
-            detail = "; ".join(f"m {p}: {found[0]}" for p, found in sorted(broken.items()))
+            rules: dict[str, list[str]] = {}
+            for p, found in sorted(broken.items()):
+                rules.setdefault(found[0], []).append(str(p))
+            detail = "; ".join(f"m {', '.join(places)}: {rule}" for rule, places in rules.items())
+            given = [value for p in sorted(broken) for value in self.entries[p].wrong]
+            self.wrong += shown_values(given, [m.content for m in self.conversation.messages])
             self._worst("invalid", detail)
 
     def _end(self, reply: Reply, positions: list[int]) -> None:
@@ -132,4 +143,5 @@ class _Work:
             messages_asked=len(self.conversation.tagged_positions),
             questions=len(self.costs),
             cost=sum(known) if len(known) == len(self.costs) else None,
+            wrong=self.wrong if self.ended[0] == "invalid" else (),
         )

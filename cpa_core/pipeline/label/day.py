@@ -371,7 +371,7 @@ def _failure(
         "stage": asking.work.task,
         "conversation_id": conversation.conversation_id,
         "reason": result.outcome,
-        "detail": result.detail,
+        "detail": result.detail + "".join(f" '{value}'" for value in result.wrong),
         "retryable": not is_final,
         "attempts": result.questions,
         "failed_at": assistant.now(),
