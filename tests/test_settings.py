@@ -62,7 +62,7 @@ OURS = [name for name in TABLE if name.startswith("CPA_")]
 def test_a_misspelled_name_is_an_error_that_names_a_setting(name: str) -> None:
     if name in TABLE:
         return
-    with pytest.raises(SettingsError, match=f"{name} is no setting.*did you mean CPA_[A-Z_]+\\?"):
+    with pytest.raises(SettingsError, match=f"{name} is not a setting.*did you mean CPA_[A-Z_]+\\?"):
         settings({name: "5"})
 
 
@@ -70,7 +70,7 @@ def test_a_misspelled_name_is_an_error_that_names_a_setting(name: str) -> None:
     ("name", "meant"), [("CPA_BUDGTE", "CPA_BUDGET"), ("CPA_TIMEZON", "CPA_TIMEZONE"), ("CPA_LANES", "CPA_LANE")]
 )
 def test_the_setting_that_was_meant_is_named(name: str, meant: str) -> None:
-    with pytest.raises(SettingsError, match=f"{name} is no setting: did you mean {meant}\\?"):
+    with pytest.raises(SettingsError, match=f"{name} is not a setting: did you mean {meant}\\?"):
         settings({name: ""})
 
 

@@ -99,7 +99,7 @@ def _check(texts: Mapping[str, str]) -> None:
     known = [*(name for line in TABLE.values() for name in (line.name, *line.setting.also)), *ELSEWHERE]
     unknown = sorted(name for name in texts if name.startswith(OURS) and name not in known)
     if unknown:
-        said = "; ".join(f"{name} is no setting: {meant(name, known)}".rstrip(": ") for name in unknown)
+        said = "; ".join(f"{name} is not a setting: {meant(name, known)}".rstrip(": ") for name in unknown)
         raise SettingsError(f"{said} (all are in docs/reference/settings.md)")
 
 

@@ -36,7 +36,7 @@ Privacy = Literal["no_text", "redacted", "full"]
 """What of a conversation's text leaves: nothing, text without what identifies people, all."""
 
 SOURCE, MODELS, SPENDING, DELIVERY = "Source and home", "Schema and models", "Spending and speed", "Delivery"
-PRIVACY, DAYS, DAGSTER, CONTAINERS = "Privacy", "Days and times", "Dagster", "Containers"
+PRIVACY, DAYS, DAGSTER = "Privacy", "Days and times", "Dagster"
 
 PRIVACY_SETTING = Setting(
     "CPA_PRIVACY",
@@ -396,8 +396,6 @@ ELSEWHERE = {
     "CPA_TRANSCRIPTS": "The folder of transcripts that deploy/compose.yaml mounts at /transcripts.",
 }
 """Names that begin with CPA_ and are read by the containers' own files, not by this library."""
-
-
 Needs = tuple[tuple[str, ...], ...]
 """Settings that something cannot do without: a tuple of names for each way to configure it; empty needs none."""
 
