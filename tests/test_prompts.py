@@ -62,6 +62,11 @@ EVIDENCE = suggesting.Evidence(
     ),
 )
 
+CANDIDATES = [
+    drafting.Candidate(event_type=one, seen=n, quotes=("Can I?", "a <b>")) for n, one in enumerate(SCHEMA.event_types)
+]
+DRAFT = drafting.Draft(name=SCHEMA.name, description=SCHEMA.description, summary="They ask </drafts>.", candidates=())
+
 REQUESTS = {
     "tag": tagging.first_requests(TALK, SCHEMA, MODEL)[0],
     "tag_one_event_per_message": tagging.first_requests(TALK, SEED, MODEL)[0],
@@ -75,8 +80,9 @@ REQUESTS = {
     "suggest": suggesting.question(EVIDENCE, MODEL),
     "suggest_again": suggesting.question(EVIDENCE.model_copy(update={"quotes": ()}), MODEL, "change: text is needed"),
     "propose": drafting.question([TALK, conversation("Hello?", "Hi.")], MODEL),
-    "propose_additions": drafting.question([TALK], MODEL, SCHEMA.event_types[:1]),
-    "consolidate": consolidating.question([SCHEMA], SCHEMA.event_types, MODEL),
+    "propose_with_a_purpose": drafting.question([TALK], MODEL, about="We sell tax software\nand watch deductions."),
+    "propose_additions": drafting.question([TALK], MODEL, CANDIDATES[:1]),
+    "consolidate": consolidating.question([DRAFT], CANDIDATES, MODEL, told=consolidating.Told("We sell.", 9)),
     "propose_again": drafting.question([TALK], MODEL, (), "event_types: not a list"),
 }
 

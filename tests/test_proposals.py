@@ -48,7 +48,15 @@ def over(folder: Path, source: Path, model: Model, **more: str) -> Assistant:
 
 def kind(name: str, definition: str, role: str = "user", **choices: list[str]) -> Type:
     found = [{"name": key.replace("_", " "), "definition": f"Which {key}.", "choices": c} for key, c in choices.items()]
-    return {"because": "Seen.", "name": name, "definition": definition, "role": role, "properties": found}
+    return {
+        "quotes": [],
+        "seen": 1,
+        "because": "Seen.",
+        "name": name,
+        "definition": definition,
+        "role": role,
+        "properties": found,
+    }
 
 
 def messy(example: str) -> list[Type]:
@@ -71,15 +79,25 @@ def messy(example: str) -> list[Type]:
 
 
 def draft(types: list[Type]) -> str:
-    about = {"name": "Lantern", "description": "It listens.", "secondary_goals": ["Be kind", "Be kind"]}
-    goals = {"primary_goals": [f"Goal {n}" for n in range(9)], "tertiary_goals": [], "dealbreakers": ["Harms"]}
-    return json.dumps({**about, **goals, "event_types": types})
+    about = {"name": "Lantern", "description": "It listens.", "summary": "They talk."}
+    return json.dumps({**about, "event_types": types})
+
+
+GOALS = {
+    "primary_goals": [f"Goal {n}" for n in range(9)],
+    "secondary_goals": ["Be kind", "Be kind"],
+    "tertiary_goals": [],
+    "dealbreakers": ["Harms"],
+}
+"""More than a schema has, one of them twice."""
 
 
 def says(types: list[Type]) -> Callable[[Request], Reply | None]:
     """A model that proposes these, consolidates nothing, and tags as the loopback model does."""
 
     def answer(request: Request) -> Reply | None:
+        if request.task == "consolidate":
+            return Reply(outcome="ok", text=json.dumps({**json.loads(Model.usual(request)), **GOALS}))
         return Reply(outcome="ok", text=draft(_apart(types))) if request.task == "propose" else None
 
     return answer
@@ -127,7 +145,7 @@ def test_two_types_of_one_name_in_two_roles_are_both_kept_and_choices_are_joined
     numbered = [one | {"from": [n]} for n, one in enumerate(types, 1)]
     candidates = schemas.parse(schemas.dump(SCHEMA), "x")[0].event_types
     by_role = [candidates[0], candidates[2], candidates[1]]
-    found = tidy(read(json.dumps({**tree, "types": numbered}), by_role))
+    found = tidy(read(json.dumps({**tree, **GOALS, "types": numbered}), by_role))
     assert [(t.name, t.role) for t in found.event_types] == [("Small Talk", "user"), ("Small Talk", "assistant")]
     assert found.event_types[0].properties[0].choices == ("warm", "cold", "icy", "Other")
 
@@ -366,3 +384,60 @@ def test_a_proposal_is_quoted_at_about_what_it_asks(tmp_path: Path) -> None:
         asked.count("propose") + asked.count("consolidate"),
         asked.count("tag"),
     )
+
+
+def test_the_first_batch_and_later_ones_have_words_of_their_own_and_a_purpose_stands_in_all(tmp_path: Path) -> None:
+    model = Model()
+    made = over(tmp_path, examples() / "therapist" / "example_data.json", model)
+    large = [conversation(f"Word {n} " * 6_500, "Yes.", conversation_id=f"c{n}") for n in range(3)]
+    propose_schema(made, large, about="We sell lamps\nand count returns.")
+    asked = [request for request in model.requests if request.task in ("propose", "consolidate")]
+    first, *later, last = asked
+    assert len(later) == 2 and last.task == "consolidate"
+    assert all("\nThe team says of it: We sell lamps and count returns.\n" in request.system for request in asked)
+    assert "six to fifteen" in first.system and "<known>" not in first.user
+    assert all("only what is missing" in one.system and "six to fifteen" not in one.system for one in later)
+    assert all("<known>\n" in one.user and "known" in one.json_schema["properties"] for one in later)
+    goals = [name for request in asked for name in schemas.GOALS if name in request.json_schema["properties"]]
+    assert goals == list(schemas.GOALS), "criteria are asked for once, at the end"
+
+
+def test_a_later_batch_widens_what_is_known_and_the_consolidation_sees_counts_and_quotes(tmp_path: Path) -> None:
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Reply | None:
+        if request.task == "consolidate":
+            seen.append(request)
+        if request.task != "propose":
+            return None
+        is_first = "<known>\n" not in request.user
+        asks = kind("Repeat", "The user repeats an error.") | {"seen": 2, "quotes": ["Word Word", "Nobody said so"]}
+        types = [asks, kind("Reply", "It answers.", "assistant")] if is_first else []
+        known = [
+            {"n": 1, "seen": 1, "definition": "The user repeats an error or a contradiction."},
+            {"n": 9, "seen": 1},
+        ]
+        more = {} if is_first else {"known": known}
+        return Reply(outcome="ok", text=json.dumps({**json.loads(draft(types)), **more}))
+
+    made = over(tmp_path, examples() / "therapist" / "example_data.json", Model(answer))
+    large = [conversation("Word " * 9_000, "Yes.", conversation_id=f"c{n}") for n in range(2)]
+    found = propose_schema(made, large)
+    assert found.schema.event_types[0].definition == "The user repeats an error or a contradiction."
+    rows = [json.loads(row) for row in seen[0].user.splitlines() if row.startswith('{"n"')]
+    assert [(row["name"], row["seen"], row["quotes"]) for row in rows] == [
+        ("Repeat", 2, ["Word Word"]),
+        ("Reply", 1, []),
+    ]
+
+
+def test_what_people_wrote_is_not_widened_by_a_batch(tmp_path: Path) -> None:
+    def answer(request: Request) -> Reply | None:
+        if request.task != "propose":
+            return None
+        known = [{"n": 1, "seen": 1, "definition": "Everything."}]
+        return Reply(outcome="ok", text=json.dumps({**json.loads(draft([])), "known": known}))
+
+    made = over(tmp_path, examples() / "therapist" / "example_data.json", Model(answer))
+    found = propose_schema(made, [conversation("Hello?", "Hi.")], base=SCHEMA)
+    assert found.schema == SCHEMA

@@ -13,14 +13,13 @@ import pytest
 
 from cpa_core.errors import ReplyInvalid
 from cpa_core.llm import ModelName, Reply, Request
-from cpa_core.models import JUDGED_EVENT, PAYLOAD_KEYS, Conversation, EventSchema
+from cpa_core.models import JUDGED_EVENT, PAYLOAD_KEYS, Conversation
 from cpa_core.pipeline import Assistant, propose_schema, source_conversations
 from cpa_core.prompts import spoken, transcript
 from cpa_core.proposing import SAMPLE_CONVERSATIONS, sample
-from cpa_core.proposing.drafting import draft, question, read
+from cpa_core.proposing.drafting import Draft, draft, question, read
 from cpa_core.proposing.sampling import BATCH_CHARACTERS
 from cpa_core.providers.openai import ChatCompletions
-from cpa_core.schema import dump, parse
 from tests.fakes import DAY, MODEL, Script, asking, conversation
 from tests.servers import brain
 from tests.servers.brain import Body
@@ -83,7 +82,7 @@ def test_of_a_conversation_that_is_too_long_the_beginning_is_shown() -> None:
     assert len(transcript(chosen.messages)) <= BATCH_CHARACTERS + 20
 
 
-def proposed(said: Callable[[Request], Any]) -> tuple[EventSchema | None, Reply, Script]:
+def proposed(said: Callable[[Request], Any]) -> tuple[Draft | None, Reply, Script]:
     provider = Script(said)
     found, reply = draft([TALK], (), MODEL, asking(provider))
     return found, reply, provider
@@ -101,10 +100,8 @@ def test_a_valid_proposal_round_trips_through_the_file() -> None:
     assert found is not None
     assert reply.outcome == "ok"
     assert len(provider.requests) == 1
-    again, warnings = parse(dump(found), "schema.yml")
-    assert (again, again.version, warnings) == (found, found.version, [])
-    assert {t.role for t in found.event_types} == {"user", "assistant"}
-    assert found.criteria.primary_goals == ("Answers the question",)
+    assert {one.event_type.role for one in found.candidates} == {"user", "assistant"}
+    assert all(one.seen == 1 and one.quotes for one in found.candidates) and found.summary
 
 
 def _twice(tree: Body) -> None:
@@ -127,8 +124,6 @@ INVALID: dict[str, tuple[Callable[[Body], object], str]] = {
         lambda tree: tree["event_types"][0].update(properties=[{"name": "a", "definition": "d", "choices": "x"}]),
         "choices: not a list",
     ),
-    "goals that are missing": (lambda tree: tree.pop("primary_goals"), "primary_goals: not a list"),
-    "a goal that is no text": (lambda tree: tree.update(primary_goals=[3]), "primary_goals.0: Input should be"),
 }
 
 
@@ -155,7 +150,7 @@ def test_it_is_asked_for_again_at_most_twice() -> None:
 @pytest.mark.parametrize("text", ["", "no JSON", "[]", "{}", '{"event_types": 3}', '{"name": ["x"]}', "null"])
 def test_an_answer_that_is_no_proposal_is_invalid(text: str) -> None:
     with pytest.raises(ReplyInvalid):
-        read(text)
+        read(text, [TALK])
 
 
 @pytest.mark.parametrize("outcome", ["refused", "filtered", "truncated", "error"])

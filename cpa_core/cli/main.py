@@ -194,6 +194,7 @@ def _schema_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     one.add_argument("--model", help=help_of("CPA_SCHEMA_MODEL"))
     one.add_argument("--seed", type=int, default=0, help="another seed samples other conversations (default 0)")
     one.add_argument("--sample", type=int, default=SAMPLE_CONVERSATIONS, help="conversations to read (default 60)")
+    one.add_argument("--about", default="", help="what you sell and will do with the counts, in a sentence or two")
     about = "add to the schema there, from the stored messages in which nothing of it happens"
     one.add_argument("--from-uncovered", action="store_true", help=about)
     _flags(one, "CPA_HOME")

@@ -51,7 +51,7 @@ def propose(options: argparse.Namespace, given: Settings) -> int:
     conversations = uncovered_conversations(assistant) if options.from_uncovered else source_conversations(assistant)
     added_to = base if options.from_uncovered else None
     print(proposal_line(quote_proposal(assistant, conversations, options.seed, options.sample, added_to)), flush=True)
-    proposal = propose_schema(assistant, conversations, options.seed, options.sample, added_to)
+    proposal = propose_schema(assistant, conversations, options.seed, options.sample, added_to, options.about)
     path = write_proposal(proposal, options.out)
     if base:
         print(f"{options.out} is in use and was left as it is; beside it is what would change:")

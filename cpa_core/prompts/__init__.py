@@ -13,30 +13,33 @@ from cpa_core.models import Message
 
 Task = Literal["tag", "judge", "propose", "consolidate", "suggest"]
 
+Prompt = Task | Literal["propose_more"]
+"""A file of words. Later batches of a proposal have one of their own."""
+
 
 @cache
-def words(task: Task) -> str:
+def words(task: Prompt) -> str:
     """The file of a task as it stands."""
     return files(__package__).joinpath(f"{task}.md").read_text("utf-8")
 
 
-def prompt_id(task: Task) -> str:
+def prompt_id(task: Prompt) -> str:
     """Twelve hex digits of a hash of the prompt's words, stored with every answer."""
     return hashlib.sha256(words(task).encode()).hexdigest()[:12]
 
 
-def render(task: Task, static: dict[str, str], dynamic: dict[str, str]) -> tuple[str, str]:
+def render(task: Prompt, static: dict[str, str], dynamic: dict[str, str]) -> tuple[str, str]:
     """The system and the user text. Each part must be given exactly its names, else ValueError."""
     return _static(task, tuple(static.items())), _fill(task, 1, dynamic)
 
 
 @lru_cache(maxsize=32)
-def _static(task: Task, names: tuple[tuple[str, str], ...]) -> str:
+def _static(task: Prompt, names: tuple[tuple[str, str], ...]) -> str:
     """The same for all conversations of a day, and long: written once."""
     return _fill(task, 0, dict(names))
 
 
-def _fill(task: Task, part: int, names: dict[str, str]) -> str:
+def _fill(task: Prompt, part: int, names: dict[str, str]) -> str:
     template, wanted = _templates(task)[part]
     if wanted != set(names):
         raise ValueError(f"prompt {task}: names {sorted(names)} given, {sorted(wanted)} wanted")
@@ -44,7 +47,7 @@ def _fill(task: Task, part: int, names: dict[str, str]) -> str:
 
 
 @cache
-def _templates(task: Task) -> list[tuple[Template, set[str]]]:
+def _templates(task: Prompt) -> list[tuple[Template, set[str]]]:
     parts = [Template(part.strip()) for part in words(task).split("\n===\n")]
     return [(part, set(part.get_identifiers())) for part in parts]
 

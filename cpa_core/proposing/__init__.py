@@ -5,10 +5,10 @@ from itertools import islice
 
 from cpa_core.llm import Ask, ModelName, Reply, Request
 from cpa_core.models import Criteria, EventSchema, EventType, Property
-from cpa_core.proposing.consolidating import MOST_CANDIDATES, MOST_TYPES, consolidate
+from cpa_core.proposing.consolidating import MOST_CANDIDATES, MOST_TYPES, Told, consolidate
 from cpa_core.proposing.consolidating import question as consolidation
 from cpa_core.proposing.counting import Counted, counted
-from cpa_core.proposing.drafting import draft, question
+from cpa_core.proposing.drafting import Candidate, Draft, draft, question
 from cpa_core.proposing.sampling import SAMPLE_CONVERSATIONS, Sample, sample
 from cpa_core.proposing.writing import written
 from cpa_core.schema import are_near
@@ -31,9 +31,9 @@ USUAL_WORDS = "The user says in words of their own what has happened, what they 
 
 def drafting_questions(shown: Sample, catalogue: EventSchema, model: ModelName) -> list[Request]:
     """About the questions that proposing asks: a catalogue stands for what the later ones know by then."""
-    types = catalogue.event_types
+    types = [Candidate(event_type=one) for one in catalogue.event_types]
     drafts = [question(batch, model, types if n else ()) for n, batch in enumerate(shown.batches)]
-    return [*drafts, consolidation([catalogue], types, model)]
+    return [*drafts, consolidation([], types, model)]
 
 
 def full_schema() -> EventSchema:
@@ -46,34 +46,52 @@ def full_schema() -> EventSchema:
     return EventSchema(name="Assistant", description=USUAL_WORDS, criteria=criteria, event_types=tuple(types))
 
 
-def propose(shown: Sample, base: EventSchema | None, model: ModelName, ask: Ask) -> tuple[EventSchema | None, Reply]:
+def propose(
+    shown: Sample, base: EventSchema | None, model: ModelName, ask: Ask, about: str = ""
+) -> tuple[EventSchema | None, Reply]:
     """A schema from a sample: a draft of each batch beside the types known by then, and one consolidation of all.
 
-    With a `base` it is that, with the types that the sample adds to it. None where no answer is valid, with the reply
-    that ended it. Raises what `ask` raises.
+    With a `base` it is that, with the types that the sample adds to it. `about` is what the team says of its purpose.
+    None where no answer is valid, with the reply that ended it. Raises what `ask` raises.
     """
-    known: list[EventType] = list(base.event_types) if base else []
-    drafts: list[EventSchema] = []
+    owned = len(base.event_types) if base else 0
+    known = [Candidate(event_type=one) for one in base.event_types] if base else []
+    drafts: list[Draft] = []
     for batch in shown.batches:
-        found, reply = draft(batch, known, model, ask)
+        found, reply = draft(batch, known, model, ask, about)
         if found is None:
             return None, reply
         drafts.append(found)
-        known += islice(_new(known, found.event_types), max(0, MOST_CANDIDATES - len(known)))
-    candidates = known[len(base.event_types) if base else 0 :]
+        known = _mended(known, found, owned)
+        known += islice(_new(known, found.candidates), max(0, MOST_CANDIDATES - len(known)))
+    candidates = known[owned:]
     if base and not candidates:
         return base, reply
-    made, reply = consolidate(drafts, candidates, model, ask)
+    told = Told(about, len(shown.conversations))
+    made, reply = consolidate(drafts, candidates, model, ask, told)
     if made is None or base is None:
         return made, reply
     added = _beside(base.event_types, made.event_types)
     return base.model_copy(update={"event_types": (*base.event_types, *added)}), reply
 
 
-def _new(known: Sequence[EventType], found: Sequence[EventType]) -> Iterator[EventType]:
+def _mended(known: Sequence[Candidate], found: Draft, owned: int) -> list[Candidate]:
+    """The known types as a later batch saw them. The first `owned` are people's, and stay as they wrote them."""
+    mended = list(known)
+    for n, seen, definition in found.known:
+        one = mended[n - 1]
+        own = one.event_type
+        if definition and n > owned:
+            own = own.model_copy(update={"definition": definition})
+        mended[n - 1] = one.model_copy(update={"seen": one.seen + max(seen, 0), "event_type": own})
+    return mended
+
+
+def _new(known: Sequence[Candidate], found: Sequence[Candidate]) -> Iterator[Candidate]:
     """Those that are not known to the letter."""
+    types = [one.event_type for one in known]
     for one in found:
-        if one not in known:
+        if one.event_type not in types:
             yield one
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from cpa_core import schema as schemas
 from cpa_core.errors import ReplyInvalid
@@ -11,7 +11,17 @@ from cpa_core.evidence import answer_object, closed, listed
 from cpa_core.llm import Ask, ModelName, Reply, Request
 from cpa_core.models import PAYLOAD_KEYS, EventSchema, EventType, Property
 from cpa_core.prompts import render
-from cpa_core.proposing.drafting import ABOUT, GOALS, REPAIRS, TEXT, TYPE, type_line, valid
+from cpa_core.proposing.drafting import (
+    ABOUT,
+    REPAIRS,
+    TEXT,
+    TYPE,
+    Candidate,
+    Draft,
+    purpose,
+    type_line,
+    valid,
+)
 from cpa_core.schema import are_near
 
 MOST_CANDIDATES = 80
@@ -28,19 +38,30 @@ NOTHING = re.compile(
 )
 
 
+class Told(NamedTuple):
+    """What the team says of its purpose, and how many conversations were read."""
+
+    about: str = ""
+    conversations: int = 0
+
+
+NOTHING_TOLD = Told()
+
+
 def consolidate(
-    drafts: Sequence[EventSchema], candidates: Sequence[EventType], model: ModelName, ask: Ask
+    drafts: Sequence[Draft], candidates: Sequence[Candidate], model: ModelName, ask: Ask, told: Told = NOTHING_TOLD
 ) -> tuple[EventSchema | None, Reply]:
     """One schema from drafts and all their types; none where no answer is valid. Raises what `ask` raises."""
 
     def check(text: str) -> None:
-        read(text, candidates)
+        read(text, types)
 
+    types = [one.event_type for one in candidates]
     problem = ""
     for _ in range(1 + REPAIRS):
-        reply = ask(question(drafts, candidates, model, problem), check)
+        reply = ask(question(drafts, candidates, model, problem, told), check)
         if reply.outcome == "ok":
-            return tidy(read(reply.text, candidates)), reply
+            return tidy(read(reply.text, types)), reply
         if reply.outcome != "invalid":
             break
         problem = reply.detail
@@ -48,13 +69,19 @@ def consolidate(
 
 
 def question(
-    drafts: Sequence[EventSchema], candidates: Sequence[EventType], model: ModelName, problem: str = ""
+    drafts: Sequence[Draft],
+    candidates: Sequence[Candidate],
+    model: ModelName,
+    problem: str = "",
+    told: Told = NOTHING_TOLD,
 ) -> Request:
     """The question that shows every candidate; no conversation is shown."""
     system, user = render(
         "consolidate",
         {
             "reserved": ", ".join(PAYLOAD_KEYS),
+            "about": purpose(told.about),
+            "conversations": str(told.conversations),
             "user": str(MOST_TYPES["user"]),
             "assistant": str(MOST_TYPES["assistant"]),
         },
@@ -75,10 +102,9 @@ def question(
     )
 
 
-def _about(draft: EventSchema) -> str:
-    goals = {goal: list(getattr(draft.criteria, goal)) for goal in GOALS}
-    written = json.dumps({"name": draft.name, "description": draft.description, **goals}, ensure_ascii=False)
-    return written.replace("<", "\\u003c")
+def _about(draft: Draft) -> str:
+    told = {"name": draft.name, "description": draft.description, "summary": draft.summary}
+    return json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,88 +1,124 @@
 """A draft of the event schema from one batch of conversations, beside the types that are known by then."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from cpa_core import schema as schemas
 from cpa_core.errors import ReplyInvalid, SchemaError
-from cpa_core.evidence import answer_object, closed, listed
+from cpa_core.evidence import answer_object, closed, listed, locate
 from cpa_core.llm import Ask, ModelName, Reply, Request
-from cpa_core.models import PAYLOAD_KEYS, Conversation, Criteria, EventSchema, EventType, Property
+from cpa_core.models import PAYLOAD_KEYS, Conversation, Criteria, EventSchema, EventType, Property, Value
 from cpa_core.prompts import render, transcript
 
 REPAIRS = 2
 """Times that an invalid answer is asked for again."""
 GOALS = schemas.GOALS
+QUOTES = 3
+"""Quotes of a candidate at most."""
+
+
+class Candidate(Value):
+    """A proposed type, in about how many conversations it was seen, and words of messages that are one."""
+
+    event_type: EventType
+    seen: int = 0
+    quotes: tuple[str, ...] = ()
+
+
+class Draft(Value):
+    """What one batch says: of the assistant, of its conversations, the types it adds, and of those known before by
+    number how often they were seen and the wider definition that they need, empty where they need none."""
+
+    name: str
+    description: str
+    summary: str
+    candidates: tuple[Candidate, ...]
+    known: tuple[tuple[int, int, str], ...] = ()
 
 
 def draft(
-    conversations: Sequence[Conversation], known: Sequence[EventType], model: ModelName, ask: Ask
-) -> tuple[EventSchema | None, Reply]:
-    """What these conversations add to the types that are known: a valid schema, without types where there is nothing.
+    conversations: Sequence[Conversation], known: Sequence[Candidate], model: ModelName, ask: Ask, about: str = ""
+) -> tuple[Draft | None, Reply]:
+    """What these conversations add to the types that are known: a valid draft, without types where there is nothing.
 
     None where no answer is valid, with the reply that ended it. Raises what `ask` raises.
     """
 
     def check(text: str) -> None:
-        read(text, known)
+        read(text, conversations, known)
 
     problem = ""
     for _ in range(1 + REPAIRS):
-        reply = ask(question(conversations, model, known, problem), check)
+        reply = ask(question(conversations, model, known, problem, about), check)
         if reply.outcome == "ok":
-            return read(reply.text, known), reply
+            return read(reply.text, conversations, known), reply
         if reply.outcome != "invalid":
             break
         problem = reply.detail
     return None, reply
 
 
+def purpose(about: str) -> str:
+    """What the team says of itself and of what it will do with the counts, as a paragraph of a prompt."""
+    return f"\nThe team says of it: {' '.join(about.split())}\n" if about.strip() else ""
+
+
 def question(
-    conversations: Sequence[Conversation], model: ModelName, known: Sequence[EventType] = (), problem: str = ""
+    conversations: Sequence[Conversation],
+    model: ModelName,
+    known: Sequence[Candidate] = (),
+    problem: str = "",
+    about: str = "",
 ) -> Request:
-    """The question that shows a batch; `problem` says what was wrong with the last answer."""
+    """The question that shows a batch; `problem` says what was wrong with the last answer, `about` is the team's."""
     fenced = [f"<conversation>\n{transcript(c.messages)}\n</conversation>" for c in conversations]
     types = "\n".join(type_line(n, one) for n, one in enumerate(known, 1))
-    system, user = render(
-        "propose",
-        {"reserved": ", ".join(PAYLOAD_KEYS)},
-        {
-            "known": f"<known>\n{types}\n</known>\n" if known else "",
-            "conversations": "\n".join(fenced),
-            "correction": f"\nYour last answer could not be used: {problem}" if problem else "",
-        },
-    )
+    told = {
+        "conversations": "\n".join(fenced),
+        "correction": f"\nYour last answer could not be used: {problem}" if problem else "",
+    }
+    static = {"reserved": ", ".join(PAYLOAD_KEYS), "about": purpose(about)}
+    if known:
+        system, user = render("propose_more", static, {"known": f"<known>\n{types}\n</known>\n", **told})
+    else:
+        system, user = render("propose", static, told)
     return Request(
         task="propose",
         provider=model.provider,
         model=model.model,
         system=system,
         user=user,
-        json_schema=json_schema(),
+        json_schema=json_schema(is_first=not known),
         max_tokens=8_000,
     )
 
 
-def type_line(number: int, event_type: EventType) -> str:
-    """An event type as a model reads it among others, on one line. `<` is escaped, so that it ends no fence."""
+def type_line(number: int, one: Candidate) -> str:
+    """A type as a model reads it among others, on one line. `<` is escaped, so that it ends no fence."""
+    event_type = one.event_type
     properties = [{"name": p.name, "definition": p.definition, "choices": p.choices} for p in event_type.properties]
     fields = {"role": event_type.role, "name": event_type.name, "definition": event_type.definition}
-    written = json.dumps({"n": number, **fields, "properties": properties}, ensure_ascii=False)
-    return written.replace("<", "\\u003c")
+    told = {"n": number, **fields, "properties": properties, "seen": one.seen, "quotes": one.quotes}
+    return json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
 
 
-def json_schema() -> dict[str, Any]:
-    """The shape of a draft, reasons before names."""
-    return closed({**ABOUT, "event_types": {"type": "array", "items": closed({"because": TEXT, **TYPE})}})
+def json_schema(*, is_first: bool) -> dict[str, Any]:
+    """The shape of a draft, evidence and reasons before names."""
+    item = closed({"quotes": LINES, "seen": NUMBER, "because": TEXT, **TYPE})
+    known = {"known": {"type": "array", "items": closed({"n": NUMBER, "seen": NUMBER, "definition": TEXT})}}
+    return closed({**DRAFT, **({} if is_first else known), "event_types": {"type": "array", "items": item}})
 
 
 TEXT = {"type": "string"}
+NUMBER = {"type": "integer"}
 LINES = {"type": "array", "items": TEXT}
+DRAFT: dict[str, Any] = {"name": TEXT, "description": TEXT, "summary": TEXT}
+"""What a draft says of the assistant."""
 ABOUT: dict[str, Any] = {"name": TEXT, "description": TEXT, **dict.fromkeys(GOALS, LINES)}
-"""What an answer says of the assistant."""
+"""What the consolidation says of it."""
 TYPE: dict[str, Any] = {
     "name": TEXT,
     "definition": TEXT,
@@ -92,13 +128,41 @@ TYPE: dict[str, Any] = {
 """What an answer says of an event type."""
 
 
-def read(text: str, known: Sequence[EventType] = ()) -> EventSchema:
-    """The schema in an answer, valid by the rules of `schema.yml`. Raises ReplyInvalid with place and rule.
+def read(text: str, conversations: Sequence[Conversation], known: Sequence[Candidate] = ()) -> Draft:
+    """The draft in an answer, valid by the rules of `schema.yml`. Raises ReplyInvalid with place and rule.
 
-    Only where types are known already it may have none.
+    Only where types are known already it may have none. Quotes that stand in no message of the role are left out.
     """
     tree = answer_object(text)
-    return valid(tree, listed(tree, "event_types"), may_be_empty=bool(known))
+    items = listed(tree, "event_types")
+    found = valid({**tree, **{goal: [] for goal in GOALS}}, items, may_be_empty=bool(known))
+    summary = tree.get("summary")
+    return Draft(
+        name=found.name,
+        description=found.description,
+        summary=summary if isinstance(summary, str) else "",
+        candidates=tuple(
+            _candidate(one, item, conversations) for one, item in zip(found.event_types, items, strict=True)
+        ),
+        known=tuple(_known(tree.get("known"), len(known))),
+    )
+
+
+def _candidate(event_type: EventType, item: dict[str, Any], conversations: Sequence[Conversation]) -> Candidate:
+    said = [m.content for c in conversations for m in c.messages if m.role == event_type.role]
+    given = item.get("quotes")
+    quotes = [quote for quote in given if isinstance(quote, str)] if isinstance(given, list) else []
+    held = [quote.strip() for quote in quotes if any(locate(quote, text) for text in said)]
+    seen = item.get("seen")
+    counted = min(max(seen, 0), len(conversations)) if type(seen) is int else 0
+    return Candidate(event_type=event_type, seen=counted, quotes=tuple(dict.fromkeys(held))[:QUOTES])
+
+
+def _known(given: Any, count: int) -> Iterator[tuple[int, int, str]]:
+    for one in given if isinstance(given, list) else []:
+        if isinstance(one, dict) and type(one.get("n")) is int and 1 <= one["n"] <= count:
+            seen, definition = one.get("seen"), one.get("definition")
+            yield one["n"], seen if type(seen) is int else 0, definition.strip() if isinstance(definition, str) else ""
 
 
 def valid(tree: dict[str, Any], types: Sequence[Any], *, may_be_empty: bool = False) -> EventSchema:

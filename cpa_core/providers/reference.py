@@ -48,7 +48,7 @@ class Annotated:
         shown = [row for line in request.user.splitlines() if (row := spoken(line))]
         candidates = [self.holders.get(key, set()) for key in shown]
         if request.task == "consolidate":
-            return _reply(_consolidated(request.user))
+            return _reply(self._consolidated(request.user))
         if request.task == "propose":
             return _reply(_proposal(self._one_schema(candidates)))
         found = set.intersection(*candidates) if candidates else set()
@@ -66,6 +66,15 @@ class Annotated:
         if len(shared) != 1:
             raise ProviderStopped(UNKNOWN)
         return shared.pop()
+
+    def _consolidated(self, user: str) -> dict[str, Any]:
+        """The first draft with every candidate as it is, and the criteria of the schema that has its name."""
+        lines = [json.loads(line) for line in user.splitlines() if line.startswith("{")]
+        draft = next(line for line in lines if "n" not in line)
+        trees = [yaml.safe_load(path.read_text("utf-8")) for path in sorted(set(self.schemas.values()))]
+        criteria = next(tree["llm_judge_criteria"] for tree in trees if tree["assistant"]["name"] == draft["name"])
+        types = [{**line, "from": [line.pop("n")], "because": ""} for line in lines if "n" in line]
+        return {"name": draft["name"], "description": draft["description"], **criteria, "types": types}
 
 
 def _reply(answer: dict[str, Any]) -> Reply:
@@ -112,24 +121,17 @@ def _holder(quote: str, said: list[tuple[int, str]]) -> int:
 
 def _proposal(path: Path) -> dict[str, Any]:
     tree = yaml.safe_load(path.read_text("utf-8"))
+    told = {"quotes": [], "seen": 0, "because": ""}
     types = [
-        {**fields, "because": "", "properties": [_property(p) for p in (fields.get("properties") or {}).items()]}
+        {**fields, **told, "properties": [_property(p) for p in (fields.get("properties") or {}).items()]}
         for fields in tree["event_types"]
     ]
-    return {**tree["assistant"], **tree["llm_judge_criteria"], "event_types": types}
+    return {**tree["assistant"], "summary": "", "event_types": types}
 
 
 def _property(named: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     name, fields = named
     return {"name": name, "definition": fields["definition"], "choices": fields.get("choices", [])}
-
-
-def _consolidated(user: str) -> dict[str, Any]:
-    """The first draft with every candidate as it is."""
-    lines = [json.loads(line) for line in user.splitlines() if line.startswith("{")]
-    draft = next(line for line in lines if "n" not in line)
-    types = [{**line, "from": [line.pop("n")], "because": ""} for line in lines if "n" in line]
-    return {**draft, "types": types}
 
 
 def examples() -> Path:

@@ -196,10 +196,8 @@ def proposal(user: str) -> Body:
     return {
         "name": "Assistant of " + (words["user"] or ["Nobody"])[0],
         "description": f"It was seen in {len(shown)} messages.",
-        "primary_goals": ["Answers the question"],
-        "secondary_goals": ["Is clear"],
-        "tertiary_goals": [],
-        "dealbreakers": ["Invents a fact"],
+        "summary": "Users ask, it answers, and they leave.",
+        **({"known": []} if "<known>\n" in user else {}),
         "event_types": types,
     }
 
@@ -209,7 +207,9 @@ def consolidated(user: str) -> Body:
     shown = [json.loads(line) for line in user.split("\n") if line.startswith("{")]
     draft = next(one for one in shown if "n" not in one)
     types = [{**one, "from": [one.pop("n")], "because": "It stays."} for one in shown if "n" in one]
-    return {**draft, "types": types}
+    goals = {"primary_goals": ["Answers the question"], "secondary_goals": ["Is clear"], "tertiary_goals": []}
+    about = {name: draft[name] for name in ("name", "description")}
+    return {**about, **goals, "dealbreakers": ["Invents a fact"], "types": types}
 
 
 def _openings(shown: list[Line], role: str) -> set[tuple[int, str]]:
@@ -220,6 +220,8 @@ def _openings(shown: list[Line], role: str) -> set[tuple[int, str]]:
 def _event_type(word: str, role: str) -> Body:
     topic = {"name": "Tone", "definition": "How it is said.", "choices": ["Friendly", "Neutral", "Angry"]}
     return {
+        "quotes": [word],
+        "seen": 1,
         "because": f"Messages open with {word}.",
         "name": f"Opens With {word}",
         "definition": f"The message opens with {word}.",

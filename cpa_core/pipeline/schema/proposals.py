@@ -92,17 +92,19 @@ def propose_schema(
     seed: int = 0,
     size: int = SAMPLE_CONVERSATIONS,
     base: EventSchema | None = None,
+    about: str = "",
 ) -> Proposal:
     """Propose from a seeded sample, and count by tagging it what each type would be.
 
-    With a `base`, only additions to it. Raises SourceError without conversations, CpaError when no answer is valid.
+    With a `base`, only additions to it. `about` is what the team sells and will do with the counts.
+    Raises SourceError without conversations, CpaError when no answer is valid.
     """
     chosen = sample(conversations, seed, size)
     shown = chosen.model_copy(update={"batches": tuple(tuple(as_sent(assistant, one)) for one in chosen.batches)})
     if not shown.conversations:
         raise SourceError(f"{assistant.settings.source or assistant.settings.home}: no conversations to propose from")
     model = assistant.model("propose")
-    found, reply = _asked(assistant, shown, base)
+    found, reply = _asked(assistant, shown, base, about)
     if found is None:
         raise CpaError(f"{model}: no valid schema was proposed: {reply.outcome}: {reply.detail}")
     counts = counted(found, *_tagged(assistant, shown, found))
@@ -146,7 +148,9 @@ def quote_proposal(
     )
 
 
-def _asked(assistant: Assistant, shown: Sample, base: EventSchema | None) -> tuple[EventSchema | None, Reply]:
+def _asked(
+    assistant: Assistant, shown: Sample, base: EventSchema | None, about: str
+) -> tuple[EventSchema | None, Reply]:
     model = assistant.model("propose")
     calls = len(shown.batches) + 1
     with inquiry(assistant, "propose") as made, assistant.progress("propose", calls) as advance:
@@ -157,7 +161,7 @@ def _asked(assistant: Assistant, shown: Sample, base: EventSchema | None) -> tup
                 advance()
                 return reply
 
-            return propose(shown, base, model, told)
+            return propose(shown, base, model, told, about)
 
         return made.settled(proposed, lambda ended: ended[0] is not None)
 
