@@ -63,9 +63,12 @@ EVIDENCE = suggesting.Evidence(
 )
 
 CANDIDATES = [
-    drafting.Candidate(event_type=one, seen=n, quotes=("Can I?", "a <b>")) for n, one in enumerate(SCHEMA.event_types)
+    drafting.CandidateType(event_type=one, seen=n, quotes=("Can I?", "a <b>"))
+    for n, one in enumerate(SCHEMA.event_types)
 ]
-DRAFT = drafting.Draft(name=SCHEMA.name, description=SCHEMA.description, summary="They ask </drafts>.", candidates=())
+DRAFT = drafting.BatchDraft(
+    name=SCHEMA.name, description=SCHEMA.description, summary="They ask </drafts>.", candidates=()
+)
 
 REQUESTS = {
     "tag": tagging.first_requests(TALK, SCHEMA, MODEL)[0],

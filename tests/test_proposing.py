@@ -17,7 +17,7 @@ from cpa_core.models import JUDGED_EVENT, PAYLOAD_KEYS, Conversation
 from cpa_core.pipeline import Assistant, propose_schema, source_conversations
 from cpa_core.prompts import spoken, transcript
 from cpa_core.proposing import SAMPLE_CONVERSATIONS, sample
-from cpa_core.proposing.drafting import Draft, draft, question, read
+from cpa_core.proposing.drafting import BatchDraft, draft, question, read
 from cpa_core.proposing.sampling import BATCH_CHARACTERS
 from cpa_core.providers.openai import ChatCompletions
 from tests.fakes import DAY, MODEL, Script, asking, conversation
@@ -82,7 +82,7 @@ def test_of_a_conversation_that_is_too_long_the_beginning_is_shown() -> None:
     assert len(transcript(chosen.messages)) <= BATCH_CHARACTERS + 20
 
 
-def proposed(said: Callable[[Request], Any]) -> tuple[Draft | None, Reply, Script]:
+def proposed(said: Callable[[Request], Any]) -> tuple[BatchDraft | None, Reply, Script]:
     provider = Script(said)
     found, reply = draft([TALK], (), MODEL, asking(provider))
     return found, reply, provider

@@ -8,7 +8,7 @@ from cpa_core.models import Criteria, EventSchema, EventType, Property
 from cpa_core.proposing.consolidating import MOST_CANDIDATES, MOST_TYPES, Told, consolidate
 from cpa_core.proposing.consolidating import question as consolidation
 from cpa_core.proposing.counting import Counted, counted
-from cpa_core.proposing.drafting import Candidate, Draft, draft, question
+from cpa_core.proposing.drafting import BatchDraft, CandidateType, draft, question
 from cpa_core.proposing.sampling import SAMPLE_CONVERSATIONS, Sample, sample
 from cpa_core.proposing.writing import written
 from cpa_core.schema import are_near
@@ -31,7 +31,7 @@ USUAL_WORDS = "The user says in words of their own what has happened, what they 
 
 def drafting_questions(shown: Sample, catalogue: EventSchema, model: ModelName) -> list[Request]:
     """About the questions that proposing asks: a catalogue stands for what the later ones know by then."""
-    types = [Candidate(event_type=one) for one in catalogue.event_types]
+    types = [CandidateType(event_type=one) for one in catalogue.event_types]
     drafts = [question(batch, model, types if n else ()) for n, batch in enumerate(shown.batches)]
     return [*drafts, consolidation([], types, model)]
 
@@ -55,8 +55,8 @@ def propose(
     None where no answer is valid, with the reply that ended it. Raises what `ask` raises.
     """
     owned = len(base.event_types) if base else 0
-    known = [Candidate(event_type=one) for one in base.event_types] if base else []
-    drafts: list[Draft] = []
+    known = [CandidateType(event_type=one) for one in base.event_types] if base else []
+    drafts: list[BatchDraft] = []
     for batch in shown.batches:
         found, reply = draft(batch, known, model, ask, about)
         if found is None:
@@ -75,7 +75,7 @@ def propose(
     return base.model_copy(update={"event_types": (*base.event_types, *added)}), reply
 
 
-def _mended(known: Sequence[Candidate], found: Draft, owned: int) -> list[Candidate]:
+def _mended(known: Sequence[CandidateType], found: BatchDraft, owned: int) -> list[CandidateType]:
     """The known types as a later batch saw them. The first `owned` are people's, and stay as they wrote them."""
     mended = list(known)
     for n, seen, definition in found.known:
@@ -87,7 +87,7 @@ def _mended(known: Sequence[Candidate], found: Draft, owned: int) -> list[Candid
     return mended
 
 
-def _new(known: Sequence[Candidate], found: Sequence[Candidate]) -> Iterator[Candidate]:
+def _new(known: Sequence[CandidateType], found: Sequence[CandidateType]) -> Iterator[CandidateType]:
     """Those that are not known to the letter."""
     types = [one.event_type for one in known]
     for one in found:

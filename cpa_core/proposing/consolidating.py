@@ -16,8 +16,8 @@ from cpa_core.proposing.drafting import (
     REPAIRS,
     TEXT,
     TYPE,
-    Candidate,
-    Draft,
+    BatchDraft,
+    CandidateType,
     purpose,
     type_line,
     valid,
@@ -49,7 +49,11 @@ NOTHING_TOLD = Told()
 
 
 def consolidate(
-    drafts: Sequence[Draft], candidates: Sequence[Candidate], model: ModelName, ask: Ask, told: Told = NOTHING_TOLD
+    drafts: Sequence[BatchDraft],
+    candidates: Sequence[CandidateType],
+    model: ModelName,
+    ask: Ask,
+    told: Told = NOTHING_TOLD,
 ) -> tuple[EventSchema | None, Reply]:
     """One schema from drafts and all their types; none where no answer is valid. Raises what `ask` raises."""
 
@@ -69,8 +73,8 @@ def consolidate(
 
 
 def question(
-    drafts: Sequence[Draft],
-    candidates: Sequence[Candidate],
+    drafts: Sequence[BatchDraft],
+    candidates: Sequence[CandidateType],
     model: ModelName,
     problem: str = "",
     told: Told = NOTHING_TOLD,
@@ -102,7 +106,7 @@ def question(
     )
 
 
-def _about(draft: Draft) -> str:
+def _about(draft: BatchDraft) -> str:
     told = {"name": draft.name, "description": draft.description, "summary": draft.summary}
     return json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
 

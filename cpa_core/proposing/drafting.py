@@ -20,7 +20,7 @@ QUOTES = 3
 """Quotes of a candidate at most."""
 
 
-class Candidate(Value):
+class CandidateType(Value):
     """A proposed type, in about how many conversations it was seen, and words of messages that are one."""
 
     event_type: EventType
@@ -28,20 +28,20 @@ class Candidate(Value):
     quotes: tuple[str, ...] = ()
 
 
-class Draft(Value):
+class BatchDraft(Value):
     """What one batch says: of the assistant, of its conversations, the types it adds, and of those known before by
     number how often they were seen and the wider definition that they need, empty where they need none."""
 
     name: str
     description: str
     summary: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[CandidateType, ...]
     known: tuple[tuple[int, int, str], ...] = ()
 
 
 def draft(
-    conversations: Sequence[Conversation], known: Sequence[Candidate], model: ModelName, ask: Ask, about: str = ""
-) -> tuple[Draft | None, Reply]:
+    conversations: Sequence[Conversation], known: Sequence[CandidateType], model: ModelName, ask: Ask, about: str = ""
+) -> tuple[BatchDraft | None, Reply]:
     """What these conversations add to the types that are known: a valid draft, without types where there is nothing.
 
     None where no answer is valid, with the reply that ended it. Raises what `ask` raises.
@@ -69,7 +69,7 @@ def purpose(about: str) -> str:
 def question(
     conversations: Sequence[Conversation],
     model: ModelName,
-    known: Sequence[Candidate] = (),
+    known: Sequence[CandidateType] = (),
     problem: str = "",
     about: str = "",
 ) -> Request:
@@ -96,7 +96,7 @@ def question(
     )
 
 
-def type_line(number: int, one: Candidate) -> str:
+def type_line(number: int, one: CandidateType) -> str:
     """A type as a model reads it among others, on one line. `<` is escaped, so that it ends no fence."""
     event_type = one.event_type
     properties = [{"name": p.name, "definition": p.definition, "choices": p.choices} for p in event_type.properties]
@@ -128,7 +128,7 @@ TYPE: dict[str, Any] = {
 """What an answer says of an event type."""
 
 
-def read(text: str, conversations: Sequence[Conversation], known: Sequence[Candidate] = ()) -> Draft:
+def read(text: str, conversations: Sequence[Conversation], known: Sequence[CandidateType] = ()) -> BatchDraft:
     """The draft in an answer, valid by the rules of `schema.yml`. Raises ReplyInvalid with place and rule.
 
     Only where types are known already it may have none. Quotes that stand in no message of the role are left out.
@@ -137,7 +137,7 @@ def read(text: str, conversations: Sequence[Conversation], known: Sequence[Candi
     items = listed(tree, "event_types")
     found = valid({**tree, **{goal: [] for goal in GOALS}}, items, may_be_empty=bool(known))
     summary = tree.get("summary")
-    return Draft(
+    return BatchDraft(
         name=found.name,
         description=found.description,
         summary=summary if isinstance(summary, str) else "",
@@ -148,14 +148,14 @@ def read(text: str, conversations: Sequence[Conversation], known: Sequence[Candi
     )
 
 
-def _candidate(event_type: EventType, item: dict[str, Any], conversations: Sequence[Conversation]) -> Candidate:
+def _candidate(event_type: EventType, item: dict[str, Any], conversations: Sequence[Conversation]) -> CandidateType:
     said = [m.content for c in conversations for m in c.messages if m.role == event_type.role]
     given = item.get("quotes")
     quotes = [quote for quote in given if isinstance(quote, str)] if isinstance(given, list) else []
     held = [quote.strip() for quote in quotes if any(locate(quote, text) for text in said)]
     seen = item.get("seen")
     counted = min(max(seen, 0), len(conversations)) if type(seen) is int else 0
-    return Candidate(event_type=event_type, seen=counted, quotes=tuple(dict.fromkeys(held))[:QUOTES])
+    return CandidateType(event_type=event_type, seen=counted, quotes=tuple(dict.fromkeys(held))[:QUOTES])
 
 
 def _known(given: Any, count: int) -> Iterator[tuple[int, int, str]]:
