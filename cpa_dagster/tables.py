@@ -6,6 +6,7 @@ import dagster as dg
 import duckdb
 
 from cpa_core.store.database import Row, Transaction, migrate
+from cpa_dagster.columns import COLUMNS
 from cpa_dagster.resources import Pipeline
 
 TABLES = {"event_schema": "event_schemas"}
@@ -63,7 +64,11 @@ def described(pipeline: Pipeline, name: str) -> dict[str, object]:
 def columns_of(table: str) -> dg.TableSchema:
     """The columns of a table of the store, from its migrations."""
     rows = [row for row in _all_columns() if row["table_name"] == table]
-    return dg.TableSchema([dg.TableColumn(row["column_name"], row["data_type"].lower()) for row in rows])
+    return dg.TableSchema([_column(row["column_name"], row["data_type"]) for row in rows])
+
+
+def _column(name: str, kind: str) -> dg.TableColumn:
+    return dg.TableColumn(name, kind.lower(), COLUMNS.get(name))
 
 
 @cache

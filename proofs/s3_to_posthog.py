@@ -16,6 +16,7 @@ from dagster._core.scheduler.instigation import ScheduleInstigatorData
 from moto.server import ThreadedMotoServer
 
 from cpa_core.schema import dump
+from cpa_core.settings import settings
 from cpa_core.sources import s3
 from cpa_dagster.automation import NIGHTLY
 from proofs.figures import Claims, of_days, proved, show
@@ -90,10 +91,10 @@ def outside(here: Scene) -> Iterator[Outside]:
                 "CPA_SCHEMA": str(here.folder / "schema.yml"),
                 "CPA_MODEL": "compatible:test-model",
                 "CPA_COMPATIBLE_URL": model.url,
-                "CPA_START_DATE": "2026-03-01",
                 **at(posthog),
             }
-            client = s3.client(here.environ)
+            aws = {name: text for name, text in here.environ.items() if name.startswith("AWS_")}
+            client = s3.client(settings(aws).aws)
             client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
             yield Outside(client, model, posthog)
     finally:
@@ -115,8 +116,8 @@ def of_runs(records: Sequence[dg.RunRecord]) -> list[dict[str, Any]]:
 
 def quiet(dagster: Dagster) -> list[dg.RunRecord]:
     """The runs, once none is under way."""
-    wait(lambda: all(record.dagster_run.is_finished for record in dagster.runs()), 90, "the runs to end")
-    return dagster.runs()
+    wait(lambda: all(record.dagster_run.is_finished for record in dagster.runs_of_days()), 90, "the runs to end")
+    return dagster.runs_of_days()
 
 
 def a_new_file(claims: Claims, dagster: Dagster, world: Outside) -> None:
@@ -138,7 +139,7 @@ def a_new_file(claims: Claims, dagster: Dagster, world: Outside) -> None:
 
 def an_overwritten_file(claims: Claims, dagster: Dagster, world: Outside) -> None:
     """The same object with one more conversation, on the second day only."""
-    before, asked, stored = len(dagster.runs()), len(world.model.calls), world.posthog.stored
+    before, asked, stored = len(dagster.runs_of_days()), len(world.model.calls), world.posthog.stored
     both = [(f"a{n}", FIRST) for n in range(3)] + [(f"b{n}", SECOND) for n in range(4)]
     world.put("in/chats.csv", both)
     wait(lambda: world.hold(7), LIMIT, "the new events at PostHog")
@@ -153,13 +154,13 @@ def an_overwritten_file(claims: Claims, dagster: Dagster, world: Outside) -> Non
 
 def a_night(claims: Claims, dagster: Dagster, world: Outside) -> None:
     """A third file, the sensor off, the schedule on. The daemon was down at its time and catches up."""
-    before, stored = len(dagster.runs()), world.posthog.stored
+    before, stored = len(dagster.runs_of_days()), world.posthog.stored
     world.put("in/later.csv", [("c0", THIRD), ("c1", THIRD)])
     dagster.switch_on("Schedule", "nightly")
     missed = last_tick(datetime.now(UTC))
     begin_before(dagster, missed)
     dagster.start_daemon()
-    wait(lambda: len(dagster.runs()) > before, 90, "the nightly tick to request a run")
+    wait(lambda: len(dagster.runs_of_days()) > before, 90, "the nightly tick to request a run")
     landing = of_runs(quiet(dagster)[before:])
     world.note(f"the daemon's tick of {missed:%H:%M} landed the file")
     wanted = dagster.schedule_tick("nightly", (missed + timedelta(days=1)).timestamp())

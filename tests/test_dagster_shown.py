@@ -55,6 +55,7 @@ def test_each_asset_has_what_people_look_for(demo: Assistant) -> None:
         assert (node.group_name, sorted(node.owners)) == ("conversations", ["ada@example.com", "team:support"])
         assert node.description and "duckdb" in node.kinds
         columns = {column.name for column in node.metadata["dagster/column_schema"].columns}
+        assert all(column.description for column in node.metadata["dagster/column_schema"].columns), name
         lineage = node.metadata.get("dagster/column_lineage")
         assert lineage is None or set(lineage.deps_by_column) <= columns
         for deps in lineage.deps_by_column.values() if lineage else ():

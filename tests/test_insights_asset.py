@@ -6,6 +6,7 @@ import dagster as dg
 
 from cpa_core.demo import demo_settings
 from cpa_core.pipeline import Assistant
+from cpa_dagster.assistant import NO_KEYS, OPTIONS
 from cpa_dagster.insights import insights_asset
 from cpa_dagster.resources import Pipeline
 from tests.awkward import fill
@@ -18,7 +19,7 @@ def test_the_days_of_a_run_are_summed_and_drawn(tmp_path: Path) -> None:
     fill(assistant.store, 100)
     days = dg.DailyPartitionsDefinition("2026-03-02", end_date="2026-03-07")
     of = Pipeline(assistant=assistant, days=days)
-    made = dg.Definitions(assets=[insights_asset(of)], resources={"pipeline": of})
+    made = dg.Definitions(assets=[insights_asset(of)], resources={"options": OPTIONS, "keys": NO_KEYS})
     job = made.resolve_implicit_global_asset_job_def()
     tags = {"dagster/asset_partition_range_start": DAYS.start, "dagster/asset_partition_range_end": DAYS.end}
     with dg.DagsterInstance.ephemeral() as instance:

@@ -4,17 +4,22 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from cpa_core.demo import demo_settings
+from cpa_core.insights import Mean
 from cpa_core.pipeline import Assistant, land, run_day
-from cpa_dagster.assistant import assistant_definitions
+from cpa_core.report.words import mean_of
+from cpa_dagster.assistant import NO_KEYS, OPTIONS, assistant_definitions
 from cpa_dagster.report import report_asset
 from cpa_dagster.resources import Pipeline
+
+RESOURCES = {"options": OPTIONS, "keys": NO_KEYS}
 
 
 def materialized(assistant: Assistant) -> dg.ExecuteInProcessResult:
     """The asset alone, in a run of its own."""
-    made = dg.Definitions(assets=[report_asset(pipeline(assistant))], resources={"pipeline": pipeline(assistant)})
+    made = dg.Definitions(assets=[report_asset(pipeline(assistant))], resources=RESOURCES)
     job = made.resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
         return job.execute_in_process(instance=instance, raise_on_error=False)
@@ -48,3 +53,12 @@ def test_it_is_one_of_the_assistants_assets_but_the_jobs_of_days_do_not_wait_for
     found = definitions.resolve_asset_graph().get(dg.AssetKey("report"))
     assert (found.group_name, found.partitions_def) == ("insights", None)
     assert {key.to_user_string() for key in found.parent_keys} == {"tagged_events", "judge_scores"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(70.0, 80.0, "95%: 70.0–80.0"), (-24.8, 177.7, "too few"), (-0.1, 50.0, "too few"), (60.0, 100.1, "too few")],
+)
+def test_no_interval_of_a_score_lies_outside_0_to_100(low: float, high: float, shown: str) -> None:
+    said = mean_of(Mean(of=3, mean=(low + high) / 2, low=low, high=high), "scored", most=100)
+    assert shown in said and "-" not in said

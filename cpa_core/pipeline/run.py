@@ -96,11 +96,12 @@ def due_days(assistant: Assistant, wait: float | None = None) -> list[Row]:
 
 
 def known_days(assistant: Assistant) -> list[date]:
-    """The days on which a conversation has landed, in order; none where nothing was ever stored."""
+    """The days on which a conversation has landed or is built, in order; none where nothing was ever stored."""
     if not assistant.store.exists():
         return []
     with assistant.store.reading() as view:
-        return [row["day"] for row in view.rows("select day from days order by day")]
+        rows = view.rows("select day from days union select day from raw_conversations order by day")
+    return [row["day"] for row in rows]
 
 
 def home_id(assistant: Assistant) -> str | None:

@@ -1,6 +1,7 @@
 """Figures in words: shares, means, intervals, differences, days."""
 
 from datetime import date
+from math import inf
 
 from cpa_core.insights import Estimate, Kind, Mean, Rate
 
@@ -36,10 +37,13 @@ def points(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.1f}"
 
 
-def mean_of(mean: Mean, of: str) -> str:
-    """What a mean is of, and its interval."""
-    interval = f" · 95%: {points(mean.low)}–{points(mean.high)}" if mean.low is not None else ""
-    return f"{count(mean.of)} {of}{interval}"
+def mean_of(mean: Mean, of: str, most: float = inf) -> str:
+    """What a mean of values from 0 to `most` is of, and its interval, where there are enough for one inside these."""
+    if mean.low is None or mean.high is None:
+        return f"{count(mean.of)} {of}"
+    is_valid = mean.low >= 0 and mean.high <= most
+    interval = f"95%: {points(mean.low)}–{points(mean.high)}" if is_valid else "too few for an interval"
+    return f"{count(mean.of)} {of} · {interval}"
 
 
 def change(estimate: Estimate, unit: str = "", factor: float = 1.0) -> str:

@@ -20,7 +20,7 @@ def headlines(asked: Asked) -> list[Headline]:
             "Mean score",
             words.points(all_of.score.mean),
             unit="of 100",
-            of=words.mean_of(all_of.score, "scored"),
+            of=words.mean_of(all_of.score, "scored", most=100),
             **_trend(asked, "score"),
             is_few=not all_of.score.is_enough,
             drill=behind.has("scored"),
