@@ -49,7 +49,7 @@ def as_utf8(name: str, content: bytes, *, table: bool) -> Text:
             raise SourceError(f"{name}: {encoding.upper()}: damaged or cut off") from None
     if not table:
         return Text(content)
-    written = documents.binary(name, content).read() if content[:2] == documents.GZIP else content
+    written = content = documents.binary(name, content).read() if content[:2] == documents.GZIP else content
     if excel := _EXCELS_LINE.match(written):
         written = content = b"\n" + written[excel.end() :]
     if written.isascii() or not _is_windows(written):
