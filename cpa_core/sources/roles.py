@@ -41,7 +41,8 @@ def ours(role: str, named: Mapping[str, str]) -> str:
 
 def known(named: Mapping[str, str]) -> list[str]:
     """The roles that need no word of warning: ours, and those that the person left out on purpose."""
-    return sorted(OURS | {word for word, role in named.items() if role == LEFT})
+    left = {word for word, role in named.items() if role == LEFT}
+    return sorted(OURS | {word.replace("_", mark) for word in left for mark in "_ -"})
 
 
 def assigned(drafts: Any, named: Mapping[str, str], records: Any = None) -> Any:
