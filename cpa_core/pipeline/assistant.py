@@ -128,6 +128,8 @@ class Stage(Value):
 
     `cost_per_conversation` is for those that were asked about. `reused` counts questions that were answered from the
     ledger, `share_reused` their share, null without questions.
+    `folded` counts what was not written as asked in the answers, and read all the same: names in another case, numbers
+    in strings, damaged JSON.
     `quoted` is what the others would cost by `cpa quote`, as it was before they were asked.
     `waiting` counts questions that wait in batches: then nothing else was asked, and the day is as it was.
     """
@@ -147,4 +149,5 @@ class Stage(Value):
     reused: int = 0
     quoted: float | None = 0.0
     share_reused: float | None = None
+    folded: int = 0
     waiting: int = 0

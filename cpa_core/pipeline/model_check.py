@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date
 
 from cpa_core import judging
-from cpa_core.errors import DayNeeded
+from cpa_core.errors import DayNeeded, SourceError
 from cpa_core.llm import Reply, Request
 from cpa_core.llm.abilities import Abilities, Discovery
 from cpa_core.models import Conversation, EventSchema, Message, Outcome, Value
@@ -102,10 +102,10 @@ def _small(assistant: Assistant) -> Conversation:
 
 
 def _day(assistant: Assistant, schema: EventSchema, speed: float | None) -> DayEstimate | None:
-    """What the latest day takes, each conversation tagged and judged; null where there is none, or no time in it."""
+    """What the latest day takes, each conversation tagged and judged; null where none can be read."""
     try:
         found = source_conversations(assistant) if assistant.settings.source else stored_conversations(assistant)
-    except DayNeeded:
+    except (DayNeeded, SourceError):
         return None
     days: defaultdict[date, list[Conversation]] = defaultdict(list)
     for one in found:

@@ -16,12 +16,14 @@ class Entry(Value):
 
     A `hard` problem makes the entry unusable; a `soft` one is worth asking again, then the entry is taken as it is.
     `wrong` are the labels that it gave instead of allowed ones, as they are.
+    `folded` counts names of types and choices that were written in another way.
     """
 
     tags: tuple[Tag, ...] = ()
     hard: tuple[str, ...] = ()
     soft: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    folded: int = 0
 
 
 def read(text: str, conversation: Conversation, positions: Sequence[int], schema: EventSchema) -> dict[int, Entry]:
@@ -54,14 +56,28 @@ def _entry(given: Any, message: Message, schema: EventSchema) -> Entry:
     wanted = schema.events_per_message == "one" and schema.of_role(message.role)
     if wanted and len(tags) != 1 and not hard:
         hard.append("events: exactly one is needed")
+    folded = sum(_folds(event, tags) for event in given["events"])
     ordered = [tag.model_copy(update={"nth": n}) for n, tag in enumerate(tags.values(), 1)]
-    return Entry(tags=() if hard else tuple(ordered), hard=tuple(hard), soft=tuple(soft), wrong=tuple(wrong))
+    kept = () if hard else tuple(ordered)
+    return Entry(tags=kept, hard=tuple(hard), soft=tuple(soft), wrong=tuple(wrong), folded=folded)
+
+
+def _folds(event: Any, tags: dict[str, Tag]) -> int:
+    """How many names of an event's type and choices were matched without being written so."""
+    written = str(event.get("type")).strip() if isinstance(event, dict) else ""
+    tag = tags.get(matched_name(written, tags) or "")
+    if tag is None:
+        return 0
+    values = [pair for pair in event.get("properties") or () if isinstance(pair, dict)]
+    named = {str(pair.get("name")).strip(): str(pair.get("value")).strip() for pair in values}
+    return (written != tag.event_type) + sum(named.get(name, value) != value for name, value in tag.properties.items())
 
 
 def _tag(event: Any, message: Message, schema: EventSchema) -> tuple[Tag, list[str]]:
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         raise ReplyInvalid("type: missing")
-    event_type = schema.find(event["type"].strip(), message.role)
+    name = matched_name(event["type"].strip(), schema.of_role(message.role))
+    event_type = schema.find(name, message.role) if name else None
     if event_type is None:
         raise ReplyInvalid(f"type: not one of the event types of role {message.role}", event["type"].strip())
     quote, because = (_said(event.get(key), event_type) for key in ("quote", "because"))

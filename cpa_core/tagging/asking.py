@@ -18,6 +18,7 @@ class Tagged(Value):
     """What tagging one conversation came to. `cost` is in US dollars, null when a price is unknown.
 
     `wrong` are labels that the model gave last and the schema does not have, shortened, without words of a message.
+    `folded` counts names of types and choices that were written in another way, and matched.
     """
 
     outcome: Outcome
@@ -27,6 +28,7 @@ class Tagged(Value):
     questions: int
     cost: float | None
     wrong: tuple[str, ...] = ()
+    folded: int = 0
 
 
 def tag_conversation(
@@ -144,4 +146,5 @@ class _Work:
             questions=len(self.costs),
             cost=sum(known) if len(known) == len(self.costs) else None,
             wrong=self.wrong if self.ended[0] == "invalid" else (),
+            folded=sum(entry.folded for entry in self.entries.values()),
         )

@@ -45,7 +45,8 @@ def _event(words: str, message: Message, schema: EventSchema) -> dict[str, Any]:
         said = cells[2] if len(cells) > 2 else cells[-1]
         return {"quote": cells[0].strip(), "because": cells[1].strip() if len(cells) > 2 else None, "type": said}
     event_type = types[named[place] or ""]
-    event = {"type": event_type.name, "properties": _pairs(cells[place + 1 :], event_type)}
+    written = ROLE.sub("", cells[place].strip())  # as it was written, so that what is folded can be counted
+    event = {"type": written, "properties": _pairs(cells[place + 1 :], event_type)}
     if place < 2:
         return event
     quote, because = _quote_and_reason(cells[:place], message.content)

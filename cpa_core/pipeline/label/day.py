@@ -37,6 +37,7 @@ from cpa_core.providers.advice import advised
 from cpa_core.store import AnswerBook
 from cpa_core.store.buffers import Buffers
 from cpa_core.store.database import Row, Transaction, as_json
+from cpa_core.tagging import Tagged
 
 CHUNK = 250
 """Conversations that are read, and looked up in the ledger, at a time."""
@@ -130,6 +131,7 @@ class Share:
         self.outcomes: Counter[str] = Counter()
         self.asked = 0
         self.reused = 0
+        self.folded = 0
         self.quoted: float | None = 0.0
 
     @property
@@ -351,6 +353,7 @@ def _note(
     share.ids.add(conversation.conversation_id)
     share.outcomes[result.outcome] += 1
     share.given_up += is_final and result.outcome not in FINAL_OUTCOMES
+    share.folded += result.folded if isinstance(result, Tagged) else 0
     for table, rows in share.asking.rows(conversation, restored(conversation, result)).items():
         share.rows.add(table, [_stamped(row, table, assistant) for row in rows])
     share.rows.add("failures", _failure(share.asking, conversation, result, assistant, is_final=is_final))
@@ -388,6 +391,7 @@ def _count(assistant: Assistant, share: Share, engine: Engine) -> None:
     first, estimate = brought(assistant, share.batches.keys)
     first = min(reused, first)
     share.asked, share.reused = asked + first, reused - first
+    share.folded += engine.folded[share.task]
     share.quote(estimate)
     if share.reused:
         model = {"provider": share.asking.model.provider, "model": share.asking.model.model}
@@ -460,6 +464,7 @@ def _stage(assistant: Assistant, share: Share) -> Stage:
         final_failures=share.given_up + sum(share.outcomes[outcome] for outcome in FINAL_OUTCOMES if outcome != "ok"),
         asked=share.asked,
         reused=share.reused,
+        folded=share.folded,
         quoted=share.quoted,
         share_reused=share.reused / calls if calls else None,
         cost_per_conversation=_each(spent.get("cost", 0.0), conversations),
