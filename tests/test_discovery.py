@@ -119,10 +119,16 @@ def test_the_first_form_that_works_is_found_else_the_first_that_fits(seen: list[
     discovery = Discovery()
     discovery.found = told.append
     for what in seen:
-        getattr(discovery, what)()
+        getattr(discovery, what)(*([discovery.now.structured] if what == "fails" else []))
     assert discovery.is_known
     assert [one.structured for one in told] == ([found] if found else [])
     assert discovery.now.structured == (found or LADDER[0])
+
+
+def test_calls_that_ran_beside_each_other_move_on_once() -> None:
+    discovery = Discovery()
+    assert [discovery.fails("strict") for _ in range(3)] == [True] * 3
+    assert discovery.now.structured == "json_object"
 
 
 def test_the_check_names_the_server_its_speed_and_the_cost_of_a_day(

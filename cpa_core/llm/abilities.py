@@ -36,6 +36,7 @@ class Discovery:
         self.found: Callable[[Abilities], None] = lambda abilities: None
         self._second: Abilities | None = None
         self._turn = threading.Lock()
+        self._moving = threading.Lock()
 
     @contextmanager
     def turn(self) -> Iterator[bool]:
@@ -75,8 +76,15 @@ class Discovery:
         """The present form brought an answer that fits, with something wrong in it."""
         self._second = self._second or self.now
 
-    def fails(self) -> bool:
-        """Move on to the next form: whether there is one. After the last, what fitted best is taken."""
+    def fails(self, tried: Structured) -> bool:
+        """Move on from the form that was tried: whether there is another. After the last, what fitted best is taken.
+
+        Calls that ran beside each other move on once.
+        """
+        with self._moving:
+            return self.now.structured != tried or self._moves_on()
+
+    def _moves_on(self) -> bool:
         places = [n for n, form in enumerate(LADDER) if form == self.now.structured]
         following = LADDER[places[0] + 1 :] if places else ()
         if following:

@@ -220,7 +220,7 @@ def _learned(request: Request, reply: Reply, abilities: Abilities, discovery: Di
 
 def _passed_by(abilities: Abilities, usage: Usage, discovery: Discovery) -> Reply:
     """An answer that only shows that a form does not work; asked again in the next form, if there is one."""
-    again = discovery.fails()
+    again = discovery.fails(abilities.structured)
     words = f"the server does not answer in the schema's shape when asked by {abilities.structured}"
     return Reply(outcome="invalid", detail=words, usage=usage, again=again)
 
