@@ -297,6 +297,129 @@ def logs(told: Told) -> list[Record]:
     return found
 
 
+def chatgpt(told: Told) -> list[Record]:
+    """A tree with a branch that was left, thoughts and a tool."""
+    nodes: dict[str, Any] = {"root": {"id": "root", "message": None, "parent": None, "children": []}}
+    before = "root"
+
+    def add(key: str, role: str, text: str, parent: str, at: int, **more: Any) -> None:
+        content = {"content_type": "text", "parts": [text]}
+        message = {"id": key, "author": {"role": role}, "create_time": told.begins.timestamp() + at, "content": content}
+        nodes[key] = {"id": key, "message": {**message, "recipient": "all", "metadata": {}, **more}, "parent": parent}
+
+    for n, (role, text) in enumerate(told.turns):
+        add(f"left{n}", role, INSIDE, before, n)
+        if role == "assistant":
+            add(f"tool{n}", "tool", SILENT, before, n)
+            before = f"tool{n}"
+        add(f"n{n}", role, text, before, n)
+        before = f"n{n}"
+    about = {"title": SILENT, "create_time": told.begins.timestamp(), "conversation_id": told.key}
+    return [{**about, "mapping": nodes, "current_node": before}]
+
+
+def claude_ai(told: Told) -> list[Record]:
+    who = {"user": "human", "assistant": "assistant"}
+    said = [
+        {
+            "uuid": f"{told.key}-{n}",
+            "sender": who[role],
+            "text": text,
+            "content": [THOUGHT, USE, {"type": "text", "text": text}] if role == "assistant" else [],
+            "created_at": (told.begins + timedelta(seconds=n)).isoformat(),
+            "attachments": [{"file_name": SILENT, "extracted_content": SILENT}],
+        }
+        for n, (role, text) in enumerate(told.turns)
+    ]
+    account = {"account": {"uuid": told.user}, "created_at": told.begins.isoformat(), "name": SILENT}
+    return [{"uuid": told.key, **account, "chat_messages": said}]
+
+
+def ui_messages(told: Told) -> list[Record]:
+    tool = {"type": "tool-f", "toolCallId": "x", "state": "output-available", "input": {"q": SILENT}, "output": SILENT}
+    noise = [{"type": "step-start"}, {"type": "reasoning", "text": SILENT}, tool]
+    said = [
+        {
+            "id": f"{told.key}-{n}",
+            "role": role,
+            "metadata": {"createdAt": (told.begins.timestamp() + n) * 1000},
+            "parts": [*(noise if role == "assistant" else []), {"type": "text", "text": text}],
+        }
+        for n, (role, text) in enumerate(told.turns)
+    ]
+    return [{"id": told.key, "messages": said}]
+
+
+def langchain(told: Told) -> list[Record]:
+    who = {"user": "human", "assistant": "ai"}
+    said = [{"type": who[role], "content": text, "additional_kwargs": {"x": SILENT}} for role, text in told.turns]
+    noise = [{"type": "system", "content": SILENT, "additional_kwargs": {}}]
+    noise += [{"type": "tool", "content": SILENT, "additional_kwargs": {}, "tool_call_id": "x"}]
+    return [{"id": told.key, "timestamp": told.begins.isoformat(), "messages": [*noise, *said]}]
+
+
+def langsmith(told: Told) -> list[Record]:
+    who = {"user": "human", "assistant": "ai"}
+    found = []
+    for call in calls(told):
+        asked = [{"type": "system", "content": SILENT}]
+        asked += [{"type": who[role], "content": text} for role, text in full(call)]
+        answer = {"text": call.output[0][1], "message": {"type": "ai", "content": call.output[0][1]}}
+        key = f"{told.key}-{call.number}"
+        root = {"id": key, "trace_id": key, "dotted_order": key, "run_type": "llm", "parent_run_id": None}
+        root |= {"inputs": {"messages": [asked]}, "outputs": {"generations": [[answer]]}, "session_id": SILENT}
+        tool = {**root, "id": f"{key}-t", "run_type": "tool", "parent_run_id": key}
+        tool |= {"inputs": {"input": SILENT}, "outputs": {"output": SILENT}}
+        times = {"start_time": call.began.isoformat(), "end_time": call.ended.isoformat()}
+        extra = {"extra": {"metadata": {"thread_id": told.key}}}
+        found += [{**one, **times, **extra, "name": SILENT} for one in (root, tool)]
+    return found
+
+
+def opik(told: Told) -> list[Record]:
+    return [
+        {
+            "id": f"{told.key}-{call.number}",
+            "thread_id": told.key,
+            "name": SILENT,
+            "start_time": call.began.isoformat(),
+            "end_time": call.ended.isoformat(),
+            "input": {"messages": [{"role": "system", "content": SILENT}, *messages(full(call))]},
+            "output": {"choices": [{"message": messages(call.output)[0]}]},
+            "metadata": {"x": SILENT},
+            "tags": [SILENT],
+        }
+        for call in calls(told)
+    ]
+
+
+def posthog(told: Told) -> list[Record]:
+    found = []
+    for call in calls(told):
+        said = {"$ai_input": [{"role": "system", "content": SILENT}, *messages(full(call))]}
+        said |= {"$ai_output_choices": messages(call.output), "$ai_session_id": told.key, "$ai_model": SILENT}
+        about = {"uuid": f"{told.key}-{call.number}", "event": "$ai_generation", "distinct_id": told.user}
+        found.append(
+            {**about, "timestamp": call.began.isoformat(), "properties": {**said, "$ai_trace_id": about["uuid"]}}
+        )
+    return found
+
+
+def rasa(told: Told) -> list[Record]:
+    who = {"user": "user", "assistant": "bot"}
+    at = told.begins.timestamp()
+    said = [
+        one
+        for n, (role, text) in enumerate(told.turns)
+        for one in (
+            {"event": "action", "timestamp": at + n, "name": SILENT},
+            {"event": who[role], "timestamp": at + n, "text": text},
+            {"event": "slot", "timestamp": at + n, "name": "x", "value": SILENT},
+        )
+    ]
+    return [{"sender_id": told.key, "slots": {"x": SILENT}, "latest_message": {"text": SILENT}, "events": said}]
+
+
 def rows(told: Told) -> list[Record]:
     about = {"conversation_id": told.key, "user_id": told.user, "note": SILENT}
     times = (told.begins + timedelta(seconds=n) for n in range(len(told.turns)))
@@ -307,6 +430,14 @@ def rows(told: Told) -> list[Record]:
 
 
 WRITERS: dict[str, tuple[str, Writer]] = {
+    "chatgpt": ("chatgpt", chatgpt),
+    "claude.ai": ("claude_ai", claude_ai),
+    "ai sdk": ("ai_sdk", ui_messages),
+    "langchain": ("langchain", langchain),
+    "langsmith": ("langsmith", langsmith),
+    "opik": ("opik", opik),
+    "posthog": ("posthog", posthog),
+    "rasa": ("rasa", rasa),
     "rows": ("jsonl", rows),
     "openai": ("openai", openai),
     "anthropic": ("anthropic", anthropic),

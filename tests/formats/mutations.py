@@ -19,6 +19,7 @@ MARKERS = frozenset(
     {"role", "from", "type", "thought", "name", "eventName", "parentObservationId", "parent_observation_id", "id"}
     | {"parentSpanId", "spanId", "traceId", "trace_id", "key", "environment", "object", "toolUse", "toolResult"}
     | {"reasoningContent", "functionCall", "index", "thread_id", "schemaType", "event"}
+    | {"author", "sender", "recipient", "mapping", "parent", "current_node", "run_type", "parent_run_id", "message"}
 )
 """Keys that say what a text is, or where it stands in its trace."""
 
@@ -116,7 +117,7 @@ def fault(writer: str, seed: int) -> str:
     if not written:
         return ""
     _, name, text = chance.choice(list(layouts(written)))
-    content = scratched(text.encode(), chance) if by_bytes else text.encode()
+    content = scratched(text.encode("utf-8", "replace"), chance) if by_bytes else text.encode("utf-8", "replace")
     try:
         records, rejects = read_file(content, name)
     except (SourceError, DayNeeded):
