@@ -65,7 +65,8 @@ def landed(records: Sequence[dict[str, Any]], files: int) -> tuple[list[Said], C
         with assistant.store.reading() as view:
             rows = view.rows(
                 "select conversation_id, role, content from landed_messages where superseded_at is null "
-                "and role in ('user', 'assistant') order by conversation_id, sent_at, uri, ordinal"
+                "and role in ('user', 'assistant') and trim(content) <> '' "
+                "order by conversation_id, sent_at, uri, ordinal"
             )
             reasons = view.rows("select reason, count(*) as n from rejected_records group by reason")
     found: defaultdict[str, Said] = defaultdict(list)

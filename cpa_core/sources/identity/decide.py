@@ -128,9 +128,9 @@ def _conversations(files: Sequence[_File], known: Known, naming: _Naming) -> Non
         file.untold += match.untold
         for one in found:
             known_as = match.talks.get(one.number)
+            if known_as and known_as.started_at != one.started_at:
+                naming.continued.add(known_as.conversation_id)
             talk = _learned(known_as, one) if known_as else naming.name(_new(one))
-            if known_as:
-                naming.continued.add(talk.conversation_id)
             heap.add(talk)
             file.ids[one.number] = talk.conversation_id
 

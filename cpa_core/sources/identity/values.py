@@ -119,7 +119,7 @@ class Decided:
 class Identified(NamedTuple):
     """A part after identity: its files, the talks to remember, and rows that have a call of their own now.
 
-    `continued` are the conversations, named by identity, that were known before.
+    `continued` are conversations that were known by another start, or by none: their messages keep their ids.
     """
 
     files: Sequence[Decided]
