@@ -170,13 +170,12 @@ def _short(call: LoggedCall) -> bool:
 def only_newest(calls: Sequence[LoggedCall]) -> list[LoggedCall]:
     """Of calls without a conversation's id in one file, those that cannot be put together: none has a history.
 
-    One call of a user may be the first of a conversation. Several of which none repeats anything are its turns, or as
-    many conversations: nothing tells.
+    One call of a user may be the first of a conversation. Where a user has several of which none repeats anything, they
+    are turns of one, or as many conversations: nothing tells, and so for the whole file.
     """
-    if any(call.before for call in calls):
-        return []
     by_user = Counter(call.user_id for call in calls)
-    return [call for call in calls if by_user[call.user_id] > 1]
+    apart = not any(call.before for call in calls) and max(by_user.values(), default=0) > 1
+    return list(calls) if apart else []
 
 
 def told(calls: Sequence[LoggedCall], known: Sequence[Said]) -> list[tuple[str, int]]:
