@@ -97,10 +97,11 @@ def without_id(records: Sequence[SourceRecord]) -> Opened:
 def test_calls_without_an_id_are_chained_by_their_full_history(
     found: list[Told], parts: int, who: bool, chance: random.Random
 ) -> None:
-    talks = corpus([(*told.turns, ("user", f"Goodbye from {n}")) for n, told in enumerate(found)], who)
+    ended = [("user", "Goodbye"), ("assistant", "Goodbye."), ("user", "And thanks")]
+    talks = corpus([(*told.turns, *ended, ("user", f"From {n}")) for n, told in enumerate(found)], who)
     records = [logged(call, full) for told in talks for call in calls(told)]
     chance.shuffle(records)
-    once, rejects = as_read([without_id(part) for part in split(records, parts)])
+    once, rejects = as_read([without_id(part) for part in split(records, parts if who else 1)])
     assert sorted(once.values()) == sorted(list(told.turns) for told in talks) and rejects == []
 
 
