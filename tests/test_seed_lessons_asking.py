@@ -276,7 +276,7 @@ def test_line_16_only_values_of_the_choices_and_reasons_of_words_are_delivered(
     assert posthog.rows == [], "the day waits for what may still come right"
     assert cpa(home, "run --deliver-incomplete --day 2026-03-04") == 1
     out = capsys.readouterr().out
-    assert "failed: 2026-03-04 tag bad: invalid: m 0: events.0.quote and because: text is needed" in out
+    assert "failed: 2026-03-04 tag bad: invalid: m 0, 1: events.0.quote and because: text is needed" in out
     stored = [one for one in payloads(posthog) if "message_id" in one]
     assert {one["conversation_id"] for one in stored} == {"value", "reason", "none"}
     assert all(one["Topic"] in (*QUESTION.properties[0].choices, "not applicable") for one in stored if "Topic" in one)
