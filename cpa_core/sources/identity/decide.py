@@ -336,9 +336,9 @@ def _begun(call: LoggedCall, files: Sequence[_File]) -> Talk:
 
 
 def _refuse(files: Sequence[_File], call: LoggedCall, reason: str) -> None:
-    """What a call adds cannot be put anywhere: each of its own messages is a reject."""
+    """What a call adds cannot be put anywhere: each of its messages is a reject, but what a window only repeats."""
     file = _of(files, call)
-    begin = call.rows.start + call.own_from
+    begin = call.rows.start + (call.own_from if reason == calls.WINDOW else 0)
     part = file.opened.drafts.slice(begin, call.rows.stop - begin)
     for row in part.to_pylist():
         raw = {key: value for key, value in row.items() if key in ("role", "content", "message_id", "user_id")}
