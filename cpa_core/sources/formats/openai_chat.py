@@ -18,6 +18,13 @@ ONLY_ANSWERS = "only answers stand here, and not what was asked: export the prom
 KEYS = frozenset({"messages", "conversations", "contents", "system", "id", "conversation_id", "user_id", "user"})
 KNOWN = KEYS | {"timestamp", "systemInstruction", "system_instruction"}
 
+CONVERSATIONS = frozenset(
+    f"{word}{ending}"
+    for word in ("conversation", "session", "thread", "chat", "dialog", "dialogue", "ticket")
+    for ending in ("_id", "Id", "ID", "_sid", "_uuid")
+)
+"""Under these keys a message names the conversation that it belongs to."""
+
 
 def conversation(
     file: File, place: str, tree: dict[str, Any], messages: Sequence[Any], system: Any = None
@@ -31,6 +38,8 @@ def conversation(
     user_id = fields.identity("user_id", tree.get("user_id", tree.get("user")))
     started_at, assumed = moment(tree.get("timestamp"), file.zone)
     metadata = fields.rest(tree, KNOWN)
+    if conversation_id is None and (key := several([file.message(one) for one in messages])):
+        raise ValueError(f"its messages name different conversations: say --map conversation_id={key}")
     if not messages:
         yield Reject(place, "no messages", "{}", loss=False)
         return
@@ -44,6 +53,14 @@ def conversation(
     if said:
         about = (conversation_id, user_id, started_at, None, tuple(said))
         yield SourceRecord(place, "conversation", *about, metadata=metadata, zone_assumed=assumed)
+
+
+def several(messages: Sequence[Any]) -> str | None:
+    """The key by which the messages of one list name different conversations; None where they do not."""
+    named = [one for one in messages if isinstance(one, dict) and not CONVERSATIONS.isdisjoint(one)]
+    return next(
+        (key for key in sorted(CONVERSATIONS) if len({str(one[key]) for one in named if one.get(key)}) > 1), None
+    )
 
 
 def listed(tree: Any, key: str) -> list[Any]:

@@ -38,7 +38,7 @@ ROWS = MAP._replace(
     name="jsonl",
     title="messages with the product's own words, as JSON Lines or a list",
     kind="message",
-    signs=("role content conversation_id", "role content user_id", "conversation_id messages[]"),
+    signs=("role content conversation_id", "role content user_id", "conversation_id messages[] !messages[].role"),
     read=each(conversations.one_line),
     ids="conversation_id, else user_id",
 )

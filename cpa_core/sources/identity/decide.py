@@ -12,6 +12,7 @@ import pyarrow as pa
 from cpa_core.sources.identity import calls, talks
 from cpa_core.sources.identity.calls import Chains, LoggedCall
 from cpa_core.sources.identity.links import SPOKEN, Row, Spoken, day_of, mark, rows_of, start_of
+from cpa_core.sources.identity.snapshots import without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
 from cpa_core.sources.identity.values import Decided, Identified, Known, Opened, Talk
 from cpa_core.sources.records import Reject, as_json
@@ -107,6 +108,8 @@ class _File:
         drafts, repeated = _named(self), frozenset[int]()
         if any(row.kind == "call" for row in self.rows):
             drafts, repeated = _as_told(self, drafts)
+        else:
+            drafts = without_snapshots(drafts, self.rows)
         return Decided(drafts, [*self.opened.rejects, *self.rejects], repeated, self.untold)
 
 
