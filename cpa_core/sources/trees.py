@@ -30,7 +30,7 @@ Found: TypeAlias = Iterator[Placed | Reject]
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 MOST_ROWS = 1_000
 DEPTH = 6
-WRAPPERS = frozenset({"data", "results", "hits", "payload", "conversation", "export"})
+WRAPPERS = frozenset({"data", "results", "hits", "payload", "conversation", "export", "call", "message"})
 """Under these keys an export may hold the object that holds its records; other keys of objects may be ids."""
 
 NESTED = ("{", "[")

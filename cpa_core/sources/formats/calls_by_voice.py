@@ -30,6 +30,8 @@ def _vapi(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     tree = talks.record(tree)
     start = "startedAt" if tree.get("startedAt") else "createdAt"
     about = talks.head(file, place, tree, "id", "customerId", start)
+    if about.conversation_id is None:  # a report at the end of a call names the call beside what was said
+        about = about._replace(conversation_id=fields.identity("call.id", object_at(tree, "call").get("id")))
     listed = list_at(tree, "messages") or list_at(tree, "artifact", "messages")
     made = (one for n, turn in enumerate(listed) for one in _vapi_turn(file, f"{place}: messages.{n}", turn))
     return talks.talk(about, made)
@@ -56,17 +58,19 @@ def _retell(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject
 
 
 def _retell_turn(file: File, place: str, turn: Any, began: Any) -> Iterator[Made]:
-    """A turn of the transcript; its time is the start of the call and the offset of its first word."""
+    """A turn of the transcript; its time is the start of the call and the offset of its first word, where it has one.
+
+    Any other turn has the time of the one before it.
+    """
     if not isinstance(turn, dict):
         return talks.said(file, place, "user", turn)
     role = ROLES.get(str(turn.get("role") or ""), str(turn.get("role") or ""))
     if role in ("tool_call", "tool"):
-        return talks.silent(file, place, role, turn.get("content") or turn.get("arguments") or "", began)
+        return talks.silent(file, place, role, turn.get("content") or turn.get("arguments") or "")
     first = next((word for word in list_at(turn, "words") if isinstance(word, dict)), {})
     offset = first.get("start")
-    if isinstance(began, int) and isinstance(offset, int | float):
-        began += int(offset * 1000)
-    return talks.said(file, place, role, turn.get("content"), began)
+    at = began + int(offset * 1000) if isinstance(began, int) and isinstance(offset, int | float) else None
+    return talks.said(file, place, role, turn.get("content"), at)
 
 
 VAPI = Format(

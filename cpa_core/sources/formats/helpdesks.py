@@ -1,9 +1,10 @@
-"""Conversations of support desks: Intercom, Zendesk, Chatwoot. Only what a customer reads or writes is speech.
+"""Conversations of support desks: Intercom, Zendesk, Chatwoot, Twilio. Only what a customer reads or writes is speech.
 
 Sources: https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations,
 https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/,
-https://developers.chatwoot.com/api-reference/messages/get-messages. A person at the desk is an `agent`, a program a
-`bot`: beside each other in one conversation, --roles says who of them is the assistant.
+https://developers.chatwoot.com/api-reference/messages/get-messages,
+https://www.twilio.com/docs/conversations/api/conversation-message-resource. A person at the desk is an `agent`, a
+program a `bot`: beside each other in one conversation, --roles says who of them is the assistant.
 """
 
 from collections.abc import Iterator
@@ -107,6 +108,26 @@ def _chatwoot(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
             yield made._replace(conversation_id=conversation_id) if isinstance(made, Draft) else made
 
 
+ADDRESSES = ("+", "whatsapp:", "messenger:", "rcs:")
+"""How the author of what comes in from a telephone or a messenger begins."""
+
+
+def _twilio(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    """A message of a Twilio conversation. What a program sends without naming an author has the author `system`."""
+    tree = talks.record(tree)
+    conversation_id = fields.identity("conversation_sid", tree.get("conversation_sid", tree.get("conversationSid")))
+    if conversation_id is None:
+        raise ValueError("conversation_sid: missing")
+    author = str(tree.get("author") or "system")
+    role = "user" if author.startswith(ADDRESSES) else "assistant" if author == "system" else author
+    at = tree.get("date_created", tree.get("dateCreated"))
+    for made in talks.said(file, place, role, tree.get("body"), at, tree.get("sid")):
+        yield made._replace(conversation_id=conversation_id) if isinstance(made, Draft) else made
+    for attached in list_at(tree, "media"):
+        for made in talks.silent(file, place, "attachment", attached, at):
+            yield made._replace(conversation_id=conversation_id) if isinstance(made, Draft) else made
+
+
 INTERCOM = Format(
     name="intercom",
     title="Intercom's conversations",
@@ -155,4 +176,19 @@ CHATWOOT = Format(
     times="created_at",
     speech="message_type 0 (user), 1 and 3 (bot, agent or assistant, by the sender)",
     silent="activities (2), private notes, attachments",
+)
+
+TWILIO = Format(
+    name="twilio",
+    title="messages of Twilio Conversations",
+    kind="message",
+    signs=("conversation_sid author body", "conversation_sid author body sid", "conversationSid author body sid"),
+    read=each(_twilio),
+    docs="https://www.twilio.com/docs/conversations/api/conversation-message-resource",
+    ids="conversation_sid",
+    users="none: an address is no id",
+    times="date_created",
+    speech="body: an author that is an address (+46..., whatsapp:...) is the user, `system` the assistant; any other "
+    "author is the role, and --roles says whose it is",
+    silent="media",
 )

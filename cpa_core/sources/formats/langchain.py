@@ -63,6 +63,12 @@ def _thread_id(holder: dict[str, Any]) -> str | None:
     return fields.identity("thread_id", holder.get("thread_id"))
 
 
+def _saved(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    if not isinstance(tree, list):
+        raise ValueError(f"a list of messages is needed, this is a {fields.kind(tree)}")
+    return conversation(file, place, {}, messages_of(tree))
+
+
 LANGCHAIN = OPENAI._replace(
     name="langchain",
     title="LangChain's messages",
@@ -76,6 +82,19 @@ LANGCHAIN = OPENAI._replace(
     docs="https://docs.langchain.com/oss/python/langchain/messages",
     speech="messages of type human and ai",
     silent="system messages, tool calls and results, reasoning",
+)
+
+LANGCHAIN_LISTS = LANGCHAIN._replace(
+    name="langchain_messages",
+    title="a list of LangChain's messages, as messages_to_dict and model_dump write it",
+    signs=(
+        "[].type=human|ai [].data.content ![].role",
+        "[].type=human|ai [].content ![].role",
+        "[].lc [].id [].kwargs.content",
+    ),
+    read=each(_saved),
+    ids="none: what was said",
+    users="none",
 )
 
 LANGGRAPH = Format(

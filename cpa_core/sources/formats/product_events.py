@@ -51,6 +51,11 @@ def _posthog(tree: dict[str, Any]) -> TraceRow:
     )
 
 
+def _is_foreign(tree: dict[str, Any]) -> bool:
+    """Whether an event has nothing to do with a model: an export holds those of the whole product."""
+    return not str(tree.get("event")).startswith("$ai_")
+
+
 AMPLITUDE_ROLES = {"[Agent] User Message": "user", "[Agent] AI Response": "assistant", "[Agent] Tool Call": "tool_call"}
 
 
@@ -86,8 +91,9 @@ POSTHOG = Format(
     signs=(
         "event=$ai_generation|$ai_trace|$ai_span properties",
         "event=$ai_generation|$ai_trace|$ai_span properties distinct_id timestamp",
+        "event properties distinct_id timestamp",
     ),
-    read=spans(_posthog),
+    read=spans(_posthog, foreign=_is_foreign),
     docs="https://posthog.com/docs/llm-analytics/generations",
     ids="$ai_session_id, else $ai_trace_id",
     users="distinct_id",
@@ -103,6 +109,7 @@ AMPLITUDE = Format(
     signs=(
         "event_type=[Agent]+User+Message|[Agent]+AI+Response|[Agent]+Tool+Call event_properties",
         "event_type event_properties.[Agent]+Session+ID",
+        "event_type event_properties event_time",
     ),
     read=each(_amplitude),
     docs="https://amplitude.com/docs/amplitude-ai/agent-analytics/taxonomy",

@@ -142,6 +142,7 @@ def _weight(value: Any) -> int:
 
 
 PAGES = {"data", "traces", "observations", "conversations", "messages", "items", "results", "records", "runs"}
+PAGES |= {"events", "comments", "payload", "value", "rows", "resourceSpans", "resourceLogs"}
 """Under these keys an export has its records: an empty list there is an export of a quiet hour."""
 
 

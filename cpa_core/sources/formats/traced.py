@@ -21,6 +21,7 @@ from cpa_core.sources.trees import Trees, unfolded
 
 CONVERSATIONS = ("session_id", "thread_id", "conversation_id", "sessionId", "threadId", "conversationId")
 USERS = ("user_id", "userId")
+FOREIGN = "no call of a model stands in this file"
 
 
 class TraceRow(NamedTuple):
@@ -38,14 +39,21 @@ class TraceRow(NamedTuple):
     ended: Any
 
 
-def spans(span_of: Callable[[dict[str, Any]], TraceRow]) -> Reader:
-    """A reader of rows that are spans: those that are speech, out of what one row is."""
+def _never(tree: dict[str, Any]) -> bool:
+    return False
+
+
+def spans(span_of: Callable[[dict[str, Any]], TraceRow], foreign: Callable[[dict[str, Any]], bool] = _never) -> Reader:
+    """A reader of rows that are spans: those that are speech, out of what one row is.
+
+    `foreign` says which rows are no spans at all; a file of nothing else is one of a quiet hour.
+    """
 
     def read(file: File, records: Trees) -> Iterator[columns.Found]:
         nodes: list[Node] = []
         named: dict[str, tuple[Any, Any]] = {}
         for n, one in enumerate(records):
-            if not isinstance(one, Reject) and isinstance(one[1], dict):
+            if not isinstance(one, Reject) and isinstance(one[1], dict) and not foreign(one[1]):
                 span = span_of(one[1])
                 nodes.append(_node(n, span))
                 conversation, user = named.get(span.trace, (None, None))
@@ -55,6 +63,9 @@ def spans(span_of: Callable[[dict[str, Any]], TraceRow]) -> Reader:
         for n, one in enumerate(records):
             if isinstance(one, Reject):
                 yield one
+            elif isinstance(one[1], dict) and foreign(one[1]):
+                if n == 0 and not nodes:
+                    yield Reject(one[0], FOREIGN, "{}", loss=False)
             elif n in undecided:
                 yield Reject(one[0], UNDECIDED, raw(one[1]))
             elif n not in silent:
