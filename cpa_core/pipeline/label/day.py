@@ -29,7 +29,7 @@ from cpa_core.pipeline.label.given_up import (
     replace_failures,
     row_of,
 )
-from cpa_core.pipeline.label.plan import Answered, Plan, plan
+from cpa_core.pipeline.label.plan import LabelOrigin, Plan, plan
 from cpa_core.pipeline.label.redact import as_sent, asked_by, restored
 from cpa_core.pipeline.label.tasks import JUDGE, TAG, Positions, Result, Work
 from cpa_core.pipeline.schema.current import current_schema
@@ -87,7 +87,7 @@ def _ask_day(assistant: Assistant, day: date, works: Sequence[Work], retag: bool
 class Asking:
     """How the conversations of a day are asked about."""
 
-    origin: Answered
+    origin: LabelOrigin
     model: ModelName
     work: Work
     tariff: Tariff
@@ -112,7 +112,7 @@ class Asking:
         return self.plan.partly.get(conversation.conversation_id)
 
 
-class Share:
+class TaskShare:
     """One task's share of a pass: what is asked, which batches have answers to it, and what came of it so far.
 
     `failed` are results that may pass: they are written down when asking has ended, if it shows that the model works.
@@ -147,7 +147,7 @@ class Share:
 def _asking(assistant: Assistant, day: date, work: Work, schema: EventSchema, *, retag: bool) -> Asking:
     model = assistant.model(work.task)
     form = form_of(assistant.settings, model)
-    origin = Answered(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model), form=form)
+    origin = LabelOrigin(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model), form=form)
     with assistant.store.reading() as view:
         found = replace(plan(view, origin, work.task, retag=retag), most=assistant.most_conversations)
         before = failures_before(view, origin, work.task)
@@ -156,9 +156,9 @@ def _asking(assistant: Assistant, day: date, work: Work, schema: EventSchema, *,
 
 def _shares(
     assistant: Assistant, day: date, works: Sequence[Work], schema: EventSchema, retag: bool
-) -> tuple[list[Share], Stopped | None]:
+) -> tuple[list[TaskShare], Stopped | None]:
     """The tasks' shares, as far as their batches could be looked after, and what stopped that."""
-    shares: list[Share] = []
+    shares: list[TaskShare] = []
     for work in works:
         wanted = retag or any(row.retag for row in at_work(assistant, work.task, day))
         try:
@@ -170,9 +170,9 @@ def _shares(
     return shares, None
 
 
-def _share(assistant: Assistant, asking: Asking, *, retag: bool) -> Share:
+def _share(assistant: Assistant, asking: Asking, *, retag: bool) -> TaskShare:
     asker = Asker(asking.work.task, asking.origin.day, asking.model, asking.tariff, retag)
-    return Share(asking, settle(assistant, asker, lambda: _questions(assistant, asking, asking.plan.pending)))
+    return TaskShare(asking, settle(assistant, asker, lambda: _questions(assistant, asking, asking.plan.pending)))
 
 
 def open_questions(assistant: Assistant, day: date, schema: EventSchema, *, retag: bool) -> Iterator[Request]:
@@ -189,7 +189,7 @@ def _questions(assistant: Assistant, asking: Asking, ids: Sequence[str]) -> Iter
         yield [(one.conversation_id, request) for one in chunk for request in asking.first(one)]
 
 
-def _chunks(assistant: Assistant, origin: Answered, ids: Sequence[str]) -> Iterator[list[Conversation]]:
+def _chunks(assistant: Assistant, origin: LabelOrigin, ids: Sequence[str]) -> Iterator[list[Conversation]]:
     """These conversations of a built day as a model may see them, in order of their start."""
     day = origin.day
     for n in range(0, len(ids), CHUNK):
@@ -217,7 +217,7 @@ def _threads(slots: int) -> int:
     return slots + slots // 4
 
 
-def _ask_all(assistant: Assistant, day: date, shares: Sequence[Share]) -> Stopped | None:
+def _ask_all(assistant: Assistant, day: date, shares: Sequence[TaskShare]) -> Stopped | None:
     """Ask about every pending conversation what batches have not answered: what stopped that, else null.
 
     What was answered before a stop is kept.
@@ -229,7 +229,7 @@ def _ask_all(assistant: Assistant, day: date, shares: Sequence[Share]) -> Stoppe
     with closing(AnswerBook(assistant.store, _book_name(assistant, day))) as book:
         engines = _engines(assistant, shares, book, brake)
 
-        def work(one: tuple[Share, Conversation]) -> Result:
+        def work(one: tuple[TaskShare, Conversation]) -> Result:
             share, conversation = one
             engine = engines[share.asking.model]
             key = conversation.conversation_id
@@ -260,7 +260,7 @@ def _ask_all(assistant: Assistant, day: date, shares: Sequence[Share]) -> Stoppe
 
 
 def _engines(
-    assistant: Assistant, shares: Sequence[Share], book: AnswerBook, brake: Brake
+    assistant: Assistant, shares: Sequence[TaskShare], book: AnswerBook, brake: Brake
 ) -> Mapping[ModelName, Engine]:
     """An engine for each model. All spend the same money, set aside at the price of the task that asks."""
     tariffs = {share.task: share.asking.tariff.at_once() for share in shares}
@@ -272,8 +272,8 @@ def _engines(
 
 
 def _looked_up(
-    assistant: Assistant, day: date, shares: Sequence[Share], book: AnswerBook
-) -> Iterator[tuple[Share, Conversation]]:
+    assistant: Assistant, day: date, shares: Sequence[TaskShare], book: AnswerBook
+) -> Iterator[tuple[TaskShare, Conversation]]:
     """The conversations, each once for every task that it is pending in, when the ledger was searched for answers.
 
     What the others would cost is quoted then.
@@ -291,7 +291,7 @@ def _looked_up(
         yield from work
 
 
-def _take(share: Share, conversation: Conversation, result: Result, assistant: Assistant) -> None:
+def _take(share: TaskShare, conversation: Conversation, result: Result, assistant: Assistant) -> None:
     """Write a result down, or put it aside where it is a failure that may pass."""
     if result.outcome in FINAL_OUTCOMES:
         _note(share, conversation, result, assistant)
@@ -299,7 +299,7 @@ def _take(share: Share, conversation: Conversation, result: Result, assistant: A
         share.failed.append((conversation, result))
 
 
-def _needs_control(assistant: Assistant, share: Share) -> bool:
+def _needs_control(assistant: Assistant, share: TaskShare) -> bool:
     """Whether a question failed again that may count, in a run in which the model answered no other well."""
     return any(
         conversation.conversation_id in share.asking.before
@@ -309,7 +309,7 @@ def _needs_control(assistant: Assistant, share: Share) -> bool:
     )
 
 
-def _ask_control(share: Share, engine: Engine) -> None:
+def _ask_control(share: TaskShare, engine: Engine) -> None:
     """Ask the model about a greeting: its watch sees whether that is answered well."""
     about = About(day="", conversation_id=CONTROL_ID, failed_before=True)
     greeting = control(share.asking.origin.day)
@@ -323,19 +323,19 @@ def _ask_control(share: Share, engine: Engine) -> None:
         )
 
 
-def _counts(assistant: Assistant, share: Share, conversation: Conversation, result: Result) -> bool:
+def _counts(assistant: Assistant, share: TaskShare, conversation: Conversation, result: Result) -> bool:
     """Whether a failure counts where the model answers others well."""
     before = share.asking.before.get(conversation.conversation_id, Failures())
     pause = timedelta(hours=assistant.settings.give_up_hours)
     return before.may_count(result.outcome, assistant.now(), pause)
 
 
-def _answers_others(assistant: Assistant, share: Share, conversation: Conversation) -> bool:
+def _answers_others(assistant: Assistant, share: TaskShare, conversation: Conversation) -> bool:
     watch = assistant.watch(share.asking.model)
     return watch.has_answered_others(share.task, conversation.conversation_id)
 
 
-def _note_failures(share: Share, assistant: Assistant) -> None:
+def _note_failures(share: TaskShare, assistant: Assistant) -> None:
     """Write down what failed; not where the model's first answers were all unusable, for no question is to blame."""
     for conversation, result in share.failed:
         failures = share.asking.before.get(conversation.conversation_id, Failures())
@@ -347,7 +347,7 @@ def _note_failures(share: Share, assistant: Assistant) -> None:
 
 
 def _note(
-    share: Share, conversation: Conversation, result: Result, assistant: Assistant, *, is_final: bool = True
+    share: TaskShare, conversation: Conversation, result: Result, assistant: Assistant, *, is_final: bool = True
 ) -> None:
     """Turn a result into rows."""
     share.ids.add(conversation.conversation_id)
@@ -382,7 +382,7 @@ def _failure(
     return [row]
 
 
-def _count(assistant: Assistant, share: Share, engine: Engine) -> None:
+def _count(assistant: Assistant, share: TaskShare, engine: Engine) -> None:
     """How many questions were asked, and how many were answered before.
 
     What this day's batches brought was found in the ledger, but asked and paid for now; not all of it needs be used.
@@ -399,7 +399,7 @@ def _count(assistant: Assistant, share: Share, engine: Engine) -> None:
         share.rows.add("answers_reused", [row | {"questions": share.reused, "reused_at": assistant.now()}])
 
 
-def _replace(assistant: Assistant, day: date, shares: Sequence[Share], *, whole: bool) -> None:
+def _replace(assistant: Assistant, day: date, shares: Sequence[TaskShare], *, whole: bool) -> None:
     """Replace the day in one transaction; rows of conversations that were done before stay as they are.
 
     So do those of conversations that were to be brought to another schema and that a stop came before.
@@ -428,7 +428,7 @@ def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str
     return count > 0
 
 
-def _left(assistant: Assistant, share: Share) -> Iterator[str]:
+def _left(assistant: Assistant, share: TaskShare) -> Iterator[str]:
     """What a task that reached its budget has left to do, and what that would cost."""
     asking = share.asking
     left = [one for one in asking.plan.pending if one not in share.ids]
@@ -443,7 +443,7 @@ def _book_name(assistant: Assistant, day: date) -> str:
     return f"{assistant.run_id}-{day}"
 
 
-def _spent(assistant: Assistant, share: Share) -> Row:
+def _spent(assistant: Assistant, share: TaskShare) -> Row:
     """Tokens and cost of the answers of a run and of batches. Unknown while another process still merges them."""
     book = _book_name(assistant, share.asking.origin.day)
     with assistant.store.reading() as view:
@@ -451,7 +451,7 @@ def _spent(assistant: Assistant, share: Share) -> Row:
     return {name: value if found["calls"] else None for name, value in found.items() if name != "calls"}
 
 
-def _stage(assistant: Assistant, share: Share) -> Stage:
+def _stage(assistant: Assistant, share: TaskShare) -> Stage:
     calls = share.asked + share.reused
     spent = _spent(assistant, share) if share.asked else {}
     conversations = spent.pop("conversations", 0)

@@ -8,7 +8,7 @@ from cpa_core.errors import CpaError
 from cpa_core.llm import ModelName
 from cpa_core.models import Conversation, Message, Outcome
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.pipeline.label.plan import Answered
+from cpa_core.pipeline.label.plan import LabelOrigin
 from cpa_core.pipeline.label.redact import asked_by
 from cpa_core.pipeline.schema.current import read_schema
 from cpa_core.prompts import Task
@@ -49,7 +49,7 @@ def way_of(assistant: Assistant, task: Task) -> str:
     """The way in which a task would be asked now. Raises SchemaError, SettingsError."""
     schema, model = read_schema(assistant)[0], assistant.model(task)
     form = form_of(assistant.settings, model)
-    return Answered(date.min, schema, asked_by(assistant, task), str(model), form).way
+    return LabelOrigin(date.min, schema, asked_by(assistant, task), str(model), form).way
 
 
 def ways(assistant: Assistant) -> list[str] | None:
@@ -71,7 +71,7 @@ def form_of(given: Settings, model: ModelName) -> str:
     return forms.get(model.provider, "")
 
 
-def failures_before(view: Transaction, origin: Answered, task: Task) -> dict[str, Failures]:
+def failures_before(view: Transaction, origin: LabelOrigin, task: Task) -> dict[str, Failures]:
     """What failed before of the day, by conversation, with how often that counted; nothing, where it never did."""
     rows = view.answer("label/unusable_before", day=origin.day, task=task, way=origin.way)
     return {row["conversation_id"]: Failures(row["outcome"], row["counted"], row["counted_at"]) for row in rows}
@@ -84,7 +84,7 @@ def replace_failures(transaction: Transaction, task: Task, ids: Sequence[str], r
     transaction.insert("unusable_answers", rows)
 
 
-def row_of(origin: Answered, task: Task, conversation: Conversation, failures: Failures) -> Row:
+def row_of(origin: LabelOrigin, task: Task, conversation: Conversation, failures: Failures) -> Row:
     """The failures as they are stored."""
     return {
         "day": origin.day,

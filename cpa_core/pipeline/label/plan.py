@@ -16,7 +16,7 @@ from cpa_core.store.database import Row, Transaction
 
 
 @dataclass(frozen=True)
-class Answered:
+class LabelOrigin:
     """By what a day was asked: written beside every result.
 
     `form` is where the model is asked, and how it is told the shape of an answer.
@@ -73,7 +73,7 @@ DONE_ALREADY = {"tag": "label/tagged_already", "judge": "label/judged_already"}
 """The question that finds what a task has done of a day."""
 
 
-def plan(view: Transaction, origin: Answered, task: Task, *, retag: bool = True) -> Plan:
+def plan(view: Transaction, origin: LabelOrigin, task: Task, *, retag: bool = True) -> Plan:
     """What is open of a built day. Without `retag`, what was done by whatever schema, prompt and model is kept."""
     found = view.rows(
         "select conversation_id from raw_conversations where day = $day order by started_at, conversation_id",
@@ -97,7 +97,7 @@ def plan(view: Transaction, origin: Answered, task: Task, *, retag: bool = True)
     return Plan(ids=ids_in_order, kept=frozenset(kept), done=done, partly=partly, carried=carried)
 
 
-def _by_version(rows: Sequence[Row], origin: Answered) -> dict[str, set[str]]:
+def _by_version(rows: Sequence[Row], origin: LabelOrigin) -> dict[str, set[str]]:
     """The conversations done by this prompt and model, by version of the schema."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -143,7 +143,7 @@ def _messages(view: Transaction, day: date, version: str, diff: Diff, scope: Rea
 
 
 def _carried(
-    view: Transaction, origin: Answered, version: str, diff: Diff, asked: Mapping[str, frozenset[int]]
+    view: Transaction, origin: LabelOrigin, version: str, diff: Diff, asked: Mapping[str, frozenset[int]]
 ) -> dict[str, list[Row]]:
     """The tags that go on, of these conversations."""
     found: dict[str, list[Row]] = {one: [] for one in asked}
@@ -154,7 +154,7 @@ def _carried(
     return found
 
 
-def _in_words_of(origin: Answered, diff: Diff, row: Row) -> Row | None:
+def _in_words_of(origin: LabelOrigin, diff: Diff, row: Row) -> Row | None:
     """A stored tag as the schema has it; it names the version that made it until its own words change."""
     properties = json.loads(row["properties"])
     carried = diff.carry(row["role"], row["event_type"], properties)

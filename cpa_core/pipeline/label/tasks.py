@@ -9,7 +9,7 @@ from cpa_core.judging import Judged, judge_conversation
 from cpa_core.judging import question as judge_question
 from cpa_core.llm import Ask, ModelName, Request
 from cpa_core.models import Conversation, EventSchema, event_id
-from cpa_core.pipeline.label.plan import Answered
+from cpa_core.pipeline.label.plan import LabelOrigin
 from cpa_core.prompts import Task
 from cpa_core.store.database import Row
 from cpa_core.tagging import Tagged, first_requests, tag_conversation
@@ -28,10 +28,10 @@ class Work:
     tables: tuple[str, ...]
     ask: Callable[[Conversation, EventSchema, ModelName, Ask, Positions], Result]
     first: Callable[[Conversation, EventSchema, ModelName, Positions], list[Request]]
-    rows: Callable[[Answered, Conversation, Any], dict[str, list[Row]]]
+    rows: Callable[[LabelOrigin, Conversation, Any], dict[str, list[Row]]]
 
 
-def _tagged_rows(origin: Answered, conversation: Conversation, result: Tagged) -> dict[str, list[Row]]:
+def _tagged_rows(origin: LabelOrigin, conversation: Conversation, result: Tagged) -> dict[str, list[Row]]:
     by_position = {m.position: m for m in conversation.messages}
     common = {"conversation_id": conversation.conversation_id}
     done = origin.row(
@@ -52,7 +52,7 @@ def _tagged_rows(origin: Answered, conversation: Conversation, result: Tagged) -
     return {"tagged_conversations": [done], "tagged_events": events}
 
 
-def _judged_rows(origin: Answered, conversation: Conversation, result: Judged) -> dict[str, list[Row]]:
+def _judged_rows(origin: LabelOrigin, conversation: Conversation, result: Judged) -> dict[str, list[Row]]:
     found = result.judgment.model_dump(mode="json") if result.judgment else {}
     fields = {
         "score": found.get("score"),

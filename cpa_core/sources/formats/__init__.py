@@ -103,7 +103,7 @@ FORMATS: dict[str, Format] = {
 """One line a format. Of formats that fit a file equally well, the first is taken."""
 
 
-class Batch(NamedTuple):
+class ParsedFile(NamedTuple):
     """The records of a file as columns of `landed_messages`, and those that it rejects."""
 
     records: columns.Table
@@ -155,18 +155,18 @@ def prepared(file: File) -> tuple[File, tuple[str, ...]]:
     return file._replace(matched=set()), ()
 
 
-def completed(file: Opened, decided: Decided) -> Batch:
+def completed(file: Opened, decided: Decided) -> ParsedFile:
     """The records of a file whose conversations are named. Raises DayNeeded."""
     records, contradictions = columns.records(file.name, decided.drafts, file.midnight)
-    return Batch(records, decided.rejects + contradictions)
+    return ParsedFile(records, decided.rejects + contradictions)
 
 
-def read(file: File, midnight: datetime | None) -> Batch:
+def read(file: File, midnight: datetime | None) -> ParsedFile:
     """The records of one file, by itself, and those it rejects. Raises SourceError and DayNeeded: see `opened`."""
     return read_together([opened(file, midnight)])[0]
 
 
-def read_together(files: Sequence[Opened]) -> list[Batch]:
+def read_together(files: Sequence[Opened]) -> list[ParsedFile]:
     """The records of several files and those they reject, as an empty home would take them."""
     found = identified(files, Nothing()).files
     return [completed(file, decided) for file, decided in zip(files, found, strict=True)]
@@ -201,7 +201,7 @@ def parse(name: str, content: bytes, midnight: datetime | None) -> tuple[list[Re
     return as_records(found), found.rejects
 
 
-def as_records(batch: Batch) -> list[Record]:
+def as_records(batch: ParsedFile) -> list[Record]:
     """The records of a batch as rows."""
     return list(columns.rows(batch.records, Record))
 
