@@ -3,7 +3,7 @@
 import json
 import os
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,6 +103,37 @@ def test_calls_without_an_id_are_chained_by_their_full_history(
     chance.shuffle(records)
     once, rejects = as_read([without_id(part) for part in split(records, parts if who else 1)])
     assert sorted(once.values()) == sorted(list(told.turns) for told in talks) and rejects == []
+
+
+def spoken(n: int, greets: bool, size: int, twice: bool) -> Turns:
+    """A conversation in words of its own, but for the greeting that many share; the user may speak twice at a time."""
+    roles = ("user", "user", "assistant") if twice else ("user", "assistant")
+    turns = [(roles[k % len(roles)], f"Word {k} of conversation {n}") for k in range(size)]
+    return [("assistant", "Hello, how can I help?"), *turns] if greets else turns
+
+
+@many
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(2, 14)), min_size=1, max_size=5),
+    st.integers(2, 7),
+    st.integers(1, 3),
+    st.booleans(),
+    st.randoms(),
+)
+def test_of_a_window_without_an_id_each_message_is_in_its_whole_conversation_or_one_reject(
+    sizes: list[tuple[bool, int]], size: int, parts: int, who: bool, chance: random.Random
+) -> None:
+    talks = corpus([spoken(n, greets, many, size > 3 and n % 2 > 0) for n, (greets, many) in enumerate(sizes)], who)
+    records = [logged(call, lambda sent: window(sent, size)) for told in talks for call in calls(told)]
+    chance.shuffle(records)
+    files = [without_id(part) for part in split(records, parts if size > 2 else 1)]
+    once, rejects = as_read(files)
+    whole = Counter(tuple(told.turns) for told in talks)
+    assert Counter(map(tuple, once.values())) <= whole
+    assert len(rejects) + sum(map(len, once.values())) == sum(len(told.turns) for told in talks)
+    assert all("repeats only the end" in one or "no call of this file repeats" in one for one in rejects)
+    uncut = [tuple(told.turns) for told in talks if who and all(window(c, size) == full(c) for c in calls(told))]
+    assert Counter(uncut) <= Counter(map(tuple, once.values())) or size == 2
 
 
 LONG = [

@@ -60,9 +60,9 @@ def full(call: Sent) -> Turns:
     return (*call.history, *call.newest)
 
 
-def window(call: Sent) -> Turns:
+def window(call: Sent, size: int = WINDOW) -> Turns:
     """The last messages before, and the newest whole."""
-    return (*call.history, *call.newest)[-max(WINDOW, len(call.newest)) :]
+    return (*call.history, *call.newest)[-max(size, len(call.newest)) :]
 
 
 def newest(call: Sent) -> Turns:

@@ -16,7 +16,7 @@ NEWEST_ONLY = (
     "(--map conversation_id=FIELD)"
 )
 WINDOW = (
-    "no conversation id, and this call repeats only the end of what was said before: name the field that holds the id "
+    "no conversation id, and a call like this repeats only the end of what was said before: name the field with the id "
     "(--map conversation_id=FIELD)"
 )
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -26,7 +26,8 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class LoggedCall:
     """One call: the file and the number of its record, its messages by role and mark, and its conversation once known.
 
-    `own_from` counts messages; of the spoken ones, `before` stand in the history, none where only a greeting does.
+    `own_from` counts messages; of the spoken ones, `before` stand in the history, none where only a greeting does: then
+    that has `greeted`.
     `rows` are places in the drafts.
     """
 
@@ -45,6 +46,7 @@ class LoggedCall:
     call_id: str | None = None
     conversation_id: str | None = None
     characters: int = 0
+    greeted: int = 0
     kept: list[int] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
 
@@ -103,19 +105,28 @@ class Chains:
                 return talk
         return None
 
-    def seen_through(self, call: LoggedCall) -> Talk | None:
-        """What a call repeats the end of, without its beginning: a conversation, or calls that were refused for it."""
-        history = call.said[: call.before]
-        if not history or (len(history) == 1 and call.user_id is None):
-            return None
-        return next(
-            (
-                talk
-                for talk in reversed(self.tails[history[-1]].values())
-                if _agree(call, talk) and len(talk.said) > len(history) and talk.said[-len(history) :] == history
-            ),
-            None,
-        )
+    def seen_through(self, call: LoggedCall) -> list[Talk]:
+        """What a call may repeat the end of, without its beginning: conversations, or calls that were refused for it.
+
+        The one that was heard last stands first.
+        """
+        alone = call.before == 1 and call.user_id is None
+        return [] if alone else self._ending(call, call.said[: call.before])
+
+    def ending_with_greeting(self, call: LoggedCall) -> list[Talk]:
+        """Conversations of which the last answers stand before the first words of this call, as a greeting would."""
+        greeting = () if call.before else call.said[: call.greeted]
+        return [talk for talk in self._ending(call, greeting) if talk.said[0] not in greeting]
+
+    def _ending(self, call: LoggedCall, history: tuple[int, ...]) -> list[Talk]:
+        return [
+            talk
+            for talk in (reversed(self.tails[history[-1]].values()) if history else ())
+            if _agree(call, talk)
+            and (talk.last_at or LONG_AGO) <= call.moment
+            and len(talk.said) > len(history)
+            and talk.said[-len(history) :] == history
+        ]
 
     def refuse(self, call: LoggedCall, seen: Talk) -> Talk:
         """What is remembered of a refused call: its words, so that the next window is known for one too."""
@@ -165,6 +176,11 @@ def _latest(call: LoggedCall, talks: dict[str, Talk]) -> Talk | None:
 def _short(call: LoggedCall) -> bool:
     users = sum(role == "user" for role in call.roles[: call.own_from])
     return users < LEAST_USERS or call.characters < LEAST_CHARACTERS
+
+
+def sent(call: LoggedCall) -> int:
+    """How many spoken messages a call was sent."""
+    return sum(role in ("user", "assistant") for role in call.roles[: outputs_from(call)])
 
 
 def only_newest(calls: Sequence[LoggedCall]) -> list[LoggedCall]:

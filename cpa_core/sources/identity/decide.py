@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from cpa_core.sources.identity import calls, talks
 from cpa_core.sources.identity.calls import Chains, LoggedCall
+from cpa_core.sources.identity.chaining import Chaining, Refused
 from cpa_core.sources.identity.links import SPOKEN, Row, Spoken, day_of, mark, rows_of, start_of
 from cpa_core.sources.identity.snapshots import without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
@@ -256,6 +257,7 @@ def _calls_of(file: _File) -> list[LoggedCall]:
         roles, contents = part["role"].to_pylist(), part["content"].to_pylist()
         history = list(zip(roles, contents, strict=True))[: row.own_from]
         spoken = [(role, text) for role, text in history if role in SPOKEN and text and not text.isspace()]
+        greets = {role for role, _ in spoken} != SPOKEN
         found.append(
             LoggedCall(
                 file=file.place,
@@ -269,7 +271,8 @@ def _calls_of(file: _File) -> list[LoggedCall]:
                 rows=range(row.first, row.first + row.size),
                 links=file.spoken.of(row.number),
                 said=file.spoken.said(row.number),
-                before=len(spoken) if {role for role, _ in spoken} == SPOKEN else 0,
+                before=0 if greets else len(spoken),
+                greeted=len(spoken) if greets else 0,
                 call_id=row.call_id,
                 conversation_id=row.conversation_id,
                 characters=sum(len(text) for role, text in spoken if role == "user"),
@@ -292,31 +295,25 @@ def _once(found: Sequence[LoggedCall]) -> list[LoggedCall]:
 def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, naming: _Naming) -> None:
     """Conversations of calls that name none: each call's history leads to the one that it continues."""
     links = {link for call in loose for link in (call.links[-1], *call.links[call.before - 1 : call.before])}
-    tails = {call.said[call.before - 1] for call in loose if call.before}
+    tails = {call.said[n - 1] for call in loose if (n := call.before or call.greeted)}
     stored = [talk for talk in known.talks(links) if talk.kind == "call"]
     for talk in stored:
         talk.changed = False
-    chains = Chains([*stored, *(known.tails(tails - {0}) if tails else [])])
-    for talk in stored:
         naming.talks[talk.conversation_id] = talk
     apart = set() if known.chained() else {id(c) for f in files for c in calls.only_newest(_loose(f))}
+    chaining = Chaining(Chains([*stored, *(known.tails(tails - {0}) if tails else [])]), lambda c: _begun(c, files))
+    chaining.expect(loose)
     for call in sorted(loose, key=lambda call: (call.moment, call.links[-1])):
-        found = chains.of(call)
-        seen = None if found else chains.seen_through(call)
-        if seen:
-            windows = chains.refuse(call, seen)
-            naming.talks[windows.conversation_id] = windows
-        if seen or (found is None and id(call) in apart):
-            _refuse(files, call, calls.WINDOW if seen else calls.NEWEST_ONLY)
-            continue
-        talk = found or naming.name(_begun(call, files))
-        if found:
-            chains.extend(talk, call)
-        else:
-            chains.add(talk, call)
-        naming.talks[talk.conversation_id] = talk
-        call.conversation_id = talk.conversation_id
-        _of(files, call).ids[call.number] = talk.conversation_id
+        chaining.put(call, alone=id(call) in apart)
+    chaining.sort_out()
+    naming.talks.update({talk.conversation_id: talk for talk in chaining.windows.values()})
+    for refused in chaining.refused:
+        _refuse(files, refused)
+    for talk, found in chaining.told.values():
+        named = talk if talk.conversation_id in naming.talks else naming.name(talk)
+        for call in found:
+            call.conversation_id = named.conversation_id
+            _of(files, call).ids[call.number] = named.conversation_id
 
 
 def _loose(file: _File) -> list[LoggedCall]:
@@ -338,14 +335,14 @@ def _begun(call: LoggedCall, files: Sequence[_File]) -> Talk:
     return talk
 
 
-def _refuse(files: Sequence[_File], call: LoggedCall, reason: str) -> None:
-    """What a call adds cannot be put anywhere: each of its messages is a reject, but what a window only repeats."""
-    file = _of(files, call)
-    begin = call.rows.start + (call.own_from if reason == calls.WINDOW else 0)
+def _refuse(files: Sequence[_File], refused: Refused) -> None:
+    """What a call adds cannot be put anywhere: each of its messages is a reject, but what it only repeats."""
+    call, file = refused.call, _of(files, refused.call)
+    begin = call.rows.start + refused.begin
     part = file.opened.drafts.slice(begin, call.rows.stop - begin)
     for row in part.to_pylist():
         raw = {key: value for key, value in row.items() if key in ("role", "content", "message_id", "user_id")}
-        file.rejects.append(Reject(row["place"], reason, as_json(raw)))
+        file.rejects.append(Reject(row["place"], refused.reason, as_json(raw)))
 
 
 def _as_told(file: _File, drafts: Any) -> tuple[Any, frozenset[int]]:
