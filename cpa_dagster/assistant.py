@@ -70,7 +70,7 @@ def pipeline_of(
 ) -> Pipeline:
     """What the definitions of an assistant are made from, as in `assistant_definitions`."""
     assistant = assistant or Assistant.of(settings)
-    s3 = s3 or s3_resource(settings)
+    s3 = s3 or (None if assistant.s3 else s3_resource(settings))
     if s3:
         assistant = replace(assistant, s3=lambda: s3.process_config_and_initialize().get_client())
     days = dg.DailyPartitionsDefinition(

@@ -92,8 +92,11 @@ def test_a_receiver_that_is_away_is_told_later(failing: Assistant, receiver: Rec
         with pytest.raises(CpaError, match="did not take the message"):
             look(made, instance, None)
         receiver.refuses = False
-        look(made, instance, None)
-        assert len(receiver.texts) == 1
+        cursor = look(made, instance, None)
+        told_later = list(receiver.texts)
+        assert sum("2026-03-04 failed" in text for text in told_later) == 1
+        look(made, instance, cursor)
+        assert receiver.texts == told_later, "each cause is told once"
 
 
 def test_spend_and_silence_are_causes_past_the_line_that_is_set(

@@ -181,8 +181,8 @@ def test_propose_edit_and_run_end_in_accepted_receipts(person: Person, provider:
 @pytest.mark.parametrize(("provider", "vendor", "place"), EVERY_PAIR)
 def test_the_same_through_dagsters_assets(person: Person, provider: str, vendor: str, place: str) -> None:
     home, asked, target = person.home, person.models[provider], person.vendors[vendor]
-    schema, model = home.folder / "schema.yml", MODELS[provider]
-    own = {"CPA_HOME": str(home.folder / "home"), "CPA_SOURCE": put(home, place), "CPA_SCHEMA": str(schema)}
+    schema, model = home.folder / "home" / "schema.yml", MODELS[provider]
+    own = {"CPA_HOME": str(home.folder / "home"), "CPA_SOURCE": put(home, place), "CPA_ACCEPT_PROPOSALS": "yes"}
     chosen = {"CPA_MODEL": model, "CPA_DESTINATIONS": vendor, "CPA_START_DATE": "2026-03-01"}
     job = assistant_definitions(settings(home.environ | own | chosen)).resolve_job_def("conversations")
 

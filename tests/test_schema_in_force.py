@@ -28,7 +28,7 @@ def run(home: Path, schema: Path, words: str) -> None:
     schema.write_text(words, "utf-8")
     days = ["--from", "2026-03-02", "--to", "2026-03-06"]
     model = ["--model", "reference:annotations", "--home", str(home)]
-    assert main(["run", str(EXAMPLE / "example_data.json"), "--schema", str(schema), *model, *days]) == 0
+    assert main(["run", str(EXAMPLE / "example_data.json"), "--schema", str(schema), *model, *days, "--retag"]) == 0
 
 
 def names_in(path: Path) -> set[str]:

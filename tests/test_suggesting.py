@@ -122,7 +122,7 @@ def test_a_valid_answer_is_the_suggestion() -> None:
         ({"because": 3}, "because: text is needed"),
         ({"quotes": [3]}, "a number that no quote has"),
         ({"quotes": []}, "at least one is needed"),
-        ({"quotes": ["1"]}, "numbers of quotes are needed"),
+        ({"quotes": ["first"]}, "numbers of quotes are needed"),
     ],
 )
 def test_an_invalid_answer_is_asked_for_again_with_the_rule(change: dict[str, Any], rule: str) -> None:

@@ -15,6 +15,9 @@ SIZES = (1 << 20, 16 << 20)
 MOST = 20
 """Records that decide which format a file has."""
 
+DEEPEST = 1_000
+"""Lists and objects inside one another; Python's reader of JSON gives up at about as many."""
+
 Layout = Literal["lines", "values"]
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["\[\]{},]', re.DOTALL)
 _CLOSING = {"{": "}", "[": "]"}
@@ -50,11 +53,14 @@ def _sample(beginning: str, *, whole: bool) -> Beginning:
 
 
 def _is_lines(beginning: str, *, whole: bool) -> bool:
-    """Whether each line is a value of its own: the first is one, or, beside a damaged first, the second."""
+    """Whether each line is a value of its own: the first is one, or, beside a damaged first, the second.
+
+    A first line that is one is enough where the second goes on behind the sample.
+    """
     parts = beginning.split("\n", 20)
     written = [line for line in (parts if whole or len(parts) > 20 else parts[:-1]) if line.strip()][:2]
     if len(written) < 2:
-        return False
+        return not whole and bool(written and parts[-1].strip()) and _value(written[0]) is not None
     readable = [_value(line) is not None for line in written]
     return readable[0] or (readable[1] and beginning.lstrip()[:1] == "{")
 
@@ -102,7 +108,7 @@ def _next(text: str, at: int) -> int:
 def _closed(text: str) -> Any:
     """The value that begins here, closed behind its last whole element or text; None where that is no JSON either."""
     opened: list[str] = []
-    end, closing, tail = 0, "", ""
+    end, tail = 0, ""
     for token in _TOKEN.finditer(text):
         mark = token.group()
         if mark == '"':  # a text that goes on behind the sample
@@ -110,12 +116,16 @@ def _closed(text: str) -> Any:
             break
         if mark in _CLOSING:
             opened.append(mark)
-            end, closing = token.end(), _closers(opened)
+            end = token.end()
+            if len(opened) > DEEPEST:
+                return None
         elif mark == ",":
-            end, closing = token.start(), _closers(opened)
+            end = token.start()
         elif mark in ("]", "}") and opened:
             opened.pop()
-    return next((value for one in (tail, text[:end] + closing) if one and (value := _value(one)) is not None), None)
+            end = token.end()
+    cut = text[:end] + _closers(opened)
+    return next((value for one in (tail, cut) if one and (value := _value(one)) is not None), None)
 
 
 def _closers(opened: list[str]) -> str:
