@@ -30,7 +30,7 @@ RECORD = pa.schema([(name, KINDS.get(name, pa.string())) for name in Record._fie
 SOURCE_RECORD = pa.schema(
     [
         (name, KINDS.get(name, pa.string()))
-        for name in ("kind", "conversation_id", "user_id", "started_at", "ended_at", "own_from", "call_id")
+        for name in ("kind", "conversation_id", "user_id", "started_at", "ended_at", "own_from", "call_id", "after")
     ]
     + [(name, KINDS[name]) for name in ("first", "size")]
 )
@@ -161,7 +161,7 @@ class _Heap:
         """A record and its messages. The first message has the start of its record, where it has no time itself."""
         about = (record.kind, record.conversation_id, record.user_id, record.started_at, record.ended_at)
         place = (self.count + len(self.drafts), len(record.messages))
-        self.about.append((*about, record.own_from, record.call_id, *place))
+        self.about.append((*about, record.own_from, record.call_id, record.after, *place))
         conversation_id = record.conversation_id or f"{PROVISIONAL}{place[0]}"
         for n, draft in enumerate(record.messages):
             at, assumed = draft.sent_at, draft.zone_assumed

@@ -91,7 +91,8 @@ class SourceRecord(NamedTuple):
     the start that a conversation names of itself, or the start of a call; `ended_at` is the time of a call's output.
     Messages are in order, with `conversation_id` "". Of a call, those before `own_from` only repeat history, the
     others are its newest input and its output (see `own_input`). `call_id` is the id of a call, where it has one:
-    the same call in two exports is one. `metadata` is JSON of the conversation.
+    the same call in two exports is one. `after` is the id of the call that it goes on from, "" where it is the first of
+    such a chain, None where its format has none. `metadata` is JSON of the conversation.
     """
 
     place: str
@@ -105,6 +106,7 @@ class SourceRecord(NamedTuple):
     metadata: str | None = None
     zone_assumed: bool = False
     call_id: str | None = None
+    after: str | None = None
 
 
 def own_input(words: Sequence[str]) -> int:

@@ -29,6 +29,7 @@ class CallAbout(NamedTuple):
     call_id: str | None = None
     metadata: str | None = None
     zone_assumed: bool = False
+    after: str | None = None
 
 
 def called(
@@ -69,6 +70,7 @@ def record(about: CallAbout, messages: Sequence[Draft], own_from: int) -> Source
         metadata=about.metadata,
         zone_assumed=about.zone_assumed,
         call_id=about.call_id,
+        after=about.after,
     )
 
 

@@ -66,18 +66,26 @@ def _called(file: File, place: str, tree: Any, before: dict[str, str]) -> Iterat
         ended_at=ended_at,
         call_id=fields.identity("id", response.get("id")),
         zone_assumed=assumed,
+        after=None if _named(tree) else str(_asked_after(tree) or ""),
     )
     output = response.get("output", response.get("output_text"))
     yield from called(file, about, asked, output, request.get("instructions") or response.get("instructions"))
 
 
-def _conversation(tree: dict[str, Any], before: dict[str, str]) -> str | None:
-    """The conversation that a response names, else the first response of its chain."""
+def _named(tree: dict[str, Any]) -> str | None:
+    """The conversation that a response names."""
     for part in (response_of(tree), _request_of(tree), tree):
         given = part.get("conversation") or part.get("conversation_id")
         named = given.get("id") if isinstance(given, dict) else given
         if named is not None and (found := fields.identity("conversation", named)):
             return found
+    return None
+
+
+def _conversation(tree: dict[str, Any], before: dict[str, str]) -> str | None:
+    """The conversation that a response names, else the first response of its chain in this file."""
+    if found := _named(tree):
+        return found
     first = fields.identity("id", response_of(tree).get("id"))
     earlier = _asked_after(tree)
     seen: set[str] = set()
@@ -99,7 +107,7 @@ RESPONSES = Format(
     ),
     read=_read,
     docs="https://platform.openai.com/docs/api-reference/responses/object",
-    ids="conversation, else the first response of the chain of previous_response_id",
+    ids="conversation, else the first known response of the chain of previous_response_id, also in earlier files",
     users="user or safety_identifier",
     times="created_at, completed_at",
     speech="input text of the user, output text and refusals of the assistant",

@@ -44,6 +44,7 @@ class LoggedCall:
     said: tuple[int, ...]
     before: int
     call_id: str | None = None
+    after: str | None = None
     conversation_id: str | None = None
     characters: int = 0
     greeted: int = 0

@@ -12,6 +12,7 @@ import pyarrow as pa
 from cpa_core.sources.identity import calls, talks
 from cpa_core.sources.identity.calls import Chains, LoggedCall
 from cpa_core.sources.identity.chaining import Chaining, Refused
+from cpa_core.sources.identity.following import followed
 from cpa_core.sources.identity.links import SPOKEN, Row, Spoken, day_of, mark, rows_of, start_of
 from cpa_core.sources.identity.snapshots import without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
@@ -236,6 +237,7 @@ def _calls(files: Sequence[_File], known: Known, naming: _Naming) -> list[tuple[
     """Put calls together, by the id that they give or by their history, and decide what each adds."""
     for file in files:
         file.calls = list(_once(_calls_of(file)))
+    _follow(files, known, naming)
     loose = [call for file in files for call in file.calls if call.conversation_id is None]
     if loose:
         _chain(files, loose, known, naming)
@@ -246,6 +248,14 @@ def _calls(files: Sequence[_File], known: Known, naming: _Naming) -> list[tuple[
                 groups[call.conversation_id].append(call)
     heard = known.messages(groups.keys()) if groups else {}
     return [place for key, found in groups.items() for place in calls.told(found, heard.get(key, []))]
+
+
+def _follow(files: Sequence[_File], known: Known, naming: _Naming) -> None:
+    """Give calls that name the call before them one conversation, in whichever files, and remember whose they are."""
+    found = [call for file in files for call in file.calls if call.call_id is not None and call.after is not None]
+    for call, conversation_id in followed(found, known, naming.talks):
+        call.conversation_id = conversation_id
+        _of(files, call).ids[call.number] = conversation_id
 
 
 def _calls_of(file: _File) -> list[LoggedCall]:
@@ -274,6 +284,7 @@ def _calls_of(file: _File) -> list[LoggedCall]:
                 before=0 if greets else len(spoken),
                 greeted=len(spoken) if greets else 0,
                 call_id=row.call_id,
+                after=row.after,
                 conversation_id=row.conversation_id,
                 characters=sum(len(text) for role, text in spoken if role == "user"),
             )

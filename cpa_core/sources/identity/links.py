@@ -45,6 +45,7 @@ class Row(NamedTuple):
     ended_at: datetime | None
     own_from: int
     call_id: str | None
+    after: str | None
     first: int
     size: int
 
