@@ -8,18 +8,20 @@ import csv
 import io
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+from pyarrow import parquet
+
+from tests.formats import generated_calls as by_call
+from tests.formats import generated_talks as by_talk
+from tests.formats.generated_talks import RESULT, THOUGHT, USE
+from tests.formats.marks import INSIDE, SILENT
 from tests.formats.test_otel import attributes, otlp, parts, span
 from tests.writings import Sent, Told, calls, full, messages, nanoseconds
-
-SILENT = "(nobody says this)"
-"""Stands in every text that is no speech."""
-
-INSIDE = "(said inside a trace)"
-"""Stands in the calls inside another: speech only where damage takes the outer one away."""
 
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 WORDS = ("yes", "ok", "no", "thanks", "Where is my parcel?", "ä ö 𝄞 \u202e", 'a "quoted" word', "line one\nline two")
@@ -35,12 +37,8 @@ WORDS += (
     "a;b\tc,d",
     "\\ud83d",
 )
-USE = {"type": "tool_use", "id": "t", "name": "f", "input": {"q": SILENT}}
-RESULT = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": SILENT}]}
-THOUGHT = {"type": "thinking", "thinking": SILENT, "signature": "s"}
-
 Record = dict[str, Any]
-Writer = Callable[[Told], list[Record]]
+Writer = Callable[[Told], Sequence[Any]]
 
 
 def talks(chance: random.Random, most: int = 4) -> list[Told]:
@@ -459,24 +457,82 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "openllmetry": ("otlp", lambda told: _spans(told, _openllmetry)),
     "ai sdk spans": ("otlp", lambda told: _spans(told, _ai_sdk)),
     "otel logs": ("otlp_logs", logs),
+    "phoenix": ("otlp", by_call.phoenix),
+    "console spans": ("otlp", by_call.console),
+    "api management": ("azure_apim", by_call.apim),
+    "vertex": ("gemini_logs", by_call.vertex),
+    "langgraph states": ("langgraph", by_call.states),
+    "langgraph checkpoints": ("langgraph", by_call.checkpoints),
+    "braintrust": ("braintrust", by_call.braintrust),
+    "helicone": ("helicone", by_call.helicone),
+    "amplitude": ("amplitude", by_call.amplitude),
+    "map": ("json", by_talk.by_id),
+    "message lists": ("messages", by_talk.bare),
+    "chat data set": ("chat_dataset", by_talk.data_set),
+    "open webui": ("open_webui", by_talk.open_webui),
+    "librechat": ("librechat", by_talk.librechat),
+    "librechat tree": ("librechat", by_talk.librechat_nested),
+    "lm studio": ("lm_studio", by_talk.lm_studio),
+    "intercom": ("intercom", by_talk.intercom),
+    "zendesk": ("zendesk", by_talk.zendesk),
+    "chatwoot": ("chatwoot", by_talk.chatwoot),
+    "dialogflow": ("dialogflow_cx", by_talk.dialogflow),
+    "copilot": ("copilot_studio", by_talk.copilot),
+    "copilot rows": ("copilot_studio", by_talk.dataverse),
+    "vapi": ("vapi", by_talk.vapi),
+    "vapi artifact": ("vapi", by_talk.vapi_artifact),
+    "retell": ("retell", by_talk.retell),
+    "slack": ("slack", by_talk.slack),
+    "claude code": ("claude_code", by_talk.claude_code),
+    "codex": ("codex", by_talk.codex),
 }
 """One line a way of writing: the format that reads it, and its records of one conversation."""
 
-FLAT = frozenset({"rows", "langfuse traces", "langfuse observations", "langfuse blob", "litellm", "proxy"})
+UNSPOKEN = {"openai_answers": "answers without their prompts are refused"}
+"""Formats of the registry that have no writer, with the reason."""
+
+TABLES = {"table": "csv", "table with tabs": "tsv", "table of Parquet": "parquet"}
+"""Layouts of rows in a table, and the format of those with the product's own words."""
+
+UNNAMED = frozenset({"api management", "vertex"})
+"""Logs that name no conversation: calls of two that begin alike cannot be told apart, so each begins with its name."""
+
+FLAT = frozenset({"rows", "langfuse traces", "langfuse observations", "langfuse blob", "litellm", "proxy", "phoenix"})
+FLAT |= {"api management", "vertex", "helicone", "braintrust", "chat data set", "copilot rows"}
 """Records that also stand in the rows of a table."""
 
 
-def layouts(written: list[Record], *, flat: bool = False) -> Iterator[tuple[str, str, str]]:
-    """The same records in every layout that holds them: its name, the file's name and its text."""
-    turned = [dict(reversed(one.items())) for one in written]
+def talks_of(writer: str, chance: random.Random, most: int = 4) -> list[Told]:
+    """The same conversations as this way of writing can tell them."""
+    told = talks(chance, most)
+    if writer not in UNNAMED:
+        return told
+    return [replace(one, turns=(("user", f"{one.key}: {one.turns[0][1]}"), *one.turns[1:])) for one in told]
+
+
+def layouts(written: Sequence[Any], *, flat: bool = False) -> Iterator[tuple[str, str, str | bytes]]:
+    """The same records in every layout that holds them: its name, the file's name and its content."""
+    turned = [dict(reversed(one.items())) if isinstance(one, dict) else one for one in written]
     yield "lines", "a.jsonl", "".join(json.dumps(one) + "\n" for one in written)
     yield "lines of other order", "a.json", "\n".join(json.dumps(one, ensure_ascii=False) for one in turned)
     yield "list", "a.json", json.dumps(written)
     yield "indented page", "a.json", json.dumps({"meta": {"total": 1, "note": SILENT}, "data": turned}, indent=2)
     if flat:
-        text = io.StringIO(newline="")
-        table = csv.DictWriter(text, list(written[0]))
-        table.writeheader()
-        for one in written:
-            table.writerow({k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in one.items()})
-        yield "table", "a.csv", text.getvalue()
+        cells = [{k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in one.items()} for one in written]
+        yield "table", "a.csv", _table(cells, ",")
+        yield "table with tabs", "a.tsv", _table(cells, "\t")
+        yield "table of Parquet", "a.parquet", _parquet(cells)
+
+
+def _table(cells: list[Record], delimiter: str) -> str:
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, list(cells[0]), delimiter=delimiter)
+    table.writeheader()
+    table.writerows(cells)
+    return text.getvalue()
+
+
+def _parquet(cells: list[Record]) -> bytes:
+    made = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(cells), made)
+    return made.getvalue()

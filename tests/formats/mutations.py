@@ -4,6 +4,7 @@ A mutation takes away, doubles, empties or retypes what stands somewhere, or cha
 that say whose words a text is. So nothing marked as silent may become speech, whatever is lost.
 """
 
+import html
 import json
 import random
 from collections.abc import Iterator
@@ -12,13 +13,19 @@ from typing import Any
 
 from cpa_core.errors import DayNeeded, SourceError
 from cpa_core.sources import Record, Reject
-from tests.formats.generated import SILENT, WRITERS, layouts, talks
+from tests.formats.generated import WRITERS, layouts, talks_of
+from tests.formats.marks import SILENT
 from tests.formats.reading import SPOKEN, read_file
 
 MARKERS = frozenset(
     {"role", "from", "type", "thought", "name", "eventName", "parentObservationId", "parent_observation_id", "id"}
     | {"parentSpanId", "spanId", "traceId", "trace_id", "key", "environment", "object", "toolUse", "toolResult"}
     | {"reasoningContent", "functionCall", "index", "thread_id", "schemaType", "event"}
+    | {"type", "span_attributes", "span_id", "root_span_id", "span_parents", "is_root", "parent_id", "context"}
+    | {"context.trace_id", "context.span_id", "span_kind", "Helicone-Session-Path", "request_properties", "event_type"}
+    | {"versions", "currentlySelected", "style", "parentId", "currentId", "parentMessageId", "messageId"}
+    | {"isCreatedByUser", "part_type", "public", "author_id", "requester_id", "users", "message_type", "private"}
+    | {"subtype", "bot_id", "isSidechain", "isMeta"}
     | {"author", "sender", "recipient", "mapping", "parent", "current_node", "run_type", "parent_run_id", "message"}
 )
 """Keys that say what a text is, or where it stands in its trace."""
@@ -94,13 +101,14 @@ def scratched(content: bytes, chance: random.Random) -> bytes:
 
 
 def leaves(tree: Any) -> Iterator[str]:
-    """Every text of a tree, also of JSON that stands in a text."""
+    """Every text of a tree, also of JSON or HTML that stands in a text."""
     if isinstance(tree, dict):
         yield from (text for value in tree.values() for text in leaves(value))
     elif isinstance(tree, list):
         yield from (text for value in tree for text in leaves(value))
     elif isinstance(tree, str):
         yield tree
+        yield html.unescape(tree).replace("<br>", "\n")
         with suppress(ValueError, RecursionError):
             yield from leaves(json.loads(tree) if tree.lstrip()[:1] in ("{", "[") else None)
 
@@ -108,16 +116,17 @@ def leaves(tree: Any) -> Iterator[str]:
 def fault(writer: str, seed: int) -> str:
     """What is wrong with how a damaged file of this writer lands; empty, if all is well. Raises what reading does."""
     chance = random.Random(seed)
-    written = [record for one in talks(chance, 2) for record in WRITERS[writer][1](one)]
+    written = [record for one in talks_of(writer, chance, 2) for record in WRITERS[writer][1](one)]
     by_bytes = chance.random() < 0.3
     if not by_bytes:
         for _ in range(chance.randint(1, 3)):
             mutate(written, chance)
-        written = [one for one in written if isinstance(one, dict)]
+        written = [one for one in written if isinstance(one, dict | list)]
     if not written:
         return ""
     _, name, text = chance.choice(list(layouts(written)))
-    content = scratched(text.encode("utf-8", "replace"), chance) if by_bytes else text.encode("utf-8", "replace")
+    whole = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    content = scratched(whole, chance) if by_bytes else whole
     try:
         records, rejects = read_file(content, name)
     except (SourceError, DayNeeded):
@@ -132,12 +141,18 @@ def _unspoken(records: list[Record], content: bytes, *, by_bytes: bool) -> str:
         return ""
     if any(SILENT in text for text in spoken):
         return "what nobody said is speech"
-    trees = (
-        [json.loads(content)] if content[:1] != b"{" or b"\n{" not in content else map(json.loads, content.splitlines())
-    )
+    trees = _trees(content.decode())
     known = "\n".join(text for tree in trees for text in leaves(tree)).encode("utf-8", "replace").decode()
     pieces = [piece for text in spoken for piece in text.split("\n") if piece.replace("\ufffd", "?") not in known]
     return "speech that stands nowhere in the file" if pieces else ""
+
+
+def _trees(text: str) -> list[Any]:
+    """The values of a file: one, or one a line."""
+    try:
+        return [json.loads(text)]
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines()]
 
 
 def _unreadable(records: list[Record], rejects: list[Reject]) -> str:
