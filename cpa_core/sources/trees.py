@@ -40,17 +40,21 @@ class Records:
     """The records of a file, each with its place, read anew each time they are gone through.
 
     Going through them raises SourceError where a file of one value is damaged. `count` counts those of the last time.
+    `opens`: JSON that stands in their texts is read as what it says, as in the cells of a table.
     """
 
-    def __init__(self, file: File, holds: str, layout: Layout, route: Route) -> None:
-        self.file, self.holds, self.layout, self.route = file, holds, layout, route
+    def __init__(self, file: File, holds: str, layout: Layout, route: Route, *, opens: bool = False) -> None:
+        self.file, self.holds, self.layout, self.route, self.opens = file, holds, layout, route, opens
         self.count = 0
 
     def __iter__(self) -> Iterator[Placed | Reject]:
         self.count = 0
         for one in self._found():
             self.count += not isinstance(one, Reject)
-            yield one if isinstance(one, Reject) else (one[0], self.file.mapped(one[1]))
+            if isinstance(one, Reject):
+                yield one
+            else:
+                yield one[0], self.file.mapped(opened(one[1]) if self.opens else one[1])
 
     def _found(self) -> Iterator[Placed | Reject]:
         if self.holds in ("csv", "tsv", "parquet"):
@@ -170,6 +174,11 @@ def unfolded(cell: Any) -> Any:
         return decoded(cell)
     except ValueError:
         return whole(cell)
+
+
+def opened(tree: Any) -> Any:
+    """A record with what its texts say where they are JSON; anything that is no object as it is."""
+    return {key: unfolded(value) for key, value in tree.items()} if type(tree) is dict else tree
 
 
 def parquet_rows(file: File) -> Found:

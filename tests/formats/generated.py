@@ -468,6 +468,8 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "amplitude": ("amplitude", by_call.amplitude),
     "map": ("json", by_talk.by_id),
     "message lists": ("messages", by_talk.bare),
+    "langchain lists": ("langchain_messages", by_talk.langchain_lists),
+    "twilio": ("twilio", by_talk.twilio),
     "chat data set": ("chat_dataset", by_talk.data_set),
     "open webui": ("open_webui", by_talk.open_webui),
     "librechat": ("librechat", by_talk.librechat),

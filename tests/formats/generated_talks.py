@@ -316,3 +316,21 @@ def codex(told: Told) -> list[Record]:
         found += [line("response_item", one, at) for one in (thought, used, result)]
         found += [line("event_msg", {"type": "agent_message", "message": SILENT}, at), item(role, text, at)]
     return found
+
+
+def twilio(told: Told) -> list[Record]:
+    """Messages, each with a picture and attributes of the application's own."""
+    authors = {"user": "+46700000000", "assistant": "system"}
+    noise = {"attributes": json.dumps({"x": SILENT}), "delivery": None, "media": [{"filename": SILENT}]}
+    return [
+        {"sid": f"{told.key}-{n}", "conversation_sid": told.key, "author": authors[role], "body": text, "index": n}
+        | {"date_created": at.isoformat(), **noise}
+        for n, at, role, text in timed(told)
+    ]
+
+
+def langchain_lists(told: Told) -> list[list[Record]]:
+    """LangChain's messages alone, as `messages_to_dict` writes them."""
+    who = {"user": "human", "assistant": "ai"}
+    given = [("system", SILENT), ("tool", SILENT), *((who[role], text) for role, text in told.turns)]
+    return [[{"type": kind, "data": {"content": text, "additional_kwargs": {"x": SILENT}}} for kind, text in given]]

@@ -178,11 +178,11 @@ def _gathered(file: File, chosen: recognition.Choice) -> tuple[columns.Gathered,
     Where its own times tell the order of day and month in others, the file is read again in that order.
     """
     with times.ordered(file.times) as orders:
-        records = Records(file, chosen.holds, chosen.layout, chosen.route)
+        records = chosen.records(file)
         found = columns.gathered(found_in(file, chosen, records))
     if orders.undecided and orders.decided:
         with times.ordered(orders.decided):
-            records = Records(file, chosen.holds, chosen.layout, chosen.route)
+            records = chosen.records(file)
             found = columns.gathered(found_in(file, chosen, records))
     return found, records.count
 

@@ -12,7 +12,6 @@ from cpa_core.sources.formats import FORMATS, hints, opened, prepared, read_toge
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.records import Record, Reject
 from cpa_core.sources.shapes import fits
-from cpa_core.sources.trees import Records
 
 
 class Explained(NamedTuple):
@@ -65,6 +64,6 @@ def explained(file: File, midnight: datetime) -> Explained:
 
 def _sign(file: File, chosen: recognition.Choice) -> str:
     """The condition that the first record meets with most of its keys."""
-    trees = islice(Records(file, chosen.holds, chosen.layout, chosen.route), 1)
+    trees = islice(chosen.records(file), 1)
     met = [(fits(one[1], sign), sign) for one in trees if not isinstance(one, Reject) for sign in chosen.form.signs]
     return max(met, default=(0, ""))[1] if any(weight for weight, _ in met) else ""

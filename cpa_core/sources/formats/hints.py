@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from cpa_core.errors import SourceError
-from cpa_core.sources import mapping, shapes, trees
+from cpa_core.sources import mapping, shapes
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import recognition
 from cpa_core.sources.formats.recognition import Choice
@@ -25,7 +25,7 @@ _FIRST = ("created", "sent", "timestamp", "time", "date", "ts", "start")
 def records(file: File, chosen: Choice) -> list[Any]:
     """The first records of a file as they are written; of conversations by id, those."""
     plain = file._replace(names={}, matched=None)
-    found = trees.Records(plain, chosen.holds, chosen.layout, chosen.route)
+    found = chosen.records(plain)
     first = [one[1] for one in islice(found, LOOKED_AT) if not isinstance(one, Reject)]
     if chosen.form.name != "json":
         return first

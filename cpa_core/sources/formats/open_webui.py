@@ -30,14 +30,25 @@ def _messages(file: File, place: str, tree: dict[str, Any]) -> Iterator[Made]:
     for n, message in enumerate(_branch(object_at(tree, "chat"))):
         where = f"{place}: chat.messages.{n}"
         role, content, at = str(message.get("role") or ""), message.get("content"), message.get("timestamp")
-        text = content if isinstance(content, str) and role == "assistant" else ""
-        inner = list(DETAILS.finditer(text))
+        inner: list[re.Match[str]] = []
+        words = _without_details(content, inner) if role == "assistant" else content
         for found in inner:
             yield from talks.silent(file, where, ROLES[found[1]], found[0], at)
-        words = DETAILS.sub("", text) if inner else content
         yield from talks.turn(file, where, role, words, at, message.get("id"))
         for attached in list_at(message, "files"):
             yield from talks.silent(file, where, "attachment", attached, at)
+
+
+def _without_details(content: Any, found: list[re.Match[str]]) -> Any:
+    """The content of an answer, be it text or a list of parts, without its details, which are added to `found`."""
+    if isinstance(content, str):
+        found += DETAILS.finditer(content)
+        return DETAILS.sub("", content)
+    if isinstance(content, list):
+        return [_without_details(one, found) for one in content]
+    if isinstance(content, dict) and isinstance(content.get("text"), str):
+        return {**content, "text": _without_details(content["text"], found)}
+    return content
 
 
 def _branch(chat: dict[str, Any]) -> list[dict[str, Any]]:

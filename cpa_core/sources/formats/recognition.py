@@ -22,7 +22,8 @@ SHOWN_KEYS = 14
 class Choice(NamedTuple):
     """A format, what the file is made of, and where the records stand in its values.
 
-    `empty`: the file holds no record, as an export of a quiet hour.
+    `empty`: the file holds no record, as an export of a quiet hour. `opens`: the format's keys stand in JSON that is
+    the text of others, as where a table with such columns is saved as JSON.
     """
 
     form: Format
@@ -30,6 +31,11 @@ class Choice(NamedTuple):
     layout: Layout
     route: Route
     empty: bool = False
+    opens: bool = False
+
+    def records(self, file: File) -> trees.Records:
+        """The records of a file that was recognised so."""
+        return trees.Records(file, self.holds, self.layout, self.route, opens=self.opens)
 
 
 def container(file: File, formats: Mapping[str, Format]) -> str:
@@ -93,6 +99,8 @@ def _of_json(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
         values, layout = one.values, one.layout
         if (best := _best(_translated(file, values), offered)) is not None:
             return Choice(best[0], "json", layout, best[1])
+        if (best := _best(_translated(file, values, opens=True), offered)) is not None:
+            return Choice(best[0], "json", layout, best[1], opens=True)
         blank = one.whole and not (values or one.damaged)
         if blank or (one.whole and values and not any(map(_weight, values))):
             return Choice(formats[file.form or holds], "json", layout, (), empty=True)
@@ -103,8 +111,10 @@ def _of_json(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
     raise NotRecognised(_refusal(file, values, formats))
 
 
-def _translated(file: File, values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:
-    offered = chain(trees.routes(values), _named(file, values))
+def _translated(file: File, values: Sequence[Any], *, opens: bool = False) -> Iterator[tuple[Route, list[Any]]]:
+    offered: Iterator[tuple[Route, list[Any]]] = chain(trees.routes(values), _named(file, values))
+    if opens:
+        offered = ((route, list(map(trees.opened, found))) for route, found in offered)
     return ((route, [_mapped(file, tree) for tree in found]) for route, found in offered)
 
 
