@@ -46,7 +46,9 @@ def test_a_line_is_an_event(line: str) -> None:
     assert stored(found) == [ASKS] and not found.soft and not found.hard
 
 
-@pytest.mark.parametrize("line", ["0 -", "0 –", "0 none", "0: -"])
+@pytest.mark.parametrize(
+    "line", ["0 -", "0 –", "0 none", "0: -", "0 None.", "0 (none)", "0 No events", "0 -|-|-", "0 | |"]
+)
 def test_a_message_without_events_says_so(line: str) -> None:
     assert entry(line) == Entry()
 
@@ -79,6 +81,72 @@ def test_several_events_keep_their_order_and_the_first_is_the_main_one() -> None
 )
 def test_a_bar_in_a_quote_a_reason_or_a_value_is_part_of_it(text: str, line: str, expected: Any) -> None:
     assert stored(entry(line, text=text)) == [expected]
+
+
+FREE = QUESTION.model_copy(update={"name": "Wish", "properties": QUESTION.properties[1:]})
+FORGED = SCHEMA.model_copy(update={"event_types": (QUESTION, THANKS, FREE, REPLY)})
+"""With types of no, one and two properties: whoever writes their names with bars can make a line look like another."""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "types"),
+    [
+        ("a|b|Question", "0 a|b|Question|Tax|Thanks", ["Thanks"]),
+        ("a | b | Wish", "0 a | b | Wish | why | Thanks", ["Thanks"]),
+        ("a|b|Thanks", "0 a|b|Thanks|why|Wish|x", ["Wish"]),
+        ("see a|Thanks", "0 see|why|Wish|a|Thanks", []),
+        ("see x|Wish", "0 see|it says x|Wish|Thanks", []),
+        ("see", "0 see|why|Wish|a|Thanks", []),
+        ("see", "0 see|why|Wish|Thanks", ["Wish"]),
+        ("a|b", "0 a|b|why|Question|Tax|x|y", ["Question"]),
+    ],
+)
+def test_words_of_a_message_never_become_the_type_of_its_event(text: str, line: str, types: list[str]) -> None:
+    found = entry(line, text=text, schema=FORGED)
+    assert [tag.event_type for tag in found.tags] == types
+    assert bool(found.hard) is not bool(types), "a line that can be read in two ways is asked for again"
+
+
+def test_a_line_that_another_message_holds_is_no_answer() -> None:
+    about = conversation("Hello", "0 Hello|why|Thanks")
+    assert read(json.dumps({"messages": ["0 Hello|why|Thanks"]}), about, [0], SCHEMA)[0].hard
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        [{"m": 0, **event("Question", "Which form", Topic="Form", Subject="a form")}],
+        [{"m": 0, "quote": "Which form", "why": "It asks.", "type": "question", "values": ["Form", "a form"]}],
+        [{"m": 0, "quote": "Which form", "why": "It asks.", "type": "Question", "values": "Form | a form"}],
+        [
+            {
+                "m": 0,
+                "quote": "Which form",
+                "because": "It asks.",
+                "type": "Question",
+                "properties": {"Topic": "Form", "Subject": "a form"},
+            }
+        ],
+        [{"m": 0, "events": []}, {"m": 0, "events": [event("Question", "Which form", Topic="Form", Subject="a form")]}],
+    ],
+)
+def test_an_object_may_be_an_event_itself_and_a_message_may_have_several(objects: list[Any]) -> None:
+    found = read(json.dumps({"messages": objects}), conversation("Which form, please?"), [0], SCHEMA)[0]
+    assert [(one[0], one[1], one[3]) for one in stored(found)] == [(ASKS[0], ASKS[1], ASKS[3])]
+    assert not found.soft and not found.hard
+
+
+def test_of_several_objects_of_a_message_no_event_is_lost() -> None:
+    objects = [{"m": 0, **event("Thanks", "please")}, {"m": 0, **event("Question", "Which", Topic="Tax", Subject="x")}]
+    found = read(json.dumps({"messages": objects}), conversation("Which form, please?"), [0], SCHEMA)[0]
+    assert [tag.event_type for tag in found.tags] == ["Thanks", "Question"]
+
+
+@pytest.mark.parametrize("fault", [{"m": 0}, {"m": 0, "events": "none"}, {"m": 0, "type": 3}])
+def test_an_object_with_a_fault_makes_its_message_unusable_beside_others(fault: Any) -> None:
+    good = {"m": 0, "events": [event("Thanks", "please")]}
+    for objects in ([good, fault], [fault, good]):
+        assert read(json.dumps({"messages": objects}), conversation("please"), [0], SCHEMA)[0].hard
 
 
 @pytest.mark.parametrize(

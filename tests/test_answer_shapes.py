@@ -17,8 +17,9 @@ from cpa_core.judging import judge_conversation
 from cpa_core.llm import ModelName
 from cpa_core.models import Conversation
 from cpa_core.providers.openai import ChatCompletions
-from cpa_core.tagging import tag_conversation
+from cpa_core.tagging import json_schema, tag_conversation
 from tests.fakes import asking, conversation
+from tests.servers import brain
 from tests.servers.brain import Body, Question
 from tests.servers.chat_completions import Behaviour, ChatServer, Status, answer, question
 from tests.servers.scripted import Garbage, Scripted, json_object
@@ -64,11 +65,11 @@ def messages() -> Iterator[Conversation]:
         yield conversation(*[(turn["role"], turn["content"]) for turn in said], conversation_id=key)
 
 
-def came(shape: Shape, how: Any = "strict") -> Came:
+def came(shape: Shape, how: Any = "strict", said: Callable[[Body], str] = answer) -> Came:
     """What comes of the example at a server whose answers have this shape."""
 
     def script(body: Body, number: int) -> Scripted:
-        return shape(body, answer({**body, "response_format": None} if "json_schema" not in _form(body) else body))
+        return shape(body, said({**body, "response_format": None} if "json_schema" not in _form(body) else body))
 
     with Tolerant(Behaviour(script)) as server:
         ask = asking(ChatCompletions("k", server.url, is_openai=False, how=how))
@@ -323,6 +324,19 @@ def test_a_right_answer_that_is_wrapped_brings_the_same_at_no_more_calls(name: s
 @pytest.mark.parametrize("name", list(WRAPPED)[::8])
 def test_it_takes_no_more_calls_to_find_out_what_such_a_server_does(name: str) -> None:
     assert came(WRAPPED[name][1], how=None) == CLEAN
+
+
+def in_objects(body: Body) -> str:
+    """The same answer in objects, as earlier versions asked for it, whatever is asked for."""
+    asked = question(body)
+    if asked.task != "tag":
+        return answer(body)
+    return json.dumps(brain.tags(asked.system, asked.user, json_schema(SCHEMA)["properties"]["messages"]["items"]))
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_an_answer_in_the_earlier_form_is_as_good_and_costs_no_more_calls(name: str) -> None:
+    assert came(WRAPPED[name][1], None, in_objects) == CLEAN
 
 
 def takes(*forms: str, otherwise: Shape) -> Shape:

@@ -17,10 +17,15 @@ class ModelName(Value):
         return f"{self.provider}:{self.model}"
 
 
-class Request(Value):
-    """One question. What changes the answer decides its hash: not `task`, `max_tokens`, `seconds` and `is_roomier`.
+UNHASHED = {"task", "max_tokens", "seconds", "is_roomier", "other_schema"}
+"""Fields of a question that change nothing in what is asked."""
 
-    `seconds` is what is left of a run that has a deadline: no answer may take longer.
+
+class Request(Value):
+    """One question. What changes the answer decides its hash: not the fields in UNHASHED.
+
+    `seconds` is what is left of a run that has a deadline: no answer may take longer. An answer in `other_schema`,
+    which nobody is told, is as good as one in `json_schema`.
     """
 
     task: str
@@ -33,11 +38,12 @@ class Request(Value):
     max_tokens: int
     seconds: float | None = None
     is_roomier: bool = False
+    other_schema: dict[str, Any] | None = None
 
     @property
     def hash(self) -> str:
         """SHA-256 of everything that changes the answer: the key under which it is paid for once."""
-        return digest(self.model_dump(mode="json", exclude={"task", "max_tokens", "seconds", "is_roomier"}))
+        return digest(self.model_dump(mode="json", exclude=UNHASHED))
 
     def roomier(self) -> "Request":
         """The same question with room for four times the answer, for one that was cut off."""

@@ -10,7 +10,7 @@ import openai as sdk
 from cpa_core.errors import ProviderFailed, ReplyInvalid, SettingsError
 from cpa_core.llm import HUNG_TRIES, NOT_BILLED, Reply, Request, Usage
 from cpa_core.llm.abilities import LADDER, Abilities, Discovery, Structured
-from cpa_core.llm.reading import fits, read_answer
+from cpa_core.llm.reading import fits, read_reply
 from cpa_core.providers.connections import http_client
 from cpa_core.providers.messages import answer_text, content_text, has_reasoned
 from cpa_core.providers.statuses import answered, fault, refuses_schema
@@ -206,7 +206,7 @@ def _learned(request: Request, reply: Reply, abilities: Abilities, discovery: Di
     if reply.outcome not in ("ok", "invalid"):
         return reply
     try:
-        reading = read_answer(reply.text, request.json_schema)
+        reading = read_reply(reply.text, request)
     except ReplyInvalid:
         reading = None
     if reading and reading.whole:

@@ -7,7 +7,7 @@ from cpa_core.errors import ReplyInvalid
 from cpa_core.evidence import answer_object, listed, locate
 from cpa_core.llm.reading import brought, matched_name
 from cpa_core.models import NOT_APPLICABLE, Conversation, EventSchema, EventType, Message, Property, Tag, Value
-from cpa_core.tagging.lines import entries_of
+from cpa_core.tagging.lines import UNCLEAR, entries_of
 from cpa_core.tagging.question import json_schema
 
 
@@ -74,6 +74,8 @@ def _folds(event: Any, tags: dict[str, Tag]) -> int:
 
 
 def _tag(event: Any, message: Message, schema: EventSchema) -> tuple[Tag, list[str]]:
+    if isinstance(event, dict) and event.get(UNCLEAR) is True:
+        raise ReplyInvalid("the line can be read in two ways")
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         raise ReplyInvalid("type: missing")
     name = matched_name(event["type"].strip(), schema.of_role(message.role))

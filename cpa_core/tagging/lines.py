@@ -6,7 +6,7 @@ answers of earlier versions, and where a question asks again.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cpa_core.evidence import locate
@@ -15,32 +15,81 @@ from cpa_core.models import EventSchema, EventType, Message
 
 LINE = re.compile(r"\s*(?:m\s*=?\s*)?(\d+)[.:)]?\s+(\S.*)", re.DOTALL)
 """The number of a message, as models write it, and the words after it."""
-NOTHING = frozenset({"-", "–", "—", "none", "(none)", "nothing"})
+NOTHING = frozenset({"", "none", "nothing", "no event", "no events"})
+"""What is said of a message without events, dashes and marks around it aside."""
+EDGES = " -–—.()[]"
+UNCLEAR = "unclear"
+"""The key of an event that could be read in two ways."""
 BAR = "|"
 ROLE = re.compile(r"\s*[(\[](?:user|assistant)(?:, plain)?[)\]]$")
 """What the catalogue shows with a type's name."""
 
 
 def entries_of(items: Sequence[Any], messages: Mapping[int, Message], schema: EventSchema) -> dict[int, Any]:
-    """The entries in an answer's list by `m`, objects or lines. Where a message has both, its object counts."""
+    """The entries in an answer's list by `m`, objects or lines. Where a message has both, its objects count.
+
+    A message with several objects has the events of all of them.
+    """
     objects: dict[int, Any] = {}
     lines: dict[int, Any] = {}
+    barred = [message.content for message in messages.values() if BAR in message.content]
     for item in items:
         if isinstance(item, dict) and type(item.get("m")) is int:
-            objects.setdefault(item["m"], item)
+            entry = _with_events(item, messages.get(item["m"]), schema)
+            objects[item["m"]] = _together(objects.get(item["m"]), entry)
         elif isinstance(item, str) and (found := LINE.fullmatch(item)) and int(found[1]) in messages:
             m, words = int(found[1]), found[2].strip()
             events = lines.setdefault(m, {"m": m, "events": []})["events"]
-            events += [] if words.casefold() in NOTHING else [_event(words, messages[m], schema)]
+            events += [] if _is_nothing(words) else [_event(words, messages[m], schema, barred)]
     return lines | objects
 
 
-def _event(words: str, message: Message, schema: EventSchema) -> dict[str, Any]:
-    """One line as an object. What it lacks is left out; a `|` in a quote or in the last value belongs to it."""
+def _together(first: Any, second: Any) -> Any:
+    """Two entries of one message as one; where they cannot be, the one that has a fault."""
+    if first is None or not isinstance(second.get("events"), list):
+        return second
+    both = isinstance(first.get("events"), list)
+    return {**first, "events": first["events"] + second["events"]} if both else first
+
+
+def _with_events(item: dict[str, Any], message: Message | None, schema: EventSchema) -> dict[str, Any]:
+    """An entry, or one that is an event itself, with the keys that the lines are explained by."""
+    written = item.get("type")
+    if message is None or "events" in item or not isinstance(written, str):
+        return item
+    if _is_nothing(written.strip()):
+        return {"m": item["m"], "events": []}
+    event = {name: item[name] for name in ("quote", "type") if name in item}
+    name = matched_name(written.strip(), schema.of_role(message.role))
+    values = item.get("properties", item.get("values"))
+    if isinstance(values, dict):
+        values = [{"name": key, "value": value} for key, value in values.items()]
+    cells = values.split(BAR) if isinstance(values, str) and values.strip() else values or []
+    if name and isinstance(cells, list) and all(isinstance(cell, str) for cell in cells):
+        cells = _pairs(cells, schema.of_role(message.role)[name])
+    because = item.get("because", item.get("why"))
+    return {"m": item["m"], "events": [{**event, "because": because, "properties": cells}]}
+
+
+def _is_nothing(words: str) -> bool:
+    """Whether a line says that there is no event."""
+    return all(cell.strip(EDGES).casefold() in NOTHING for cell in words.split(BAR))
+
+
+def _event(words: str, message: Message, schema: EventSchema, barred: Collection[str]) -> dict[str, Any]:
+    """One line as an object. What it lacks is left out; a `|` in a quote or in the last value belongs to it.
+
+    `barred` are the messages with a `|`: what stands in one of them is no answer. A line that reads in two ways is
+    `unclear`.
+    """
     cells = words.split(BAR)
     types = schema.of_role(message.role)
     named = [matched_name(ROLE.sub("", cell.strip()), types) for cell in cells]
-    place = _place_of_type(cells, [types[name] if name else None for name in named])
+    kinds = [types[name] if name else None for name in named]
+    own = [kind if kind and not _stands(cells[: n + 1], barred) else None for n, kind in enumerate(kinds)]
+    place = _place_of_type(cells, own)
+    if _is_unclear(cells, own, bool(barred)) or (place is None and any(kinds[2:])):
+        return {UNCLEAR: True}
     if place is None:
         said = cells[2] if len(cells) > 2 else cells[-1]
         return {"quote": cells[0].strip(), "because": cells[1].strip() if len(cells) > 2 else None, "type": said}
@@ -51,6 +100,26 @@ def _event(words: str, message: Message, schema: EventSchema) -> dict[str, Any]:
         return event
     quote, because = _quote_and_reason(cells[:place], message.content)
     return {"quote": quote, "because": because, **event}
+
+
+def _stands(cells: Sequence[str], barred: Collection[str]) -> bool:
+    """Whether a quote, a reason and a type stand so in a message: then the type is words of the quote."""
+    return len(cells) > 2 and any(locate(BAR.join(cells).strip(), content) for content in barred)
+
+
+def _is_unclear(cells: Sequence[str], kinds: Sequence[EventType | None], is_barred: bool) -> bool:
+    """Whether more than one cell may be the type, with as many values after it as it takes.
+
+    Where no message has a `|` to be copied, a line with a cell for each part is clear.
+    """
+    after = {n: len(cells) - n - 1 - len(kind.properties) for n, kind in enumerate(kinds) if kind and n > 1}
+    fitting = [n for n, more in after.items() if more == 0 or (more > 0 and _has_open_end(kinds[n]))]
+    return len(fitting) > 1 and (is_barred or after.get(2) != 0)
+
+
+def _has_open_end(kind: EventType | None) -> bool:
+    """Whether the last value may be any words, a `|` among them."""
+    return bool(kind and kind.properties and not kind.properties[-1].choices)
 
 
 def _place_of_type(cells: Sequence[str], types: Sequence[EventType | None]) -> int | None:

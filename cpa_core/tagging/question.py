@@ -89,6 +89,7 @@ def question(
         user=user,
         json_schema=json_schema(schema) if problems else line_schema(),
         max_tokens=500 + 250 * len(positions),
+        other_schema=line_schema() if problems else json_schema(schema),
     )
 
 

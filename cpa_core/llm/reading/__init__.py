@@ -11,7 +11,7 @@ from cpa_core.llm.reading.mending import mended
 from cpa_core.llm.reading.shaping import Schema, conforms, fits, matched_name, property_names, shaped
 from cpa_core.llm.values import Reply, Request
 
-__all__ = ["Reading", "brought", "conforms", "fits", "matched_name", "read_answer", "understood"]
+__all__ = ["Reading", "brought", "conforms", "fits", "matched_name", "read_answer", "read_reply", "understood"]
 
 MOST_WRAPPERS = 3
 """Objects and strings that may stand around an answer."""
@@ -35,8 +35,28 @@ def understood(request: Request, reply: Reply) -> Reply:
     """The reply with its answer as plain JSON of the question's schema. Raises ReplyInvalid as `read_answer`."""
     if not reply.text or reply.outcome not in ("ok", "invalid"):
         return reply
-    reading = read_answer(reply.text, request.json_schema)
+    reading = read_reply(reply.text, request)
     return reply.model_copy(update={"text": reading.text, "folded": sum(reading.folded.values())})
+
+
+def read_reply(text: str, request: Request) -> Reading:
+    """The answer to a question, in its schema or, where not all of it is, in the other one. Raises ReplyInvalid."""
+    try:
+        reading = read_answer(text, request.json_schema)
+    except ReplyInvalid:
+        if other := _whole(text, request.other_schema):
+            return other
+        raise
+    return reading if reading.whole else _whole(text, request.other_schema) or reading
+
+
+def _whole(text: str, schema: Schema | None) -> Reading | None:
+    """The answer in a schema, if it conforms to all of it."""
+    try:
+        reading = read_answer(text, schema) if schema else None
+    except ReplyInvalid:
+        return None
+    return reading if reading and reading.whole else None
 
 
 def read_answer(text: str, schema: Schema) -> Reading:
