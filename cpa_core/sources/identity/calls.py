@@ -117,7 +117,7 @@ class Chains:
     def ending_with_greeting(self, call: LoggedCall) -> list[Talk]:
         """Conversations of which the last answers stand before the first words of this call, as a greeting would."""
         greeting = () if call.before else call.said[: call.greeted]
-        return [talk for talk in self._ending(call, greeting) if talk.said[0] not in greeting]
+        return [talk for talk in self._ending(call, greeting) if talk.said[: len(greeting)] != greeting]
 
     def _ending(self, call: LoggedCall, history: tuple[int, ...]) -> list[Talk]:
         return [
