@@ -14,8 +14,8 @@ from cpa_core.sources import columns, fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.calls import CallAbout, called
-from cpa_core.sources.formats.form import Format, attempted
-from cpa_core.sources.formats.traces import UNDECIDED, Node, Part, outermost
+from cpa_core.sources.formats.form import Format
+from cpa_core.sources.formats.traces import Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, moment
 from cpa_core.sources.trees import Trees, unfolded
 
@@ -32,7 +32,6 @@ WORDS = {
 """Langfuse's keys in the API, and in the blob export."""
 
 EVALUATOR = "a trace of Langfuse's own evaluator: nobody's conversation"
-INNER = "a call inside another of its trace: neither said nor read by anybody"
 NOTHING = "no input and no output"
 
 
@@ -52,18 +51,7 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
             nodes.append(node)
             session, user = sessions.get(node.trace, (None, None))
             sessions[node.trace] = session or value(one[1], "sessionId"), user or value(one[1], "userId")
-    speech, undecided = outermost(nodes)
-    inner = {node.key for node in nodes} - speech - undecided
-    for n, one in enumerate(records):
-        if isinstance(one, Reject):
-            yield one
-        elif n in inner:
-            if _is_said(one[1]):
-                yield Reject(one[0], INNER, "{}", loss=False)
-        elif n in undecided:
-            yield Reject(one[0], UNDECIDED, raw(one[1]))
-        else:
-            yield from attempted(file, one, lambda f, place, tree: _called(f, place, tree, sessions))
+    yield from spoken_calls(file, records, nodes, lambda f, place, tree: _called(f, place, tree, sessions))
 
 
 def _is_observation(tree: dict[str, Any]) -> bool:

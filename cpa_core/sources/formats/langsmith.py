@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from cpa_core.sources import columns, fields
-from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.calls import CallAbout, called
-from cpa_core.sources.formats.form import Format, attempted
+from cpa_core.sources.formats.form import Format
 from cpa_core.sources.formats.langchain import messages_of
-from cpa_core.sources.formats.langfuse import INNER, prompt_of
+from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
-from cpa_core.sources.formats.traces import UNDECIDED, Node, Part, outermost
+from cpa_core.sources.formats.traces import Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, moment
 from cpa_core.sources.trees import Trees, unfolded
 
@@ -37,17 +36,7 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
             about = _metadata(one[1])
             own = next((about[key] for key in THREADS if about.get(key)), None)
             named[nodes[-1].trace] = thread or own, user or about.get("user_id")
-    speech, undecided = outermost(nodes)
-    silent = {node.key: node for node in nodes if node.key not in speech | undecided}
-    for n, one in enumerate(records):
-        if isinstance(one, Reject):
-            yield one
-        elif n in undecided:
-            yield Reject(one[0], UNDECIDED, raw(one[1]))
-        elif n not in silent:
-            yield from attempted(file, one, lambda f, place, tree: _called(f, place, tree, named))
-        elif silent[n].speaks:
-            yield Reject(one[0], INNER, "{}", loss=False)
+    yield from spoken_calls(file, records, nodes, lambda f, place, tree: _called(f, place, tree, named))
 
 
 def _node(key: int, tree: dict[str, Any]) -> Node:

@@ -14,9 +14,9 @@ from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.calls import CallAbout, called
 from cpa_core.sources.formats.form import NOT_OF_THE_FORM, Format, attempted
-from cpa_core.sources.formats.langfuse import INNER, prompt_of
+from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Exchange, said_in
-from cpa_core.sources.formats.traces import UNDECIDED, Node, Part, outermost
+from cpa_core.sources.formats.traces import Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, moment, whole
 from cpa_core.sources.trees import Trees, unfolded
 
@@ -131,17 +131,7 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
                 continue  # the second pass says why
             session, user = named.get(span.trace, (None, None))
             named[span.trace] = session or first_of(span, SESSIONS), user or first_of(span, USERS)
-    speech, undecided = outermost(nodes)
-    silent = {node.key: node for node in nodes if node.key not in speech | undecided}
-    for n, one in enumerate(records):
-        if isinstance(one, Reject):
-            yield one
-        elif n in undecided:
-            yield Reject(one[0], UNDECIDED, raw(one[1]))
-        elif n not in silent:
-            yield from attempted(file, one, lambda f, place, tree: _called(f, place, tree, named))
-        elif silent[n].speaks:
-            yield Reject(one[0], INNER, "{}", loss=False)
+    yield from spoken_calls(file, records, nodes, lambda f, place, tree: _called(f, place, tree, named))
 
 
 def _node(key: int, span: TracedSpan) -> Node:

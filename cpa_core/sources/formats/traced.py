@@ -13,9 +13,9 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.calls import CallAbout, called, spoken
 from cpa_core.sources.formats.form import Format, Reader, attempted, each
-from cpa_core.sources.formats.langfuse import INNER, prompt_of
+from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
-from cpa_core.sources.formats.traces import UNDECIDED, Node, Part, outermost
+from cpa_core.sources.formats.traces import INNER, UNDECIDED, Node, Part, outermost
 from cpa_core.sources.records import Reject, moment
 from cpa_core.sources.trees import Trees, unfolded
 

@@ -5,8 +5,15 @@ calls stand side by side with different prompts, and nothing around them says wh
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+from cpa_core.sources import columns
+from cpa_core.sources.conversations import raw
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.form import attempted
+from cpa_core.sources.records import Reject
+from cpa_core.sources.trees import Trees
 
 Part = Literal["call", "step", "aside"]
 """`call`: a call of a model or an agent; `step`: anything else around them; `aside`: tool, guardrail, evaluator, ..."""
@@ -15,6 +22,7 @@ UNDECIDED = (
     "several calls of this trace stand side by side with different system prompts, and none around them says what the "
     "user saw: export the outermost observation with its input and output"
 )
+INNER = "a call inside another of its trace: neither said nor read by anybody"
 
 
 class Node(NamedTuple):
@@ -41,6 +49,30 @@ def outermost(nodes: Iterable[Node]) -> tuple[set[int], set[int]]:
             prompts = {node.prompt for node in side_by_side if node.prompt}
             (undecided if len(prompts) > 1 else speech).update(node.key for node in side_by_side)
     return speech, undecided
+
+
+def spoken_calls(
+    file: File,
+    records: Trees,
+    nodes: Sequence[Node],
+    call: Callable[[File, str, Any], Iterable[columns.Found]],
+) -> Iterator[columns.Found]:
+    """What `call` reads of the records that are speech; those of which that cannot be told, and inner ones, as rejects.
+
+    The key of a node is the number of its record. A record without a node is read as well, so that `call` says what
+    it lacks.
+    """
+    speech, undecided = outermost(nodes)
+    silent = {node.key: node for node in nodes if node.key not in speech | undecided}
+    for n, one in enumerate(records):
+        if isinstance(one, Reject):
+            yield one
+        elif n in undecided:
+            yield Reject(one[0], UNDECIDED, raw(one[1]))
+        elif n not in silent:
+            yield from attempted(file, one, call)
+        elif silent[n].speaks:
+            yield Reject(one[0], INNER, "{}", loss=False)
 
 
 def _outermost(trace: Sequence[Node]) -> list[list[Node]]:
