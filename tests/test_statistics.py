@@ -5,15 +5,21 @@ import pytest
 from cpa_core.insights.statistics import (
     Stratum,
     Sums,
+    clopper_pearson,
     corrected,
     difference,
+    effective_size,
+    jackknife,
     layered_difference,
     layered_p,
     lift,
     mean,
     mean_difference,
     rate,
+    score_chance,
+    share_interval,
     t_quantile,
+    unit_sums,
 )
 
 
@@ -76,3 +82,55 @@ def test_the_correction_is_benjamini_and_yekutielis() -> None:
     assert corrected([0.01, 0.5, 0.02]) == pytest.approx([0.01 * 3 * harmonic, 0.5 * harmonic, 0.02 * 3 / 2 * harmonic])
     assert corrected([]) == []
     assert corrected([0.9, 0.95]) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "low", "high"),
+    [(0, 20, 0.0, 0.1684), (1, 29, 0.0009, 0.1776), (15, 148, 0.0578, 0.1617), (20, 20, 0.8316, 1.0)],
+)
+def test_the_exact_interval_is_the_published_one(count: int, size: int, low: float, high: float) -> None:
+    """Newcombe, Statistics in Medicine 17 (1998) 857, table I, method 5."""
+    assert clopper_pearson(count, size) == (pytest.approx(low, abs=6e-5), pytest.approx(high, abs=6e-5))
+
+
+def test_one_trial_a_unit_is_the_binomial_and_its_effective_size_is_the_number_less_one() -> None:
+    of = unit_sums([(1, 1)] * 30 + [(0, 1)] * 70)
+    assert of.variance == pytest.approx(0.3 * 0.7 / 99)
+    assert (of.effective, effective_size(0.3, of.variance or 0.0)) == (pytest.approx(100), pytest.approx(99))
+
+
+def test_units_that_say_the_same_again_count_once() -> None:
+    """A hundred conversations of ten users, each of one mind, know no more than ten conversations."""
+    many, once = unit_sums([(10, 10)] * 3 + [(0, 10)] * 7), unit_sums([(1, 1)] * 3 + [(0, 1)] * 7)
+    assert many.variance == pytest.approx(once.variance)
+    assert many.effective == pytest.approx(10)
+    assert share_interval(0.3, many.variance, many, many.trials) == pytest.approx(
+        share_interval(0.3, once.variance, once, 100)
+    )
+
+
+def test_one_large_unit_lowers_the_effective_number() -> None:
+    of = unit_sums([(0, 1)] * 100 + [(50, 100)])
+    assert of.units == 101 and of.effective == pytest.approx(200**2 / 10_100)
+    assert (of.most_trials, of.most_hits) == (100, 50)
+
+
+def test_the_interval_of_none_seen_is_the_exact_one_at_the_units_and_of_one_unit_there_is_none() -> None:
+    none = unit_sums([(0, 10)] * 20)
+    assert share_interval(0.0, none.variance, none, 200) == pytest.approx(clopper_pearson(0, 20))
+    assert share_interval(0.5, unit_sums([(5, 10)]).variance, none, 10) == (None, None)
+    alike = unit_sums([(5, 10)] * 20)
+    low, high = share_interval(0.5, alike.variance, alike, 200)
+    assert low is not None and high is not None and high - low > 0.3
+
+
+def test_leaving_one_out_is_the_variance_of_a_mean() -> None:
+    values = [1.0, 4.0, 4.0, 7.0]
+    left = [(sum(values) - one) / 3 for one in values]
+    assert jackknife(left) == pytest.approx(6.0 / 4)
+    assert jackknife([1.0]) is None
+
+
+def test_a_unit_cannot_outweigh_its_own_square() -> None:
+    assert score_chance(10.0, 100.0) == pytest.approx(0.3173, abs=1e-4)
+    assert score_chance(10.0, 0.0) is None

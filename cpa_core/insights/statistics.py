@@ -1,15 +1,130 @@
-"""Intervals, tests and corrections, from counts and sums alone: pure, and without a numerical library."""
+"""Intervals, tests and corrections, from sums by unit alone: pure, and without a numerical library.
+
+The unit is what is independent of the others: a user, else a conversation. Every figure is a ratio of two sums over
+units, and its variance comes from leaving one unit out at a time (the jackknife). docs/decisions says why.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import erfc, exp, lgamma, log, sqrt
+from math import erfc, exp, fsum, lgamma, log, sqrt
 
 ENOUGH = 50
 """Conversations below which a figure says little: it is flagged, and no finding is made of it."""
 
+ENOUGH_UNITS = 15
+"""Effective units below which the same holds: the other bound of enough data."""
+
+MUCH = 0.2
+"""The part of a finding from which on one user's share of it is named."""
+
 Z = 1.959963984540054
 """The normal quantile of a two-sided interval of 95 %."""
+
+
+@dataclass(frozen=True)
+class UnitSums:
+    """Sums over the units that have trials: what a ratio `hits / trials`, its interval and its tests are made of.
+
+    `hit_squares`, `products` and `trial_squares` are the sums over units of hits², hits x trials and trials²;
+    `most_hits` and `most_trials` those of the largest unit. `variance` is the jackknife's of the ratio, null with
+    fewer than two units.
+    """
+
+    hits: float
+    trials: float
+    units: int
+    conversations: int
+    hit_squares: float
+    products: float
+    trial_squares: float
+    most_hits: float
+    most_trials: float
+    variance: float | None
+
+    @property
+    def effective(self) -> float:
+        """As how many units of equal size these count (Kish): (sum of trials)² / sum of trials²."""
+        return self.trials**2 / self.trial_squares if self.trial_squares else 0.0
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the variance: the effective units less one, at least one."""
+        return max(1.0, self.effective - 1)
+
+    def squares_about(self, ratio: float) -> float:
+        """The sum over units of (hits - ratio x trials)²."""
+        return max(0.0, self.hit_squares - 2 * ratio * self.products + ratio * ratio * self.trial_squares)
+
+
+def unit_sums(parts: Iterable[tuple[float, float]], conversations: int | None = None) -> UnitSums:
+    """The sums of units given as (hits, trials); units without trials are left out. SQL does the same, in `by_unit`.
+
+    `conversations` is how many the trials come from; without it, as many as there are trials.
+    """
+    used = [(hits, trials) for hits, trials in parts if trials]
+    hits, trials = sum(one for one, _ in used), sum(one for _, one in used)
+    left = [] if len(used) < 2 else [(hits - a) / (trials - b) for a, b in used]
+    return UnitSums(
+        hits=hits,
+        trials=trials,
+        units=len(used),
+        conversations=round(trials) if conversations is None else conversations,
+        hit_squares=sum(a * a for a, _ in used),
+        products=sum(a * b for a, b in used),
+        trial_squares=sum(b * b for _, b in used),
+        most_hits=max((a for a, _ in used), default=0),
+        most_trials=max((b for _, b in used), default=0),
+        variance=jackknife(left),
+    )
+
+
+def jackknife(left_out: Sequence[float]) -> float | None:
+    """The variance of an estimate from its values with each unit left out in turn; null with fewer than two.
+
+    (n - 1) / n x the sum of squares about their mean (Efron and Stein, Annals of Statistics 9, 1981).
+    """
+    count = len(left_out)
+    if count < 2:
+        return None
+    middle = fsum(left_out) / count
+    return (count - 1) / count * fsum((one - middle) ** 2 for one in left_out)
+
+
+def effective_size(share: float, variance: float) -> float:
+    """As how many independent cases a share of this variance counts; 0 where that cannot be told."""
+    return share * (1 - share) / variance if variance > 0 and 0 < share < 1 else 0.0
+
+
+def wilson(share: float, size: float, quantile: float = Z) -> tuple[float, float]:
+    """Wilson's interval of a share of `size` cases, which may be an effective size, at a normal or t quantile."""
+    square = quantile * quantile / size
+    middle = (share + square / 2) / (1 + square)
+    half = sqrt(share * (1 - share) * square + square * square / 4) / (1 + square)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def clopper_pearson(count: float, size: float) -> tuple[float, float]:
+    """Clopper and Pearson's exact interval of 95 % for `count` of `size`; either may be an effective number."""
+    low = 0.0 if count <= 0 else _root(lambda p: 0.025 - _beta_share(p, count, size - count + 1), 0.0, 1.0)
+    high = 1.0 if count >= size else _root(lambda p: 0.975 - _beta_share(p, count + 1, size - count), 0.0, 1.0)
+    return low, high
+
+
+def share_interval(
+    share: float, variance: float | None, of: UnitSums, most: float
+) -> tuple[float | None, float | None]:
+    """The interval of a share whose variance over units is known: Wilson's with t at the effective size.
+
+    At 0 and 1 it is Clopper and Pearson's at the effective units. Where the units do not differ they count as the
+    cases; `most` bounds the effective size. Null with fewer than two units.
+    """
+    if variance is None:
+        return None, None
+    if share <= 0 or share >= 1:
+        return clopper_pearson(of.effective if share >= 1 else 0, of.effective)
+    size = min(most, effective_size(share, variance) or of.effective)
+    return wilson(share, size, t_quantile(of.freedom))
 
 
 @dataclass(frozen=True)
@@ -162,6 +277,14 @@ def layered_difference(strata: Iterable[Stratum]) -> Estimate:
         q += s.ends_without * (s.of_with - s.ends_with) / (2 * both)
     half = Z * sqrt(max(0.0, value * p + q)) / weight
     return Estimate(value, value - half, value + half)
+
+
+def score_chance(total: float, squares: float) -> float | None:
+    """How likely a sum over units as far from zero is where each unit's part is zero on average; null unknown.
+
+    `squares` is the sum of the squared parts: the variance under no difference, which one unit cannot make small.
+    """
+    return erfc(abs(total) / sqrt(2 * squares)) if squares > 0 else None
 
 
 def layered_p(strata: Iterable[Stratum]) -> float | None:
