@@ -1,6 +1,6 @@
 # make demo, make test and make dev each work as the first command on a fresh machine: they make .venv themselves.
 .PHONY: demo test test-fast check dev store-on-2 lock proofs backfill browser guides fuzz \
-  bench-delivery bench-landing bench-llm bench-planted bench-insights bench-report bench-quotes
+  bench-delivery bench-landing bench-formats bench-llm bench-planted bench-insights bench-report bench-quotes
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 PORT ?= 3000
@@ -66,6 +66,9 @@ bench-landing: .venv/ready   ## landing beside DuckDB's bare read; a bucket of 5
 	$(BIN)/python -m benchmarks.landing
 	$(BIN)/python -m benchmarks.landing_s3
 	$(BIN)/python -m benchmarks.landing_hostile
+
+bench-formats: .venv/ready   ## slow: a million messages in each format, beside plain JSON Lines of the same talks
+	$(BIN)/python -m benchmarks.landing_formats
 
 fuzz: .venv/ready            ## mutated real files for five minutes, and many generated ones
 	$(BIN)/python -m benchmarks.fuzz_landing --minutes 5

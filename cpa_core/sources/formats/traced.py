@@ -59,7 +59,8 @@ def spans(span_of: Callable[[dict[str, Any]], TraceRow], foreign: Callable[[dict
                 conversation, user = named.get(span.trace, (None, None))
                 named[span.trace] = conversation or span.conversation_id, user or span.user_id
         speech, undecided = outermost(nodes)
-        silent = {node.key: node for node in nodes if node.key not in speech | undecided}
+        taken = speech | undecided
+        silent = {node.key: node for node in nodes if node.key not in taken}
         for n, one in enumerate(records):
             if isinstance(one, Reject):
                 yield one

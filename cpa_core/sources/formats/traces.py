@@ -63,7 +63,8 @@ def spoken_calls(
     it lacks.
     """
     speech, undecided = outermost(nodes)
-    silent = {node.key: node for node in nodes if node.key not in speech | undecided}
+    taken = speech | undecided
+    silent = {node.key: node for node in nodes if node.key not in taken}
     for n, one in enumerate(records):
         if isinstance(one, Reject):
             yield one
