@@ -77,6 +77,10 @@ class StoreBusy(CpaError):
     """Another process holds the database for longer than we wait; the text names it."""
 
 
+class StoreDamaged(InputError):
+    """The database cannot be read: the file, the reason in DuckDB's words, and how the home is rebuilt."""
+
+
 class StoreNotWritten(CpaError):
     """A transaction could not be stored, and nothing of it is: the disk is full, say. In DuckDB's words."""
 

@@ -35,6 +35,11 @@ def cpa(home: Home, line: str) -> int:
     return main(shlex.split(line), environ(home))
 
 
+def is_understood(words: list[str]) -> bool:
+    """Whether a command line names a command and flags that exist; only its help is shown."""
+    return main([*words, "--help"], {}) == 0
+
+
 def started(home: Home, line: str, **more: str) -> subprocess.Popen[str]:
     """The command in a process of its own, for what happens when that ends."""
     return subprocess.Popen(

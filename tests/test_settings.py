@@ -11,7 +11,7 @@ from hypothesis import given as over
 from hypothesis import strategies as st
 
 from cpa_core.cli import main
-from cpa_core.cli.main import KNOWN, help_of
+from cpa_core.cli.flags import KNOWN, help_of
 from cpa_core.errors import SettingsError
 from cpa_core.pipeline import Assistant
 from cpa_core.pipeline.budget import tariff
@@ -220,16 +220,16 @@ def test_the_example_file_is_settings_that_can_be_read() -> None:
     assert settings(texts).lane == "standard"
 
 
-def test_flags_have_the_tables_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_flags_have_the_tables_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
     shown = ""
     for command in ("run", "land", "quote", "status", "report", "schema propose", "schema diff"):
-        with pytest.raises(SystemExit):
-            main([*command.split(), "--help"], {})
+        assert main([*command.split(), "--help"], {}) == 0
         shown += "".join(capsys.readouterr().out.split())
     flags = [name for name in TABLE if re.search(rf"\({name}[,)]", shown)]
     assert len(flags) >= 12
     for name in flags:
-        assert "".join(help_of(name).replace("%%", "%").split()) in shown
+        assert "".join(help_of(name).split()) in shown
 
 
 def test_a_form_gets_name_type_default_help_and_secret() -> None:

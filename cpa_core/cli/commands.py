@@ -1,12 +1,12 @@
 """The commands that run and read the store."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from datetime import date
 from os.path import relpath
 from pathlib import Path
 from shutil import which
+from typing import NamedTuple
 
 from cpa_core.cli.batches import run_days, status_lines
 from cpa_core.cli.delivery import expected_lines, preview_lines, reconciled_lines
@@ -14,6 +14,7 @@ from cpa_core.cli.display import (
     bar,
     day_table,
     event_lines,
+    existing,
     landed_lines,
     model_line,
     quote_lines,
@@ -21,7 +22,6 @@ from cpa_core.cli.display import (
     spend_table,
     trouble_lines,
 )
-from cpa_core.cli.explaining import explain
 from cpa_core.cli.models import server_lines
 from cpa_core.cli.schemas import drift_lines, stale_lines
 from cpa_core.demo import EXAMPLES, demo_settings
@@ -49,7 +49,6 @@ from cpa_core.pipeline import (
 )
 from cpa_core.pipeline.abilities import known_servers
 from cpa_core.settings import Settings, day
-from cpa_core.store import Store
 
 NEXT_STEP = """
 Look at one:  {cpa} show {conversation} --home {home}
@@ -64,9 +63,32 @@ LOOKED_BACK = 7
 """Days that `cpa status` compares with those before them."""
 
 
-def demo(options: argparse.Namespace, given: Settings) -> int:
+class NamedDays(NamedTuple):
+    """The days that a command line names, as it writes them: one, or a first and a last, or none."""
+
+    only: str | None = None
+    first: str | None = None
+    last: str | None = None
+
+    @property
+    def day(self) -> date | None:
+        """The one day. Raises SettingsError."""
+        return day(self.only, "--day") if self.only else None
+
+
+class How(NamedTuple):
+    """How days are run beyond what is due."""
+
+    deliver_incomplete: bool = False
+    retry_rejected: bool = False
+    correct: bool = False
+    retag: bool = False
+    retry_final: bool = False
+    wait: bool = True
+
+
+def demo(root: Path) -> int:
     """Run every example in a home of its own, with its reference annotations for a model."""
-    root = Path(options.at)
     whole = True
     for name in EXAMPLES:
         assistant = Assistant.of(demo_settings(name, root), bar)
@@ -95,22 +117,18 @@ def _next_step(root: Path) -> str:
     )
 
 
-def land_command(options: argparse.Namespace, given: Settings) -> int:
-    """Read what is new in the source, and say which days changed; or only explain a file."""
-    if options.explain:
-        return explain(options, given)
+def land_command(given: Settings, only: str | None) -> int:
+    """Read what is new in the source, and say which days changed."""
     assistant = Assistant.of(given, bar)
-    landed = land(assistant, day(options.day, "--day") if options.day else None)
+    landed = land(assistant, NamedDays(only).day)
     print("\n".join(landed_lines(landed) + (reject_lines(rejects(assistant)) if landed.read else [])))
     return 1 if landed.lost else 0
 
 
-def run_command(options: argparse.Namespace, given: Settings) -> int:
+def run_command(given: Settings, named: NamedDays, how: How) -> int:
     """Land, then every day that is due, or the days that are named."""
-    only = day(options.day, "--day") if options.day else None
     assistant = Assistant.of(given, bar)
-    if options.dry_run:
-        return _dry_run(options, assistant, only)
+    only = named.day
     print(model_line(assistant))
     for warning in ready(assistant):
         print(f"warning: {warning}")
@@ -118,20 +136,17 @@ def run_command(options: argparse.Namespace, given: Settings) -> int:
     said = landed_lines(landed) if landed else []
     for line in [*said, *_roles_lines(assistant, said)]:
         print(line)
-    if options.retry_final and (found := ask_again(assistant)):
+    if how.retry_final and (found := ask_again(assistant)):
         print(f"asked again: {found} questions that were given up")
-    days = _named_days(options, only, assistant)
-    retag = options.retag
-    for line in _retag_lines(assistant, days, retag=retag):
+    days = _named_days(named, how, assistant)
+    for line in _retag_lines(assistant, days, retag=how.retag):
         print(line)
     whole = not (landed and landed.lost)
-    how = {name: getattr(options, name) for name in ("deliver_incomplete", "retry_rejected", "correct")}
+    switches = {name: getattr(how, name) for name in ("deliver_incomplete", "retry_rejected", "correct", "retag")}
     try:
-        whole &= run_days(
-            assistant, days, lambda one: run_day(assistant, one, retag=retag, **how), wait=not options.no_wait
-        )
+        whole &= run_days(assistant, days, lambda one: run_day(assistant, one, **switches), wait=how.wait)
     except (BudgetReached, DeadlineReached):
-        left = quote(assistant, days, retag=retag)
+        left = quote(assistant, days, retag=how.retag)
         print("\n".join(["left to do, by the same command:", *quote_lines(left)]))
         raise
     finally:
@@ -152,58 +167,58 @@ def _retag_lines(assistant: Assistant, days: Sequence[date], *, retag: bool) -> 
     return [head, *quote_lines(quote(assistant, days if retag else stale))]
 
 
-def _dry_run(options: argparse.Namespace, assistant: Assistant, only: date | None) -> int:
+def dry_run(given: Settings, named: NamedDays, *, retry_rejected: bool) -> int:
     """Show what would be sent of what is tagged by now; nothing is landed, asked or sent."""
-    _existing(assistant.settings)
-    for one in _named_days(options, only, assistant):
-        for preview in preview_day(assistant, one, retry_rejected=options.retry_rejected):
+    existing(given)
+    assistant = Assistant.of(given, bar)
+    for one in _named_days(named, How(retry_rejected=retry_rejected), assistant):
+        for preview in preview_day(assistant, one, retry_rejected=retry_rejected):
             print("\n".join(preview_lines(preview)))
     print("dry run: nothing was landed, asked or sent")
     return 0
 
 
-def quote_command(options: argparse.Namespace, given: Settings) -> int:
+def quote_command(given: Settings, named: NamedDays, *, retag: bool) -> int:
     """Land and build, which cost nothing, and say what asking would cost."""
-    only = day(options.day, "--day") if options.day else None
     assistant = Assistant.of(given, bar)
     for warning in ready(assistant):
         print(f"warning: {warning}")
-    said = landed_lines(land(assistant, only)) if given.source else []
+    said = landed_lines(land(assistant, named.day)) if given.source else []
     for line in [*said, *_roles_lines(assistant, said)]:
         print(line)
-    days = _named_days(options, only, assistant)
-    lines = quote_lines(quote(assistant, days, retag=options.retag))
-    if not options.retag:
+    days = _named_days(named, How(retag=retag), assistant)
+    lines = quote_lines(quote(assistant, days, retag=retag))
+    if not retag:
         lines += _retag_lines(assistant, days, retag=False)
     print("\n".join(lines + expected_lines(expected_events(assistant, days))))
     return 0
 
 
-def _named_days(options: argparse.Namespace, only: date | None, assistant: Assistant) -> list[date]:
+def _named_days(named: NamedDays, how: How, assistant: Assistant) -> list[date]:
     """The days to run: those named, of which at least one must exist, else every day that is due."""
-    if bool(options.first) != bool(options.last):
+    if bool(named.first) != bool(named.last):
         raise SettingsError("--from and --to belong together")
-    if not options.first and not only:
-        rejected = rejected_days(assistant) if getattr(options, "retry_rejected", False) else []
-        stale = days_to_correct(assistant) if getattr(options, "correct", False) else []
-        older = [one.day for one in stale_days(assistant)] if getattr(options, "retag", False) else []
+    if not named.first and not named.only:
+        rejected = rejected_days(assistant) if how.retry_rejected else []
+        stale = days_to_correct(assistant) if how.correct else []
+        older = [one.day for one in stale_days(assistant)] if how.retag else []
         return sorted({row["day"] for row in due_days(assistant)}.union(rejected, stale, older))
-    first = only or day(options.first, "--from")
-    last = only or day(options.last, "--to")
+    first = named.day or day(named.first or "", "--from")
+    last = named.day or day(named.last or "", "--to")
     if last < first:
         raise SettingsError(f"--to {last} is before --from {first}")
     with assistant.store.reading() as view:
         known = [row["day"] for row in view.rows("select day from days order by day")]
-    named = [one for one in known if first <= one <= last]
-    if not named:
-        span = f"days here: {known[0]} to {known[-1]}" if known else "no day is here yet"
-        raise NotFound(f"{first if first == last else f'{first} to {last}'}: no conversation began on that day; {span}")
-    return named
+    found = [one for one in known if first <= one <= last]
+    if not found:
+        here = f"days here: {known[0]} to {known[-1]}" if known else "no day is here yet"
+        raise NotFound(f"{first if first == last else f'{first} to {last}'}: no conversation began on that day; {here}")
+    return found
 
 
-def status(options: argparse.Namespace, given: Settings) -> int:
+def status(given: Settings) -> int:
     """What the store holds, day by day, what failed, and what is due."""
-    store = _existing(given)
+    store = existing(given)
     assistant = Assistant.of(given)
     batches = status_lines(assistant)
     with store.reading() as view:
@@ -252,22 +267,14 @@ def _stale(assistant: Assistant) -> list[str]:
         return [f"which days are of another schema is not known: {error}"]
 
 
-def show(options: argparse.Namespace, given: Settings) -> int:
+def show(given: Settings, conversation: str) -> int:
     """One conversation, message by message, with its events, and its judgment."""
-    store = _existing(given)
+    store = existing(given)
     with store.reading() as view:
-        messages = view.answer("status/shown_messages", conversation=options.conversation)
-        events = view.answer("status/shown_events", conversation=options.conversation)
-        judgments = view.answer("status/shown_judgment", conversation=options.conversation)
+        messages = view.answer("status/shown_messages", conversation=conversation)
+        events = view.answer("status/shown_events", conversation=conversation)
+        judgments = view.answer("status/shown_judgment", conversation=conversation)
     if not messages:
-        raise NotFound(f"{given.home}: no conversation {options.conversation!r} in any built day")
+        raise NotFound(f"{given.home}: no conversation {conversation!r} in any built day")
     print("\n".join(event_lines(messages, events, judgments)))
     return 0
-
-
-def _existing(given: Settings) -> Store:
-    store = Store(given.home, given.timezone)
-    if not store.exists():
-        print(f"nothing was stored in {given.home} yet", file=sys.stderr)
-        raise NotFound(f"{given.home}: no store; cpa run or CPA_HOME")
-    return store

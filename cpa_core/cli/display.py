@@ -9,9 +9,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from cpa_core.errors import NotFound
 from cpa_core.llm import VALUES
 from cpa_core.pipeline import Assistant, Landed, ProposalQuote, Quote, Rejects
 from cpa_core.pipeline.assistant import Advance
+from cpa_core.settings import Settings
 from cpa_core.store import Store
 from cpa_core.store.database import Row
 
@@ -41,6 +43,16 @@ def bar(stage: str, total: int) -> Iterator[Advance]:
             shown.update()
 
         yield advance
+
+
+def existing(given: Settings) -> Store:
+    """The store of a home in which something was stored. Raises NotFound."""
+    store = Store(given.home, given.timezone)
+    if not store.exists():
+        raise NotFound(
+            f"{given.home}: no store is here yet; begin with cpa land SOURCE, or name another: --home, CPA_HOME"
+        )
+    return store
 
 
 def model_line(assistant: Assistant, *tasks: str) -> str:

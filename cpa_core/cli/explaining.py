@@ -1,6 +1,5 @@
 """`cpa land --explain FILE`: what a file is taken for, and why, on the terminal of whoever holds it."""
 
-import argparse
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
 
@@ -16,11 +15,11 @@ LONGEST = 300
 """Characters of a message that are shown."""
 
 
-def explain(options: argparse.Namespace, given: Settings) -> int:
+def explain(given: Settings, file: str, only: str | None) -> int:
     """Show how a file would land, and its first conversation. Nothing is stored."""
-    assistant = Assistant.of(changed(given, source=options.explain))
+    assistant = Assistant.of(changed(given, source=file))
     one = assistant.listing().objects[0]
-    named = one.day or (day(options.day, "--day") if options.day else one.modified_at.astimezone(given.zone).date())
+    named = one.day or (day(only, "--day") if only else one.modified_at.astimezone(given.zone).date())
     midnight = datetime.combine(named, time(), given.zone).astimezone(UTC)
     name, found = _explained(assistant, one, midnight)
     print("\n".join(_lines(name, found, given)))

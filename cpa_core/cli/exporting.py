@@ -1,21 +1,19 @@
 """The command that writes the insights as files for other tools."""
 
-import argparse
-import sys
+from pathlib import Path
+from typing import Literal
 
-from cpa_core.errors import NotFound
+from cpa_core.cli.display import existing
 from cpa_core.pipeline import Assistant, export_sums, scope_of
 from cpa_core.settings import Settings, day
 
 
-def export(options: argparse.Namespace, given: Settings) -> int:
+def export(given: Settings, out: Path, form: Literal["parquet", "csv"], first: str | None, last: str | None) -> int:
     """Write the sums of each day, and say what was written."""
+    existing(given)
     assistant = Assistant.of(given)
-    if not assistant.store.exists():
-        print(f"nothing was stored in {given.home} yet", file=sys.stderr)
-        raise NotFound(f"{given.home}: no store; cpa run or CPA_HOME")
-    first = day(options.first, "--from") if options.first else None
-    last = day(options.last, "--to") if options.last else None
-    for written in export_sums(assistant, options.out, options.form, scope_of(assistant, first, last)):
+    begin = day(first, "--from") if first else None
+    end = day(last, "--to") if last else None
+    for written in export_sums(assistant, out, form, scope_of(assistant, begin, end)):
         print(f"{written.path}: {written.rows} rows")
     return 0

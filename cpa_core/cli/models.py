@@ -1,6 +1,5 @@
 """`cpa check model`, and what is known of servers of chat completions."""
 
-import argparse
 from collections.abc import Iterator, Sequence
 
 from cpa_core.pipeline.assistant import Assistant
@@ -16,7 +15,7 @@ FORMS = {
 }
 
 
-def check_model_command(options: argparse.Namespace, given: Settings) -> int:
+def check_model_command(given: Settings) -> int:
     """Ask one small question; print what the server can do, its speed and the estimated cost of a day."""
     found = check_model(Assistant.of(given))
     for line in check_lines(found, given):

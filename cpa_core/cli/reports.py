@@ -1,28 +1,35 @@
 """The command that writes the report."""
 
-import argparse
+from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 
 from cpa_core.cli.display import bar
 from cpa_core.pipeline import Assistant, DayRange, write_report
 from cpa_core.settings import Settings, day
 
 
-def report(options: argparse.Namespace, given: Settings) -> int:
-    """Write the report, and say where it is and what is in it."""
-    span = DayRange(
-        first=day(options.first, "--from") if options.first else None,
-        last=day(options.last, "--to") if options.last else None,
-        compare=_days(options.compare) if options.compare else None,
-        suggest=options.suggest,
-        changes=tuple((day(text, "--change"), label) for text, label in options.changes or []),
+def span_of(
+    first: str | None, last: str | None, compare: str | None, changes: Sequence[str], *, suggest: bool
+) -> DayRange:
+    """The days of a report as a command line names them. Raises SettingsError."""
+    return DayRange(
+        first=day(first, "--from") if first else None,
+        last=day(last, "--to") if last else None,
+        compare=_days(compare) if compare else None,
+        suggest=suggest,
+        changes=tuple((day(text, "--change"), label) for text, _, label in (one.partition(" ") for one in changes)),
     )
-    made = write_report(Assistant.of(given, bar), span, options.out)
+
+
+def report(given: Settings, span: DayRange, out: Path | None) -> int:
+    """Write the report, and say where it is and what is in it."""
+    made = write_report(Assistant.of(given, bar), span, out)
     print(f"{made.path}: {made.conversations} conversations, {made.first} to {made.last}, {made.size / 1e6:.1f} MB")
     print(
         f"{made.drill_downs} numbers open {made.examples} conversations ({given.report_privacy}). Open it in a browser."
     )
-    if options.suggest:
+    if span.suggest:
         print(f"changes suggested for {made.suggestions} of the {made.issues} most costly issues")
     return 0
 

@@ -1,13 +1,11 @@
 """The command that restores a home."""
 
-import argparse
-
 from cpa_core.cli.display import bar, landed_lines, quote_lines
 from cpa_core.pipeline import Assistant, restore_home
 from cpa_core.settings import Settings
 
 
-def restore(options: argparse.Namespace, given: Settings) -> int:
+def restore(given: Settings) -> int:
     """Rebuild the database from the answers' files and the source, and say what could not be."""
     assistant = Assistant.of(given, bar)
     found = restore_home(assistant)

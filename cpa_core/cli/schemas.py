@@ -1,11 +1,12 @@
 """The commands on the event schema."""
 
-import argparse
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from cpa_core import schema
-from cpa_core.cli.display import bar, model_line, proposal_line, quote_lines
-from cpa_core.errors import NotFound, SettingsError
+from cpa_core.cli.display import bar, existing, model_line, proposal_line, quote_lines
+from cpa_core.errors import SettingsError
 from cpa_core.pipeline import (
     Assistant,
     Drift,
@@ -29,63 +30,72 @@ SHOWN_DAYS = 10
 MARKS = {"added": "+", "removed": "-", "renamed": "~", "changed": "*"}
 
 
-def check(options: argparse.Namespace, given: Settings) -> int:
+def check(file: Path) -> int:
     """Read a schema, and say with line and key what is wrong with it."""
-    found, findings = schema.check(options.file)
+    found, findings = schema.check(file)
     for one in findings:
-        print(f"{one.level}: {options.file}: line {one.line}: {one.key}: {one.reason}")
+        print(f"{one.level}: {file}: line {one.line}: {one.key}: {one.reason}")
     counts = ", ".join(f"{len(found.of_role(role))} {role}" for role in ("user", "assistant"))
-    print(f"{options.file}: version {found.version}, event types: {counts}, goals: {len(found.criteria.goals())}")
+    print(f"{file}: version {found.version}, event types: {counts}, goals: {len(found.criteria.goals())}")
     return 2 if any(one.level == "error" for one in findings) else 0
 
 
-def propose(options: argparse.Namespace, given: Settings) -> int:
+class ProposalWanted(NamedTuple):
+    """What a person wants of a proposal: where it goes, the sample, and what it is for."""
+
+    out: Path
+    seed: int
+    sample: int
+    about: str
+    from_uncovered: bool
+
+
+def propose(given: Settings, model: str | None, wanted: ProposalWanted) -> int:
     """Propose a schema from the source and write it where nothing is yet; beside it, with a diff, where one is."""
-    if options.model:
-        given = given.model_copy(update={"schema_model": options.model, "model": given.model or options.model})
+    if model:
+        given = given.model_copy(update={"schema_model": model, "model": given.model or model})
     assistant = Assistant.of(given, bar)
     print(model_line(assistant, "propose"))
-    base = schema.load(options.out)[0] if options.out.exists() else None
-    if options.from_uncovered and base is None:
-        raise SettingsError(f"{options.out}: there is no schema yet to add to; leave --from-uncovered out")
-    conversations = uncovered_conversations(assistant) if options.from_uncovered else source_conversations(assistant)
-    added_to = base if options.from_uncovered else None
-    print(proposal_line(quote_proposal(assistant, conversations, options.seed, options.sample, added_to)), flush=True)
-    proposal = propose_schema(assistant, conversations, options.seed, options.sample, added_to, options.about)
-    path = write_proposal(proposal, options.out)
+    base = schema.load(wanted.out)[0] if wanted.out.exists() else None
+    if wanted.from_uncovered and base is None:
+        raise SettingsError(f"{wanted.out}: there is no schema yet to add to; leave --from-uncovered out")
+    conversations = uncovered_conversations(assistant) if wanted.from_uncovered else source_conversations(assistant)
+    added_to = base if wanted.from_uncovered else None
+    print(proposal_line(quote_proposal(assistant, conversations, wanted.seed, wanted.sample, added_to)), flush=True)
+    proposal = propose_schema(assistant, conversations, wanted.seed, wanted.sample, added_to, wanted.about)
+    path = write_proposal(proposal, wanted.out)
     if base:
-        print(f"{options.out} is in use and was left as it is; beside it is what would change:")
+        print(f"{wanted.out} is in use and was left as it is; beside it is what would change:")
         print("\n".join(diff_lines(schema.compare(base, proposal.schema), ())))
-        print(f"To take it over: cpa schema accept {path} --as {options.out}")
+        print(f"To take it over: cpa schema accept {path} --as {wanted.out}")
     print("\n".join(proposal.head[:-1]))
-    print(f"{path}: {len(proposal.schema.event_types)} event types. Next: cpa run SOURCE --schema {options.out}")
+    print(f"{path}: {len(proposal.schema.event_types)} event types. Next: cpa run SOURCE --schema {wanted.out}")
     return 1 if proposal.counted.lost else 0
 
 
-def accept(options: argparse.Namespace, given: Settings) -> int:
+def accept(given: Settings, file: Path | None, place: Path | None, *, yes: bool) -> int:
     """Accept what runs proposed in the home; or show what a file changes, and take it over when that is said."""
-    if options.file is None:
+    if file is None:
         return _accept_waiting(given)
-    if options.place is None:
-        raise SettingsError(f"{options.file}: --as FILE names the schema that it becomes")
-    proposed = schema.load(options.file)[0]
-    if options.place.exists():
-        print("\n".join(diff_lines(schema.compare(schema.load(options.place)[0], proposed), ())))
+    if place is None:
+        raise SettingsError(f"{file}: --as FILE names the schema that it becomes")
+    proposed = schema.load(file)[0]
+    if place.exists():
+        print("\n".join(diff_lines(schema.compare(schema.load(place)[0], proposed), ())))
     else:
-        print(f"{options.place} is new: {len(proposed.event_types)} event types")
-    if not options.yes:
+        print(f"{place} is new: {len(proposed.event_types)} event types")
+    if not yes:
         print("nothing was changed; to take it over, say it again with --yes")
         return 0
-    before = accept_proposal(options.file, options.place)
-    print(f"{options.place} is version {proposed.version} now" + (f"; what it was is {before}" if before else ""))
+    before = accept_proposal(file, place)
+    print(f"{place} is version {proposed.version} now" + (f"; what it was is {before}" if before else ""))
     return 0
 
 
 def _accept_waiting(given: Settings) -> int:
     """Accept the proposals of a home."""
     assistant = Assistant.of(given, bar)
-    if not assistant.store.exists():
-        raise NotFound(f"{given.home}: no store; --home or CPA_HOME names another")
+    existing(given)
     found = accept_schema(assistant)
     for version in found.versions:
         types = len(named_schema(assistant, version).event_types)
@@ -98,10 +108,10 @@ def _accept_waiting(given: Settings) -> int:
     return 0
 
 
-def diff(options: argparse.Namespace, given: Settings) -> int:
+def diff(given: Settings, older: str, newer: str) -> int:
     """What changed between two schemas, what it means for what is stored, and what re-tagging would cost."""
     assistant = Assistant.of(given, bar)
-    found = schema.compare(named_schema(assistant, options.older), named_schema(assistant, options.newer))
+    found = schema.compare(named_schema(assistant, older), named_schema(assistant, newer))
     is_stored = assistant.store.exists()
     print("\n".join(diff_lines(found, weights(assistant, found) if is_stored else ())))
     if is_stored:

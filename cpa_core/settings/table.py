@@ -76,7 +76,7 @@ class Settings(Vendors):
         Setting(
             "CPA_MAP",
             SOURCE,
-            "Where our words stand in your files, as in role=sender,content=message.text,timestamp=meta.createdAt.",
+            "Where our words stand in your files, as in role=sender,content=message.text.",
             "A path may go through lists (`parts[].text`) and into JSON that stands as text.",
             reader=PAIRS,
             example="role=sender,content=message.text",

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from cpa_core.errors import SettingsError, StoreNotWritten
 from cpa_core.store import locks
-from cpa_core.store.instance import instance, is_made
+from cpa_core.store.instance import DAMAGE, damaged, instance, is_made
 
 Row = dict[str, Any]
 
@@ -131,7 +131,10 @@ class Store:
     def _beside(self, wait: float | None) -> Iterator[Transaction]:
         with locks.turn(self._lock, shared=True, wait=wait), self._open(wait, read_only=True) as connection:
             connection.execute("begin")
-            yield Transaction(connection)
+            try:
+                yield Transaction(connection)
+            except DAMAGE as failed:
+                raise damaged(self.path, failed) from failed
 
     @contextmanager
     def _alone(self, wait: float | None) -> Iterator[Transaction]:

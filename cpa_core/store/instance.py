@@ -13,9 +13,11 @@ from weakref import WeakValueDictionary
 
 import duckdb
 
-from cpa_core.errors import SettingsError, StoreBusy
+from cpa_core.errors import StoreBusy, StoreDamaged
 
 Connection = duckdb.DuckDBPyConnection
+DAMAGE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
+"""What DuckDB raises where a file is not a database, or a damaged one."""
 HEADERS = 3 * 4096
 """Bytes that a DuckDB file begins with."""
 MAGIC = b"DUCK"
@@ -35,7 +37,7 @@ class Instance:
     def attached(self, *, read_only: bool, wait: float) -> Iterator[Connection]:
         """A connection to the file, which is let go of after its last user.
 
-        Never for reading and for writing at once: the store's lock sees to it. Raises StoreBusy, SettingsError.
+        Never for reading and for writing at once: the store's lock sees to it. Raises StoreBusy, StoreDamaged.
         """
         connection = self._enter(read_only=read_only, wait=wait)
         try:
@@ -95,6 +97,15 @@ def is_made(path: Path) -> bool:
     return path.exists() and path.stat().st_size >= HEADERS
 
 
+def damaged(path: Path, error: duckdb.Error) -> StoreDamaged:
+    """What is said of a file that DuckDB cannot read, with the way out: paid answers do not depend on it."""
+    reason = str(error).splitlines()[0]
+    return StoreDamaged(
+        f"{path}: cannot be read with duckdb {duckdb.__version__}: {reason}; its file was left as it is. To rebuild it "
+        f"from the answers beside it, move the file away, then: cpa restore SOURCE --home {path.parent}"
+    )
+
+
 def _clear(path: Path) -> None:
     """Remove what somebody left who was killed, or had no room, creating the file."""
     if path.exists() and not is_made(path) and path.read_bytes()[8:12] in (b"", MAGIC):
@@ -102,7 +113,7 @@ def _clear(path: Path) -> None:
 
 
 def attach(memory: Connection, path: Path, *, read_only: bool, wait: float) -> None:
-    """Attach the file, waiting for a process that does not know our lock. Raises StoreBusy naming it, SettingsError.
+    """Attach the file, waiting for a process that does not know our lock. Raises StoreBusy naming it, StoreDamaged.
 
     Writing begins anew what somebody could not finish creating.
     """
@@ -115,11 +126,10 @@ def attach(memory: Connection, path: Path, *, read_only: bool, wait: float) -> N
         try:
             memory.execute(f"attach '{file}' as store" + (" (read_only)" if read_only else ""))
             return
-        except duckdb.IOException as refused:
+        except DAMAGE as refused:
             holder = re.search(r"Conflicting lock is held in (.+?) \(PID (\d+)\)", str(refused))
             if holder is None:
-                reason = str(refused).splitlines()[0]
-                raise SettingsError(f"{path}: cannot be opened with duckdb {duckdb.__version__}: {reason}") from None
+                raise damaged(path, refused) from None
             if time.monotonic() > until:
                 raise StoreBusy(
                     f"{path}: held by process {holder[2]} ({holder[1]}); close it there and run again"

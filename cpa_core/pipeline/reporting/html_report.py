@@ -90,7 +90,9 @@ def scope_of(assistant: Assistant, first: date | None, last: date | None) -> ins
 
 
 def _written(path: Path, page: str) -> int:
-    """Write beside and move, so that nobody opens half a report."""
+    """Write beside and move, so that nobody opens half a report. Raises InputError where a folder stands."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name the file to write: {path / NAME}")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
     content = page.encode("utf-8", "replace")

@@ -1,0 +1,287 @@
+"""The commands and their flags. What a command does stands in a module of its own, imported when it is called."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from typer import Argument, Option
+
+from cpa_core import __version__
+from cpa_core.cli.flags import command, flag_of, switch
+from cpa_core.settings import Settings
+
+BEGIN, READ, LABEL, LOOK, KEEP = (
+    "Begin here",
+    "Your transcripts",
+    "Label and deliver",
+    "Look at the results",
+    "Keep it running",
+)
+"""The groups of the help, in the order in which a person needs them."""
+SOURCE = (
+    *("CPA_SOURCE", "CPA_HOME", "CPA_FORMAT", "CPA_MAP", "CPA_ROLES", "CPA_TIMES"),
+    *("CPA_INCLUDE", "CPA_EXCLUDE", "CPA_SESSION_GAP"),
+)
+ASKING = ("CPA_SCHEMA", "CPA_MODEL", "CPA_JUDGE_MODEL", "CPA_CONCURRENCY", "CPA_DESTINATIONS", "CPA_PRIVACY")
+
+app = typer.Typer(
+    name="cpa",
+    help="Transcripts of an AI assistant in, trustworthy product events out.",
+    epilog="example: cpa demo",
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+schema_app = typer.Typer(help="Work on the event schema.", epilog="example: cpa schema check schema.yml")
+check_app = typer.Typer(help="Check a part of the setup.", epilog="example: cpa check model")
+
+Day = Annotated[
+    str | None, Option(help="the day of messages that carry no time, or the only day to run", metavar="DAY")
+]
+First = Annotated[str | None, Option("--from", help="the first of several days to run, due or not", metavar="DAY")]
+Last = Annotated[str | None, Option("--to", help="the last of them", metavar="DAY")]
+FirstDay = Annotated[
+    str | None, Option("--from", help="the first day (default: the first that has conversations)", metavar="DAY")
+]
+LastDay = Annotated[
+    str | None, Option("--to", help="the last day (default: the last that has conversations)", metavar="DAY")
+]
+Retag = Annotated[
+    bool, switch("--retag", "ask again what another schema, prompt or model labelled; without days: every such day")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, Option("--version", help="show the version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+@command(app, BEGIN, "cpa demo")
+def demo(
+    given: Settings,
+    at: Annotated[Path, Option(help="folder for the examples' homes", metavar="FOLDER")] = Path(".demo"),
+) -> int:
+    """Run the examples end to end, without key or account."""
+    from cpa_core.cli import commands
+
+    return commands.demo(at)
+
+
+@command(app, READ, "cpa land chats.json --home .cpa", *SOURCE)
+def land(
+    given: Settings,
+    explain: Annotated[
+        str | None,
+        Option(
+            help="show what is recognised in FILE and why, and its first conversation as it would land; "
+            "nothing is stored",
+            metavar="FILE",
+        ),
+    ] = None,
+    day: Day = None,
+) -> int:
+    """Read what is new in the source."""
+    from cpa_core.cli import commands, explaining
+
+    return explaining.explain(given, explain, day) if explain else commands.land_command(given, day)
+
+
+@command(app, LABEL, "cpa quote chats.json --schema schema.yml", *SOURCE, *ASKING)
+def quote(given: Settings, day: Day = None, first: First = None, last: Last = None, retag: Retag = False) -> int:
+    """Show what the days that are due would cost, before anything is spent."""
+    from cpa_core.cli import commands
+
+    return commands.quote_command(given, commands.NamedDays(day, first, last), retag=retag)
+
+
+@command(app, LABEL, "cpa run chats.json --schema schema.yml --model openai:gpt-6-luna", *SOURCE, *ASKING)
+def run(
+    given: Settings,
+    day: Day = None,
+    first: First = None,
+    last: Last = None,
+    retag: Retag = False,
+    deliver_incomplete: Annotated[bool, switch("--deliver-incomplete", "deliver days that have open failures")] = False,
+    dry_run: Annotated[bool, switch("--dry-run", "show what would be sent of what is tagged; send nothing")] = False,
+    retry_rejected: Annotated[bool, switch("--retry-rejected", "send again what a destination rejected")] = False,
+    retry_final: Annotated[bool, switch("--retry-final", "ask again what was given up after three failures")] = False,
+    correct: Annotated[bool, switch("--correct", "withdraw what was delivered and is no longer true")] = False,
+    no_wait: Annotated[bool, switch("--no-wait", "in the lane of batches: hand over and end (CPA_LANE=batch)")] = False,
+) -> int:
+    """Land, build, tag, judge and deliver every day that is due."""
+    from cpa_core.cli import commands
+
+    named = commands.NamedDays(day, first, last)
+    if dry_run:
+        return commands.dry_run(given, named, retry_rejected=retry_rejected)
+    how = commands.How(deliver_incomplete, retry_rejected, correct, retag, retry_final, not no_wait)
+    return commands.run_command(given, named, how)
+
+
+@command(app, LOOK, "cpa status --home .cpa", "CPA_HOME")
+def status(given: Settings) -> int:
+    """Show what needs a hand, and days, counts, failures, spend, receipts."""
+    from cpa_core.cli import commands
+
+    return commands.status(given)
+
+
+@command(app, LOOK, "cpa show c-17", "CPA_HOME")
+def show(
+    given: Settings, conversation: Annotated[str, Argument(help="the conversation's id", metavar="CONVERSATION")]
+) -> int:
+    """Show one conversation with its events and judgment."""
+    from cpa_core.cli import commands
+
+    return commands.show(given, conversation)
+
+
+@command(app, LOOK, "cpa report --from 2026-03-01 --to 2026-03-31", "CPA_HOME", "CPA_MODEL", "CPA_PRIVACY")
+def report(
+    given: Settings,
+    first: FirstDay = None,
+    last: LastDay = None,
+    compare: Annotated[
+        str | None,
+        Option(
+            help="days to compare with, FIRST..LAST "
+            "(default: as many directly before, else the later half with the earlier)",
+            metavar="DAYS",
+        ),
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        Option(
+            help="something that changed, for before and after: --change 2026-03-04 'new refusal prompt'; "
+            "may be repeated",
+            metavar="DAY LABEL",
+        ),
+    ] = None,
+    suggest: Annotated[
+        bool,
+        switch(
+            "--suggest",
+            "ask the model for a change to each of the most costly issues; it is shown what the report holds of them",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None, Option(help="where to write it (default: report.html in the home)", metavar="FILE")
+    ] = None,
+) -> int:
+    """Write one HTML file of what happens, what goes wrong, and the conversations behind each number."""
+    from cpa_core.cli import reports
+
+    days = reports.span_of(first, last, compare, change or [], suggest=suggest)
+    return reports.report(given, days, out)
+
+
+@command(app, LOOK, "cpa export --out insights --format parquet", "CPA_HOME")
+def export(
+    given: Settings,
+    out: Annotated[
+        Path, Option(help="the folder to write into; earlier files are replaced", metavar="FOLDER", show_default=False)
+    ],
+    format: Annotated[Literal["parquet", "csv"], Option(help="the format of the tables")] = "parquet",
+    first: FirstDay = None,
+    last: LastDay = None,
+) -> int:
+    """Write the insights of each day as small tables for other tools, without any message's words."""
+    from cpa_core.cli import exporting
+
+    return exporting.export(given, out, format, first, last)
+
+
+@command(app, KEEP, "cpa restore chats.json --schema schema.yml --home .cpa", *SOURCE, *ASKING)
+def restore(given: Settings, day: Day = None) -> int:
+    """Rebuild a home that lost its database from its answers and the source; nothing is asked or sent."""
+    from cpa_core.cli import restoring
+
+    return restoring.restore(given)
+
+
+@command(
+    check_app,
+    "Commands",
+    "cpa check model --model compatible:qwen3:8b",
+    *("CPA_SOURCE", "CPA_HOME", "CPA_SCHEMA", "CPA_MODEL", "CPA_FORMAT", "CPA_MAP"),
+)
+def model(given: Settings) -> int:
+    """Ask the model one small question: what its server can do, its speed, the estimated cost of a day."""
+    from cpa_core.cli import models
+
+    return models.check_model_command(given)
+
+
+@command(schema_app, "Commands", "cpa schema check schema.yml")
+def check(given: Settings, file: Annotated[Path, Argument(help="the schema", metavar="FILE")]) -> int:
+    """Read a schema and say what is in it, and everything that is wrong."""
+    from cpa_core.cli import schemas
+
+    return schemas.check(file)
+
+
+@command(schema_app, "Commands", "cpa schema diff 3f0c2a schema.yml", "CPA_HOME", "CPA_MODEL")
+def diff(
+    given: Settings,
+    older: Annotated[str, Argument(help="a schema's file, or a version that the store knows", metavar="OLDER")],
+    newer: Annotated[str, Argument(help="the same of the other", metavar="NEWER")],
+) -> int:
+    """Show what changed between two schemas, what it means for what is stored, and what re-tagging would cost."""
+    from cpa_core.cli import schemas
+
+    return schemas.diff(given, older, newer)
+
+
+@command(
+    schema_app,
+    "Commands",
+    "cpa schema propose chats.json --out schema.yml --model openai:gpt-6-luna",
+    *("CPA_SOURCE", "CPA_HOME"),
+)
+def propose(
+    given: Settings,
+    out: Annotated[
+        Path, Option(help="where to write it; a file there is never overwritten", metavar="FILE", show_default=False)
+    ],
+    model: Annotated[str | None, flag_of("CPA_SCHEMA_MODEL", flag="--model")] = None,
+    seed: Annotated[int, Option(help="another seed samples other conversations", metavar="NUMBER")] = 0,
+    sample: Annotated[int, Option(help="conversations to read", metavar="NUMBER")] = 60,
+    about: Annotated[
+        str, Option(help="what you sell and will do with the counts, in a sentence or two", metavar="TEXT")
+    ] = "",
+    from_uncovered: Annotated[
+        bool,
+        switch("--from-uncovered", "add to the schema there, from the stored messages in which nothing of it happens"),
+    ] = False,
+) -> int:
+    """Propose a schema from a sample of the conversations, for people to edit."""
+    from cpa_core.cli import schemas
+
+    wanted = schemas.ProposalWanted(out, seed, sample, about, from_uncovered)
+    return schemas.propose(given, model, wanted)
+
+
+@command(schema_app, "Commands", "cpa schema accept --home .cpa", "CPA_HOME")
+def accept(
+    given: Settings,
+    file: Annotated[
+        Path | None, Argument(help="a proposal in a file (default: what waits in the home)", metavar="FILE")
+    ] = None,
+    place: Annotated[Path | None, Option("--as", help="the schema that FILE becomes", metavar="FILE")] = None,
+    yes: Annotated[bool, switch("--yes", "take it over; what was there is kept beside it")] = False,
+) -> int:
+    """Accept the schema that a run proposed in the home; or show what FILE changes and, with --yes, take it over."""
+    from cpa_core.cli import schemas
+
+    return schemas.accept(given, file, place, yes=yes)
+
+
+app.add_typer(schema_app, name="schema", rich_help_panel=READ)
+app.add_typer(check_app, name="check", rich_help_panel=BEGIN)

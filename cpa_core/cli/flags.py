@@ -1,0 +1,104 @@
+"""Settings as flags: a command names those it takes, and their help comes from the table of settings."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from cpa_core.destinations import DESTINATIONS
+from cpa_core.errors import SettingsError
+from cpa_core.settings import TABLE, Settings, environment, settings, shown
+
+KNOWN = {"CPA_DESTINATIONS": tuple(DESTINATIONS)}
+"""The names that a setting takes, where another table than the settings' has them."""
+VALUES = {"Path": "PATH", "bool": "YES|NO", "date": "DAY", "int": "NUMBER", "float": "NUMBER"}
+"""What stands for the value of a flag in the help, by the type of its setting."""
+Run = Callable[..., int]
+
+
+def command(app: typer.Typer, panel: str, example: str, *names: str) -> Callable[[Run], Run]:
+    """Makes a function a command of `app`: its first parameter are the settings, its others are flags of its own.
+
+    `names` are settings for which the command has a flag; an argument SOURCE stands for CPA_SOURCE.
+    """
+
+    def register(run: Run) -> Run:
+        own = list(inspect.signature(run, eval_str=True).parameters.values())[1:]
+        fields = {flag_name(name): name for name in names}
+
+        def called(ctx: typer.Context, **values: Any) -> int:
+            flags = {field: values.pop(field) for field in fields}
+            return run(settings_of(ctx.obj, flags), **values)
+
+        parameters = [_parameter(field, name) for field, name in fields.items()]
+        first = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        # typer reads the signature, so the flags of settings are written into it
+        called.__signature__ = inspect.Signature([first, *own, *parameters])  # type: ignore[attr-defined]
+        named = run.__name__.removesuffix("_command").replace("_", "-")
+        about = inspect.getdoc(run) or ""
+        app.command(named, help=escaped(about), epilog=f"example: {escaped(example)}", rich_help_panel=panel)(called)
+        return run
+
+    return register
+
+
+def settings_of(texts: Mapping[str, str] | None, flags: Mapping[str, str | None]) -> Settings:
+    """The settings of the environment (or of `texts` instead of it), of `.env` and of flags.
+
+    Raises SettingsError, also where a file stands in the home's place.
+    """
+    given = settings(environment(texts), **flags)
+    for place in (given.home, *given.home.parents):
+        if place.exists() and not place.is_dir():
+            raise SettingsError(f"{place} is a file, but the home must be a folder; name another: --home, CPA_HOME")
+    return given
+
+
+def flag_name(name: str) -> str:
+    """`CPA_HOME` as the name of a parameter: `home`."""
+    return name.removeprefix("CPA_").lower()
+
+
+def flag_of(name: str, flag: str = "") -> Any:
+    """The flag of a setting, under another name where one is given; or the argument SOURCE."""
+    about = escaped(help_of(name))
+    if name == "CPA_SOURCE":
+        return typer.Argument(help=about, metavar="SOURCE", show_default=False)
+    line = TABLE[name]
+    choices = [*KNOWN.get(name, line.reader.choices)]
+    return typer.Option(
+        flag or line.flag,
+        help=about,
+        metavar="|".join(choices) if 0 < len(choices) < 4 else VALUES.get(_kind(line.type), "TEXT"),
+        autocompletion=(lambda: choices) if choices else None,
+        rich_help_panel=line.setting.group,
+    )
+
+
+def switch(name: str, about: str) -> Any:
+    """A flag without a value."""
+    return typer.Option(name, help=about, metavar=" ", show_default=False)
+
+
+def _kind(annotation: Any) -> str:
+    return next((name for name in VALUES if name in str(getattr(annotation, "__name__", annotation))), "")
+
+
+def _parameter(field: str, name: str) -> inspect.Parameter:
+    annotation = Annotated[str | None, flag_of(name)]
+    return inspect.Parameter(field, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def help_of(name: str) -> str:
+    """The help of a setting as a flag: `the folder of the store (CPA_HOME, default .cpa)`."""
+    line = TABLE[name]
+    names = f": {', '.join(KNOWN[name])}" if name in KNOWN else ""
+    default = f", default {shown(line.default)}" if shown(line.default) else ""
+    words = line.setting.help[0].lower() + line.setting.help[1:].rstrip(".")
+    return f"{words}{names} ({name}{default})"
+
+
+def escaped(text: str) -> str:
+    """The text without markup for rich: `parts[].text` stays as it is."""
+    return text.replace("[", "\\[")
