@@ -23,7 +23,7 @@ FEW = 5_000
 TIME = pa.timestamp("us", tz="UTC")
 FLAGS = ("id_given", "time_assumed", "by_user", "zone_assumed")
 TIMES = ("sent_at", "started_at", "ended_at")
-NUMBERS = ("ordinal", "own_from", "first", "size")
+NUMBERS = ("ordinal", "own_from", "standing", "first", "size")
 KINDS = dict.fromkeys(NUMBERS, pa.int64()) | dict.fromkeys(TIMES, TIME) | dict.fromkeys(FLAGS, pa.bool_())
 DRAFT = pa.schema([(name, KINDS.get(name, pa.string())) for name in Draft._fields])
 RECORD = pa.schema([(name, KINDS.get(name, pa.string())) for name in Record._fields])
@@ -32,6 +32,7 @@ SOURCE_RECORD = pa.schema(
         (name, KINDS.get(name, pa.string()))
         for name in ("kind", "conversation_id", "user_id", "started_at", "ended_at", "own_from", "call_id", "after")
     ]
+    + [(name, KINDS.get(name, pa.string())) for name in ("trace_id", "standing")]
     + [(name, KINDS[name]) for name in ("first", "size")]
 )
 """What identity needs of a record beside its messages, which are rows `first` to `first + size` of the drafts."""
@@ -161,7 +162,8 @@ class _Heap:
         """A record and its messages. The first message has the start of its record, where it has no time itself."""
         about = (record.kind, record.conversation_id, record.user_id, record.started_at, record.ended_at)
         place = (self.count + len(self.drafts), len(record.messages))
-        self.about.append((*about, record.own_from, record.call_id, record.after, *place))
+        of_call = (record.own_from, record.call_id, record.after, record.trace_id, record.standing)
+        self.about.append((*about, *of_call, *place))
         conversation_id = record.conversation_id or f"{PROVISIONAL}{place[0]}"
         for n, draft in enumerate(record.messages):
             at, assumed = draft.sent_at, draft.zone_assumed
@@ -195,6 +197,7 @@ def untimed(drafts: Table, records: Table) -> str | None:
     timed = pc.unique(drafts["conversation_id"].filter(pc.is_valid(drafts["sent_at"])))
     without = pc.invert(pc.is_in(drafts["conversation_id"], timed))
     starts = pc.or_kleene(pc.is_valid(records["started_at"]), pc.is_valid(records["ended_at"]))
+    starts = pc.and_(starts, pc.greater(records["size"], 0))
     begun = drafts["conversation_id"].take(records["first"].filter(starts)) if records.num_rows else None
     if begun is not None:
         without = pc.and_(without, pc.invert(pc.is_in(drafts["conversation_id"], pc.unique(begun))))

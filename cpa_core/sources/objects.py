@@ -66,6 +66,14 @@ def fits(name: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
     return wanted and not any(fnmatchcase(way, pattern) for way in ways for pattern in exclude)
 
 
+_TRACES = re.compile(r"(?<![a-z])traces?(?![a-z])(?!.*(?<![a-z])observations)", re.IGNORECASE)
+
+
+def traces_first(objects: Iterable[Object]) -> list[Object]:
+    """Objects in their order, those of traces before others: they name the user and session of what lies elsewhere."""
+    return sorted(objects, key=lambda one: _TRACES.search(one.uri) is None)
+
+
 def before_day(source: str) -> str:
     """The part of a template that every object begins with."""
     return source.split(DAY_TEMPLATE, 1)[0]

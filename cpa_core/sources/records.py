@@ -92,7 +92,9 @@ class SourceRecord(NamedTuple):
     Messages are in order, with `conversation_id` "". Of a call, those before `own_from` only repeat history, the
     others are its newest input and its output (see `own_input`). `call_id` is the id of a call, where it has one:
     the same call in two exports is one. `after` is the id of the call that it goes on from, "" where it is the first of
-    such a chain, None where its format has none. `metadata` is JSON of the conversation.
+    such a chain, None where its format has none. `trace_id` is the trace that a call is a piece of, and `standing` how
+    near to its outside it is (see `formats.traces`); a call without messages only tells the conversation and user of
+    its trace. `metadata` is JSON of the conversation.
     """
 
     place: str
@@ -107,6 +109,8 @@ class SourceRecord(NamedTuple):
     zone_assumed: bool = False
     call_id: str | None = None
     after: str | None = None
+    trace_id: str | None = None
+    standing: int = 0
 
 
 def own_input(words: Sequence[str]) -> int:

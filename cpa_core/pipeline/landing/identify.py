@@ -8,7 +8,7 @@ from itertools import groupby
 
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.landing.fetch import Parsed, finished
-from cpa_core.sources.identity import Identified, Known, Nothing, Opened, Said, Talk, identified
+from cpa_core.sources.identity import Identified, Known, KnownTrace, Nothing, Opened, Said, Talk, identified
 from cpa_core.sources.identity.links import SPOKEN, chain, day_of, mark
 from cpa_core.store.database import Row, Transaction, as_json
 
@@ -47,6 +47,11 @@ class Stored:
             said = Said(mark(row["role"], row["content"]), row["role"], row["sent_at"], row["repeated"], place)
             found[row["conversation_id"]].append(said)
         return found
+
+    def traces(self, trace_ids: Collection[str]) -> list[KnownTrace]:
+        """See Known."""
+        found = self.view.answer("landing/known_traces", ids=as_json(trace_ids), uris=self.uris)
+        return [KnownTrace(**row) for row in found]
 
     def chained(self) -> bool:
         """See Known."""
@@ -99,6 +104,18 @@ def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:
     opening = [talk.links[0] for talk in talks]
     lists = {"links": [list(talk.links) for talk in talks], "said": [list(talk.said) for talk in talks]}
     transaction.insert_columns("known_conversations", {**columns, "opening": opening, **lists})
+
+
+def remember_traces(transaction: Transaction, traces: Sequence[KnownTrace]) -> None:
+    """Keep what is known of these traces in place of what was."""
+    if not traces:
+        return
+    transaction.execute(
+        "delete from known_traces where trace_id in (select unnest($ids::json::varchar[]))",
+        ids=as_json(one.trace_id for one in traces),
+    )
+    names = ("trace_id", "conversation_id", "user_id", "standing")
+    transaction.insert_columns("known_traces", {name: [getattr(one, name) for one in traces] for name in names})
 
 
 def note_spoken(transaction: Transaction, conversation_ids: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from cpa_core.pipeline.landing.identify import (
     named_part,
     note_spoken,
     remember,
+    remember_traces,
 )
 from cpa_core.pipeline.landing.roles import roles_warning
 from cpa_core.pipeline.landing.sessions import cut_sessions, is_other_gap, note_users, spanning
@@ -26,6 +27,7 @@ from cpa_core.settings import Settings
 from cpa_core.sources import Listing, Object
 from cpa_core.sources.archives import archive_of
 from cpa_core.sources.identity import Identified
+from cpa_core.sources.objects import traces_first
 from cpa_core.store.database import Row, Transaction
 
 MOST_NOTES = 5
@@ -118,7 +120,7 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
         told = _Told(found)
         now = assistant.now()
         with assistant.progress("land", len(found.fresh)) as advance:
-            parsed = read_in_order(assistant, found.listing, found.fresh, found.untimed_days, day)
+            parsed = read_in_order(assistant, found.listing, traces_first(found.fresh), found.untimed_days, day)
             for part in in_parts(parsed, advance):
                 named, found_out = named_part(assistant, part)
                 told.add(
@@ -232,6 +234,7 @@ def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity
         _replace_objects(transaction, [p for p in part if p.arrived], now)
         keep_message_ids(transaction, identity.continued)
         remember(transaction, identity.talks)
+        remember_traces(transaction, identity.traces)
         forget_repeated(transaction, identity.retold)
         gap = cut_sessions(transaction, given.session_gap)
         contradicting, agreeing = _settle(transaction, now)

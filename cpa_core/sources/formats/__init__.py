@@ -43,6 +43,7 @@ from cpa_core.sources.formats import (
     traced,
     ui_messages,
 )
+from cpa_core.sources.formats.companions import HOLDS_NONE
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.identity import Decided, Nothing, Opened, identified
 from cpa_core.sources.records import Record, Reject
@@ -119,6 +120,8 @@ def opened(file: File, midnight: datetime | None, day: date | None = None) -> Op
     file, notes = prepared(file)
     try:
         chosen = recognition.choice(file, FORMATS)
+        if chosen.form.kind == "none":
+            notes = (*notes, f"{file.name}: {chosen.form.title}: {HOLDS_NONE}")
         (drafts, records, rejects), count = _gathered(file, chosen)
     except UnicodeDecodeError:
         raise documents.not_utf8(file.name, file.content) from None

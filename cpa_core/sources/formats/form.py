@@ -9,8 +9,11 @@ from cpa_core.sources.files import File
 from cpa_core.sources.records import Reject, SourceRecord, moment
 from cpa_core.sources.trees import Placed, Trees
 
-Kind = Literal["conversation", "call", "message"]
-"""What a record is: a whole conversation, a call of a model that may repeat what was said before, or one message."""
+Kind = Literal["conversation", "call", "message", "none"]
+"""What a record is: a whole conversation, a call of a model that may repeat what was said before, or one message.
+
+`none`: the file holds no conversation.
+"""
 
 Found: TypeAlias = Iterator[columns.Found]
 Reader: TypeAlias = Callable[[File, Trees], Found]

@@ -13,10 +13,10 @@ from typing import Any
 from cpa_core.sources import columns, fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.calls import CallAbout, called
+from cpa_core.sources.formats.calls import CallAbout, called, record
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.formats.traces import Node, Part, spoken_calls
-from cpa_core.sources.records import Reject, moment
+from cpa_core.sources.records import Reject, SourceRecord, moment
 from cpa_core.sources.trees import Trees, unfolded
 
 CALLS = frozenset({"GENERATION", "AGENT"})
@@ -30,6 +30,9 @@ WORDS = {
     "endTime": "end_time",
 }
 """Langfuse's keys in the API, and in the blob export."""
+
+BLOB = frozenset(WORDS.values())
+"""A record with one of these keys is of a blob export, whose times are UTC's."""
 
 EVALUATOR = "a trace of Langfuse's own evaluator: nobody's conversation"
 NOTHING = "no input and no output"
@@ -92,8 +95,17 @@ def _called(file: File, place: str, tree: Any, sessions: dict[str, tuple[Any, An
             yield from _inside(file, place, tree, inside)
         else:
             yield Reject(place, NOTHING, "{}", loss=False)
+            yield from [] if _is_observation(tree) else _naming(_about(file, place, tree, sessions))
         return
-    yield from called(file, _about(file, place, tree, sessions), tree.get("input"), tree.get("output"))
+    trace = None if _is_observation(tree) else fields.identity("id", tree.get("id"))
+    for found in called(file, _about(file, place, tree, sessions), tree.get("input"), tree.get("output")):
+        yield found._replace(trace_id=trace) if isinstance(found, SourceRecord) else found
+
+
+def _naming(about: CallAbout) -> Iterator[columns.Found]:
+    """A trace that says nothing, but names the session and user of observations that lie in another file."""
+    if about.call_id and (about.user_id or about.conversation_id != about.call_id):
+        yield record(about, (), 0)._replace(trace_id=about.call_id)
 
 
 def _inside(file: File, place: str, tree: dict[str, Any], observations: list[Any]) -> Iterator[columns.Found]:
@@ -109,7 +121,8 @@ def _about(file: File, place: str, tree: dict[str, Any], sessions: dict[str, tup
     conversation_id = fields.identity("sessionId", value(tree, "sessionId") or session or trace)
     if conversation_id is None:
         raise ValueError("id: missing")
-    zone = UTC if "start_time" in tree else file.zone  # a blob export's times are UTC's
+    exported = bool(tree.keys() & BLOB)
+    zone = UTC if exported else file.zone
     started_at, assumed = moment(tree.get("timestamp") or value(tree, "startTime"), zone)
     ended_at, _ = moment(value(tree, "endTime"), zone)
     return CallAbout(
@@ -119,7 +132,7 @@ def _about(file: File, place: str, tree: dict[str, Any], sessions: dict[str, tup
         started_at=started_at,
         ended_at=ended_at,
         call_id=fields.identity("id", tree.get("id")),
-        zone_assumed=assumed and "start_time" not in tree,
+        zone_assumed=assumed and not exported,
     )
 
 

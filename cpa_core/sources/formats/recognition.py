@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from cpa_core.errors import NotRecognised, SourceError
 from cpa_core.sources import documents, mapping, shapes, tables, trees, workbooks
 from cpa_core.sources.files import File
+from cpa_core.sources.formats.companions import COMPANIONS, INVENTORIES
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.records import Reject
 from cpa_core.sources.samples import MOST, SIZES, Layout, samples
@@ -70,7 +71,9 @@ def _of_table(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
     rows = [] if file.form in ENDINGS or _has_own_columns(file, holds) else _first_rows(file, holds)
     if named:
         return Choice(formats[named], holds, "lines", ())
-    best = _best([((), rows)], formats)
+    best = _best([((), rows)], formats) or _best([((), rows)], COMPANIONS)
+    if best and best[0].kind == "none":
+        return Choice(best[0], holds, "lines", (), empty=True)
     own = best is None or best[0] is formats.get("jsonl")  # rows with our words
     return Choice(formats[file.form or holds] if own or not best else best[0], holds, "lines", ())
 
@@ -107,8 +110,16 @@ def _of_json(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
     if file.form or not values:
         fallback = formats[file.form or ("jsonl" if layout == "lines" else holds)]
         return Choice(fallback, "json", layout, _wrapped(values))
+    if (beside := _companion(file, values)) is not None:
+        return Choice(beside, "json", layout, (), empty=True)
     documents.text(file.name, file.content).read(SIZES[-1])  # bytes that are not UTF-8 are the first thing to say
     raise NotRecognised(_refusal(file, values, formats))
+
+
+def _companion(file: File, values: Sequence[Any]) -> Format | None:
+    found = _best(_translated(file, values), COMPANIONS)
+    named = file.name.rpartition("/")[2].lower() in INVENTORIES
+    return found[0] if found else COMPANIONS["chatgpt_inventory"] if named else None
 
 
 def _translated(file: File, values: Sequence[Any], *, opens: bool = False) -> Iterator[tuple[Route, list[Any]]]:

@@ -5,19 +5,19 @@ https://docs.helicone.ai/rest/request/post-v1requestquery. A root or an outermos
 """
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from cpa_core.sources import columns, fields
-from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.calls import CallAbout, called, spoken
-from cpa_core.sources.formats.form import Format, Reader, attempted, each
+from cpa_core.sources.formats.form import Format, Reader, each
 from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
-from cpa_core.sources.formats.traces import INNER, UNDECIDED, Node, Part, outermost
+from cpa_core.sources.formats.traces import INNER, Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, moment
-from cpa_core.sources.trees import Trees, unfolded
+from cpa_core.sources.trees import Placed, Trees, unfolded
 
 CONVERSATIONS = ("session_id", "thread_id", "conversation_id", "sessionId", "threadId", "conversationId")
 USERS = ("user_id", "userId")
@@ -52,31 +52,30 @@ def spans(span_of: Callable[[dict[str, Any]], TraceRow], foreign: Callable[[dict
     def read(file: File, records: Trees) -> Iterator[columns.Found]:
         nodes: list[Node] = []
         named: dict[str, tuple[Any, Any]] = {}
-        for n, one in enumerate(records):
-            if not isinstance(one, Reject) and isinstance(one[1], dict) and not foreign(one[1]):
+        for n, one in enumerate(_without(records, foreign)):
+            if not isinstance(one, Reject) and isinstance(one[1], dict):
                 span = span_of(one[1])
                 nodes.append(_node(n, span))
                 conversation, user = named.get(span.trace, (None, None))
                 named[span.trace] = conversation or span.conversation_id, user or span.user_id
-        speech, undecided = outermost(nodes)
-        taken = speech | undecided
-        silent = {node.key: node for node in nodes if node.key not in taken}
-        for n, one in enumerate(records):
-            if isinstance(one, Reject):
-                yield one
-            elif isinstance(one[1], dict) and foreign(one[1]):
-                if n == 0 and not nodes:
-                    yield Reject(one[0], FOREIGN, "{}", loss=False)
-            elif n in undecided:
-                yield Reject(one[0], UNDECIDED, raw(one[1]))
-            elif n not in silent:
-                yield from attempted(
-                    file, one, lambda f, place, tree: _called(f, place, span_of(talks.record(tree)), named)
-                )
-            elif silent[n].speaks:
-                yield Reject(one[0], INNER, "{}", loss=False)
+        if not nodes:
+            yield from (Reject(one[0], FOREIGN, "{}", loss=False) for one in islice(_foreign(records, foreign), 1))
+        yield from spoken_calls(
+            file,
+            _without(records, foreign),
+            nodes,
+            lambda f, place, tree: _called(f, place, span_of(talks.record(tree)), named),
+        )
 
     return read
+
+
+def _without(records: Trees, foreign: Callable[[dict[str, Any]], bool]) -> Iterator[Placed | Reject]:
+    return (one for one in records if isinstance(one, Reject) or not (isinstance(one[1], dict) and foreign(one[1])))
+
+
+def _foreign(records: Trees, foreign: Callable[[dict[str, Any]], bool]) -> Iterator[Placed]:
+    return (one for one in records if not isinstance(one, Reject) and isinstance(one[1], dict) and foreign(one[1]))
 
 
 def _node(key: int, span: TraceRow) -> Node:

@@ -12,7 +12,7 @@ from cpa_core.sources import columns
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.form import attempted
-from cpa_core.sources.records import Reject
+from cpa_core.sources.records import Reject, SourceRecord
 from cpa_core.sources.trees import Trees
 
 Part = Literal["call", "step", "aside"]
@@ -23,6 +23,10 @@ UNDECIDED = (
     "user saw: export the outermost observation with its input and output"
 )
 INNER = "a call inside another of its trace: neither said nor read by anybody"
+
+
+TRACE, ROOT, WITHIN = range(3)
+"""How near to the outside of its trace a call is: the trace itself, a root of it, or inside of what the file lacks."""
 
 
 class Node(NamedTuple):
@@ -51,6 +55,28 @@ def outermost(nodes: Iterable[Node]) -> tuple[set[int], set[int]]:
     return speech, undecided
 
 
+def _standings(nodes: Iterable[Node]) -> dict[int, int]:
+    """How near to the outside of its trace each node is, by its key. A parent that is no node lies in another file."""
+    nodes = list(nodes)
+    known = {(node.trace, node.id): node for node in nodes}
+    return {node.key: _standing(node, known) for node in nodes}
+
+
+def _standing(node: Node, known: dict[tuple[str, str], Node]) -> int:
+    if node.id == node.trace:
+        return TRACE
+    seen: set[str] = set()
+    while node.parent is not None and node.id not in seen and (node.trace, node.parent) in known:
+        seen.add(node.id)
+        node = known[node.trace, node.parent]
+    return ROOT if node.parent in (None, node.trace) or node.id == node.trace else WITHIN
+
+
+def _standing_in(found: columns.Found, trace: str, standing: int) -> columns.Found:
+    """A call with the trace that it is a piece of; anything else as it is."""
+    return found._replace(trace_id=trace, standing=standing) if isinstance(found, SourceRecord) else found
+
+
 def spoken_calls(
     file: File,
     records: Trees,
@@ -65,11 +91,14 @@ def spoken_calls(
     speech, undecided = outermost(nodes)
     taken = speech | undecided
     silent = {node.key: node for node in nodes if node.key not in taken}
+    standing, traces = _standings(nodes), {node.key: node.trace for node in nodes}
     for n, one in enumerate(records):
         if isinstance(one, Reject):
             yield one
         elif n in undecided:
             yield Reject(one[0], UNDECIDED, raw(one[1]))
+        elif n in traces and n not in silent:
+            yield from (_standing_in(found, traces[n], standing[n]) for found in attempted(file, one, call))
         elif n not in silent:
             yield from attempted(file, one, call)
         elif silent[n].speaks:

@@ -45,6 +45,8 @@ class LoggedCall:
     before: int
     call_id: str | None = None
     after: str | None = None
+    trace_id: str | None = None
+    standing: int = 0
     conversation_id: str | None = None
     characters: int = 0
     greeted: int = 0

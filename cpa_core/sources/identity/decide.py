@@ -16,7 +16,8 @@ from cpa_core.sources.identity.following import followed
 from cpa_core.sources.identity.links import SPOKEN, Row, Spoken, day_of, mark, rows_of, start_of
 from cpa_core.sources.identity.snapshots import without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
-from cpa_core.sources.identity.values import Decided, Identified, Known, Opened, Talk
+from cpa_core.sources.identity.tracing import TOLD, traced
+from cpa_core.sources.identity.values import Decided, Identified, Known, KnownTrace, Opened, Talk
 from cpa_core.sources.records import Reject, as_json
 
 
@@ -31,7 +32,8 @@ def identified(part: Sequence[Opened], known: Known, zone: tzinfo = UTC) -> Iden
     _conversations(sorted(with_records, key=lambda file: file.digest), known, naming)
     retold = _calls(with_records, known, naming)
     remembered = [talk for talk in naming.talks.values() if talk.changed]
-    return Identified([file.decided() for file in files], remembered, retold, sorted(naming.continued))
+    decided = [file.decided() for file in files]
+    return Identified(decided, remembered, retold, sorted(naming.continued), naming.traces)
 
 
 class _Naming:
@@ -42,6 +44,7 @@ class _Naming:
         self.given: dict[str, int] = {}
         self.talks: dict[str, Talk] = {}
         self.continued: set[str] = set()
+        self.traces: list[KnownTrace] = []
 
     def look_up(self, bases: set[str]) -> None:
         """Ask once for many bases how many ids there are of each."""
@@ -62,12 +65,16 @@ class _Naming:
 
 @dataclass
 class _File:
-    """One file on its way through identity. `ids` has a conversation for each record that was given none."""
+    """One file on its way through identity. `ids` has a conversation for each record that was given none.
+
+    `users` has users that only another record of a trace names.
+    """
 
     place: int
     opened: Opened
     zone: tzinfo
     ids: dict[int, str] = field(default_factory=dict)
+    users: dict[int, str] = field(default_factory=dict)
     untold: int = 0
     rejects: list[Reject] = field(default_factory=list)
     calls: list[LoggedCall] = field(default_factory=list)
@@ -198,15 +205,20 @@ def _learned(talk: Talk, one: Unnamed) -> Talk:
 
 
 def _named(file: _File) -> Any:
-    """The drafts with the id of each conversation."""
-    column = file.opened.drafts["conversation_id"]
-    if not file.ids:
-        return file.opened.drafts
+    """The drafts with the id of each conversation, and its user where only another record names it."""
+    return _with(file, _with(file, file.opened.drafts, "conversation_id", file.ids), "user_id", file.users)
+
+
+def _with(file: _File, drafts: Any, word: str, given: dict[int, str]) -> Any:
+    """The drafts with what is given of some records in one column."""
+    column = drafts[word]
+    if not given:
+        return drafts
     records = file.opened.records
     first, size = records["first"].to_pylist(), records["size"].to_pylist()
     pieces: list[Any] = []
     at = 0
-    names = [file.ids.get(row.number) for row in file.rows]
+    names = [given.get(row.number) for row in file.rows]
     for begin, run in _runs(first, size, names):
         pieces += [column.slice(at, begin - at).combine_chunks()] if begin > at else []
         pieces.append(run)
@@ -217,8 +229,8 @@ def _named(file: _File) -> Any:
         for piece in [*pieces, rest]
         for chunk in (piece.chunks if isinstance(piece, pa.ChunkedArray) else [piece])
     ]
-    place = file.opened.drafts.schema.get_field_index("conversation_id")
-    return file.opened.drafts.set_column(place, "conversation_id", pa.chunked_array(chunks, pa.string()))
+    place = drafts.schema.get_field_index(word)
+    return drafts.set_column(place, word, pa.chunked_array(chunks, pa.string()))
 
 
 def _runs(first: list[int], size: list[int], names: list[str | None]) -> list[tuple[int, Any]]:
@@ -237,6 +249,7 @@ def _calls(files: Sequence[_File], known: Known, naming: _Naming) -> list[tuple[
     """Put calls together, by the id that they give or by their history, and decide what each adds."""
     for file in files:
         file.calls = list(_once(_calls_of(file)))
+    _trace(files, known, naming)
     _follow(files, known, naming)
     loose = [call for file in files for call in file.calls if call.conversation_id is None]
     if loose:
@@ -250,6 +263,24 @@ def _calls(files: Sequence[_File], known: Known, naming: _Naming) -> list[tuple[
     return [place for key, found in groups.items() for place in calls.told(found, heard.get(key, []))]
 
 
+def _trace(files: Sequence[_File], known: Known, naming: _Naming) -> None:
+    """Put the calls of a trace into one conversation, in whichever files, and leave out those that tell nothing."""
+    rows = [row for file in files for row in file.rows if row.trace_id]
+    found = traced(rows, [call for file in files for call in file.calls if call.trace_id], known)
+    naming.traces += found.traces.values()
+    for file in files:
+        for call in file.calls:
+            row = file.rows[call.number]
+            if row.trace_id and call.conversation_id and call.conversation_id != row.conversation_id:
+                file.ids[call.number] = call.conversation_id
+            if row.trace_id and call.user_id and call.user_id != row.user_id:
+                file.users[call.number] = call.user_id
+        silent = [call for call in file.calls if id(call) in found.silent]
+        places = file.opened.drafts["place"].take(pa.array([call.rows.start for call in silent], pa.int64()))
+        file.rejects += [Reject(place, TOLD, "{}", loss=False) for place in places.to_pylist()]
+        file.calls = [call for call in file.calls if id(call) not in found.silent]
+
+
 def _follow(files: Sequence[_File], known: Known, naming: _Naming) -> None:
     """Give calls that name the call before them one conversation, in whichever files, and remember whose they are."""
     found = [call for file in files for call in file.calls if call.call_id is not None and call.after is not None]
@@ -261,7 +292,7 @@ def _follow(files: Sequence[_File], known: Known, naming: _Naming) -> None:
 def _calls_of(file: _File) -> list[LoggedCall]:
     found: list[LoggedCall] = []
     for row in file.rows:
-        if row.kind != "call":
+        if row.kind != "call" or not row.size:
             continue
         part = file.opened.drafts.slice(row.first, row.size)
         roles, contents = part["role"].to_pylist(), part["content"].to_pylist()
@@ -285,6 +316,8 @@ def _calls_of(file: _File) -> list[LoggedCall]:
                 greeted=len(spoken) if greets else 0,
                 call_id=row.call_id,
                 after=row.after,
+                trace_id=row.trace_id,
+                standing=row.standing,
                 conversation_id=row.conversation_id,
                 characters=sum(len(text) for role, text in spoken if role == "user"),
             )

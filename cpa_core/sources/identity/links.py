@@ -46,6 +46,8 @@ class Row(NamedTuple):
     own_from: int
     call_id: str | None
     after: str | None
+    trace_id: str | None
+    standing: int
     first: int
     size: int
 

@@ -59,6 +59,19 @@ class Said(NamedTuple):
     place: tuple[str, int]
 
 
+class KnownTrace(NamedTuple):
+    """A trace: its conversation and user, and the standing of the calls that told what was said in it.
+
+    `standing` is None where nothing was told yet. `vacant`: no other object holds messages of its conversation now.
+    """
+
+    trace_id: str
+    conversation_id: str
+    user_id: str | None
+    standing: int | None
+    vacant: bool = False
+
+
 class Known(Protocol):
     """What the store knows. None of it depends on the names of objects."""
 
@@ -73,6 +86,9 @@ class Known(Protocol):
 
     def messages(self, conversation_ids: Collection[str]) -> dict[str, list[Said]]:
         """The messages of conversations, in order."""
+
+    def traces(self, trace_ids: Collection[str]) -> list[KnownTrace]:
+        """Those of these traces that are known."""
 
     def chained(self) -> bool:
         """Whether calls without a conversation's id were ever chained by their history."""
@@ -96,6 +112,10 @@ class Nothing:
     def messages(self, conversation_ids: Collection[str]) -> dict[str, list[Said]]:
         """None."""
         return {}
+
+    def traces(self, trace_ids: Collection[str]) -> list[KnownTrace]:
+        """None."""
+        return []
 
     def chained(self) -> bool:
         """No."""
@@ -126,3 +146,4 @@ class Identified(NamedTuple):
     talks: Sequence[Talk]
     retold: Sequence[tuple[str, int]]
     continued: Sequence[str] = ()
+    traces: Sequence[KnownTrace] = ()

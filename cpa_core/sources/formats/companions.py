@@ -1,0 +1,76 @@
+"""Files that exports hold beside conversations: known by their keys, named, and left aside.
+
+Sources: https://langfuse.com/docs/api-and-data-platform/features/blob-storage-export-fields (scores; the manifests are
+those of langfuse/langfuse, worker/src/features/blobstorage/manifest.ts),
+https://difegam.github.io/chatgpt-to-markdown/explanation/export-format (the files of a ChatGPT export; keys of some of
+them: https://networkblognews.com/what-chatgpt-knows-about-you-openais-journey-towards-data-privacy-by-andrea-valenzuela-may-2023).
+"""
+
+from collections.abc import Iterator
+
+from cpa_core.sources import columns
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.form import Format
+from cpa_core.sources.trees import Trees
+
+HOLDS_NONE = "holds no conversation, and is left aside"
+
+
+def _nothing(file: File, records: Trees) -> Iterator[columns.Found]:
+    return iter(())
+
+
+def _companion(name: str, title: str, *signs: str, docs: str) -> Format:
+    return Format(name, title, "none", signs, _nothing, docs)
+
+
+INVENTORIES = frozenset({"export_manifest.json", "user_settings.json", "model_comparisons.json"})
+"""What ChatGPT calls files of its export that hold no conversation, and whose keys are not documented."""
+
+CLAUDE = "https://support.claude.com/en/articles/9450526-how-can-i-export-my-claude-data"
+CHATGPT = "https://difegam.github.io/chatgpt-to-markdown/explanation/export-format"
+BLOB = "https://langfuse.com/docs/api-and-data-platform/features/blob-storage-export-fields"
+
+COMPANIONS: dict[str, Format] = {
+    form.name: form
+    for form in (
+        _companion(
+            "langfuse_scores",
+            "Langfuse's scores",
+            "id name source data_type !input !output",
+            "id name source dataType !input !output",
+            docs=BLOB,
+        ),
+        _companion(
+            "langfuse_manifests",
+            "the manifest of a Langfuse export",
+            "projectId exportSource files",
+            docs="https://langfuse.com/docs/api-and-data-platform/features/export-to-blob-storage",
+        ),
+        _companion("chatgpt_user", "the account of a ChatGPT export", "id email chatgpt_plus_user", docs=CHATGPT),
+        _companion(
+            "chatgpt_feedback",
+            "the feedback of a ChatGPT export",
+            "conversation_id user_id rating !role !messages !mapping",
+            docs=CHATGPT,
+        ),
+        _companion(
+            "chatgpt_shared",
+            "the shared links of a ChatGPT export",
+            "conversation_id title is_anonymous !mapping",
+            docs=CHATGPT,
+        ),
+        _companion("chatgpt_inventory", "an inventory or the settings of a ChatGPT export", docs=CHATGPT),
+        _companion("claude_users", "the accounts of a Claude.ai export", "uuid full_name email_address", docs=CLAUDE),
+        _companion(
+            "claude_projects",
+            "the projects of a Claude.ai export",
+            "uuid prompt_template docs creator !chat_messages",
+            docs=CLAUDE,
+        ),
+        _companion(
+            "claude_memories", "the memories of a Claude.ai export", "conversations_memory account_uuid", docs=CLAUDE
+        ),
+    )
+}
+"""One line a kind of file. They count only where no format of conversations fits."""
