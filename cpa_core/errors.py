@@ -81,6 +81,10 @@ class StoreDamaged(InputError):
     """The database cannot be read: the file, the reason in DuckDB's words, and how the home is rebuilt."""
 
 
+class LedgerNotWritten(CpaError):
+    """The disk takes no more of what people did, such as reviews: what the system said, and the file."""
+
+
 class StoreNotWritten(CpaError):
     """A transaction could not be stored, and nothing of it is: the disk is full, say. In DuckDB's words."""
 

@@ -28,6 +28,7 @@ ORDER = [
         "pricing",
     },
     {"demo", "proposing", "suggesting", "insights"},
+    {"gold"},
     {"report"},
     {"pipeline"},
     {"cli"},

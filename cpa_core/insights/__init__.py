@@ -48,7 +48,7 @@ from cpa_core.insights.quality import (
     scores,
 )
 from cpa_core.insights.selection import Kind, Scope, Selection, selected, whole
-from cpa_core.insights.statistics import ENOUGH, Estimate, Mean, Rate
+from cpa_core.insights.statistics import ENOUGH, UNKNOWN, Estimate, Mean, Rate
 from cpa_core.insights.volume import (
     DayFigures,
     Figures,
@@ -65,6 +65,7 @@ from cpa_core.insights.volume import (
 __all__ = [
     "ENOUGH",
     "EXAMPLES",
+    "UNKNOWN",
     "Cost",
     "Coverage",
     "DayFigures",

@@ -1,0 +1,160 @@
+"""What the commands on labels by people do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cpa_core.cli.display import existing
+from cpa_core.cli.screen import say
+from cpa_core.errors import InputError
+from cpa_core.gold.drawing import Way
+from cpa_core.gold.trust import Trust, TrustedRate
+from cpa_core.insights import Estimate
+from cpa_core.pipeline import Assistant
+from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold, gold_queue
+from cpa_core.pipeline.gold.exchange import export_gold, form_of, import_gold
+from cpa_core.pipeline.gold.ledger import merge_gold
+from cpa_core.pipeline.gold.planning import Planned, PlannedWay, plan_gold
+from cpa_core.pipeline.gold.quality import same_meaning, trust_of
+from cpa_core.settings import Settings, day
+
+
+def wanted_draw(
+    way: Way, days: tuple[str | None, str | None], *, size: int, label: str | None, seed: int
+) -> WantedDraw:
+    """A draw as the command line names it. Raises InputError, SettingsError."""
+    if way == "doubt" and not label:
+        raise InputError("a draw by doubt is for one label: --label NAME")
+    first, last = (day(text, flag) if text else None for text, flag in zip(days, ("--from", "--to"), strict=True))
+    return WantedDraw(way=way, size=size, first=first, last=last, label=label, seed=seed)
+
+
+def draw(given: Settings, wanted: WantedDraw) -> int:
+    """Draw what people read next."""
+    existing(given)
+    drawn = draw_gold(Assistant.of(given), wanted)
+    unit = "conversations" if drawn.items[0].message_id is None else "messages"
+    span = f"{drawn.first} to {drawn.last}"
+    print(f"draw {drawn.draw_id}: {len(drawn.items)} {unit} of {drawn.frame}, {span}, {wanted.way}")
+    print("next: cpa gold export --out tasks.json, label them in Label Studio, cpa gold import its export")
+    return 0
+
+
+def take_in(given: Settings, path: Path, form: str | None, reviewer: str | None, *, at_random: bool) -> int:
+    """Keep the labels of a file. 1 where some of it was left out."""
+    existing(given)
+    done = import_gold(Assistant.of(given), path, form_of(path, form), reviewer, at_random=at_random)
+    print(f"{path}: {done.reviews} reviews kept, {done.labels} labels; {done.known} were known")
+    if done.draw_id:
+        print(f"draw {done.draw_id}: the conversations count as a random sample of their days")
+    say(*(f"warning: left out: {reason}" for reason in done.reasons))
+    if done.left_out > len(done.reasons):
+        say(f"warning: left out: {done.left_out - len(done.reasons)} more")
+    return 1 if done.left_out else 0
+
+
+def give_out(given: Settings, out: Path, form: str | None, queue: str | None) -> int:
+    """Write the labels to a file."""
+    existing(given)
+    done = export_gold(Assistant.of(given), out, form_of(out, form), queue)
+    for path in done.paths:
+        print(f"wrote {path}")
+    print(f"{done.reviews} reviews of {done.conversations} conversations")
+    return 0
+
+
+def status(given: Settings) -> int:
+    """What is drawn and read, and how good each label is."""
+    existing(given)
+    assistant = Assistant.of(given)
+    unread = merge_gold(assistant)
+    queue = gold_queue(assistant)
+    for drawn in dict.fromkeys(item.draw_id for item in queue):
+        of = [item for item in queue if item.draw_id == drawn]
+        print(f"draw {drawn}: {sum(bool(item.read_by) for item in of)} of {len(of)} read")
+    found = trust_of(assistant)
+    for one in found:
+        say(*trust_lines(one))
+    if not found:
+        print("no labels by people yet: every rate is the model's; cpa gold draw random, or cpa gold import FILE")
+    if unread:
+        say(f"warning: {unread} lines of {assistant.settings.home / 'gold'} cannot be read and are left out")
+    return 1 if unread else 0
+
+
+def trust_lines(one: Trust) -> Iterator[str]:
+    """A label as people read it: how good it is, and its rates."""
+    found = one.agreement
+    name = f"{one.name} ({one.role})" if one.role else f"{one.name} ({one.kind})"
+    yield (
+        f"{name}: {one.grade}: {one.labelled} conversations labelled, kappa {number(found.kappa)}, "
+        f"between people alpha {number(one.people.alpha)}"
+    )
+    if found.items:
+        yield f"  precision {percent(found.precision)}, recall {percent(found.recall)}, {found.positives} positives"
+        yield f"  of conversations: {rate_line(one.of_conversations)}"
+    if one.of_messages and found.items:
+        yield f"  of messages: {rate_line(one.of_messages)}"
+    for each in one.properties:
+        yield f"  {each.name}: {percent(each.accuracy)} of {each.events} values are right"
+    if one.kind == "criterion" and found.items:
+        judge, people = one.cannot_tell
+        yield f"  false positives {percent(found.false_positives)}, cannot tell: judge {judge}, people {people}"
+
+
+def rate_line(one: TrustedRate) -> str:
+    """A rate three times, and what it holds for."""
+    tagged = "–" if one.tagged.share is None else f"{100 * one.tagged.share:.1f}%"
+    return f"tagged {tagged}, corrected {percent(one.corrected)}, gold alone {percent(one.gold)}: {one.valid_for}"
+
+
+def percent(one: Estimate) -> str:
+    """A share with its interval."""
+    if one.value is None:
+        return "–"
+    span = "" if one.low is None or one.high is None else f" ({100 * one.low:.1f}–{100 * one.high:.1f})"
+    return f"{100 * one.value:.1f}%{span}"
+
+
+def number(one: Estimate) -> str:
+    """A kappa or an alpha with its interval."""
+    if one.value is None:
+        return "unknown"
+    span = "" if one.low is None or one.high is None else f" ({one.low:.2f} to {one.high:.2f})"
+    return f"{one.value:.2f}{span}"
+
+
+def plan(given: Settings, label: str, within: float) -> int:
+    """How many labels bring which width, a share."""
+    existing(given)
+    say(*plan_lines(plan_gold(Assistant.of(given), label, within)))
+    return 0
+
+
+def plan_lines(plan: Planned) -> Iterator[str]:
+    """A plan as people read it."""
+    basis = (
+        "the tagger's quality is assumed until people have labelled enough" if plan.is_assumed else "by the gold so far"
+    )
+    yield f"{plan.label}, share of messages within ± {100 * plan.within:g} points: {basis}"
+    for one in plan.ways:
+        later = _points(one.after_half_an_hour)
+        yield f"  {one.way}: {_needed(one)}; ± {_points(one.now)} now, ± {later} in half an hour"
+    yield f"the next half hour: cpa gold draw {plan.best} --label {plan.label!r}"
+
+
+def _needed(one: PlannedWay) -> str:
+    if one.needed is None or one.minutes is None:
+        return f"not even all {one.unit} bring it"
+    return f"{one.needed} {one.unit} ({one.done} done, about {one.minutes:.0f} minutes more)"
+
+
+def _points(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.2f}"
+
+
+def same(given: Settings, label: str, reviewer: str) -> int:
+    """Say that a type means the same although its definition changed."""
+    existing(given)
+    kept = same_meaning(Assistant.of(given), label, reviewer)
+    print(f"{label}: {kept} earlier definitions mean the same: their gold counts again")
+    return 0

@@ -1,0 +1,202 @@
+"""Rates corrected by people's labels, with intervals: from sums of each unit, a user or a conversation, alone.
+
+Prediction-powered inference with a tuned weight (PPI++; Angelopoulos, Duchi and Zrnic 2023), on totals of units and
+with the jackknife over units, because events of one conversation and conversations of one user come in clusters.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+from cpa_core.insights import Estimate
+from cpa_core.insights.statistics import clopper_pearson, effective_size, jackknife, t_quantile, wilson
+
+LEAST_CONVERSATIONS = 30
+"""Labelled conversations below which no rate is corrected."""
+
+LEAST_POSITIVES = 10
+"""Labelled positives below which no rate is corrected."""
+
+LEAST_DIFFERENCE = 0.02
+"""What sensitivity must exceed false alarms by, for a tagger's errors to be turned round."""
+
+
+@dataclass(frozen=True)
+class GoldUnit:
+    """What people and the tagger counted in one unit: `gold` of `gold_of`, `tagged` of `tagged_of`, `both` agreed on.
+
+    For a rate of messages these are events and messages; for a verdict `gold_of` and `tagged_of` are 1. Where chances
+    of selection differ, each conversation's numbers are divided by its chance before they are added.
+    """
+
+    gold: float
+    gold_of: float
+    tagged: float
+    tagged_of: float
+    both: float = 0.0
+
+
+@dataclass(frozen=True)
+class CorrectedRate:
+    """A corrected share with its interval of 95 %, and the variance of the share.
+
+    `is_bound` says that nothing was seen, or all of it, so that the interval is Clopper and Pearson's bound alone.
+    """
+
+    value: float
+    low: float
+    high: float
+    variance: float
+    units: int
+    is_bound: bool = False
+
+    @property
+    def estimate(self) -> Estimate:
+        """The share with its interval."""
+        return Estimate(self.value, self.low, self.high)
+
+
+def corrected_rate(units: Sequence[GoldUnit], tagged_share: float, *, sampled: float = 0.0) -> CorrectedRate | None:
+    """The share in a population of which the tagger counts `tagged_share`, and of which the units are a random sample.
+
+    `sampled` is the sampled share of the population, 0 to 1. None with fewer than two units or nothing to count in.
+    """
+    return _jackknifed(units, lambda sums: _tuned(sums, tagged_share), sampled)
+
+
+def gold_rate(units: Sequence[GoldUnit], *, sampled: float = 0.0) -> CorrectedRate | None:
+    """The share by people's labels alone, from the same units."""
+    return _jackknifed(units, lambda sums: _share(sums[0], sums[1]), sampled)
+
+
+Sums = tuple[float, ...]
+
+
+def _terms(unit: GoldUnit) -> Sums:
+    y, m, f, k = unit.gold, unit.gold_of, unit.tagged, unit.tagged_of
+    return y, m, f, k, y * f, y * k, m * f, m * k, f * f, f * k, k * k
+
+
+def _tuned(sums: Sums, tagged_share: float) -> float | None:
+    y, m, f, k, yf, yk, mf, mk, ff, fk, kk = sums
+    if m <= 0 or k <= 0:
+        return None
+    by_people, by_tagger = y / m, f / k
+    together = yf - by_tagger * yk - by_people * mf + by_people * by_tagger * mk
+    own = ff - 2 * by_tagger * fk + by_tagger * by_tagger * kk
+    weight = min(1.0, max(0.0, together / own)) if own > 1e-12 else 0.0
+    return by_people + weight * (tagged_share - by_tagger)
+
+
+def _share(count: float, of: float) -> float | None:
+    return count / of if of > 0 else None
+
+
+def _jackknifed(
+    units: Sequence[GoldUnit], share: Callable[[Sums], float | None], sampled: float
+) -> CorrectedRate | None:
+    """A share from sums of units, with the interval from leaving out one unit at a time."""
+    terms = [_terms(unit) for unit in units if unit.gold_of > 0 or unit.tagged_of > 0]
+    totals = tuple(map(sum, zip(*terms, strict=True)))
+    value = share(totals) if len(terms) > 1 else None
+    if value is None:
+        return None
+    without = [share(tuple(a - b for a, b in zip(totals, one, strict=True))) for one in terms]
+    known = [one for one in without if one is not None]
+    if len(known) < len(terms):
+        return None
+    variance = (jackknife(known) or 0.0) * max(0.0, 1 - sampled)
+    return interval(value, variance, len(known), is_seen=0 < totals[0] < totals[1])
+
+
+def interval(value: float, variance: float, units: int, *, is_seen: bool = True) -> CorrectedRate:
+    """Wilson's interval at the effective sample size, with Student's t; or Clopper and Pearson's bound.
+
+    The bound stands where no positive was seen, or nothing else, where nothing varies, and where the estimate lies
+    outside of 0 to 1: it then is cut there.
+    """
+    if not is_seen or variance <= 0 or not 0 < value < 1:
+        cut = min(1.0, max(0.0, value))
+        none, everything = clopper_pearson(0, units), clopper_pearson(units, units)
+        low, high = (none[0], max(none[1], cut)) if cut < 0.5 else (min(everything[0], cut), everything[1])
+        return CorrectedRate(cut, low, high, max(0.0, variance), units, is_bound=True)
+    low, high = wilson(value, effective_size(value, variance), t_quantile(units - 1))
+    return CorrectedRate(value, low, high, variance, units)
+
+
+def beyond_the_gold(units: Sequence[GoldUnit], tagged_share: float) -> CorrectedRate | None:
+    """The share in another population, of which the tagger counts `tagged_share`: Rogan and Gladen's on units.
+
+    It assumes that the tagger errs there as it does in the units. None where its errors cannot be turned round: where
+    sensitivity exceeds false alarms by no more than LEAST_DIFFERENCE, or a class was never seen.
+    """
+    positives = sum(unit.gold for unit in units)
+    negatives = sum(unit.gold_of - unit.gold for unit in units)
+    if len(units) < 2 or positives <= 0 or negatives <= 0:
+        return None
+    found = sum(unit.both for unit in units) / positives
+    false = sum(unit.tagged - unit.both for unit in units) / negatives
+    if found - false <= LEAST_DIFFERENCE:
+        return None
+    value = (tagged_share - false) / (found - false)
+    errors = [_influence(unit, (found, false, value), (positives, negatives)) for unit in units]
+    variance = len(units) / (len(units) - 1) * sum(one * one for one in errors)
+    half = t_quantile(len(units) - 1) * sqrt(variance)
+    low, high = (min(1.0, max(0.0, one)) for one in (value - half, value + half))
+    return CorrectedRate(min(1.0, max(0.0, value)), low, high, variance, len(units))
+
+
+def _influence(unit: GoldUnit, at: tuple[float, float, float], classes: tuple[float, float]) -> float:
+    """What a unit adds to the error of Rogan and Gladen's estimate, by the delta method."""
+    found, false, value = at
+    positives, negatives = classes
+    of_false = ((unit.tagged - unit.both) - false * (unit.gold_of - unit.gold)) / negatives
+    of_found = (unit.both - found * unit.gold) / positives
+    return (-(1 - value) * of_false - value * of_found) / (found - false)
+
+
+def difference_of(one: CorrectedRate, other: CorrectedRate) -> Estimate:
+    """The first corrected share less the second, each with gold of its own, with its interval."""
+    value = one.value - other.value
+    half = 1.98 * sqrt(one.variance + other.variance)
+    return Estimate(value, value - half, value + half)
+
+
+@dataclass(frozen=True)
+class DoubtedMessage:
+    """A message drawn by doubt: what people say, the probability it was drawn by, the chance of one draw of it."""
+
+    present: bool
+    believed: float
+    chance: float
+
+
+def by_doubt_rate(drawn: Sequence[DoubtedMessage], mean_believed: float, frame: int) -> CorrectedRate | None:
+    """The share of messages with a label, from draws by doubt out of a frame of so many messages.
+
+    The mean of the probabilities, corrected by what people say of those drawn (Zrnic and Candès, ICML 2024).
+    """
+    n = len(drawn)
+    if n < 2 or frame < 1:
+        return None
+    terms = [(one.present - one.believed) / (frame * one.chance) for one in drawn]
+    middle = sum(terms) / n
+    variance = sum((one - middle) ** 2 for one in terms) / (n - 1) / n
+    return interval(mean_believed + middle, variance, n)
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """How many more labelled conversations a correction needs; 0 where it has enough."""
+
+    conversations: int
+    positives: int
+
+    @property
+    def more(self) -> int:
+        """Conversations to label."""
+        by_number = LEAST_CONVERSATIONS - self.conversations
+        missing = LEAST_POSITIVES - self.positives
+        each = self.positives / self.conversations if self.conversations and self.positives else 0.0
+        by_positives = ceil(missing / each) if each and missing > 0 else (LEAST_CONVERSATIONS if missing > 0 else 0)
+        return max(0, by_number, by_positives)

@@ -1,0 +1,82 @@
+"""How many more labels bring a corrected rate within a wanted width, and which reading is worth the next half hour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+from cpa_core.gold.correcting import LEAST_CONVERSATIONS, LEAST_POSITIVES, GoldUnit, corrected_rate
+from cpa_core.gold.drawing import LEAST_DOUBT
+
+QUANTILE = 1.96
+ASSUMED_CORRELATION = 0.6
+"""How closely the tagger is taken to follow people before anybody has labelled: a tagger of kappa 0.6."""
+HALF_HOUR = 1800.0
+CONVERSATION_SECONDS, MESSAGE_SECONDS = 180.0, 20.0
+"""How long reading one takes, before reviews have said."""
+
+
+@dataclass(frozen=True)
+class LabelCost:
+    """Labels by one way: the half width of the interval for each number of labels in all, and what a label takes.
+
+    `spread` is the variance of the rate times the labels; `of` how many there are to label, 0 where there is no end;
+    `done` how many are; `least` how many any correction needs.
+    """
+
+    spread: float
+    of: int
+    done: int
+    seconds: float
+    least: int = 0
+
+    def half_width(self, labels: int) -> float | None:
+        """With so many labels in all; null without any."""
+        if labels < 2:
+            return None
+        unseen = max(0.0, 1 - labels / self.of) if self.of else 1.0
+        return QUANTILE * sqrt(self.spread / labels * unseen)
+
+    def needed(self, within: float) -> int | None:
+        """Labels in all for a half width, the finite number counted; null where even all of them do not bring it."""
+        per = self.spread * QUANTILE * QUANTILE / (within * within)
+        found = ceil(per / (1 + per / self.of)) if self.of else ceil(per)
+        return max(found, self.least) if not self.of or found <= self.of else None
+
+    def after(self, seconds: float) -> float | None:
+        """The half width after so much more reading; null while it is too little for a correction."""
+        labels = self.done + int(seconds / self.seconds)
+        return self.half_width(min(labels, self.of or labels)) if labels >= self.least else None
+
+
+def spread_of_conversations(
+    units: Sequence[GoldUnit], conversations: int, tagged: Sequence[GoldUnit], tagged_share: float
+) -> float:
+    """The variance of a corrected rate times the number of labelled conversations.
+
+    From gold where there are enough of `units`; else from how the tagger's own counts vary (`tagged`: every
+    conversation, with nothing by people), of which the tagger is assumed to explain ASSUMED_CORRELATION.
+    """
+    found = corrected_rate(units, tagged_share) if conversations >= LEAST_CONVERSATIONS else None
+    if found and found.variance > 0:
+        return found.variance * conversations
+    of = sum(unit.tagged_of for unit in tagged)
+    if not of or len(tagged) < 2:
+        return 0.25
+    share = sum(unit.tagged for unit in tagged) / of
+    errors = sum((unit.tagged - share * unit.tagged_of) ** 2 for unit in tagged)
+    n = len(tagged)
+    return errors * n / (of * of) * n / (n - 1) * (1 - ASSUMED_CORRELATION**2)
+
+
+def spread_by_doubt(believed: Sequence[float]) -> float:
+    """The variance of the rate by doubt times the number of draws, if the probabilities are right."""
+    doubts = [max(0.0, s * (1 - s)) for s in believed]
+    weights = [sqrt(one) + LEAST_DOUBT for one in doubts]
+    total = sum(weights)
+    return total / len(believed) ** 2 * sum(d / w for d, w in zip(doubts, weights, strict=True)) if believed else 0.25
+
+
+def least_conversations(positives_each: float) -> int:
+    """Conversations that any correction needs, given the positives that one has on average."""
+    by_positives = ceil(LEAST_POSITIVES / positives_each) if positives_each > 0 else LEAST_CONVERSATIONS
+    return max(LEAST_CONVERSATIONS, by_positives)

@@ -1,0 +1,27 @@
+"""What a file says of one message or conversation, before it is checked against the schema and the conversations."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from cpa_core.gold.reviews import Labelled
+from cpa_core.models import Value
+
+
+class RawReview(Value):
+    """One review as a file has it. What the file does not say is null, and is found by `place`: `file: row 7`."""
+
+    place: str
+    conversation_id: str
+    message_id: str | None = None
+    labelled: tuple[Labelled, ...] = ()
+    verdicts: Mapping[str, str] = {}
+    reviewer: str | None = None
+    reviewed_at: datetime | None = None
+    seconds: float | None = None
+    queue: str | None = None
+    draw_id: str | None = None
+    chance: float | None = None
+    blind: bool = True
+    note: str = ""
+    schema_version: str | None = None
+    said: str = ""

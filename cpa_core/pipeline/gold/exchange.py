@@ -1,0 +1,248 @@
+"""Gold in and out: CSV, JSON Lines, Label Studio; a file is checked against the conversations and the schema."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from cpa_core.errors import InputError
+from cpa_core.gold.drawing import Draw, DrawnItem
+from cpa_core.gold.label_studio import SpokenMessage, configuration, read_tasks, tasks
+from cpa_core.gold.raw import RawReview
+from cpa_core.gold.reviews import GoldAnswer, Review, answers_on_conversation, answers_on_message, said_hash
+from cpa_core.gold.spreadsheet import read_csv, write_csv
+from cpa_core.models import EventSchema, Value
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.gold.draws import gold_queue
+from cpa_core.pipeline.gold.ledger import append_draw, append_reviews, merge_gold
+from cpa_core.pipeline.schema.current import current_schema
+from cpa_core.schema import parse
+from cpa_core.store.database import Row, as_json
+
+GoldForm = Literal["csv", "jsonl", "label-studio"]
+FORMS: dict[str, GoldForm] = {".csv": "csv", ".jsonl": "jsonl", ".json": "label-studio"}
+"""The form of a file by the end of its name."""
+
+
+class Imported(Value):
+    """What an import kept: reviews, labels, and what was left out: the reasons, each with its place, and how many."""
+
+    reviews: int
+    labels: int
+    known: int
+    left_out: int
+    reasons: tuple[str, ...]
+    draw_id: str | None = None
+
+
+class ExportedGold(Value):
+    """The files of an export, and how many reviews and conversations are in them."""
+
+    paths: tuple[Path, ...]
+    reviews: int
+    conversations: int
+
+
+def form_of(path: Path, form: str | None) -> GoldForm:
+    """The form that is named, else that of the file's name. Raises InputError."""
+    found = FORMS.get(path.suffix) if form is None else next((one for one in FORMS.values() if one == form), None)
+    if found is None:
+        raise InputError(f"{path}: say --format {', '.join(FORMS.values())}")
+    return found
+
+
+def import_gold(
+    assistant: Assistant, path: Path, form: GoldForm, reviewer: str | None = None, *, at_random: bool = False
+) -> Imported:
+    """Keep what a file says; what is known already is not kept twice. Raises InputError, SchemaError, LedgerNotWritten.
+
+    `at_random` says that the file's conversations are a random sample of those of their days: rates are corrected
+    by them then. A review of a message or conversation that is not here is left out, with its place.
+    """
+    schema, _ = current_schema(assistant)
+    merge_gold(assistant)
+    raw = _read(path, form, schema)
+    wanted = {one.conversation_id for one in raw if isinstance(one, RawReview)} | {
+        one.conversation_id for one in raw if isinstance(one, Review)
+    }
+    reading = _Reading(assistant, schema, sorted(wanted), reviewer or "imported")
+    reviews = [found for one in raw if (found := reading.checked(one)) is not None]
+    with assistant.store.reading() as view:
+        known = {row["review_id"] for row in view.rows("select distinct review_id from gold_labels")}
+    fresh = list({one.review_id: one for one in reviews if one.review_id not in known}.values())
+    append_reviews(assistant, fresh)
+    drawn = _declared_random(assistant, schema, reading.days, reviews) if at_random and reviews else None
+    merge_gold(assistant)
+    return Imported(
+        reviews=len(fresh),
+        labels=sum(len(one.answers) for one in fresh),
+        known=len(reviews) - len(fresh),
+        left_out=len(reading.reasons),
+        reasons=tuple(reading.reasons[:5]),
+        draw_id=drawn,
+    )
+
+
+def _read(path: Path, form: GoldForm, schema: EventSchema) -> Sequence[RawReview | Review]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise InputError(f"{path}: cannot be read: {type(wrong).__name__}") from None
+    if form == "csv":
+        properties = frozenset(p.name for kind in schema.event_types for p in kind.properties)
+        return read_csv(text, str(path), properties)
+    if form == "label-studio":
+        return read_tasks(text, str(path))
+    found: list[Review] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            found += [Review.model_validate_json(line)] if line.strip() else []
+        except ValidationError as wrong:
+            first = wrong.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise InputError(f"{path}: line {number}: {place}: {first['msg']}") from None
+    return found
+
+
+class _Reading:
+    """The conversations that a file names, and the reasons why some of its reviews are left out."""
+
+    def __init__(self, assistant: Assistant, schema: EventSchema, conversations: Sequence[str], reviewer: str) -> None:
+        self._now = assistant.now()
+        self._reviewer = reviewer
+        with assistant.store.reading() as view:
+            rows = view.answer("gold/spoken_messages", conversations=as_json(conversations))
+            recorded = view.answer("schema/versions")
+        self._schemas = {row["version"]: parse(row["yaml"], row["version"])[0] for row in recorded}
+        self._schema = self._schemas.setdefault(schema.version, schema)
+        self._messages = {(row["conversation_id"], row["message_id"]): row for row in rows}
+        self.days: dict[str, date] = {row["conversation_id"]: row["day"] for row in rows}
+        self.reasons: list[str] = []
+
+    def checked(self, one: RawReview | Review) -> Review | None:
+        """The review, if it is of something that is here and of the schema."""
+        place = one.place if isinstance(one, RawReview) else f"review {one.review_id}"
+        row = self._messages.get((one.conversation_id, one.message_id or ""))
+        if one.conversation_id not in self.days:
+            self.reasons.append(f"{place}: conversation {one.conversation_id!r} is not in this home")
+        elif one.message_id is not None and row is None:
+            self.reasons.append(f"{place}: conversation {one.conversation_id!r} has no message {one.message_id!r}")
+        elif isinstance(one, Review):
+            return one
+        else:
+            try:
+                return self._review(one, row)
+            except InputError as wrong:
+                self.reasons.append(f"{place}: {wrong}")
+        return None
+
+    def _review(self, raw: RawReview, row: Row | None) -> Review:
+        schema = self._schemas.get(raw.schema_version or "", self._schema)
+        answers: tuple[GoldAnswer, ...]
+        if raw.message_id is None:
+            answers = answers_on_conversation(schema, raw.verdicts)
+        else:
+            answers = answers_on_message(schema, row["role"] if row else "", raw.labelled)
+        return Review(
+            conversation_id=raw.conversation_id,
+            message_id=raw.message_id,
+            role=row["role"] if row else None,
+            said=raw.said or (said_hash(row["content"]) if row else ""),
+            schema_version=schema.version,
+            reviewer=raw.reviewer or self._reviewer,
+            reviewed_at=raw.reviewed_at or self._now,
+            seconds=raw.seconds,
+            queue=raw.queue or "imported",
+            draw_id=raw.draw_id,
+            chance=raw.chance,
+            blind=raw.blind,
+            note=raw.note,
+            answers=answers,
+        )
+
+
+def _declared_random(
+    assistant: Assistant, schema: EventSchema, days: Mapping[str, date], reviews: Sequence[Review]
+) -> str:
+    """Keep that these conversations were drawn at random from all of their days: the id of the draw."""
+    chosen = sorted({one.conversation_id for one in reviews})
+    first, last = min(days[one] for one in chosen), max(days[one] for one in chosen)
+    with assistant.store.reading() as view:
+        frame = view.answer("gold/frame", first=first, last=last)
+    chance = len(chosen) / len(frame)
+    draw = Draw(
+        way="imported",
+        queue="imported",
+        first=first,
+        last=last,
+        frame=len(frame),
+        seed=0,
+        drawn_at=assistant.now(),
+        schema_version=schema.version,
+        items=tuple(DrawnItem(conversation_id=one, chance=chance) for one in chosen),
+    )
+    append_draw(assistant, draw)
+    return draw.draw_id
+
+
+def export_gold(assistant: Assistant, path: Path, form: GoldForm, queue: str | None = None) -> ExportedGold:
+    """Write all reviews to a file; for Label Studio, with every conversation drawn and its interface beside it.
+
+    A queue named leaves the others out. Message text is in the form for Label Studio only.
+    """
+    schema, _ = current_schema(assistant)
+    items = gold_queue(assistant, queue)
+    reviews = [one for one in _reviews(assistant) if queue is None or one.queue == queue]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if form == "csv":
+        return _written([(path, write_csv(reviews))], reviews, len({one.conversation_id for one in reviews}))
+    if form == "jsonl":
+        text = "".join(f"{one.model_dump_json()}\n" for one in reviews)
+        return _written([(path, text)], reviews, len({one.conversation_id for one in reviews}))
+    draws = {item.conversation_id: item.draw_id for item in items}
+    shown = _spoken(assistant, [*draws, *(one.conversation_id for one in reviews)])
+    files = [(path, tasks(shown, reviews, draws)), (path.with_suffix(".xml"), configuration(schema))]
+    return _written(files, reviews, len(shown))
+
+
+def _written(files: Sequence[tuple[Path, str]], reviews: Sequence[Review], conversations: int) -> ExportedGold:
+    for path, text in files:
+        path.write_text(text, "utf-8")
+    return ExportedGold(paths=tuple(path for path, _ in files), reviews=len(reviews), conversations=conversations)
+
+
+def _reviews(assistant: Assistant) -> list[Review]:
+    """Every review, as it was given."""
+    with assistant.store.reading() as view:
+        rows = view.rows("select * from gold_labels order by reviewed_at, review_id, rowid")
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["review_id"], []).append(row)
+    own = set(Review.model_fields) - {"answers"}
+    return [
+        Review(
+            **{name: of[0][name] for name in own},
+            answers=tuple(
+                GoldAnswer(
+                    **{name: row[name] for name in GoldAnswer.model_fields if "propert" not in name},
+                    properties=json.loads(row["properties"]),
+                    property_definitions=json.loads(row["property_definitions"]),
+                )
+                for row in of
+            ),
+        )
+        for of in found.values()
+    ]
+
+
+def _spoken(assistant: Assistant, conversations: Sequence[str]) -> dict[str, list[SpokenMessage]]:
+    with assistant.store.reading() as view:
+        rows = view.answer("gold/spoken_messages", conversations=as_json(dict.fromkeys(conversations)))
+    found: dict[str, list[SpokenMessage]] = {}
+    for row in rows:
+        one = SpokenMessage(message_id=row["message_id"], role=row["role"], content=row["content"])
+        found.setdefault(row["conversation_id"], []).append(one)
+    return found

@@ -1,0 +1,116 @@
+"""The planner: how many labels bring a rate within a width, by each way of drawing."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from cpa_core import insights
+from cpa_core.errors import InputError, NotFound
+from cpa_core.gold.correcting import GoldUnit
+from cpa_core.gold.planning import (
+    CONVERSATION_SECONDS,
+    HALF_HOUR,
+    MESSAGE_SECONDS,
+    LabelCost,
+    least_conversations,
+    spread_by_doubt,
+    spread_of_conversations,
+)
+from cpa_core.gold.trust import gold_units, unit_of
+from cpa_core.models import EventType, Value
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.gold.draws import WantedDraw, beliefs_of, label_of
+from cpa_core.pipeline.gold.ledger import merge_gold
+from cpa_core.pipeline.schema.current import current_schema
+from cpa_core.store.database import Row
+
+
+class PlannedWay(Value):
+    """One way of drawing: labels done, and in all for the wanted width (null: not to be had); minutes for what lacks.
+
+    `now` and `after_half_an_hour` are half widths as shares; null where there is no correction yet.
+    """
+
+    way: str
+    unit: str
+    done: int
+    needed: int | None
+    minutes: float | None
+    now: float | None
+    after_half_an_hour: float | None
+
+
+class Planned(Value):
+    """A plan for one label. `is_assumed`: nobody has labelled enough, so that the tagger's quality is assumed."""
+
+    label: str
+    within: float
+    is_assumed: bool
+    ways: tuple[PlannedWay, ...]
+
+    @property
+    def best(self) -> str:
+        """The way that is worth the next half hour: with the narrowest interval after it."""
+        known = [(one.after_half_an_hour, one.way) for one in self.ways if one.after_half_an_hour is not None]
+        return min(known)[1] if known else "random"
+
+
+def plan_gold(assistant: Assistant, label: str, within: float) -> Planned:
+    """How many conversations at random, or messages by doubt, bring the label's share of messages within ± `within`.
+
+    `within` is a share, 0 to 1. Raises InputError, NotFound without a tagged conversation.
+    """
+    if not 0 < within < 1:
+        raise InputError(f"--within {100 * within:g}: a half width in points, more than 0 and less than 100")
+    schema, _ = current_schema(assistant)
+    kind = label_of(label, schema)
+    merge_gold(assistant)
+    whole = insights.whole(assistant.store)
+    if whole is None:
+        raise NotFound(f"{assistant.settings.home}: no conversation yet; cpa run SOURCE --schema FILE")
+    with insights.selected(assistant.store, whole) as of:
+        rows = of.view.answer("gold/planned", role=kind.role, event_type=kind.name)
+        units, done = gold_units(of, kind)
+        (seconds,) = of.view.answer("gold/seconds")
+        read = of.view.answer("gold/read_by_doubt", key=kind.key)
+    if not rows:
+        raise NotFound(f"{assistant.settings.home}: no tagged conversation yet")
+    randomly = _randomly(rows, (units, done), seconds["conversation"])
+    doubtfully = _doubtfully(assistant, kind, seconds["message"], read[0]["messages"])
+    ways = (_way("random", "conversations", randomly, within), _way("doubt", "messages", doubtfully, within))
+    return Planned(label=kind.name, within=within, is_assumed=randomly.done < randomly.least, ways=ways)
+
+
+def _randomly(rows: Sequence[Row], gold: tuple[Sequence[GoldUnit], int], seconds: float | None) -> LabelCost:
+    units, done = gold
+    counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in rows:
+        counts[unit_of(row)][0] += row["tagged"]
+        counts[unit_of(row)][1] += row["messages"]
+    tagged = [GoldUnit(0, 0, events, messages) for events, messages in counts.values()]
+    share = sum(row["tagged"] for row in rows) / sum(row["messages"] for row in rows)
+    each = sum(row["tagged"] for row in rows) / len(rows)
+    return LabelCost(
+        spread=spread_of_conversations(units, done, tagged, share),
+        of=len(rows),
+        done=done,
+        seconds=seconds or CONVERSATION_SECONDS,
+        least=least_conversations(each),
+    )
+
+
+def _doubtfully(assistant: Assistant, kind: EventType, seconds: float | None, done: int) -> LabelCost:
+    believed = [one for _, _, one in beliefs_of(assistant, WantedDraw(way="doubt", size=1), kind)]
+    return LabelCost(spread=spread_by_doubt(believed), of=0, done=done, seconds=seconds or MESSAGE_SECONDS, least=30)
+
+
+def _way(way: str, unit: str, cost: LabelCost, within: float) -> PlannedWay:
+    needed = cost.needed(within)
+    return PlannedWay(
+        way=way,
+        unit=unit,
+        done=cost.done,
+        needed=needed,
+        minutes=None if needed is None else max(0, needed - cost.done) * cost.seconds / 60,
+        now=cost.half_width(cost.done) if cost.done >= cost.least else None,
+        after_half_an_hour=cost.after(HALF_HOUR),
+    )
