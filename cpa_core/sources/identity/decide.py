@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from typing import Any
 
@@ -14,7 +14,7 @@ from cpa_core.sources.identity.calls import Chains, LoggedCall
 from cpa_core.sources.identity.chaining import Chaining, Refused
 from cpa_core.sources.identity.following import followed
 from cpa_core.sources.identity.links import SPOKEN, Row, Spoken, day_of, mark, rows_of, start_of
-from cpa_core.sources.identity.snapshots import without_snapshots
+from cpa_core.sources.identity.snapshots import Filed, times_known, without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
 from cpa_core.sources.identity.tracing import TOLD, traced
 from cpa_core.sources.identity.values import Decided, Identified, Known, KnownTrace, Opened, Talk
@@ -32,6 +32,9 @@ def identified(part: Sequence[Opened], known: Known, zone: tzinfo = UTC) -> Iden
     _conversations(sorted(with_records, key=lambda file: file.digest), known, naming)
     retold = _calls(with_records, known, naming)
     remembered = [talk for talk in naming.talks.values() if talk.changed]
+    told = times_known([Filed(file.opened.drafts, file.rows, file.opened.midnight) for file in with_records], known)
+    for file, times in zip(with_records, told, strict=True):
+        file.times = times
     decided = [file.decided() for file in files]
     return Identified(decided, remembered, retold, sorted(naming.continued), naming.traces)
 
@@ -67,7 +70,7 @@ class _Naming:
 class _File:
     """One file on its way through identity. `ids` has a conversation for each record that was given none.
 
-    `users` has users that only another record of a trace names.
+    `users` has users that only another record of a trace names, `times` those of messages that are known otherwise.
     """
 
     place: int
@@ -75,6 +78,7 @@ class _File:
     zone: tzinfo
     ids: dict[int, str] = field(default_factory=dict)
     users: dict[int, str] = field(default_factory=dict)
+    times: dict[int, datetime] = field(default_factory=dict)
     untold: int = 0
     rejects: list[Reject] = field(default_factory=list)
     calls: list[LoggedCall] = field(default_factory=list)
@@ -118,7 +122,7 @@ class _File:
         if any(row.kind == "call" for row in self.rows):
             drafts, repeated = _as_told(self, drafts)
         else:
-            drafts = without_snapshots(drafts, self.rows)
+            drafts = without_snapshots(drafts, self.rows, self.times)
         return Decided(drafts, [*self.opened.rejects, *self.rejects], repeated, self.untold)
 
 
