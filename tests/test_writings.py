@@ -19,7 +19,7 @@ from cpa_core.sources.identity import Opened
 from cpa_core.sources.records import Draft, SourceRecord, own_input
 from tests.homes import Home
 from tests.remembered import Remembered
-from tests.writings import WAYS, WITH_ID, Sent, Told, Turns, calls, chat, full, lines, newest, window
+from tests.writings import WAYS, WITH_ID, WITHOUT_ID, Sent, Told, Turns, calls, chat, full, lines, newest, window
 
 many = settings(max_examples=int(os.environ.get("CPA_TEST_EXAMPLES", "25")), deadline=None)
 BEGIN = datetime(2026, 3, 4, 9, tzinfo=UTC)
@@ -204,6 +204,21 @@ def test_the_store_takes_late_calls_as_they_are(tmp_path: Path) -> None:
         assert one.land().days == ()
         again = one.rows("select conversation_id, message_id from landed_messages where superseded_at is null")
         assert {tuple(row.values()) for row in before} == {tuple(row.values()) for row in again}
+
+
+@pytest.mark.parametrize("form", sorted(WITHOUT_ID))
+@pytest.mark.parametrize("since", [0, 1, 2])
+def test_calls_without_an_id_that_are_exported_again_add_nothing(tmp_path: Path, form: str, since: int) -> None:
+    each = [list(calls(told)) for told in corpus([MORE, [*MORE[:4], ("user", "Thank you."), ("assistant", "Bye.")]])]
+    one = Home(tmp_path)
+    one.write("first.jsonl", lines([WITHOUT_ID[form](call, full) for found in each for call in found[:-1]]))
+    one.land()
+    before = in_home(one)
+    one.write("again.jsonl", lines([WITHOUT_ID[form](call, full) for found in each for call in found[since:]]))
+    one.land()
+    after = in_home(one)
+    assert after.keys() == before.keys()
+    assert sorted(after.values()) == sorted([list(MORE), [*MORE[:4], ("user", "Thank you."), ("assistant", "Bye.")]])
 
 
 def in_home(one: Home) -> dict[str, list[tuple[str, str]]]:

@@ -4,7 +4,10 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import groupby, pairwise
+from typing import Any
+
+import pyarrow as pa
 
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.landing.fetch import Parsed, finished
@@ -25,14 +28,14 @@ class Stored:
         self.view = view
         self.uris = as_json(uris)
 
-    def talks(self, links: Collection[int]) -> list[Talk]:
+    def talks(self, links: Collection[int], ends: Collection[int]) -> list[Talk]:
         """See Known."""
-        asked = json.dumps(list(links))
-        return [_talk(row) for row in self.view.answer("landing/known_talks", links=asked, uris=self.uris)]
+        asked = {"links": json.dumps(list(links)), "ends": json.dumps(list(ends))}
+        return _talks(self.view.table("landing/known_talks", **asked, uris=self.uris))
 
     def tails(self, marks: Collection[int]) -> list[Talk]:
         """See Known."""
-        return [_talk(row) for row in self.view.answer("landing/known_tails", marks=json.dumps(list(marks)))]
+        return _talks(self.view.table("landing/known_tails", marks=json.dumps(list(marks))))
 
     def numbers(self, bases: Collection[str]) -> dict[str, int]:
         """See Known."""
@@ -58,8 +61,23 @@ class Stored:
         return bool(self.view.rows("select 1 from known_conversations where kind = 'call' and len(said) > 2 limit 1"))
 
 
-def _talk(row: Row) -> Talk:
-    return Talk(**{**row, "links": tuple(row["links"]), "said": tuple(row["said"] or ()), "changed": False})
+def _talks(found: pa.Table) -> list[Talk]:
+    """The rows of a question, whose columns are fields of a talk, as talks that have not changed."""
+    columns = {name: _values(found[name]) for name in found.column_names}
+    columns["said"] = [said or () for said in columns["said"]]
+    columns["changed"] = [False] * found.num_rows
+    return [Talk(*values) for values in zip(*(columns[name] for name in Talk.__slots__), strict=True)]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column; lists of numbers as tuples."""
+    if not pa.types.is_list(column.type):
+        return column.to_pylist()  # type: ignore[no-any-return]
+    found: list[Any] = []
+    for chunk in column.chunks:
+        offsets, flat = chunk.offsets.to_pylist(), chunk.values.to_pylist()
+        found += [tuple(flat[begin:end]) for begin, end in pairwise(offsets)]
+    return found
 
 
 def named_part(assistant: Assistant, part: Sequence[Parsed]) -> tuple[list[Parsed], Identified]:
@@ -86,9 +104,14 @@ def _known(assistant: Assistant, uris: Sequence[str]) -> Iterator[Known]:
     if not assistant.store.exists():
         yield Nothing()
         return
-    _seed(assistant)
     with assistant.store.reading() as view:
-        yield Stored(view, uris)
+        seeded = bool(view.rows("select 1 from settings_fixed where name = $name", name=SEEDED))
+        if seeded:
+            yield Stored(view, uris)
+    if not seeded:
+        _seed(assistant)
+        with assistant.store.reading() as view:
+            yield Stored(view, uris)
 
 
 def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:
@@ -151,9 +174,6 @@ def forget_repeated(transaction: Transaction, places: Sequence[tuple[str, int]])
 
 def _seed(assistant: Assistant) -> None:
     """Make known, once, the conversations that an earlier version named by their first message."""
-    with assistant.store.reading() as view:
-        if view.rows("select 1 from settings_fixed where name = $name", name=SEEDED):
-            return
     with assistant.store.writing() as transaction:
         (count,) = transaction.rows("select count(*) as n from landed_messages")
         parts = 1 + count["n"] // ROWS_AT_ONCE

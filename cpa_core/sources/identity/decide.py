@@ -1,7 +1,7 @@
 """Deciding a part of a landing: files in an order of their content, conversations by the rule, calls by time."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
@@ -52,6 +52,8 @@ class _Naming:
     def look_up(self, bases: set[str]) -> None:
         """Ask once for many bases how many ids there are of each."""
         asked = bases - self.given.keys()
+        if not asked:
+            return
         found = self.known.numbers(asked)
         self.given.update({basis: found.get(basis, 0) for basis in asked})
 
@@ -131,69 +133,59 @@ def _conversations(files: Sequence[_File], known: Known, naming: _Naming) -> Non
     each = [(file, found) for file in files if (found := file.candidates())]
     if not each:
         return
-    links = {link for _, found in each for one in found for link in one.links}
-    stored = [talk for talk in known.talks(links) if talk.kind == "conversation"]
-    heap = _Heap(_shared([found for _, found in each]) | {link for talk in stored for link in talk.links} & links)
-    for talk in stored:
-        talk.changed = False
-        heap.add(talk)
-        naming.talks[talk.conversation_id] = talk
-    naming.look_up({_basis(one) for _, found in each for one in found})
+    heap = _Heap(one for _, found in each for one in found)
+    for talk in known.talks(heap.links, heap.ends):
+        if talk.kind == "conversation":
+            talk.changed = False
+            heap.add(talk)
+            naming.talks[talk.conversation_id] = talk
+    naming.look_up({_basis(one) for _, found in each for one in found if one.links[-1] not in heap.ended})
     for file, found in each:
-        match = _match(file, found, heap.near(found))
+        match = talks.matched(found, Index(heap.ended, heap.passed), file.is_short)
         file.untold += match.untold
+        new = {one.number: _basis(one) for one in found if one.number not in match.talks}
+        naming.look_up(set(new.values()))
         for one in found:
             known_as = match.talks.get(one.number)
             if known_as and known_as.started_at != one.started_at:
                 naming.continued.add(known_as.conversation_id)
-            talk = _learned(known_as, one) if known_as else naming.name(_new(one))
-            heap.add(talk)
+            talk = _learned(known_as, one) if known_as else naming.name(_new(one, new[one.number]))
+            if not known_as or talk.changed:
+                heap.add(talk)
             file.ids[one.number] = talk.conversation_id
 
 
-def _match(file: _File, found: Sequence[Unnamed], near: Sequence[Talk]) -> talks.Match:
-    if not near:
-        return talks.Match({}, 0)
-    asked, ends = frozenset(link for one in found for link in one.links), frozenset(one.links[-1] for one in found)
-    return talks.matched(found, Index(near, asked, ends), file.is_short)
-
-
-def _shared(each: Sequence[Sequence[Unnamed]]) -> set[int]:
-    """The links that records of several files have."""
-    seen: set[int] = set()
-    twice: set[int] = set()
-    for found in each if len(each) > 1 else ():
-        own = {link for one in found for link in one.links}
-        twice |= seen & own
-        seen |= own
-    return twice
-
-
 class _Heap:
-    """The talks that the files of a part may share, by their links."""
+    """The talks that records of a part may be: by their end, and by what stands before it where a record ends so.
 
-    def __init__(self, asked: set[int]) -> None:
-        self.asked = asked
-        self.talks: defaultdict[int, dict[str, Talk]] = defaultdict(dict)
+    A talk whose end stands in no record of the part, and that goes on from none, is no concern of it.
+    """
+
+    def __init__(self, asked: Iterable[Unnamed]) -> None:
+        self.links: set[int] = set()
+        self.ends: set[int] = set()
+        for one in asked:
+            self.links.update(one.links)
+            self.ends.add(one.links[-1])
+        self.ended: dict[int, dict[str, Talk]] = {}
+        self.passed: dict[int, dict[str, Talk]] = {}
 
     def add(self, talk: Talk) -> None:
-        """A talk that is known from now on."""
-        for link in talk.links:
-            if link in self.asked:
-                self.talks[link][talk.conversation_id] = talk
-
-    def near(self, found: Sequence[Unnamed]) -> list[Talk]:
-        """The talks that have a link in common with one of these records."""
-        links = {link for one in found for link in one.links}
-        return list({key: talk for link in links for key, talk in self.talks[link].items()}.values())
+        """A talk that is known from now on, or with more than before."""
+        *before, end = talk.links
+        if end in self.links:
+            self.ended.setdefault(end, {})[talk.conversation_id] = talk
+        for link in before:
+            if link in self.ends:
+                self.passed.setdefault(link, {})[talk.conversation_id] = talk
 
 
 def _basis(one: Unnamed) -> str:
     return basis_of("conversation", one.user_id, one.started_at, one.day, one.links[0])
 
 
-def _new(one: Unnamed) -> Talk:
-    return Talk("", "conversation", one.user_id, one.started_at, one.day, one.links, basis=_basis(one))
+def _new(one: Unnamed, basis: str) -> Talk:
+    return Talk("", "conversation", one.user_id, one.started_at, one.day, one.links, basis=basis)
 
 
 def _learned(talk: Talk, one: Unnamed) -> Talk:
@@ -344,7 +336,7 @@ def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, na
     """Conversations of calls that name none: each call's history leads to the one that it continues."""
     links = {link for call in loose for link in (call.links[-1], *call.links[call.before - 1 : call.before])}
     tails = {call.said[n - 1] for call in loose if (n := call.before or call.greeted)}
-    stored = [talk for talk in known.talks(links) if talk.kind == "call"]
+    stored = [talk for talk in known.talks(links, links) if talk.kind == "call"]
     for talk in stored:
         talk.changed = False
         naming.talks[talk.conversation_id] = talk

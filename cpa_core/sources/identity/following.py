@@ -22,7 +22,7 @@ def followed(found: Sequence[LoggedCall], known: Known, talks: dict[str, Talk]) 
     before = {call.call_id: call.after for call in found if call.call_id}
     names = {name for call in found for name in (call.call_id, call.after) if name}
     marks = {name: mark(KIND, name) for name in sorted(names)}
-    stored = {talk.links[0]: talk.basis for talk in known.talks(list(marks.values())) if talk.kind == KIND}
+    stored = {talk.links[0]: talk.basis for talk in known.talks((), list(marks.values())) if talk.kind == KIND}
     given = {name: stored[own] for name, own in marks.items() if own in stored}
     ways = {name: _way(name, before) for name in sorted(names)}
     later: defaultdict[str, list[str]] = defaultdict(list)

@@ -1,9 +1,12 @@
 """The spoken messages of each record as numbers: a hash of every message, and of it with all before it."""
 
+import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from hashlib import blake2b
+from itertools import repeat
+from struct import Struct
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -12,26 +15,31 @@ from cpa_core.sources.columns import CHUNK
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SPOKEN = frozenset({"user", "assistant"})
+NO_LINK = bytes(8)
+pack, unpack = Struct(">q").pack, Struct(">q").unpack
 
 
 def mark(role: str, content: str) -> int:
     """A hash of one message: 64 bits, signed. White space around it does not count."""
-    words = f"{role}\0{content.strip()}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(words, digest_size=8).digest(), "big", signed=True)
+    return unpack(hashed(role, content.strip()))[0]  # type: ignore[no-any-return]
 
 
-def link(before: int, own: int) -> int:
-    """A hash of a message and all before it."""
-    words = before.to_bytes(8, "big", signed=True) + own.to_bytes(8, "big", signed=True)
-    return int.from_bytes(blake2b(words, digest_size=8).digest(), "big", signed=True)
+def hashed(role: str, text: str) -> bytes:
+    """The eight bytes of a mark, the greatest first, of a text without white space around it."""
+    return blake2b(f"{role}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def chain(marks: list[int]) -> list[int]:
-    """The links of messages, given their marks."""
-    found: list[int] = []
+def chain(marks: Iterable[int]) -> list[int]:
+    """The links of messages, given their marks: of each, a hash of it and of the link before it."""
+    return [unpack(one)[0] for one in chained(map(pack, marks))]
+
+
+def chained(marks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same, of marks and links as eight bytes each."""
+    before = NO_LINK
     for own in marks:
-        found.append(link(found[-1] if found else 0, own))
-    return found
+        before = blake2b(before + own, digest_size=8).digest()
+        yield before
 
 
 class Row(NamedTuple):
@@ -56,9 +64,13 @@ def rows_of(records: Any) -> Iterator[Row]:
     """The records of a file, one by one."""
     number = 0
     for batch in records.to_batches(CHUNK):
-        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield Row(number, *values)
-            number += 1
+        columns = [_values(column) for column in batch.columns]
+        yield from map(Row, range(number, number + batch.num_rows), *columns)
+        number += batch.num_rows
+
+
+def _values(column: Any) -> Iterable[Any]:
+    return repeat(None, len(column)) if column.null_count == len(column) else column.to_pylist()
 
 
 class Spoken:
@@ -83,15 +95,21 @@ class Spoken:
                 times = part["sent_at"].cast(pa.int64()).to_pylist()
             own = slice(begin - at, begin - at + count)
             self._add(roles[own], contents[own])
-            self.times.append(next((time for time in times[own] if time is not None), None))
+            known = times[own]
+            first = known[0] if known else None
+            self.times.append(first if first is not None else next((time for time in known if time is not None), None))
+        if sys.byteorder == "little":
+            self.marks.byteswap()
+            self.links.byteswap()
 
     def _add(self, roles: list[str], contents: list[str]) -> None:
-        marks = [mark(r, c) for r, c in zip(roles, contents, strict=True) if r in SPOKEN and c and not c.isspace()]
+        pairs = zip(roles, contents, strict=True)
+        marks = [hashed(r, text) for r, content in pairs if r in SPOKEN and content and (text := content.strip())]
         if not marks:
-            marks = [mark("", "\0".join(f"{r}\0{c}" for r, c in zip(roles, contents, strict=True)))]
-        self.marks.extend(marks)
-        self.links.extend(chain(marks))
-        self.offsets.append(len(self.links))
+            marks = [hashed("", "\0".join(f"{r}\0{c}" for r, c in zip(roles, contents, strict=True)).strip())]
+        self.marks.frombytes(b"".join(marks))
+        self.links.frombytes(b"".join(chained(marks)))
+        self.offsets.append(self.offsets[-1] + len(marks))
 
     def of(self, number: int) -> tuple[int, ...]:
         """The links of one record."""

@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from cpa_core.models import digest
 from cpa_core.sources.identity.values import Talk
@@ -22,7 +22,14 @@ MOST_ALIKE = 100
 Short = Callable[[int, int], bool]
 """Whether so many spoken messages from the beginning of a record (its number) are an opening that many people share."""
 
-Key = tuple[int, object, str | None]
+Places: TypeAlias = dict[tuple[object, str | None], deque[Talk]]
+"""Talks by their start and user, each as far as it is known."""
+
+ByLink: TypeAlias = Mapping[int, Mapping[str, Talk]]
+"""Talks by a link and their id, in the order in which they became known."""
+
+FEW = 16
+"""So many talks under one link are gone through; more are looked up by start and user."""
 
 
 class Unnamed(NamedTuple):
@@ -40,46 +47,79 @@ ANYBODY = "\0anybody"
 
 
 class Index:
-    """Known talks by what a record must share with them: the words, and start and user as far as they are known."""
+    """Known talks by what a record must share with them: the words, and start and user as far as they are known.
 
-    def __init__(self, talks: Iterable[Talk], asked: frozenset[int], ends: frozenset[int]) -> None:
-        self.whole: defaultdict[Key, deque[Talk]] = defaultdict(deque)
-        self.longer: defaultdict[Key, deque[Talk]] = defaultdict(deque)
-        for talk in sorted(talks, key=lambda talk: not talk.vacant):
-            if talk.links[-1] in asked:
-                self._put(self.whole, talk.links[-1], talk)
-            for one in talk.links[:-1]:
-                if one in ends:
-                    self._put(self.longer, one, talk)
+    `ended` has the talks that end, or once ended, with a link; `passed` those that have it before their end.
+    """
 
-    def _put(self, index: defaultdict[Key, deque[Talk]], link: int, talk: Talk) -> None:
-        for start in starts_of(talk):
-            index[link, start, talk.user_id].append(talk)
-            index[link, start, ANYBODY].append(talk)
+    def __init__(self, ended: ByLink, passed: ByLink) -> None:
+        self.ended = _Fitting(ended)
+        self.passed = _Fitting(passed)
 
     def equal(self, one: Unnamed, taken: set[str]) -> list[Talk]:
         """Talks in which the same was said."""
-        return _found(self.whole, one.links[-1], one, taken)
+        return self._whole(one, len(one.links), taken)
 
     def longest(self, one: Unnamed, taken: set[str]) -> tuple[int, list[Talk]]:
         """The talks that share most with a record that continues them, or that they continue, and how much that is."""
-        found = _found(self.longer, one.links[-1], one, taken)
-        if found:
+        if found := self.passed.of(one.links[-1], one, taken):
             return len(one.links), found
         for n in range(len(one.links) - 1, 0, -1):
-            if found := _found(self.whole, one.links[n - 1], one, taken):
+            if found := self._whole(one, n, taken):
                 return n, found
         return 0, []
 
+    def _whole(self, one: Unnamed, shared: int, taken: set[str]) -> list[Talk]:
+        found = self.ended.of(one.links[shared - 1], one, taken)
+        return [talk for talk in found if len(talk.links) == shared]
 
-def _found(index: Mapping[Key, deque[Talk]], link: int, one: Unnamed, taken: set[str]) -> list[Talk]:
-    users = [one.user_id, None] if one.user_id is not None else [ANYBODY]
-    lists = [index[key] for start in asked_starts(one) for user in users if (key := (link, start, user)) in index]
-    for talks in lists:
-        while talks and talks[0].conversation_id in taken:
-            talks.popleft()
-    left = (talk for talks in lists for talk in talks if talk.conversation_id not in taken)
-    return list(islice(left, MOST_ALIKE))
+
+class _Fitting:
+    """The talks under each link, of which those are found that agree with a record; vacant ones stand first."""
+
+    def __init__(self, talks: ByLink) -> None:
+        self.talks = talks
+        self.places: dict[int, Places] = {}
+
+    def of(self, link: int, one: Unnamed, taken: set[str]) -> list[Talk]:
+        """The talks under this link that are not taken, and agree with this record in user and start."""
+        talks = self.talks.get(link)
+        if not talks:
+            return []
+        if len(talks) > FEW:
+            return self._of_many(link, one, taken)
+        found = [talk for talk in talks.values() if talk.conversation_id not in taken and _agree(one, talk)]
+        return found if len(found) < 2 else sorted(found, key=lambda talk: not talk.vacant)
+
+    def _of_many(self, link: int, one: Unnamed, taken: set[str]) -> list[Talk]:
+        if link not in self.places:
+            self.places[link] = _placed(self.talks[link].values())
+        places = self.places[link]
+        users = [one.user_id, None] if one.user_id is not None else [ANYBODY]
+        lists = [places[key] for start in asked_starts(one) for user in users if (key := (start, user)) in places]
+        for talks in lists:
+            while talks and talks[0].conversation_id in taken:
+                talks.popleft()
+        left = (talk for talks in lists for talk in talks if talk.conversation_id not in taken)
+        return list(islice(left, MOST_ALIKE))
+
+
+def _placed(talks: Iterable[Talk]) -> Places:
+    places: defaultdict[tuple[object, str | None], deque[Talk]] = defaultdict(deque)
+    for talk in sorted(talks, key=lambda talk: not talk.vacant):
+        for start in starts_of(talk):
+            places[start, talk.user_id].append(talk)
+            places[start, ANYBODY].append(talk)
+    return places
+
+
+def _agree(one: Unnamed, talk: Talk) -> bool:
+    """Whether user and start of a record and a talk are the same, as far as both are known."""
+    if one.user_id is not None and talk.user_id is not None and one.user_id != talk.user_id:
+        return False
+    if one.started_at is not None and talk.started_at is not None:
+        return one.started_at == talk.started_at or second(one.started_at) == second(talk.started_at)
+    return one.day is None or talk.day is None or one.day == talk.day
 
 
 def starts_of(talk: Talk) -> list[object]:

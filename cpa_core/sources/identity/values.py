@@ -75,8 +75,8 @@ class KnownTrace(NamedTuple):
 class Known(Protocol):
     """What the store knows. None of it depends on the names of objects."""
 
-    def talks(self, links: Collection[int]) -> list[Talk]:
-        """The talks of which the end, or any part from the beginning, has one of these links; oldest first."""
+    def talks(self, links: Collection[int], ends: Collection[int]) -> list[Talk]:
+        """The talks that end with one of `links`, or have one of `ends` anywhere; oldest first."""
 
     def tails(self, marks: Collection[int]) -> list[Talk]:
         """The talks that are chained from calls and end with one of these messages."""
@@ -97,7 +97,7 @@ class Known(Protocol):
 class Nothing:
     """What an empty home knows."""
 
-    def talks(self, links: Collection[int]) -> list[Talk]:
+    def talks(self, links: Collection[int], ends: Collection[int]) -> list[Talk]:
         """None."""
         return []
 

@@ -1,14 +1,20 @@
--- Which known conversations begin, or end, with what one of these links stands for? The oldest first, and who still holds them.
+-- Which known conversations end with one of these links, or have one of these ends on their way? The oldest first, and who holds them.
 with asked as (
   select unnest($links::json::bigint[]) as link
 ),
+asked_ends as (
+  select unnest($ends::json::bigint[]) as link
+),
+-- A conversation that has a link of a record begins as that record does; a call is asked for by its end and history only.
 near as (
-  select * from known_conversations where opening in (select link from asked)
+  select * from known_conversations where kind <> 'conversation' or opening in (select link from asked)
 ),
 shared as (
-  select distinct conversation_id
+  select conversation_id from near where links[-1] in (select link from asked)
+  union
+  select conversation_id
   from (select conversation_id, unnest(links) as link from near)
-  where link in (select link from asked)
+  where link in (select link from asked_ends)
 ),
 held as (
   select distinct conversation_id
