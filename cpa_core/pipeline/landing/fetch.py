@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from cpa_core.errors import DayNeeded, NotRecognised, SourceError, SourceUnreadable
 from cpa_core.pipeline.assistant import Advance, Assistant
-from cpa_core.sources import Listing, Object, Opened, Reject, archives, completed, opened, roles, time_field
+from cpa_core.sources import File, Listing, Object, Opened, Reject, archives, completed, opened, roles, time_field
 from cpa_core.sources.identity import Decided
 from cpa_core.sources.objects import MOST_NAMED, fits
 
@@ -83,15 +83,24 @@ def in_parts(parsed: Iterable[Parsed], advance: Advance) -> Iterator[list[Parsed
 
 
 def read_in_order(
-    assistant: Assistant, listing: Listing, fresh: Sequence[Object], untimed_days: Mapping[str, date], day: date | None
+    assistant: Assistant,
+    listing: Listing,
+    fresh: Sequence[Object],
+    untimed_days: Mapping[str, date],
+    day: date | None,
+    sessions: bool = True,
 ) -> Iterator[Parsed]:
-    """The fresh objects, read, with what is wrong with them. Raises what the only object of a source raises."""
+    """The fresh objects, read, with what is wrong with them. Raises what the only object of a source raises.
+
+    `sessions`: see File.
+    """
     alone = len(listing.objects) == 1
 
     def read(one: Object, content: Callable[[], bytes]) -> Parsed:
         named = _untimed_day(assistant, untimed_days, one, day)
         said = None if assistant.settings.untimed == "modified" and not (one.day or day) else named
-        return _read(assistant, one, content(), named, said)
+        file = assistant.file(one.uri, content())._replace(sessions=sessions)
+        return _read(assistant, one, file, named, said)
 
     for one, fetched in _fetched(fresh):
         try:
@@ -153,17 +162,17 @@ def _fetched(objects: Iterable[Object]) -> Iterator[tuple[Object, Future[bytes]]
         pool.shutdown(cancel_futures=True)
 
 
-def _read(assistant: Assistant, one: Object, content: bytes, named: date | None, said: date | None) -> Parsed:
+def _read(assistant: Assistant, one: Object, file: File, named: date | None, said: date | None) -> Parsed:
     zone = assistant.settings.zone
     midnight = datetime.combine(named, time(), zone).astimezone(UTC) if named else None
     parsed = Parsed(object=one, untimed_day=named, reading=assistant.reading)
     try:
-        found = opened(assistant.file(one.uri, content), midnight, said)
+        found = opened(file, midnight, said)
         if found.records.num_rows:
             return replace(parsed, opened=found)
         return finished(assistant, parsed, found, Decided(found.drafts, found.rejects))
     except DayNeeded as needed:
-        field = time_field(assistant.file(one.uri, content))
+        field = time_field(file)
         raise needed.instead(field, one.modified_at.astimezone(zone).date()) from None
 
 

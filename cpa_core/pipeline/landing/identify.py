@@ -18,6 +18,9 @@ from cpa_core.store.database import Row, Transaction, as_json
 SEEDED = "identity"
 """The name under which a home says that what it landed before is known to identity."""
 
+BY_WORDS = "conversations_by_words"
+"""Set by migration 19 in a home that named conversations by their words when `session_id` was not read."""
+
 ROWS_AT_ONCE = 200_000
 
 
@@ -112,6 +115,14 @@ def _known(assistant: Assistant, uris: Sequence[str]) -> Iterator[Known]:
         _seed(assistant)
         with assistant.store.reading() as view:
             yield Stored(view, uris)
+
+
+def reads_sessions(assistant: Assistant) -> bool:
+    """Whether `session_id` and the like beside messages name conversations: not in a home that named these by words."""
+    if not assistant.store.exists():
+        return True
+    with assistant.store.reading() as view:
+        return not view.rows("select 1 from settings_fixed where name = $name", name=BY_WORDS)
 
 
 def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:

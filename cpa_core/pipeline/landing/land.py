@@ -18,6 +18,7 @@ from cpa_core.pipeline.landing.identify import (
     mark_repeated,
     named_part,
     note_spoken,
+    reads_sessions,
     remember,
     remember_traces,
 )
@@ -120,7 +121,9 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
         told = _Told(found)
         now = assistant.now()
         with assistant.progress("land", len(found.fresh)) as advance:
-            parsed = read_in_order(assistant, found.listing, traces_first(found.fresh), found.untimed_days, day)
+            parsed = read_in_order(
+                assistant, found.listing, traces_first(found.fresh), found.untimed_days, day, reads_sessions(assistant)
+            )
             for part in in_parts(parsed, advance):
                 named, found_out = named_part(assistant, part)
                 told.add(

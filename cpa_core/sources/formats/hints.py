@@ -61,6 +61,46 @@ def for_missing(file: File, chosen: Choice, reason: str) -> str:
     return f" (keys seen: {', '.join(dict.fromkeys(seen[:SHOWN]))}{advice})"
 
 
+_CONVERSATION = re.compile(
+    r"^(session|conversation|thread|chat|dialog|dialogue|ticket|case|call|interaction)([-_]?(id|sid|uuid|key))?$",
+    re.IGNORECASE,
+)
+_USER = re.compile(
+    r"^(user|customer|client|visitor|member|account|contact|person|end_?user)[-_]?(id|uuid|name|key|email)$|^(user|customer)$",
+    re.IGNORECASE,
+)
+HELD = ("metadata", "meta", "attributes", "context", "properties", "extra")
+
+
+def looking_like_ids(file: File, chosen: Choice, found: Any) -> Iterator[str]:
+    """Notes on keys that look like the id of a conversation or user, where records of a file have none of their own.
+
+    `found` are the records as columns. Keys that are read already, and values, are never named.
+    """
+    if chosen.form.kind != "conversation" or not found.num_rows:
+        return
+    for word, pattern in (("conversation_id", _CONVERSATION), ("user_id", _USER)):
+        if (
+            word not in file.names
+            and found[word].null_count == found.num_rows
+            and (path := _like(file, chosen, pattern))
+        ):
+            yield (
+                f"{file.name}: its records name no {word.partition('_')[0]} that is read; {path} looks like one: "
+                f"--map {word}={path}"
+            )
+
+
+def _like(file: File, chosen: Choice, pattern: re.Pattern[str]) -> str | None:
+    for tree in records(file, chosen):
+        held = [(f"{key}.", tree[key]) for key in HELD if isinstance(tree, dict) and isinstance(tree.get(key), dict)]
+        for before, inner in [("", tree), *held] if isinstance(tree, dict) else []:
+            for key, value in inner.items():
+                if pattern.match(key) and type(value) in (str, int) and value != "":
+                    return f"{before}{key}"
+    return None
+
+
 def time_field(file: File, chosen: Choice) -> str | None:
     """The path, from a message or else its record, of a field that looks like the time that is missing."""
     found = [one for tree in records(file, chosen) for one in _times(tree, (), 0)]

@@ -3,7 +3,7 @@
 Source: https://platform.openai.com/docs/api-reference/chat/create (messages, refusal, audio, tool_calls).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cpa_core.sources import fields
@@ -26,20 +26,34 @@ CONVERSATIONS = frozenset(
 """Under these keys a message names the conversation that it belongs to."""
 
 
+SESSIONS = tuple(
+    f"{word}{ending}"
+    for word in ("conversation", "thread", "chat", "session", "dialog", "dialogue")
+    for ending in ("_id", "Id", "ID", "_sid", "Sid", "_uuid")
+)
+"""Beside a list of messages, these keys name the conversation, where it has no `conversation_id` or `id`."""
+
+USERS = ("user_id", "user", "userId", "userID", "user_uuid")
+"""Beside a list of messages, these keys name the user."""
+
+
 def conversation(
     file: File, place: str, tree: dict[str, Any], messages: Sequence[Any], system: Any = None
 ) -> Iterator[SourceRecord | Reject]:
     """A record whose messages stand in a list, as one conversation; those that are no messages as rejects.
 
-    Its id is `conversation_id` or `id`, its user `user_id` or `user`, its start `timestamp`. Raises ValueError.
+    Its id is `conversation_id`, `id` or one of SESSIONS, its user one of USERS, its start `timestamp`. Raises
+    ValueError.
     """
     fields.once(tree)
     conversation_id = fields.identity("id", tree.get("conversation_id", tree.get("id")))
-    user_id = fields.identity("user_id", tree.get("user_id", tree.get("user")))
     started_at, assumed = moment(tree.get("timestamp"), file.zone)
-    metadata = fields.rest(tree, KNOWN)
     if conversation_id is None and (key := several([file.message(one) for one in messages])):
         raise ValueError(f"its messages name different conversations: say --map conversation_id={key}")
+    session = named_by(tree, SESSIONS) if conversation_id is None and file.sessions else ""
+    conversation_id = conversation_id or fields.identity(session, tree.get(session))
+    user_id = _user(file, tree)
+    metadata = fields.rest(tree, KNOWN | {session, *(USERS if file.sessions else ())})
     if not messages:
         yield Reject(place, "no messages", "{}", loss=False)
         return
@@ -53,6 +67,19 @@ def conversation(
     if said:
         about = (conversation_id, user_id, started_at, None, tuple(said))
         yield SourceRecord(place, "conversation", *about, metadata=metadata, zone_assumed=assumed)
+
+
+def named_by(tree: Mapping[str, Any], keys: Iterable[str]) -> str:
+    """The first of these keys under which a record holds an id; "" where it holds none."""
+    return next((key for key in keys if tree.get(key) not in (None, "") and type(tree[key]) in (str, int)), "")
+
+
+def _user(file: File, tree: dict[str, Any]) -> str | None:
+    """The user whom a record names, also as an object with an id of its own. Raises ValueError."""
+    if not file.sessions:
+        return fields.identity("user_id", tree.get("user_id", tree.get("user")))
+    given = next((tree[key] for key in USERS if tree.get(key) not in (None, "", {})), None)
+    return fields.identity("user_id", given.get("id", given.get("user_id")) if isinstance(given, dict) else given)
 
 
 def several(messages: Sequence[Any]) -> str | None:
@@ -84,8 +111,8 @@ OPENAI = Format(
     signs=("messages[]", "messages[].role", "messages[].role messages[].content"),
     read=each(_chat),
     docs="https://platform.openai.com/docs/api-reference/chat/create",
-    ids="conversation_id or id; else what was said",
-    users="user_id or user",
+    ids="conversation_id or id, else session_id, thread_id, chat_id and the like; else what was said",
+    users="user_id, user or userId",
     times="timestamp of each message, else of the conversation",
     speech="text, refusals and transcripts of audio, of user and assistant",
     silent="system prompts, reasoning, tool calls and results, images and files",

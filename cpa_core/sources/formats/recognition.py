@@ -9,6 +9,7 @@ from cpa_core.sources import documents, mapping, shapes, tables, trees, workbook
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.companions import COMPANIONS, INVENTORIES
 from cpa_core.sources.formats.form import Format
+from cpa_core.sources.formats.openai_chat import SESSIONS
 from cpa_core.sources.records import Reject
 from cpa_core.sources.samples import MOST, SIZES, Layout, samples
 from cpa_core.sources.trees import Route
@@ -162,6 +163,9 @@ def _weight(value: Any) -> int:
     return 1
 
 
+NAMING = frozenset({"id", *SESSIONS})
+"""A record with one of these keys names its conversation: its messages are no rows of others."""
+
 PAGES = {"data", "traces", "observations", "conversations", "messages", "items", "results", "records", "runs"}
 PAGES |= {"events", "comments", "payload", "value", "rows", "resourceSpans", "resourceLogs"}
 """Under these keys an export has its records: an empty list there is an export of a quiet hour."""
@@ -180,7 +184,7 @@ def _best(offered: Iterable[tuple[Route, list[Any]]], formats: Mapping[str, Form
     best, found = 0.0, None
     named: dict[Route, bool] = {}
     for route, records in offered:
-        named[route] = any(isinstance(tree, dict) and tree.keys() & {"conversation_id", "id"} for tree in records)
+        named[route] = any(isinstance(tree, dict) and tree.keys() & NAMING for tree in records)
         for form in formats.values():
             if form.kind == "message" and named.get(route[:-2]) and not _are_rows(records):
                 continue  # messages of a conversation that has an id, whatever else each of them names
