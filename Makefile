@@ -1,6 +1,6 @@
 # make demo, make test and make dev each work as the first command on a fresh machine: they make .venv themselves.
 .PHONY: demo test test-fast check dev store-on-2 lock proofs backfill browser guides fuzz \
-  bench-delivery bench-landing bench-formats bench-llm bench-planted bench-insights bench-report bench-quotes
+  bench-delivery bench-landing bench-formats bench-llm bench-planted bench-insights bench-report bench-quotes bench-corrected
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 PORT ?= 3000
@@ -76,6 +76,9 @@ fuzz: .venv/ready            ## mutated real files for five minutes, and many ge
 
 bench-llm: .venv/ready       ## the language-model engine under load: tokens, rate, limits, kills, faults, memory
 	$(BIN)/python -m benchmarks.llm
+
+bench-corrected: .venv/ready  ## rates corrected by people's labels: coverage and widths of their intervals, 1,000 draws a row
+	$(BIN)/python -m benchmarks.corrected
 
 bench-quotes: .venv/ready     ## quotes altered in 20 ways, found in the conversations of FOLDERS, beside the time before
 	$(BIN)/python -m benchmarks.quotes $(FOLDERS)
