@@ -141,12 +141,12 @@ def test_no_secret_is_in_a_representation(line: SettingLine) -> None:
 
 
 def test_every_key_token_and_secret_is_secret() -> None:
-    ending = ("_KEY", "_TOKEN", "_SECRET", "_KEY_ID", "_ACCOUNT", "_BEDROCK")
+    ending = ("_KEY", "_TOKEN", "_SECRET", "_KEY_ID", "_ACCOUNT", "_BEDROCK", "PASSWORD")
     assert {line.name for line in TABLE.values() if line.secret} == {name for name in TABLE if name.endswith(ending)}
 
 
 def test_a_setting_has_one_meaning() -> None:
-    lines = list(declared())
+    lines = [line._replace(setting=line.setting._replace(reader=None)) for line in declared()]
     assert {line.name: line.setting for line in lines} == {line.name: line.setting for line in reversed(lines)}
     assert all(line.setting.help.endswith(".") and len(line.setting.help) < 110 for line in lines)
 

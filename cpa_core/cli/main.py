@@ -17,6 +17,7 @@ from cpa_core.cli.app import app
 from cpa_core.cli.screen import complain
 from cpa_core.errors import CpaError, DayNeeded
 from cpa_core.settings import environment
+from cpa_core.settings.addresses import without_login
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says where a disk, a quota or a file takes no more."""
@@ -81,7 +82,10 @@ def _called(given: Sequence[str], texts: Mapping[str, str] | None) -> int:
             raise ended.__context__ from None
         raise
     except typer.TyperException as wrong:
-        complain(_of_usage(wrong))
+        said = _of_usage(wrong)
+        for word in given:
+            said = said.replace(word, without_login(word))
+        complain(said)
         return 2
 
 
@@ -124,7 +128,11 @@ def _quiet() -> int:
 
 
 def _way_out(needed: DayNeeded, given: Sequence[str], mapped: str | None) -> str:
-    """The command that names where the times stand; the day of all messages only where nothing looks like a time."""
+    """The command that names where the times stand; the day of all messages only where nothing looks like a time.
+
+    A login that was given on the command line is not shown again.
+    """
+    given = [without_login(word) for word in given]
     if needed.field is None:
         example = needed.example or date(2026, 1, 31)
         return f"for one day, say\n  {shlex.join(['cpa', *given, '--day', example.isoformat()])}"

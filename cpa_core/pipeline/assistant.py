@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,8 @@ from cpa_core.models import Value
 from cpa_core.pipeline.abilities import remembering
 from cpa_core.providers import batch_vendor, default_model, model_name, provider
 from cpa_core.settings import Settings
-from cpa_core.sources import File, Listing, listing
+from cpa_core.settings.addresses import is_database
+from cpa_core.sources import File, Listing, databases, listing
 from cpa_core.sources.objects import chosen
 from cpa_core.store import Store
 
@@ -75,10 +76,15 @@ class Assistant:
         written = own.get(task) or self.settings.model
         return model_name(written) if written else default_model(self.settings)
 
-    def listing(self) -> Listing:
-        """What the source holds now. Raises SettingsError when none is named, SourceError."""
+    def listing(self, landed: Sequence[databases.LandedRange] = ()) -> Listing:
+        """What the source holds now; a database says what is new after what `landed`.
+
+        Raises SettingsError when none is named, SourceError.
+        """
         if not self.settings.source:
             raise SettingsError("no source is named: cpa run SOURCE, or CPA_SOURCE")
+        if is_database(self.settings.source):
+            return databases.listing(databases.Place.of(self.settings, self.now()), landed)
         found = listing(self.settings.source, self.settings.aws, self.s3)
         return chosen(found, self.settings.include, self.settings.exclude)
 

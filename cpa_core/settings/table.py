@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeGuard
 from zoneinfo import ZoneInfo
 
 from cpa_core.models import Value
+from cpa_core.settings.addresses import with_login, without_login
 from cpa_core.settings.reading import (
     CAPITALS,
     PAIRS,
@@ -22,7 +23,7 @@ from cpa_core.settings.reading import (
     count,
     reader_of,
 )
-from cpa_core.settings.vendors import Vendors
+from cpa_core.settings.vendors import Secret, Vendors
 
 MOST_CALLS = 256
 """Calls at once: more threads than that wait for each other, not for the provider."""
@@ -46,22 +47,62 @@ PRIVACY_SETTING = Setting(
 )
 
 
+SOURCE_SETTING = Setting(
+    "CPA_SOURCE",
+    SOURCE,
+    "The transcripts: a file, a folder, s3://bucket/key-or-prefix, or postgresql://user:password@host/database.",
+    "The name of files may hold {day}. A login in it is never stored, logged or shown.",
+    reader=Reader("text", without_login),
+    example="transcripts/",
+)
+
+
 class Settings(Vendors):
     """How one assistant is run. A copy with another value (`model_copy`) changes all that depends on it."""
 
     home: Annotated[Path, Setting("CPA_HOME", SOURCE, "The folder of the store, the outbox and the answers.")] = Path(
         ".cpa"
     )
-    source: Annotated[
+    source: Annotated[str | None, SOURCE_SETTING] = None
+    source_login: Annotated[Secret, SOURCE_SETTING._replace(reader=Reader("text", with_login))] = None
+    table: Annotated[
         str | None,
         Setting(
-            "CPA_SOURCE",
+            "CPA_TABLE",
             SOURCE,
-            "The transcripts: a file, a folder, or s3://bucket/key-or-prefix.",
-            "The name may hold {day}.",
-            example="transcripts/",
+            "The table of a database to read, spelt as the database spells it.",
+            example="public.messages",
         ),
     ] = None
+    query_path: Annotated[
+        Path | None,
+        Setting(
+            "CPA_QUERY",
+            SOURCE,
+            "A file with the query that a database is asked, instead of a table.",
+            example="messages.sql",
+        ),
+    ] = None
+    watermark: Annotated[
+        str | None,
+        Setting(
+            "CPA_WATERMARK",
+            SOURCE,
+            "The column by which new and changed rows of a database are found: the time of their last change.",
+            "By a time of creation, changed rows are not seen. It must never be null, and should have an index.",
+            example="updated_at",
+        ),
+    ] = None
+    lookback: Annotated[
+        int,
+        Setting(
+            "CPA_LOOKBACK",
+            SOURCE,
+            "How far behind the newest landed row of a database the next landing reads again.",
+            "In seconds for a time, else in the column's own unit. Rows that were committed late are found so.",
+            reader=count(0),
+        ),
+    ] = 300
     form: Annotated[
         str | None,
         Setting(

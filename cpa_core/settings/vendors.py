@@ -15,6 +15,7 @@ Persons = Literal["known", "always", "never"]
 """Of whose events PostHog makes person profiles: by default not of a conversation whose user is unknown."""
 
 OPENAI, ANTHROPIC, COMPATIBLE = "OpenAI", "Anthropic", "OpenAI-compatible servers"
+POSTGRES = "Postgres"
 AWS, POSTHOG, AMPLITUDE, MIXPANEL, WEBHOOK = "S3 and Bedrock", "PostHog", "Amplitude", "Mixpanel", "Webhook"
 
 
@@ -84,6 +85,14 @@ class AwsSettings(Value):
             "Another address for Bedrock's runtime.",
             also=("AWS_ENDPOINT_URL",),
         ),
+    ] = None
+
+
+class PostgresSettings(Value):
+    """A Postgres that transcripts are read from."""
+
+    password: Annotated[
+        Secret, Setting("PGPASSWORD", POSTGRES, "The password of the database, where CPA_SOURCE holds none.")
     ] = None
 
 
@@ -162,6 +171,7 @@ class Vendors(Value):
     anthropic: AnthropicSettings = AnthropicSettings()
     compatible: CompatibleSettings = CompatibleSettings()
     aws: AwsSettings = AwsSettings()
+    postgres: PostgresSettings = PostgresSettings()
     posthog: PostHogSettings = PostHogSettings()
     amplitude: AmplitudeSettings = AmplitudeSettings()
     mixpanel: MixpanelSettings = MixpanelSettings()

@@ -4,7 +4,7 @@ Whatever is not plain is left to the careful way, so that both give the same rec
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from importlib.resources import files
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -37,6 +37,8 @@ SOURCE_RECORD = pa.schema(
 )
 """What identity needs of a record beside its messages, which are rows `first` to `first + size` of the drafts."""
 
+EARLIEST, LATEST = ((datetime(year, 1, 2) - datetime(1970, 1, 1)) // timedelta(microseconds=1) for year in (1, 9999))
+"""Microseconds between which every time is one of Python's, in any zone."""
 PLAIN_TIME = r"^[12]\d{3}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{3}|\.\d{6})?Z$"
 PLAIN_WITHOUT_ZONE = PLAIN_TIME.replace("T[0-2]", "[T ][0-2]").replace("Z$", "$")
 
@@ -121,6 +123,36 @@ def moments(written: Any, zone: tzinfo) -> tuple[Any, Any]:
     found = {value: moment(value, zone) for value in set(values)}
     times = pa.array([found[value][0] for value in values], TIME)
     return times, pa.array([found[value][1] for value in values], pa.bool_())
+
+
+def instants(times: Any, zone: tzinfo) -> tuple[Any, Any]:
+    """Values of a type of time, and which have no zone. Raises ValueError for one outside the years 1 to 9999."""
+    found = pc.min_max(times.cast(pa.int64()))
+    if times.type.unit != "us" or not all(EARLIEST <= (one or 0) <= LATEST for one in found.as_py().values()):
+        raise ValueError("a time that needs care")
+    if times.type.tz:
+        return times.cast(TIME), repeated(False, len(times))
+    if str(zone) == "UTC":
+        return pc.assume_timezone(times, "UTC"), pc.is_valid(times)
+    values = times.to_pylist()
+    known = {value: value and value.replace(tzinfo=zone).astimezone(UTC) for value in set(values)}
+    return pa.array([known[value] for value in values], TIME), pc.is_valid(times)
+
+
+def metadata(cells: Mapping[str, Any]) -> Any:
+    """Columns that are texts, numbers, truth values, dates or times, as a JSON object a row; None for others."""
+    kinds = (pa.types.is_string, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_date)
+    if not all(pa.types.is_timestamp(one.type) or any(kind(one.type) for kind in kinds) for one in cells.values()):
+        return None
+    try:
+        values = [[_plain_value(value) for value in one.to_pylist()] for one in cells.values()]
+        return pa.array([as_json(dict(zip(cells, row, strict=True))) for row in zip(*values, strict=True)], pa.string())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _plain_value(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _metadata(names: Sequence[str], cells: Cells) -> list[str]:

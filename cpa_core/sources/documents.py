@@ -14,6 +14,7 @@ from cpa_core.errors import SourceError
 from cpa_core.sources.records import whole
 
 GZIP = b"\x1f\x8b"
+PARQUET = b"PAR1"
 NEWLINE = b"\n"
 WINDOW = 1 << 20
 NOT_UTF8 = "not UTF-8"
@@ -65,6 +66,11 @@ class _Bounded(io.RawIOBase):
         if self.left < 0:
             raise SourceError(f"{self.name}: gzip: unpacks to more than {GREATEST_RATIO} times its size")
         return read
+
+
+def is_parquet(name: str, content: bytes) -> bool:
+    """Whether a file is Parquet, by its name or by the marks at both of its ends."""
+    return name.lower().endswith(".parquet") or (content.startswith(PARQUET) and content.endswith(PARQUET))
 
 
 def binary(name: str, content: bytes) -> io.BufferedReader | io.BytesIO:

@@ -14,7 +14,8 @@ class File(NamedTuple):
     `form` is the format where a person named it, `zone` that of times that are written without one. `roles` has our
     role for each word that a person named, `times` the order of day and month in 03/02/2026. `matched` takes in the
     words of `names` that were found. `sessions`: `session_id` and the like beside a list of messages name their
-    conversation; not so in a home that landed such files before they were read.
+    conversation; not so in a home that landed such files before they were read. `continues`: it goes on with rows of
+    which others were read before, so that it may hold none that is of use.
     """
 
     name: str
@@ -26,6 +27,7 @@ class File(NamedTuple):
     times: Order | None = None
     matched: MutableSet[str] | None = None
     sessions: bool = True
+    continues: bool = False
 
     def ours(self, key: str) -> str:
         """What a column or key is called here."""

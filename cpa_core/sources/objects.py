@@ -19,7 +19,9 @@ DAY_TEMPLATE = "{day}"
 class Object(Value):
     """One object as a listing sees it. `day` is the one its path names, where the template has `{day}`.
 
-    `read` raises SourceUnreadable when the object cannot be fetched now.
+    `read` raises SourceUnreadable when the object cannot be fetched now. `parts`: it is a range of a database's rows,
+    read as objects of their own; `moved`: all of these are in other ranges now. `continues`: it is one of several
+    parts of the same rows, and others came before it. `again`: some of its rows may have landed in another range.
     """
 
     uri: str
@@ -28,6 +30,10 @@ class Object(Value):
     modified_at: datetime
     day: date | None
     read: Callable[[], bytes]
+    parts: Callable[[], Iterable["Object"]] | None = None
+    moved: bool = False
+    continues: bool = False
+    again: bool = False
 
 
 class Listing(Value):

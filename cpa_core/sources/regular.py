@@ -104,6 +104,40 @@ def lines_drafts(file: File) -> Table | None:
     return _drafts(pa.array(range(1, breaks + 2), pa.int64()), named, file.zone)
 
 
+def batch_drafts(file: File, batch: pa.RecordBatch, rows: int) -> Table | None:
+    """The messages of a batch of Parquet, which begins after so many rows; None where any needs care.
+
+    Ids may be whole numbers, and times may be such.
+    """
+    names = batch.schema.names
+    if not file.is_plain(names) or len(set(names)) != len(names) or not batch.num_rows:
+        return None
+    ours = {file.ours(name): batch.column(n) for n, name in enumerate(names)}
+    known = {word: cells for word, cells in ours.items() if word in KEYS}
+    if len(ours) != len(names) or "messages" in ours or not _are_known(list(known)):
+        return None
+    cells = {word: _text(word, cells) for word, cells in known.items()}
+    if any(one is None for one in cells.values()):
+        return None
+    made = _drafts(pa.array(range(rows + 1, rows + batch.num_rows + 1), pa.int64()), cells, file.zone, "row")
+    other = {word: cells for word, cells in ours.items() if word not in KEYS}
+    if made is None or not other:
+        return made
+    said = columns.metadata(other)
+    return None if said is None else made.set_column(made.schema.get_field_index("metadata"), "metadata", [said])
+
+
+def _text(word: str, cells: pa.Array) -> pa.Array | None:
+    """A column as text, a time as it is; None where its values need care."""
+    if pa.types.is_timestamp(cells.type):
+        return cells if word == "timestamp" else None
+    if pa.types.is_integer(cells.type):
+        return cells.cast(pa.string()) if word.endswith("_id") else None
+    if not pa.types.is_string(cells.type) or (word in ("role", "content") and cells.null_count):
+        return None
+    return cells
+
+
 def _plain_bytes(file: File) -> bytes | None:
     """The text of a file as bytes that are UTF-8, unpacked; None where they are not."""
     content = documents.binary(file.name, file.content).read()
@@ -123,7 +157,7 @@ def _are_known(names: list[str]) -> bool:
     return len(set(names)) == len(names) and {"role", "content"} <= set(names) <= set(KEYS) and bool(group)
 
 
-def _drafts(lines: Any, cells: dict[str, Any], zone: tzinfo) -> Table | None:
+def _drafts(lines: Any, cells: dict[str, Any], zone: tzinfo, place: str = "line") -> Table | None:
     none = pa.nulls(len(lines), pa.string())
     ids = cells.get("message_id", none)
     ids = pc.if_else(pc.equal(ids, ""), pa.scalar(None, pa.string()), ids)
@@ -131,9 +165,11 @@ def _drafts(lines: Any, cells: dict[str, Any], zone: tzinfo) -> Table | None:
         return None
     group = cells["conversation_id"] if "conversation_id" in cells else cells["user_id"]
     try:
-        sent_at, zone_assumed = columns.moments(cells.get("timestamp", none), zone)
+        written = cells.get("timestamp", none)
+        read = columns.instants if pa.types.is_timestamp(written.type) else columns.moments
+        sent_at, zone_assumed = read(written, zone)
         arrays = {
-            "place": pc.binary_join_element_wise("line", pc.cast(lines, pa.string()), " "),
+            "place": pc.binary_join_element_wise(place, pc.cast(lines, pa.string()), " "),
             "conversation_id": _each(columns.needed, group),
             "message_id": ids,
             "user_id": _each(lambda value: fields.identity("user_id", value), cells.get("user_id", none)),

@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from cpa_core.errors import SourceError
 from cpa_core.sources import columns, dialects, documents, fields, mapping, regular
-from cpa_core.sources.conversations import one_line
+from cpa_core.sources.conversations import decoded, one_line
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Draft, Reject, as_json, moment
 
@@ -51,17 +51,73 @@ def separator(file: File, usual: str) -> str:
     return dialects.separator(file.name, file.content, usual, lambda row: not missing(file, [*map(str.strip, row)]))
 
 
-def from_parquet(file: File) -> Iterator[Draft | Reject]:
-    """The same columns in Parquet; or a column `messages` of lists."""
+def from_parquet(file: File) -> Iterator[columns.Found]:
+    """The same columns in Parquet; or a column `messages` of lists, or of JSON."""
     try:
         source = parquet.ParquetFile(io.BytesIO(file.content))
+        _check_columns(file, source.schema_arrow.names)
         row = 0
         for batch in source.iter_batches(columns.CHUNK):
-            for tree in batch.to_pylist():
-                row += 1
-                yield from one_line(file, f"row {row}", as_written(tree))
+            plain = regular.batch_drafts(file, batch, row)
+            if plain is not None:
+                yield plain
+            else:
+                yield from _careful_batch(file, batch, row)
+            row += batch.num_rows
     except (pa.ArrowInvalid, OSError):
         raise SourceError(f"{file.name}: not Parquet, or damaged") from None
+
+
+def _careful_batch(file: File, batch: pa.RecordBatch, row: int) -> Iterator[Draft | Reject]:
+    """The rows of a batch that begins after so many rows."""
+    for number, tree in enumerate(trees_of(batch), row + 1):
+        yield from one_line(file, f"row {number}", _with_list(file, tree))
+
+
+def trees_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """The rows of a batch as objects, their values as JSON would have them."""
+    cells = {name: _values(batch.column(name)) for name in batch.schema.names}
+    for values in zip(*cells.values(), strict=True):
+        yield as_written(dict(zip(cells, values, strict=True)))
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """The values of a column; a time that Python has no value for, such as Postgres's infinity, as words."""
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError):
+        return [_value(one) for one in column]
+
+
+def _value(cell: pa.Scalar) -> Any:
+    try:
+        return cell.as_py()
+    except (ValueError, OverflowError):
+        return "a time outside the years 1 to 9999"
+
+
+def _with_list(file: File, tree: dict[str, Any]) -> dict[str, Any]:
+    """A row whose messages are a list, where they stand as JSON in text."""
+    column = file.names.get("messages", "messages")
+    value = tree.get(column)
+    if not isinstance(value, str):
+        return tree
+    try:
+        return tree | {column: decoded(value)}
+    except ValueError:
+        return tree
+
+
+def _check_columns(file: File, header: Sequence[str]) -> None:
+    """Raises SourceError where the columns are those neither of messages nor of conversations."""
+    lacking = missing(file, header)
+    if not lacking or mapping.begins_in(file.names.get("messages", "messages"), header):
+        return
+    words = [*(word.split()[0] for word in lacking), *([] if "timestamp" in header else ["timestamp"])]
+    advice = mapping.flag(mapping.likely(words, header)) or "--map role=...,content=..."
+    shown = ", ".join(header[:SHOWN]) + (", ..." if len(header) > SHOWN else "")
+    found = f"{len(header)} columns found: {shown}; if they are other words here: {advice}"
+    raise SourceError(f"{file.name}: missing columns: {', '.join(lacking)} ({found})")
 
 
 def as_written(value: Any) -> Any:

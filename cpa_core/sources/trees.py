@@ -20,7 +20,7 @@ from cpa_core.sources.documents import Window, elements
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Reject, whole
 from cpa_core.sources.samples import Layout
-from cpa_core.sources.tables import Lines, as_written, numbered_rows, separator
+from cpa_core.sources.tables import Lines, numbered_rows, separator, trees_of
 
 Route: TypeAlias = tuple[str, ...]
 Placed: TypeAlias = tuple[str, Any]
@@ -186,9 +186,9 @@ def parquet_rows(file: File) -> Found:
     try:
         number = 0
         for batch in parquet.ParquetFile(io.BytesIO(file.content)).iter_batches(MOST_ROWS):
-            for tree in batch.to_pylist():
+            for tree in trees_of(batch):
                 number += 1
-                yield f"row {number}", {key: unfolded(value) for key, value in as_written(tree).items()}
+                yield f"row {number}", {key: unfolded(value) for key, value in tree.items()}
     except (pa.ArrowInvalid, OSError):
         raise SourceError(f"{file.name}: not Parquet, or damaged") from None
 

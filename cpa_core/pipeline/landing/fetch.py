@@ -39,7 +39,8 @@ class Parsed:
     by role where nobody tags it, `future` times after the present, of which `latest` is the last. `reading` is what
     the settings named of how it is read. `within`: it is a member of an archive, which is an object itself. `opened`
     has the records of an object until identity has named their conversations; then `repeated` are the rows that only
-    a call's history tells, and `untold` counts conversations that cannot be told apart from known ones.
+    a call's history tells, and `untold` counts conversations that cannot be told apart from known ones. `whole`: each
+    of its records is a whole conversation.
     """
 
     object: Object
@@ -59,6 +60,7 @@ class Parsed:
     opened: Opened | None = None
     repeated: frozenset[int] = frozenset()
     untold: int = 0
+    whole: bool = False
 
     @property
     def size(self) -> int:
@@ -99,10 +101,11 @@ def read_in_order(
     def read(one: Object, content: Callable[[], bytes]) -> Parsed:
         named = _untimed_day(assistant, untimed_days, one, day)
         said = None if assistant.settings.untimed == "modified" and not (one.day or day) else named
-        file = assistant.file(one.uri, content())._replace(sessions=sessions)
+        file = assistant.file(one.uri, content())._replace(sessions=sessions, continues=one.continues)
         return _read(assistant, one, file, named, said)
 
-    for one, fetched in _fetched(fresh):
+    yield from _ranges(assistant, [one for one in fresh if one.parts], read)
+    for one, fetched in _fetched([one for one in fresh if not one.parts]):
         try:
             if one.uri.lower().endswith(archives.ENDING):
                 yield from _members(assistant, one, fetched.result(), read)
@@ -112,6 +115,22 @@ def read_in_order(
             if alone:
                 raise
             yield _problem(assistant, one, error)
+
+
+def _ranges(
+    assistant: Assistant, fresh: Sequence[Object], read: Callable[[Object, Callable[[], bytes]], Parsed]
+) -> Iterator[Parsed]:
+    """The parts of what is new in a database, each a range of its own; then ranges that hold nothing any more.
+
+    Raises SourceError: nobody could tell later which rows were not read.
+    """
+    landed: set[str] = set()
+    for one in fresh:
+        for part in one.parts() if one.parts else ():
+            landed.add(part.uri)
+            yield read(part, part.read)
+        if one.moved and one.uri not in landed:
+            yield Parsed(object=one, reading=assistant.reading)
 
 
 def _problem(assistant: Assistant, one: Object, error: SourceError, within: bool = False) -> Parsed:
@@ -194,6 +213,7 @@ def finished(assistant: Assistant, parsed: Parsed, file: Opened, decided: Decide
         **_later(records["sent_at"], assistant.now() + AHEAD),
         repeated=decided.repeated,
         untold=decided.untold,
+        whole=bool(file.records.num_rows) and pc.all(pc.equal(file.records["kind"], "conversation")).as_py(),
     )
 
 

@@ -25,8 +25,10 @@ from cpa_core.pipeline.landing.identify import (
 from cpa_core.pipeline.landing.roles import roles_warning
 from cpa_core.pipeline.landing.sessions import cut_sessions, is_other_gap, note_users, spanning
 from cpa_core.settings import Settings
+from cpa_core.settings.addresses import is_database
 from cpa_core.sources import Listing, Object
 from cpa_core.sources.archives import archive_of
+from cpa_core.sources.databases import LandedRange
 from cpa_core.sources.identity import Identified
 from cpa_core.sources.objects import traces_first
 from cpa_core.store.database import Row, Transaction
@@ -74,9 +76,9 @@ class Unlanded(Value):
 
 def unlanded(assistant: Assistant, wait: float | None = None) -> Unlanded:
     """List the source and compare it with what landed. Raises SourceError, SettingsError, StoreBusy after `wait`."""
-    found = assistant.listing()
     rows = _landed_files(assistant, wait)
     read_so = {(row["uri"], row["etag"]): row["reading"] for row in rows}
+    found = assistant.listing(_ranges(assistant, rows, read_so))
     absent = {row["uri"] for row in rows if row["removed_at"]}
     present = {o.uri for o in found.objects}
     gone = {row["uri"] for row in rows if archive_of(row["uri"]) not in present} - absent
@@ -106,8 +108,24 @@ def _landed_files(assistant: Assistant, wait: float | None) -> list[Row]:
         return []
     with assistant.store.reading(wait) as view:
         return view.rows(
-            "select uri, etag, untimed_day, removed_at, reading from landed_files where replaced_at is null"
+            "select uri, etag, untimed_day, removed_at, reading, modified_at, landed_at from landed_files "
+            "where replaced_at is null"
         )
+
+
+def _ranges(
+    assistant: Assistant, rows: Sequence[Row], read_so: Mapping[tuple[str, str], str | None]
+) -> list[LandedRange]:
+    """The ranges of a database that landed; none for any other source."""
+    if not is_database(assistant.settings.source):
+        return []
+    return [
+        LandedRange(
+            **{name: row[name] for name in ("uri", "etag", "modified_at", "landed_at")},
+            current=not _is_fresh(read_so, (row["uri"], row["etag"]), assistant.reading),
+        )
+        for row in rows
+    ]
 
 
 def land(assistant: Assistant, day: date | None = None) -> Landed:
@@ -280,9 +298,22 @@ def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: da
     mark_repeated(transaction, {p.object.uri: p.repeated for p in parsed if p.repeated})
     note_users(transaction)
     transaction.insert("rejected_records", [row for p in parsed for row in _reject_rows(p, now)])
+    _forget_read_again(transaction, parsed)
     transaction.execute(
         "insert into touched select distinct conversation_id from landed_messages where uri in (select uri from fresh)"
     )
+
+
+def _forget_read_again(transaction: Transaction, parsed: Sequence[Parsed]) -> None:
+    """Of the rows of a database that landed before and are read again, in another range, the new ones count alone."""
+    again = json.dumps([p.object.uri for p in parsed if p.object.again])
+    whole = json.dumps([p.object.uri for p in parsed if p.object.again and p.whole])
+    if not any(p.object.again for p in parsed):
+        return
+    transaction.answer("landing/rejects_read_again", again=again)
+    transaction.answer("landing/rows_read_again", again=again, whole=whole)
+    transaction.execute("insert into touched select distinct conversation_id from outdated")
+    transaction.execute("delete from landed_messages where (uri, ordinal) in (select (uri, ordinal) from outdated)")
 
 
 def _insert_messages(transaction: Transaction, parsed: Sequence[Parsed]) -> None:

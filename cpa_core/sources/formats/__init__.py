@@ -128,11 +128,11 @@ def opened(file: File, midnight: datetime | None, day: date | None = None) -> Op
     if drafts.num_rows or rejects:
         hints.check_names(file, chosen)
     lost = [reject for reject in rejects if reject.loss]
-    if lost and not drafts.num_rows:
+    if lost and not (drafts.num_rows or file.continues):
         raise SourceError(
             f"{file.name}: {lost[0].place}: {lost[0].reason}{hints.for_missing(file, chosen, lost[0].reason)}"
         )
-    if count and not (drafts.num_rows or rejects):
+    if count and not (drafts.num_rows or rejects or file.continues):
         reason = f"recognised as {chosen.form.title}, but none of its {count:,} records holds a message"
         raise SourceError(f"{file.name}: {reason}")
     notes = (*notes, *hints.looking_like_ids(file, chosen, records))
@@ -153,7 +153,7 @@ def prepared(file: File) -> tuple[File, tuple[str, ...]]:
     ending = file.name.lower().removesuffix(".gz")
     if ending.endswith(workbooks.ENDINGS):
         file = file._replace(content=workbooks.as_csv(file.name, file.content))
-    elif not ending.endswith(".parquet"):
+    elif not documents.is_parquet(file.name, file.content):
         content, notes = dialects.as_utf8(file.name, file.content, table=ending.endswith((".csv", ".tsv")))
         return file._replace(content=content, matched=set()), notes
     return file._replace(matched=set()), ()

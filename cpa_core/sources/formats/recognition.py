@@ -42,6 +42,8 @@ class Choice(NamedTuple):
 
 def container(file: File, formats: Mapping[str, Format]) -> str:
     """What a file is made of: json, jsonl, csv, tsv or parquet. Raises SourceError for an unknown ending."""
+    if documents.is_parquet(file.name, file.content):
+        return "parquet"
     ending = file.name.lower().removesuffix(".gz").rsplit(".", 1)[-1]
     if ending in ENDINGS:
         return ENDINGS[ending]

@@ -1,0 +1,2 @@
+-- How many rows have this watermark?
+select count(*) as n from $rows as r where r.$watermark = $edge
