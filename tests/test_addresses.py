@@ -51,9 +51,7 @@ def test_no_login_is_in_a_representation_and_libpq_is_given_it_whole(user: str, 
     assert libpq(Address("", made.source_login or "")).startswith(f"{written}?")
 
 
-@pytest.mark.parametrize(
-    "password", ["p@s3cret", "p/s3cret", "p#s3cret", "p?s3cret", "p:s3cret", "100%s3cret", "?a=s3cret"]
-)
+@pytest.mark.parametrize("mark", ["@", "/", "#", "?", ":", "%", "?a=", "/?", "@:"])
 def test_a_login_that_is_not_encoded_is_not_shown_either(mark: str, capsys: pytest.CaptureFixture[str]) -> None:
     written = f"postgresql://u:{mark}s3cret@127.0.0.1:9/app"
     assert main(["land", written, "--table", "t", "--watermark", "w"], {}) == 2
