@@ -329,10 +329,6 @@ REFUSED: dict[str, tuple[Callable[[Table], Changed], str]] = {
     "neither table nor query": (lambda table: {"CPA_TABLE": ""}, "--table NAME (CPA_TABLE) or --query FILE"),
     "a query that is not there": (lambda table: {"CPA_TABLE": "", "CPA_QUERY": "no.sql"}, "no.sql: No such file"),
     "a watermark without an order": (lambda table: {"CPA_WATERMARK": "content"}, "a time, a date or a number is"),
-    "unknown columns": (
-        lambda table: {"CPA_MAP": "timestamp=sent_at,role=speaker"},
-        "--map role=speaker: nothing stands",
-    ),
 }
 
 
