@@ -1,5 +1,5 @@
 # make demo, make test and make dev each work as the first command on a fresh machine: they make .venv themselves.
-.PHONY: demo test test-fast check dev store-on-2 lock proofs backfill browser guides fuzz \
+.PHONY: demo test coverage test-fast check dev store-on-2 lock proofs backfill browser guides fuzz \
   bench-delivery bench-landing bench-formats bench-llm bench-planted bench-insights bench-report bench-quotes bench-corrected
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
@@ -15,7 +15,10 @@ PORT ?= 3000
 demo: .venv/ready            ## the examples end to end, without key or account
 	$(BIN)/cpa demo
 
-test: .venv/ready            ## every test, and the coverage of cpa_core
+test: .venv/ready            ## every test
+	$(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal
+
+coverage: .venv/ready        ## slow: every test at twice the processor time, and how much of cpa_core they reach
 	$(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 test-fast: .venv/ready       ## the tests that start no server, no process and no Dagster, without the long simulations
