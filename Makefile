@@ -33,7 +33,7 @@ dev: .venv/ready             ## the Dagster UI on http://127.0.0.1:3000, with th
 	@mkdir -p .dagster
 	@test -f .dagster/dagster.yaml || { cp cpa_dagster/dagster.yaml .dagster/ && \
 	  DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster instance info > /dev/null; }
-	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -h 127.0.0.1 -p $(PORT)
+	DAGSTER_HOME=$(CURDIR)/.dagster DAGSTER_EVENT_BATCH_SIZE=500 $(BIN)/dg dev --host 127.0.0.1 --port $(PORT)
 
 store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environment of its own
 	$(PYTHON) -m venv .venv-duckdb2
@@ -55,8 +55,15 @@ proofs: .venv/ready          ## slow: two days of a real file, a bucket to PostH
 	$(BIN)/python -m proofs.at_once
 	$(BIN)/python -m proofs.backfill
 
-backfill: .venv/ready        ## slow: a year's backfill in Dagster, killed twice: seconds a day, event log, memory
-	$(BIN)/python -m proofs.backfill 365 --ways killed
+backfill: .venv/ready        ## slow: a year's backfill in Dagster, killed twice: seconds a day, event log, memory; and empty years
+	$(BIN)/python -m proofs.backfill 365 --ways killed empty
+
+.PHONY: kills component
+kills: .venv/ready           ## slow: killed runs and daemon, a held store, an empty volume: what Dagster shows, and how the work ends
+	$(BIN)/python -m proofs.kills_in_dagster
+
+component: .venv/ready       ## slow: the component in a project of Dagster's own scaffold, two assistants
+	$(BIN)/python -m proofs.component
 
 browser: .venv/ready         ## slow: the demo in Dagster's UI, and the reports, clicked in Chromium
 	$(BIN)/python -m proofs.demo_in_browser

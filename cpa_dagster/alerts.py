@@ -18,6 +18,8 @@ import dagster as dg
 from cpa_core.errors import CpaError, StoreBusy
 from cpa_core.pipeline import Assistant, money_spent
 from cpa_dagster.checks import all_checks
+from cpa_dagster.days import OPEN
+from cpa_dagster.report import NEW_ISSUES
 from cpa_dagster.resources import ATTEMPTS, WORK, Pipeline
 
 TICK_WAIT = 5.0
@@ -83,6 +85,7 @@ def causes(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterator[Cause]:
     yield from spend(pipeline.assistant)
     yield from silence(pipeline.assistant)
     yield from missed_ticks(instance, pipeline)
+    yield from new_issues(instance, pipeline)
 
 
 def failed_runs(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterator[Cause]:
@@ -118,12 +121,13 @@ def _days(run: dg.DagsterRun) -> str:
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """The first step's own words, or the run's: ours hold no message's text."""
+    """The first step's own words, or the run's: ours hold no message's text. A day with open work is held back."""
     for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records:
         event = record.event_log_entry.dagster_event
         data = event.step_failure_data.user_failure_data if event else None
         if data and data.description and event:
-            return f"{event.step_key}: {data.description.splitlines()[0]}"
+            held = "held back: " if OPEN in data.metadata else ""
+            return f"{held}{event.step_key}: {data.description.splitlines()[0]}"
     return "the run's page says why"
 
 
@@ -181,6 +185,16 @@ def missed_ticks(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterator[C
         if pipeline.assistant.now() - since > timedelta(hours=25):
             words = f"the schedule {name} has not ticked since {since:%Y-%m-%d %H:%M} UTC"
             yield Cause(f"ticks:{name}:{since.date()}", words, f"/automation/schedules/{name}")
+
+
+def new_issues(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterator[Cause]:
+    """One cause for each issue that the newest report has and the days before it had not. Its name is the schema's."""
+    key = pipeline.key("report")
+    newest = instance.get_latest_materialization_event(key)
+    shown = newest.asset_materialization.metadata.get(NEW_ISSUES) if newest and newest.asset_materialization else None
+    found: Any = shown.value if shown else {}
+    for name, title in found.items():
+        yield Cause(f"issue:{name}", f"new issue: {title}", f"/assets/{key.to_user_string()}")
 
 
 def message(pipeline: Pipeline, cause: Cause) -> str:

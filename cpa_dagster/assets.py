@@ -8,8 +8,9 @@ from typing import Any
 import dagster as dg
 
 from cpa_core.pipeline import (
+    Built,
     Stage,
-    build_day,
+    build_days,
     current_schema,
     deliver_day,
     ensure_schema,
@@ -84,8 +85,15 @@ def landed_files(step: Step) -> Results:
 
 
 def raw_conversations(step: Step) -> Days:
-    """Build the days."""
-    yield from each_day(step, lambda day: build_day(step.assistant, day).model_dump(), of_conversations)
+    """Build the days, several in a transaction."""
+    built: dict[date, Built] = {}
+
+    def work(day: date) -> dict[str, Any]:
+        if day not in built:
+            built.update(build_days(step.assistant, [one for one in step.landed if one >= day]))
+        return built[day].model_dump()
+
+    yield from each_day(step, work, of_conversations, builds=True)
 
 
 def event_schema(step: Step) -> Results:

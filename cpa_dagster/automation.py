@@ -20,7 +20,7 @@ from cpa_core.models import digest
 from cpa_core.pipeline import Assistant, Unlanded, due_days, unlanded
 from cpa_core.store.database import Row
 from cpa_dagster.alerts import alerts_sensor
-from cpa_dagster.assets import GROUP, UPSTREAM
+from cpa_dagster.assets import GROUP, UNPARTITIONED, UPSTREAM
 from cpa_dagster.batches import batches_sensor
 from cpa_dagster.resources import ATTEMPTS, PAUSES, WORK, Pipeline
 
@@ -68,6 +68,11 @@ def automation(pipeline: Pipeline) -> dict[str, Any]:
         selection=dg.AssetSelection.assets(*(pipeline.key(name) for name in UPSTREAM)),
         description="Everything for one day: land, build, tag, judge, deliver.",
     )
+    history = dg.define_asset_job(
+        pipeline.named("history"),
+        selection=dg.AssetSelection.assets(*(pipeline.key(name) for name in UPSTREAM if name not in UNPARTITIONED)),
+        description="A range of days that have landed: build, tag, judge, deliver. Its backfill waits for no landing.",
+    )
 
     @dg.sensor(
         name=pipeline.named("new_files"),
@@ -97,7 +102,7 @@ def automation(pipeline: Pipeline) -> dict[str, Any]:
         description="Makes the insights and the report anew after a day was labelled. It asks no model.",
     )
     return {
-        "jobs": [job],
+        "jobs": [job, history],
         "sensors": [new_files, batches_sensor(pipeline), follow, alerts_sensor(pipeline)],
         "schedules": [nightly],
     }
@@ -277,7 +282,8 @@ class Tried:
 def _not_now(runs: Sequence[dg.RunRecord], now: datetime, attempts: int | None) -> str:
     """Why no run is requested for work that had these runs, the last first; empty when one is.
 
-    A run that ended in the future says that the clock was set back: nobody waits for that.
+    After a run that succeeded there is no pause: the work is due for another reason, such as an accepted schema. A run
+    that ended in the future says that the clock was set back: nobody waits for that.
     """
     if any(not record.dagster_run.is_finished for record in runs):
         return "under way"
@@ -285,6 +291,8 @@ def _not_now(runs: Sequence[dg.RunRecord], now: datetime, attempts: int | None) 
         return ""
     if len(runs) >= attempts:
         return f"given up after {attempts} runs until the night; see {runs[0].dagster_run.run_id}"
+    if runs[0].dagster_run.is_success:
+        return ""
     ended = datetime.fromtimestamp(runs[0].end_time or 0, UTC)
     again = ended + PAUSES[len(runs) - 1]
     return f"tried before, again from {again:%H:%M} UTC" if ended <= now < again else ""

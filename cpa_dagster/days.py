@@ -9,7 +9,7 @@ from functools import cached_property
 import dagster as dg
 
 from cpa_core.errors import BudgetReached, CpaError, DayIncomplete, DayWaits, DeadlineReached, StoreBusy
-from cpa_core.pipeline import Assistant, QuoteLine, home_id, known_days, open_work, quote
+from cpa_core.pipeline import Assistant, QuoteLine, home_id, known_days, open_work, quote, unbuilt_days
 from cpa_core.store.database import Row
 from cpa_dagster.options import RunOptions, SecretKeys
 from cpa_dagster.pictures import table
@@ -20,6 +20,9 @@ Days = Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeRe
 
 HOME = "home id"
 """The metadata of `landed_files` that says which home it landed in."""
+
+OPEN = "open"
+"""The metadata of a failed step that lists the conversations which hold their days back."""
 
 BUSY_TRIES, BUSY_PAUSE = 20, 15
 """How often, and after how many seconds, a step is tried again that met a store held by another process."""
@@ -48,14 +51,22 @@ class Step:
         has_days = self.context.has_partition_key or self.context.has_partition_key_range
         return [date.fromisoformat(key) for key in self.context.partition_keys] if has_days else []
 
+    @cached_property
+    def landed(self) -> list[date]:
+        """The days of the run on which something landed, in order. Raises dg.Failure where the run is a mistake."""
+        return landed_of(self)
 
-def each_day(step: Step, work: Callable[[date], Metadata], report: Report) -> Days:
+
+def each_day(step: Step, work: Callable[[date], Metadata], report: Report, *, builds: bool = False) -> Days:
     """Do the days of the run. A day that is held back does not stop the others; the days done are recorded,
     then the step fails and names the rest. Anything else that stops the work stops it there. A day that waits for
     batches is no failure: the days done are recorded, and the stages after this one are left out.
-    Days on which nothing landed are left as they are, however many they are."""
+    Days on which nothing landed are left as they are, however many they are. A day that has landed and is not built
+    fails the step, unless it `builds` days itself."""
     with errors_of(step):
-        known = landed_of(step)
+        known = step.landed
+        if not builds:
+            _must_be_built(step, known)
         yield from _each_day(step, known, work, report)
 
 
@@ -120,6 +131,14 @@ def landed_of(step: Step) -> list[date]:
     return found
 
 
+def _must_be_built(step: Step, known: Sequence[date]) -> None:
+    """Raises dg.Failure where a day has conversations and none is built: the step would be green and do nothing."""
+    missing = sorted(set(unbuilt_days(step.assistant)).intersection(known))
+    if missing:
+        named = ", ".join(map(str, missing[:10])) + (" …" if len(missing) > 10 else "")
+        raise failure(f"{named}: landed and not built: materialize raw_conversations of these days first")
+
+
 def _mistake(step: Step, known: Sequence[date]) -> str:
     home = step.assistant.settings.home.resolve()
     if not known:
@@ -172,4 +191,4 @@ def price(line: QuoteLine) -> str:
 
 def failure(words: str, rows: Sequence[Row] = ()) -> dg.Failure:
     """A step that fails with words for people, and which conversations are open; the same run would meet the same."""
-    return dg.Failure(description=words, metadata=table("open", rows), allow_retries=False)
+    return dg.Failure(description=words, metadata=table(OPEN, rows), allow_retries=False)

@@ -12,6 +12,8 @@ from cpa_dagster.pictures import bars
 from cpa_dagster.resources import Pipeline
 
 GROUP = "insights"
+NEW_ISSUES = "new issues"
+"""The metadata of the report that holds the issues which the days before had not: names by id."""
 ABOUT = "One HTML file that needs no network: what happens, what goes wrong, and the conversations behind each number."
 
 
@@ -27,6 +29,7 @@ def report(step: Step, config: ReportConfig) -> dg.MaterializeResult[None]:
             "conversations": made.conversations,
             "bytes": made.size,
             "examples": made.examples,
+            NEW_ISSUES: dg.MetadataValue.json(dict(made.new_issues)),
         }
     )
 

@@ -5,7 +5,7 @@ from functools import cache
 import dagster as dg
 import duckdb
 
-from cpa_core.store.database import Row, Transaction, migrate
+from cpa_core.store.database import Row, Transaction, migrations
 from cpa_dagster.columns import COLUMNS
 from cpa_dagster.resources import Pipeline
 
@@ -73,10 +73,12 @@ def _column(name: str, kind: str) -> dg.TableColumn:
 
 @cache
 def _all_columns() -> list[Row]:
+    """From the statements of the migrations; recording them, as a store does, would import pandas where it is there."""
     with duckdb.connect() as memory:
-        store = Transaction(memory)
-        migrate(store, "UTC")
-        return store.rows(
+        for _, sql in migrations():
+            for statement in filter(str.strip, sql.split(";")):
+                memory.execute(statement)
+        return Transaction(memory).rows(
             "select table_name, column_name, data_type from information_schema.columns "
             "order by table_name, ordinal_position"
         )

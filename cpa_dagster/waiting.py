@@ -31,6 +31,9 @@ LOOKS = 2.0
 PAUSE = 0.2
 """Seconds between two tries to take it."""
 
+GOES_ON = "Goes on where run {} ended: its answers and its finished days are kept, and only what is open is asked."
+"""The line on the page of a run that is a retry or a re-execution."""
+
 
 class Waiting(InstanceConcurrencyContext):
     """Dagster's taking of places in pools, with an eye on signals and on runs that were killed."""
@@ -126,6 +129,8 @@ class InThisProcess(InProcessExecutor):
             EngineEventData.in_process(os.getpid(), steps),
         )
         run = plan_context.dagster_run
+        if run.parent_run_id:
+            yield dg.DagsterEvent.engine_event(plan_context, GOES_ON.format(run.parent_run_id))
         with alive(plan_context.instance, run.run_id):
             yield from ExecuteRunWithPlanIterable(
                 execution_plan=plan_context.execution_plan,

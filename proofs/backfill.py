@@ -1,7 +1,8 @@
 """A month of history at once, or as many days as are named: `python -m proofs.backfill 365 --ways killed`.
 
-Ways: by the command, by a range in Dagster, by a backfill of its UI; and `killed`: that backfill, with its process
-killed by SIGKILL in the middle of the questions and in the middle of the delivery, and retried by the daemon.
+Ways: by the command, by a range in Dagster, by a backfill of its UI; `killed`: a backfill of the job `history` over
+days that have landed, with its process killed by SIGKILL in the middle of the questions and in the middle of the
+delivery, and retried by the daemon; and `empty`: a range of years on which nothing landed.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import dagster as dg
 from cpa_core.schema import dump
 from proofs.figures import Claims, of_days, proved, show, total
 from proofs.scene import Scene, scene, wait
-from proofs.served import ASSETS, Dagster, webserver
+from proofs.served import ASSETS, OF_DAYS, Dagster, records, webserver
 from tests.commands import ONE_EACH, at, chat
 from tests.servers.chat_completions import ChatServer
 from tests.servers.posthog import PostHogServer
@@ -38,6 +39,15 @@ PER_DAY_LIMIT = 10.0
 
 TARGET = 1.5
 """Seconds a day that are wanted on two cores which nobody else uses."""
+
+FIRST_QUESTION = 30.0
+"""Seconds from Launch to the first question that are wanted there."""
+
+EMPTY = date(2020, 1, 1), date(2025, 6, 30)
+"""Days on which something landed; on none between them."""
+
+EMPTY_A_SECOND = 1000.0
+"""Days without conversations that a step is to take in a second, at least."""
 
 IN_FLIGHT = 8
 """Questions at once (CPA_CONCURRENCY): what a kill may lose, and be paid for again."""
@@ -137,13 +147,13 @@ def keys_of(days: int) -> list[str]:
 
 def runs_of(here: Scene) -> int:
     """How many runs the Dagster instance has seen."""
-    with dg.DagsterInstance.from_config(str(here.dagster_home)) as instance:
+    with records(here) as instance:
         return instance.get_runs_count()
 
 
 def process_of(dagster: Dagster) -> int | None:
     """The process of the run that is under way, as its event log names it."""
-    with dg.DagsterInstance.from_config(str(dagster.here.dagster_home)) as instance:
+    with records(dagster.here) as instance:
         for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
             engine = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
             data = [event.dagster_event.engine_event_data.metadata for event in engine if event.dagster_event]
@@ -183,11 +193,16 @@ def killed(days: int, claims: Claims) -> None:
     questions, events = 2 * PER_DAY * days, PER_DAY * (MESSAGES + 1) * days
     with history(days) as (here, model, posthog):
         here.prepare_dagster()
+        here.run("cpa", "land", limit=limit)
         dagster = webserver(here)
         dagster.start_daemon()
         worker = Worker(dagster)
         began, size = time.monotonic(), bytes_of(here.dagster_home)
-        backfill = dagster.launch_backfill(keys_of(days))
+        launched = time.time()
+        backfill = dagster.launch_backfill(keys_of(days), OF_DAYS)
+        wait(lambda: model.calls, limit, "the first question")
+        asked_after = model.calls[0].at - began
+        show("from Launch to the first question, in seconds", [until_asked(here, launched) | {"whole": asked_after}])
         worker.kill_when(lambda: len(model.calls) >= questions // 2, limit, "half of the questions")
         worker.kill_when(lambda: posthog.stored >= events // 2, limit, "half of the delivery")
         ended = wait(lambda: not worker.look() and dagster.ended(backfill), limit, "the backfill to end", pause=2.0)
@@ -203,6 +218,9 @@ def killed(days: int, claims: Claims) -> None:
         show(f"backfill of the UI, killed twice: {', '.join(runs)}", [row])
         log = {"event log MB": grown / 1e6, "KB a day": grown / days / 1e3, "peak of a run MB": worker.most / 1e6}
         show("event log and memory", [log | {"store MB": bytes_of(here.home) / 1e6}])
+    claims.claim(
+        f"the first question after at most {FIRST_QUESTION:.0f} s: {asked_after:.1f}", asked_after <= FIRST_QUESTION
+    )
     claims.claim(f"all {days} days are there", len(found) == days)
     claims.whole(found)
     claims.claim("the backfill ended COMPLETED_SUCCESS", ended["status"] == "COMPLETED_SUCCESS")
@@ -214,6 +232,56 @@ def killed(days: int, claims: Claims) -> None:
         f"PostHog holds every event once ({resent} came twice, under the same id)", len(posthog.rows) == events
     )
     claims.claim(f"at most {TARGET} s a day in the runs: {worked / days:.2f}", worked / days <= TARGET)
+
+
+def until_asked(here: Scene, launched: float) -> Row:
+    """Where the time went before the first question: the daemon's look, the run's way to its process, the building."""
+    with records(here) as instance:
+        (first,) = [one for one in instance.get_run_records() if RANGE in one.dagster_run.tags]
+        steps = {step: begun for step, (begun, _) in steps_of(instance, first.dagster_run.run_id).items()}
+    queued, started = first.create_timestamp.timestamp(), first.start_time or 0
+    return {
+        "until the daemon requests the run": queued - launched,
+        "until its process works": started - queued,
+        "until it tags": steps["tagged_events"] - started,
+    }
+
+
+def steps_of(instance: dg.DagsterInstance, run_id: str) -> dict[str, tuple[float, float]]:
+    """When each step of a run began and ended, so far; zero for what has not."""
+    found: dict[str, tuple[float, float]] = {}
+    kinds = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
+    for entry in instance.all_logs(run_id, of_type=kinds):
+        begun = found.get(entry.step_key or "", (0.0, 0.0))[0]
+        is_end = entry.dagster_event_type == dg.DagsterEventType.STEP_SUCCESS
+        found[entry.step_key or ""] = (begun, entry.timestamp) if is_end else (entry.timestamp, 0.0)
+    return found
+
+
+def empty(claims: Claims) -> None:
+    """A range of years on which nothing landed, in one run."""
+    first, last = EMPTY
+    span = f"{first + timedelta(days=1)}...{last - timedelta(days=1)}"
+    days = (last - first).days - 1
+    with history(0) as (here, _, _):
+        here.environ["CPA_START_DATE"] = str(first)
+        (here.folder / "chats.json").write_text(json.dumps(chat("a", 2, str(first)) | chat("b", 2, str(last))), "utf-8")
+        here.prepare_dagster()
+        here.run("cpa", "land", limit=LIMIT)
+        definitions = ["-m", "cpa_dagster.definitions", "--select", ",".join(OF_DAYS), "--partition-range", span]
+        seconds = here.run("dagster", "asset", "materialize", *definitions, limit=20 * LIMIT)
+        with records(here) as instance:
+            (record,) = instance.get_run_records()
+            steps = steps_of(instance, record.dagster_run.run_id)
+            done = [len(instance.get_materialized_partitions(dg.AssetKey(asset))) for asset in OF_DAYS]
+    rows = [{"step": name, "seconds": steps[name][1] - steps[name][0]} for name in OF_DAYS]
+    show(
+        f"{days} days without conversations: one run of {seconds:.1f} s",
+        [row | {"days a second": days / row["seconds"]} for row in rows],
+    )
+    claims.claim("each is materialized", done == [days] * len(OF_DAYS))
+    slowest = min(days / row["seconds"] for row in rows)
+    claims.claim(f"at least {EMPTY_A_SECOND:.0f} days a second in each step: {slowest:.0f}", slowest >= EMPTY_A_SECOND)
 
 
 def peak(pid: int) -> int:
@@ -234,7 +302,7 @@ def backfills(claims: Claims) -> None:
     """The ways that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("days", type=int, nargs="?", default=30)
-    ways = ("command", "range", "ui", "killed")
+    ways = ("command", "range", "ui", "killed", "empty")
     parser.add_argument("--ways", nargs="+", choices=ways, default=ways)
     given = parser.parse_args()
     days: int = given.days
@@ -249,6 +317,8 @@ def backfills(claims: Claims) -> None:
         claims.claim("in no more runs than assets", max(row["runs"] for row in rows) <= len(ASSETS))
     if "killed" in given.ways:
         killed(days, claims)
+    if "empty" in given.ways:
+        empty(claims)
 
 
 if __name__ == "__main__":

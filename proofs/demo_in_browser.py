@@ -14,7 +14,7 @@ import dagster as dg
 from proofs.devtools import Page, browser
 from proofs.figures import Claims, of_days, proved, show
 from proofs.scene import ROOT, Scene, scene, wait
-from proofs.served import ASSETS, Dagster, dev
+from proofs.served import ASSETS, Dagster, dev, records
 
 DAY = "2026-03-02"
 MOST_BYTES = 300_000
@@ -58,7 +58,7 @@ def recorded(dagster: Dagster) -> list[Row]:
     """The materializations of every run, with the checks of their asset."""
     materialized, checks = dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION
     rows: list[Row] = []
-    with dg.DagsterInstance.from_config(str(dagster.here.dagster_home)) as instance:
+    with records(dagster.here) as instance:
         for number, record in enumerate(dagster.runs_of_days(), 1):
             events = [
                 entry.dagster_event

@@ -17,7 +17,7 @@ from proofs.demo_in_browser import DAY, LIMIT, choose_day, copy_repository, ende
 from proofs.devtools import Page, browser
 from proofs.figures import Claims, of_days, proved, show
 from proofs.scene import scene, wait
-from proofs.served import Dagster, dev
+from proofs.served import Dagster, dev, records
 
 LAST, DAYS = "2026-03-06", 5
 MOST_BYTES = 200_000
@@ -117,7 +117,7 @@ def the_night(guide: Guide, claims: Claims) -> None:
     """The schedule on."""
     guide.switch("/locations/cpa/schedules/nightly", "nightly")
     guide.shows("7-automation", "/automation", "nightly")
-    with dg.DagsterInstance.from_config(str(guide.dagster.here.dagster_home)) as instance:
+    with records(guide.dagster.here) as instance:
         states = {state.name: state.status.value for state in instance.all_instigator_state()}
     claims.claim("sensor and schedule are on", states.items() >= {"new_files": "RUNNING", "nightly": "RUNNING"}.items())
 

@@ -1,9 +1,11 @@
 """Dagster as a person runs it: a webserver and a daemon, asked and told over GraphQL as the UI does it."""
 
 import json
+import os
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +20,13 @@ REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": LOCA
 JOB = "conversations"
 ASSETS = ("landed_files", "raw_conversations", "event_schema", "tagged_events", "judge_scores", "upload_receipts")
 
+OF_DAYS = ("raw_conversations", "tagged_events", "judge_scores", "upload_receipts")
+"""Those with partitions: the job `history`."""
+
 WRONG = ("Error", "NotFound", "Invalid", "Conflict")
 """How the names of answers end that are no success."""
 
-LOADING = 90.0
+LOADING = 300.0
 """Seconds that the webserver may take to load the code location."""
 
 EVALUATION = (
@@ -123,15 +128,15 @@ class Dagster:
 
     def backfill(self, days: Sequence[str], limit: float) -> Body:
         """Backfill every asset over these days, to its end: status, number of partitions, runs."""
-        launched = self.launch_backfill(days)
+        launched = self.launch_backfill(days, ASSETS)
         return wait(lambda: self.ended(launched), limit, "the backfill to end")
 
-    def launch_backfill(self, days: Sequence[str]) -> str:
-        """Backfill every asset over these days: its id."""
+    def launch_backfill(self, days: Sequence[str], assets: Sequence[str]) -> str:
+        """Backfill assets over these days: its id."""
         launched = self.ask(
             "mutation($given: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $given) "
             "{ __typename ... on LaunchBackfillSuccess { backfillId } ... on Error { message } } }",
-            given={"assetSelection": _paths(ASSETS), "partitionNames": list(days)},
+            given={"assetSelection": _paths(assets), "partitionNames": list(days)},
         )
         return str(launched["backfillId"])
 
@@ -142,13 +147,21 @@ class Dagster:
 
     def runs(self) -> list[dg.RunRecord]:
         """Every run of the instance, the first first."""
-        with dg.DagsterInstance.from_config(str(self.here.dagster_home)) as instance:
+        with records(self.here) as instance:
             return list(reversed(instance.get_run_records()))
 
     def runs_of_days(self) -> list[dg.RunRecord]:
         """The runs, without those of the insights and the report, which follow by themselves."""
         follow = {dg.AssetKey("insights"), dg.AssetKey("report")}
         return [one for one in self.runs() if not set(one.dagster_run.asset_selection or ()).intersection(follow)]
+
+
+@contextmanager
+def records(here: Scene) -> Iterator[dg.DagsterInstance]:
+    """Dagster's own records of a scene, whose dagster.yaml names DAGSTER_HOME."""
+    os.environ["DAGSTER_HOME"] = str(here.dagster_home)
+    with dg.DagsterInstance.from_config(str(here.dagster_home)) as instance:
+        yield instance
 
 
 def _paths(assets: Sequence[str]) -> list[Body]:
@@ -161,13 +174,13 @@ def webserver(here: Scene) -> Dagster:
 
 
 def dev(here: Scene) -> Dagster:
-    """`dagster dev`, webserver and daemon in one, as `make dev` starts it; it ends with its scene."""
-    return _served(here, "dagster", "dev")
+    """`dg dev`, webserver and daemon in one, as `make dev` starts it; it ends with its scene."""
+    return _served(here, "dg", "dev")
 
 
 def _served(here: Scene, program: str, *arguments: str) -> Dagster:
     port = free_port()
-    here.start("webserver", program, *arguments, "-h", "127.0.0.1", "-p", str(port))
+    here.start("webserver", program, *arguments, "--host", "127.0.0.1", "--port", str(port))
     dagster = Dagster(here, f"http://127.0.0.1:{port}")
     wait(dagster.loaded, LOADING, "the code location to be loaded", pause=1.0)
     return dagster

@@ -32,6 +32,7 @@ from tests.fakes import SCHEMA
 from tests.models import Model
 from tests.runs import evaluations, run
 from tests.servers.posthog import PostHogServer
+from tests.test_automation import carried_out, tick
 
 DAY = date(2026, 3, 4)
 TEXT = {"c1": {"messages": [{"role": "user", "content": "Which form?", "timestamp": "2026-03-04T09:00:00Z"}]}}
@@ -101,6 +102,21 @@ def test_events_of_a_proposal_go_to_the_outbox_alone_and_one_act_sends_the_rest(
     run_day(made, DAY)
     assert len(posthog.rows) == receipts(made)["posthog"] > 0 and due_days(made) == []
     assert accept_schema(made).versions == ()
+
+
+def test_the_sensor_delivers_what_was_accepted_at_its_next_tick(
+    unnamed: Callable[..., Assistant], posthog: PostHogServer
+) -> None:
+    made = unnamed()
+    land(made)
+    with dg.instance_for_test() as instance:
+        carried_out(made, tick(made, instance), instance)
+        assert set(receipts(made)) == {"outbox"} and tick(made, instance).run_requests == []
+        accept_schema(made)
+        again = tick(made, instance)
+        assert [one.partition_key for one in again.run_requests] == [str(DAY)], "a run that succeeded is no failed try"
+        carried_out(made, again, instance)
+        assert tick(made, instance).run_requests == [] and len(posthog.rows) == receipts(made)["posthog"] > 0
 
 
 @pytest.mark.parametrize("how", ["setting", "named", "copied and named", "edited", "written by a person"])

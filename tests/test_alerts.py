@@ -9,12 +9,22 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    ScheduleInstigatorData,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from cpa_core.errors import CpaError
 from cpa_core.pipeline import Assistant, land
-from cpa_dagster.alerts import silence, spend
-from tests.runs import definitions
+from cpa_dagster.alerts import missed_ticks, silence, spend
+from cpa_dagster.report import NEW_ISSUES
+from tests.runs import definitions, pipeline, run
 from tests.test_automation import carried_out, later, tick
+from tests.test_dagster_arrivals import days_of
 
 
 class Receiver:
@@ -79,7 +89,10 @@ def test_a_failing_day_is_told_once_however_often_it_is_tried_and_given_up_once(
         given_up = [text for text in receiver.texts if "given up after 3 runs" in text]
         assert len(day) == len(given_up) == 1
         assert len(receiver.texts) == len(set(receiver.texts)), "the check that warns is told once too"
-        assert "2 open" in day[0] and "https://dagster.example/runs/" in day[0]
+        assert (
+            "held back: upload_receipts: 2026-03-04: not delivered: 2 open" in day[0]
+            and "https://dagster.example/runs/" in day[0]
+        )
         assert not [text for text in receiver.texts if "poisoned" in text]
 
 
@@ -113,3 +126,54 @@ def test_spend_and_silence_are_causes_past_the_line_that_is_set(
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     (silent,) = silence(Assistant(settings=strict.settings, store=failing.store, now=lambda: tomorrow))
     assert "for more than 2" in silent.words
+
+
+def test_a_red_check_of_a_run_that_succeeded_is_a_cause_until_it_is_green(
+    assistant: Callable[..., Assistant], receiver: Receiver
+) -> None:
+    made = told(assistant(days_of("2019-05-06", "2026-03-04")), receiver)
+    with dg.instance_for_test() as instance:
+        assert run(made, None, only="landed_files", instance=instance).success
+        cursor = look(made, instance, look(made, instance, None))
+        (red,) = receiver.texts
+        assert "check in_partitions of landed_files: error: " in red and "outside 1" in red
+        wider = told(assistant(days_of("2026-03-04"), CPA_START_DATE="2019-01-01"), receiver)
+        assert run(wider, None, only="landed_files", instance=instance).success
+        assert json.loads(look(wider, instance, cursor)) == [], "told again when it comes back"
+
+
+def test_a_schedule_that_is_on_and_does_not_tick_is_a_cause(failing: Assistant) -> None:
+    hours = timedelta(hours=1)
+    with dg.instance_for_test() as instance:
+        for since, told_of in ((24 * hours, []), (26 * hours, ["the schedule nightly has not ticked since"])):
+            begun = (datetime.now(UTC) - since).timestamp()
+            begin(instance, "nightly", begun)
+            found = list(missed_ticks(instance, pipeline(failing)))
+            assert [cause.words[: len(words)] for cause, words in zip(found, told_of, strict=True)] == told_of
+        begin(instance, "theirs", begun)
+        assert len(list(missed_ticks(instance, pipeline(failing)))) == 1
+
+
+def begin(instance: dg.DagsterInstance, schedule: str, at: float) -> None:
+    """Let a schedule be on since then, without a tick."""
+    where = RemoteRepositoryOrigin(InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="m")), "r")
+    origin = RemoteInstigatorOrigin(where, schedule)
+    data = ScheduleInstigatorData("0 2 * * *", at)
+    state = InstigatorState(origin, InstigatorType.SCHEDULE, InstigatorStatus.RUNNING, data)
+    if instance.get_instigator_state(origin.get_id(), state.selector_id):
+        instance.update_instigator_state(state)
+    else:
+        instance.add_instigator_state(state)
+
+
+def test_an_issue_that_is_new_in_the_report_is_told_by_its_name_once(failing: Assistant, receiver: Receiver) -> None:
+    made = told(failing, receiver)
+    with dg.instance_for_test() as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization("report", metadata={NEW_ISSUES: {"i1": "Refusal → Complaint"}})
+        )
+        cursor = look(made, instance, look(made, instance, None))
+        assert [text for text in receiver.texts if "new issue: Refusal → Complaint" in text] == receiver.texts
+        assert len(receiver.texts) == 1
+        instance.report_runless_asset_event(dg.AssetMaterialization("report", metadata={NEW_ISSUES: {}}))
+        assert json.loads(look(made, instance, cursor)) == []

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cpa_core.pipeline import build_day, due_days
-from cpa_core.pipeline.build import Built
+from cpa_core.pipeline import build_day, build_days, due_days, unbuilt_days
+from cpa_core.pipeline.build import TOGETHER, Built
 from tests.homes import NOW, Home, turn
 
 DAY, NEXT = date(2026, 3, 4), date(2026, 3, 5)
@@ -161,3 +161,18 @@ def test_building_waits_for_whoever_holds_the_day(home: Home) -> None:
         assert thread.is_alive() and messages(home) == []
     thread.join(30)
     assert messages(home) == [("c1", 0, "x")]
+
+
+def test_days_built_together_are_as_each_alone_up_to_one_that_another_run_holds(home: Home) -> None:
+    days = [DAY + timedelta(days=n) for n in range(5)]
+    home.write("a.json", {f"c{n}": [turn("x", f"{day}T10:00:00Z")] * (n + 1) for n, day in enumerate(days)})
+    home.land()
+    made = home.assistant()
+    assert unbuilt_days(made) == due(home) == days
+    with made.store.day_lock(days[3]):
+        assert list(build_days(made, days)) == days[:3] and due(home) == unbuilt_days(made) == days[3:]
+        assert list(build_days(made, days[1:])) == days[1:3]
+    together = build_days(made, days)
+    assert together == {day: build_day(made, day) for day in days} and unbuilt_days(made) == []
+    assert [built.messages for built in together.values()] == [1, 2, 3, 4, 5]
+    assert len(build_days(made, [DAY + timedelta(days=n) for n in range(3 * TOGETHER)])) == TOGETHER

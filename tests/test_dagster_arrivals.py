@@ -15,7 +15,7 @@ import pytest
 
 from cpa_core.pipeline import Assistant, land
 from cpa_dagster.automation import RANGE, due, ranges
-from tests.runs import ROOT, evaluations, job, materialized, metadata, pipeline, run
+from tests.runs import ROOT, definitions, evaluations, job, materialized, metadata, pipeline, run
 from tests.test_automation import carried_out, tick
 
 OLD = [f"202{n}-0{n + 1}-0{n + 2}" for n in range(6)]
@@ -95,6 +95,19 @@ def test_a_range_of_years_in_which_little_landed_is_one_run_that_counts_landed_d
     assert metadata(result, "raw_conversations", "2026-03-04")["conversations"] == 1
     quiet = run(made, "2026-03-05")
     assert quiet.success, "between the first and the last day that landed a day may be empty"
+
+
+@pytest.mark.parametrize("alone", ["tagged_events", "judge_scores", "upload_receipts", "insights"])
+def test_a_stage_alone_on_a_day_that_is_not_built_is_not_green(assistant: Callable[..., Assistant], alone: str) -> None:
+    made = assistant(days_of("2026-03-04", "2026-03-06"))
+    land(made)
+    selected = definitions(made).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = selected.execute_in_process(
+            partition_key="2026-03-04", asset_selection=[dg.AssetKey(alone)], instance=instance, raise_on_error=False
+        )
+    assert not result.success
+    assert "2026-03-04: landed and not built: materialize raw_conversations" in words_of(result)
 
 
 @pytest.mark.parametrize("case", ["empty home", "unknown day", "another home"])

@@ -74,13 +74,14 @@ def holders(dagster_home: Path) -> set[str]:
 
 
 def test_a_killed_run_gives_its_place_back_and_a_wait_can_be_ended(
-    assistant: Callable[..., Assistant], tmp_path: Path, deaf: str
+    assistant: Callable[..., Assistant], tmp_path: Path, deaf: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = assistant(days_of(DAY))
     land(made)
     build_day(made, date.fromisoformat(DAY))
     dagster_home = tmp_path / "dagster"
     dagster_home.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(dagster_home))
     (dagster_home / "dagster.yaml").write_text((ROOT / "cpa_dagster" / "dagster.yaml").read_text("utf-8"), "utf-8")
     with materialize(given(made, dagster_home, CPA_COMPATIBLE_URL=deaf), tmp_path) as first:
         wait(lambda: holders(dagster_home), first.log)  # type: ignore[attr-defined]

@@ -119,7 +119,10 @@ def test_too_many_rejects_of_a_landing_are_a_failed_check(tmp_path: Path) -> Non
     assert few_rejects(home.assistant(), []).passed
 
 
-def test_one_stage_at_a_time_asks_a_provider_in_whatever_run(failing: Assistant, tmp_path: Path) -> None:
+def test_one_stage_at_a_time_asks_a_provider_in_whatever_run(
+    failing: Assistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     graph = definitions(failing).resolve_asset_graph()
     assert [graph.get(dg.AssetKey(key)).pools for key in KEYS] == [
         set(),

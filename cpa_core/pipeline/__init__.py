@@ -4,7 +4,7 @@ from cpa_core.pipeline.assistant import Assistant, Progress, Stage, silent
 from cpa_core.pipeline.batches.poll import Problems, at_work, look, wait_for_one
 from cpa_core.pipeline.batches.quota import ready_days
 from cpa_core.pipeline.batches.states import AWAITED, WAITING, OpenBatch
-from cpa_core.pipeline.build import build_day
+from cpa_core.pipeline.build import Built, build_day, build_days, unbuilt_days
 from cpa_core.pipeline.delivery.deliver import deliver_day, open_work
 from cpa_core.pipeline.delivery.preview import Expected, Preview, expected_events, preview_day
 from cpa_core.pipeline.delivery.reconcile import Reconciled, days_to_correct, reconciled, rejected_days
@@ -63,6 +63,7 @@ __all__ = [
     "WAITING",
     "Accepted",
     "Assistant",
+    "Built",
     "DayDone",
     "DayRange",
     "Drift",
@@ -91,6 +92,7 @@ __all__ = [
     "ask_again",
     "at_work",
     "build_day",
+    "build_days",
     "current_schema",
     "days_to_correct",
     "deliver_day",
@@ -142,6 +144,7 @@ __all__ = [
     "turns_of_days",
     "types_and_events",
     "types_without_events",
+    "unbuilt_days",
     "uncovered_conversations",
     "unlanded",
     "wait_for_one",

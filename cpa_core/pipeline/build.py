@@ -1,12 +1,19 @@
 """Building a day: assemble its conversations from everything that landed."""
 
-from datetime import date, timedelta
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import date, datetime, timedelta
+from itertools import takewhile
 
+from cpa_core.errors import StoreBusy
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.store.database import Transaction
 
 NO_QUIET = timedelta(days=36_500)
+
+TOGETHER = 50
+"""Days that are built in one transaction at most: while it lasts, no other process reads the store."""
 
 
 class Built(Value):
@@ -19,18 +26,54 @@ class Built(Value):
 
 def build_day(assistant: Assistant, day: date) -> Built:
     """Replace the day's conversations and messages by what has landed, in one transaction."""
+    return build_days(assistant, [day])[day]
+
+
+def build_days(assistant: Assistant, days: Sequence[date]) -> dict[date, Built]:
+    """Build the first of these days and those after it in one transaction, up to a day that another run holds.
+
+    Opening the file is most of what a small day costs, so a range is built in such pieces. `days` are in order, none
+    twice; at most `TOGETHER` of them are built, and at least the first, for which this waits.
+    """
+    settled = _settled(assistant)
+    with ExitStack() as held:
+        held.enter_context(assistant.store.day_lock(days[0]))
+        free = [days[0], *takewhile(lambda day: _is_free(assistant, day, held), days[1:TOGETHER])]
+        transaction = held.enter_context(assistant.store.writing())
+        return {day: _built(transaction, day, settled) for day in free}
+
+
+def unbuilt_days(assistant: Assistant) -> list[date]:
+    """The days whose conversations have landed and wait for nothing, of which none is built, in order."""
+    with assistant.store.reading() as view:
+        return [row["day"] for row in view.answer("build/unbuilt_days", settled=_settled(assistant))]
+
+
+def _settled(assistant: Assistant) -> datetime:
+    """When a conversation must have ended by to be built."""
     quiet = timedelta(minutes=assistant.settings.quiet_minutes) or -NO_QUIET
-    settled = assistant.now() - quiet
-    with assistant.store.day_lock(day), assistant.store.writing() as transaction:
-        before = _contents(transaction, day)
-        for table in ("raw_conversations", "messages"):
-            transaction.execute(f"delete from {table} where day = $day", day=day)
-        transaction.answer("build/built_conversations", day=day, settled=settled)
-        transaction.answer("build/built_messages", day=day)
-        after = _contents(transaction, day)
-        waiting = _waiting(transaction, day) - len(after)
-        _record(transaction, day, waiting, changed=before != after)
-        messages = transaction.rows("select count(*) as n from messages where day = $day", day=day)[0]["n"]
+    return assistant.now() - quiet
+
+
+def _is_free(assistant: Assistant, day: date, held: ExitStack) -> bool:
+    """Whether nobody else holds the day: now it is held here."""
+    try:
+        held.enter_context(assistant.store.day_lock(day, wait=0))
+    except StoreBusy:
+        return False
+    return True
+
+
+def _built(transaction: Transaction, day: date, settled: datetime) -> Built:
+    before = _contents(transaction, day)
+    for table in ("raw_conversations", "messages"):
+        transaction.execute(f"delete from {table} where day = $day", day=day)
+    transaction.answer("build/built_conversations", day=day, settled=settled)
+    transaction.answer("build/built_messages", day=day)
+    after = _contents(transaction, day)
+    waiting = _waiting(transaction, day) - len(after)
+    _record(transaction, day, waiting, changed=before != after)
+    messages = transaction.rows("select count(*) as n from messages where day = $day", day=day)[0]["n"]
     return Built(conversations=len(after), messages=messages, waiting=waiting)
 
 

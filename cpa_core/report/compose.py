@@ -20,6 +20,7 @@ from cpa_core.report.drills import drills, groups_of, used_keys
 from cpa_core.report.evidence import evidence_of
 from cpa_core.report.examples import Example, event_key, examples
 from cpa_core.report.sections import Asked
+from cpa_core.report.sections.issues import title
 from cpa_core.store import Store
 
 LEFT_OUT = ("behind", "mix", "flow", "kinds", "transitions", "coverage", "drop_offs")
@@ -77,6 +78,7 @@ def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
         drills=opened,
         conversations=shown,
         figures=figures(asked),
+        new_issues={one.id: title(one) for one in asked.issues if one.state == "new"},
         event_types=_event_types(asked),
         properties=_properties(shown),
         evidence=evidence_of(asked, schemas[-1], opened, shown) if schemas else (),

@@ -116,6 +116,7 @@ class Document:
     """A whole report. `figures` are its raw numbers, `conversations` its examples, as the page's script reads them.
 
     `evidence` is what a model may be shown of its issues; `suggestions`, by issue, is what one said to that.
+    `new_issues` are the names, by issue, of those that the days before had not.
     """
 
     title: str
@@ -133,3 +134,4 @@ class Document:
     made_at: str
     evidence: Sequence[Evidence] = ()
     suggestions: Mapping[str, Suggestion] = field(default_factory=dict)
+    new_issues: Mapping[str, str] = field(default_factory=dict)

@@ -149,9 +149,9 @@ class Store:
                 connection.execute("commit")
 
     @contextmanager
-    def day_lock(self, day: date) -> Iterator[None]:
-        """A stage holds its day: a second run waits and then finds everything done."""
-        with locks.held(self.home / "locks" / f"{day}.lock"):
+    def day_lock(self, day: date, wait: float | None = None) -> Iterator[None]:
+        """A stage holds its day: a second run waits, then finds everything done. Raises StoreBusy after `wait` s."""
+        with locks.held(self.home / "locks" / f"{day}.lock", wait=wait):
             yield
 
     @contextmanager

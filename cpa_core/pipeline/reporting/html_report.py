@@ -18,7 +18,7 @@ NAME = "report.html"
 class Reported(Value):
     """The report that was written: its place, its bytes, and what is in it. Headlines: name, figure, what it is of.
 
-    `scores`: conversations by tens of the score.
+    `scores`: conversations by tens of the score. `new_issues`: id and name of those that the days before had not.
     """
 
     path: Path
@@ -29,6 +29,7 @@ class Reported(Value):
     examples: int
     drill_downs: int
     issues: int
+    new_issues: tuple[tuple[str, str], ...]
     suggestions: int
     summary: str
     headlines: tuple[tuple[str, str, str], ...]
@@ -111,6 +112,7 @@ def _reported(path: Path, size: int, scope: insights.Scope, document: Document) 
         examples=len(document.conversations),
         drill_downs=len(document.drills),
         issues=len(document.evidence),
+        new_issues=tuple(document.new_issues.items()),
         suggestions=len(document.suggestions),
         summary=document.summary,
         scores={f"{one['score_from']}–{one['score_to']}": one["conversations"] for one in document.figures["scores"]},
