@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from cpa_core import insights
-from cpa_core.gold.trust import Trust, trust
 from cpa_core.insights import FigureChange, Figures, Issue, Scope, Selection
 from cpa_core.store import Store
 
@@ -21,10 +20,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Days compared with days before them. `issues` are those of `after`, with their state; `label` names a change.
-
-    `trust` pairs each label before and after; empty where nobody has labelled anything.
-    """
+    """Days compared with days before them. `issues` are those of `after`, with their state; `label` names a change."""
 
     before: Scope
     after: Scope
@@ -33,7 +29,6 @@ class Comparison:
     changes: tuple[FigureChange, ...]
     issues: tuple[Issue, ...]
     label: str = ""
-    trust: tuple[tuple[Trust, Trust], ...] = ()
 
 
 def scopes_compared(scope: Scope, whole: Scope, given: tuple[date, date] | None) -> tuple[Scope, Scope] | None:
@@ -66,8 +61,7 @@ def comparison(store: Store, of: Selection, scopes: tuple[Scope, Scope] | None, 
         if not all(one.conversations for one in figures):
             return None
         changes, issues = insights.compared(old, new), insights.issues(new, old)
-        pairs = tuple(zip(trust(old), trust(new), strict=True))
-    return Comparison(before, after, *figures, changes, issues, label, pairs)
+    return Comparison(before, after, *figures, changes, issues, label)
 
 
 def declared_changes(store: Store, of: Selection, changes: Sequence[Declared]) -> list[Comparison]:

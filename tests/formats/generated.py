@@ -487,10 +487,19 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "slack": ("slack", by_talk.slack),
     "claude code": ("claude_code", by_talk.claude_code),
     "codex": ("codex", by_talk.codex),
+    "weave": ("weave", by_call.weave),
+    "datadog": ("datadog", by_call.datadog),
+    "mlflow": ("mlflow", by_call.mlflow),
+    "logfire": ("otlp", by_call.logfire),
+    "elevenlabs": ("elevenlabs", by_talk.elevenlabs),
+    "rasa events": ("rasa_events", by_talk.rasa_events),
+    "rasa rows": ("rasa_events", by_talk.rasa_rows),
+    "chatwoot webhooks": ("chatwoot", by_talk.chatwoot_webhooks),
 }
 """One line a way of writing: the format that reads it, and its records of one conversation."""
 
 UNSPOKEN = {"openai_answers": "answers without their prompts are refused"}
+UNSPOKEN |= dict.fromkeys(("batch_inputs", "intercom_list", "zendesk_tickets"), "one side of conversations is refused")
 """Formats of the registry that have no writer, with the reason."""
 
 TABLES = {"table": "csv", "table with tabs": "tsv", "table of Parquet": "parquet"}
@@ -500,7 +509,8 @@ UNNAMED = frozenset({"api management", "vertex"})
 """Logs that name no conversation: calls of two that begin alike cannot be told apart, so each begins with its name."""
 
 FLAT = frozenset({"rows", "langfuse traces", "langfuse observations", "langfuse blob", "litellm", "proxy", "phoenix"})
-FLAT |= {"api management", "vertex", "helicone", "braintrust", "chat data set", "copilot rows"}
+FLAT |= {"api management", "vertex", "helicone", "braintrust", "chat data set", "copilot rows", "weave"}
+FLAT |= {"rasa rows", "logfire"}
 """Records that also stand in the rows of a table."""
 
 

@@ -209,3 +209,89 @@ def _console(call: Sent, name: str, attributes: Record) -> Record:
     parent = None if name == "a" else f"{key(call)}-a"
     about = {"name": SILENT, "context": context, "kind": "SpanKind.CLIENT", "parent_id": parent}
     return {**about, **times, "attributes": attributes, "events": [], "resource": {"attributes": {"x": SILENT}}}
+
+
+def weave(told: Told) -> list[Record]:
+    """A function of the application's own, and inside it the call, with a router inside that, and a tool."""
+    found: list[Record] = []
+    for call in calls(told):
+        said = {"messages": messages(full(call)), "model": SILENT}
+        answer = {"choices": [{"index": 0, "message": messages(call.output)[0]}]}
+        silent = {"choices": [{"index": 0, "message": {"role": "assistant", "content": INSIDE}}]}
+        for name, parent, asked, answered in (
+            ("chat", None, {"self": SILENT, "question": SILENT}, {"answer": SILENT}),
+            ("openai", "chat", said, answer),
+            ("router", "openai", {"messages": ASKED_INSIDE}, silent),
+            ("tool", "chat", {"q": SILENT}, SILENT),
+        ):
+            ids = {"id": f"{key(call)}-{name}", "parent_id": parent and f"{key(call)}-{parent}", "trace_id": key(call)}
+            times = {"started_at": call.began.isoformat(), "ended_at": call.ended.isoformat()}
+            about = {"op_name": f"weave:///e/p/op/{name}:x", "thread_id": told.key, "wb_user_id": SILENT}
+            found.append({**ids, **about, **times, "inputs": asked, "output": answered, "attributes": {"x": SILENT}})
+    return found
+
+
+def datadog(told: Told) -> list[Record]:
+    """A workflow without words, and inside it the agent's span, with a router inside that, and a tool."""
+    found: list[Record] = []
+    for call in calls(told):
+        said = ({"messages": messages(full(call))}, {"messages": messages(call.output)})
+        inside = ({"messages": ASKED_INSIDE}, {"messages": [{"role": "assistant", "content": INSIDE}]})
+        for name, kind, parent, (asked, answered) in (
+            ("flow", "workflow", "undefined", ({}, {})),
+            ("answer", "agent", "flow", said),
+            ("router", "llm", "answer", inside),
+            ("tool", "tool", "flow", ({"value": SILENT}, {"value": SILENT})),
+        ):
+            ids = {"span_id": f"{key(call)}-{name}", "trace_id": key(call), "session_id": told.key}
+            ids["parent_id"] = parent if parent == "undefined" else f"{key(call)}-{parent}"
+            span = {**ids, "span_kind": kind, "name": SILENT, "ml_app": SILENT, "tags": [f"user_id:{told.user}"]}
+            span |= {"start_ms": int(call.began.timestamp() * 1000), "duration": 1_000_000_000}
+            found.append(
+                {"id": ids["span_id"], "type": "span", "attributes": span | {"input": asked, "output": answered}}
+            )
+    return found
+
+
+def mlflow(told: Told) -> list[Record]:
+    """Traces: a function of the application's own, and inside it the model's span, with a router in it, and a tool."""
+    found: list[Record] = []
+    for call in calls(told):
+        said = ({"messages": messages(full(call))}, {"choices": [{"message": messages(call.output)[0]}]})
+        spans: list[Record] = []
+        for name, kind, parent, (asked, answered) in (
+            ("chat", "CHAIN", None, ({"question": SILENT}, {"answer": SILENT})),
+            ("model", "CHAT_MODEL", "chat", said),
+            ("router", "LLM", "model", (INSIDE, INSIDE)),
+            ("tool", "TOOL", "chat", ({"q": SILENT}, SILENT)),
+        ):
+            written = {"mlflow.spanType": kind, "mlflow.spanInputs": asked, "mlflow.spanOutputs": answered}
+            times = {
+                "start_time_unix_nano": call.began.timestamp() * 1e9,
+                "end_time_unix_nano": call.ended.timestamp() * 1e9,
+            }
+            about = {"trace_id": "x", "span_id": name, "parent_span_id": parent, "name": SILENT}
+            attributes = {word: json.dumps(value) for word, value in written.items()}
+            spans.append({**about, **{word: int(at) for word, at in times.items()}, "attributes": attributes})
+        metadata = {"mlflow.trace.session": told.key, "mlflow.trace.user": told.user}
+        info = {"trace_id": key(call), "trace_metadata": metadata, "request_preview": SILENT, "state": "OK"}
+        found.append({"info": info, "data": {"spans": spans}})
+    return found
+
+
+def logfire(told: Told) -> list[Record]:
+    """Rows of Logfire's table: an agent's run with its whole state, and inside it a call."""
+    found: list[Record] = []
+    for call in calls(told):
+        said = [
+            {"role": role, "parts": [{"type": "text", "content": text}]} for role, text in [*full(call), *call.output]
+        ]
+        inside = {"gen_ai.input.messages": _parts([("user", INSIDE)]), "gen_ai.operation.name": "chat"}
+        for name, parent, attributes in (
+            ("run", None, {"pydantic_ai.all_messages": said, "session.id": told.key, "user.id": told.user}),
+            ("chat", "run", inside),
+        ):
+            ids = {"trace_id": key(call), "span_id": name, "parent_span_id": parent, "span_name": SILENT}
+            times = {"start_timestamp": call.began.isoformat(), "end_timestamp": call.ended.isoformat()}
+            found.append({**ids, **times, "message": SILENT, "attributes": attributes})
+    return found

@@ -263,6 +263,60 @@ def retell(told: Told) -> list[Record]:
     return [{**about, **noise, "transcript_object": plain, "transcript_with_tool_calls": both}]
 
 
+def elevenlabs(told: Told) -> list[Record]:
+    """A conversation with the tools that its turns call."""
+    sides = {"user": "user", "assistant": "agent"}
+    turns: list[Record] = []
+    for n, _, role, text in timed(told):
+        turns.append({"role": "agent", "message": None, "tool_calls": [{"q": SILENT}], "time_in_call_secs": n})
+        turns.append({"role": "agent", "message": None, "tool_results": [{"q": SILENT}], "time_in_call_secs": n})
+        turns.append({"role": sides[role], "message": text, "tool_calls": [], "time_in_call_secs": n})
+    about = {"conversation_id": told.key, "agent_id": SILENT, "user_id": told.user, "status": "done"}
+    noise = {"metadata": {"start_time_unix_secs": int(told.begins.timestamp())}, "analysis": {"summary": SILENT}}
+    return [{**about, **noise, "transcript": turns}]
+
+
+def rasa_events(told: Told) -> list[Record]:
+    """Events as a broker sends them, between actions and slots."""
+    events = {"user": "user", "assistant": "bot"}
+    found: list[Record] = []
+    for _, at, role, text in timed(told):
+        about = {"sender_id": told.key, "timestamp": at.timestamp()}
+        found.append({**about, "event": "action", "name": SILENT})
+        found.append({**about, "event": events[role], "text": text, "metadata": {"x": SILENT}})
+        found.append({**about, "event": "slot", "name": SILENT, "value": SILENT})
+    return found
+
+
+def rasa_rows(told: Told) -> list[Record]:
+    """The same events as rows of a tracker store."""
+    rows = enumerate(rasa_events(told))
+    return [
+        {
+            "id": n,
+            "sender_id": told.key,
+            "type_name": one["event"],
+            "timestamp": one["timestamp"],
+            "data": json.dumps(one),
+        }
+        for n, one in rows
+    ]
+
+
+def chatwoot_webhooks(told: Told) -> list[Record]:
+    """Webhooks of messages, between those of other events."""
+    sides = {"user": ("incoming", {"id": 3, "name": SILENT}), "assistant": ("outgoing", {"id": 4, "type": "agent_bot"})}
+    found: list[Record] = []
+    for n, at, role, text in timed(told):
+        kind, sender = sides[role]
+        about = {"id": f"{told.key}-{n}", "created_at": at.isoformat(), "message_type": kind, "sender": sender}
+        about |= {"conversation": {"id": told.key, "status": "open"}, "account": {"name": SILENT}, "private": False}
+        found.append({"event": "message_created", "content": text, **about})
+        found.append({"event": "message_updated", "content": SILENT, **about})
+        found.append({"event": "conversation_updated", "id": told.key, "messages": [{"content": SILENT}]})
+    return found
+
+
 def slack(told: Told) -> list[Record]:
     """A thread, between notices."""
     begun = f"{told.begins.timestamp():.6f}"

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cpa_core.errors import SourceError
 from cpa_core.sources import markup
 from tests.formats.landed import landed, turns
 
@@ -74,6 +75,50 @@ def test_users_beside_zendesks_comments_say_who_is_who() -> None:
 def test_without_either_the_authors_are_roles_to_be_named() -> None:
     said = landed({"comments": COMMENTS})
     assert not said.speech and said.roles == ["7", "9"]
+
+
+def test_who_is_in_copy_of_a_zendesk_ticket_is_not_the_desk() -> None:
+    comments = [*COMMENTS, comment(11, "Me too", 3)]
+    known = landed({"ticket": {"id": 35, "requester_id": 7, "assignee_id": 9}, "comments": comments})
+    assert known.only == turns("It broke", "Restart it") and "11" in known.roles
+    copied = landed({"ticket": {"id": 35, "requester_id": 7, "email_cc_ids": [11]}, "comments": comments})
+    assert copied.only == turns("It broke", "Restart it") and "11" in copied.roles
+    either = landed({"ticket": {"id": 35, "requester_id": 7}, "comments": comments})
+    assert either.only == turns("It broke") and {"9", "11"} <= set(either.roles)
+    alone = landed({"ticket": {"id": 35, "requester_id": 7, "collaborator_ids": [11]}, "comments": comments[0:4:3]})
+    assert alone.only == turns("It broke") and alone.roles == ["11"]
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        (
+            {
+                "custom_id": "1",
+                "method": "POST",
+                "url": "/v1",
+                "body": {"messages": [{"role": "user", "content": "x"}]},
+            },
+            "output",
+        ),
+        ({"custom_id": "1", "params": {"messages": [{"role": "user", "content": "x"}]}}, "output"),
+        (
+            {
+                "type": "conversation",
+                "id": "1",
+                "created_at": 1772442000,
+                "source": {"body": "x", "author": {"type": "user"}},
+            },
+            "GET /conversations",
+        ),
+        ({"tickets": [{"id": 1, "requester_id": 7, "subject": "x", "description": "x", "via": {}}]}, "comments"),
+    ],
+)
+def test_one_side_of_conversations_is_refused_with_the_way_out(held: Any, words: str) -> None:
+    with pytest.raises(SourceError, match=words):
+        landed(held)
+    with pytest.raises(SourceError, match=words):
+        landed({"data": [held]}) if "tickets" not in held else landed(held)
 
 
 def woot(kind: int, text: str, second: int, sender: str | None = None, **more: Any) -> dict[str, Any]:

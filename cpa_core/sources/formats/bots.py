@@ -1,6 +1,6 @@
 """Transcripts of bot builders: Rasa, Dialogflow CX, Copilot Studio.
 
-Sources: https://rasa.com/docs/rasa/tracker-stores (events of a tracker),
+Sources: https://rasa.com/docs/rasa/tracker-stores and https://rasa.com/docs/rasa/event-brokers (events of a tracker),
 https://docs.cloud.google.com/dialogflow/cx/docs/reference/rest/v3beta1/projects.locations.agents.conversations,
 https://learn.microsoft.com/en-us/microsoft-copilot-studio/analytics-transcripts-powerapps (activities; from.role 1 is
 the user, 0 the bot).
@@ -9,12 +9,12 @@ the user, 0 the bot).
 from collections.abc import Iterator
 from typing import Any
 
-from cpa_core.sources import fields
+from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
-from cpa_core.sources.records import Reject, SourceRecord
+from cpa_core.sources.records import Draft, Reject, SourceRecord
 from cpa_core.sources.trees import unfolded
 
 RASA_ROLES = {"user": "user", "bot": "assistant", "agent": "agent"}
@@ -37,6 +37,21 @@ def _rasa_event(file: File, place: str, event: Any) -> Iterator[Made]:
     if role is None:
         return iter(())
     return talks.said(file, place, role, event.get("text"), event.get("timestamp"), event.get("message_id"))
+
+
+def _rasa_row(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    """One event of a tracker, as an event broker sends it or a tracker store's table keeps it (column `data`)."""
+    tree = talks.record(tree)
+    held = unfolded(tree.get("data"))
+    event = {**tree, **held} if isinstance(held, dict) else tree
+    conversation_id = fields.identity("sender_id", tree.get("sender_id") or event.get("sender_id"))
+    if conversation_id is None:
+        raise ValueError("sender_id: missing")
+    made = list(_rasa_event(file, place, event))
+    if not made:
+        yield Reject(place, "an event in which nobody speaks", "{}", loss=False)
+    for one in made:
+        yield one._replace(conversation_id=conversation_id) if isinstance(one, Draft) else one
 
 
 def _dialogflow(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
@@ -105,6 +120,19 @@ RASA = Format(
     times="timestamp of each event",
     speech="text of the events user and bot",
     silent="actions, slots, sessions and every other event",
+)
+
+RASA_EVENTS = RASA._replace(
+    name="rasa_events",
+    title="events of Rasa, one a record",
+    kind="message",
+    signs=(
+        "sender_id event timestamp !events !role !messages",
+        "sender_id data.event data.timestamp",
+        "sender_id type_name data",
+    ),
+    read=each(_rasa_row),
+    docs="https://rasa.com/docs/rasa/event-brokers",
 )
 
 DIALOGFLOW = Format(

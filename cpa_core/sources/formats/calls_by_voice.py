@@ -1,7 +1,8 @@
-"""Calls of voice agents with their transcripts: Vapi and Retell.
+"""Calls of voice agents with their transcripts: Vapi, Retell and ElevenLabs.
 
 Sources: https://docs.vapi.ai/api-reference/calls/get (messages with `time` in milliseconds),
-https://docs.retellai.com/api-references/get-call (transcript_object; words bear offsets in seconds).
+https://docs.retellai.com/api-references/get-call (transcript_object; words bear offsets in seconds),
+https://elevenlabs.io/docs/api-reference/conversations/get (transcript; time_in_call_secs, start_time_unix_secs).
 """
 
 from collections.abc import Iterator
@@ -73,6 +74,32 @@ def _retell_turn(file: File, place: str, turn: Any, began: Any) -> Iterator[Made
     return talks.said(file, place, role, turn.get("content"), at)
 
 
+def _elevenlabs(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    tree = talks.record(tree)
+    began = object_at(tree, "metadata").get("start_time_unix_secs")
+    about = talks.head(file, place, {**tree, "began": began}, "conversation_id", "user_id", "began")
+    made = (
+        one
+        for n, turn in enumerate(list_at(tree, "transcript"))
+        for one in _elevenlabs_turn(file, f"{place}: transcript.{n}", turn, began)
+    )
+    return talks.talk(about, made)
+
+
+def _elevenlabs_turn(file: File, place: str, turn: Any, began: Any) -> Iterator[Made]:
+    """What is said in a turn, and the tools that it calls; its time is the start of the call and its own offset."""
+    if not isinstance(turn, dict):
+        yield from talks.said(file, place, "user", turn)
+        return
+    offset = turn.get("time_in_call_secs")
+    at = began + offset if isinstance(began, int) and isinstance(offset, int | float) else None
+    role = str(turn.get("role") or "")
+    yield from talks.said(file, place, ROLES.get(role, role), turn.get("message"), at)
+    for key, ours in (("tool_calls", "tool_call"), ("tool_results", "tool")):
+        for one in list_at(turn, key):
+            yield from talks.silent(file, place, ours, one, at)
+
+
 VAPI = Format(
     name="vapi",
     title="calls of Vapi",
@@ -106,5 +133,22 @@ RETELL = Format(
     users="user_id of the metadata; a telephone number is never taken for an id",
     times="start_timestamp and the offset of a turn's first word",
     speech="content of the turns of user and agent",
+    silent="tool calls and results",
+)
+
+ELEVENLABS = Format(
+    name="elevenlabs",
+    title="conversations of ElevenLabs' agents",
+    kind="conversation",
+    signs=(
+        "conversation_id transcript[].role transcript[].message",
+        "agent_id conversation_id transcript[].role transcript[].time_in_call_secs",
+    ),
+    read=each(_elevenlabs),
+    docs="https://elevenlabs.io/docs/api-reference/conversations/get",
+    ids="conversation_id",
+    users="user_id",
+    times="metadata.start_time_unix_secs and time_in_call_secs of each turn",
+    speech="message of the turns of user and agent",
     silent="tool calls and results",
 )

@@ -3,6 +3,7 @@
 Sources: https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations,
 https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/,
 https://developers.chatwoot.com/api-reference/messages/get-messages,
+https://www.chatwoot.com/docs/product/features/webhooks,
 https://www.twilio.com/docs/conversations/api/conversation-message-resource. A person at the desk is an `agent`, a
 program a `bot`: beside each other in one conversation, --roles says who of them is the assistant.
 """
@@ -45,32 +46,46 @@ def _intercom_part(file: File, place: str, part: Any) -> Iterator[Made]:
     return talks.said(file, place, role, text, part.get("created_at"), part.get("id"))
 
 
+def _zendesk_roles(tree: dict[str, Any], ticket: dict[str, Any], authors: list[Any]) -> dict[Any, str]:
+    """Which authors are the customer and which the desk, as far as ticket and users say; others are left out.
+
+    Beside the requester, one author who is not in copy is the desk. Of several, nobody is known to be.
+    """
+    roles = {one.get("id"): str(one.get("role")) for one in list_at(tree, "users") if isinstance(one, dict)}
+    found = {one: "user" if role == "end-user" else "agent" for one, role in roles.items()}
+    requester = ticket.get("requester_id")
+    copied = {one for key in ("collaborator_ids", "email_cc_ids") for one in list_at(ticket, key)}
+    for one in [ticket.get("assignee_id"), *list_at(ticket, "follower_ids")]:
+        found.setdefault(one, "agent")
+    if requester is not None:
+        found.setdefault(requester, "user")
+        others = dict.fromkeys(one for one in authors if one not in found and one not in copied)
+        if len(others) == 1 and "agent" not in {found.get(one) for one in authors}:
+            found |= dict.fromkeys(others, "agent")
+    return found
+
+
 def _zendesk(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     """A ticket's comments. Who is the customer stands in the ticket, or in the users beside it."""
     tree = talks.record(tree)
     ticket = object_at(tree, "ticket") or tree
     comments = [one for one in list_at(tree, "comments") or list_at(ticket, "comments") if isinstance(one, dict)]
     public = [one for one in comments if one.get("public") is not False]
-    roles = {one.get("id"): str(one.get("role")) for one in list_at(tree, "users") if isinstance(one, dict)}
-    requester = ticket.get("requester_id") or next((key for key, role in roles.items() if role == "end-user"), None)
+    roles = _zendesk_roles(tree, ticket, [one.get("author_id") for one in public])
+    requester = ticket.get("requester_id") or next((key for key, role in roles.items() if role == "user"), None)
     number = ticket.get("id") or next((one["ticket_id"] for one in comments if one.get("ticket_id")), None)
     about = talks.Head(place, fields.identity("id", number), fields.identity("requester_id", requester))
     made = (
         one
         for n, comment in enumerate(public)
-        for one in _zendesk_comment(file, f"{place}: comments.{n}", comment, requester, roles)
+        for one in _zendesk_comment(file, f"{place}: comments.{n}", comment, roles)
     )
     return talks.talk(about, made)
 
 
-def _zendesk_comment(
-    file: File, place: str, comment: dict[str, Any], requester: Any, roles: dict[Any, str]
-) -> Iterator[Made]:
+def _zendesk_comment(file: File, place: str, comment: dict[str, Any], roles: dict[Any, str]) -> Iterator[Made]:
     author = comment.get("author_id")
-    if author in roles:
-        role = "user" if roles[author] == "end-user" else "agent"
-    else:
-        role = str(author) if requester is None else "user" if author == requester else "agent"
+    role = roles.get(author, str(author))
     html = comment.get("html_body") or comment.get("body")
     text = comment.get("plain_body") or (markup.words(html) if isinstance(html, str) else html)
     return talks.said(file, place, role, text, comment.get("created_at"), comment.get("id"))
@@ -87,13 +102,18 @@ SIDES = {
 
 
 def _chatwoot(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
-    """A message of Chatwoot's: 0 comes in, 1 goes out, 2 is an activity, 3 a template."""
+    """A message of Chatwoot's: 0 comes in, 1 goes out, 2 is an activity, 3 a template. A webhook names its event."""
     tree = talks.record(tree)
+    if tree.get("event") not in (None, "message_created"):
+        yield Reject(place, "an event that creates no message", "{}", loss=False)
+        return
     side = SIDES.get(str(tree.get("message_type")))
     if side is None or tree.get("private") is True:
         yield Reject(place, "an activity or a private note: no message", "{}", loss=False)
         return
-    conversation_id = fields.identity("conversation_id", tree.get("conversation_id"))
+    inside = object_at(tree, "conversation")
+    number = tree.get("conversation_id") or inside.get("id") or inside.get("display_id")
+    conversation_id = fields.identity("conversation_id", number)
     if conversation_id is None:
         raise ValueError("conversation_id: missing")
     sender = object_at(tree, "sender")
@@ -159,8 +179,8 @@ ZENDESK = Format(
     ids="id of the ticket",
     users="requester_id",
     times="created_at of each comment",
-    speech="public comments: the requester's as user, others as agent. Without requester_id and users, the author's id "
-    "is the role, and --roles says whose it is",
+    speech="public comments: the requester's and end-users' as user, those of agents and the assignee as agent, and of "
+    "the only other author. Of anybody else the author's id is the role, and --roles says whose it is",
     silent="private comments, which are notes",
 )
 
@@ -168,7 +188,13 @@ CHATWOOT = Format(
     name="chatwoot",
     title="Chatwoot's messages",
     kind="message",
-    signs=("message_type content conversation_id", "message_type content conversation_id private"),
+    signs=(
+        "message_type content conversation_id",
+        "message_type content conversation_id private",
+        "event=message_created message_type content conversation",
+        "event=message_updated message_type content conversation",
+        "event=conversation_created|conversation_updated|conversation_status_changed|conversation_opened messages",
+    ),
     read=each(_chatwoot),
     docs="https://developers.chatwoot.com/api-reference/messages/get-messages",
     ids="conversation_id",

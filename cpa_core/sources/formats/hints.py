@@ -103,7 +103,7 @@ def _like(file: File, chosen: Choice, pattern: re.Pattern[str]) -> str | None:
 
 def time_field(file: File, chosen: Choice) -> str | None:
     """The path, from a message or else its record, of a field that looks like the time that is missing."""
-    found = [one for tree in records(file, chosen) for one in _times(tree, (), 0)]
+    found = [one for tree in records(file, chosen) for one in _times(tree, (), 0) if not one.endswith("timestamp")]
     inner = [path.rpartition("[].")[2] for path in found if "[]." in path]
     outer = [path for path in found if "[]." not in path and chosen.form.name != "json"]
     return next((path for paths in (inner, outer) for path in sorted(dict.fromkeys(paths), key=_rank)), None)

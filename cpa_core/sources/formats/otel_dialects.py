@@ -2,7 +2,7 @@
 
 Sources: https://opentelemetry.io/docs/specs/semconv/gen-ai/ (attributes; events up to 1.36),
 https://arize-ai.github.io/openinference/spec/semantic_conventions.html, https://www.traceloop.com/docs/openllmetry and
-https://ai-sdk.dev/docs/ai-sdk-core/telemetry.
+https://ai-sdk.dev/docs/ai-sdk-core/telemetry. Agents of Pydantic AI: https://ai.pydantic.dev/logfire/.
 """
 
 from collections.abc import Callable, Iterable
@@ -141,10 +141,17 @@ def _ai_sdk(attributes: Attributes, events: list[Event]) -> Exchange | None:
     system = None
     if isinstance(asked, dict):
         system, asked = asked.get("system"), asked.get("messages") or asked.get("prompt")
-    answered = next((attributes[key] for key in ("ai.response.text", "ai.result.text") if attributes.get(key)), None)
+    answers = ("ai.response.text", "ai.result.text", "ai.response.object", "ai.result.object")
+    answered = next((attributes[key] for key in answers if attributes.get(key)), None)
     calls = unfolded(attributes.get("ai.response.toolCalls"))
     answer = {"role": "assistant", "content": answered, **({"tool_calls": calls} if isinstance(calls, list) else {})}
     return Exchange(asked, [answer] if answered or calls else [], system) if asked or answered else None
+
+
+def _pydantic_ai(attributes: Attributes, events: list[Event]) -> Exchange | None:
+    """`pydantic_ai.all_messages`, or `all_messages_events` before: the whole state of an agent's run."""
+    state = unfolded(attributes.get("pydantic_ai.all_messages")) or unfolded(attributes.get("all_messages_events"))
+    return Exchange(None, state) if isinstance(state, list) and state else None
 
 
 DIALECTS: tuple[Callable[[Attributes, list[Event]], Exchange | None], ...] = (
@@ -152,6 +159,7 @@ DIALECTS: tuple[Callable[[Attributes, list[Event]], Exchange | None], ...] = (
     _openinference,
     _openllmetry,
     _ai_sdk,
+    _pydantic_ai,
     _events,
 )
 """One line a dialect; the first that finds something in a span has read it."""

@@ -79,7 +79,8 @@ def span_of(tree: Any) -> TracedSpan:
 
 def _instant(tree: dict[str, Any], key: str) -> datetime | None:
     nanoseconds = tree.get(f"{key}TimeUnixNano")
-    return nanosecond(nanoseconds) if nanoseconds is not None else moment(tree.get(f"{key}_time"), UTC)[0]
+    written = tree.get(f"{key}_time", tree.get(f"{key}_timestamp"))
+    return nanosecond(nanoseconds) if nanoseconds is not None else moment(written, UTC)[0]
 
 
 def nanosecond(value: Any) -> datetime | None:
@@ -220,6 +221,7 @@ OTLP = Format(
         "traceId attributes[].key attributes[].value !timeUnixNano !observedTimeUnixNano",
         "context.trace_id context.span_id attributes parent_id",
         "context.trace_id context.span_id parent_id start_time",
+        "trace_id span_id attributes start_timestamp span_name",
     ),
     read=_read,
     docs="https://opentelemetry.io/docs/specs/semconv/gen-ai/",

@@ -188,7 +188,7 @@ def _best(offered: Iterable[tuple[Route, list[Any]]], formats: Mapping[str, Form
     for route, records in offered:
         named[route] = any(isinstance(tree, dict) and tree.keys() & NAMING for tree in records)
         for form in formats.values():
-            if form.kind == "message" and named.get(route[:-2]) and not _are_rows(records):
+            if form.kind == "message" and route and named.get(route[:-2]) and not _are_rows(records):
                 continue  # messages of a conversation that has an id, whatever else each of them names
             score = sum(shapes.best(tree, form.signs) for tree in records) / max(1, len(records))
             if score > best:

@@ -1,7 +1,9 @@
-"""Calls that other observability products export, each in rows of their own: Opik, Braintrust, Helicone.
+"""Calls that other products export, each in rows of their own: Opik, Braintrust, Helicone, Weave, Datadog, MLflow.
 
 Sources: https://www.comet.com/docs/opik/tracing/export_data, https://www.braintrust.dev/docs/reference/api/logs,
-https://docs.helicone.ai/rest/request/post-v1requestquery. A root or an outermost call is speech, as `traces` has it.
+https://docs.helicone.ai/rest/request/post-v1requestquery,
+https://docs.wandb.ai/weave/guides/tracking/tracing, https://docs.datadoghq.com/llm_observability/evaluations/export_api,
+https://mlflow.org/docs/3.0.1/tracing/tracing-schema. A root or an outermost call is speech, as `traces` has it.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,6 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from cpa_core.sources import columns, fields
+from cpa_core.sources.conversations import decoded, raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.calls import CallAbout, called, spoken
@@ -181,6 +184,113 @@ def _helicone(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     yield from called(file, about, request, response, words=("request_body", "response_body"))
 
 
+def _readable_step(part: Part, asked: Any, answered: Any) -> tuple[Any, Any]:
+    """What a call says; what a step around calls says only where both sides are words: arguments are none."""
+    whole = part == "call" or (asked and answered and _is_readable(asked) and _is_readable(answered))
+    return (asked, answered) if whole else (None, None)
+
+
+def _weave(tree: dict[str, Any]) -> TraceRow:
+    """A call of Weave's: an op that was sent messages is a call of a model, any other a step. The user is W&B's own."""
+    inputs, answered = unfolded(tree.get("inputs")), unfolded(tree.get("output"))
+    sent = isinstance(inputs, dict) and any(isinstance(inputs.get(key), list) for key in ("messages", "contents"))
+    part: Part = "call" if sent else "step"
+    asked, answered = _readable_step(part, inputs, answered)
+    about = object_at({"": unfolded(tree.get("attributes"))}, "")
+    return TraceRow(
+        id=str(tree.get("id")),
+        trace=str(tree.get("trace_id") or tree.get("id")),
+        parent=str(tree["parent_id"]) if tree.get("parent_id") else None,
+        part=part,
+        asked=asked,
+        answered=answered,
+        conversation_id=tree.get("thread_id") or _named(about, CONVERSATIONS),
+        user_id=_named(about, USERS),
+        started=tree.get("started_at"),
+        ended=tree.get("ended_at"),
+    )
+
+
+def _datadog(tree: dict[str, Any]) -> TraceRow:
+    """A span of Datadog's LLM Observability, as its export API has it."""
+    span = object_at(tree, "attributes") or tree
+    kind = str(span.get("span_kind") or "")
+    part: Part = "call" if kind in ("llm", "agent") else "step" if kind in ("workflow", "task", "") else "aside"
+    sides = (object_at(span, key) for key in ("input", "output"))
+    asked, answered = _readable_step(part, *(one.get("messages") or unfolded(one.get("value")) for one in sides))
+    tags = dict(tag.split(":", 1) for tag in talks.list_at(span, "tags") if isinstance(tag, str) and ":" in tag)
+    began, lasted = span.get("start_ms"), span.get("duration")
+    ended = None
+    if isinstance(began, int | float) and isinstance(lasted, int | float):
+        ended = int(began + lasted / 1_000_000)
+    parent = span.get("parent_id")
+    return TraceRow(
+        id=str(span.get("span_id")),
+        trace=str(span.get("trace_id")),
+        parent=None if parent in (None, "", "undefined", "0", 0) else str(parent),
+        part=part,
+        asked=asked,
+        answered=answered,
+        conversation_id=span.get("session_id") or _named(tags, CONVERSATIONS),
+        user_id=_named(tags, USERS),
+        started=began,
+        ended=ended,
+    )
+
+
+def _written(value: Any) -> Any:
+    """A value that MLflow keeps as JSON in text, also where it is a text itself."""
+    if isinstance(value, str) and value[:1] == '"':
+        try:
+            return decoded(value)
+        except ValueError:
+            return value
+    return unfolded(value)
+
+
+def _mlflow_span(tree: dict[str, Any]) -> TraceRow:
+    """A span of an MLflow trace, with what the trace says of itself under `info`."""
+    info, attributes = object_at(tree, "info"), object_at(tree, "attributes")
+    kind = str(_written(attributes.get("mlflow.spanType")) or "")
+    calls, steps = ("LLM", "CHAT_MODEL", "AGENT"), ("CHAIN", "UNKNOWN", "WORKFLOW", "TASK", "")
+    part: Part = "call" if kind in calls else "step" if kind in steps else "aside"
+    sides = (_written(attributes.get(f"mlflow.span{word}")) for word in ("Inputs", "Outputs"))
+    asked, answered = _readable_step(part, *sides)
+    about = object_at(info, "trace_metadata") or object_at(info, "request_metadata")
+    context = object_at(tree, "context")
+    parent = tree.get("parent_span_id") or tree.get("parent_id")
+    times = (tree.get(f"{word}_time_unix_nano") or tree.get(f"{word}_time") for word in ("start", "end"))
+    started, ended = (int(str(at)) // 1_000_000 if str(at).isdecimal() else at for at in times)
+    return TraceRow(
+        id=str(tree.get("span_id") or context.get("span_id")),
+        trace=str(info.get("trace_id") or info.get("request_id") or tree.get("trace_id")),
+        parent=str(parent) if parent else None,
+        part=part,
+        asked=asked,
+        answered=answered,
+        conversation_id=about.get("mlflow.trace.session"),
+        user_id=about.get("mlflow.trace.user"),
+        started=started,
+        ended=ended,
+    )
+
+
+def _mlflow(file: File, records: Trees) -> Iterator[columns.Found]:
+    """The calls of MLflow's traces: of each its spans, which lie in it."""
+    read = spans(_mlflow_span)
+    for one in records:
+        if isinstance(one, Reject):
+            yield one
+            continue
+        tree = talks.record(one[1]) if isinstance(one[1], dict) else {}
+        held = unfolded(object_at(tree, "data").get("spans") or tree.get("spans"))
+        info = object_at(tree, "info") or {key: unfolded(value) for key, value in tree.items() if key != "spans"}
+        found = [{**span, "info": info} for span in held if isinstance(span, dict)] if isinstance(held, list) else []
+        yield from read(file, [(f"{one[0]}.spans.{n}", span) for n, span in enumerate(found)])
+        if not found:
+            yield Reject(one[0], "a trace without spans", raw(one[1]))
+
+
 OPIK = Format(
     name="opik",
     title="Opik's traces and spans",
@@ -229,4 +339,56 @@ HELICONE = Format(
     times="request_created_at and response_created_at",
     speech="the messages of the request and the answer",
     silent="requests at an inner Helicone-Session-Path; what repeats an earlier request",
+)
+
+WEAVE = Format(
+    name="weave",
+    title="calls of W&B Weave",
+    kind="call",
+    signs=("op_name trace_id inputs started_at", "id op_name trace_id inputs output started_at"),
+    read=spans(_weave),
+    docs="https://docs.wandb.ai/weave/guides/tracking/tracing",
+    ids="thread_id, or session_id and the like in the attributes; else the trace",
+    users="user_id of the attributes; wb_user_id is the account at W&B",
+    times="started_at, ended_at for the answer",
+    speech="inputs and output of the outermost op that was sent messages, or of an op of words around it",
+    silent="ops inside another; arguments of functions",
+)
+
+DATADOG = Format(
+    name="datadog",
+    title="spans of Datadog's LLM Observability",
+    kind="call",
+    signs=(
+        "attributes.span_id attributes.trace_id attributes.span_kind",
+        "type=span attributes.span_id attributes.trace_id attributes.span_kind attributes.start_ms",
+        "span_id trace_id span_kind ml_app start_ms",
+    ),
+    read=spans(_datadog),
+    docs="https://docs.datadoghq.com/llm_observability/evaluations/export_api",
+    ids="session_id of the span or its tags; else the trace",
+    users="user_id of the tags",
+    times="start_ms, and duration for the answer",
+    speech="messages or value of the outermost span of kind llm or agent, or of a workflow of words around it",
+    silent="spans inside another, tools, retrievals, embeddings",
+)
+
+MLFLOW = Format(
+    name="mlflow",
+    title="traces of MLflow",
+    kind="call",
+    signs=(
+        "info.trace_id data.spans[]",
+        "info.request_id data.spans[]",
+        "info.trace_id data.spans[].attributes data.spans[].name",
+        "info.request_id data.spans[].attributes data.spans[].name",
+        "trace_id trace_metadata request_time spans[].attributes spans[].name",
+    ),
+    read=_mlflow,
+    docs="https://mlflow.org/docs/3.0.1/tracing/tracing-schema",
+    ids="mlflow.trace.session of the trace's metadata; else the trace",
+    users="mlflow.trace.user of the trace's metadata",
+    times="start and end of the span",
+    speech="inputs and outputs of the outermost span of a chat model, LLM or agent, or of a chain of words around it",
+    silent="spans inside another, tools, retrievers, parsers; arguments of functions",
 )

@@ -1,0 +1,61 @@
+"""Files of known products that hold only one side of conversations: refused, with the name of the file that is meant.
+
+Sources: https://platform.openai.com/docs/guides/batch (inputs), https://docs.anthropic.com/en/docs/build-with-claude/batch-processing,
+https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations (the list has no parts),
+https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cpa_core.sources import columns
+from cpa_core.sources.files import File
+from cpa_core.sources.formats.form import Format, Reader, each
+
+NOWHERE = "none is read: such a file is refused"
+
+
+def _refusing(reason: str) -> Reader:
+    def refuse(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+        raise ValueError(reason)
+        yield  # a reader of records
+
+    return each(refuse)
+
+
+def _refused(name: str, title: str, *signs: str, reason: str, docs: str) -> Format:
+    read = _refusing(reason)
+    return Format(
+        name, title, "conversation", signs, read, docs, NOWHERE, NOWHERE, NOWHERE, f"none: {reason}", "all of it"
+    )
+
+
+BATCH_INPUTS = _refused(
+    "batch_inputs",
+    "requests of a batch",
+    "custom_id body.messages[]",
+    "custom_id method url body",
+    "custom_id params.messages[]",
+    reason="only requests stand here; the batch's output file has their answers under the same custom_id: "
+    "join the two by it, each as {request, response}; for the requests alone say --map messages=body.messages "
+    "--format openai",
+    docs="https://platform.openai.com/docs/guides/batch",
+)
+INTERCOM_LIST = _refused(
+    "intercom_list",
+    "Intercom's list of conversations without their parts",
+    "source.body source.author !conversation_parts",
+    "id source.body source.author.type created_at !conversation_parts",
+    reason="only the first message of each conversation stands here: retrieve each conversation "
+    "(GET /conversations/{id}), which has its conversation_parts",
+    docs="https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations",
+)
+ZENDESK_TICKETS = _refused(
+    "zendesk_tickets",
+    "Zendesk's tickets without their comments",
+    "id requester_id subject description !comments",
+    "ticket.id ticket.requester_id ticket.description !comments",
+    reason="only the first words of each ticket stand here: export its comments as well "
+    "(GET /api/v2/tickets/{id}/comments.json?include=users)",
+    docs="https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/",
+)
