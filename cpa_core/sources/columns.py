@@ -197,19 +197,15 @@ class _Heap:
         of_call = (record.own_from, record.call_id, record.after, record.trace_id, record.standing)
         self.about.append((*about, *of_call, *place))
         conversation_id = record.conversation_id or f"{PROVISIONAL}{place[0]}"
-        for n, draft in enumerate(record.messages):
-            at, assumed = draft.sent_at, draft.zone_assumed
-            if at is None and n == 0 and record.kind == "conversation":
-                at, assumed = record.started_at, record.zone_assumed
-            self.drafts.append(
-                draft._replace(
-                    conversation_id=conversation_id,
-                    user_id=record.user_id,
-                    conversation_metadata=record.metadata,
-                    sent_at=at,
-                    zone_assumed=assumed,
-                )
-            )
+        user_id, metadata = record.user_id, record.metadata
+        first = len(self.drafts)
+        self.drafts += [
+            Draft(where, conversation_id, own, user_id, role, text, at, about, metadata, by_user, assumed)
+            for where, _, own, _, role, text, at, about, _, by_user, assumed in record.messages
+        ]
+        if record.kind == "conversation" and record.messages and record.messages[0].sent_at is None:
+            begun = self.drafts[first]._replace(sent_at=record.started_at, zone_assumed=record.zone_assumed)
+            self.drafts[first] = begun
 
     def flush(self) -> None:
         """What is pending, as columns."""

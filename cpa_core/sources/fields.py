@@ -1,6 +1,7 @@
 """One field of one message, as a file may write it. Each raises ValueError with the rule that is broken."""
 
 import sys
+from functools import lru_cache
 from typing import Any
 
 from cpa_core.sources.documents import Repeating
@@ -20,10 +21,15 @@ def identity(key: str, value: Any) -> str | None:
 
 def role(value: Any) -> str:
     """A role in lower case; some tools write a number or a truth value."""
-    if isinstance(value, bool | int | float):
+    if type(value) is not str and isinstance(value, bool | int | float):
         value = str(value).removesuffix(".0")
     if not isinstance(value, str) or not value.strip():
         raise ValueError("role: missing" if value is None else "role: a word is needed")
+    return _lower(value)
+
+
+@lru_cache(maxsize=1024)
+def _lower(value: str) -> str:
     return sys.intern(whole(value.strip().lower()))
 
 

@@ -1,6 +1,7 @@
 """Whose words a message is: our role for each word that a file uses, by default or by what the person names."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -27,6 +28,7 @@ LEFT = "other"
 """The word by which a person says that a role is nobody's to tag."""
 
 
+@lru_cache(maxsize=1024)
 def word(role: str) -> str:
     """A role as it is looked up: letter case, spaces and hyphens do not count, and `1.0` is `1`."""
     folded = role.strip().lower().replace(" ", "_").replace("-", "_")
@@ -35,6 +37,8 @@ def word(role: str) -> str:
 
 def ours(role: str, named: Mapping[str, str]) -> str:
     """Our role for one word; `named` has ours by word. The word itself where there is none."""
+    if not named and role in DEFAULTS:
+        return DEFAULTS[role]
     found = named.get(word(role)) or DEFAULTS.get(word(role))
     return role if found in (None, LEFT) else found
 

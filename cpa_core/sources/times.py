@@ -84,7 +84,9 @@ def moment(value: Any, zone: tzinfo = UTC) -> tuple[datetime | None, bool]:
 
     Raises ValueError for what is no time, or one whose day and month cannot be told apart.
     """
-    text = f"{value:f}" if isinstance(value, float) else "" if value is None else str(value).strip()
+    if value is None:
+        return None, False
+    text = f"{value:f}" if isinstance(value, float) else str(value).strip()
     if not text:
         return None, False
     try:

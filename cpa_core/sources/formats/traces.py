@@ -12,7 +12,7 @@ from cpa_core.sources import columns
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.form import attempted
-from cpa_core.sources.records import Reject, SourceRecord
+from cpa_core.sources.records import Reject, SourceRecord, whole
 from cpa_core.sources.trees import Trees
 
 Part = Literal["call", "step", "aside"]
@@ -74,7 +74,7 @@ def _standing(node: Node, known: dict[tuple[str, str], Node]) -> int:
 
 def _standing_in(found: columns.Found, trace: str, standing: int) -> columns.Found:
     """A call with the trace that it is a piece of; anything else as it is."""
-    return found._replace(trace_id=trace, standing=standing) if isinstance(found, SourceRecord) else found
+    return found._replace(trace_id=whole(trace), standing=standing) if isinstance(found, SourceRecord) else found
 
 
 def spoken_calls(

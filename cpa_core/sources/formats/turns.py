@@ -14,6 +14,9 @@ KNOWN = frozenset(
     {"role", "from", "timestamp", "message_id", "id", "tool_calls", "function_call", "refusal", "audio", "type"}
     | {"reasoning_content", "reasoning", "thinking", *CONTENTS}
 )
+PLAIN = frozenset({"role", "content", "id", "message_id", "timestamp"})
+"""Keys of a message that holds nothing beside its text."""
+
 LANGCHAIN = {
     "human": "user",
     "HumanMessage": "user",
@@ -42,6 +45,9 @@ def drafts(file: File, place: str, turns: Iterable[Any], speaker: str | None = N
 
 def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> Iterator[Draft | Reject]:
     """One message, and what it holds beside its text."""
+    if not file.names and (made := _plainly(file, place, turn, speaker)) is not None:
+        yield made
+        return
     try:
         turn = plain(file.message(turn))
         if not isinstance(turn, dict):
@@ -58,6 +64,21 @@ def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> 
         own = message_id if message_id is None or n == 0 else f"{message_id}.{n}"
         noted = _marked(turn, extra) if refusal else extra
         yield Draft(place, "", own, None, who or role, text, sent_at, noted, None, zone_assumed=assumed)
+
+
+def _plainly(file: File, place: str, turn: Any, speaker: str | None) -> Draft | None:
+    """A message of which nothing is said but a role, a text, an id and a time: most are; None for any other."""
+    if type(turn) is not dict or not turn.keys() <= PLAIN:
+        return None
+    text, role = turn.get("content"), turn.get("role", speaker)
+    if type(text) is not str or not text or type(role) is not str:
+        return None
+    try:
+        own = fields.identity("message_id", turn.get("message_id", turn.get("id")))
+        sent_at, assumed = moment(turn.get("timestamp"), file.zone)
+        return Draft(place, "", own, None, fields.role(role), whole(text), sent_at, None, None, False, assumed)
+    except ValueError:
+        return None
 
 
 def plain(turn: Any) -> Any:

@@ -13,7 +13,7 @@ from cpa_core.sources.identity import calls, talks
 from cpa_core.sources.identity.calls import Chains, LoggedCall
 from cpa_core.sources.identity.chaining import Chaining, Refused
 from cpa_core.sources.identity.following import followed
-from cpa_core.sources.identity.links import SPOKEN, Row, Spoken, day_of, mark, rows_of, start_of
+from cpa_core.sources.identity.links import SPOKEN, Row, Spoken, day_of, mark, parts_of, rows_of, start_of
 from cpa_core.sources.identity.snapshots import Filed, times_known, without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
 from cpa_core.sources.identity.tracing import TOLD, traced
@@ -286,39 +286,41 @@ def _follow(files: Sequence[_File], known: Known, naming: _Naming) -> None:
 
 
 def _calls_of(file: _File) -> list[LoggedCall]:
-    found: list[LoggedCall] = []
-    for row in file.rows:
-        if row.kind != "call" or not row.size:
-            continue
-        part = file.opened.drafts.slice(row.first, row.size)
-        roles, contents = part["role"].to_pylist(), part["content"].to_pylist()
-        history = list(zip(roles, contents, strict=True))[: row.own_from]
-        spoken = [(role, text) for role, text in history if role in SPOKEN and text and not text.isspace()]
-        greets = {role for role, _ in spoken} != SPOKEN
-        found.append(
-            LoggedCall(
-                file=file.place,
-                number=row.number,
-                user_id=row.user_id,
-                at=row.started_at,
-                ended_at=row.ended_at,
-                roles=roles,
-                marks=[mark(role, text) for role, text in zip(roles, contents, strict=True)],
-                own_from=row.own_from,
-                rows=range(row.first, row.first + row.size),
-                links=file.spoken.of(row.number),
-                said=file.spoken.said(row.number),
-                before=0 if greets else len(spoken),
-                greeted=len(spoken) if greets else 0,
-                call_id=row.call_id,
-                after=row.after,
-                trace_id=row.trace_id,
-                standing=row.standing,
-                conversation_id=row.conversation_id,
-                characters=sum(len(text) for role, text in spoken if role == "user"),
-            )
-        )
-    return found
+    rows = [row for row in file.rows if row.kind == "call" and row.size]
+    told = parts_of(file.opened.drafts.select(["role", "content"]), ((row.first, row.size) for row in rows))
+    return [_call(file, row, roles, contents) for row, (roles, contents) in zip(rows, told, strict=True)]
+
+
+def _call(file: _File, row: Row, roles: list[str], contents: list[str]) -> LoggedCall:
+    said = file.spoken.said(row.number)
+    speaks = [role in SPOKEN and bool(text) and not text.isspace() for role, text in zip(roles, contents, strict=True)]
+    known = iter(said)
+    marks = [
+        next(known) if spoken else mark(role, text) for role, text, spoken in zip(roles, contents, speaks, strict=True)
+    ]
+    history = [n for n, spoken in enumerate(speaks[: row.own_from]) if spoken]
+    greets = {roles[n] for n in history} != SPOKEN
+    return LoggedCall(
+        file=file.place,
+        number=row.number,
+        user_id=row.user_id,
+        at=row.started_at,
+        ended_at=row.ended_at,
+        roles=roles,
+        marks=marks,
+        own_from=row.own_from,
+        rows=range(row.first, row.first + row.size),
+        links=file.spoken.of(row.number),
+        said=said,
+        before=0 if greets else len(history),
+        greeted=len(history) if greets else 0,
+        call_id=row.call_id,
+        after=row.after,
+        trace_id=row.trace_id,
+        standing=row.standing,
+        conversation_id=row.conversation_id,
+        characters=sum(len(contents[n]) for n in history if roles[n] == "user"),
+    )
 
 
 def _once(found: Sequence[LoggedCall]) -> list[LoggedCall]:

@@ -73,6 +73,18 @@ def _values(column: Any) -> Iterable[Any]:
     return repeat(None, len(column)) if column.null_count == len(column) else column.to_pylist()
 
 
+def parts_of(columns: Any, places: Iterable[tuple[int, int]]) -> Iterator[list[list[Any]]]:
+    """The values of each column at each of these places (first row and number of rows), read by the chunk."""
+    at, end = 0, 0
+    values: list[list[Any]] = []
+    for begin, count in places:
+        if begin + count > end or begin < at:
+            part = columns.slice(begin, max(CHUNK, count))
+            at, end = begin, begin + max(CHUNK, count)
+            values = [column.to_pylist() for column in part.columns]
+        yield [column[begin - at : begin - at + count] for column in values]
+
+
 class Spoken:
     """The spoken messages of all records of a file: marks and links, flat, and where each record's begin.
 
@@ -83,19 +95,10 @@ class Spoken:
     def __init__(self, drafts: Any, records: Any) -> None:
         self.marks, self.links, self.offsets = array("q"), array("q"), array("q", [0])
         self.times: list[int | None] = []
-        at = 0
-        roles: list[str] = []
-        contents: list[str] = []
-        times: list[int | None] = []
-        for begin, count in zip(records["first"].to_pylist(), records["size"].to_pylist(), strict=True):
-            if begin + count > at + len(roles) or begin < at:
-                at = begin
-                part = drafts.slice(begin, max(CHUNK, count))
-                roles, contents = part["role"].to_pylist(), part["content"].to_pylist()
-                times = part["sent_at"].cast(pa.int64()).to_pylist()
-            own = slice(begin - at, begin - at + count)
-            self._add(roles[own], contents[own])
-            known = times[own]
+        places = zip(records["first"].to_pylist(), records["size"].to_pylist(), strict=True)
+        told = drafts.select(["role", "content"]).append_column("time", drafts["sent_at"].cast(pa.int64()))
+        for roles, contents, known in parts_of(told, places):
+            self._add(roles, contents)
             first = known[0] if known else None
             self.times.append(first if first is not None else next((time for time in known if time is not None), None))
         if sys.byteorder == "little":
