@@ -157,8 +157,12 @@ def _influence(unit: GoldUnit, at: tuple[float, float, float], classes: tuple[fl
 
 def difference_of(one: CorrectedRate, other: CorrectedRate) -> Estimate:
     """The first corrected share less the second, each with gold of its own, with its interval."""
-    value = one.value - other.value
-    half = 1.98 * sqrt(one.variance + other.variance)
+    return difference(one.value - other.value, one.variance + other.variance)
+
+
+def difference(value: float, variance: float) -> Estimate:
+    """A difference of two independent estimates with its interval, from the sum of their variances."""
+    half = 1.98 * sqrt(variance)
     return Estimate(value, value - half, value + half)
 
 

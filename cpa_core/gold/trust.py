@@ -15,7 +15,14 @@ from cpa_core.gold.agreement import (
     left_one_out,
     people_agreement,
 )
-from cpa_core.gold.correcting import CorrectedRate, GoldUnit, beyond_the_gold, corrected_rate, gold_rate
+from cpa_core.gold.correcting import (
+    CorrectedRate,
+    GoldUnit,
+    beyond_the_gold,
+    corrected_rate,
+    difference,
+    gold_rate,
+)
 from cpa_core.gold.drawing import chance_in
 from cpa_core.gold.reviews import ADJUDICATED, LabelKind, definition_of
 from cpa_core.gold.validity import Basis, Frame, GoldSeen, Population, Tagger, Validity, validity
@@ -42,6 +49,17 @@ class TrustedRate:
     variance: float | None = None
 
 
+def corrected_change(before: TrustedRate, after: TrustedRate) -> Estimate:
+    """The corrected share after less the one before; unknown unless each side has gold of its own."""
+    if {before.basis, after.basis} != {"sample"}:
+        return UNKNOWN
+    sides = (before.corrected.value, after.corrected.value, before.variance, after.variance)
+    if any(one is None for one in sides):
+        return UNKNOWN
+    old, new, *variances = (one or 0.0 for one in sides)
+    return difference(new - old, sum(variances))
+
+
 @dataclass(frozen=True)
 class PropertyTrust:
     """The share of events with the value of a property that people give, among those that both see."""
@@ -56,7 +74,8 @@ class Trust:
     """How far a label can be trusted. `of_messages` is null for criteria and dealbreakers, which are of conversations.
 
     `lacking` are the conversations that people have to label before its rates are corrected. `cannot_tell` counts
-    conversations of which the tagger, and of which people, could not tell.
+    conversations of which the tagger, and of which people, could not tell. `places` are the numbers that the
+    conversations that people read have in the selection.
     """
 
     kind: LabelKind
@@ -72,6 +91,7 @@ class Trust:
     disputed: int
     properties: tuple[PropertyTrust, ...] = ()
     cannot_tell: tuple[int, int] = (0, 0)
+    places: tuple[int, ...] = ()
 
     @property
     def grade(self) -> Grade:
@@ -235,6 +255,7 @@ def _event_types(asked: _Asked) -> Iterable[Trust]:
             lacking=held.lacking,
             disputed=people.disputed,
             properties=tuple(_properties(asked, kind.key)),
+            places=_places(whole),
         )
 
 
@@ -304,7 +325,12 @@ def _verdict(asked: _Asked, kind: LabelKind, label: tuple[str, str], tagged: Rat
         lacking=held.lacking,
         disputed=people.disputed,
         cannot_tell=(sum(row["by_judge"] == "cannot tell" for row in rows), len(rows) - len(known)),
+        places=_places(rows),
     )
+
+
+def _places(rows: Iterable[Row]) -> tuple[int, ...]:
+    return tuple(sorted({row["n"] for row in rows if row["n"] is not None}))
 
 
 def _says_yes(row: Row) -> bool | None:

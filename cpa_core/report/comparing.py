@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from cpa_core import insights
+from cpa_core.gold.trust import Trust, trust
 from cpa_core.insights import FigureChange, Figures, Issue, Scope, Selection
 from cpa_core.store import Store
 
@@ -20,7 +21,10 @@ class Declared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Days compared with days before them. `issues` are those of `after`, with their state; `label` names a change."""
+    """Days compared with days before them. `issues` are those of `after`, with their state; `label` names a change.
+
+    `trust` pairs each label before and after; empty where nobody has labelled anything.
+    """
 
     before: Scope
     after: Scope
@@ -29,6 +33,7 @@ class Comparison:
     changes: tuple[FigureChange, ...]
     issues: tuple[Issue, ...]
     label: str = ""
+    trust: tuple[tuple[Trust, Trust], ...] = ()
 
 
 def scopes_compared(scope: Scope, whole: Scope, given: tuple[date, date] | None) -> tuple[Scope, Scope] | None:
@@ -61,7 +66,8 @@ def comparison(store: Store, of: Selection, scopes: tuple[Scope, Scope] | None, 
         if not all(one.conversations for one in figures):
             return None
         changes, issues = insights.compared(old, new), insights.issues(new, old)
-    return Comparison(before, after, *figures, changes, issues, label)
+        pairs = tuple(zip(trust(old), trust(new), strict=True))
+    return Comparison(before, after, *figures, changes, issues, label, pairs)
 
 
 def declared_changes(store: Store, of: Selection, changes: Sequence[Declared]) -> list[Comparison]:

@@ -55,6 +55,7 @@ def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
         *([sections.changes(asked)] if asked.declared else []),
         sections.quality(asked),
         sections.mix(asked),
+        *([sections.trust(asked)] if asked.trust else []),
         sections.paths(asked),
         sections.conversations(asked),
         sections.operations(asked),

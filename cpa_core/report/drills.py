@@ -12,6 +12,7 @@ from cpa_core.report.sections.asked import Asked
 from cpa_core.report.sections.changes import FIGURES
 from cpa_core.report.sections.conversations import WEEKDAYS
 from cpa_core.report.sections.flow import ribbons
+from cpa_core.report.sections.trust import gold_groups, gold_title
 
 ARROW = " → "
 QUOTES = 2
@@ -45,7 +46,11 @@ def _named(tree: object) -> Iterable[str]:
 def groups_of(asked: Asked) -> dict[str, Group]:
     """What is behind every key, the flow's links among them."""
     links, _ = ribbons(asked)
-    return {**asked.behind.groups, **{link["drill"]: Group(link["total"], tuple(link["places"])) for link in links}}
+    return {
+        **asked.behind.groups,
+        **gold_groups(asked),
+        **{link["drill"]: Group(link["total"], tuple(link["places"])) for link in links},
+    }
 
 
 def drills(
@@ -181,6 +186,7 @@ PLAIN = {
 }
 TITLES: dict[str, Callable[[Asked, str], Titled]] = {
     "event": _event,
+    "gold": gold_title,
     "scored-event": _before("Scored conversations with", _event),
     "change": _change,
     "bad-event": _before("Bad conversations with", _event),

@@ -1,13 +1,16 @@
 """How good the labels of a home are, over all its days or some of them; and which older gold still counts."""
 
+from collections.abc import Sequence
+
 from cpa_core import insights
 from cpa_core.errors import NotFound
 from cpa_core.gold.reviews import definition_of
 from cpa_core.gold.trust import Trust, trust
-from cpa_core.insights import Scope
+from cpa_core.insights import UNKNOWN, Scope
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import SameMeaning, append_meaning, merge_gold
 from cpa_core.pipeline.schema.current import current_schema
+from cpa_core.store.database import Row
 
 
 def trust_of(assistant: Assistant, scope: Scope | None = None) -> tuple[Trust, ...]:
@@ -18,6 +21,31 @@ def trust_of(assistant: Assistant, scope: Scope | None = None) -> tuple[Trust, .
         return ()
     with insights.selected(assistant.store, asked) as of:
         return trust(of)
+
+
+def quality_rows(labels: Sequence[Trust]) -> list[Row]:
+    """The trust of each label as a row of plain values, for files and tables: no words of messages are in it."""
+    return [_quality_row(one) for one in labels]
+
+
+def _quality_row(one: Trust) -> Row:
+    found = one.agreement
+    row: Row = {"kind": one.kind, "name": one.name, "role": one.role, "key": one.key, "trust": one.grade}
+    row |= {"labelled": one.labelled, "positives": found.positives, "lacking": one.lacking, "disputed": one.disputed}
+    row |= {"judge_cannot_tell": one.cannot_tell[0], "people_cannot_tell": one.cannot_tell[1]}
+    figures = {name: getattr(found, name) for name in ("kappa", "precision", "recall", "false_positives", "prevalence")}
+    figures |= {"positive_agreement": found.positive_agreement, "people_alpha": one.people.alpha}
+    rates = (("conversations", one.of_conversations), ("messages", one.of_messages))
+    for unit, rate in rates:
+        row |= {f"{unit}_tagged": rate.tagged.share if rate else None}
+        figures |= {
+            f"{unit}_corrected": rate.corrected if rate else UNKNOWN,
+            f"{unit}_gold": rate.gold if rate else UNKNOWN,
+        }
+        row |= {f"{unit}_basis": rate.basis if rate else None, f"{unit}_valid_for": rate.valid_for if rate else None}
+    for name, figure in figures.items():
+        row |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
+    return row
 
 
 def same_meaning(assistant: Assistant, label: str, said_by: str) -> int:

@@ -9,10 +9,13 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from cpa_core.gold.trust import trust
 from cpa_core.insights import Scope, overview, selected
 from cpa_core.insights.sums import sums
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.gold.ledger import merge_gold
+from cpa_core.pipeline.gold.quality import quality_rows
 from cpa_core.store.database import Row
 
 Form = Literal["parquet", "csv"]
@@ -72,10 +75,14 @@ def transitions_of_days(assistant: Assistant, days: Sequence[date], most: int) -
 def export_sums(assistant: Assistant, folder: Path, form: Form, scope: Scope) -> list[Exported]:
     """Write the sums of each day of a scope as one file a table: no words of messages are in them.
 
-    They are computed from what is tagged and judged now. Files of an earlier export are replaced.
+    How far each label can be trusted is a file of its own, where people have labelled any. All are computed from what
+    is tagged and judged now. Files of an earlier export are replaced.
     """
+    merge_gold(assistant)
     with selected(assistant.store, scope) as of:
         tables = sums(of)
+        if checked := quality_rows(trust(of)):
+            tables["label_quality"] = pa.Table.from_pylist(checked)
     folder.mkdir(parents=True, exist_ok=True)
     return [_written(folder / f"{name.removeprefix('insight_')}.{form}", table) for name, table in tables.items()]
 

@@ -8,6 +8,7 @@ from cpa_core import insights
 from cpa_core.errors import InputError, NotFound
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.reporting.suggestions import suggestions
 from cpa_core.redaction import redactor
 from cpa_core.report import Declared, Document, Wanted, compose, render, scopes_compared
@@ -71,6 +72,7 @@ def write_report(assistant: Assistant, span: DayRange | None = None, out: Path |
         compare=scopes_compared(scope, whole, span.compare),
         changes=tuple(Declared(day, label) for day, label in sorted(span.changes)),
     )
+    merge_gold(assistant)
     document = compose(assistant.store, wanted)
     if span.suggest:
         document = replace(document, suggestions=suggestions(assistant, document.evidence))

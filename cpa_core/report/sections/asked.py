@@ -1,11 +1,12 @@
 """Every question of the report, answered once, in one consistent view of the store."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
 from cpa_core import insights
+from cpa_core.gold.trust import Trust, trust
 from cpa_core.insights import Kind, Selection
 from cpa_core.insights.statistics import Mean, Rate, mean, rate
 from cpa_core.report.behind import Behind, behind
@@ -67,6 +68,7 @@ class Asked:
     failures: tuple[insights.Failed, ...]
     behind: Behind
     kinds: dict[int, Kind]
+    trust: tuple[Trust, ...] = ()
 
     @property
     def cost(self) -> float | None:
@@ -117,7 +119,18 @@ def ask(of: Selection, compared: Comparison | None = None, declared: Sequence[Co
         failures=insights.failures(of),
         behind=found,
         kinds=of.kinds,
+        trust=tuple(_placed(of, trust(of))),
     )
+
+
+def _placed(of: Selection, labels: Sequence[Trust]) -> Iterator[Trust]:
+    """The labels, with the conversations that people read by their places in the report."""
+    wanted = sorted({n for one in labels for n in one.places})
+    if wanted:
+        rows = of.view.rows("select n, place from sampled where list_contains($wanted::bigint[], n)", wanted=wanted)
+        at = {row["n"]: row["place"] for row in rows}
+        labels = [replace(one, places=tuple(sorted(at[n] for n in one.places))) for one in labels]
+    yield from labels
 
 
 def friction_kinds(effects: tuple[insights.Effect, ...]) -> list[Kind]:

@@ -1,5 +1,8 @@
 """Before and after a declared change, and the trend of a figure against the days before."""
 
+from dataclasses import replace
+
+from cpa_core.gold.trust import corrected_change
 from cpa_core.insights import ENOUGH, FigureChange, Mean, Rate
 from cpa_core.report import words
 from cpa_core.report.cells import change_cell, share_cell
@@ -37,11 +40,11 @@ def _table(asked: Asked, one: Comparison) -> Table:
         f"“{one.label}”, from {words.day(day)}: {words.count(one.old.conversations)} conversations before, "
         f"{words.count(one.new.conversations)} after",
         columns,
-        [_row(asked, change, f"change:{day}") for change in one.changes],
+        [_row(asked, change, f"change:{day}", one) for change in one.changes],
     )
 
 
-def _row(asked: Asked, change: FigureChange, key: str) -> list[Cell]:
+def _row(asked: Asked, change: FigureChange, key: str, of: Comparison) -> list[Cell]:
     figure = f"event:{asked.behind.numbers[change.kind]}" if change.kind else change.figure
     is_rate = isinstance(change.before, Rate)
     return [
@@ -51,9 +54,22 @@ def _row(asked: Asked, change: FigureChange, key: str) -> list[Cell]:
         ),
         _side(change.before, asked.behind.has(f"{key}:before:{figure}")),
         _side(change.after, asked.behind.has(f"{key}:after:{figure}")),
-        change_cell(change.difference, " points" if is_rate else "", 100 if is_rate else 1),
+        replace(
+            change_cell(change.difference, " points" if is_rate else "", 100 if is_rate else 1),
+            note=_corrected(change, of),
+        ),
         Cell(change.verdict, pill=_pill(change)),
     ]
+
+
+def _corrected(change: FigureChange, of: Comparison) -> str:
+    """The difference of the rates as corrected by people's labels; empty where nobody has labelled anything."""
+    for before, after in of.trust:
+        if change.kind and (before.name, before.role) == (change.kind.event_type, change.kind.role):
+            found = corrected_change(before.of_conversations, after.of_conversations)
+            said = "each side needs labels of its own" if found.value is None else words.change(found, " points", 100)
+            return f"corrected: {said}"
+    return ""
 
 
 def _side(figure: Rate | Mean, drill: str | None) -> Cell:

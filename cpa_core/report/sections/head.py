@@ -8,6 +8,7 @@ from cpa_core.report import words
 from cpa_core.report.document import Headline
 from cpa_core.report.sections.asked import Asked
 from cpa_core.report.sections.changes import growth, trend
+from cpa_core.report.sections.trust import checked
 
 
 def headlines(asked: Asked) -> list[Headline]:
@@ -143,5 +144,6 @@ def about(asked: Asked, privacy: str) -> list[str]:
         "Yekutieli). It says what goes together, not what causes what.",
         f"A figure that stands on fewer than {ENOUGH} conversations is grey. Behind every underlined number are at "
         "most 20 conversations, chosen by a hash of their ids, worst score first.",
+        checked(asked.trust),
         text[privacy],
     ]

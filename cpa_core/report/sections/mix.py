@@ -10,6 +10,7 @@ from cpa_core.report.behind import property_key
 from cpa_core.report.cells import number_cell, share_cell
 from cpa_core.report.document import Cell, Chart, Column, Section, Table
 from cpa_core.report.sections.asked import Asked
+from cpa_core.report.sections.trust import badge, with_correction
 
 SHOWN = 7
 """Kinds of event that a chart tells apart; the others are one."""
@@ -117,11 +118,13 @@ def _table(asked: Asked) -> Table:
             [
                 Cell(one.kind.event_type, of=one.kind.role),
                 number_cell(one.events, asked.behind.has(f"event:{key}")),
-                share_cell(one.conversations, asked.behind.has(f"event:{key}")),
+                with_correction(asked, one.kind, share_cell(one.conversations, asked.behind.has(f"event:{key}"))),
                 share_cell(one.bad, asked.behind.has(f"bad-event:{key}"), is_bad=True),
+                *([badge(asked, one.kind)] if asked.trust else []),
             ]
         )
     columns = [Column("event"), Column("times", "number"), Column("in conversations"), Column("of them bad")]
+    columns += [Column("checked by people")] if asked.trust else []
     return Table("events-table", "Every type of event", columns, rows, filters=len(rows) > 8)
 
 

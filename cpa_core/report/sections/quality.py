@@ -1,5 +1,7 @@
 """How good conversations are: scores, goals and dealbreakers, and the events that go with low scores."""
 
+from dataclasses import replace
+
 from cpa_core.insights import DealbreakerResult, Effect, GoalResult, ScoreBand
 from cpa_core.insights.statistics import UNKNOWN
 from cpa_core.report import charts, words
@@ -8,6 +10,7 @@ from cpa_core.report.cells import change_cell, number_cell, share_cell
 from cpa_core.report.document import Cell, Chart, Column, Section, Table
 from cpa_core.report.sections.asked import Asked, Stretch
 from cpa_core.report.sections.mix import label
+from cpa_core.report.sections.trust import met_note, with_correction
 
 VERDICTS = ("met", "partly", "missed", "cannot tell")
 
@@ -139,7 +142,7 @@ def _goal(asked: Asked, one: GoalResult) -> list[Cell]:
     cells = [Cell(f"{one.criterion} {one.words}")]
     for verdict, number in _counts(one).items():
         cells.append(number_cell(number, asked.behind.has(judged_key(one.criterion, one.words, verdict))))
-    return [*cells, share_cell(one.missed, is_bad=True)]
+    return [*cells, replace(share_cell(one.missed, is_bad=True), note=met_note(asked, one.words))]
 
 
 def _dealbreakers(asked: Asked) -> Table:
@@ -153,7 +156,7 @@ def _dealbreaker(asked: Asked, one: DealbreakerResult) -> list[Cell]:
     return [
         Cell(f"{one.criterion} {one.words}"),
         number_cell(one.hit.count, asked.behind.has(key)),
-        share_cell(one.hit, is_bad=True),
+        with_correction(asked, one.words, share_cell(one.hit, is_bad=True)),
     ]
 
 
