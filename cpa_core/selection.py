@@ -22,13 +22,19 @@ class LeftOut(Value):
 
 
 class DeliveryFilter(Value):
-    """What one destination is sent, and how many events a second at most."""
+    """What one destination is sent, and how many events a second at most.
+
+    `untrusted` are event types with their roles that people's labels contradict; no file says it.
+    """
 
     leave_out: LeftOut = LeftOut()
     events_per_second: float | None = Field(default=None, gt=0)
+    untrusted: frozenset[tuple[str, str]] = frozenset()
 
     def takes(self, event_type: str, role: str | None) -> bool:
         """Whether events of this type and role are sent. A judgment's event has no role."""
+        if (event_type, role) in self.untrusted:
+            return False
         return event_type not in self.leave_out.event_types and role not in self.leave_out.roles
 
     def trimmed(self, event: Event) -> Event:
@@ -60,7 +66,10 @@ def load(path: Path | None) -> Mapping[str, DeliveryFilter]:
         mark = getattr(error, "problem_mark", None)
         raise SettingsError(f"{path}: line {mark.line + 1 if mark else 1}: not YAML") from None
     try:
-        return _File.model_validate(found or {}).root
+        selections = _File.model_validate(found or {}).root
+        if named := [name for name, one in selections.items() if "untrusted" in one.model_fields_set]:
+            raise SettingsError(f"{path}: {named[0]}.untrusted: no such key; CPA_LEAST_KAPPA withholds labels")
+        return selections
     except ValidationError as invalid:
         first = invalid.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -30,6 +30,7 @@ from cpa_core.pipeline import (
     waiting_days,
     waiting_versions,
 )
+from cpa_dagster import gold
 from cpa_dagster.days import Step, errors_of
 from cpa_dagster.options import RunOptions, SecretKeys
 from cpa_dagster.pictures import listed, table
@@ -84,6 +85,7 @@ def all_checks(pipeline: Pipeline) -> list[Check]:
         Check("upload_receipts", "history_current", HISTORY_CURRENT, history_current),
         Check("upload_receipts", "accepted", ACCEPTED, accepted),
         Check("upload_receipts", "reconciled", RECONCILED, reconciles),
+        *(Check("label_quality", name, about, look) for name, about, look in gold.CHECKS),
     ]
 
 

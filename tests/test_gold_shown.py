@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from cpa_core.errors import SettingsError
 from cpa_core.gold.correcting import GoldUnit, corrected_rate
 from cpa_core.gold.reviews import part_of
-from cpa_core.pipeline import DayRange, export_sums, scope_of, write_report
+from cpa_core.pipeline import DayRange, deliver_day, export_sums, reconciled, scope_of, write_report
 from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold
 from cpa_core.pipeline.gold.quality import trust_of
-from tests.labelled import ASKING, FIRST, LabelledHome, labelled_home, talks
+from cpa_core.selection import load
+from tests.labelled import ANSWER, ASKING, FIRST, THANKS, LabelledHome, labelled_home, talks
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +90,31 @@ def test_without_gold_nothing_is_shown_but_that_nobody_has_checked(tmp_path: Pat
         for one in export_sums(home.assistant, tmp_path / "out", "csv", scope_of(home.assistant, None, None))
     }
     assert "label_quality" not in names
+
+
+def test_labels_that_people_contradict_reach_no_destination_and_are_counted(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(40, days=1))
+    for talk in home.talks:
+        talk.messages = [(role, truth, {THANKS} if role == "user" else tagged) for role, truth, tagged in talk.messages]
+    home.store()
+    home.read(range(40))
+    home.home.environ["CPA_LEAST_KAPPA"] = "0.4"
+    before = len(home.home.rows("select * from tagged_events where event_type = 'Thanks'"))
+    done = deliver_day(home.assistant, FIRST, deliver_incomplete=True)
+    assert (done.left_out, done.stale) == (before, 0)
+    names = {row["event_name"] for row in home.home.rows("select distinct event_name from upload_receipts")}
+    assert names == {ANSWER, "Conversation Judged"}
+    (line,) = reconciled(home.assistant, [FIRST])
+    assert (line.left_out, line.difference) == (before, 0)
+    # what was decided stays counted when the setting goes; the next delivery sends the rest
+    del home.home.environ["CPA_LEAST_KAPPA"]
+    assert reconciled(home.assistant, [FIRST])[0].difference == 0
+    assert deliver_day(home.assistant, FIRST, deliver_incomplete=True).accepted == before
+    assert reconciled(home.assistant, [FIRST])[0].left_out == 0
+
+
+def test_no_file_says_which_labels_are_untrusted(tmp_path: Path) -> None:
+    path = tmp_path / "delivery.yml"
+    path.write_text("posthog: {untrusted: [[Asking, user]]}")
+    with pytest.raises(SettingsError, match="untrusted"):
+        load(path)

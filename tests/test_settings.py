@@ -27,6 +27,7 @@ WORTH = {
     "CPA_TIMEZONE": "Europe/Paris",
     "CPA_ASSUMED_ZONE": "Asia/Tokyo",
     "CPA_START_DATE": "2026-03-04",
+    "CPA_LEAST_KAPPA": "0.4",
     "CPA_MOST_REJECTED": "2%",
 }
 """A text for each setting whose type is not enough to make one."""
@@ -103,7 +104,7 @@ WRONG = {
     ),
     ("CPA_RPM", "CPA_TPM", "CPA_CONCURRENCY"): ("0", "1.5", "-1", "x", "²", "1e3"),
     ("CPA_CONCURRENCY",): ("257",),
-    ("CPA_MOST_REJECTED",): ("101%", "-1%", "1.1", "x"),
+    ("CPA_MOST_REJECTED", "CPA_LEAST_KAPPA"): ("101%", "-1%", "1.1", "x"),
     ("CPA_START_DATE",): ("2026-02-30", "soon"),
     ("CPA_TIMEZONE", "CPA_ASSUMED_ZONE"): ("Mars/Base", "/etc/passwd", "../UTC"),
     ("CPA_MAP",): ("role", "=x", "role="),

@@ -315,6 +315,17 @@ class Settings(Vendors):
             example="delivery.yml",
         ),
     ] = None
+    least_kappa: Annotated[
+        float | None,
+        Setting(
+            "CPA_LEAST_KAPPA",
+            DELIVERY,
+            "Event types whose kappa with people's labels is lower than this are sent to no destination.",
+            "It is decided when a day is delivered. Types that nobody has labelled are sent.",
+            reader=SHARE,
+            example="0.4",
+        ),
+    ] = None
     privacy: Annotated[Privacy, PRIVACY_SETTING] = "no_text"
     report_privacy: Annotated[Privacy, PRIVACY_SETTING] = "redacted"
     redact_before_model: Annotated[

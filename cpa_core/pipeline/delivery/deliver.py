@@ -19,6 +19,7 @@ from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.pipeline.delivery.events import count_of_day, events_of_day
 from cpa_core.pipeline.delivery.receipts import Book, Key, Ledger, key_of, unsent
 from cpa_core.pipeline.delivery.reconcile import reconciled, withdrawable
+from cpa_core.pipeline.delivery.withheld import decide_withheld, without
 from cpa_core.pipeline.label.given_up import ways
 from cpa_core.pipeline.schema.acceptance import destinations_of
 from cpa_core.store.database import Row
@@ -86,12 +87,13 @@ def deliver_day(
     places = {name: destination(name, settings) for name in destinations_of(assistant, day)}
     selections = selection.load(settings.delivery_path)
     with assistant.store.day_lock(day):
+        withheld = decide_withheld(assistant, day)
         if not deliver_incomplete:
             _check_whole(assistant, day)
         counts, stops = [], []
         for name, place in places.items():
             try:
-                chosen = selections.get(name, selection.EVERYTHING)
+                chosen = without(selections.get(name, selection.EVERYTHING), withheld)
                 book = Book(assistant, name, place, day, chosen, retry_rejected)
                 counts.append(_deliver(book))
                 counts += [_withdraw(book)] if correct else []

@@ -12,6 +12,7 @@ from cpa_core.pipeline.delivery.deliver import open_work
 from cpa_core.pipeline.delivery.events import count_of_day, events_of_day
 from cpa_core.pipeline.delivery.receipts import Book
 from cpa_core.pipeline.delivery.reconcile import withdrawable
+from cpa_core.pipeline.delivery.withheld import untrusted, without
 
 SAMPLES = 3
 
@@ -38,9 +39,9 @@ def preview_day(assistant: Assistant, day: date, *, retry_rejected: bool = False
     given = assistant.settings
     places = {name: destination(name, given) for name in given.destinations}
     unfinished = len(open_work(assistant, [day]))
-    selections = selection.load(given.delivery_path)
+    selections, withheld = selection.load(given.delivery_path), untrusted(assistant)
     books = [
-        Book(assistant, name, place, day, selections.get(name, selection.EVERYTHING), retry_rejected)
+        Book(assistant, name, place, day, without(selections.get(name, selection.EVERYTHING), withheld), retry_rejected)
         for name, place in places.items()
     ]
     return [_preview(book, unfinished) for book in books]
@@ -79,13 +80,13 @@ class Expected(Value):
 def expected_events(assistant: Assistant, days: Sequence[date]) -> list[Expected]:
     """What these built days would send to each destination, by what a message had so far. Raises SettingsError."""
     given = assistant.settings
-    selections = selection.load(given.delivery_path)
+    selections, withheld = selection.load(given.delivery_path), untrusted(assistant)
     with assistant.store.reading() as view:
         rates = view.answer("delivery/events_per_message")
         held = view.answer("delivery/messages_of_days", days=list(days))[0]
     expected: list[Expected] = []
     for name in given.destinations:
-        chosen = selections.get(name, selection.EVERYTHING)
+        chosen = without(selections.get(name, selection.EVERYTHING), withheld)
         tags = sum(row["rate"] for row in rates if chosen.takes(row["event_type"], row["role"])) * held["messages"]
         judged = held["conversations"] if chosen.takes(JUDGED_EVENT, None) else 0
         known = bool(rates and days)

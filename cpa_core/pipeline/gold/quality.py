@@ -23,6 +23,12 @@ def trust_of(assistant: Assistant, scope: Scope | None = None) -> tuple[Trust, .
         return trust(of)
 
 
+def gold_counts(assistant: Assistant) -> list[Row]:
+    """The reviews by queue and part: how many, by how many people, of how many conversations, and the last time."""
+    with assistant.store.reading() as view:
+        return view.answer("gold/counts")
+
+
 def quality_rows(labels: Sequence[Trust]) -> list[Row]:
     """The trust of each label as a row of plain values, for files and tables: no words of messages are in it."""
     return [_quality_row(one) for one in labels]

@@ -50,10 +50,11 @@ answered as (
   select
     p.day, p.destination, p.project, e.event_id, l.status,
     coalesce(list_contains(o.event_types, e.event_type), false) or coalesce(list_contains(o.roles, e.role), false)
-      as is_left_out
+      or w.event_type is not null as is_left_out
   from places p
   left join expected e on e.day = p.day
   left join left_out o on o.destination = p.destination
+  left join withheld_labels w on w.day = e.day and w.event_type = e.event_type and w.role = e.role
   left join latest l on l.destination = p.destination and l.project = p.project and l.event_id = e.event_id
 ),
 counted as (

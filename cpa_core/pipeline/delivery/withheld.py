@@ -1,0 +1,41 @@
+"""Event types that are sent to no destination, because people's labels contradict the model's (CPA_LEAST_KAPPA)."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.gold.quality import trust_of
+from cpa_core.selection import DeliveryFilter
+
+Untrusted = Mapping[tuple[str, str], float]
+"""The kappa of event types below the least, by name and role."""
+
+
+def untrusted(assistant: Assistant) -> Untrusted:
+    """The event types whose kappa with people is below the least; none where no least is set."""
+    least = assistant.settings.least_kappa
+    if least is None:
+        return {}
+    found = [(one, one.agreement.kappa.value) for one in trust_of(assistant) if one.kind == "event"]
+    return {(one.name, one.role or ""): kappa for one, kappa in found if kappa is not None and kappa < least}
+
+
+def without(chosen: DeliveryFilter, withheld: Untrusted) -> DeliveryFilter:
+    """What a destination is sent, less the event types that are withheld."""
+    return chosen.model_copy(update={"untrusted": frozenset(withheld)}) if withheld else chosen
+
+
+def decide_withheld(assistant: Assistant, day: date) -> Untrusted:
+    """Decide what is withheld of a day that is delivered now, and keep that: later labels do not change its count."""
+    found = untrusted(assistant)
+    with assistant.store.reading() as view:
+        known = view.rows("select role, event_type from withheld_labels where day = $day", day=day)
+    if found or known:
+        now = assistant.now()
+        rows = [
+            {"day": day, "role": role, "event_type": name, "kappa": kappa, "decided_at": now}
+            for (name, role), kappa in found.items()
+        ]
+        with assistant.store.writing() as transaction:
+            transaction.insert_day("withheld_labels", day, rows)
+    return found
