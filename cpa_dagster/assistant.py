@@ -16,6 +16,7 @@ from cpa_dagster.checks import checks
 from cpa_dagster.gold import gold_assets
 from cpa_dagster.insights import insights_asset
 from cpa_dagster.options import Keys, Options, SecretKeys
+from cpa_dagster.quotes import quote_asset
 from cpa_dagster.report import report_asset
 from cpa_dagster.resources import Pipeline
 from cpa_dagster.waiting import in_this_process
@@ -52,7 +53,13 @@ def assistant_definitions(
 def definitions_of(pipeline: Pipeline, keys: SecretKeys | None = None) -> dg.Definitions:
     """The definitions of an assistant's assets, checks and automation. `keys` win over those of the settings."""
     return dg.Definitions(
-        assets=[*assets(pipeline), insights_asset(pipeline), report_asset(pipeline), *gold_assets(pipeline)],
+        assets=[
+            *assets(pipeline),
+            insights_asset(pipeline),
+            report_asset(pipeline),
+            quote_asset(pipeline),
+            *gold_assets(pipeline),
+        ],
         asset_checks=checks(pipeline),
         resources={"options": OPTIONS, "keys": keys or NO_KEYS},
         executor=in_this_process,

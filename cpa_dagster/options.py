@@ -1,6 +1,7 @@
 """What one run may do otherwise than the settings say: the fields of the Launchpad, and where the keys come from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from enum import Enum
 from typing import Any, cast, get_args
 
@@ -119,6 +120,19 @@ Keys = cast(
 def keys_that_are_set() -> SecretKeys:
     """The keys as references to the variables of this process that are set; their values are read by each run."""
     return Keys(**{name.lower(): dg.EnvVar(name) for name in SECRETS if dg.EnvVar(name).get_value()})
+
+
+class QuoteConfig(dg.Config):
+    """Which days are quoted."""
+
+    first: str | None = Field(None, description="The first day, as 2026-03-01. Default: the first that has landed.")
+    last: str | None = Field(None, description="The last day. Default: the last that has landed.")
+
+    def of(self, known: Sequence[date]) -> list[date]:
+        """Those of the known days that are meant. Raises SettingsError."""
+        first = day(self.first, "first") if self.first else date.min
+        last = day(self.last, "last") if self.last else date.max
+        return [one for one in known if first <= one <= last]
 
 
 class ReportConfig(dg.Config):

@@ -1,4 +1,8 @@
-"""What a run would ask and cost, said in Dagster before anybody spends: a dry run, and a run that re-tags."""
+"""What a run would ask and cost, said before anybody spends: the asset `quote`, a dry run, a run that re-tags.
+
+A dry run of one day succeeds and materializes nothing. A backfill of dry runs would end as failed for that reason, so a
+range is quoted by the asset.
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -6,8 +10,17 @@ from typing import Any
 
 import dagster as dg
 
-from cpa_core.pipeline import Quote, QuoteLine, build_day, quote, stale_days
-from cpa_dagster.days import Step, errors_of, landed_of, price
+from cpa_core.pipeline import Quote, QuoteLine, build_day, known_days, quote, stale_days
+from cpa_dagster.days import Step, errors_of, failure, landed_of, price
+from cpa_dagster.options import QuoteConfig, RunOptions, SecretKeys
+from cpa_dagster.pictures import table
+from cpa_dagster.report import GROUP
+from cpa_dagster.resources import Pipeline
+
+ABOUT = (
+    "What the days from `first` to `last` would ask and cost at most, with the options of the run: nothing is asked. "
+    "Choose the days in the Launchpad; without a choice it is every day that has landed."
+)
 
 
 def quoted_days(step: Step, task: str) -> Iterator[dg.AssetObservation]:
@@ -22,7 +35,7 @@ def quoted_days(step: Step, task: str) -> Iterator[dg.AssetObservation]:
     for day, shown in found.items():
         yield dg.AssetObservation(context.asset_key, partition=str(day), metadata=shown)
     questions = whole.questions if whole else 0
-    words = f"{questions} questions, {price(whole) if whole else 'nothing to pay'}"
+    words = f"{price(whole) if whole else 'nothing to pay'} for {questions} questions"
     context.log.info(f"dry run: {len(days)} days: {task}: {words}; nothing was asked")
     context.instance.add_run_tags(context.run.run_id, {f"cpa/quote.{task}": words})
 
@@ -57,3 +70,49 @@ def say_what_it_costs(step: Step) -> None:
     for line in lines:
         told = f"{line.questions} questions, {price(line)}"
         step.context.log.info(f"{len(days)} days are of another schema: {line.task}: {told}")
+
+
+def quoted_range(step: Step, config: QuoteConfig) -> dg.MaterializeResult[None]:
+    """The questions and the price of a range, whole and by day. A price that is not known is left out."""
+    with errors_of(step):
+        days = config.of(known_days(step.assistant))
+        if not days:
+            raise failure(f"nothing has landed from {config.first or 'the first'} to {config.last or 'the last day'}")
+        found = {day: quote(step.assistant, [day], retag=step.options.retag) for day in days}
+        whole = quote(step.assistant, days, retag=step.options.retag)
+    rows = [_row(one) | {"day": day} for day, one in found.items()]
+    lines = [line.model_dump(exclude={"answered"}) for line in whole.lines]
+    return dg.MaterializeResult(
+        metadata={
+            **_row(whole),
+            "days": len(days),
+            "first": str(days[0]),
+            "last": str(days[-1]),
+            **table("by task", lines),
+            **table("by day", rows),
+        }
+    )
+
+
+def _row(found: Quote) -> dict[str, Any]:
+    price_of = {} if found.cost is None else {"cost": found.cost}
+    return {"questions": sum(line.questions for line in found.lines), **price_of}
+
+
+def quote_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
+    """The asset of one assistant: made by hand only."""
+
+    @dg.asset(
+        key=pipeline.key("quote"),
+        deps=[pipeline.key("landed_files")],
+        group_name=pipeline.named(GROUP),
+        kinds={"duckdb"},
+        owners=list(pipeline.owners),
+        description="\n\n".join(filter(None, [ABOUT, pipeline.note])),
+    )
+    def compute(
+        context: dg.AssetExecutionContext, config: QuoteConfig, options: RunOptions, keys: SecretKeys
+    ) -> dg.MaterializeResult[None]:
+        return quoted_range(Step(context, pipeline, options, keys), config)
+
+    return compute

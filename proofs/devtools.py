@@ -27,7 +27,9 @@ CENTRE = """(() => {
   const found = [...document.querySelectorAll(%s)].filter(
     e => seen(e) && !e.disabled && e.innerText.trim().replace(/\\s+/g, ' ').startsWith(wanted));
   if (!found.length) return null;
-  const r = found[found.length - 1].getBoundingClientRect();
+  const last = found[found.length - 1];
+  let r = last.getBoundingClientRect();
+  if (r.bottom > innerHeight || r.top < 0) { last.scrollIntoView({block: 'center'}); r = last.getBoundingClientRect(); }
   return [r.x + r.width / 2, r.y + r.height / 2];
 })()"""
 
@@ -88,6 +90,14 @@ class Page:
         before = self.value(script)
         time.sleep(0.5)
         return before if before == self.value(script) else None
+
+    def write(self, words: str) -> None:
+        """Replace what stands in the editor that is in front by these words, as by hand."""
+        self.click("", kind=".CodeMirror-lines")
+        key = {"key": "a", "code": "KeyA", "windowsVirtualKeyCode": 65, "modifiers": 2}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", commands=["selectAll"], **key)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **key)
+        self.ask("Input.insertText", text=words)
 
     def enter(self, words: str) -> None:
         """Type words where the cursor is, and the Enter key."""

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from cpa_core.pipeline import Assistant, land
+from cpa_core.pipeline import Assistant, land, quote
 from cpa_core.settings import Settings
 from cpa_dagster.options import OVERRIDDEN, OWN, SECRETS, Keys, Options, keys_that_are_set
 from tests.models import Model
-from tests.runs import counts, job, materialized, metadata, run
+from tests.runs import counts, definitions, job, materialized, metadata, run
 from tests.test_dagster_arrivals import days_of, words_of
 
 DAY = "2026-03-04"
@@ -119,3 +120,26 @@ def test_keys_are_references_to_the_environment(demo: Assistant, monkeypatch: py
     referred = keys_that_are_set()
     assert "phc_secret" not in repr(referred) and Keys().texts() == {}
     assert referred.process_config_and_initialize().texts() == {"POSTHOG_API_KEY": "phc_secret"}
+
+
+def test_a_range_is_quoted_by_the_asset_whole_and_by_day_and_nothing_is_asked(
+    assistant: Callable[..., Assistant],
+) -> None:
+    made = assistant(days_of("2026-03-04", "2026-03-05", "2026-03-08"))
+    land(made)
+    chosen = {
+        "ops": {"quote": {"config": {"first": "2026-03-05", "last": "2026-03-08"}}},
+        **config(model="openai:gpt-4o"),
+    }
+    whole = definitions(made).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = whole.execute_in_process(
+            run_config=chosen, asset_selection=[dg.AssetKey("quote")], instance=instance, raise_on_error=False
+        )
+    shown = metadata(result, "quote", None)
+    other = replace(made, settings=Options(model="openai:gpt-4o").applied(made.settings))
+    expected = quote(other, [date(2026, 3, 5), date(2026, 3, 8)], retag=False)
+    assert (shown["days"], shown["questions"], shown["cost"]) == (2, 4, expected.cost)
+    assert [row.data["day"] for row in shown["by day"]] == ["2026-03-05", "2026-03-08"]
+    assert {row.data["model"] for row in shown["by task"]} == {"openai:gpt-4o"}
+    assert counts(made)["answers"] == counts(made)["tagged_events"] == 0
