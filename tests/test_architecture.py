@@ -31,6 +31,7 @@ ORDER = [
     {"gold"},
     {"report"},
     {"pipeline"},
+    {"workbench"},
     {"cli"},
 ]
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}

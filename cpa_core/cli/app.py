@@ -134,6 +134,19 @@ def status(given: Settings) -> int:
     return commands.status(given)
 
 
+@command(app, LOOK, "cpa serve --open", "CPA_HOME", "CPA_SCHEMA")
+def serve(
+    given: Settings,
+    port: Annotated[int, Option(help="the port on this machine; 0 takes a free one", metavar="PORT")] = 0,
+    open_browser: Annotated[bool, switch("--open", "open the page in the browser")] = False,
+    read_only: Annotated[bool, switch("--read-only", "store nothing: to look and read only")] = False,
+) -> int:
+    """Review, read and edit in a page on this machine: the workbench."""
+    from cpa_core.cli import workbench
+
+    return workbench.serve_command(given, port, open_browser=open_browser, read_only=read_only)
+
+
 @command(app, LOOK, "cpa show c-17", "CPA_HOME")
 def show(
     given: Settings, conversation: Annotated[str, Argument(help="the conversation's id", metavar="CONVERSATION")]

@@ -1,0 +1,284 @@
+"""The reviewer's desk: what was drawn, what is next, and a finished conversation as reviews."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from threading import Lock
+
+from pydantic import ValidationError
+
+from cpa_core.errors import InputError, NotFound
+from cpa_core.gold.drawing import Draw, DrawnItem
+from cpa_core.gold.reviews import (
+    ADJUDICATED,
+    Labelled,
+    Review,
+    answers_on_conversation,
+    answers_on_message,
+    said_hash,
+)
+from cpa_core.models import TAGGED_ROLES, EventSchema, Value
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.gold.ledger import append_draw, append_reviews, gold_folder
+from cpa_core.store.database import Row
+from cpa_core.store.ledgers import lines_after
+from cpa_core.workbench.drafts import Drafts, DraftStep, ReviewDraft
+
+WRONG = "reported"
+"""The queue of conversations of which somebody said, while reading, that a label looks wrong."""
+
+
+class Task(Value):
+    """One item of a draw. `message_id` is null where the whole conversation is to be read; `place` counts from 0."""
+
+    draw_id: str
+    place: int
+    queue: str
+    conversation_id: str
+    message_id: str | None
+    chance: float | None
+
+
+class QueueProgress(Value):
+    """How far a reviewer is in one draw. `minutes` is what the rest takes at the median so far; null at first."""
+
+    draw_id: str
+    queue: str
+    label: str | None
+    size: int
+    done: int
+    deferred: int
+    minutes: float | None
+
+
+class Desk:
+    """Draws and reviews as the files of the home hold them; the store is not asked, so nobody waits for a run."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self.assistant = assistant
+        folder = gold_folder(assistant)
+        self.drafts = Drafts(folder / "drafts.jsonl")
+        self._draws = _Lines(folder / "draws.jsonl")
+        self._reviews = _Lines(folder / "reviews.jsonl")
+        self._drawn: dict[str, Draw] = {}
+        self._read: dict[str, set[tuple[str, str | None]]] = {}
+        self._seconds: dict[tuple[str, str], float] = {}
+        self._turn = Lock()
+
+    def draws(self) -> list[Draw]:
+        """Every draw, the oldest first, but those that only declare a file to be a random sample."""
+        with self._turn:
+            for line in self._draws.fresh():
+                try:
+                    draw = Draw.model_validate_json(line)
+                except ValidationError:
+                    continue  # counted where the files are merged
+                self._drawn[draw.draw_id] = draw
+            return [draw for draw in self._drawn.values() if draw.way != "imported"]
+
+    def task(self, draw_id: str, place: int) -> Task:
+        """One item of a draw. Raises NotFound."""
+        draw = next((one for one in self.draws() if one.draw_id == draw_id), None)
+        if draw is None or not 0 <= place < len(draw.items):
+            raise NotFound("no such item in any draw")
+        return _task(draw, place, draw.items[place])
+
+    def next(self, reviewer: str, draw_id: str | None = None) -> Task | None:
+        """What the reviewer reads next, deferred items last; of one draw or of all."""
+        left = [task for task in self._tasks(draw_id) if not self.is_done(reviewer, task)]
+        waiting = [task for task in left if self.draft(reviewer, task).is_deferred]
+        return next((task for task in left if task not in waiting), waiting[0] if waiting else None)
+
+    def _tasks(self, draw_id: str | None = None) -> list[Task]:
+        draws = [draw for draw in self.draws() if draw_id in (None, draw.draw_id)]
+        return [_task(draw, place, item) for draw in draws for place, item in enumerate(draw.items)]
+
+    def progress(self, reviewer: str) -> list[QueueProgress]:
+        """How far the reviewer is in each draw."""
+        return [self._progress(reviewer, draw) for draw in self.draws()]
+
+    def _progress(self, reviewer: str, draw: Draw) -> QueueProgress:
+        tasks = [_task(draw, place, item) for place, item in enumerate(draw.items)]
+        left = [task for task in tasks if not self.is_done(reviewer, task)]
+        taken = sorted(self._seconds[key] for key in self._seconds if key[0] == reviewer)
+        median = taken[len(taken) // 2] if taken else None
+        return QueueProgress(
+            draw_id=draw.draw_id,
+            queue=draw.queue,
+            label=draw.label,
+            size=len(tasks),
+            done=len(tasks) - len(left),
+            deferred=sum(self.draft(reviewer, task).is_deferred for task in left),
+            minutes=None if median is None else median * len(left) / 60,
+        )
+
+    def is_done(self, reviewer: str, task: Task) -> bool:
+        """Whether the reviewer has read it, in whichever queue."""
+        with self._turn:
+            self._bring_up()
+        read = self._read.get(reviewer, set())
+        if task.message_id is None:
+            return (task.conversation_id, None) in read
+        return (task.conversation_id, task.message_id) in read
+
+    def _bring_up(self) -> None:
+        for line in self._reviews.fresh():
+            try:
+                review = Review.model_validate_json(line)
+            except ValidationError:
+                continue  # counted where the files are merged
+            own = self._read.setdefault(review.reviewer, set())
+            own |= {(review.conversation_id, None), (review.conversation_id, review.message_id)}
+            if review.blind and review.seconds is not None:
+                key = review.reviewer, review.conversation_id
+                self._seconds[key] = self._seconds.get(key, 0.0) + review.seconds
+
+    def draft(self, reviewer: str, task: Task) -> ReviewDraft:
+        """Where the reviewer stands in an item."""
+        return self.drafts.of(reviewer, task.draw_id, task.conversation_id)
+
+    def finish(self, reviewer: str, task: Task, schema: EventSchema, messages: Sequence[Row]) -> list[Review]:
+        """Keep the reviews of an item that was read. Raises InputError while a message has no answer yet."""
+        draft = self.draft(reviewer, task)
+        asked = messages_of(task, messages)
+        if open_messages := [row for row in asked if row["message_id"] not in draft.messages]:
+            raise InputError(f"{len(open_messages)} messages have no answer yet")
+        reviews = [self._review(task, schema, row, draft.messages[row["message_id"]]) for row in asked]
+        if draft.verdicts and draft.verdicts.verdicts:
+            reviews.append(self._verdicts(task, schema, draft.verdicts))
+        append_reviews(self.assistant, reviews)
+        return reviews
+
+    def _review(self, task: Task, schema: EventSchema, row: Row, step: DraftStep) -> Review:
+        return Review(
+            conversation_id=task.conversation_id,
+            message_id=row["message_id"],
+            role=row["role"],
+            said=said_hash(row["content"]),
+            schema_version=schema.version,
+            reviewer=step.reviewer,
+            reviewed_at=step.said_at,
+            seconds=step.seconds,
+            queue=task.queue,
+            draw_id=task.draw_id,
+            chance=task.chance,
+            note=step.note,
+            answers=answers_on_message(schema, row["role"], step.labelled),
+        )
+
+    def _verdicts(self, task: Task, schema: EventSchema, step: DraftStep) -> Review:
+        return Review(
+            conversation_id=task.conversation_id,
+            message_id=None,
+            role=None,
+            schema_version=schema.version,
+            reviewer=step.reviewer,
+            reviewed_at=step.said_at,
+            seconds=step.seconds,
+            queue=task.queue,
+            draw_id=task.draw_id,
+            chance=task.chance,
+            note=step.note,
+            answers=answers_on_conversation(schema, step.verdicts),
+        )
+
+    def after_reveal(
+        self, reviewer: str, task: Task, schema: EventSchema, row: Row, labelled: Sequence[Labelled], note: str
+    ) -> None:
+        """Keep what a reviewer says of a message after seeing the model's labels: stored, never counted as blind."""
+        step = DraftStep(
+            step="message",
+            reviewer=reviewer,
+            draw_id=task.draw_id,
+            conversation_id=task.conversation_id,
+            message_id=row["message_id"],
+            labelled=tuple(labelled),
+            note=note,
+            said_at=self.assistant.now(),
+        )
+        seen = self._review(task, schema, row, step).model_copy(update={"blind": False})
+        append_reviews(self.assistant, [seen])
+
+    def settle(
+        self, reviewer: str, conversation_id: str, row: Row, schema: EventSchema, labelled: Sequence[Labelled]
+    ) -> None:
+        """Keep the answer that stands where reviewers disagree."""
+        review = Review(
+            conversation_id=conversation_id,
+            message_id=row["message_id"],
+            role=row["role"],
+            said=said_hash(row["content"]),
+            schema_version=schema.version,
+            reviewer=reviewer,
+            reviewed_at=self.assistant.now(),
+            queue=ADJUDICATED,
+            answers=answers_on_message(schema, row["role"], labelled),
+        )
+        append_reviews(self.assistant, [review])
+
+    def report(self, conversation_id: str, day: date, schema_version: str) -> None:
+        """Put a conversation into the queue of what looks wrong: never part of a random sample."""
+        draw = Draw(
+            way="disagreement",
+            queue=WRONG,
+            first=day,
+            last=day,
+            frame=1,
+            seed=0,
+            drawn_at=self.assistant.now(),
+            schema_version=schema_version,
+            items=(DrawnItem(conversation_id=conversation_id),),
+        )
+        append_draw(self.assistant, draw)
+
+
+def messages_of(task: Task, messages: Sequence[Row]) -> list[Row]:
+    """The messages that a reviewer is asked about: those of tagged roles, or the one of the item."""
+    asked = [row for row in messages if row["role"] in TAGGED_ROLES]
+    return [row for row in asked if task.message_id in (None, row["message_id"])]
+
+
+def labelled_of(schema: EventSchema, role: str, chosen: Sequence[str], given: Mapping[str, str]) -> list[Labelled]:
+    """What a form says: the types chosen, with `quote TYPE` and `property TYPE NAME` of each among `given`."""
+    found: list[Labelled] = []
+    for name in chosen:
+        kind = schema.find(name, role)
+        properties = {
+            one.name: given[f"property {name} {one.name}"]
+            for one in (kind.properties if kind else ())
+            if given.get(f"property {name} {one.name}")
+        }
+        found.append(Labelled(event_type=name, quote=given.get(f"quote {name}") or None, properties=properties))
+    answers_on_message(schema, role, found)  # an unknown type or value is refused here, before it is kept
+    return found
+
+
+def _task(draw: Draw, place: int, item: DrawnItem) -> Task:
+    return Task(
+        draw_id=draw.draw_id,
+        place=place,
+        queue=draw.queue,
+        conversation_id=item.conversation_id,
+        message_id=item.message_id,
+        chance=item.chance,
+    )
+
+
+class _Lines:
+    """The lines of a growing file, each once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+
+    def fresh(self) -> list[str]:
+        """What was added since the last time."""
+        if not self._path.exists():
+            return []
+        if self._path.stat().st_size < self._offset:
+            self._offset = 0
+        found: list[str] = []
+        for line, end in lines_after(self._path, self._offset):
+            self._offset = end
+            found.append(line)
+        return found

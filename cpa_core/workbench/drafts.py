@@ -1,0 +1,98 @@
+"""What a reviewer said of a conversation that is not finished: kept at each step, so that a kill loses nothing."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Literal
+
+from pydantic import ValidationError
+
+from cpa_core.gold.reviews import Labelled
+from cpa_core.models import Value
+from cpa_core.store.ledgers import append_lines, lines_after
+
+Step = Literal["message", "verdicts", "undo", "defer"]
+
+
+class DraftStep(Value):
+    """One step: what was said of a message or of the whole conversation, an undo of the last, or a deferral.
+
+    `said_at` is when; `seconds` what it took. `verdicts` are by the ids of criteria and dealbreakers.
+    """
+
+    step: Step
+    reviewer: str
+    draw_id: str
+    conversation_id: str
+    message_id: str | None = None
+    labelled: tuple[Labelled, ...] = ()
+    verdicts: Mapping[str, str] = {}
+    note: str = ""
+    seconds: float | None = None
+    said_at: datetime
+
+
+class ReviewDraft(Value):
+    """Where a reviewer stands in a conversation: the last word on each message, on the whole, and whether it waits."""
+
+    messages: Mapping[str, DraftStep] = {}
+    verdicts: DraftStep | None = None
+    is_deferred: bool = False
+
+    @property
+    def has_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self.messages) or self.verdicts is not None
+
+
+class Drafts:
+    """The file of the steps. Read from where it was left, so that a page costs what was added since."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._turn = Lock()
+        self._steps: dict[tuple[str, str, str], list[DraftStep]] = {}
+
+    def add(self, step: DraftStep) -> None:
+        """Keep a step, on the disk when this returns. Raises LedgerNotWritten."""
+        append_lines(self._path, [step.model_dump_json()])
+
+    def of(self, reviewer: str, draw_id: str, conversation_id: str) -> ReviewDraft:
+        """Where the reviewer stands in this conversation."""
+        with self._turn:
+            self._read()
+        messages: dict[str, DraftStep] = {}
+        verdicts: DraftStep | None = None
+        deferred = False
+        for step in self._standing(reviewer, draw_id, conversation_id):
+            deferred = step.step == "defer"
+            if step.step == "message" and step.message_id is not None:
+                messages[step.message_id] = step
+            if step.step == "verdicts":
+                verdicts = step
+        return ReviewDraft(messages=messages, verdicts=verdicts, is_deferred=deferred)
+
+    def _standing(self, reviewer: str, draw_id: str, conversation_id: str) -> list[DraftStep]:
+        """The steps that no undo took back."""
+        standing: list[DraftStep] = []
+        for step in self._steps.get((reviewer, draw_id, conversation_id), ()):
+            if step.step != "undo":
+                standing.append(step)
+            elif standing:
+                standing.pop()
+        return standing
+
+    def _read(self) -> None:
+        if not self._path.exists():
+            return
+        if self._path.stat().st_size < self._offset:
+            self._offset, self._steps = 0, {}
+        for line, end in lines_after(self._path, self._offset):
+            self._offset = end
+            try:
+                step = DraftStep.model_validate_json(line)
+            except ValidationError:
+                continue  # a line of another version: what it said is asked again
+            self._steps.setdefault((step.reviewer, step.draw_id, step.conversation_id), []).append(step)

@@ -1,0 +1,92 @@
+"""Reading: conversations by filters, one conversation with what the model found in it."""
+
+import json
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from cpa_core.errors import NotFound
+from cpa_core.store.database import Row
+from cpa_core.workbench.highlights import pieces
+from cpa_core.workbench.visit import Visit, to
+
+PAGE = 50
+FILTERS = ("first", "last", "user", "type", "property", "value", "least", "most", "words")
+
+
+def search(visit: Visit) -> Response:
+    """Conversations that fit the form. Words are sent in a form, so that none stands in an address."""
+    form = visit.form
+    skip = int(form.number("skip", 0, 1e9) or 0)
+    found = visit.rows(
+        "conversations",
+        first=form.day("first"),
+        last=form.day("last"),
+        user=form.get("user") or None,
+        type=form.get("type") or None,
+        property=form.get("property") or None,
+        value=form.get("value") or None,
+        least=form.number("least", 0, 100),
+        most=form.number("most", 0, 100),
+        words=form.get("words") or None,
+        size=PAGE,
+        skip=skip,
+    )
+    return visit.shown(
+        "read",
+        "Conversations",
+        rows=[row | {"address": address_of(row["conversation_id"])} for row in found],
+        total=found[0]["found"] if found else 0,
+        skip=skip,
+        size=PAGE,
+        given={name: form.get(name) for name in FILTERS},
+        types=[kind.name for kind in visit.schema().event_types],
+    )
+
+
+def conversation(visit: Visit) -> Response:
+    """One conversation, with quotes, reasons and verdicts. Raises NotFound."""
+    wanted = visit.request.path_params["conversation"]
+    messages = visit.rows("messages", conversation=wanted)
+    if not messages:
+        raise NotFound("there is no conversation with this id in any built day")
+    events = visit.rows("events", conversation=wanted)
+    with visit.assistant.store.reading() as view:
+        judgments = view.answer("status/shown_judgment", conversation=wanted)
+    return visit.shown(
+        "conversation",
+        f"Conversation {wanted}",
+        conversation=wanted,
+        messages=with_events(messages, events),
+        judgment=_judgment(judgments[0]) if judgments else None,
+    )
+
+
+def with_events(messages: list[Row], events: list[Row]) -> list[Row]:
+    """Messages with their events, and their text cut at the quotes."""
+    shown: list[Row] = []
+    for row in messages:
+        own = [event | {"values": json.loads(event["properties"])} for event in events]
+        own = [event for event in own if event["position"] == row["position"]]
+        shown.append(row | {"events": own, "pieces": pieces(row["content"], own)})
+    return shown
+
+
+def _judgment(row: Row) -> Row:
+    verdicts, hits = json.loads(row["verdicts"]), json.loads(row["dealbreakers"])
+    return row | {"verdicts": verdicts, "dealbreakers": {name: one for name, one in hits.items() if one["hit"]}}
+
+
+def report(visit: Visit) -> Response:
+    """Put a conversation into the queue of what looks wrong."""
+    wanted = visit.form.get("conversation")
+    messages = visit.rows("messages", conversation=wanted)
+    if not messages:
+        raise NotFound("there is no conversation with this id in any built day")
+    visit.desk.report(wanted, messages[0]["day"], visit.schema().version)
+    return to(address_of(wanted))
+
+
+def address_of(conversation_id: str) -> str:
+    """The address of a conversation's page."""
+    return f"/c/{quote(conversation_id, safe='')}"

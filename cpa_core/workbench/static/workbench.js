@@ -1,0 +1,95 @@
+// Keys for the pages of reviews. Every action is a form of the page, so that it works without this script too.
+"use strict";
+
+const review = document.querySelector("[data-review]");
+const next = document.querySelector("[data-next]");
+let began = Date.now();
+
+function messages() { return [...document.querySelectorAll("[data-message]")]; }
+function current() { return document.querySelector("[data-message].current"); }
+
+function focusOn(message) {
+  if (!message) return;
+  messages().forEach((one) => one.classList.toggle("current", one === message));
+  message.focus({ preventScroll: true });
+  message.scrollIntoView({ block: "center" });
+  began = Date.now();
+}
+
+function move(by) {
+  const all = messages();
+  const at = all.indexOf(current());
+  focusOn(all[Math.min(all.length - 1, Math.max(0, at + by))]);
+}
+
+function count() {
+  const open = messages().filter((one) => one.dataset.answered === "no").length;
+  document.getElementById("open").textContent = `${open} messages have no answer yet.`;
+  const finish = document.querySelector("form[action$='/finish'] button");
+  finish.disabled = open > 0;
+  document.querySelector("form[action$='/rest'] button").disabled = open === 0;
+  document.querySelector("form[action$='/undo'] button").disabled = false;
+  if (!open) finish.focus({ preventScroll: true });
+}
+
+async function keep(message) {
+  const form = message.querySelector("form");
+  form.elements.seconds.value = Math.min(3600, (Date.now() - began) / 1000).toFixed(1);
+  const answer = await fetch(form.action, {
+    method: "POST", body: new URLSearchParams(new FormData(form)), headers: { accept: "application/json" },
+  });
+  if (!answer.ok) { form.submit(); return; }
+  message.dataset.answered = "yes";
+  count();
+  const after = messages().slice(messages().indexOf(message) + 1).find((one) => one.dataset.answered === "no");
+  focusOn(after || messages().find((one) => one.dataset.answered === "no"));
+}
+
+function toggle(message, key) {
+  const box = message.querySelector(`input[data-key="${key}"]`);
+  if (!box) return false;
+  box.checked = !box.checked;
+  const words = String(getSelection());
+  const words_of = message.querySelector(".words");
+  if (box.checked && words && words_of.contains(getSelection().anchorNode)) {
+    message.querySelector("form").elements[`quote ${box.value}`].value = words;
+  }
+  return true;
+}
+
+function act(name) { document.querySelector(`form[action$="/${name}"] button`).click(); }
+
+function onReview(event) {
+  const message = current();
+  const key = event.key;
+  if (key === "?") document.getElementById("keys").showModal();
+  else if (key === "j" || key === "ArrowDown") move(1);
+  else if (key === "k" || key === "ArrowUp") move(-1);
+  else if (key === "u") act("undo");
+  else if (key === "p") act("defer");
+  else if (key === "N") act("rest");
+  else if (key === "F") act("finish");
+  else if (!message) return;
+  else if (key === "Enter") keep(message);
+  else if (key === "o") message.querySelector("input[name=note]").focus();
+  else if (key === "n") {
+    message.querySelectorAll("input[type=checkbox]").forEach((box) => { box.checked = false; });
+    keep(message);
+  } else if (!/^[1-9a-z]$/.test(key) || !toggle(message, key)) return;
+  event.preventDefault();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
+  if (typing) { if (event.key === "Escape") event.target.blur(); return; }
+  if (event.key === "Enter" && event.target.closest("button, a, summary")) return;
+  if (review) onReview(event);
+  else if (next && event.key === "Enter") { event.preventDefault(); next.click(); }
+});
+
+if (review) {
+  const named = location.hash ? document.querySelector(location.hash.replace(/[^#\w-]/g, "")) : null;
+  const open = messages().find((one) => one.dataset.answered === "no");
+  focusOn(open || (named && named.matches("[data-message]") ? named : null));
+}

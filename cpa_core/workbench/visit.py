@@ -1,0 +1,77 @@
+"""One request: whose it is, of which home, and what was sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from cpa_core.errors import InputError
+from cpa_core.models import EventSchema
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.schema.stale import schema_in_force
+from cpa_core.store.database import Row
+from cpa_core.workbench.desk import Desk, Task
+from cpa_core.workbench.forms import SentForm
+from cpa_core.workbench.pages import page
+
+REVIEWER = "cpa_reviewer"
+MOST_NAME = 60
+PATIENCE = 5.0
+"""Seconds that a page waits for a run that writes."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request with what every page needs. `reviewer` is empty until somebody gave a name."""
+
+    assistant: Assistant
+    desk: Desk
+    request: Request
+    form: SentForm
+    reviewer: str
+    read_only: bool
+
+    def shown(self, name: str, title: str, **values: Any) -> Response:
+        """A page of the workbench."""
+        return page(name, title=title, reviewer=self.reviewer, read_only=self.read_only, **values)
+
+    def named(self) -> str:
+        """The reviewer's name. Raises InputError where there is none."""
+        if not self.reviewer:
+            raise InputError("say who you are first: on the first page")
+        return self.reviewer
+
+    def task(self) -> Task:
+        """The item that the address names. Raises NotFound."""
+        return self.desk.task(self.request.path_params["draw"], self.request.path_params["place"])
+
+    def schema(self) -> EventSchema:
+        """The schema in force. Raises InputError where there is none."""
+        found = schema_in_force(self.assistant)
+        if found is None:
+            raise InputError("this home has no event schema yet: name one with --schema FILE")
+        return found
+
+    def rows(self, question: str, **names: Any) -> list[Row]:
+        """The answer of the store to a question of the workbench. Raises StoreBusy."""
+        with self.assistant.store.reading(PATIENCE) as view:
+            return view.answer(f"workbench/{question}", **names)
+
+
+def to(path: str) -> Response:
+    """Go on there."""
+    return RedirectResponse(path, 303)
+
+
+def reviewer_name(cookies: Mapping[str, str]) -> str:
+    """The name in the cookie."""
+    return unquote(cookies.get(REVIEWER, ""))[:MOST_NAME].strip()
+
+
+def remember_reviewer(answer: Response, name: str) -> Response:
+    """Keep the name in the browser."""
+    answer.set_cookie(REVIEWER, quote(name), httponly=True, samesite="strict", path="/", max_age=31_536_000)
+    return answer
