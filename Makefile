@@ -65,6 +65,10 @@ kills: .venv/ready           ## slow: killed runs and daemon, a held store, an e
 component: .venv/ready       ## slow: the component in a project of Dagster's own scaffold, two assistants
 	$(BIN)/python -m proofs.component
 
+.PHONY: prefixes
+prefixes: .venv/ready        ## slow: prefixes in S3 as ChatGPT's and Langfuse's exports have them, with the sensor
+	$(BIN)/python -m proofs.prefixes
+
 browser: .venv/ready         ## slow: the demo in Dagster's UI, and the reports, clicked in Chromium
 	$(BIN)/python -m proofs.demo_in_browser
 	$(BIN)/python -m proofs.report_in_browser
