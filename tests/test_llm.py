@@ -10,6 +10,7 @@ import pytest
 
 from cpa_core.errors import ProviderFailed, ProviderStopped, ReplyInvalid
 from cpa_core.llm import (
+    FIRST_SILENCE,
     HUNG_TRIES,
     MAX_BUSY,
     MAX_FAILURES,
@@ -152,21 +153,38 @@ def test_a_rate_limit_that_does_not_end_is_given_up(chat_server: ChatServer) -> 
 def test_a_provider_that_answers_nobody_is_given_up() -> None:
     provider = Script(lambda request: ProviderFailed("status 500"))
     made = engine(provider, concurrency=1)
-    given_up = MIN_SILENCE // MAX_FAILURES - 1
-    for n in range(given_up):
+    for n in range(FIRST_SILENCE // MAX_FAILURES):
         assert made.ask(request(user=str(n)), accept, ABOUT).outcome == "error"
-    with pytest.raises(ProviderStopped, match="no answer in 24 calls in a row, the last one: status 500"):
+    with pytest.raises(ProviderStopped, match="no answer in 22 calls in a row, the last one: status 500"):
         made.ask(request(user="last"), accept, ABOUT)
     with pytest.raises(ProviderStopped):
         made.ask(request(user="another"), accept, ABOUT)
-    assert len(provider.requests) == MIN_SILENCE
+    assert len(provider.requests) == FIRST_SILENCE
 
 
-def test_many_slots_may_fail_together_as_often_as_one_question_may() -> None:
-    made = engine(Script(lambda request: ProviderFailed("status 500")), concurrency=20)
-    for n in range(19):
+def test_a_provider_that_has_answered_once_is_given_up_later() -> None:
+    provider = Script(
+        lambda request: ProviderFailed("status 500") if request.user != "first" else Reply(outcome="ok", text="{}")
+    )
+    made = engine(provider, concurrency=1)
+    made.ask(request(user="first"), accept, ABOUT)
+    with pytest.raises(ProviderStopped, match="no answer in 24 calls in a row, the last one: status 500"):
+        for n in range(MIN_SILENCE):
+            made.ask(request(user=str(n)), accept, ABOUT)
+    assert len(provider.requests) == 1 + MIN_SILENCE
+
+
+@pytest.mark.parametrize("has_answered", [False, True])
+def test_many_slots_may_fail_together_twice_and_once_there_was_an_answer_as_often_as_a_question_may(
+    has_answered: bool,
+) -> None:
+    good = Reply(outcome="ok", text="{}")
+    made = engine(Script(lambda request: good if request.user == "first" else ProviderFailed("500")), concurrency=20)
+    if has_answered:
+        made.ask(request(user="first"), accept, ABOUT)
+    for n in range(19 if has_answered else 9):
         assert made.ask(request(user=str(n)), accept, ABOUT).outcome == "error"
-    with pytest.raises(ProviderStopped, match="no answer in 80 calls in a row"):
+    with pytest.raises(ProviderStopped, match=f"no answer in {80 if has_answered else 40} calls in a row"):
         made.ask(request(user="last"), accept, ABOUT)
 
 

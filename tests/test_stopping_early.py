@@ -1,19 +1,30 @@
 """A model whose first answers are all useless, or a server that is not there, costs little and is named in a line."""
 
 import itertools
+import re
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cpa_core.errors import AnswersUnusable, Garbled, NotReached, ProviderNotReached, ProviderStopped
-from cpa_core.llm import FIRST_ANSWERS, Reply, Request
-from cpa_core.pipeline import tag_and_judge_day
+from cpa_core.errors import (
+    AnswersUnusable,
+    Garbled,
+    NotReached,
+    ProviderFailed,
+    ProviderNotReached,
+    ProviderStopped,
+)
+from cpa_core.llm import FIRST_ANSWERS, HUNG_TRIES, NOT_BILLED, About, Limiter, Reply, Request, Watch
+from cpa_core.pipeline import Assistant, tag_and_judge_day
+from cpa_core.providers import connections
 from cpa_core.providers.advice import NAMES
-from tests.commands import cpa
-from tests.fakes import DAY
+from cpa_core.providers.openai import HALF_TRIES
+from tests.commands import chats, cpa
+from tests.fakes import DAY, request
 from tests.homes import Home
 from tests.models import Model
 from tests.servers.chat_completions import Behaviour, ChatServer, Garbage, Says, Status
@@ -22,15 +33,29 @@ from tests.test_stopping import built, home_of
 
 Says1 = Callable[[Request, int], Reply | Exception]
 PROSE = "I am sorry, here is what I think of the conversation."
+GOOD = Reply(outcome="ok", text="{}")
+CUT_OFF = Reply(outcome="truncated", detail="the answer reached its length limit")
+TOO_LONG = "status 400: more tokens than the server takes at once"
 USELESS: dict[str, Says1] = {
     "prose": lambda asked, n: Reply(outcome="ok", text=PROSE),
     "other prose each time": lambda asked, n: Reply(outcome="ok", text=f"{PROSE} {n}"),
     "an empty object": lambda asked, n: Reply(outcome="ok", text="{}"),
     "nothing": lambda asked, n: Reply(outcome="invalid", detail="answer: empty"),
     "now this, now that": lambda asked, n: Reply(outcome="ok", text=("{}", "[]", PROSE, '{"messages": 3}')[n % 4]),
-    "no choices": lambda asked, n: Garbled("the response has no choices"),
+    "no choices": lambda asked, n: Garbled("the response has no choices", tries=HALF_TRIES),
     "a bad request": lambda asked, n: Reply(outcome="error", detail="status 400: unknown_parameter"),
+    "a form that is not taken": lambda asked, n: Reply(outcome="invalid", detail="not so", again=n % 3 < 2),
+    "cut off": lambda asked, n: CUT_OFF,
+    "too long": lambda asked, n: Reply(outcome="truncated", detail=TOO_LONG, usage=NOT_BILLED),
 }
+MIXES = list(itertools.combinations(("prose", "no choices", "a bad request", "cut off", "status 503"), 2))
+MOST_CALLS = 30
+
+
+def mixed(*kinds: str) -> Says1:
+    """These in turn."""
+    said = USELESS | {"status 503": lambda asked, n: ProviderFailed("status 503")}
+    return lambda asked, n: said[kinds[n % len(kinds)]](asked, n // len(kinds))
 
 
 class Useless(Model):
@@ -50,28 +75,91 @@ class Useless(Model):
         return said
 
 
-@pytest.mark.parametrize("useless", USELESS.values(), ids=list(USELESS))
+@pytest.fixture(scope="module")
+def hundred(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with 100 conversations, of which nothing was asked."""
+    home = home_of(tmp_path_factory.mktemp("hundred"), 100)
+    built(home, Model())
+    return home
+
+
+def asked(home: Home, model: Model) -> Assistant:
+    """The home with this model, whose calls wait a hundredth of the usual time to be tried again."""
+    made = home.assistant(provider=lambda name: model)
+    limiter = Limiter(made.settings.concurrency, sleep=lambda seconds: time.sleep(seconds / 100))
+    made.pacing.limiters[made.run_id, "compatible:test-model"] = limiter
+    return made
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [*USELESS.values(), *(mixed(*kinds) for kinds in MIXES), mixed("prose", "cut off", "a bad request", "status 503")],
+    ids=[*USELESS, *map(" and ".join, MIXES), "all"],
+)
 def test_first_answers_that_are_all_useless_stop_the_run_and_blame_no_conversation(
-    tmp_path: Path, useless: Says1
+    hundred: Home, useless: Says1
 ) -> None:
-    home, model = home_of(tmp_path, 100), Useless(useless)
-    for _ in range(2):
-        model.requests.clear()
-        with pytest.raises(AnswersUnusable, match=r"are all unusable: .*CPA_COMPATIBLE_STRUCTURED") as stopped:
-            tag_and_judge_day(built(home, model), DAY)
-        assert FIRST_ANSWERS <= len(model.requests) <= 28
-        assert len(str(stopped.value).splitlines()) == 1 and PROSE not in str(stopped.value)
-    assert home.rows("select * from failures") == home.rows("select * from tagged_conversations") == []
+    model = Useless(useless)
+    with pytest.raises(AnswersUnusable, match=r"are all unusable: .*CPA_") as stopped:
+        tag_and_judge_day(asked(hundred, model), DAY)
+    assert FIRST_ANSWERS <= len(model.requests) <= MOST_CALLS
+    assert len(str(stopped.value).splitlines()) == 1 and PROSE not in str(stopped.value)
+    assert hundred.rows("select * from failures") == hundred.rows("select * from tagged_conversations") == []
+
+
+@pytest.mark.parametrize("tries", [1, HUNG_TRIES])
+def test_a_server_that_answers_nobody_is_given_up_as_soon(hundred: Home, tries: int) -> None:
+    model = Useless(lambda asked, n: ProviderFailed("status 500", tries=tries))
+    with pytest.raises(ProviderStopped, match=r"no answer in .* calls in a row, the last one: status 500"):
+        tag_and_judge_day(asked(hundred, model), DAY)
+    assert len(model.requests) <= MOST_CALLS
+    assert hundred.rows("select * from failures") == []
+
+
+@pytest.mark.parametrize("kind", [*USELESS, "status 503"])
+def test_one_answer_of_use_among_the_first_is_enough(kind: str) -> None:
+    watch, useless = Watch("m"), mixed(kind)
+    for n in range(200):
+        subject = About(day=str(DAY), conversation_id=f"c{n}")
+        noted(watch, useless(request(), n) if n != FIRST_ANSWERS - 1 else GOOD, subject)
+
+
+def test_many_calls_at_once_may_be_cut_off_when_they_are_first_asked() -> None:
+    watch = Watch("m")
+    for n in range(64):
+        noted(watch, CUT_OFF, About(day=str(DAY), conversation_id=f"c{n}"))
+    with pytest.raises(AnswersUnusable, match="the first"):
+        for n in range(54):
+            noted(watch, CUT_OFF, About(day=str(DAY), conversation_id=f"c{n}"))
+
+
+def noted(watch: Watch, said: Reply | Exception, about: About) -> None:
+    """As an engine notes it, once a text is found to be of no use."""
+    if isinstance(said, Reply):
+        is_useless = said.outcome == "ok" and said is not GOOD
+        watch.note(request(), said.model_copy(update={"outcome": "invalid"}) if is_useless else said, about)
+    else:
+        (watch.garbled if isinstance(said, Garbled) else watch.failed)(str(said))
+
+
+def test_what_a_run_saw_is_said_by_kind_with_its_count_and_asked_once_the_setting_is_mended(tmp_path: Path) -> None:
+    home = home_of(tmp_path, 100)
+    with pytest.raises(AnswersUnusable) as stopped:
+        tag_and_judge_day(built(home, Useless(mixed("prose", "prose", "a bad request"))), DAY)
+    seen = re.search(
+        r"the first (\d+) answers are all unusable: invalid: answer: not JSON \((\d+) of \1\); "
+        r"error: status …: unknown_parameter \((\d+) of \1\): try CPA_COMPATIBLE_STRUCTURED",
+        str(stopped.value).replace("status 400", "status …"),
+    )
+    assert seen and int(seen[2]) + int(seen[3]) == int(seen[1])
     mended = Model()
     tagged, judged = tag_and_judge_day(built(home, mended), DAY)
     assert (tagged.done, judged.done, len(mended.requests)) == (100, 100, 200)
 
 
-def test_answers_cut_off_with_all_the_room_there_is_stop_the_run_with_other_advice(tmp_path: Path) -> None:
-    model = Useless(lambda asked, n: Reply(outcome="truncated", detail="the answer reached its length limit"))
+def test_answers_cut_off_with_all_the_room_there_is_have_other_advice(hundred: Home) -> None:
     with pytest.raises(AnswersUnusable, match=r"truncated: .*: try another model \(CPA_MODEL\) or,.* longer context"):
-        tag_and_judge_day(built(home_of(tmp_path, 100), model), DAY)
-    assert len(model.requests) <= 40
+        tag_and_judge_day(asked(hundred, Useless(USELESS["cut off"])), DAY)
 
 
 def test_one_answer_of_use_among_the_first_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -144,6 +232,24 @@ def test_a_server_that_is_not_there_is_one_line_with_its_address(
     assert error.startswith(f"error: {address}: ") and "in 2 tries: is it running?" in error
     assert "CPA_COMPATIBLE_URL" in error and "secret" not in error
     assert home.rows("select * from failures") == home.rows("select * from answers") == []
+
+
+@pytest.mark.parametrize("structured", ["", "strict"])
+def test_a_server_that_refuses_connections_meets_two_of_them_in_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, structured: str
+) -> None:
+    tried: list[Any] = []
+    port, reached = closed_port(), connections._reached
+
+    def counted(host: str, at: int, ends: float) -> socket.socket:
+        tried.append((host, at))
+        return reached(host, at, ends)
+
+    monkeypatch.setattr(connections, "_reached", counted)
+    home = served(home_of(tmp_path, 100, CPA_COMPATIBLE_STRUCTURED=structured), f"http://127.0.0.1:{port}/v1")
+    home.write("b.json", chats(3).replace("2026-03-04", "2026-03-05").replace('"c0', '"d0'))
+    assert cpa(home, "run") == 1
+    assert tried == [("127.0.0.1", port)] * 2
 
 
 def test_a_secret_in_an_address_is_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

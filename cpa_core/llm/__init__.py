@@ -4,7 +4,16 @@ from cpa_core.errors import Limits
 from cpa_core.llm.batches import BatchForm, BatchLine, BatchLook, BatchVendor, Found, Lost
 from cpa_core.llm.brake import Brake
 from cpa_core.llm.budget import Bill, Budget, Reserve, no_budget
-from cpa_core.llm.engine import BYTES_PER_TOKEN, HUNG_TRIES, MAX_BUSY, MAX_FAILURES, MAX_WAIT, MIN_SILENCE, Engine
+from cpa_core.llm.engine import (
+    BYTES_PER_TOKEN,
+    FIRST_SILENCE,
+    HUNG_TRIES,
+    MAX_BUSY,
+    MAX_FAILURES,
+    MAX_WAIT,
+    MIN_SILENCE,
+    Engine,
+)
 from cpa_core.llm.limiter import Limiter
 from cpa_core.llm.values import NOT_BILLED, About, Answer, Answers, Ask, ModelName, Provider, Reply, Request, Usage
 from cpa_core.llm.watch import FIRST_ANSWERS, VALUES, Watch
@@ -12,6 +21,7 @@ from cpa_core.llm.watch import FIRST_ANSWERS, VALUES, Watch
 __all__ = [
     "BYTES_PER_TOKEN",
     "FIRST_ANSWERS",
+    "FIRST_SILENCE",
     "HUNG_TRIES",
     "MAX_BUSY",
     "MAX_FAILURES",

@@ -33,6 +33,10 @@ MIN_SILENCE = 24
 """Such failures in a row, over all questions, at which the provider is given up; more where more calls run at once.
 
 Engines that share the slots share these too."""
+FIRST_SILENCE = 22
+"""Such failures before any answer: with the calls that are under way then, at most 30 at the usual concurrency."""
+FIRST_PAUSE = 2
+"""How much longer a question waits before its next try while there was no answer: a server may be starting."""
 MAX_BUSY = 30
 """Calls for one question that may meet a rate limit."""
 MAX_WAIT = 60.0
@@ -46,9 +50,15 @@ class Silence:
 
     def __init__(self, slots: int, engines: int) -> None:
         self._patience = max(MIN_SILENCE, MAX_FAILURES * slots) // engines
+        self._first_patience = max(FIRST_SILENCE, 2 * slots) // engines
         self._tries: list[float] = []
         self._guard = threading.Lock()
         self.is_first = True
+
+    @property
+    def stretch(self) -> float:
+        """How much longer than usual a question waits for its next try."""
+        return FIRST_PAUSE if self.is_first else 1.0
 
     def broken(self) -> None:
         """There was an answer, whatever it said."""
@@ -57,11 +67,14 @@ class Silence:
             self._tries.clear()
 
     def lasts(self, failed: ProviderFailed) -> None:
-        """There was none. Raises ProviderStopped once every slot has met that as often as a question may."""
+        """There was none. Raises ProviderStopped once every slot has met that as often as a question may; or sooner,
+        where there never was one."""
         with self._guard:
+            self.is_first = self.is_first and not isinstance(failed, Garbled)
             self._tries.append(failed.tries)
             calls, spent = len(self._tries), sum(self._tries)
-        if spent >= self._patience:
+            patience = self._first_patience if self.is_first else self._patience
+        if spent >= patience:
             raise ProviderStopped(f"no answer in {calls} calls in a row, the last one: {failed.reason}")
 
 
@@ -147,9 +160,9 @@ class Engine:
                     reply = self._once(request, check, load)
                     self.answers.keep(answer(reply, attempt, bill.held if reply.cost is None else None))
                     bill.pay(reply.cost)
+                self._watch(request).note(request, reply, about)
                 if reply.again:
                     continue
-                self._watch(request).note(request, reply, about)
                 return self.read(request, reply)
             except ProviderFailed as failed:
                 if failed.retry_after is not None:
@@ -163,7 +176,7 @@ class Engine:
                     self.answers.keep(answer(reply, attempt))
                     return reply
                 pause = failed.pause
-            usual = random.uniform(0.5, 1.0) * 0.5 * 2 ** min(failures, 6)
+            usual = random.uniform(0.5, 1.0) * 0.5 * 2 ** min(failures, 6) * self._silence.stretch
             self.limiter.wait(max(usual, min(MAX_WAIT, pause)), self._brake.check)
 
     def _watch(self, request: Request) -> Watch:
@@ -173,8 +186,9 @@ class Engine:
         """A call brought nothing of use. Raises ProviderStopped when no other would either."""
         if isinstance(failed, NotReached) and self._silence.is_first and failures >= UNREACHED_TRIES:
             raise ProviderNotReached(f"{failed.reason}, in {failures:.0f} tries")
-        if isinstance(failed, Garbled) and not about.failed_before:
-            self._watch(request).unusable("invalid", failed.reason)
+        watch = self._watch(request)
+        if not about.failed_before:
+            (watch.garbled if isinstance(failed, Garbled) else watch.failed)(failed.reason)
         self._silence.lasts(failed)
 
     def _once(self, request: Request, check: Callable[[str], None], load: Load) -> Reply:

@@ -19,8 +19,19 @@ import httpx2
 KEPT = 30.0
 """Seconds that an unused connection is kept: what stands between may forget it in silence."""
 
+SHARED = 0.9
+"""Seconds for which a failure to connect is that of all calls, before there was any connection: less than the pause
+before a question's next try."""
+
 Origin = tuple[str, str, int | None]
 """Scheme, host and port."""
+
+
+class Refusal(NamedTuple):
+    """A failure to connect, and when, by `time.monotonic`."""
+
+    error: OSError
+    at: float
 
 
 class Idle(NamedTuple):
@@ -103,6 +114,9 @@ class Connections(httpx2.BaseTransport):
         self._certificates = certificates
         self._idle: defaultdict[Origin, list[Idle]] = defaultdict(list)
         self._guard = threading.Lock()
+        self._met: set[Origin] = set()
+        self._refused: dict[Origin, Refusal] = {}
+        self._meeting: defaultdict[Origin, threading.Lock] = defaultdict(threading.Lock)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """One exchange; the last connection used is used first."""
@@ -140,11 +154,33 @@ class Connections(httpx2.BaseTransport):
                 return found
             found.close()
         try:
-            return _opened(origin, ends, self._certificates)
+            return self._new(origin, ends)
         except TimeoutError as error:
             raise httpx2.ConnectTimeout(str(error)) from error
         except OSError as error:
             raise httpx2.ConnectError(str(error)) from error
+
+    def _new(self, origin: Origin, ends: float) -> HTTPConnection:
+        """A new one. Until there was one, only one call tries at a time, and the others share its failure."""
+        with self._guard:
+            meeting = self._meeting[origin]
+        if origin not in self._met:
+            with meeting:
+                if origin not in self._met:
+                    return self._first(origin, ends)
+        return _opened(origin, ends, self._certificates)
+
+    def _first(self, origin: Origin, ends: float) -> HTTPConnection:
+        refused = self._refused.get(origin)
+        if refused and time.monotonic() - refused.at < SHARED:
+            raise type(refused.error)(*refused.error.args)
+        try:
+            made = _opened(origin, ends, self._certificates)
+        except OSError as error:
+            self._refused[origin] = Refusal(error, time.monotonic())
+            raise
+        self._met.add(origin)
+        return made
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
