@@ -5,7 +5,7 @@ No error carries the text of a message: conversations are private.
 """
 
 from datetime import date
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Limits(NamedTuple):
@@ -108,13 +108,21 @@ class DeadlineReached(Stopped):
 class ProviderStopped(Stopped):
     """The provider will answer nothing more (bad key, unknown model, quota used up): in its own words.
 
-    `status` is the HTTP status, null without one; `provider` is whom an engine asked, empty before.
+    `status` is the HTTP status, null without one; `provider` is whom an engine asked, empty before; `about` is what
+    has to be mended, where that is known.
     """
 
-    def __init__(self, reason: str, status: int | None = None, provider: str = "") -> None:
+    def __init__(
+        self,
+        reason: str,
+        status: int | None = None,
+        provider: str = "",
+        about: Literal["", "key", "model", "address"] = "",
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.provider = provider
+        self.about = about
 
 
 class ProviderNotReached(ProviderStopped):
@@ -162,6 +170,10 @@ class NotReached(ProviderFailed):
 
 class Garbled(ProviderFailed):
     """The server answered with status 200, but in no form that is known."""
+
+
+class Foreign(Garbled):
+    """The server answered in the form of another API, or with a page: the address is wrong, as a rule."""
 
 
 class QueueFull(ProviderFailed):

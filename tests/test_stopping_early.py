@@ -1,6 +1,7 @@
 """A model whose first answers are all useless, or a server that is not there, costs little and is named in a line."""
 
 import itertools
+import json
 import re
 import socket
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from cpa_core.errors import (
     AnswersUnusable,
+    Foreign,
     Garbled,
     NotReached,
     ProviderFailed,
@@ -21,13 +23,18 @@ from cpa_core.errors import (
 from cpa_core.llm import FIRST_ANSWERS, HUNG_TRIES, NOT_BILLED, About, Limiter, Reply, Request, Watch
 from cpa_core.pipeline import Assistant, tag_and_judge_day
 from cpa_core.providers import connections
-from cpa_core.providers.advice import NAMES
-from cpa_core.providers.openai import HALF_TRIES
+from cpa_core.providers.advice import NAMES, advice
+from cpa_core.providers.foreign import asked_at
+from cpa_core.providers.openai import HALF_TRIES, decode
+from cpa_core.providers.statuses import answered
+from cpa_core.providers.wire import Response
+from cpa_core.settings import settings
 from tests.commands import chats, cpa
 from tests.fakes import DAY, request
 from tests.homes import Home
 from tests.models import Model
-from tests.servers.chat_completions import Behaviour, ChatServer, Garbage, Says, Status
+from tests.servers.anything import Answered, AnyServer
+from tests.servers.chat_completions import Behaviour, ChatServer, Says, Status
 from tests.servers.messages import MessagesServer
 from tests.test_stopping import built, home_of
 
@@ -48,7 +55,7 @@ USELESS: dict[str, Says1] = {
     "cut off": lambda asked, n: CUT_OFF,
     "too long": lambda asked, n: Reply(outcome="truncated", detail=TOO_LONG, usage=NOT_BILLED),
 }
-MIXES = list(itertools.combinations(("prose", "no choices", "a bad request", "cut off", "status 503"), 2))
+MIXES = list(itertools.combinations(("prose", "no choices", "cut off", "status 503"), 2))
 MOST_CALLS = 30
 
 
@@ -139,11 +146,11 @@ def noted(watch: Watch, said: Reply | Exception, about: About) -> None:
         is_useless = said.outcome == "ok" and said is not GOOD
         watch.note(request(), said.model_copy(update={"outcome": "invalid"}) if is_useless else said, about)
     else:
-        (watch.garbled if isinstance(said, Garbled) else watch.failed)(str(said))
+        watch.garbled(said) if isinstance(said, Garbled) else watch.failed(str(said))
 
 
 def test_what_a_run_saw_is_said_by_kind_with_its_count_and_asked_once_the_setting_is_mended(tmp_path: Path) -> None:
-    home = home_of(tmp_path, 100)
+    home = home_of(tmp_path, 30)
     with pytest.raises(AnswersUnusable) as stopped:
         tag_and_judge_day(built(home, Useless(mixed("prose", "prose", "a bad request"))), DAY)
     seen = re.search(
@@ -154,7 +161,7 @@ def test_what_a_run_saw_is_said_by_kind_with_its_count_and_asked_once_the_settin
     assert seen and int(seen[2]) + int(seen[3]) == int(seen[1])
     mended = Model()
     tagged, judged = tag_and_judge_day(built(home, mended), DAY)
-    assert (tagged.done, judged.done, len(mended.requests)) == (100, 100, 200)
+    assert (tagged.done, judged.done, len(mended.requests)) == (30, 30, 60)
 
 
 def test_answers_cut_off_with_all_the_room_there_is_have_other_advice(hundred: Home) -> None:
@@ -195,21 +202,103 @@ def served(home: Home, url: str) -> Home:
     return home
 
 
-@pytest.mark.parametrize("said", [Says(PROSE), Garbage(b"<html>an error page</html>")], ids=["prose", "a page"])
 def test_the_command_says_in_one_line_what_was_seen_and_which_setting_to_try(
-    tmp_path: Path, chat_server: ChatServer, capsys: pytest.CaptureFixture[str], said: Says | Garbage
+    tmp_path: Path, chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chat_server.behaviour = Behaviour(lambda body, nth: said)
-    home = served(home_of(tmp_path, 100), chat_server.url)
+    chat_server.behaviour = Behaviour(lambda body, nth: Says(PROSE))
+    home = served(home_of(tmp_path, 30), chat_server.url)
     assert cpa(home, "run") == 1
     shown = capsys.readouterr()
     (error,) = shown.err.splitlines()
     assert error.startswith("error: compatible:test-model: the first ") and "CPA_COMPATIBLE_STRUCTURED" in error
-    assert "failed: " not in shown.out and len(chat_server.calls) <= 30
+    assert "failed: " not in shown.out and len(chat_server.calls) <= MOST_CALLS
     chat_server.behaviour = Behaviour()
     chat_server.calls.clear()
     assert cpa(home, "run") == 0
-    assert len(chat_server.calls) == 200
+    assert len(chat_server.calls) == 60
+
+
+ELSEWHERE: dict[str, Response] = {
+    "a page": Response(200, {}, b"<!DOCTYPE html><html>Sign in</html>"),
+    "Ollama": Response(200, {}, b'{"model": "m", "message": {"role": "assistant", "content": "{}"}, "done": true}'),
+    "Ollama generate": Response(200, {}, b'{"model": "m", "response": "{}", "done": true}'),
+    "Responses": Response(200, {}, b'{"object": "response", "output": [{"type": "message", "content": []}]}'),
+    "Messages": Response(200, {}, b'{"content": [{"type": "text", "text": "{}"}], "stop_reason": "x"}'),
+    "Gemini": Response(200, {}, b'{"candidates": [{"content": {"parts": [{"text": "{}"}]}}]}'),
+    "an error with 200": Response(200, {}, b'{"error": "Unexpected endpoint or method. (POST /chat/completions)"}'),
+    "an error object with 200": Response(200, {}, b'{"error": {"message": "no", "type": "x"}}'),
+    "models": Response(200, {}, b'{"object": "list", "data": []}'),
+    "something": Response(200, {}, b'{"status": "ok"}'),
+    "404": Response(404, {}, b"404 page not found"),
+    "404 of JSON": Response(404, {}, b'{"detail": "Not Found"}'),
+    "405": Response(405, {}, b'{"detail": "Method Not Allowed"}'),
+    "501": Response(501, {}, b"<html>Unsupported method ('POST')</html>"),
+    "302": Response(302, {"location": "/login?secret=1"}, b""),
+    "301": Response(301, {"location": "https://me:secret@there/login/?secret=1"}, b""),
+}
+
+
+@pytest.mark.parametrize("found", ELSEWHERE.values(), ids=list(ELSEWHERE))
+def test_an_answer_of_another_api_is_blamed_on_the_address(found: Response) -> None:
+    with pytest.raises((Foreign, ProviderStopped)) as raised:
+        answered(found, decode)
+    stopped: ProviderStopped
+    if isinstance(raised.value, Foreign):
+        watch = Watch("m", first=1)
+        with pytest.raises(AnswersUnusable) as unusable:
+            watch.garbled(raised.value)
+        stopped = unusable.value
+    else:
+        assert isinstance(raised.value, ProviderStopped)
+        stopped = raised.value
+    stopped.provider = "compatible"
+    words = advice(stopped, settings({"CPA_COMPATIBLE_URL": "http://me:secret@h:1/api"}))
+    assert words == "http://h:1/api/chat/completions was asked: try CPA_COMPATIBLE_URL=http://h:1/v1"
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("status", [200, 404, 302])
+def test_the_command_names_the_address_at_which_another_api_answers(
+    hundred: Home, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    with AnyServer(Answered(status, b"<html>Sign in</html>", {"Location": "/login"})) as server:
+        served(hundred, f"http://me:secret@{server.origin.removeprefix('http://')}/v1")
+        assert cpa(hundred, "run") == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert f"{server.origin}/v1/chat/completions was asked: is CPA_COMPATIBLE_URL right?" in error
+    assert "CPA_COMPATIBLE_STRUCTURED" not in error and "secret" not in error
+    assert server.posts <= MOST_CALLS
+    assert hundred.rows("select * from failures") == []
+
+
+@pytest.mark.parametrize(
+    "message", ["model 'qwen' not found, try pulling it first", "The model `m` does not exist.", "DeploymentNotFound"]
+)
+def test_a_model_that_is_not_there_is_no_wrong_address(message: str) -> None:
+    body = json.dumps({"error": {"message": message}}).encode()
+    with pytest.raises(ProviderStopped, match=re.escape(message)) as stopped:
+        answered(Response(404, {}, body), decode)
+    stopped.value.provider = "compatible"
+    assert advice(stopped.value, settings({})) == "the model is CPA_MODEL"
+
+
+@pytest.mark.parametrize(
+    ("base", "likelier"),
+    [
+        ("http://h:11434", "http://h:11434/v1"),
+        ("http://h:11434/", "http://h:11434/v1"),
+        ("http://h:11434/api", "http://h:11434/v1"),
+        ("http://h:11434/api/chat", "http://h:11434/v1"),
+        ("http://h/v1/chat/completions", "http://h/v1"),
+        ("http://h/v1/responses?a=b", "http://h/v1"),
+        ("http://h/v1", ""),
+        ("https://h/v1beta/openai/", ""),
+        ("https://h/openai/deployments/d", ""),
+        ("https://me:secret@h/proxy", "https://h/proxy/v1"),
+    ],
+)
+def test_a_likelier_address_ends_where_most_servers_do(base: str, likelier: str) -> None:
+    assert asked_at(base).likelier == likelier
 
 
 def closed_port() -> int:

@@ -16,9 +16,10 @@ from cpa_core.llm.engine import (
 )
 from cpa_core.llm.limiter import Limiter
 from cpa_core.llm.values import NOT_BILLED, About, Answer, Answers, Ask, ModelName, Provider, Reply, Request, Usage
-from cpa_core.llm.watch import FIRST_ANSWERS, VALUES, Watch
+from cpa_core.llm.watch import ANOTHER_API, FIRST_ANSWERS, VALUES, Watch
 
 __all__ = [
+    "ANOTHER_API",
     "BYTES_PER_TOKEN",
     "FIRST_ANSWERS",
     "FIRST_SILENCE",

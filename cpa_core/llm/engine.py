@@ -188,7 +188,7 @@ class Engine:
             raise ProviderNotReached(f"{failed.reason}, in {failures:.0f} tries")
         watch = self._watch(request)
         if not about.failed_before:
-            (watch.garbled if isinstance(failed, Garbled) else watch.failed)(failed.reason)
+            watch.garbled(failed) if isinstance(failed, Garbled) else watch.failed(failed.reason)
         self._silence.lasts(failed)
 
     def _once(self, request: Request, check: Callable[[str], None], load: Load) -> Reply:

@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from typing import NamedTuple
 
-from cpa_core.errors import AnswersUnusable
+from cpa_core.errors import AnswersUnusable, Foreign, Garbled
 from cpa_core.llm.values import About, Reply, Request
 
 FIRST_ANSWERS = 20
@@ -20,6 +20,8 @@ ENOUGH = 3
 """Questions that are remembered as answered well: whoever asks means another question than his own."""
 VALUES = re.compile(r"'[^']*'|\d+")
 """What differs in a rule from answer to answer: values and positions."""
+ANOTHER_API = "another API"
+"""The kind of an answer in the form of one, or of a page."""
 NO_ANSWER = "no answer"
 """The kind of a call that brought none, as one of several kinds."""
 
@@ -69,9 +71,9 @@ class Watch:
             self._owes(subject, is_owed=reply.again or (reply.is_cut_off and not request.is_roomier))
             self._note(reply.outcome, reply.detail)
 
-    def garbled(self, reason: str) -> None:
-        """An answer of status 200 in no form that is known. Raises AnswersUnusable, as `note`."""
-        self._note("invalid", reason)
+    def garbled(self, failed: Garbled) -> None:
+        """An answer of status 200 that cannot be read, or of another API. Raises AnswersUnusable, as `note`."""
+        self._note(ANOTHER_API if isinstance(failed, Foreign) else "invalid", failed.reason)
 
     def failed(self, reason: str) -> None:
         """A call without an answer. Raises AnswersUnusable where answers among such calls are useless."""

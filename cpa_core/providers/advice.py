@@ -3,6 +3,9 @@
 from typing import NamedTuple
 
 from cpa_core.errors import AnswersUnusable, ProviderNotReached, ProviderStopped
+from cpa_core.llm import ANOTHER_API
+from cpa_core.providers.foreign import asked_at
+from cpa_core.settings import Settings
 
 
 class Names(NamedTuple):
@@ -26,19 +29,29 @@ SHAPES = ("json_object", "prompt")
 """Values of CPA_COMPATIBLE_STRUCTURED for servers that do not take a JSON schema, in the order to try."""
 
 
-def advice(stopped: ProviderStopped, structured: str | None) -> str:
-    """The setting to look at, as the end of the sentence that says what stopped; empty where none is known.
-
-    `structured` is CPA_COMPATIBLE_STRUCTURED as it is, null where it is not set.
-    """
+def advice(stopped: ProviderStopped, given: Settings) -> str:
+    """The setting to look at, as the end of the sentence that says what stopped; empty where none is known."""
     names = NAMES.get(stopped.provider)
-    if isinstance(stopped, AnswersUnusable):
-        return _form(stopped, structured)
+    if isinstance(stopped, AnswersUnusable) and stopped.outcome != ANOTHER_API:
+        return _form(stopped, given.compatible.structured)
     if names is None:
         return ""
     if isinstance(stopped, ProviderNotReached):
         return f"is it running? The address is {names.address}"
-    return f"the key is {names.key}" if stopped.status in (401, 403) else ""
+    if stopped.about == "address" or isinstance(stopped, AnswersUnusable):
+        return address(stopped.provider, given)
+    return {"key": f"the key is {names.key}", "model": "the model is CPA_MODEL"}.get(stopped.about, "")
+
+
+def address(provider: str, given: Settings) -> str:
+    """Where a provider is asked, the setting that says so, and what is likelier to serve."""
+    name = NAMES[provider].address
+    urls = {"compatible": given.compatible.url, "openai": given.openai.url}
+    if provider not in urls:
+        return f"is the address right? It is {name}"
+    asked = asked_at(urls[provider] or "")
+    better = f"try {name}={asked.likelier}" if asked.likelier else f"is {name} right? It ends in /v1 for most servers"
+    return f"{asked.url} was asked: {better}"
 
 
 def _form(stopped: AnswersUnusable, structured: str | None) -> str:
@@ -55,9 +68,9 @@ def _form(stopped: AnswersUnusable, structured: str | None) -> str:
     return f"try CPA_COMPATIBLE_STRUCTURED={' or '.join(left)} (it is {now}), or {other}"
 
 
-def advised(stopped: ProviderStopped, structured: str | None) -> ProviderStopped:
+def advised(stopped: ProviderStopped, given: Settings) -> ProviderStopped:
     """The same with the setting to look at at the end of its words."""
-    words = advice(stopped, structured)
+    words = advice(stopped, given)
     if words and words not in str(stopped):
         stopped.args = (f"{stopped}: {words}",)
     return stopped

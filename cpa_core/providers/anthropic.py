@@ -6,11 +6,12 @@ from typing import Any
 import anthropic as sdk
 import httpx2
 
-from cpa_core.errors import ProviderFailed, ProviderStopped, SettingsError
+from cpa_core.errors import ProviderStopped, SettingsError
 from cpa_core.llm import Reply, Request, Usage
 from cpa_core.providers.connections import http_client
+from cpa_core.providers.foreign import foreign, form_of
 from cpa_core.providers.statuses import answered, refuses_schema
-from cpa_core.providers.wire import Response, count, mapping, patience, schema_in_words, unanswered
+from cpa_core.providers.wire import Response, count, mapping, patience, received, schema_in_words, unanswered
 from cpa_core.settings import TIMEOUT, Settings
 
 THINKING_OFF = ("claude-haiku-5-5",)
@@ -63,7 +64,7 @@ class Messages:
             raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None
         except self._unsigned as error:
             raise ProviderStopped(f"AWS: {error}") from None
-        return Response(found.status_code, found.headers, found.content)
+        return received(found)
 
 
 def body(request: Request, *, structured: bool = True) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def decode(raw: Any) -> Reply:
     """
     blocks = mapping(raw).get("content")
     if not isinstance(blocks, list):
-        raise ProviderFailed("the response has no content")
+        raise foreign(form_of(raw))
     usage, stop = _usage(mapping(raw.get("usage"))), raw.get("stop_reason")
     if stop == "refusal":
         return Reply(outcome="refused", detail="the model refused", usage=usage)

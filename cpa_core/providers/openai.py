@@ -12,10 +12,11 @@ from cpa_core.llm import HUNG_TRIES, NOT_BILLED, Reply, Request, Usage
 from cpa_core.llm.abilities import LADDER, Abilities, Discovery, Structured
 from cpa_core.llm.reading import fits, read_reply
 from cpa_core.providers.connections import http_client
+from cpa_core.providers.foreign import foreign, form_of
 from cpa_core.providers.messages import answer_text, content_text, has_reasoned
 from cpa_core.providers.statuses import answered, fault, refuses_schema
 from cpa_core.providers.vendors import OWN, Vendor, query_of, vendor_of
-from cpa_core.providers.wire import Response, count, decoded, mapping, patience, schema_in_words, unanswered
+from cpa_core.providers.wire import Response, count, decoded, mapping, patience, received, schema_in_words, unanswered
 from cpa_core.settings import TIMEOUT, Settings
 
 NO_EFFORT = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-terra", "gpt-5.6", "gpt-5.4-mini")
@@ -152,7 +153,7 @@ class ChatCompletions:
             found = error.response
         except sdk.APIConnectionError as error:
             raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None
-        return Response(found.status_code, found.headers, found.content)
+        return received(found)
 
     def flex(self) -> "ChatCompletions":
         """The same, at half the price and in no hurry."""
@@ -271,7 +272,9 @@ def decode(raw: Any) -> Reply:
 
     Raises ProviderFailed when it is none.
     """
-    choices = mapping(raw).get("choices")
+    if "choices" not in mapping(raw):
+        raise foreign(form_of(raw), HALF_TRIES)
+    choices = raw["choices"]
     if not isinstance(choices, list) or not choices:
         raise ProviderFailed("the response has no choices", tries=HALF_TRIES)
     usage = _usage(mapping(raw.get("usage")))

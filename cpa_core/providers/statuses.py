@@ -4,16 +4,20 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
-from cpa_core.errors import Garbled, ProviderFailed, ProviderStopped
+from cpa_core.errors import Foreign, Garbled, ProviderFailed, ProviderStopped
 from cpa_core.llm import NOT_BILLED, Reply, Usage
 from cpa_core.providers.filters import filtered_answer, has_intervened, is_filter_error
+from cpa_core.providers.foreign import is_about_address
 from cpa_core.providers.wire import Response, decoded, limits, mapping
 
 ACCOUNT = frozenset({401, 402})
 STOPPING = ACCOUNT | {403, 404}
 """The account or the model is refused: every other question would meet the same."""
+ABOUT: dict[int, Literal["key", "model"]] = {401: "key", 403: "key", 404: "model"}
+"""What has to be mended after a status."""
 PASSING = frozenset({408, 409, 424, 425, 498, 529})
 """May pass, as every 5xx: 424 is Bedrock's for a model that failed, 498 Groq's and 529 Anthropic's for overload.
 
@@ -121,6 +125,8 @@ def _read(tree: Any, decode: Callable[[Any], Reply]) -> Reply:
     try:
         reply = decode(tree)
     except ProviderFailed as failed:
+        if isinstance(failed, Foreign) and not (ended or masks):
+            raise
         if not (ended or masks):
             raise Garbled(failed.reason, tries=failed.tries) from None
         reply = Reply(outcome="filtered", detail=FILTERED)
@@ -147,8 +153,11 @@ def outcome(response: Response, *, begun: bool = False) -> Reply:
         return Reply(outcome="filtered", detail=FILTERED, usage=NOT_BILLED)
     if found.is_filtered:
         return Reply(outcome="filtered", detail=FILTERED)
+    if not begun and is_about_address(status, found.message, found.codes):
+        raise ProviderStopped(f"status {status}: {_path_words(response, found)}", status, about="address")
     if status in (ACCOUNT if begun else STOPPING) or _terminal(status, found):
-        raise ProviderStopped(f"status {status}: {found.message[:300] or code or 'refused'}", status)
+        about = ABOUT.get(status, "")
+        raise ProviderStopped(f"status {status}: {found.message[:300] or code or 'refused'}", status, about=about)
     after = response.headers.get("retry-after")
     if status == 429:
         raise ProviderFailed(
@@ -158,6 +167,15 @@ def outcome(response: Response, *, begun: bool = False) -> Reply:
         raise ProviderFailed(f"status {status}", pause=_seconds(after, 0.0))
     detail = f"status {status}: {code or 'the request was not accepted'}"
     return Reply(outcome="error", detail=detail, usage=NOT_BILLED)
+
+
+def _path_words(response: Response, found: Fault) -> str:
+    """Where a path that does not serve leads to, without what may be secret; else the server's words."""
+    if 300 <= response.status < 400:
+        parts = urlsplit(response.headers.get("location", ""))
+        to = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
+        return f"the address leads to {to or 'another one'}"
+    return found.message[:300] or "the server does not know this path"
 
 
 def refuses_schema(response: Response) -> bool:

@@ -6,8 +6,11 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import httpx2
+
 from cpa_core.errors import Garbled, Limits, NotReached, ProviderFailed
 from cpa_core.llm import HUNG_TRIES, Request
+from cpa_core.providers.foreign import foreign, page_of
 from cpa_core.providers.streams import streamed
 
 DAY = 86_400.0
@@ -23,6 +26,14 @@ class Response(NamedTuple):
     status: int
     headers: Mapping[str, str]
     content: bytes
+
+
+def received(found: httpx2.Response) -> Response:
+    """What came back. Where a redirection made another request of it, whose body is lost, the redirection."""
+    if found.history and found.request.method != "POST":
+        moved = found.history[0]
+        return Response(moved.status_code, moved.headers, b"")
+    return Response(found.status_code, found.headers, found.content)
 
 
 def patience(usual: float, request: Request) -> float:
@@ -67,7 +78,8 @@ def decoded(content: bytes) -> Any:
     try:
         return streamed(content)
     except (ValueError, RecursionError):
-        raise Garbled("the response is not JSON") from None
+        page = page_of(content)
+        raise foreign(page) if page else Garbled("the response is not JSON") from None
 
 
 def mapping(found: Any) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _ask_day(assistant: Assistant, day: date, works: Sequence[Work], retag: bool
         raise BudgetReached(f"{stopped}: {day}: {left}")
     for stop in (stopped, refused):
         if isinstance(stop, ProviderStopped):
-            raise advised(stop, assistant.settings.compatible.structured)
+            raise advised(stop, assistant.settings)
         if stop:
             raise stop
     return [_stage(assistant, share) for share in shares]

@@ -73,4 +73,4 @@ def inquiry(assistant: Assistant, task: Task) -> Iterator[Inquiry]:
         try:
             yield Inquiry(engine, book, brake)
         except ProviderStopped as stopped:
-            raise advised(stopped, assistant.settings.compatible.structured) from None
+            raise advised(stopped, assistant.settings) from None
