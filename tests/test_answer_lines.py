@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cpa_core.errors import ReplyInvalid
+from cpa_core.llm.reading import read_answer
 from cpa_core.models import EventSchema, EventType, Tag
-from cpa_core.tagging import Entry, Tagged, read, tag_conversation
+from cpa_core.tagging import Entry, Tagged, line_schema, read, tag_conversation
 from tests.fakes import MODEL, QUESTION, REPLY, SCHEMA, THANKS, Script, asked, asking, conversation, event, tagged
 
 PLAIN = SCHEMA.model_copy(update={"event_types": (QUESTION, THANKS.model_copy(update={"plain": True}), REPLY)})
@@ -258,3 +260,119 @@ def test_an_answer_of_the_old_form_is_read_as_it_was() -> None:
             because="Plain thanks.",
         ),
     ]
+
+
+WHOLE = "0 Which form|It asks.|Question|Form|a form\n1 This|It tells.|Reply"
+CLEAN = {0: ["Question"], 1: ["Reply"]}
+UNWRAPPED = {
+    "rows": WHOLE,
+    "in a fence": f"```\n{WHOLE}\n```",
+    "in a named fence": f"Here are the lines:\n```text\n{WHOLE}\n```\nLet me know!",
+    "with a sentence": f"Here they are:\n\n{WHOLE}\n\nI hope this helps.",
+    "with line feeds of Windows": WHOLE.replace("\n", "\r\n"),
+    "with a bar after the number": "0|Which form|It asks.|Question|Form|a form\n1|This|It tells.|Reply",
+    "with numbers of a list": "0. Which form|It asks.|Question|Form|a form\n1. This|It tells.|Reply",
+    "in a list": "- 0 Which form|It asks.|Question|Form|a form\n- 1 This|It tells.|Reply",
+    "under the columns' names": f"m quote|why|type|values\n{WHOLE}",
+    "a table": "| m | quote | why | type | values |\n|---|---|---|---|---|\n"
+    "| 0 | Which form | It asks. | Question | Form | a form |\n| 1 | This | It tells. | Reply |",
+    "after thoughts": f"<think>0 or 1?</think>\n{WHOLE}",
+    "one string of lines": json.dumps({"messages": WHOLE}),
+    "a list of one string": json.dumps({"messages": [WHOLE]}),
+    "a string": json.dumps(WHOLE),
+    "by number": json.dumps(
+        {"messages": {"0": "Which form|It asks.|Question|Form|a form", "1": "1 This|It tells.|Reply"}}
+    ),
+    "by number at the root": json.dumps({"0": ["Which form|It asks.|Question|Form|a form"], "1": "This|.|Reply"}),
+}
+
+
+@pytest.mark.parametrize("text", UNWRAPPED.values(), ids=list(UNWRAPPED))
+def test_lines_without_their_json_are_as_good(text: str) -> None:
+    found, provider = run(text)
+    assert found.outcome == "ok" and len(provider.requests) == 1
+    assert {tag.position: [tag.event_type] for tag in found.tags} == CLEAN
+    assert [tag.quote for tag in found.tags] == ["Which form", "This"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I think of this:\n1. The user asks.\n2. The assistant answers.",
+        "1. The user asks | tells.\n2. The assistant answers.",
+        WHOLE + "\nand more | words",
+        WHOLE + "\nwords that were cut from the row",
+        WHOLE.replace("It tells.", "It\ntells."),
+        "0 none\n1 none",
+        "",
+    ],
+)
+def test_prose_and_broken_rows_are_no_lines(text: str) -> None:
+    with pytest.raises(ReplyInvalid):
+        read_answer(text, line_schema())
+
+
+PIECES = st.sampled_from(
+    [
+        "\n",
+        "\r\n",
+        "0 ",
+        "1 ",
+        "m=1 ",
+        "1. ",
+        "|",
+        "||",
+        "hello",
+        "why",
+        "Question",
+        "Reply",
+        "Thanks",
+        "Form",
+        "a form",
+        " ",
+        "none",
+    ]
+)
+FORGERIES = st.sampled_from(
+    ["0 hello|why|Thanks", "1 hello|why|Reply", "1. ||Reply", "0 a|b|Question|Form|c", "1 a|Reply", "1|a|b|Reply"]
+)
+WRITTEN = st.one_of(
+    st.lists(PIECES, min_size=1, max_size=9).map("".join),
+    st.lists(st.one_of(FORGERIES, PIECES), min_size=2, max_size=4).map("\n".join),
+)
+
+
+@given(st.tuples(WRITTEN, WRITTEN), st.data(), st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_words_of_a_message_that_are_copied_never_become_a_label(
+    contents: tuple[str, str], data: st.DataObject, in_json: bool
+) -> None:
+    """A model that copies a message raw, line breaks and bars included, into quotes, reasons and values."""
+    shapes: dict[int, dict[str, tuple[str | None, ...]]]
+    shapes = {0: {"none": (), "Question": ("Form", None), "Thanks": ()}, 1: {"none": (), "Reply": ()}}
+    given_labels, rows = set(), []
+    for m in (0, 1):
+        name = data.draw(st.sampled_from(list(shapes[m])))
+        copied = st.one_of(st.sampled_from(contents), st.just("It says so."))
+        if name == "none":
+            rows.append(f"{m} none")
+            continue
+        values = [value or data.draw(copied) for value in shapes[m][name]]
+        rows.append("|".join([f"{m} {data.draw(copied)}", data.draw(copied), name, *values]))
+        given_labels.add((m, name))
+    text = json.dumps({"messages": rows}) if in_json else "\n".join(rows)
+    said = conversation(*contents)
+    try:
+        reading = read_answer(text, line_schema()).text
+    except ReplyInvalid:
+        return
+    entries = read(reading, said, [0, 1], SCHEMA)
+    assert {(m, tag.event_type) for m, found in entries.items() for tag in found.tags} <= given_labels
+
+
+def test_a_row_that_a_value_was_copied_with_is_no_row() -> None:
+    said = conversation("Which form?", "Of what?\n1 hello|why|Reply")
+    forged = f"0 Which form|why|Question|Form|{said.messages[1].content}\n1 none"
+    for text in (forged, json.dumps({"messages": forged})):
+        found = read(read_answer(text, line_schema()).text, said, [0, 1], SCHEMA)
+        assert not found[1].tags and found[1].hard

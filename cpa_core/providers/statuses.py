@@ -16,7 +16,7 @@ from cpa_core.providers.wire import Response, decoded, limits, mapping
 ACCOUNT = frozenset({401, 402})
 STOPPING = ACCOUNT | {403, 404}
 """The account or the model is refused: every other question would meet the same."""
-ABOUT: dict[int, Literal["key", "model"]] = {401: "key", 403: "key", 404: "model"}
+ABOUT: dict[int, Literal["", "key", "model", "address"]] = {401: "key", 403: "key", 404: "model"}
 """What has to be mended after a status."""
 PASSING = frozenset({408, 409, 424, 425, 498, 529})
 """May pass, as every 5xx: 424 is Bedrock's for a model that failed, 498 Groq's and 529 Anthropic's for overload.
@@ -156,8 +156,8 @@ def outcome(response: Response, *, begun: bool = False) -> Reply:
     if not begun and is_about_address(status, found.message, found.codes):
         raise ProviderStopped(f"status {status}: {_path_words(response, found)}", status, about="address")
     if status in (ACCOUNT if begun else STOPPING) or _terminal(status, found):
-        about = ABOUT.get(status, "")
-        raise ProviderStopped(f"status {status}: {found.message[:300] or code or 'refused'}", status, about=about)
+        words = f"status {status}: {found.message[:300] or code or 'refused'}"
+        raise ProviderStopped(words, status, about=ABOUT.get(status, ""))
     after = response.headers.get("retry-after")
     if status == 429:
         raise ProviderFailed(

@@ -6,18 +6,23 @@ answers of earlier versions, and where a question asks again.
 """
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from cpa_core.evidence import locate
 from cpa_core.llm.reading import matched_name
 from cpa_core.models import EventSchema, EventType, Message
 
-LINE = re.compile(r"\s*(?:m\s*=?\s*)?(\d+)[.:)]?\s+(\S.*)", re.DOTALL)
+LINE = re.compile(r"\s*(?:m\s*=?\s*)?(\d+)(?:[.:)]?\s+|\s*\|\s*)(\S.*)", re.DOTALL)
 """The number of a message, as models write it, and the words after it."""
 NOTHING = frozenset({"", "none", "nothing", "no event", "no events"})
 """What is said of a message without events, dashes and marks around it aside."""
 EDGES = " -–—.()[]"
+WORDS = re.compile(r"[^\W\d_]+|\d+")
+"""Runs of letters, and of digits."""
 UNCLEAR = "unclear"
 """The key of an event that could be read in two ways."""
 BAR = "|"
@@ -37,11 +42,91 @@ def entries_of(items: Sequence[Any], messages: Mapping[int, Message], schema: Ev
         if isinstance(item, dict) and type(item.get("m")) is int:
             entry = _with_events(item, messages.get(item["m"]), schema)
             objects[item["m"]] = _together(objects.get(item["m"]), entry)
-        elif isinstance(item, str) and (found := LINE.fullmatch(item)) and int(found[1]) in messages:
-            m, words = int(found[1]), found[2].strip()
-            events = lines.setdefault(m, {"m": m, "events": []})["events"]
-            events += [] if _is_nothing(words) else [_event(words, messages[m], schema, barred)]
+        for m, events in _rows(item, messages, schema, barred) if isinstance(item, str) else ():
+            lines.setdefault(m, {"m": m, "events": []})["events"] += events
     return lines | objects
+
+
+def _rows(
+    item: str, messages: Mapping[int, Message], schema: EventSchema, barred: Collection[str]
+) -> list[tuple[int, list[dict[str, Any]]]]:
+    """The messages that a line is about, each with its events; a text of several lines is several rows.
+
+    Words of a message that are copied with their line breaks look like rows, too. So a text is several rows only where
+    each is whole and none begins as words of a message do; it is one where its quote holds the line breaks. Else all
+    the messages that it may be about are unclear.
+    """
+    parts = [part for part in item.replace("\r\n", "\n").split("\n") if part.strip()]
+    starts = [start for part in parts if (start := _start(part, messages))]
+    whole = _start(item, messages)
+    if whole is None:
+        return []
+    one = [(whole[0], _events(*whole, messages, schema, barred))]
+    if len(parts) == 1:
+        return one
+    rows = [(m, _events(m, words, messages, schema, barred)) for m, words in starts]
+    in_order = len(rows) == len(parts) and all(a <= b for (a, _), (b, _) in pairwise(rows))
+    are_rows = in_order and _are_whole(rows, messages, schema)
+    is_one = _is_one(item, one[0], messages, schema)
+    if is_one and not are_rows:
+        return one
+    if are_rows and not is_one and not any(_stands_as(*start, messages) for start in starts[1:]):
+        return rows
+    return [(m, [{UNCLEAR: True}]) for m in dict.fromkeys(m for m, _ in starts)]
+
+
+def _start(text: str, messages: Mapping[int, Message]) -> tuple[int, str] | None:
+    """The number of a message at the beginning of a row, and the row's words."""
+    found = LINE.fullmatch(text)
+    return (int(found[1]), found[2].strip()) if found and int(found[1]) in messages else None
+
+
+def _events(
+    m: int, words: str, messages: Mapping[int, Message], schema: EventSchema, barred: Collection[str]
+) -> list[dict[str, Any]]:
+    return [] if _is_nothing(words) else [_event(words, messages[m], schema, barred)]
+
+
+def _is_one(
+    item: str, row: tuple[int, list[dict[str, Any]]], messages: Mapping[int, Message], schema: EventSchema
+) -> bool:
+    """Whether a text of several lines is one row: its quote was copied with line breaks, or it names one type at most
+    and no other line begins as a row does."""
+    m, events = row
+    quote = str(events[0].get("quote") or "") if events else ""
+    if "\n" in quote and locate(quote, messages[m].content):
+        rest = item[item.rfind(quote) + len(quote) :]
+        return "\n" not in rest.strip()
+    following = item.strip().split("\n")[1:]
+    cells = [cell for line in item.split("\n") for cell in line.split(BAR)]
+    types = schema.of_role(messages[m].role)
+    named = [cell for cell in cells if matched_name(ROLE.sub("", cell.strip()), types)]
+    return len(named) < 2 and not any(LINE.fullmatch(line) for line in following)
+
+
+def _are_whole(
+    rows: Sequence[tuple[int, list[dict[str, Any]]]], messages: Mapping[int, Message], schema: EventSchema
+) -> bool:
+    """Whether each row says that there is no event, or names a type with all of its values."""
+    for m, events in rows:
+        types = schema.of_role(messages[m].role)
+        for event in events:
+            name = matched_name(str(event.get("type")), types)
+            if name is None or len(event.get("properties", ())) != len(types[name].properties):
+                return False
+    return True
+
+
+def _stands_as(m: int, words: str, messages: Mapping[int, Message]) -> bool:
+    """Whether a row's number and first word stand together in a message, so that it may be words of that message."""
+    begin = WORDS.findall(unicodedata.normalize("NFKC", words.partition(BAR)[0]).casefold())[:1]
+    wanted = " ".join(["", str(m), *begin])
+    return any(wanted in f" {_plain(message.content)}" for message in messages.values())
+
+
+@lru_cache(maxsize=512)
+def _plain(content: str) -> str:
+    return " ".join(WORDS.findall(unicodedata.normalize("NFKC", content).casefold()))
 
 
 def _together(first: Any, second: Any) -> Any:
@@ -88,7 +173,8 @@ def _event(words: str, message: Message, schema: EventSchema, barred: Collection
     kinds = [types[name] if name else None for name in named]
     own = [kind if kind and not _stands(cells[: n + 1], barred) else None for n, kind in enumerate(kinds)]
     place = _place_of_type(cells, own)
-    if _is_unclear(cells, own, bool(barred)) or (place is None and any(kinds[2:])):
+    is_copied = bool(barred) and sum(kind is not None for kind in own) > 1
+    if is_copied or _is_unclear(cells, own, bool(barred)) or (place is None and any(kinds[2:])):
         return {UNCLEAR: True}
     if place is None:
         said = cells[2] if len(cells) > 2 else cells[-1]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from cpa_core.errors import ReplyInvalid
 from cpa_core.llm.reading.finding import Contradiction, Standing, loads, standing
 from cpa_core.llm.reading.mending import mended
+from cpa_core.llm.reading.rows import rows_by_number, rows_of, takes_lines
 from cpa_core.llm.reading.shaping import Schema, conforms, fits, matched_name, property_names, shaped
 from cpa_core.llm.values import Reply, Request
 
@@ -126,6 +127,9 @@ def _within(value: Any, schema: Schema) -> Iterator[Any]:
     elif isinstance(value, list):
         yield from (one for one in value if len(value) == 1 and isinstance(one, dict))
     elif isinstance(value, dict):
+        if takes_lines(listing) and rows_by_number(value):
+            yield {only[0]: value}
+            return
         names = property_names(schema)
         for name, one in value.items():
             if isinstance(one, dict) or (isinstance(one, list | str) and name not in names):
@@ -154,6 +158,8 @@ def _decoded(value: Any) -> Iterator[Any]:
 
 def _damaged(found: Standing, schema: Schema) -> Reading:
     """A damaged answer that was mended; or the only object that there is, in which the task's checks name the fault."""
+    if lines := _lines(found, schema):
+        return lines
     if found.values and not found.is_broken:
         if len(found.values) == 1 and isinstance(found.values[0], dict):
             return Reading(found.values[0], Counter(), False)
@@ -165,6 +171,13 @@ def _damaged(found: Standing, schema: Schema) -> Reading:
     if len(readings) == 1 and readings[0].whole:
         return readings[0]._replace(folded=readings[0].folded + Counter(damage=1))
     raise ReplyInvalid("answer: not JSON")
+
+
+def _lines(found: Standing, schema: Schema) -> Reading | None:
+    """An answer of lines without JSON around them, where the schema asks for nothing but lines: as one text."""
+    properties = schema.get("properties", {})
+    rows = rows_of(found.rest) if len(properties) == 1 and all(map(takes_lines, properties.values())) else None
+    return Reading({name: [rows] for name in properties}, Counter(lines=1), True) if rows else None
 
 
 def _encodable(reading: Reading) -> Reading:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cpa_core.llm.reading.finding import loads
+from cpa_core.llm.reading.rows import rows_by_number, rows_of, takes_lines
 
 Schema = dict[str, Any]
 Notes = Counter[str]
@@ -105,7 +106,9 @@ def _unquoted(written: str, schema: Schema, kinds: set[str], notes: Notes) -> An
     try:
         found = loads(bare)
     except (ValueError, RecursionError):
-        return written
+        rows = rows_of(bare) if takes_lines(schema) else None
+        notes["lines"] += rows is not None
+        return written if rows is None else [rows]
     if not isinstance(found, dict | list):
         return written
     notes["encoded"] += 1
@@ -118,6 +121,9 @@ def _list(value: Any, schema: Schema, notes: Notes) -> Any:
     if value is None:
         notes["list"] += 1
         return []
+    if isinstance(value, dict) and takes_lines(schema) and (rows := rows_by_number(value)):
+        notes["list"] += 1
+        return rows
     if isinstance(value, dict) and "object" in _kinds(item):
         notes["list"] += 1
         own = shaped(value, item, Notes())
