@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cpa_core.errors import ReplyInvalid
+from cpa_core.markup import bare, unescaped
 
 SHOWN = 40
 """Characters of a wrong label that are shown."""
@@ -25,6 +26,8 @@ INVISIBLE = re.compile(f"[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2
 """Soft hyphens, joiners, marks of direction, variation selectors: nobody sees them, and models leave them out."""
 RUNS = re.compile(r"  +|--+|[*_~]+")
 """Where something may stand for nothing in a text whose characters are folded."""
+SIGNS = "'.,!?;: "
+"""What a quote must not consist of."""
 BLANK = re.compile(r"[\t-\r\x1c-\x1f]")
 SPECIAL = re.compile(r"[^\x00-\x7f]")
 SELECTOR = re.compile(f"[{SELECTORS}]")
@@ -86,16 +89,35 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
     It stands there exactly, or but for what models alter without meaning to: case, spaces, typographic signs and
     compatibility forms, invisible characters, Markdown's emphasis; then but for quotation marks around it and a full
     stop or an ellipsis at its ends; then with an ellipsis for a part left out, where all the other parts stand in
-    order. Public code that folds such signs: NousResearch/hermes-agent#85749, open-legal-products/mike#249.
+    order. Last, the same in whole words but for Markdown's code, links and list marks, entities of HTML, escapes of
+    JSON, spaces around dashes and any punctuation at its end.
+    Public code that folds such signs: NousResearch/hermes-agent#85749, open-legal-products/mike#249.
     """
     start = text.find(quote)
     if start >= 0 and quote.strip():
         return start, start + len(quote)
     found = _folded(text)
-    for wanted in _forms(quote):
+    for wanted in _forms(_folded(quote).plain, "'."):
         if span := _span(found.plain, wanted):
             start, end = found.place(*span)
             return start, _selected(text, end)
+    return _without_markup(quote, text)
+
+
+def _without_markup(quote: str, text: str) -> tuple[int, int] | None:
+    """The place of a quote from which marks, or in which other ones, were left out."""
+    seen = INVISIBLE.sub("", quote)
+    for written in dict.fromkeys((seen, unescaped(seen))):
+        for ours, theirs, words in (
+            ("kept", "kept", " ".join(written.split())),
+            ("dropped", "bullets dropped", written),
+        ):
+            shown = bare(text, ours)
+            found = _folded(shown.text)
+            for wanted in _forms(_folded(bare(words, theirs).text).plain, "'.,!?;:"):
+                if span := _span(found.plain, wanted, in_words=True):
+                    start, end = shown.place(*found.place(*span))
+                    return start, _selected(text, end)
     return None
 
 
@@ -130,27 +152,33 @@ def _dropped(joined: str, start: int, end: int) -> tuple[int, int] | None:
     return (start, end) if before.strip() or after.strip() else None
 
 
-def _forms(quote: str) -> Iterator[tuple[str, ...]]:
-    """What to look for, the closest form first, each as the parts that must stand in order."""
-    plain = bare = _folded(quote).plain.strip()
-    if plain:
+def _forms(folded: str, ends: str) -> Iterator[tuple[str, ...]]:
+    """What to look for, the closest form first, each as the parts that must stand in order.
+
+    `ends` are the signs at the end that may be left out, quotation marks only where one stands at the beginning, too.
+    """
+    plain = left = folded.strip()
+    if plain and (plain.strip(SIGNS) or ends == "'."):
         yield (plain,)
-    while len(bare) > 2 and bare[-1] in "'." and (bare[-1] == "." or bare[0] == "'"):
-        bare = (bare[:-1] if bare[-1] == "." else bare[1:-1]).strip()
-        if bare.strip("'. "):
-            yield (bare,)
-    bare = plain.strip("'")
-    if ".." not in bare:
+    while len(left) > 2 and left[-1] in ends and (left[-1] != "'" or left[0] == "'"):
+        left = (left[1:-1] if left[-1] == "'" else left[:-1]).strip()
+        if left.strip(SIGNS):
+            yield (left,)
+    left = plain.strip("'")
+    if ".." not in left:
         return
-    parts = tuple(part for part in ELLIPSIS.split(bare.removesuffix("'.")) if part.strip("'. "))
+    parts = tuple(part for part in ELLIPSIS.split(left.removesuffix("'.")) if part.strip("'. "))
     if parts and all(sum(map(str.isalnum, part)) >= LETTERS for part in parts):
         yield parts
 
 
-def _span(text: str, parts: Sequence[str]) -> tuple[int, int] | None:
-    """The shortest span of the text in which the parts stand in order, and of these the first."""
+def _span(text: str, parts: Sequence[str], *, in_words: bool = False) -> tuple[int, int] | None:
+    """The shortest span of the text in which the parts stand in order, and of these the first.
+
+    One part alone may cut a word in two, unless `in_words`.
+    """
     if len(parts) == 1:
-        start = _find(text, parts[0], 0)
+        start = _whole(text, parts[0], 0) if in_words else _find(text, parts[0], 0)
         return (start, start + len(parts[0])) if start >= 0 else None
     best: tuple[int, int] | None = None
     start = _whole(text, parts[0], 0)

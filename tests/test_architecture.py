@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = [
-    {"errors"},
+    {"errors", "markup"},
     {"models", "extras"},
     {"settings"},
     {"prompts"},

@@ -1,12 +1,13 @@
 """Quotes found in the text, and the one JSON object that an answer is."""
 
+import html
 import json
 import unicodedata
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpa_core import evidence
@@ -89,6 +90,62 @@ def test_what_models_alter_without_meaning_to_is_folded_and_nothing_else(
     assert found(quote, text) == own
 
 
+MARKED = [
+    ("run npm install now", "please run `npm install` now", "run `npm install` now"),
+    ("run npm install", "please run ``npm install`` now", "run ``npm install"),
+    ("see the docs here", "see [the docs](https://a.b/c_(d)?e=f) here", "see [the docs](https://a.b/c_(d)?e=f) here"),
+    ("the docs", 'see [the docs](https://a.b "A title") here', "the docs"),
+    ("see the logo here", "see ![the logo](a.png) here", "see ![the logo](a.png) here"),
+    ("it works—most days", "it works - most days", "it works - most days"),
+    ("it works—most days", "it works -- most days", "it works -- most days"),
+    ("it works -- most days", "it works – most days", "it works – most days"),
+    ("it works – most days", "it works—most days", "it works—most days"),
+    ("he said ''no'' twice", 'he said "no" twice', 'he said "no" twice'),
+    ("take care,", "take care now", "take care"),
+    ("take care!", "take care now", "take care"),
+    ("take care?!", "Take care, now", "Take care"),
+    ("take care;", "take care.", "take care"),
+    ("“take care,”", "take care now", "take care"),
+    ("Tom &amp; Jerry", "see Tom & Jerry run", "Tom & Jerry"),
+    ("Tom & Jerry", "see Tom &amp; Jerry run", "Tom &amp; Jerry"),
+    ("a &lt; b", "so a < b it is", "a < b"),
+    ("it&#39;s late", "well it's late", "it's late"),
+    ("it's &quot;late&quot;", 'well it&#x27;s "late" now', 'it&#x27;s "late"'),
+    (r"one\ntwo", "so one\ntwo it is", "one\ntwo"),
+    (r"say \"no\" now", 'I say "no" now', 'say "no" now'),
+    (r"a \u003c b", "so a < b it is", "a < b"),
+    (r"so \ud83d\ude00 happy", "I am so 😀 happy", "so 😀 happy"),
+    (r"C:\\new\\one", r"in C:\new\one now", r"C:\new\one"),
+    ("first one second one", "Do:\n- first one\n- second one\n", "first one\n- second one"),
+    ("first one second one", "Do:\n1. first one\n2) second one\n", "first one\n2) second one"),
+    ("- first one", "Do:\n* first one", "first one"),
+    ("A title and words", "## A title\n> and words", "A title\n> and words"),
+    ("run `npm i`!", "do: run npm i, then", "run npm i"),
+    ("café au lait", "un cafe\u0301 au `lait`", "cafe\u0301 au `lait"),
+    # nothing else is left out
+    ("2. do that", "1. do that\n3. do this", None),
+    ("the docs at a.b", "see [the docs](https://a.b) here", None),
+    ("care now", "careful now", None),
+    ("take car!", "take care now", None),
+    ("a b", "a-b and a - b", None),
+    ("5 3", "5 - 3", None),
+    ("cafe au lait", "un café au lait", None),
+    ("say no", 'say "no" now', None),
+    ("ab", "a&amp;b", None),
+    ("&amp;", "a", None),
+    ("!?", "what!? no", "!?"),
+    (";", "a, b", None),
+    ("``", "a", None),
+]
+
+
+@pytest.mark.parametrize(("quote", "text", "own"), MARKED)
+def test_marks_that_models_leave_out_or_write_otherwise_are_folded_and_nothing_else(
+    quote: str, text: str, own: str | None
+) -> None:
+    assert found(quote, text) == own
+
+
 PIECES = st.text(
     st.sampled_from("abcXYZ ÄßéİΣ한重要\u0301'’\"“”-–—.…*_~`\u200b\u00ad\u200f\ufe0f\u00a0\n\tﬁ①😀[]"),
     min_size=1,
@@ -107,9 +164,9 @@ def test_what_is_folded_is_found_at_a_place_that_folds_to_the_same(before: str, 
             assert _letters(own) == _letters(wanted)
 
 
-WORDS = st.lists(
-    st.sampled_from(["we", "can’t", "log", "in", "so—yes", "“no”", "wait…", "**now**", "①", "é"]), min_size=1
-)
+SAID = ["we", "can’t", "log", "in", "so—yes", "“no”", "wait…", "**now**", "①", "é"]
+MARKUP = ["`code`", "[a link](https://a.b/c)", "a - b", "Q&A"]
+WORDS = st.lists(st.sampled_from([*SAID, *MARKUP]), min_size=1)
 ALTERATIONS: list[Callable[[str], str]] = [
     str.upper,
     str.capitalize,
@@ -120,10 +177,19 @@ ALTERATIONS: list[Callable[[str], str]] = [
     lambda quote: f"“{quote}”",
     lambda quote: f"{quote}.",
     lambda quote: unicodedata.normalize("NFD", quote),
+    lambda quote: quote.replace("`", ""),
+    lambda quote: quote.replace("](https://a.b/c)", "").replace("[", ""),
+    lambda quote: quote.replace(" - ", "—"),
+    lambda quote: quote.replace("“", "''").replace("”", "''"),
+    lambda quote: f"{quote}!",
+    lambda quote: f"{quote},",
+    html.escape,
+    lambda quote: json.dumps(quote)[1:-1],
 ]
 
 
-@given(WORDS, WORDS, WORDS, st.lists(st.sampled_from(ALTERATIONS), max_size=3))
+@settings(deadline=None)
+@given(WORDS, WORDS, WORDS, st.lists(st.sampled_from(ALTERATIONS), max_size=3, unique=True))
 def test_whatever_was_altered_is_found_at_its_place(
     before: list[str], words: list[str], after: list[str], alterations: list[Callable[[str], str]]
 ) -> None:
@@ -135,6 +201,7 @@ def test_whatever_was_altered_is_found_at_its_place(
     assert found(altered, text) == quote
 
 
+@settings(deadline=None)
 @given(WORDS, WORDS)
 def test_what_is_not_in_the_text_is_never_found(words: list[str], others: list[str]) -> None:
     text = " ".join(words)
