@@ -106,8 +106,7 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
 
 def _without_markup(quote: str, text: str) -> tuple[int, int] | None:
     """The place of a quote from which marks, or in which other ones, were left out."""
-    seen = INVISIBLE.sub("", quote)
-    for written in dict.fromkeys((seen, unescaped(seen))):
+    for written in dict.fromkeys(INVISIBLE.sub("", one) for one in (quote, *unescaped(quote))):
         for ours, theirs, words in (
             ("kept", "kept", " ".join(written.split())),
             ("dropped", "bullets dropped", written),

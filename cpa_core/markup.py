@@ -61,9 +61,9 @@ def _characters(text: str, start: int, end: int, pattern: re.Pattern[str]) -> It
     yield from ((text[n], (n, n + 1)) for n in range(place, end))
 
 
-def unescaped(text: str) -> str:
-    """The text with what the escapes of JSON stand for, as in a transcript that is shown as JSON."""
-    return ESCAPE.sub(_unescaped, text) if "\\" in text else text
+def unescaped(text: str) -> tuple[str, str]:
+    """The text with what escapes of JSON, and with what entities of HTML stand for, as a transcript may be shown."""
+    return ESCAPE.sub(_unescaped, text), html.unescape(text)
 
 
 def _unescaped(escape: re.Match[str]) -> str:
