@@ -44,7 +44,7 @@ ENDINGS = (
 VERSION = re.compile(r"/(v\d+\w*|openai|openapi)(/|$)")
 
 
-class Asked(NamedTuple):
+class AskedAddress(NamedTuple):
     """An address as it may be shown, and another that is likelier; empty where none is."""
 
     url: str
@@ -81,7 +81,7 @@ def is_about_address(status: int, message: str, codes: tuple[str, ...]) -> bool:
     return PATHS.search(words) is not None or MODELS.search(words) is None
 
 
-def asked_at(base: str) -> Asked:
+def asked_at(base: str) -> AskedAddress:
     """Where a server of chat completions is asked, by its address as it is set, without what may be secret in it."""
     parts = urlsplit(base)
     host = parts.netloc.rpartition("@")[2]
@@ -90,4 +90,4 @@ def asked_at(base: str) -> Asked:
     for ending in ENDINGS:
         likelier = likelier.removesuffix(ending)
     likelier = likelier if VERSION.search(urlsplit(likelier).path) else f"{likelier.removesuffix('/api')}/v1"
-    return Asked(f"{root}/chat/completions", likelier if likelier != root else "")
+    return AskedAddress(f"{root}/chat/completions", likelier if likelier != root else "")
