@@ -1,14 +1,52 @@
-"""Simulations with a planted truth: is it found, is it ranked first, do the intervals cover it, what else is found?"""
+"""Simulations with a planted truth and users who return: what is found, and do intervals cover the truth?
 
-import sys
+`python -m benchmarks.planted [SIMULATIONS] [--seed SEED] [--by rows]`. With `--by rows` each conversation is a
+user of its own, as in a version that counts rows: it must fail.
+"""
+
+import argparse
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
 
-from cpa_core.insights import Estimate, Issue, Scope, drop_offs, issues, low_score_events, selected, whole
+import numpy as np
+
+from cpa_core.insights import (
+    Estimate,
+    Issue,
+    Kind,
+    Mean,
+    Rate,
+    Selection,
+    drop_offs,
+    events,
+    issues,
+    low_score_events,
+    overview,
+    selected,
+    transitions,
+    whole,
+)
 from cpa_core.store import Store
-from tests.simulated import PLANTED_EVENT, PLANTED_PATH, Truth, simulate
+from tests.simulated import ASSISTANT, PLANTED_EVENT, PLANTED_PATH, USER, Crowd, Drawn, Truth, draw, simulate
+
+CROWDS = {
+    "independent": Crowd(5_000),
+    "500 even": Crowd(500),
+    "500, few heavy": Crowd(500, is_heavy=True),
+    "100, few heavy": Crowd(100, is_heavy=True),
+}
+MOST_FALSE = 17
+"""Of 200 simulations, with false findings: the bound of 5 %, with what chance adds to it at 97.5 % or so."""
+
+COVERED = (0.92, 0.975)
+CONVERSATIONS = 5_000
+KINDS = tuple(Kind("user", name) for name in USER) + tuple(Kind("assistant", name) for name in ASSISTANT)
+Interval = Rate | Mean | Estimate
 
 
 @dataclass
@@ -17,32 +55,81 @@ class Tally:
 
     simulations: int = 0
     found: int = 0
+    event_found: int = 0
     first: int = 0
-    event_covered: int = 0
-    event_covered_at_equal_length: int = 0
-    path_covered: int = 0
-    path_covered_at_equal_depth: int = 0
+    refused: int = 0
     findings: int = 0
     false_findings: int = 0
     with_false: int = 0
+    intervals: dict[str, list[bool]] = field(default_factory=dict)
 
-    def add(self, store: Store, scope: Scope, truth: Truth) -> None:
+    def add(self, of: Selection, truth: Truth, long_run: dict[object, float]) -> None:
         """Look at one simulation with the functions that the report uses."""
-        with selected(store, scope) as of:
-            ranked = issues(of)
-            effect = next(one for one in low_score_events(of) if one.kind == PLANTED_EVENT)
-            path = next(one for one in drop_offs(of) if one.path == PLANTED_PATH)
+        ranked = issues(of)
         true = [is_planted(one) for one in ranked]
         self.simulations += 1
         self.found += sum(true) == 2
+        self.event_found += any(one.kinds == (PLANTED_EVENT,) for one in ranked)
         self.first += true[:2] == [True, True]
         self.findings += len(true)
         self.false_findings += true.count(False)
         self.with_false += False in true
-        self.event_covered += covers(effect.difference, truth.more_failure)
-        self.event_covered_at_equal_length += covers(effect.at_equal_length, truth.more_failure)
-        self.path_covered += covers(path.difference, truth.more_end)
-        self.path_covered_at_equal_depth += covers(path.at_equal_depth, truth.more_end)
+        self.refused += not overview(of).bad.is_enough
+        for name, interval, wanted in _intervals(of, truth, long_run):
+            if interval.low is not None and (isinstance(interval, Estimate) or interval.is_enough):
+                self.intervals.setdefault(name, []).append(covers(interval, wanted))
+
+    @property
+    def coverage(self) -> float:
+        """The share of all intervals, of figures with enough data, that hold the truth."""
+        held = [one for of_name in self.intervals.values() for one in of_name]
+        return sum(held) / max(1, len(held))
+
+    @property
+    def is_met(self) -> bool:
+        """Whether false findings and coverage are within their bounds."""
+        most = ceil(MOST_FALSE * self.simulations / 200)
+        return self.with_false <= most and COVERED[0] <= self.coverage <= COVERED[1]
+
+
+def _intervals(of: Selection, truth: Truth, long_run: dict[object, float]) -> Iterator[tuple[str, Interval, float]]:
+    figures = overview(of)
+    yield "bad", figures.bad, long_run["bad"]
+    yield "messages", figures.messages_per_conversation, long_run["messages"]
+    for one in events(of):
+        yield "event in conversations", one.conversations, long_run[one.kind]
+        yield "bad with event", one.bad, long_run["bad", one.kind]
+    for step in transitions(of):
+        yield "transition", step.times, long_run[step.earlier, step.later]
+    for effect in low_score_events(of):
+        if effect.kind == PLANTED_EVENT and effect.is_enough:
+            yield "event's difference", effect.difference, long_run["difference"]
+            yield "at equal length", effect.at_equal_length, truth.more_failure
+    for path in drop_offs(of):
+        if path.path == PLANTED_PATH and path.ended_after.is_enough:
+            yield "path's difference", path.difference, truth.more_end
+            yield "at equal depth", path.at_equal_depth, truth.more_end
+
+
+def long_run(drawn: Drawn) -> dict[object, float]:
+    """The shares that a very long time would show: of many conversations, each of a user of its own."""
+    lengths = drawn.happened.sum(axis=1)
+    found: dict[object, float] = {"bad": drawn.is_bad.mean(), "messages": lengths.mean()}
+    has = np.stack([((drawn.kinds == n) & drawn.happened).any(axis=1) for n in range(len(KINDS))])
+    for kind, of_kind in zip(KINDS, has, strict=True):
+        found[kind] = of_kind.mean()
+        found["bad", kind] = drawn.is_bad[of_kind].mean()
+    found["difference"] = drawn.is_bad[has[0]].mean() - drawn.is_bad[~has[0]].mean()
+    ended = len(KINDS)
+    steps = np.where(drawn.happened, drawn.kinds, ended)
+    columns = [np.full(len(steps), ended), *steps.T, np.full(len(steps), ended)]
+    counts = np.zeros((ended + 1, ended + 1))
+    for earlier, later in pairwise(columns):
+        np.add.at(counts, (earlier, later), 1)
+    counts[ended, ended] = 0
+    named = [*KINDS, None]
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    return found | {(named[a], named[b]): shares[a, b] for a in range(ended + 1) for b in range(ended + 1)}
 
 
 def is_planted(issue: Issue) -> bool:
@@ -50,22 +137,35 @@ def is_planted(issue: Issue) -> bool:
     return issue.kinds in ((PLANTED_EVENT,), PLANTED_PATH)
 
 
-def covers(estimate: Estimate, truth: float) -> bool:
+def covers(estimate: Interval, truth: float) -> bool:
     """Whether the interval holds the truth."""
     return estimate.low is not None and estimate.high is not None and estimate.low <= truth <= estimate.high
 
 
-def run(simulations: int, conversations: int, truth: Truth) -> Tally:
-    """All simulations."""
-    tally = Tally()
+def run(simulations: int, crowd: Crowd, seed: int = 0, truth: Truth | None = None, *, by_rows: bool = False) -> Tally:
+    """All simulations of a crowd."""
+    truth, tally = truth or Truth(), Tally()
+    many = 200_000
+    parts = [draw(np.random.default_rng([seed, n]), many // 10, truth, Crowd(many)) for n in range(10)]
+    wanted = [long_run(part) for part in parts]
+    known = {key: float(np.mean([one.get(key, 0.0) for one in wanted])) for key in wanted[0]}
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        for seed in range(simulations):
-            simulate(store, seed, conversations, truth)
+        for n in range(simulations):
+            simulate(store, seed * 1_000_000 + n, CONVERSATIONS, truth, crowd=crowd)
+            if by_rows:
+                forget_users(store)
             scope = whole(store)
             assert scope
-            tally.add(store, scope, truth)
+            with selected(store, scope) as of:
+                tally.add(of, truth, known)
     return tally
+
+
+def forget_users(store: Store) -> None:
+    """Make each conversation one of a user of its own, as a version takes them that counts rows."""
+    with store.writing() as transaction:
+        transaction.execute("update raw_conversations set user_id = conversation_id")
 
 
 LONGER_IS_WORSE = Truth(failure=0.05, more_failure=0.0, more_end=0.0, more_failure_a_message=0.025)
@@ -88,22 +188,30 @@ def confounded(simulations: int) -> tuple[int, int, int]:
     return events, plain, found
 
 
+def _said(name: str, tally: Tally) -> None:
+    n = tally.simulations
+    print(f"{name}: false findings in {tally.with_false} of {n} simulations ({tally.false_findings} in all), ", end="")
+    print(f"the planted event found in {tally.event_found}, both in {tally.found}, first in {tally.first}; ", end="")
+    print(f"covered {tally.coverage:.1%} of {sum(map(len, tally.intervals.values())):,} intervals; ", end="")
+    print(f"too few effective units in {tally.refused}: {'met' if tally.is_met else 'NOT MET'}")
+    for what, held in tally.intervals.items():
+        print(f"    {what}: {sum(held) / len(held):.1%} of {len(held):,}")
+
+
 def main() -> None:
     """Print the figures."""
-    simulations = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    began = time.monotonic()
-    tally = run(simulations, 5_000, Truth())
-    print(f"simulations of 5,000 conversations: {tally.simulations}, {time.monotonic() - began:.0f} s")
-    print(f"both planted found: {tally.found}; ranked first and second: {tally.first}")
-    print(f"interval covers the event's difference: {tally.event_covered / simulations:.1%}", end="")
-    print(f", at equal length: {tally.event_covered_at_equal_length / simulations:.1%}")
-    print(f"interval covers the path's difference: {tally.path_covered / simulations:.1%}", end="")
-    print(f", at equal depth: {tally.path_covered_at_equal_depth / simulations:.1%}")
-    share = tally.false_findings / max(1, tally.findings)
-    print(f"false findings: {tally.false_findings} of {tally.findings} ({share:.1%}), ", end="")
-    print(f"in {tally.with_false} simulations ({tally.with_false / simulations:.1%})")
-    events, plain, found = confounded(max(1, simulations // 10))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("simulations", type=int, nargs="?", default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--by", choices=("users", "rows"), default="users")
+    parser.add_argument("--crowd", choices=CROWDS, action="append")
+    given = parser.parse_args()
+    began = time.process_time()
+    for name in given.crowd or CROWDS:
+        _said(name, run(given.simulations, CROWDS[name], given.seed, by_rows=given.by == "rows"))
+    events, plain, found = confounded(max(1, given.simulations // 20))
     print(f"where only length matters: a plain comparison blames {plain} of {events} events, ours {found}")
+    print(f"{time.process_time() - began:.0f} seconds of cpu")
 
 
 if __name__ == "__main__":

@@ -64,6 +64,10 @@ Sources: PostHog's isDistinctIdIllegal (nodejs/src/common/persons/person-utils.t
 (amplitude.com/docs/apis/analytics/http-v2); pandas' words for a missing value.
 """
 
+BLANKS = r"[\s\pZ\x0b\x1c-\x1f\x{85}]*"
+AROUND_IDS = rf"""^{BLANKS}['"]*{BLANKS}|{BLANKS}['"]*{BLANKS}$"""
+"""Blanks and quotes around a user's id, for SQL (RE2): without them and in small letters it may be in NOBODY."""
+
 CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 """JSON of one form: what has the same content has the same words."""
 

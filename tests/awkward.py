@@ -43,6 +43,9 @@ NEW = OLD.model_copy(
         "event_types": (_type("Request", "user", SUBJECT, WISH, was=("Question",)), *OLD.event_types[1:]),
     }
 )
+NOBODIES = (None, "anonymous", " 'NULL' ", "[object Object]")
+"""What programs write where there is no user."""
+
 NEWEST = {("user", "Question"): "Request"}
 
 
@@ -73,7 +76,7 @@ def _conversation(chance: Any, n: int, tables: dict[str, Rows]) -> None:
     tables["raw_conversations"].append(
         key
         | {
-            "user_id": None if n % 7 == 0 else f"u{int(chance.integers(0, 150))}",
+            "user_id": NOBODIES[n // 7 % 4] if n % 7 == 0 else f"u{int(chance.integers(0, 150))}",
             "started_at": start,
             "ended_at": start + timedelta(seconds=47 * (count - 1)),
             "message_count": count,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,10 +11,21 @@ import pandas as pd
 import pytest
 
 from cpa_core import insights
-from cpa_core.insights import Estimate, Kind, Selection, selected, whole
+from cpa_core.insights import Kind, Selection, selected, whole
 from cpa_core.store import Store
 from tests.awkward import fill
-from tests.frames import Frames, averaged, cochran, newcombe, pooled, same, steps_of, t_critical, wilson, yekutieli
+from tests.frames import (
+    Frames,
+    compared,
+    left_out,
+    newcombe,
+    ratio_without,
+    same,
+    share_of,
+    steps_of,
+    wilson,
+    yekutieli,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -47,12 +59,12 @@ def figures_match(found: insights.Figures, rows: pd.DataFrame, frames: Frames) -
     same(found.conversations, len(rows))
     same(found.users, rows.user_id.nunique())
     same(found.messages, rows.message_count.sum())
-    same(found.messages_per_conversation, averaged(rows.message_count))
+    same(found.messages_per_conversation, frames.mean(rows.message_count, rows, basis=frames.basis()))
     same(found.events, frames.events.conversation_id.isin(ids).sum())
     same(found.tagged, (rows.tag == "ok").sum())
     same(found.judged, len(judged))
     same(found.scored, rows.score.count())
-    same(found.score, averaged(rows.score))
+    same(found.score, frames.mean(rows.score, rows, 100, frames.basis()))
     same(found.good, frames.rate(frames.good, ids & frames.scored))
     same(found.bad, frames.bad_of(ids))
     same(found.with_dealbreaker, frames.rate(frames.judged[hit].conversation_id, judged))
@@ -86,18 +98,22 @@ def test_the_events(of: Selection, frames: Frames) -> None:
 
 
 def test_the_properties(of: Selection, frames: Frames) -> None:
-    rows = [
-        (kind, "Subject" if is_subject else name, value if value in choices(name) else "")
-        for kind, written in zip(frames.events.kind, frames.events.properties, strict=True)
-        for name, value in json.loads(written).items()
-        for is_subject in [kind.event_type == "Request" and name != "Wish"]
-    ]
-    counts = pd.Series(rows).value_counts()
-    totals = pd.Series([row[:2] for row in rows]).value_counts()
+    rows = pd.DataFrame(
+        [
+            (talk, kind, "Subject" if is_subject else name, value if value in choices(name) else "")
+            for talk, kind, written in zip(
+                frames.events.conversation_id, frames.events.kind, frames.events.properties, strict=True
+            )
+            for name, value in json.loads(written).items()
+            for is_subject in [kind.event_type == "Request" and name != "Wish"]
+        ],
+        columns=["talk", "kind", "name", "value"],
+    )
     found = insights.properties(of)
-    assert len(found) == len(counts)
+    assert len(found) == len(rows[["kind", "name", "value"]].drop_duplicates())
     for row in found:
-        same(row.events, wilson(counts[(row.kind, row.property, row.value or "")], totals[(row.kind, row.property)]))
+        own = rows[(rows.kind == row.kind) & (rows.name == row.property)]
+        same(row.events, frames.cases(own.talk, own.value == (row.value or "")))
 
 
 def choices(name: str) -> tuple[str, ...]:
@@ -106,16 +122,14 @@ def choices(name: str) -> tuple[str, ...]:
 
 
 def test_the_transitions(of: Selection, frames: Frames) -> None:
-    pairs: list[tuple[Kind | None, Kind | None]] = []
-    for _, kinds in frames.events.groupby("conversation_id").kind:
-        line = [None, *kinds, None]
-        pairs += list(pairwise(line))
-    counts = pd.Series(pairs).value_counts()
-    totals = pd.Series([str(earlier) for earlier, _ in pairs]).value_counts()
+    pairs: list[tuple[str, Kind | None, Kind | None]] = []
+    for talk, kinds in frames.events.groupby("conversation_id").kind:
+        pairs += [(str(talk), *pair) for pair in pairwise([None, *kinds, None])]
     found = insights.transitions(of)
-    assert len(found) == len(counts)
+    assert len(found) == len({pair[1:] for pair in pairs})
     for row in found:
-        same(row.times, wilson(counts[(row.earlier, row.later)], totals[str(row.earlier)]))
+        own = [pair for pair in pairs if pair[1] == row.earlier]
+        same(row.times, frames.cases([talk for talk, *_ in own], [later == row.later for *_, later in own]))
 
 
 def test_scores_criteria_and_dealbreakers(of: Selection, frames: Frames) -> None:
@@ -126,23 +140,51 @@ def test_scores_criteria_and_dealbreakers(of: Selection, frames: Frames) -> None
         assert band.conversations == inside.sum()
     words = {"P1": "Be right", "S1": "Be short", "D1": "Lies", "D2": "Shouts"}
     rows = [
-        (key, words.get(key) or ("Be kind" if str(day) < "2026-03-20" else "Be brave"), found["verdict"])
-        for day, written in zip(frames.judged.day, frames.judged.verdicts, strict=True)
+        (talk, key, words.get(key) or ("Be kind" if str(day) < "2026-03-20" else "Be brave"), found["verdict"])
+        for talk, day, written in zip(
+            frames.judged.conversation_id, frames.judged.day, frames.judged.verdicts, strict=True
+        )
         for key, found in json.loads(written).items()
     ]
-    counts = pd.Series(rows).value_counts()
     goals = insights.criteria(of)
-    assert [(goal.criterion, goal.words) for goal in goals] == sorted({row[:2] for row in rows})
+    assert [(goal.criterion, goal.words) for goal in goals] == sorted({row[1:3] for row in rows})
     for goal in goals:
-        number = {v: int(counts[(goal.criterion, goal.words, v)]) for v in ("met", "partly", "missed", "cannot tell")}
-        told = sum(number.values()) - number["cannot tell"]
+        own = [(talk, verdict) for talk, *named, verdict in rows if named == [goal.criterion, goal.words]]
+        told = [(talk, verdict) for talk, verdict in own if verdict != "cannot tell"]
         for name in ("met", "partly", "missed"):
-            same(getattr(goal, name), wilson(number[name], told))
-        assert goal.cannot_tell == number["cannot tell"]
+            same(getattr(goal, name), frames.cases([talk for talk, _ in told], [said == name for _, said in told]))
+        assert goal.cannot_tell == len(own) - len(told)
     for breaker in insights.dealbreakers(of):
         hits = [json.loads(written)[breaker.criterion]["hit"] for written in frames.judged.dealbreakers]
-        same(breaker.hit, wilson(sum(hits), len(hits)))
+        same(breaker.hit, frames.cases(frames.judged.conversation_id, hits))
+        by_unit = left_out(hits, frames.unit.reindex(frames.judged.conversation_id)).hits
+        same(breaker.most, float(by_unit.max() / by_unit.sum()))
         assert breaker.words == words[breaker.criterion]
+
+
+def beside(rows: pd.DataFrame, has: Any, end: str, conversations: int | None, frames: Frames) -> insights.Rate:
+    """The share of the others, its variance without leaving out: each unit's distance from its part."""
+    others = rows[~has].groupby("unit")[end].agg(["sum", "size"]).astype(float)
+    share, units = others["sum"].sum() / others["size"].sum(), len(others)
+    away = ((others["sum"] - share * others["size"]) ** 2).sum() / others["size"].sum() ** 2 * units / (units - 1)
+    # Two ratios as far apart stand for any that have this variance.
+    parts = ratio_without(others["sum"], others["size"])
+    found = share_of_variance(parts, float(away))
+    return replace(
+        found, conversations=len(rows[~has]) if conversations is None else conversations, basis=frames.basis()
+    )
+
+
+def share_of_variance(parts: pd.DataFrame, variance: float) -> insights.Rate:
+    known = share_of(parts.assign(without=spread(len(parts), variance)), 0, None)
+    return replace(known, most=0.0)
+
+
+def spread(count: int, variance: float) -> Any:
+    """Values whose jackknife variance is this."""
+    values = np.zeros(count)
+    values[:2] = [-1, 1]
+    return values * np.sqrt(variance / ((count - 1) * values.var()))
 
 
 def test_the_events_that_go_with_low_scores(of: Selection, frames: Frames) -> None:
@@ -157,24 +199,17 @@ def test_the_events_that_go_with_low_scores(of: Selection, frames: Frames) -> No
     for one in found:
         has = rows.conversation_id.isin(frames.events[frames.events.kind == one.kind].conversation_id)
         inside, outside = rows[has], rows[~has]
-        same(one.bad_with, wilson(int(inside.bad.sum()), len(inside)))
-        same(one.bad_without, wilson(int(outside.bad.sum()), len(outside)))
-        same(one.difference, newcombe(one.bad_with, one.bad_without))
+        same(one.bad_with, frames.cases(inside.conversation_id, inside.bad))
+        same(one.bad_without, beside(rows, has, "bad", None, frames))
+        same(one.met, frames.cases(rows.conversation_id, has))
+        same(one.difference, compared(rows, has, "bad", None)[0])
+        same(one.score_difference, compared(rows, has, "score", None)[0])
         same(one.lift.value, inside.bad.mean() / outside.bad.mean())
-        low = np.exp(
-            np.log(inside.bad.mean() / outside.bad.mean())
-            - 1.959963984540054
-            * np.sqrt((1 / inside.bad.sum() - 1 / len(inside)) + (1 / outside.bad.sum() - 1 / len(outside)))
-        )
-        same(one.lift.low, float(low))
-        a, b = inside.score.var() / len(inside), outside.score.var() / len(outside)
-        half = t_critical((a + b) ** 2 / (a**2 / (len(inside) - 1) + b**2 / (len(outside) - 1))) * np.sqrt(a + b)
-        gap = inside.score.mean() - outside.score.mean()
-        same(one.score_difference, Estimate(gap, gap - half, gap + half))
-        same(one.at_equal_length.value, pooled(rows, has, "bad", "band"))
+        assert one.is_enough == (one.p_value is not None)
         if one.p_value is not None:
-            chances[one.kind] = one.p_value
-            same(one.p_value, cochran(rows, has, "bad", "band"))
+            at_equal_length, chances[one.kind] = compared(rows, has, "bad", "band")
+            same(one.at_equal_length, at_equal_length)
+            same(one.p_value, chances[one.kind])
     raised = yekutieli(chances)
     for one in found:
         same(one.q_value, raised.get(one.kind))
@@ -200,18 +235,21 @@ def test_the_drop_offs(of: Selection, frames: Frames) -> None:
     chances: dict[Any, float] = {}
     for one in found:
         has = steps.path.map(lambda path, tail=one.path: path[-len(tail) :] == tail)
-        after, other = steps[has], steps[~has]
-        same(one.ended_after, wilson(int(after.ended.sum()), len(after)))
-        same(one.ended_else, wilson(int(other.ended.sum()), len(other)))
-        same(one.difference, newcombe(one.ended_after, one.ended_else))
-        same(one.at_equal_depth.value, pooled(steps, has, "ended", "layer"))
-        same(one.p_value, cochran(steps, has, "ended", "layer"))
+        after = steps[has]
+        same(one.ended_after, frames.cases(after.conversation_id, after.ended))
+        same(one.ended_else, beside(steps, has, "ended", steps.conversation_id.nunique(), frames))
+        same(one.met, frames.cases(steps.conversation_id, has))
+        same(one.difference, compared(steps, has, "ended", None)[0])
+        at_equal_depth, chance = compared(steps, has, "ended", "layer")
+        same(one.at_equal_depth, at_equal_depth)
+        same(one.p_value, chance if one.ended_after.is_enough and one.ended_else.is_enough else None)
         ends = set(after[after.ended].conversation_id)
         same(one.good, frames.rate(frames.good, ends & frames.scored))
-        chances[one.path] = one.p_value or 0.0
+        if one.p_value is not None:
+            chances[one.path] = one.p_value
     raised = yekutieli(chances)
     for one in found:
-        same(one.q_value, raised[one.path])
+        same(one.q_value, raised.get(one.path))
 
 
 def test_turns_hours_and_lengths(of: Selection, frames: Frames) -> None:
@@ -220,7 +258,7 @@ def test_turns_hours_and_lengths(of: Selection, frames: Frames) -> None:
     for turn in insights.turns(of):
         ended = set(turns[turns == turn.turn].index)
         assert turn.reached == (turns >= turn.turn).sum()
-        same(turn.ended, wilson(len(ended), turn.reached))
+        same(turn.ended, frames.rate(ended, turns[turns >= turn.turn].index))
         same(turn.bad, frames.bad_of(ended))
     timed = frames.all[~frames.all.time_assumed]
     local = timed.started_at.dt.tz_convert(ZONE)
@@ -243,8 +281,8 @@ def test_friction(of: Selection, frames: Frames) -> None:
     kinds = [Kind("user", "Complaint"), Kind("assistant", "Excuse")]
     met = frames.events[frames.events.kind.isin(kinds)].drop_duplicates(["conversation_id", "position"])
     for at in insights.friction(of, kinds):
-        reached = int((frames.tagged.message_count > at.position).sum())
-        same(at.messages, wilson(int((met.position == at.position).sum()), reached))
+        reached = frames.tagged[frames.tagged.message_count > at.position].conversation_id
+        same(at.messages, frames.rate(met[met.position == at.position].conversation_id, reached))
 
 
 def test_who_came_back(of: Selection, frames: Frames) -> None:
@@ -252,15 +290,16 @@ def test_who_came_back(of: Selection, frames: Frames) -> None:
     first = frames.all[frames.all.user_id.notna() & frames.all.score.notna()]
     first = first.sort_values(["started_at", "conversation_id"]).groupby("user_id").head(1)
     window = pd.Timedelta(days=14)
-    counts = {True: [0, 0], False: [0, 0]}
+    back: dict[bool, list[str]] = {True: [], False: []}
+    asked: dict[bool, list[str]] = {True: [], False: []}
     for row in first[first.started_at + window <= seen_until].itertuples():
         own = frames.raw[frames.raw.user_id == row.user_id].started_at
-        count = counts[row.score < 50]
-        count[0] += bool(((own > row.started_at) & (own <= row.started_at + window)).any())
-        count[1] += 1
+        asked[row.score < 50].append(row.conversation_id)
+        if ((own > row.started_at) & (own <= row.started_at + window)).any():
+            back[row.score < 50].append(row.conversation_id)
     found = insights.returns(of)
-    same(found.after_bad, wilson(*counts[True]))
-    same(found.after_other, wilson(*counts[False]))
+    same(found.after_bad, frames.rate(back[True], asked[True]))
+    same(found.after_other, frames.rate(back[False], asked[False]))
     same(found.difference, newcombe(found.after_bad, found.after_other))
     assert found.too_recent == (first.started_at + window > seen_until).sum() > 0
 

@@ -13,7 +13,7 @@ from cpa_core import insights
 from cpa_core.insights import Example, Kind, Scope, Selection, selected, whole
 from cpa_core.store import Store
 from tests.awkward import fill
-from tests.frames import Frames, averaged, newcombe, pooled, same, wilson
+from tests.frames import Frames, compared, newcombe, same
 
 pytestmark = pytest.mark.slow
 
@@ -59,12 +59,14 @@ def test_an_issue_is_size_times_badness(of: Selection, frames: Frames) -> None:
     rows["band"] = pd.cut(rows.message_count, [0, 2, 4, 6, 9, 14, 19, 29, 49, 10**6], labels=False)
     complaint = next(one for one in found if one.kinds == (COMPLAINT,) and one.cause == "event")
     has = rows.conversation_id.isin(with_event(frames, COMPLAINT))
-    same(complaint.met, wilson(int(has.sum()), len(rows)))
-    same(complaint.badness.value, pooled(rows, has, "bad", "band"))
-    same(complaint.impact.value, pooled(rows, has, "bad", "band") * int(has.sum()))
+    badness, _ = compared(rows, has, "bad", "band")
+    same(complaint.met, frames.cases(rows.conversation_id, has))
+    same(complaint.badness, badness)
+    same(complaint.impact, badness.times(int(has.sum())))
+    same(complaint.most, float(rows[has].unit.value_counts().max() / has.sum()))
     breaker = next(one for one in found if one.cause == "dealbreaker")
     hits = [json.loads(written)[breaker.criterion]["hit"] for written in frames.judged.dealbreakers]
-    same(breaker.met, wilson(sum(hits), len(hits)))
+    same(breaker.met, frames.cases(frames.judged.conversation_id, hits))
     same(breaker.impact.value, float(sum(hits)))
 
 
@@ -76,21 +78,23 @@ def test_before_and_after(store: Store, frames: Frames) -> None:
         found = {(one.figure, one.kind): one for one in insights.compared(old, new)}
     parts = [frames.all[(frames.all.day < CHANGE) == is_before] for is_before in (True, False)]
     for name, chosen in (("good", frames.good), ("bad", frames.bad)):
-        rates = [frames.rate(chosen, set(part.conversation_id) & frames.scored) for part in parts]
+        rates = [frames.rate(chosen, set(part.conversation_id) & frames.scored, frames.basis(part)) for part in parts]
         one = found.pop((name, None))
         same((one.before, one.after), tuple(rates))
         same(one.difference, newcombe(rates[1], rates[0]))
         assert one.verdict == verdict(one.difference.low, one.difference.high)
-    for name, column in (("score", "score"), ("messages_per_conversation", "message_count")):
+    for name, column, most in (("score", "score", 100.0), ("messages_per_conversation", "message_count", None)):
         one = found.pop((name, None))
-        same(one.before, averaged(parts[0][column]))
-        same(one.after, averaged(parts[1][column]))
+        same((one.before, one.after), tuple(frames.mean(part[column], part, most) for part in parts))
         same(one.difference.value, parts[1][column].mean() - parts[0][column].mean())
     found.pop(("with_dealbreaker", None))
     assert {kind for _, kind in found} == set(frames.events.kind)
     for (_, kind), one in found.items():
         assert kind
-        rates = [frames.rate(with_event(frames, kind), part[part.tag == "ok"].conversation_id) for part in parts]
+        rates = [
+            frames.rate(with_event(frames, kind), part[part.tag == "ok"].conversation_id, frames.basis(part))
+            for part in parts
+        ]
         same((one.before, one.after), tuple(rates))
         same(one.difference, newcombe(rates[1], rates[0]))
 

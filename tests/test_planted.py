@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.planted import LONGER_IS_WORSE, Tally, is_planted
-from cpa_core.insights import EXAMPLES, compared, evidence, issues, low_score_events, selected, whole
+from benchmarks.planted import LONGER_IS_WORSE, forget_users, is_planted
+from cpa_core.insights import EXAMPLES, MUCH, compared, evidence, issues, low_score_events, selected, whole
 from cpa_core.store import Store
-from tests.simulated import FIRST, Truth, simulate
+from tests.simulated import FIRST, PLANTED_EVENT, PLANTED_PATH, Crowd, Truth, simulate
 
 pytestmark = pytest.mark.slow
 
@@ -21,16 +21,48 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_what_is_planted_is_found_first_and_with_its_size(store: Store) -> None:
-    tally = Tally()
-    for seed in range(3):
-        simulate(store, seed)
-        scope = whole(store)
-        assert scope
-        tally.add(store, scope, Truth())
-    assert (tally.found, tally.first) == (3, 3)
-    assert tally.event_covered_at_equal_length >= 2
-    assert tally.path_covered_at_equal_depth >= 2
-    assert tally.false_findings <= 1
+    simulate(store, 1)
+    scope = whole(store)
+    assert scope
+    with selected(store, scope) as of:
+        first, second, *others = issues(of)
+    assert {first.kinds, second.kinds} == {(PLANTED_EVENT,), PLANTED_PATH} and not others
+    for one in (first, second):
+        wanted = Truth().more_failure if one.cause == "event" else Truth().more_end
+        assert one.badness.low is not None and one.badness.high is not None
+        assert one.badness.low <= wanted <= one.badness.high
+
+
+@pytest.mark.parametrize("seed", [2, 4])
+def test_what_a_few_heavy_users_do_is_no_finding_and_a_version_that_counts_rows_takes_it_for_one(
+    store: Store, seed: int
+) -> None:
+    """Users differ in what they talk of and in how they fare, independent of each other: nothing is to be found."""
+    simulate(store, seed, truth=NOTHING, crowd=Crowd(60, is_heavy=True, taste=1.5, failing=1.5))
+    scope = whole(store)
+    assert scope
+    with selected(store, scope) as of:
+        assert issues(of) == ()
+    forget_users(store)
+    with selected(store, scope) as of:
+        assert issues(of) != ()
+
+
+def test_one_user_who_makes_much_of_a_finding_is_named(store: Store) -> None:
+    simulate(store, 1, 1_000, Truth(more_failure=0.5))
+    scope = whole(store)
+    assert scope
+    with selected(store, scope) as of:
+        (before,) = [one for one in issues(of) if one.kinds == (PLANTED_EVENT,)]
+    most: list[float] = []
+    for part in (4, 3):
+        with store.writing() as transaction:
+            one = f"update raw_conversations set user_id = 'one' where hash(conversation_id) % {part} = 0"
+            transaction.execute(one)
+        with selected(store, scope) as of:
+            most += [one.most for one in issues(of) if one.kinds == (PLANTED_EVENT,)]
+    assert before.most < MUCH < most[0] < 0.3
+    assert len(most) == 1, "with half of it of one user, the others count as too few units for a finding"
 
 
 def test_where_nothing_is_planted_nothing_is_found(store: Store) -> None:

@@ -16,7 +16,8 @@ from cpa_core.insights import Kind, Selection, selected, whole
 from cpa_core.pipeline import Assistant, DayRange, write_report
 from cpa_core.settings import settings
 from tests.awkward import fill
-from tests.test_insights_in_pandas import ZONE, Frames, averaged, choices, newcombe, wilson
+from tests.frames import Frames, newcombe
+from tests.test_insights_in_pandas import ZONE, choices
 from tests.test_report import data
 
 pytestmark = pytest.mark.slow
@@ -108,7 +109,7 @@ def test_each_stretch_of_time(tree: dict[str, Any], frames: Frames) -> None:
         rows = by_day[date.fromisoformat(one["bucket"])]
         assert (one["conversations"], one["messages"]) == (len(rows), rows.message_count.sum())
         assert one["users"] == rows.user_id.nunique()
-        close(one["score"], averaged(rows.score))
+        close(one["score"], frames.mean(rows.score, rows, 100, frames.basis()))
         close(one["bad"], frames.bad_of(rows.conversation_id))
 
 
@@ -120,14 +121,17 @@ def test_before_and_after_the_change_and_the_two_halves(tree: dict[str, Any], fr
         sides = [frames.all[frames.all.day.between(*span)] for span in spans]
         assert [found["old"]["conversations"], found["new"]["conversations"]] == [len(side) for side in sides]
         by_figure = {change["figure"]: change for change in found["changes"] if change["figure"] != "event"}
-        rates = [frames.bad_of(side.conversation_id) for side in sides]
+        rates = [frames.bad_of(side.conversation_id, frames.basis(side)) for side in sides]
         close([by_figure["bad"]["before"], by_figure["bad"]["after"]], rates)
         close(by_figure["bad"]["difference"], newcombe(rates[1], rates[0]))
-        close([by_figure["score"]["before"], by_figure["score"]["after"]], [averaged(side.score) for side in sides])
+        scores = [frames.mean(side.score, side, 100) for side in sides]
+        close([by_figure["score"]["before"], by_figure["score"]["after"]], scores)
         for change in found["changes"]:
             if change["figure"] == "event":
                 has = frames.events[frames.events.kind == Kind(**change["kind"])].conversation_id
-                wanted = [frames.rate(has, side[side.tag == "ok"].conversation_id) for side in sides]
+                wanted = [
+                    frames.rate(has, side[side.tag == "ok"].conversation_id, frames.basis(side)) for side in sides
+                ]
                 close([change["before"], change["after"]], wanted)
     assert declared["label"] == "new prompt" and declared["after"]["first"] == CHANGE.isoformat()
     assert [halves[side]["first"] for side in ("before", "after")] == ["2026-03-01", "2026-03-21"]
@@ -339,7 +343,8 @@ def test_the_words_on_the_page_are_the_figures_in_it(page: str, frames: Frames) 
     assert bad.share and bad.low and bad.high
     said = f"{bad.count} of {bad.of} · 95%: {100 * bad.low:.0f}–{100 * bad.high:.0f}%"
     assert f"{100 * bad.share:.0f}%" in text and said in text
-    mean = averaged(frames.all.score)
+    mean = frames.mean(frames.all.score, frames.all, 100)
     assert f"{mean.mean:.1f} of 100" in text and f"{mean.of} scored · 95%: {mean.low:.1f}–{mean.high:.1f}" in text
     assert f"{len(frames.all)}" in text and f"{frames.all.user_id.nunique()}" in text
-    assert wilson(0, 0).share is None
+    without = f"{frames.all.user_id.isna().sum()} of {len(frames.all)} without a user, counted as independent"
+    assert f" · {bad.units:.0f} effective users; {without}" in text

@@ -3,20 +3,19 @@
 import pytest
 
 from cpa_core.insights.statistics import (
-    Stratum,
-    Sums,
+    bounded_mean,
+    change_chance,
     clopper_pearson,
     corrected,
     difference,
     effective_size,
     jackknife,
-    layered_difference,
-    layered_p,
     lift,
     mean,
-    mean_difference,
     rate,
+    ratio_difference,
     score_chance,
+    share,
     share_interval,
     t_quantile,
     unit_sums,
@@ -55,26 +54,49 @@ def test_the_t_quantile_is_that_of_the_tables(freedom: float, wanted: float) -> 
     assert t_quantile(freedom) == pytest.approx(wanted, abs=5e-5)
 
 
-def test_a_mean_of_one_value_has_no_interval_and_of_none_no_value() -> None:
-    assert mean(0, 0.0, 0.0).mean is None
-    assert (mean(1, 7.0, 49.0).mean, mean(1, 7.0, 49.0).low) == (7.0, None)
-    assert mean_difference(Sums(1, 7.0, 49.0), Sums(5, 1.0, 1.0)).value is None
-    assert mean_difference(Sums(2, 14.0, 98.0), Sums(2, 10.0, 50.0)).low == 2.0
+def test_a_mean_of_one_unit_has_no_interval_and_of_none_no_value() -> None:
+    assert mean(unit_sums(())).mean is None
+    assert (mean(unit_sums([(7, 1)])).mean, mean(unit_sums([(7, 1)])).low) == (7.0, None)
+    assert ratio_difference(unit_sums([(7, 1)]), unit_sums([(1, 1)] * 5)).value is None
+    assert ratio_difference(unit_sums([(7, 1)] * 2), unit_sums([(5, 1)] * 2)).low == 2.0
 
 
-def test_a_comparison_in_one_layer_is_the_plain_one_and_layers_undo_what_they_explain() -> None:
-    assert layered_difference([Stratum(56, 70, 48, 80)]).value == pytest.approx(0.2)
-    layers = [Stratum(10, 100, 90, 900), Stratum(450, 900, 50, 100)]
-    assert layered_difference(layers).value == pytest.approx(0.0)
-    assert layered_p(layers) == pytest.approx(1.0)
-    assert layered_p([Stratum(0, 5, 0, 5)]) is None
+def test_the_interval_of_a_mean_is_students() -> None:
+    """Of 1, 2, 3, 4, 5: 3 and 2.7764 standard errors of sqrt(2.5 / 5)."""
+    found = mean(unit_sums([(n, 1) for n in range(1, 6)]))
+    assert (found.low, found.high) == (pytest.approx(3 - 1.9632, abs=1e-4), pytest.approx(3 + 1.9632, abs=1e-4))
+
+
+@pytest.mark.parametrize("scores", [[100.0] * 20, [0.0] * 20, [0.0] + [100.0] * 19, [50.0] * 2, [99.0] * 3, [1.0, 3.0]])
+def test_a_scores_interval_stays_on_the_scale(scores: list[float]) -> None:
+    found = bounded_mean(unit_sums([(score, 1) for score in scores]), 100)
+    assert found.mean is not None and found.low is not None and found.high is not None
+    assert 0 <= found.low <= found.mean <= found.high <= 100 and found.low < found.high
 
 
 def test_a_lift_without_cases_is_unknown_or_half_known() -> None:
-    assert lift(rate(0, 10), rate(0, 10)).value is None
-    none_without = lift(rate(5, 10), rate(0, 10))
+    none, half = unit_sums([(0, 1)] * 10), unit_sums([(1, 1)] * 5 + [(0, 1)] * 5)
+    assert lift(none, none).value is None
+    none_without = lift(half, none)
     assert none_without.value is None
     assert none_without.low is not None and none_without.low > 0
+
+
+def test_enough_is_fifty_conversations_and_fifteen_units() -> None:
+    def of(users: int, each: int) -> bool:
+        return share(unit_sums([(1, each)] * users)).is_enough
+
+    assert of(50, 1) and of(15, 4) and not of(14, 100) and not of(49, 1)
+    heavy = unit_sums([(1, 1)] * 100 + [(300, 1000)])
+    assert heavy.units == 101 and not share(heavy).is_enough, "one user makes nearly all"
+
+
+def test_two_shares_of_the_same_users_over_and_over_are_no_more_than_the_users() -> None:
+    """Ten users of one mind against ten of another, however often each came, and each of them ten times."""
+    once = change_chance(unit_sums([(1, 1)] * 7 + [(0, 1)] * 3), unit_sums([(1, 1)] * 2 + [(0, 1)] * 8))
+    often = change_chance(unit_sums([(10, 10)] * 7 + [(0, 10)] * 3), unit_sums([(10, 10)] * 2 + [(0, 10)] * 8))
+    assert once == pytest.approx(often) and once is not None and once > 0.01
+    assert change_chance(unit_sums(()), unit_sums([(1, 1)])) is None
 
 
 def test_the_correction_is_benjamini_and_yekutielis() -> None:

@@ -48,7 +48,7 @@ from cpa_core.insights.quality import (
     scores,
 )
 from cpa_core.insights.selection import Kind, Scope, Selection, selected, whole
-from cpa_core.insights.statistics import ENOUGH, UNKNOWN, Estimate, Mean, Rate
+from cpa_core.insights.statistics import ENOUGH, ENOUGH_UNITS, MUCH, UNKNOWN, Basis, Estimate, Mean, Rate
 from cpa_core.insights.volume import (
     DayFigures,
     Figures,
@@ -64,8 +64,11 @@ from cpa_core.insights.volume import (
 
 __all__ = [
     "ENOUGH",
+    "ENOUGH_UNITS",
     "EXAMPLES",
+    "MUCH",
     "UNKNOWN",
+    "Basis",
     "Cost",
     "Coverage",
     "DayFigures",

@@ -1,23 +1,20 @@
 """Before and after: what differs between two selections, and the honest word when too little is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from cpa_core.insights.content import events
 from cpa_core.insights.quality import FALSE_FINDINGS
 from cpa_core.insights.selection import Kind, Selection
 from cpa_core.insights.statistics import (
-    ENOUGH,
     Estimate,
     Mean,
     Rate,
-    Stratum,
-    Sums,
+    UnitSums,
+    change_chance,
     corrected,
     difference,
-    layered_p,
-    mean_difference,
-    rate,
+    ratio_difference,
+    share,
 )
 from cpa_core.insights.volume import overview
 
@@ -53,24 +50,16 @@ def _headers(before: Selection, after: Selection) -> list[FigureChange]:
         one, other = getattr(old, name), getattr(new, name)
         gap = difference(other, one)
         found.append(FigureChange(name, None, one, other, gap, _verdict(one, other, gap)))
-    sums = [_sums(before), _sums(after)]
-    for name in ("score", "messages_per_conversation"):
+    rows = [of.answer("overview")[0] for of in (before, after)]
+    for name, sums in (("score", "of_score"), ("messages_per_conversation", "of_messages")):
         one, other = getattr(old, name), getattr(new, name)
-        gap = mean_difference(sums[1][name], sums[0][name])
+        gap = ratio_difference(UnitSums(**rows[1][sums]), UnitSums(**rows[0][sums]))
         found.append(FigureChange(name, None, one, other, gap, _verdict(one, other, gap)))
     return found
 
 
-def _sums(of: Selection) -> dict[str, Sums]:
-    row = of.answer("overview")[0]
-    return {
-        "score": Sums(row["scored"], row["score_sum"], row["score_squares"]),
-        "messages_per_conversation": Sums(row["conversations"], row["messages"], row["message_squares"]),
-    }
-
-
 def _verdict(before: Rate | Mean, after: Rate | Mean, gap: Estimate) -> Verdict:
-    if min(before.of, after.of) < ENOUGH or gap.low is None or gap.high is None:
+    if not before.is_enough or not after.is_enough or gap.low is None or gap.high is None:
         return "too little data"
     if gap.low > 0:
         return "higher"
@@ -78,18 +67,32 @@ def _verdict(before: Rate | Mean, after: Rate | Mean, gap: Estimate) -> Verdict:
 
 
 def _events(before: Selection, after: Selection) -> list[FigureChange]:
-    old = {row.kind: row.conversations for row in events(before)}
-    new = {row.kind: row.conversations for row in events(after)}
-    tagged = [overview(one).tagged for one in (before, after)]
+    old, new = _by_kind(before), _by_kind(after)
     kinds = sorted(old.keys() | new.keys(), key=lambda kind: (kind.role, kind.event_type))
-    pairs = [(kind, old.get(kind, rate(0, tagged[0])), new.get(kind, rate(0, tagged[1]))) for kind in kinds]
-    if min(tagged) < ENOUGH:
-        return [FigureChange("event", kind, a, b, difference(b, a), "too little data") for kind, a, b in pairs]
-    chances = [layered_p([Stratum(b.count, b.of, a.count, a.of)]) for _, a, b in pairs]
+    none = [_none(of) for of in (before, after)]
+    pairs = [(kind, old.get(kind, none[0]), new.get(kind, none[1])) for kind in kinds]
+    chances = [change_chance(b, a) for _, a, b in pairs]
     q_values = corrected([1.0 if chance is None else chance for chance in chances])
     found: list[FigureChange] = []
-    for (kind, a, b), q in zip(pairs, q_values, strict=True):
+    for (kind, *sums), q in zip(pairs, q_values, strict=True):
+        a, b = (share(one) for one in sums)
         gap = difference(b, a)
-        verdict = _verdict(a, b, gap) if q <= FALSE_FINDINGS else "no clear difference"
+        verdict = _verdict(a, b, gap)
+        if verdict == "too little data":
+            found.append(FigureChange("event", kind, a, b, gap, verdict))
+            continue
+        verdict = verdict if q <= FALSE_FINDINGS else "no clear difference"
         found.append(FigureChange("event", kind, a, b, gap, verdict, q))
     return sorted(found, key=lambda one: (one.verdict == "no clear difference", -abs(one.difference.value or 0.0)))
+
+
+def _by_kind(of: Selection) -> dict[Kind, UnitSums]:
+    """Of the tagged conversations, those that have each kind of event."""
+    rows = of.answer("event_mix", by_day=False)
+    return {Kind(row["role"], row["event_type"]): UnitSums(**row["of_tagged"]) for row in rows}
+
+
+def _none(of: Selection) -> UnitSums:
+    """The same of a kind that does not occur."""
+    tagged = UnitSums(**of.answer("overview")[0]["of_tagged"])
+    return replace(tagged, hits=0.0, hit_squares=0.0, products=0.0, most_hits=0.0, variance=0.0)

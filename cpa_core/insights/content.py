@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from cpa_core.insights.selection import Kind, Selection
-from cpa_core.insights.statistics import Rate, rate
+from cpa_core.insights.statistics import Rate, UnitSums, share
 from cpa_core.store.database import Row
 
 
@@ -52,43 +52,32 @@ class Transition:
 def event_mix(of: Selection) -> tuple[EventCount, ...]:
     """The events of each day, most frequent first."""
     return tuple(
-        EventCount(row["day"], _kind(row), row["events"], row["conversations"], rate(row["bad"], row["scored"]))
+        EventCount(row["day"], _kind(row), row["events"], row["conversations"], share(UnitSums(**row["of_bad"])))
         for row in of.answer("event_mix", by_day=True)
     )
 
 
 def events(of: Selection) -> tuple[EventShare, ...]:
     """The kinds of event in all, most frequent first."""
-    tagged = of.answer("overview")[0]["tagged"]
     return tuple(
-        EventShare(_kind(row), row["events"], rate(row["conversations"], tagged), rate(row["bad"], row["scored"]))
+        EventShare(_kind(row), row["events"], share(UnitSums(**row["of_tagged"])), share(UnitSums(**row["of_bad"])))
         for row in of.answer("event_mix", by_day=False)
     )
 
 
 def properties(of: Selection) -> tuple[PropertyValue, ...]:
     """The values of the properties of each kind of event, most frequent first."""
-    rows = of.answer("properties", by_day=False)
-    totals: dict[tuple[Kind, str], int] = {}
-    for row in rows:
-        key = (_kind(row), row["property"])
-        totals[key] = totals.get(key, 0) + row["events"]
     return tuple(
-        PropertyValue(
-            _kind(row), row["property"], row["value"], rate(row["events"], totals[_kind(row), row["property"]])
-        )
-        for row in rows
+        PropertyValue(_kind(row), row["property"], row["value"], share(UnitSums(**row["of_events"])))
+        for row in of.answer("properties", by_day=False)
     )
 
 
 def transitions(of: Selection) -> tuple[Transition, ...]:
     """The matrix of consecutive events, most frequent first. Events of one message are in the order of their quotes."""
-    rows = of.answer("transitions", by_day=False)
-    totals: dict[Kind | None, int] = {}
-    for row in rows:
-        totals[_end(row, "from")] = totals.get(_end(row, "from"), 0) + row["times"]
     return tuple(
-        Transition(_end(row, "from"), _end(row, "to"), rate(row["times"], totals[_end(row, "from")])) for row in rows
+        Transition(_end(row, "from"), _end(row, "to"), share(UnitSums(**row["of_times"])))
+        for row in of.answer("transitions", by_day=False)
     )
 
 

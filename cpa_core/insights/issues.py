@@ -7,17 +7,7 @@ from typing import Literal
 from cpa_core.insights.paths import DropOff, drop_offs
 from cpa_core.insights.quality import DealbreakerResult, Effect, dealbreakers, low_score_events
 from cpa_core.insights.selection import Kind, Selection
-from cpa_core.insights.statistics import (
-    ENOUGH,
-    UNKNOWN,
-    Estimate,
-    Rate,
-    Stratum,
-    difference,
-    layered_difference,
-    layered_p,
-    rate,
-)
+from cpa_core.insights.statistics import ENOUGH, UNKNOWN, Estimate, Rate, difference, rate
 from cpa_core.insights.volume import overview
 from cpa_core.models import digest
 
@@ -26,9 +16,6 @@ State = Literal["new", "growing", "steady", "shrinking", "gone"]
 
 HITS = 5
 """Conversations that must hit a dealbreaker before it is an issue."""
-
-NO_CHANCE = 0.001
-"""How unlikely it must be that the good ends of a path are chance, before the path is taken for a good one."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +42,8 @@ class Issue:
     q_value: float | None
     state: State | None = None
     met_before: Rate | None = None
+    most: float = 0.0
+    """The part of what is met that one unit has, 0 to 1: the largest user, else the largest conversation."""
 
 
 @dataclass(frozen=True)
@@ -112,49 +101,41 @@ def _gone(earlier: Issue, now: Candidate | None) -> Issue:
 def _candidates(of: Selection) -> Iterator[Candidate]:
     for effect in low_score_events(of):
         yield Candidate(_of_event(of, effect), effect.is_finding)
-    all_good = overview(of).good
     for path in drop_offs(of):
-        yield Candidate(_of_path(of, path), path.is_finding and not _ends_well(path.good, all_good))
+        yield Candidate(_of_path(of, path), path.is_finding and not path.ends_well)
     for breaker in dealbreakers(of):
         yield Candidate(_of_dealbreaker(breaker), breaker.hit.is_enough and breaker.hit.count >= HITS)
 
 
-def _ends_well(good: Rate, all_good: Rate) -> bool:
-    """Whether conversations that end so are good more often than others, beyond chance: that is no loss."""
-    others = Stratum(good.count, good.of, all_good.count - good.count, all_good.of - good.of)
-    chance, more = layered_p([others]), layered_difference([others]).value
-    return chance is not None and chance <= NO_CHANCE and more is not None and more > 0
-
-
 def _of_event(of: Selection, effect: Effect) -> Issue:
-    scored = effect.bad_with.of + effect.bad_without.of
     return Issue(
         id=_identity(of, "event", (effect.kind,)),
         cause="event",
         kinds=(effect.kind,),
         criterion="",
         words="",
-        met=rate(effect.bad_with.of, scored),
+        met=effect.met,
         badness=effect.at_equal_length,
         impact=effect.at_equal_length.times(effect.bad_with.of),
         lift=effect.lift,
         q_value=effect.q_value,
+        most=effect.bad_with.most,
     )
 
 
 def _of_path(of: Selection, path: DropOff) -> Issue:
-    steps = path.ended_after.of + path.ended_else.of
     return Issue(
         id=_identity(of, "path", path.path),
         cause="path",
         kinds=path.path,
         criterion="",
         words="",
-        met=rate(path.ended_after.of, steps),
+        met=path.met,
         badness=path.at_equal_depth,
         impact=path.at_equal_depth.times(path.ended_after.of),
         lift=path.lift,
         q_value=path.q_value,
+        most=path.ended_after.most,
     )
 
 
@@ -172,6 +153,7 @@ def _of_dealbreaker(found: DealbreakerResult) -> Issue:
         impact=size,
         lift=UNKNOWN,
         q_value=None,
+        most=found.most,
     )
 
 

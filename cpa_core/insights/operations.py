@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from cpa_core.insights.selection import Selection
-from cpa_core.insights.statistics import Estimate, Rate, difference, rate
+from cpa_core.insights.statistics import Estimate, Rate, UnitSums, difference, rate, share
 
 WITHIN = 14
 """Days within which a user counts as having come back."""
@@ -12,7 +12,7 @@ WITHIN = 14
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of a day is tagged, judged, scored. `refused` counts conversations that a model refused for good."""
+    """How much of a day is tagged, judged, scored: of all there is. `refused` were refused by a model for good."""
 
     day: date
     conversations: int
@@ -102,7 +102,7 @@ def failures(of: Selection) -> tuple[Failed, ...]:
 def returns(of: Selection, within: int = WITHIN) -> Returns:
     """Whether users came back, after a bad conversation and after another. Only users with an id are known."""
     rows = of.answer("returns", within=within)
-    known = {row["is_bad"]: rate(row["returned"], row["users"]) for row in rows if not row["is_too_recent"]}
+    known = {row["is_bad"]: share(UnitSums(**row["of_users"])) for row in rows if not row["is_too_recent"]}
     bad, other = known.get(True, rate(0, 0)), known.get(False, rate(0, 0))
     too_recent = sum(row["users"] for row in rows if row["is_too_recent"])
     return Returns(within, bad, other, difference(bad, other), too_recent)

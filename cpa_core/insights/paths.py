@@ -1,29 +1,32 @@
 """The ways conversations take: to a good or bad end, and to where they break off."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cpa_core.insights.comparisons import ALL, Compared, Contrast, Signed, compare, differences
 from cpa_core.insights.quality import FALSE_FINDINGS
 from cpa_core.insights.selection import Kind, Selection, kinds_of
 from cpa_core.insights.statistics import (
     ENOUGH,
     Estimate,
     Rate,
-    Stratum,
+    UnitSums,
     corrected,
-    difference,
-    layered_difference,
-    layered_p,
+    is_enough,
     lift,
-    rate,
+    ratio,
+    score_chance,
+    share,
+    unit_sums,
 )
 
 MOST = 100
 """Endings that are listed for each kind of end."""
 
+NO_CHANCE = 0.001
+"""How unlikely it must be that the good ends of a path are chance, before the path is taken for a good one."""
+
 Path = tuple[int, ...]
-Layers = dict[int, tuple[int, int]]
-"""Steps, and how many of them were the last, by turn."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,12 @@ class DropOff:
     `ended_after` are steps that end with this path and have no event after; `ended_else` all other steps.
     `at_equal_depth` is the difference within the same turn (two messages; the twelfth and later are one). `good` is
     of the scored conversations that end so. A path is a finding only if none shorter or longer explains it.
+    `ends_well`, of a finding: conversations that end so are good more often than others, beyond chance.
     """
 
     path: tuple[Kind, ...]
+    met: Rate
+    """The steps that take it."""
     ended_after: Rate
     ended_else: Rate
     difference: Estimate
@@ -58,17 +64,17 @@ class DropOff:
     p_value: float | None
     q_value: float | None
     is_finding: bool
+    ends_well: bool = False
 
 
 def endings(of: Selection, most: int = MOST) -> tuple[Ending, ...]:
     """The most frequent last events before a bad end and before a good one, `most` of each."""
-    total = of.answer("overview")[0]
     found: list[Ending] = []
     for row in of.answer("endings", most=most):
-        of_bad, of_good = rate(row["bad"], total["bad"]), rate(row["good"], total["good"])
+        of_bad, of_good = UnitSums(**row["of_bad"]), UnitSums(**row["of_good"])
         path = kinds_of(of, (row["before_that"], row["before"], row["kind"]))
-        bad = rate(row["bad"], row["scored"])
-        found.append(Ending(path, row["conversations"], bad, of_bad, of_good, lift(of_bad, of_good)))
+        bad, times = share(UnitSums(**row["of_scored"])), lift(of_bad, of_good)
+        found.append(Ending(path, row["conversations"], bad, share(of_bad), share(of_good), times))
     return tuple(found)
 
 
@@ -78,70 +84,87 @@ def drop_offs(of: Selection) -> tuple[DropOff, ...]:
 
 
 def _drop_offs(of: Selection) -> tuple[DropOff, ...]:
-    layers: dict[Path, Layers] = {}
-    ends: dict[Path, list[int]] = {}
-    for row in of.answer("drop_offs", enough=ENOUGH):
-        path = tuple(k for k in (row["first_kind"], row["second_kind"], row["third_kind"]) if k is not None)
-        layers.setdefault(path, {})[row["layer"]] = (row["steps"], row["ended"])
-        count = ends.setdefault(path, [0, 0])
-        count[0] += row["ended_good"]
-        count[1] += row["ended_scored"]
-    everything = layers.pop((), {})
-    found = {path: _compared(of, path, own, everything, rate(*ends[path])) for path, own in layers.items()}
+    radix = max(of.kinds, default=0) + 1
+    of.answer("path_steps", enough=ENOUGH, radix=radix)
+    of.answer("drop_offs")
+    rows = {row["part"]: row for row in of.answer("path_ends")}
+    everyone = rows.pop(0, {"conversations": 0})["conversations"]
+    compared = compare(of, {number: Contrast(((part, 1),)) for number, part in enumerate(rows)})
+    parts = {_path(part, radix): part for part in rows}
+    found: dict[Path, DropOff] = {}
+    for number, (path, part) in enumerate(parts.items()):
+        if number in compared:
+            good = share(UnitSums(**rows[part]["of_scored"]) if rows[part]["of_scored"] else unit_sums(()))
+            found[path] = _drop_off(of, path, compared[number], (rows[part]["conversations"], everyone), good)
     tested = [path for path, one in found.items() if one.p_value is not None]
     for path, q in zip(tested, corrected([found[path].p_value or 0.0 for path in tested]), strict=True):
         found[path] = replace(found[path], q_value=q)
-    for path in _explaining(found, layers, everything):
-        found[path] = replace(found[path], is_finding=True)
+    kept = _explaining(of, [path for path, one in found.items() if _is_raised(one)], parts)
+    for path, ends_well in zip(kept, _end_well(of, [parts[path] for path in kept]), strict=True):
+        found[path] = replace(found[path], is_finding=True, ends_well=ends_well)
     return tuple(sorted(found.values(), key=_rank))
+
+
+def _path(part: int, radix: int) -> Path:
+    """The kinds of a path from its number."""
+    kinds: list[int] = []
+    while part:
+        part, kind = divmod(part, radix)
+        kinds.insert(0, kind)
+    return tuple(kinds)
 
 
 def _rank(one: DropOff) -> tuple[bool, float, int, str]:
     return not one.is_finding, -(one.at_equal_depth.value or 0.0), len(one.path), str(one.path)
 
 
-def _compared(of: Selection, path: Path, own: Layers, everything: Layers, good: Rate) -> DropOff:
-    strata = _strata(own, everything)
-    after = rate(sum(s.ends_with for s in strata), sum(s.of_with for s in strata))
-    other = rate(sum(s.ends_without for s in strata), sum(s.of_without for s in strata))
+def _drop_off(of: Selection, path: Path, one: Compared, conversations: tuple[int, int], good: Rate) -> DropOff:
+    after, other = (replace(rate, conversations=n) for rate, n in zip(one.shares, conversations, strict=True))
     return DropOff(
         path=kinds_of(of, path),
+        met=replace(share(one.met), conversations=conversations[1]),
         ended_after=after,
         ended_else=other,
-        difference=difference(after, other),
-        lift=lift(after, other),
-        at_equal_depth=layered_difference(strata),
+        difference=ratio(one.plain),
+        lift=one.lift,
+        at_equal_depth=one.within_layers,
         good=good,
-        p_value=layered_p(strata) if other.is_enough else None,
+        p_value=one.chance if after.is_enough and other.is_enough else None,
         q_value=None,
         is_finding=False,
     )
 
 
-def _strata(own: Layers, everything: Layers) -> list[Stratum]:
-    found: list[Stratum] = []
-    for layer, (steps, ended) in everything.items():
-        mine, my_ends = own.get(layer, (0, 0))
-        found.append(Stratum(my_ends, mine, ended - my_ends, steps - mine))
-    return found
-
-
-def _explaining(found: dict[Path, DropOff], layers: dict[Path, Layers], everything: Layers) -> list[Path]:
+def _explaining(of: Selection, raised: Sequence[Path], parts: dict[Path, int]) -> list[Path]:
     """The paths after which more end, beyond chance, and that no other such path accounts for.
 
     A longer path counts only if more end after it than after its own last events otherwise; a shorter one only if
     more end after it where it is not part of a longer one that counts.
     """
-    raised = [path for path, one in found.items() if _is_raised(one)]
     kept: list[Path] = []
-    for path in sorted(raised, key=len, reverse=True):
-        shorter = [path[n:] for n in range(1, len(path)) if path[n:] in layers]
-        beyond = all(_more(layers[path], layers[tail]) for tail in shorter)
-        longer = [one for one in kept if len(one) > len(path) and one[-len(path) :] == path]
-        rest = _without(layers[path], (layers[one] for one in longer))
-        if beyond and (not longer or _more(rest, _without(everything, (layers[one] for one in longer)))):
-            kept.append(path)
+    for length in (3, 2, 1):
+        paths = [path for path in raised if len(path) == length]
+        listed = [(path, one) for path in paths for one in _beside(path, kept, parts)]
+        compared = compare(of, {number: one for number, (_, one) in enumerate(listed)})
+        failed = {path for number, (path, _) in enumerate(listed) if not _is_more(compared.get(number))}
+        kept += [path for path in paths if path not in failed]
     return kept
+
+
+def _beside(path: Path, kept: Sequence[Path], parts: dict[Path, int]) -> list[Contrast]:
+    """The comparisons that a path must pass: with the other steps of each tail, and without its longer ones."""
+    own: Signed = ((parts[path], 1),)
+    found = [Contrast(own, ((parts[path[n:]], 1),)) for n in range(1, len(path)) if path[n:] in parts]
+    longer = [one for one in kept if _is_tail(path, one)]
+    outer = [one for one in longer if not any(_is_tail(other, one) for other in longer)]
+    if outer:
+        less: Signed = tuple((parts[one], -1) for one in outer)
+        found.append(Contrast(own + less, ALL + less))
+    return found
+
+
+def _is_tail(short: Path, path: Path) -> bool:
+    return len(short) < len(path) and path[-len(short) :] == short
 
 
 def _is_raised(one: DropOff) -> bool:
@@ -149,19 +172,21 @@ def _is_raised(one: DropOff) -> bool:
     return one.q_value is not None and one.q_value <= FALSE_FINDINGS and low is not None and low > 0
 
 
-def _more(own: Layers, everything: Layers) -> bool:
-    """Whether more end after these steps than after the others of `everything`; with too few others, they are all."""
-    strata = _strata(own, everything)
-    if sum(s.of_without for s in strata) < ENOUGH or sum(s.of_with for s in strata) < ENOUGH:
+def _is_more(one: Compared | None) -> bool:
+    """Whether more end after these steps than after the others; with too few others, they are all."""
+    if one is None or not all(is_enough(round(s.trials), s.effective) for s in (one.own, one.rest)):
         return False
-    chance, low = layered_p(strata), layered_difference(strata).low
+    chance, low = one.chance, one.within_layers.low
     return chance is not None and chance <= FALSE_FINDINGS / 10 and low is not None and low > 0
 
 
-def _without(layers: Layers, others: Iterable[Layers]) -> Layers:
-    left = dict(layers)
-    for other in others:
-        for layer, (steps, ended) in other.items():
-            own = left.get(layer, (0, 0))
-            left[layer] = (own[0] - steps, own[1] - ended)
-    return left
+def _end_well(of: Selection, paths: Sequence[int]) -> list[bool]:
+    """Whether conversations that end so are good more often than others, beyond chance: that is no loss."""
+    asked = {number: Contrast(((-1 - part, 1),), ((-1, 1),)) for number, part in enumerate(paths)}
+    compared = differences(of, asked, by_layer=False) if asked else {}
+    return [_is_better(compared.get(number)) for number in asked]
+
+
+def _is_better(one: UnitSums | None) -> bool:
+    chance = score_chance(one.hits, one.hit_squares) if one else None
+    return one is not None and chance is not None and chance <= NO_CHANCE and one.hits > 0

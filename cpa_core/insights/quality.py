@@ -3,22 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cpa_core.insights.comparisons import Compared, Contrast, compare, differences
 from cpa_core.insights.selection import Kind, Selection
-from cpa_core.insights.statistics import (
-    ENOUGH,
-    UNKNOWN,
-    Estimate,
-    Rate,
-    Stratum,
-    Sums,
-    corrected,
-    difference,
-    layered_difference,
-    layered_p,
-    lift,
-    mean_difference,
-    rate,
-)
+from cpa_core.insights.statistics import UNKNOWN, Estimate, Rate, UnitSums, corrected, ratio, share
 from cpa_core.store.database import Row
 
 FALSE_FINDINGS = 0.05
@@ -51,11 +38,12 @@ class GoalResult:
 
 @dataclass(frozen=True)
 class DealbreakerResult:
-    """How many of the judged conversations hit a dealbreaker."""
+    """How many of the judged conversations hit a dealbreaker. `most` is the part of the hits that one unit has."""
 
     criterion: str
     words: str
     hit: Rate
+    most: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +56,8 @@ class Effect:
     """
 
     kind: Kind
+    met: Rate
+    """The scored conversations that have it."""
     bad_with: Rate
     bad_without: Rate
     difference: Estimate
@@ -107,8 +97,7 @@ def criteria(of: Selection) -> tuple[GoalResult, ...]:
     """The goals in the order of their rank. The same id with other words, from another schema, is another goal."""
     found: list[GoalResult] = []
     for row in sorted(of.answer("criteria", by_day=False), key=_in_order):
-        told = row["met"] + row["partly"] + row["missed"]
-        rates = {name: rate(row[name], told) for name in ("met", "partly", "missed")}
+        rates = {name: share(UnitSums(**row[f"of_{name}"])) for name in ("met", "partly", "missed")}
         found.append(GoalResult(row["criterion"], row["words"], **rates, cannot_tell=row["cannot_tell"]))
     return tuple(found)
 
@@ -120,7 +109,12 @@ def _in_order(row: Row) -> tuple[str, int, str, str]:
 def dealbreakers(of: Selection) -> tuple[DealbreakerResult, ...]:
     """The dealbreakers in order."""
     rows = sorted(of.answer("dealbreakers", by_day=False), key=_in_order)
-    return tuple(DealbreakerResult(row["criterion"], row["words"], rate(row["hit"], row["judged"])) for row in rows)
+    return tuple(
+        DealbreakerResult(row["criterion"], row["words"], hit, sums.most_hits / sums.hits if sums.hits else 0.0)
+        for row in rows
+        for sums in [UnitSums(**row["of_judged"])]
+        for hit in [share(sums)]
+    )
 
 
 def low_score_events(of: Selection) -> tuple[Effect, ...]:
@@ -129,13 +123,11 @@ def low_score_events(of: Selection) -> tuple[Effect, ...]:
 
 
 def _low_score_events(of: Selection) -> tuple[Effect, ...]:
-    rows = of.answer("low_scores")
-    everyone = {row["length_from"]: row for row in rows if row["kind"] is None}
-    by_kind: dict[int, list[Row]] = {}
-    for row in rows:
-        if row["kind"] is not None:
-            by_kind.setdefault(row["kind"], []).append(row)
-    effects = [_effect(of.kinds[kind], found, everyone) for kind, found in by_kind.items()]
+    of.answer("low_scores")
+    asked = {kind: Contrast(((kind, 1),)) for kind in of.kinds}
+    compared = compare(of, asked)
+    points = differences(of, asked, by_layer=False, measure="score_sum") if asked else {}
+    effects = [_effect(of.kinds[kind], one, points.get(kind)) for kind, one in compared.items()]
     tested = [effect for effect in effects if effect.p_value is not None]
     chances = corrected([effect.p_value for effect in tested if effect.p_value is not None])
     done = [replace(effect, q_value=q) for effect, q in zip(tested, chances, strict=True)]
@@ -149,34 +141,21 @@ def _rank(effect: Effect) -> tuple[bool, bool, float, str, str]:
     return not effect.is_finding, not effect.is_enough, -(value or 0.0), name.role, name.event_type
 
 
-def _effect(kind: Kind, rows: Sequence[Row], everyone: dict[int, Row]) -> Effect:
-    given = {row["length_from"]: row for row in rows}
-    strata = [_stratum(given.get(length), row) for length, row in everyone.items()]
-    bad_with = rate(sum(s.ends_with for s in strata), sum(s.of_with for s in strata))
-    bad_without = rate(sum(s.ends_without for s in strata), sum(s.of_without for s in strata))
-    is_enough = bad_with.of >= ENOUGH and bad_without.of >= ENOUGH
-    inside, total = _sums(list(rows)), _sums(list(everyone.values()))
-    outside = Sums(total.of - inside.of, total.total - inside.total, total.squares - inside.squares)
+def _effect(kind: Kind, one: Compared, points: UnitSums | None) -> Effect:
+    bad_with, bad_without = one.shares
+    is_enough = bad_with.is_enough and bad_without.is_enough
     return Effect(
         kind=kind,
+        met=share(one.met),
         bad_with=bad_with,
         bad_without=bad_without,
-        difference=difference(bad_with, bad_without),
-        lift=lift(bad_with, bad_without),
-        at_equal_length=layered_difference(strata) if is_enough else UNKNOWN,
-        score_difference=mean_difference(inside, outside),
-        p_value=layered_p(strata) if is_enough else None,
+        difference=ratio(one.plain),
+        lift=one.lift,
+        at_equal_length=one.within_layers if is_enough else UNKNOWN,
+        score_difference=ratio(points) if points else UNKNOWN,
+        p_value=one.chance if is_enough else None,
         q_value=None,
     )
-
-
-def _stratum(given: Row | None, everyone: Row) -> Stratum:
-    bad, of = (given["bad"], given["scored"]) if given else (0, 0)
-    return Stratum(bad, of, everyone["bad"] - bad, everyone["scored"] - of)
-
-
-def _sums(rows: Sequence[Row]) -> Sums:
-    return Sums(*(sum(row[name] for row in rows) for name in ("scored", "score_sum", "score_squares")))
 
 
 def friction(of: Selection, kinds: Sequence[Kind] | None = None) -> tuple[FrictionAt, ...]:
@@ -188,4 +167,4 @@ def friction(of: Selection, kinds: Sequence[Kind] | None = None) -> tuple[Fricti
         kinds = [effect.kind for effect in low_score_events(of) if effect.is_finding]
     numbers = [of.numbers[kind] for kind in kinds if kind in of.numbers]
     rows = of.answer("friction", kinds=numbers, most=POSITIONS)
-    return tuple(FrictionAt(row["position"], rate(row["with_friction"], row["messages"])) for row in rows)
+    return tuple(FrictionAt(row["position"], share(UnitSums(**row["of_messages"]))) for row in rows)

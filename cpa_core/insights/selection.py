@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TypeVar, cast
 
-from cpa_core.models import Property
+from cpa_core.models import AROUND_IDS, NOBODY, Property
 from cpa_core.schema import parse
 from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction
@@ -104,6 +104,7 @@ def selected(store: Store, scope: Scope, wait: float | None = None) -> Iterator[
     with store.reading(wait) as view:
         _know(view)
         view.answer("insights/chosen", **_names(scope))
+        view.answer("insights/units")
         view.answer("insights/written_kinds", first=scope.first, last=scope.last)
         view.answer("insights/chosen_events")
         view.answer("insights/chosen_kinds")
@@ -130,6 +131,8 @@ def _names(scope: Scope) -> dict[str, object]:
         "score_below": scope.score_below,
         "bad_below": scope.bad_below,
         "good_from": scope.good_from,
+        "nobody": sorted(NOBODY),
+        "around": AROUND_IDS,
     }
 
 

@@ -4,10 +4,11 @@ The unit is what is independent of the others: a user, else a conversation. Ever
 units, and its variance comes from leaving one unit out at a time (the jackknife). docs/decisions says why.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import erfc, exp, fsum, lgamma, log, sqrt
+from math import erfc, exp, fsum, inf, lgamma, log, sqrt
+from typing import Literal
 
 ENOUGH = 50
 """Conversations below which a figure says little: it is flagged, and no finding is made of it."""
@@ -20,6 +21,24 @@ MUCH = 0.2
 
 Z = 1.959963984540054
 """The normal quantile of a two-sided interval of 95 %."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the units of a figure are: users, and each of the selection's conversations that has none."""
+
+    conversations: int
+    with_user: int
+
+    @property
+    def unit(self) -> Literal["user", "conversation"]:
+        """The unit: the user, where any conversation has one."""
+        return "user" if self.with_user else "conversation"
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether fewer than nine tenths of the conversations have a user, but some have."""
+        return 0 < self.with_user < 0.9 * self.conversations
 
 
 @dataclass(frozen=True)
@@ -41,6 +60,7 @@ class UnitSums:
     most_hits: float
     most_trials: float
     variance: float | None
+    basis: Mapping[str, int] | None = None
 
     @property
     def effective(self) -> float:
@@ -129,33 +149,48 @@ def share_interval(
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of `of` with its Wilson interval, 0 to 1; null when there is nothing to take a share of."""
+    """A share of `of` with its interval of 95 %, 0 to 1; null when it cannot be told.
+
+    `conversations` is how many it stands on, `units` as how many independent units of equal size they count, and
+    `most` the part of `of` that the largest unit has. `basis` is null where no unit was looked at.
+    """
 
     count: int
     of: int
     share: float | None
     low: float | None
     high: float | None
+    conversations: int
+    units: float
+    most: float = 0.0
+    basis: Basis | None = None
 
     @property
     def is_enough(self) -> bool:
-        """Whether the share stands on at least ENOUGH."""
-        return self.of >= ENOUGH
+        """Whether the share stands on enough conversations and on enough units."""
+        return is_enough(self.conversations, self.units)
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with its t interval; null without values, the interval null with fewer than two."""
+    """A mean with its interval of 95 %; null without values, the interval null with fewer than two units."""
 
     of: int
     mean: float | None
     low: float | None
     high: float | None
+    units: float
+    basis: Basis | None = None
 
     @property
     def is_enough(self) -> bool:
-        """Whether the mean stands on at least ENOUGH."""
-        return self.of >= ENOUGH
+        """Whether the mean stands on enough conversations and on enough units."""
+        return is_enough(self.of, self.units)
+
+
+def is_enough(conversations: int, units: float) -> bool:
+    """Whether a figure of so many conversations and effective units says enough to be shown as sure."""
+    return conversations >= ENOUGH and units >= ENOUGH_UNITS - 1e-9
 
 
 @dataclass(frozen=True)
@@ -174,66 +209,70 @@ class Estimate:
 UNKNOWN = Estimate(None, None, None)
 
 
-@dataclass(frozen=True)
-class Stratum:
-    """One layer of a comparison: how many of those with something, and of those without it, met an end."""
+def share(of: UnitSums) -> Rate:
+    """The share of hits in trials, with its interval by unit. Trials are cases: what is counted at all."""
+    count, trials = round(of.hits), round(of.trials)
+    if not trials:
+        return Rate(count, trials, None, None, None, of.conversations, 0.0, basis=_basis(of))
+    value = of.hits / of.trials
+    low, high = share_interval(value, of.variance, of, of.trials)
+    return Rate(count, trials, value, low, high, of.conversations, of.effective, of.most_trials / of.trials, _basis(of))
 
-    ends_with: int
-    of_with: int
-    ends_without: int
-    of_without: int
+
+def _basis(of: UnitSums) -> Basis | None:
+    return Basis(**of.basis) if of.basis else None
 
 
 def rate(count: int, of: int) -> Rate:
-    """A share with its Wilson score interval."""
+    """A share of cases that are independent of each other, or of all that there are, with Wilson's interval."""
     if of == 0:
-        return Rate(count, of, None, None, None)
-    share = count / of
-    middle = (share + Z * Z / (2 * of)) / (1 + Z * Z / of)
-    half = Z / (1 + Z * Z / of) * sqrt(share * (1 - share) / of + Z * Z / (4 * of * of))
-    low = 0.0 if count == 0 else max(0.0, middle - half)
-    return Rate(count, of, share, low, 1.0 if count == of else min(1.0, middle + half))
+        return Rate(count, of, None, None, None, 0, 0.0)
+    low, high = wilson(count / of, of)
+    return Rate(count, of, count / of, low if count else 0.0, high if count < of else 1.0, of, of, 1 / of)
 
 
-def mean(of: int, total: float, squares: float) -> Mean:
-    """A mean from the count, the sum and the sum of squares, with its t interval."""
-    if of == 0:
-        return Mean(of, None, None, None)
-    middle = total / of
-    if of == 1:
-        return Mean(of, middle, None, None)
-    half = t_quantile(of - 1) * sqrt(_variance(of, total, squares) / of)
-    return Mean(of, middle, middle - half, middle + half)
+def mean(of: UnitSums) -> Mean:
+    """The mean of values without bounds, with its t interval by unit."""
+    found = ratio(of)
+    return Mean(round(of.trials), found.value, found.low, found.high, of.effective, _basis(of))
 
 
-def _variance(of: int, total: float, squares: float) -> float:
-    return max(0.0, (squares - total * total / of) / (of - 1))
+def bounded_mean(of: UnitSums, most: float) -> Mean:
+    """The mean of values from 0 to `most`, with an interval by unit that stays within these: Wilson's."""
+    if not of.trials:
+        return Mean(0, None, None, None, 0.0, _basis(of))
+    value = of.hits / of.trials
+    variance = None if of.variance is None else of.variance / most**2
+    ends = share_interval(value / most, variance, of, inf)
+    low, high = (None if end is None else end * most for end in ends)
+    return Mean(round(of.trials), value, low, high, of.effective, _basis(of))
 
 
-@dataclass(frozen=True)
-class Sums:
-    """What a mean is made of, and adds up over days: count, sum, sum of squares."""
-
-    of: int
-    total: float
-    squares: float
-
-
-def mean_difference(one: Sums, other: Sums) -> Estimate:
-    """The first mean less the second, with Welch's t interval; unknown with fewer than two values in either."""
-    if min(one.of, other.of) < 2:
+def ratio(of: UnitSums) -> Estimate:
+    """Hits over trials with a t interval at the effective units; the interval null with fewer than two units."""
+    if not of.trials:
         return UNKNOWN
-    parts = [_variance(s.of, s.total, s.squares) / s.of for s in (one, other)]
-    value = one.total / one.of - other.total / other.of
-    if sum(parts) == 0:
+    value = of.hits / of.trials
+    if of.variance is None:
+        return Estimate(value, None, None)
+    half = t_quantile(of.freedom) * sqrt(of.variance)
+    return Estimate(value, value - half, value + half)
+
+
+def ratio_difference(one: UnitSums, other: UnitSums) -> Estimate:
+    """The first ratio less the second, of different units, with Welch's t interval; unknown with one unit in either."""
+    if one.variance is None or other.variance is None:
+        return UNKNOWN
+    value = one.hits / one.trials - other.hits / other.trials
+    both = one.variance + other.variance
+    if not both:
         return Estimate(value, value, value)
-    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (one.of - 1) + parts[1] ** 2 / (other.of - 1))
-    half = t_quantile(freedom) * sqrt(sum(parts))
+    half = t_quantile(both**2 / (one.variance**2 / one.freedom + other.variance**2 / other.freedom)) * sqrt(both)
     return Estimate(value, value - half, value + half)
 
 
 def difference(one: Rate, other: Rate) -> Estimate:
-    """The first share less the second, with Newcombe's hybrid of the two Wilson intervals (1998, method 10)."""
+    """The first share less the second, of different cases: Newcombe's hybrid of the two intervals (1998, method 10)."""
     if one.share is None or one.low is None or one.high is None:
         return UNKNOWN
     if other.share is None or other.low is None or other.high is None:
@@ -244,39 +283,40 @@ def difference(one: Rate, other: Rate) -> Estimate:
     return Estimate(value, value - below, value + above)
 
 
-def lift(one: Rate, other: Rate) -> Estimate:
-    """The first share as a multiple of the second, with Katz's interval on the logarithm.
+def lift(one: UnitSums, other: UnitSums) -> Estimate:
+    """The first share as a multiple of the second, with Katz's interval on the logarithm at the effective sizes.
 
     Half a case is added to each where one has none, for the interval alone; unknown when both have none.
     """
-    if not one.of or not other.of or not one.count + other.count:
+    if not one.trials or not other.trials or not one.hits + other.hits:
         return UNKNOWN
-    value = (one.count / one.of) / (other.count / other.of) if other.count else None
-    a, n, b, m = float(one.count), float(one.of), float(other.count), float(other.of)
-    if not one.count or not other.count:
+    value = (one.hits / one.trials) / (other.hits / other.trials) if other.hits else None
+    if one.variance is None or other.variance is None:
+        return Estimate(value, None, None)
+    (a, n), (b, m) = _cases(one), _cases(other)
+    if not one.hits or not other.hits:
         a, n, b, m = a + 0.5, n + 0.5, b + 0.5, m + 0.5
-    half = Z * sqrt(max(0.0, 1 / a - 1 / n + 1 / b - 1 / m))
-    ratio = (a / n) / (b / m)
-    return Estimate(value, ratio * exp(-half), ratio * exp(half))
+    half = t_quantile(min(one.freedom, other.freedom)) * sqrt(max(0.0, 1 / a - 1 / n + 1 / b - 1 / m))
+    multiple = (a / n) / (b / m)
+    return Estimate(value, multiple * exp(-half), multiple * exp(half))
 
 
-def layered_difference(strata: Iterable[Stratum]) -> Estimate:
-    """The difference of shares within layers, by Mantel and Haenszel's weights, with Sato's variance (1989)."""
-    used = [s for s in strata if s.of_with and s.of_without]
-    weight = sum(s.of_with * s.of_without / (s.of_with + s.of_without) for s in used)
-    if not weight:
-        return UNKNOWN
-    value = sum((s.ends_with * s.of_without - s.ends_without * s.of_with) / (s.of_with + s.of_without) for s in used)
-    value /= weight
-    p = q = 0.0
-    for s in used:
-        both = s.of_with + s.of_without
-        p += (s.of_with**2 * s.ends_without - s.of_without**2 * s.ends_with) / both**2
-        p += s.of_with * s.of_without * (s.of_without - s.of_with) / 2 / both**2
-        q += s.ends_with * (s.of_without - s.ends_without) / (2 * both)
-        q += s.ends_without * (s.of_with - s.ends_with) / (2 * both)
-    half = Z * sqrt(max(0.0, value * p + q)) / weight
-    return Estimate(value, value - half, value + half)
+def _cases(of: UnitSums) -> tuple[float, float]:
+    """A share as hits and trials of independent cases that would be as sure."""
+    share = of.hits / of.trials
+    size = min(of.trials, effective_size(share, of.variance or 0.0) or of.effective)
+    return share * size, size
+
+
+def change_chance(one: UnitSums, other: UnitSums) -> float | None:
+    """How likely two ratios of different units differ as much where they are the same; null unknown."""
+    trials = one.trials + other.trials
+    if not one.trials or not other.trials:
+        return None
+    same = (one.hits + other.hits) / trials
+    squares = (other.trials / trials) ** 2 * one.squares_about(same)
+    squares += (one.trials / trials) ** 2 * other.squares_about(same)
+    return score_chance((one.hits * other.trials - other.hits * one.trials) / trials, squares)
 
 
 def score_chance(total: float, squares: float) -> float | None:
@@ -285,20 +325,6 @@ def score_chance(total: float, squares: float) -> float | None:
     `squares` is the sum of the squared parts: the variance under no difference, which one unit cannot make small.
     """
     return erfc(abs(total) / sqrt(2 * squares)) if squares > 0 else None
-
-
-def layered_p(strata: Iterable[Stratum]) -> float | None:
-    """How likely a difference as large is by chance, given the layers (Cochran, Mantel, Haenszel); null unknown."""
-    gap = variance = 0.0
-    for s in strata:
-        both = s.of_with + s.of_without
-        ends = s.ends_with + s.ends_without
-        if both > 1:
-            gap += s.ends_with - s.of_with * ends / both
-            variance += s.of_with * s.of_without * ends * (both - ends) / (both * both * (both - 1))
-    if variance <= 0:
-        return None
-    return erfc(abs(gap) / sqrt(2 * variance))
 
 
 def corrected(chances: Sequence[float]) -> list[float]:

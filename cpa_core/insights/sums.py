@@ -18,8 +18,16 @@ QUESTIONS = {
 
 
 def sums(of: Selection) -> dict[str, pa.Table]:
-    """The tables of sums of a selection, by day. Counts of a range are sums; users alone do not add up."""
-    return {
+    """The tables of sums of a selection, by day. Counts of a range are sums; users alone do not add up.
+
+    Sums over units do not add up over days either, where a user comes on several: a range's are asked of its selection.
+    """
+    tables = {
         name: of.view.table(f"insights/{question}", **({} if question == "days" else {"by_day": True}))
         for name, question in QUESTIONS.items()
     }
+    return {name: _additive(table) for name, table in tables.items()}
+
+
+def _additive(table: pa.Table) -> pa.Table:
+    return table.select([field.name for field in table.schema if not pa.types.is_struct(field.type)])

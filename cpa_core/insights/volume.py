@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from cpa_core.insights.selection import Selection
-from cpa_core.insights.statistics import Mean, Rate, mean, rate
+from cpa_core.insights.statistics import Basis, Mean, Rate, UnitSums, bounded_mean, mean, share
 from cpa_core.store.database import Row
 
 
@@ -26,6 +26,11 @@ class Figures:
     bad: Rate
     with_dealbreaker: Rate
     """Of the judged conversations."""
+
+    @property
+    def basis(self) -> Basis:
+        """What the units of its intervals are."""
+        return self.messages_per_conversation.basis or Basis(self.conversations, 0)
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,9 @@ class Length:
     median_minutes: float | None
 
 
+MOST_SCORE = 100.0
+"""A score is from 0 to this."""
+
 BANDS = (1, 3, 5, 7, 10, 15, 20, 30, 50)
 """Where the bands of length begin, in messages."""
 
@@ -88,23 +96,21 @@ def _figures(row: Row) -> Figures:
         **{
             name: count[name] for name in ("conversations", "users", "messages", "events", "tagged", "judged", "scored")
         },
-        messages_per_conversation=mean(count["conversations"], count["messages"], count["message_squares"]),
-        score=mean(count["scored"], count["score_sum"], count["score_squares"]),
-        good=rate(count["good"], count["scored"]),
-        bad=rate(count["bad"], count["scored"]),
-        with_dealbreaker=rate(count["with_dealbreaker"], count["judged"]),
+        messages_per_conversation=mean(UnitSums(**count["of_messages"])),
+        score=bounded_mean(UnitSums(**count["of_score"]), MOST_SCORE),
+        good=share(UnitSums(**count["of_good"])),
+        bad=share(UnitSums(**count["of_bad"])),
+        with_dealbreaker=share(UnitSums(**count["of_dealbreaker"])),
     )
 
 
 def turns(of: Selection) -> tuple[Turn, ...]:
     """The turns after which conversations ended, in order; turn 0 is a conversation without a message of the user."""
     rows = of.answer("turns", by_day=False)
-    left = sum(row["conversations"] for row in rows)
     found: list[Turn] = []
     for row in rows:
-        ended = rate(row["conversations"], left)
-        found.append(Turn(row["turns"], left, ended, rate(row["bad"], row["scored"])))
-        left -= row["conversations"]
+        ended = share(UnitSums(**row["of_reached"]))
+        found.append(Turn(row["turns"], ended.of, ended, share(UnitSums(**row["of_bad"]))))
     return tuple(found)
 
 
@@ -112,7 +118,7 @@ def hours(of: Selection) -> tuple[Hour, ...]:
     """The hours of the week in which conversations began. Those whose times are assumed are left out."""
     rows = of.answer("hours", zone=of.timezone)
     return tuple(
-        Hour(row["weekday"], row["hour"], row["conversations"], rate(row["bad"], row["scored"])) for row in rows
+        Hour(row["weekday"], row["hour"], row["conversations"], share(UnitSums(**row["of_bad"]))) for row in rows
     )
 
 
@@ -124,7 +130,7 @@ def lengths(of: Selection) -> tuple[Length, ...]:
             messages_from=row["length_from"],
             messages_to=ends[row["length_from"]],
             conversations=row["conversations"],
-            bad=rate(row["bad"], row["scored"]),
+            bad=share(UnitSums(**row["of_bad"])),
             median_minutes=row["median_minutes"],
         )
         for row in of.answer("lengths")

@@ -1,7 +1,6 @@
 """Figures in words: shares, means, intervals, differences, days."""
 
 from datetime import date
-from math import inf
 
 from cpa_core.insights import Estimate, Kind, Mean, Rate
 
@@ -21,10 +20,22 @@ def percent(share: float | None) -> str:
 
 
 def rate_of(rate: Rate) -> str:
-    """What a share is of, and its interval."""
+    """What a share is of, its interval, and what it stands on."""
     if rate.share is None:
         return "of none"
-    return f"{count(rate.count)} of {count(rate.of)} · 95%: {span(rate)}"
+    return f"{count(rate.count)} of {count(rate.of)} · 95%: {span(rate)}{stands_on(rate)}"
+
+
+def stands_on(figure: Rate | Mean) -> str:
+    """As how many independent units a figure counts, what these are, and what is assumed of them."""
+    basis = figure.basis
+    if basis is None:
+        return ""
+    number = f" · {count(round(figure.units))} effective {basis.unit}{'' if round(figure.units) == 1 else 's'}"
+    if not basis.is_mixed:
+        return number
+    without = basis.conversations - basis.with_user
+    return f"{number}; {count(without)} of {count(basis.conversations)} without a user, counted as independent"
 
 
 def span(rate: Rate) -> str:
@@ -37,13 +48,12 @@ def points(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.1f}"
 
 
-def mean_of(mean: Mean, of: str, most: float = inf) -> str:
-    """What a mean of values from 0 to `most` is of, and its interval, where there are enough for one inside these."""
+def mean_of(mean: Mean, of: str) -> str:
+    """What a mean is of, its interval, where there are enough for one, and what it stands on."""
     if mean.low is None or mean.high is None:
-        return f"{count(mean.of)} {of}"
-    is_valid = mean.low >= 0 and mean.high <= most
-    interval = f"95%: {points(mean.low)}–{points(mean.high)}" if is_valid else "too few for an interval"
-    return f"{count(mean.of)} {of} · {interval}"
+        return f"{count(mean.of)} {of}{stands_on(mean)}"
+    interval = f"95%: {points(max(0.0, mean.low))}–{points(mean.high)}"
+    return f"{count(mean.of)} {of} · {interval}{stands_on(mean)}"
 
 
 def change(estimate: Estimate, unit: str = "", factor: float = 1.0) -> str:

@@ -8,7 +8,8 @@ from typing import Literal
 from cpa_core import insights
 from cpa_core.gold.trust import Trust, trust
 from cpa_core.insights import Kind, Selection
-from cpa_core.insights.statistics import Mean, Rate, mean, rate
+from cpa_core.insights.statistics import Mean, Rate, UnitSums, bounded_mean, share
+from cpa_core.insights.volume import MOST_SCORE
 from cpa_core.report.behind import Behind, behind
 from cpa_core.report.comparing import Comparison
 from cpa_core.report.document import MOST_EXAMPLES
@@ -146,6 +147,6 @@ def _stretch(row: Row) -> Stretch:
         conversations=row["conversations"],
         users=row["users"],
         messages=row["messages"],
-        score=mean(row["scored"], row["score_sum"], row["score_squares"]),
-        bad=rate(row["bad"], row["scored"]),
+        score=bounded_mean(UnitSums(**row["of_score"]), MOST_SCORE),
+        bad=share(UnitSums(**row["of_bad"])),
     )

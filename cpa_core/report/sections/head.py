@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cpa_core.insights import ENOUGH, Rate
+from cpa_core.insights import ENOUGH, ENOUGH_UNITS, Rate
 from cpa_core.report import words
 from cpa_core.report.document import Headline
 from cpa_core.report.sections.asked import Asked
@@ -21,7 +21,7 @@ def headlines(asked: Asked) -> list[Headline]:
             "Mean score",
             words.points(all_of.score.mean),
             unit="of 100",
-            of=words.mean_of(all_of.score, "scored", most=100),
+            of=words.mean_of(all_of.score, "scored"),
             **_trend(asked, "score"),
             is_few=not all_of.score.is_enough,
             drill=behind.has("scored"),
@@ -125,6 +125,18 @@ def banner(asked: Asked) -> str:
             f"{of.conversations} conversations are fewer than {ENOUGH}: shares and means are greyed. Read the "
             "conversations behind them; the rates themselves may be chance."
         )
+    elif of.messages_per_conversation.units < ENOUGH_UNITS:
+        said.append(
+            f"A few users make most of these conversations, which count as {of.messages_per_conversation.units:.0f} "
+            f"{of.basis.unit}s, fewer than {ENOUGH_UNITS}: shares and means are greyed, and no issue is established."
+        )
+    if of.conversations and not of.users:
+        said.append("No conversation has a user's id: intervals count each as independent of the others.")
+    elif of.basis.is_mixed:
+        without = words.count(of.conversations - of.basis.with_user)
+        said.append(
+            f"{without} of {words.count(of.conversations)} conversations are without a user, counted as independent."
+        )
     return " ".join(said)
 
 
@@ -139,11 +151,14 @@ def about(asked: Asked, privacy: str) -> list[str]:
         "A conversation counts on the day of its first message. Scores are computed from the judge's verdicts: weights "
         "of 3, 2 and 1 for primary, secondary and tertiary goals, and at most 20 where a dealbreaker was hit. Below 50 "
         "a conversation is bad, from 80 it is good. What was not judged has no score, and is not counted as zero.",
-        "Intervals are of 95 %: Wilson's for shares, Student's for means, Newcombe's for differences of shares. What "
-        "goes with bad ends is compared at equal length, and corrected for the number of comparisons (Benjamini and "
-        "Yekutieli). It says what goes together, not what causes what.",
-        f"A figure that stands on fewer than {ENOUGH} conversations is grey. Behind every underlined number are at "
-        "most 20 conversations, chosen by a hash of their ids, worst score first.",
+        "Intervals are of 95 % and by user, who may come back; a conversation without a user's id counts as a user of "
+        "its own. Each figure says as how many users of equal size it counts: the variance comes from leaving one out "
+        "at a time. Shares and scores have Wilson's interval at that size with Student's t, other means Student's. "
+        "What goes with bad ends is compared at equal length, and corrected for the number of comparisons (Benjamini "
+        "and Yekutieli). It says what goes together, not what causes what.",
+        f"A figure that stands on fewer than {ENOUGH} conversations, or on fewer than {ENOUGH_UNITS} effective users, "
+        "is grey. Behind every underlined number are at most 20 conversations, chosen by a hash of their ids, worst "
+        "score first.",
         checked(asked.trust),
         text[privacy],
     ]

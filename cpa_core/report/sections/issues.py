@@ -1,6 +1,6 @@
 """What goes wrong, how often and how bad, most urgent first; and what may, where the data are too few to tell."""
 
-from cpa_core.insights import Effect, Issue
+from cpa_core.insights import MUCH, Effect, Issue
 from cpa_core.report import words
 from cpa_core.report.behind import judged_key
 from cpa_core.report.cells import change_cell, number_cell, share_cell
@@ -69,13 +69,24 @@ def _table(asked: Asked, found: list[Issue]) -> Table:
 def _row(asked: Asked, rank: int, issue: Issue) -> list[Cell]:
     return [
         Cell(
-            f"{rank}. {title(issue)}", of=WRONG[issue.cause], sort=rank, quotes=drill_of(asked, issue), issue=issue.id
+            f"{rank}. {title(issue)}",
+            of=WRONG[issue.cause] + _of_one(issue),
+            sort=rank,
+            quotes=drill_of(asked, issue),
+            issue=issue.id,
         ),
         share_cell(issue.met, drill_of(asked, issue), is_bad=True),
         Cell("always") if issue.cause == "dealbreaker" else change_cell(issue.badness, " points", 100),
         _cost(issue),
         Cell(issue.state, pill=issue.state) if issue.state else Cell(words.UNKNOWN),
     ]
+
+
+def _of_one(issue: Issue) -> str:
+    """That one unit makes much of an issue, which may be a test account or a script."""
+    if issue.most <= MUCH or issue.met.basis is None:
+        return ""
+    return f"; one {issue.met.basis.unit} makes {words.percent(issue.most)} of it"
 
 
 def title(issue: Issue) -> str:

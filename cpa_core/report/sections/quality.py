@@ -76,7 +76,7 @@ def _over_time(asked: Asked) -> Chart:
             Cell(label(one.bucket, asked), sort=n),
             Cell(
                 words.points(one.score.mean),
-                of=words.mean_of(one.score, "conversations", most=100),
+                of=words.mean_of(one.score, "conversations"),
                 drill=asked.behind.has(f"scored-on:{one.bucket}"),
                 sort=one.score.mean,
                 is_few=not one.score.is_enough,
@@ -102,7 +102,7 @@ def _point(asked: Asked, one: Stretch) -> dict[str, object]:
         "low": None if one.score.low is None else max(0.0, one.score.low),
         "high": None if one.score.high is None else min(100.0, one.score.high),
         "said": words.points(one.score.mean),
-        "of": words.mean_of(one.score, "conversations", most=100),
+        "of": words.mean_of(one.score, "conversations"),
         "drill": asked.behind.has(f"scored-on:{one.bucket}"),
     }
 

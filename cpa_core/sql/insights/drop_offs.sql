@@ -1,30 +1,26 @@
--- After which paths of one, two or three events do conversations end? Layered by the turn.
-with steps as (
-  select e.before_that, e.before, e.kind, least(e.position // 2, 11) as layer, e.after is null as has_ended, c.score, c.is_good
-  from chosen_events e
-  join chosen c on c.n = e.n
-  where e.ends_message
-),
-paths as (
-  select null::integer as first_kind, null::integer as second_kind, null::integer as third_kind, * from steps
-  union all
-  select null, null, kind, * from steps
-  union all
-  select null, before, kind, * from steps where before is not null
-  union all
-  select before_that, before, kind, * from steps where before_that is not null
-),
-counted as (
+-- After which paths do conversations end, by unit and turn? Part 0 is every step.
+-- Of the conversations that end with a path, the good ones of the scored ones are the part -1 - path; the part -1 is all
+-- scored conversations.
+create or replace temp table compared_rows as
+with counted as (
   select
-    first_kind, second_kind, third_kind, layer,
-    count(*) as steps,
-    count(*) filter (where has_ended) as ended,
-    count(*) filter (where has_ended and score is not null) as ended_scored,
-    count(*) filter (where has_ended and is_good) as ended_good
-  from paths
+    part, unit, layer,
+    count(*)::double as cases,
+    (count(*) filter (where has_ended))::double as ends,
+    (count(*) filter (where has_ended and is_scored))::double as scored,
+    (count(*) filter (where has_ended and is_good))::double as good
+  from path_steps
   group by all
 )
-select *
+select part, unit, layer, cases, ends, null::double as score_sum from counted
+union all
+select -1 - part, unit, 0, sum(scored), sum(good), null
 from counted
-qualify sum(steps) over (partition by first_kind, second_kind, third_kind) >= $enough
-order by first_kind, second_kind, third_kind, layer
+where part > 0
+group by part, unit
+having sum(scored) > 0
+union all
+select -1, unit, 0, count(score), count(*) filter (where is_good), null
+from chosen
+group by unit
+having count(score) > 0

@@ -2,15 +2,18 @@
 with friction as (
   select distinct n, position from chosen_events where list_contains($kinds::integer[], kind)
 ),
-reached as (
-  select p.position, count(*) as messages
+parts as (
+  select p.position, c.unit, count(*) as messages, count(f.n) as with_friction
   from range($most::integer) as p(position)
   join chosen c on c.message_count > p.position
+  left join friction f on f.n = c.n and f.position = p.position
   where c.tag_outcome = 'ok'
-  group by p.position
+  group by p.position, c.unit
 )
-select r.position, r.messages, count(f.n) as with_friction
-from reached r
-left join friction f on f.position = r.position
-group by r.position, r.messages
-order by r.position
+select
+  position,
+  sum(messages)::bigint as messages,
+  by_unit(with_friction, messages, all_messages, messages) as of_messages
+from (select *, sum(messages) over (partition by position) as all_messages from parts)
+group by position
+order by position

@@ -1,9 +1,9 @@
 -- Which conversations are behind costs and failures, and behind users who came back or did not?
 with met as (
-  select n, user_id, started_at, is_bad
+  select n, started_at, is_bad
   from chosen
   where user_id is not null and score is not null
-  qualify row_number() over (partition by user_id order by started_at, conversation_id) = 1
+  qualify row_number() over (partition by unit order by started_at, conversation_id) = 1
 ),
 keyed as (
   select c.n, 'cost:' || a.task || ':' || a.provider || ':' || a.model as key

@@ -1,0 +1,105 @@
+"""Comparisons of cases that have something with those that do not, by unit and within layers: asked all at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cpa_core.insights.selection import Selection
+from cpa_core.insights.statistics import Estimate, Rate, UnitSums, lift, ratio, score_chance, share
+
+Signed = tuple[tuple[int, int], ...]
+"""Parts of the temporary table `compared_rows`, each with 1 (its cases belong to it) or -1 (they are taken away)."""
+
+ALL: Signed = ((0, 1),)
+"""Every case."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One comparison: the cases of `own` with the others of `base`, which holds them."""
+
+    own: Signed
+    base: Signed = ALL
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What came of one: the sums of the share of ends in its own cases, in the others, and of their difference.
+
+    `met` are those of the share of its own cases in its base.
+    `plain` and `layered` are sums whose ratio is the difference of the two shares, over all and within layers.
+    """
+
+    own: UnitSums
+    rest: UnitSums
+    met: UnitSums
+    plain: UnitSums
+    layered: UnitSums
+
+    @property
+    def shares(self) -> tuple[Rate, Rate]:
+        """The share of ends in its own cases, and in the others."""
+        return share(self.own), share(self.rest)
+
+    @property
+    def lift(self) -> Estimate:
+        """The first share as a multiple of the second."""
+        return lift(self.own, self.rest)
+
+    @property
+    def within_layers(self) -> Estimate:
+        """The difference of shares within layers, by Mantel and Haenszel's weights."""
+        return ratio(self.layered)
+
+    @property
+    def chance(self) -> float | None:
+        """How likely a difference as large within layers is where there is none; null unknown."""
+        return score_chance(self.layered.hits, self.layered.hit_squares)
+
+
+def compare(of: Selection, asked: Mapping[int, Contrast]) -> dict[int, Compared]:
+    """The comparisons that could be made, by their numbers. Cases are the rows of `compared_rows` in this selection."""
+    if not asked:
+        return {}
+    layered = differences(of, asked, by_layer=True)
+    plain = differences(of, asked, by_layer=False)
+    shares = {row["id"]: row for row in of.answer("compared_shares", **_bases(asked))}
+    return {
+        number: Compared(
+            own=UnitSums(**shares[number]["own"]),
+            rest=UnitSums(**shares[number]["rest"]),
+            met=UnitSums(**shares[number]["met"]),
+            plain=plain[number],
+            layered=one,
+        )
+        for number, one in layered.items()
+        if number in plain and number in shares
+    }
+
+
+def differences(
+    of: Selection,
+    asked: Mapping[int, Contrast],
+    *,
+    by_layer: bool,
+    measure: Literal["ends", "score_sum"] = "ends",
+) -> dict[int, UnitSums]:
+    """The sums whose ratio is the difference of means of a measure, by the comparisons' numbers."""
+    bases = {base: number for number, base in enumerate(sorted({one.base for one in asked.values()}))}
+    for table, signed in (
+        ("compared_own", [(number, one.own) for number, one in asked.items()]),
+        ("compared_base", [(number, base) for base, number in bases.items()]),
+    ):
+        of.answer(table, by_layer=by_layer, measure=measure, **_listed(signed))
+    rows = of.answer("comparisons", **_bases(asked))
+    return {row.pop("id"): UnitSums(**row) for row in rows}
+
+
+def _bases(asked: Mapping[int, Contrast]) -> dict[str, list[int]]:
+    bases = {base: number for number, base in enumerate(sorted({one.base for one in asked.values()}))}
+    return {"ids": list(asked), "bases": [bases[one.base] for one in asked.values()]}
+
+
+def _listed(signed: Sequence[tuple[int, Signed]]) -> dict[str, list[int]]:
+    rows = [(number, part, sign) for number, parts in signed for part, sign in parts]
+    return {name: [row[n] for row in rows] for n, name in enumerate(("ids", "parts", "signs"))}
