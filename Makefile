@@ -1,6 +1,7 @@
 # make demo, make test and make dev each work as the first command on a fresh machine: they make .venv themselves.
 .PHONY: demo test coverage test-fast check dev store-on-2 lock proofs backfill browser guides fuzz \
-  bench-delivery bench-landing bench-formats bench-llm bench-planted bench-insights bench-report bench-quotes bench-corrected
+  bench-delivery bench-landing bench-formats bench-llm bench-planted bench-insights bench-report bench-quotes bench-corrected \
+  bench-landing-postgres
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 PORT ?= 3000
@@ -37,7 +38,7 @@ dev: .venv/ready             ## the Dagster UI on http://127.0.0.1:3000, with th
 
 store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environment of its own
 	$(PYTHON) -m venv .venv-duckdb2
-	grep -v '^duckdb==' requirements.lock > .venv-duckdb2/requirements.txt
+	grep -v '^duckdb' requirements.lock > .venv-duckdb2/requirements.txt
 	.venv-duckdb2/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-duckdb2/requirements.txt 'duckdb==2.0.0'
 	.venv-duckdb2/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	.venv-duckdb2/bin/python -m pytest -q tests/test_store.py tests/test_landing.py tests/test_building.py tests/test_answers.py tests/test_summing.py tests/test_insights_in_pandas.py
@@ -52,6 +53,7 @@ bench-delivery: .venv/ready  ## 8,000 events through faults and kills, and 100,0
 proofs: .venv/ready          ## slow: two days of a real file, a bucket to PostHog, many runs at once, a month's backfill
 	$(BIN)/python -m proofs.dagster_two_days
 	$(BIN)/python -m proofs.s3_to_posthog
+	$(BIN)/python -m proofs.postgres_to_receipts
 	$(BIN)/python -m proofs.at_once
 	$(BIN)/python -m proofs.backfill
 
@@ -105,3 +107,6 @@ bench-insights: .venv/ready  ## one million messages, 60 event types, 365 days: 
 
 bench-report: .venv/ready    ## the report on the same: its bytes, seconds and peak memory, by privacy
 	$(BIN)/python -m benchmarks.report
+
+bench-landing-postgres: .venv/ready  ## a million rows of a real Postgres beside the same rows as CSV: seconds and memory
+	$(BIN)/python -m benchmarks.landing_postgres

@@ -21,7 +21,9 @@ class ConversationAnalytics(dg.Component, dg.Model, dg.Resolvable):
     """
 
     name: str = Field(description="Goes before the asset keys and the names of jobs and sensors.")
-    source: str = Field(description="A file, a folder, or s3://bucket/prefix; relative to this file.")
+    source: str = Field(
+        description="A file, a folder, s3://… or postgresql://host/db; a path is relative to this file."
+    )
     schema_file: str | None = Field(None, alias="schema", description="The event schema; relative to this file.")
     home: str | None = Field(None, description="The folder of the store. Default: .cpa/NAME in the working directory.")
     label_model: str | None = Field(None, alias="model", description="provider:model for tagging and judging.")

@@ -5,6 +5,7 @@ from cpa_core.errors import SettingsError
 from cpa_core.pipeline import Assistant
 from cpa_core.providers import PROVIDERS
 from cpa_core.settings import lacking
+from cpa_core.settings.addresses import scheme_of
 
 
 def asks(assistant: Assistant, task: str) -> str:
@@ -62,7 +63,7 @@ def kinds(assistant: Assistant, name: str) -> set[str]:
     """What an asset works with beside DuckDB."""
     given = assistant.settings
     if name == "landed_files":
-        return {"s3" if (given.source or "").startswith("s3://") else "file"}
+        return {scheme_of(given.source or "") or "file"}
     if name == "upload_receipts":
         return set(given.destinations[:2])
     return {"event_schema": {"yaml"}, "tagged_events": {"ai"}, "judge_scores": {"ai"}}.get(name, set())

@@ -8,6 +8,7 @@ from typing import Any
 
 from cpa_core.errors import SourceError, SourceUnreadable
 from cpa_core.settings import AwsSettings
+from cpa_core.settings.addresses import DATABASES
 from cpa_core.sources import s3
 from cpa_core.sources.objects import DAY_TEMPLATE, MOST_NAMED, Listing, Object, before_day, readable
 
@@ -20,7 +21,7 @@ def listing(source: str, aws: AwsSettings, s3_client: Callable[[], Any] | None =
     """
     scheme = source.split("://", 1)[0].lower() if "://" in source else "file"
     if scheme not in PLACES:
-        raise SourceError(f"{source}: scheme: {scheme} is none of {', '.join(PLACES)}")
+        raise SourceError(f"{source}: scheme: {scheme} is none of {', '.join((*PLACES, *DATABASES))}")
     return PLACES[scheme](source, s3_client or partial(s3.client, aws))
 
 

@@ -26,13 +26,15 @@ def without_end(query: str) -> str:
 class Dialect(NamedTuple):
     """How a database quotes names, calls the types of watermarks, and makes a text of any other value.
 
-    `plain` has the types, as the driver names them, that are taken as they are; of `lists` JSON is made.
+    `plain` has the types, as the driver names them, that are taken as they are; of lists JSON is made, of others text.
+    It is empty where all are taken as they are. `zone` is written behind a time in UTC.
     """
 
     quote: str
     types: Mapping[Kind, str]
     text: str
     plain: frozenset[str] = frozenset()
+    zone: str = "Z"
 
 
 POSTGRES = Dialect(
@@ -44,7 +46,7 @@ POSTGRES = Dialect(
 )
 SNOWFLAKE = Dialect('"', {"time": "timestamp_tz", "zoneless": "timestamp_ntz", "day": "date"}, "varchar")
 BIGQUERY = Dialect("`", {"time": "timestamp", "zoneless": "datetime", "day": "date"}, "string")
-MYSQL = Dialect("`", {"time": "datetime(6)", "zoneless": "datetime(6)", "day": "date"}, "char")
+MYSQL = Dialect("`", {"time": "datetime(6)", "zoneless": "datetime(6)", "day": "date"}, "char", zone="")
 
 
 class Rows(NamedTuple):
@@ -89,7 +91,10 @@ class Rows(NamedTuple):
 
     def literal(self, one: Watermark) -> str:
         """A watermark as SQL has it."""
-        return str(one) if one.kind == "number" else f"cast('{one}' as {self.dialect.types[one.kind]})"
+        if one.kind == "number":
+            return str(one)
+        text = str(one).removesuffix("Z") + self.dialect.zone if one.kind == "time" else str(one)
+        return f"cast('{text}' as {self.dialect.types[one.kind]})"
 
     def quoted(self, name: str) -> str:
         """A name as SQL has it, spelt just so."""

@@ -19,7 +19,8 @@ from cpa_core.models import digest
 from cpa_core.settings import Settings
 from cpa_core.settings.addresses import scheme_of
 from cpa_core.sources.databases import watermarks
-from cpa_core.sources.databases.queries import POSTGRES, Dialect, Rows
+from cpa_core.sources.databases.others import bigquery, mysql, snowflake
+from cpa_core.sources.databases.queries import BIGQUERY, MYSQL, POSTGRES, SNOWFLAKE, Dialect, Rows
 from cpa_core.sources.databases.sessions import Address, Session, postgres
 from cpa_core.sources.databases.spool import PART_ROWS, Spool, as_parquet, at_end
 from cpa_core.sources.databases.watermarks import Kind, Watermark
@@ -29,6 +30,9 @@ Opener = Callable[[Address], AbstractContextManager[Session]]
 
 SERVERS: dict[str, tuple[Dialect, Opener]] = {
     "postgresql": (POSTGRES, postgres),
+    "snowflake": (SNOWFLAKE, snowflake),
+    "bigquery": (BIGQUERY, bigquery),
+    "mysql": (MYSQL, mysql),
 }
 """One line a kind of database, by its scheme: its dialect, and what connects to it."""
 
@@ -166,12 +170,12 @@ def _grew(place: Place, session: Session, newest: Watermark, edge: Watermark, co
     """Whether more or fewer rows have the newest watermark than when they landed."""
     if newest != edge:
         return False
-    return bool(session.table(place.rows.at_edge(edge))["n"][0].as_py() != count)
+    return bool(session.table(place.rows.at_edge(edge))[0][0].as_py() != count)
 
 
 def _check_marked(place: Place, session: Session) -> None:
     """Raises SourceError for rows without a watermark: they would never be read again."""
-    count = session.table(place.rows.unmarked())["n"][0].as_py()
+    count = session.table(place.rows.unmarked())[0][0].as_py()
     if count:
         name = place.rows.watermark
         raise place.failed(

@@ -30,6 +30,7 @@ PARAMETERS = {
 }
 """What an address of Postgres has where it says nothing else: a server that is gone is noticed within a minute."""
 
+NOT_UNDERSTOOD = "the address is not understood; docs/guides/databases.md shows how it is written"
 LOST = "the connection was lost; nothing of this landing is kept, and the next run reads again"
 _PRIMARY = re.compile(r"(?:ERROR|FATAL):\s+([^\n]*)")
 _LOGIN = re.compile(r"password|authentication|role \".*\" does not exist|no pg_hba.conf entry|not permitted to log in")
@@ -76,7 +77,7 @@ def postgres(address: Address) -> Iterator[Session]:
             cursor.executescript("set transaction read only")
         yield made
     finally:
-        _closed(connection, Error)
+        closed(connection, Error)
 
 
 def libpq(address: Address) -> str:
@@ -128,7 +129,7 @@ class Adbc:
             raise refused(self.shown, None, str(error)) from None
 
 
-def _closed(connection: Any, error: type[Exception]) -> None:
+def closed(connection: Any, error: type[Exception]) -> None:
     """Close a connection; whether the server still hears it is of no interest."""
     try:
         connection.close()
@@ -149,7 +150,15 @@ def not_connected(shown: str, said: str) -> SettingsError | SourceError:
         "timeout": "no answer within the time (connect_timeout)",
         "SSL": "the server and the address do not agree on SSL (sslmode)",
         "certificate": "the server's certificate is not accepted (sslmode, sslrootcert)",
-        "invalid": "the address is not understood: postgresql://user:password@host:5432/database",
+        "Can't connect": "the connection is refused: does the server run there?",
+        "no such host": "the name of the host is not known",
+        "Unknown server host": "the name of the host is not known",
+        "Unknown database": "no such database",
+        "INVALID_ARGUMENT": NOT_UNDERSTOOD,
+        "Invalid Input": NOT_UNDERSTOOD,
+        "Invalid URI": NOT_UNDERSTOOD,
+        "stoi": NOT_UNDERSTOOD,  # a port that is no number, in MySQL's words
+        "invalid": NOT_UNDERSTOOD,
         "too many": "the server takes no more connections",
         "starting up": "the server is starting up",
     }
@@ -178,4 +187,5 @@ def refused(shown: str, state: str | None, said: str) -> SourceError:
     }
     reason = next((reason for begin, reason in reasons.items() if known.startswith(begin)), "")
     kind = SourceError if known.startswith(("42", "25006", "22")) else SourceUnreadable
-    return kind(f"{shown}: {reason or f'the server ended the query (SQLSTATE {state}); its log says why'}")
+    known = f" (SQLSTATE {state})" if state else ""
+    return kind(f"{shown}: {reason or f'the server ended the query{known}; its log says why'}")
