@@ -22,7 +22,7 @@ class ConversationAnalytics(dg.Component, dg.Model, dg.Resolvable):
 
     name: str = Field(description="Goes before the asset keys and the names of jobs and sensors.")
     source: str = Field(
-        description="A file, a folder, s3://… or postgresql://host/db; a path is relative to this file."
+        description="A file, a folder (relative to this file), s3://bucket/prefix, postgresql://host/db."
     )
     schema_file: str | None = Field(None, alias="schema", description="The event schema; relative to this file.")
     home: str | None = Field(None, description="The folder of the store. Default: .cpa/NAME in the working directory.")

@@ -19,6 +19,7 @@ import pytest
 
 from cpa_core.errors import SourceError, StoreBusy
 from cpa_core.pipeline import unlanded
+from cpa_core.pipeline.schema.proposals import source_conversations
 from tests.commands import cpa, environ
 from tests.homes import Home
 from tests.servers.postgres import PASSWORD, Postgres, programs, server
@@ -246,6 +247,18 @@ def test_what_the_settings_name_anew_is_read_anew(table: Table) -> None:
 
 def test_an_empty_table_is_no_error(table: Table) -> None:
     assert (table.home.land().objects, unlanded(table.home.assistant()).fresh) == (0, ())
+
+
+def test_a_table_is_looked_at_without_landing_it(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cpa(table.home, f"land --explain {table.server.url}") == 2
+    assert "holds no rows" in capsys.readouterr().err
+    table.say(("c1", "m1", "a", "2026-03-04T10:00:00Z"), ("c2", "m1", "b", "2026-03-04T10:00:00Z"))
+    assert [one.conversation_id for one in source_conversations(table.home.assistant())] == ["c1", "c2"]
+    assert cpa(table.home, f"land --explain {table.server.url}") == 0
+    shown = capsys.readouterr()
+    assert "would land: 2 conversations, messages: user 2" in shown.out
+    assert_no_secret(table.home, shown.out + shown.err)
+    assert not table.home.assistant().store.exists()
 
 
 def test_many_rows_of_one_moment_are_all_read(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
