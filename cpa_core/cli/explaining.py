@@ -18,10 +18,10 @@ LONGEST = 300
 def explain(given: Settings, file: str, only: str | None) -> int:
     """Show how a file would land, and its first conversation. Nothing is stored."""
     assistant = Assistant.of(changed(given, source=file))
-    found = assistant.listing().objects
-    if not found:
+    listed = assistant.listing().objects
+    if not listed:
         raise SourceError(f"{assistant.settings.source}: the database holds no rows there")
-    one = found[0]
+    one = listed[0]
     named = one.day or (day(only, "--day") if only else one.modified_at.astimezone(given.zone).date())
     midnight = datetime.combine(named, time(), given.zone).astimezone(UTC)
     name, found = _explained(assistant, one, midnight)
