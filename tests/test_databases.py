@@ -1,15 +1,18 @@
 """What each kind of database is asked, and what the drivers of those that no server was tried for make of addresses."""
 
+import tomllib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cpa_core.errors import CpaError, SettingsError, SourceError
+from cpa_core.extras import extra_of
 from cpa_core.pipeline import Assistant
 from cpa_core.settings import settings
 from cpa_core.sources.databases import others, watermarks
@@ -17,6 +20,7 @@ from cpa_core.sources.databases.queries import BIGQUERY, MYSQL, POSTGRES, SNOWFL
 from cpa_core.sources.databases.sessions import Address
 from cpa_core.sources.databases.watermarks import Watermark
 
+ROOT = Path(__file__).parent.parent
 AT = Watermark("time", datetime(2026, 3, 4, 9, 0, 0, 5, tzinfo=UTC))
 
 
@@ -99,11 +103,13 @@ def test_an_address_is_read_by_the_driver_and_no_secret_is_told(kind: str, writt
 
 
 @pytest.mark.parametrize("kind", DRIVERS)
-def test_a_driver_that_is_missing_is_named_with_its_extra(kind: str) -> None:
+def test_a_driver_that_is_missing_is_named_and_an_extra_brings_it(kind: str) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    assert extra_of(DRIVERS[kind][1], [f"{one} ; extra == '{kind}'" for one in extras[kind]]) == kind
     if find_spec(DRIVERS[kind][1]) is not None:
         pytest.skip(f"the extra {kind} is installed")
     given = {"CPA_SOURCE": f"{kind}://u:pw@h/d", "CPA_TABLE": "t", "CPA_WATERMARK": "w"}
-    with pytest.raises(SettingsError, match=rf"pip install 'conversational-product-analytics\[{kind}\]'"):
+    with pytest.raises(SettingsError, match=rf"a source in \w+ needs the package {DRIVERS[kind][1]}, which is not"):
         Assistant.of(settings(given)).listing()
 
 
