@@ -77,6 +77,7 @@ browser: .venv/ready         ## slow: the demo in Dagster's UI, and the reports,
 
 guides: .venv/ready          ## slow: docs/dagster.md followed in Chromium, and its pictures taken
 	$(BIN)/python -m proofs.guides --pictures docs/dagster
+	$(BIN)/python -m proofs.launchpad
 
 bench-landing: .venv/ready   ## landing beside DuckDB's bare read; a bucket of 5,000 objects; hostile files in bounded memory
 	$(BIN)/python -m benchmarks.landing
