@@ -140,6 +140,6 @@ def test_a_range_is_quoted_by_the_asset_whole_and_by_day_and_nothing_is_asked(
     other = replace(made, settings=Options(model="openai:gpt-4o").applied(made.settings))
     expected = quote(other, [date(2026, 3, 5), date(2026, 3, 8)], retag=False)
     assert (shown["days"], shown["questions"], shown["cost"]) == (2, 4, expected.cost)
-    assert [row.data["day"] for row in shown["by day"][0]] == ["2026-03-05", "2026-03-08"]
-    assert {row.data["model"] for row in shown["by task"][0]} == {"openai:gpt-4o"}
+    assert [row.data["day"] for row in shown["by day"].records] == ["2026-03-05", "2026-03-08"]
+    assert {row.data["model"] for row in shown["by task"].records} == {"openai:gpt-4o"}
     assert counts(made)["answers"] == counts(made)["tagged_events"] == 0
