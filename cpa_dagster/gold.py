@@ -12,7 +12,7 @@ from cpa_core.gold.trust import Trust
 from cpa_core.insights import Estimate
 from cpa_core.pipeline import Assistant
 from cpa_core.pipeline.gold.ledger import merge_gold
-from cpa_core.pipeline.gold.quality import gold_counts, trust_of
+from cpa_core.pipeline.gold.quality import gold_counts, record_use, trust_of
 from cpa_dagster.conditions import ANY_DAY
 from cpa_dagster.days import Step, errors_of
 from cpa_dagster.options import RunOptions, SecretKeys
@@ -48,6 +48,7 @@ def gold_labels(step: Step) -> dict[str, Any]:
 def label_quality(step: Step) -> dict[str, Any]:
     """Compare the model's labels with people's."""
     labels = trust_of(step.assistant)
+    record_use(step.assistant, "label_quality", labels)
     return {
         "labels": len(labels),
         "checked by people": sum(one.labelled > 0 for one in labels),

@@ -1,12 +1,14 @@
 """Labels by people: kept at once, merged once, valid as long as a type means the same; what teaches never measures."""
 
 import json
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from cpa_core.cli import main
 from cpa_core.errors import InputError
 from cpa_core.gold.drawing import at_random, by_doubt, chance_in
 from cpa_core.gold.reviews import Labelled, answers_on_message, definition_of, part_of
@@ -16,6 +18,8 @@ from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold, gold_queue
 from cpa_core.pipeline.gold.exchange import GoldForm, export_gold, import_gold
 from cpa_core.pipeline.gold.ledger import append_reviews, gold_folder, merge_gold
 from cpa_core.pipeline.gold.quality import same_meaning, trust_of
+from cpa_core.pipeline.gold.teaching import gold_errors
+from cpa_core.schema import dump
 from tests.homes import NOW
 from tests.labelled import ANSWER, ASKING, SCHEMA, THANKS, LabelledHome, labelled_home, talks
 
@@ -245,3 +249,69 @@ def test_definitions_are_compared_by_words_and_a_propertys_by_its_choices_too() 
     topic = asking.properties[0]
     assert definition_of(asking) == definition_of(asking.model_copy(update={"examples": ("Please?",)}))
     assert definition_of(topic) != definition_of(topic.model_copy(update={"choices": ("tax", "rent", "work")}))
+
+
+def test_confusions_are_of_the_teaching_part_alone_and_their_use_is_recorded(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(30))
+    for talk in home.talks:
+        talk.messages = [("user", {ASKING}, {THANKS})]
+    home.store()
+    home.read(range(30), note="asks, does not thank")
+    teaching = len(numbers(home, "teach"))
+    assert 0 < teaching < 15
+    found = {(one.label, one.is_missed): one for one in gold_errors(home.assistant)}
+    assert {at: (one.instead, one.messages) for at, one in found.items()} == {
+        (ASKING, True): (THANKS, teaching),
+        (THANKS, False): (ASKING, teaching),
+    }
+    assert found[ASKING, True].examples[0].note == "asks, does not thank"
+    merge_gold(home.assistant)
+    assert [row["part"] for row in home.home.rows("select part from gold_uses")] == ["teach"]
+
+
+def test_an_example_of_a_conversation_that_measures_is_refused_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = labelled_home(tmp_path, talks(12))
+    home.read(range(12))
+    for part, status in (("teach", 0), ("measure", 2)):
+        row = home.home.rows("select conversation_id, content from messages where position = 0")
+        text = next(one["content"] for one in row if part_of(one["conversation_id"]) == part)
+        others = [one["content"] for one in row if part_of(one["conversation_id"]) == "measure"]
+        shown = f"{text} of {part}" if part == "teach" and text in others else text.upper()
+        first, *rest = SCHEMA.event_types
+        made = SCHEMA.model_copy(update={"event_types": (first.model_copy(update={"examples": (shown,)}), *rest)})
+        path = tmp_path / f"{part}.yml"
+        path.write_text(dump(made))
+        assert main(["schema", "check", str(path), "--home", str(home.assistant.settings.home)], {}) == status
+        said = capsys.readouterr().out
+        assert ("of a conversation by which labels are measured" in said) == (part == "measure")
+    assert "event_types.0.examples" in said
+
+
+def test_a_draw_by_doubt_gives_a_rate_of_its_days(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(60))
+    draw = draw_gold(home.assistant, WantedDraw(way="doubt", size=80, label=ASKING))
+    assert {part_of(item.conversation_id) for item in draw.items} == {"measure"}
+    wanted = {(item.conversation_id, item.message_id) for item in draw.items}
+    said = [one for n in range(60) for one in home.reviews(n, draw_id=draw.draw_id)]
+    append_reviews(home.assistant, [one for one in said if (one.conversation_id, one.message_id) in wanted])
+    found = trusted(home)
+    everyone = [ASKING in truth for n in numbers(home) for role, truth, _ in home.talks[n].messages if role == "user"]
+    assert found.doubted == 80 and found.by_doubt.low is not None and found.by_doubt.high is not None
+    assert found.by_doubt.low < sum(everyone) / len(everyone) < found.by_doubt.high
+    assert found.agreement.items == 0  # chosen for doubt: no figure of quality is made of them
+
+
+def test_the_commands_draw_show_and_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = labelled_home(tmp_path, talks(60))
+    texts = {"CPA_HOME": str(home.assistant.settings.home), "CPA_SCHEMA": home.home.environ["CPA_SCHEMA"]}
+    assert main(["gold", "draw", "random", "--size", "50"], texts) == 0
+    home.read(range(60))
+    assert main(["gold", "status"], texts) == 0
+    assert main(["gold", "plan", "--label", ASKING, "--within", "2"], texts) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"Asking \(user\): \w+: \d+ conversations labelled, kappa 0\.\d\d \(", said)
+    assert re.search(r"of messages: tagged [\d.]+%, corrected [\d.]+% \([\d.]+–[\d.]+\), gold alone", said)
+    assert re.search(r"random: \d+ conversations \(\d+ done, about \d+ minutes more\)", said)
+    assert main(["gold", "draw", "doubt"], texts) == 2

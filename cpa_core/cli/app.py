@@ -233,12 +233,12 @@ def model(given: Settings) -> int:
     return models.check_model_command(given)
 
 
-@command(schema_app, "Commands", "cpa schema check schema.yml")
+@command(schema_app, "Commands", "cpa schema check schema.yml", "CPA_HOME")
 def check(given: Settings, file: Annotated[Path, Argument(help="the schema", metavar="FILE")]) -> int:
     """Read a schema and say what is in it, and everything that is wrong."""
     from cpa_core.cli import schemas
 
-    return schemas.check(file)
+    return schemas.check(given, file)
 
 
 @command(schema_app, "Commands", "cpa schema diff 3f0c2a schema.yml", "CPA_HOME", "CPA_MODEL")

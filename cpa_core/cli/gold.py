@@ -14,7 +14,8 @@ from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold, gold_queue
 from cpa_core.pipeline.gold.exchange import export_gold, form_of, import_gold
 from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.gold.planning import Planned, PlannedWay, plan_gold
-from cpa_core.pipeline.gold.quality import same_meaning, trust_of
+from cpa_core.pipeline.gold.quality import record_use, same_meaning, trust_of
+from cpa_core.pipeline.gold.teaching import gold_errors
 from cpa_core.settings import Settings, day
 
 
@@ -72,6 +73,7 @@ def status(given: Settings) -> int:
         of = [item for item in queue if item.draw_id == drawn]
         print(f"draw {drawn}: {sum(bool(item.read_by) for item in of)} of {len(of)} read")
     found = trust_of(assistant)
+    record_use(assistant, "status", found)
     for one in found:
         say(*trust_lines(one))
     if not found:
@@ -89,11 +91,13 @@ def trust_lines(one: Trust) -> Iterator[str]:
         f"{name}: {one.grade}: {one.labelled} conversations labelled, kappa {number(found.kappa)}, "
         f"between people alpha {number(one.people.alpha)}"
     )
-    if found.items:
+    if found.items or one.labelled:
         yield f"  precision {percent(found.precision)}, recall {percent(found.recall)}, {found.positives} positives"
         yield f"  of conversations: {rate_line(one.of_conversations)}"
     if one.of_messages and found.items:
         yield f"  of messages: {rate_line(one.of_messages)}"
+    if one.doubted:
+        yield f"  of messages, by doubt: {percent(one.by_doubt)} from {one.doubted} messages"
     for each in one.properties:
         yield f"  {each.name}: {percent(each.accuracy)} of {each.events} values are right"
     if one.kind == "criterion" and found.items:
@@ -157,4 +161,20 @@ def same(given: Settings, label: str, reviewer: str) -> int:
     existing(given)
     kept = same_meaning(Assistant.of(given), label, reviewer)
     print(f"{label}: {kept} earlier definitions mean the same: their gold counts again")
+    return 0
+
+
+def errors(given: Settings) -> int:
+    """The confusions of the teaching part."""
+    existing(given)
+    found = gold_errors(Assistant.of(given))
+    for one in found:
+        instead = f", {'has' if one.is_missed else 'people say'} {one.instead}" if one.instead else ""
+        what = "missed" if one.is_missed else "given where people see none"
+        print(f"{one.label}: {what} in {one.messages} messages{instead}")
+        for each in one.examples:
+            quote = f': "{each.quote}"' if each.quote else ""
+            print(f"  {each.conversation_id} message {each.position}{quote}{f' ({each.note})' if each.note else ''}")
+    if not found:
+        print("nothing to show: no conversation of the teaching part is labelled, or all labels agree")
     return 0

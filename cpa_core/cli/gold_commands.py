@@ -102,3 +102,11 @@ def same(given: Settings, label: Label, reviewer: Reviewer = None) -> int:
     from cpa_core.cli import gold
 
     return gold.same(given, label, reviewer or "")
+
+
+@command(gold_app, LOOKING, "cpa gold errors --home .cpa", "CPA_HOME")
+def errors(given: Settings) -> int:
+    """Show what the model confuses most, with quotes and people's notes, from the conversations that teach."""
+    from cpa_core.cli import gold
+
+    return gold.errors(given)

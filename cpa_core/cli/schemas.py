@@ -23,6 +23,7 @@ from cpa_core.pipeline import (
     weights,
     write_proposal,
 )
+from cpa_core.pipeline.gold.teaching import measured_examples
 from cpa_core.schema import Diff
 from cpa_core.settings import Settings
 
@@ -30,9 +31,10 @@ SHOWN_DAYS = 10
 MARKS = {"added": "+", "removed": "-", "renamed": "~", "changed": "*"}
 
 
-def check(file: Path) -> int:
-    """Read a schema, and say with line and key what is wrong with it."""
+def check(given: Settings, file: Path) -> int:
+    """Read a schema, and say with line and key what is wrong with it, in itself and beside the home's labels."""
     found, findings = schema.check(file)
+    findings = [*findings, *measured_examples(Assistant.of(given), file)]
     for one in findings:
         print(f"{one.level}: {file}: line {one.line}: {one.key}: {one.reason}")
     counts = ", ".join(f"{len(found.of_role(role))} {role}" for role in ("user", "assistant"))

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from cpa_core.gold.agreement import (
     Agreement,
@@ -16,9 +16,12 @@ from cpa_core.gold.agreement import (
     people_agreement,
 )
 from cpa_core.gold.correcting import (
+    LEAST_CONVERSATIONS,
     CorrectedRate,
+    DoubtedMessage,
     GoldUnit,
     beyond_the_gold,
+    by_doubt_rate,
     corrected_rate,
     difference,
     gold_rate,
@@ -75,7 +78,8 @@ class Trust:
 
     `lacking` are the conversations that people have to label before its rates are corrected. `cannot_tell` counts
     conversations of which the tagger, and of which people, could not tell. `places` are the numbers that the
-    conversations that people read have in the selection.
+    conversations that people read have in the selection. `by_doubt` is the share of messages from a draw by doubt of
+    these very days, and `doubted` how many of its messages people read.
     """
 
     kind: LabelKind
@@ -92,6 +96,8 @@ class Trust:
     properties: tuple[PropertyTrust, ...] = ()
     cannot_tell: tuple[int, int] = (0, 0)
     places: tuple[int, ...] = ()
+    by_doubt: Estimate = UNKNOWN
+    doubted: int = 0
 
     @property
     def grade(self) -> Grade:
@@ -170,6 +176,7 @@ class _Asked:
     properties: Mapping[str, Sequence[Row]]
     frames: Sequence[Row]
     taggers: Mapping[str, Population]
+    doubted: Mapping[str, Sequence[Row]]
 
     @classmethod
     def about(cls, of: Selection, schema: EventSchema) -> "_Asked":
@@ -187,7 +194,20 @@ class _Asked:
             properties=_by(view.answer("gold/property_units"), "key"),
             frames=view.answer("gold/frames"),
             taggers={task: Population(counts) for task, counts in taggers.items()},
+            doubted=_by(view.answer("gold/doubted"), "label"),
         )
+
+    def by_doubt(self, key: str) -> dict[str, Any]:
+        """The share of messages from the draw by doubt that was read most, of those over the days asked about."""
+        days = self.taggers["tag"].days
+        draws = _by(self.doubted.get(key, ()), "draw_id").values()
+        same = [rows for rows in draws if days and (rows[0]["first_day"], rows[0]["last_day"]) == (days[0], days[-1])]
+        rows = max(same, key=len, default=[])
+        read = [DoubtedMessage(row["present"], row["believed"], row["chance"]) for row in rows]
+        if len(read) < LEAST_CONVERSATIONS:
+            return {"doubted": len(read)}
+        found = by_doubt_rate(read, rows[0]["mean_believed"], rows[0]["frame"])
+        return {"doubted": len(read), "by_doubt": found.estimate if found else UNKNOWN}
 
     def frames_of(self, read: Iterable[Row]) -> dict[str, Frame]:
         """The random draws, with the chance of a conversation to be drawn and read, by their ids."""
@@ -256,6 +276,7 @@ def _event_types(asked: _Asked) -> Iterable[Trust]:
             disputed=people.disputed,
             properties=tuple(_properties(asked, kind.key)),
             places=_places(whole),
+            **asked.by_doubt(kind.key),
         )
 
 

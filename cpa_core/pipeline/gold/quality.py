@@ -8,7 +8,7 @@ from cpa_core.gold.reviews import definition_of
 from cpa_core.gold.trust import Trust, trust
 from cpa_core.insights import UNKNOWN, Scope
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.pipeline.gold.ledger import SameMeaning, append_meaning, merge_gold
+from cpa_core.pipeline.gold.ledger import GoldUse, SameMeaning, append_meaning, append_use, merge_gold
 from cpa_core.pipeline.schema.current import current_schema
 from cpa_core.store.database import Row
 
@@ -21,6 +21,17 @@ def trust_of(assistant: Assistant, scope: Scope | None = None) -> tuple[Trust, .
         return ()
     with insights.selected(assistant.store, asked) as of:
         return trust(of)
+
+
+def record_use(assistant: Assistant, purpose: str, labels: Sequence[Trust]) -> None:
+    """Keep that the measuring part was used, for what: who measures often tunes to it. Raises LedgerNotWritten."""
+    labelled = max((one.labelled for one in labels), default=0)
+    if labelled:
+        count = sum(one.labelled > 0 for one in labels)
+        now = assistant.now()
+        append_use(
+            assistant, GoldUse(used_at=now, purpose=purpose, part="measure", conversations=labelled, labels=count)
+        )
 
 
 def gold_counts(assistant: Assistant) -> list[Row]:
@@ -40,6 +51,8 @@ def _quality_row(one: Trust) -> Row:
     row |= {"labelled": one.labelled, "positives": found.positives, "lacking": one.lacking, "disputed": one.disputed}
     row |= {"judge_cannot_tell": one.cannot_tell[0], "people_cannot_tell": one.cannot_tell[1]}
     figures = {name: getattr(found, name) for name in ("kappa", "precision", "recall", "false_positives", "prevalence")}
+    row |= {"doubted": one.doubted}
+    figures |= {"messages_by_doubt": one.by_doubt}
     figures |= {"positive_agreement": found.positive_agreement, "people_alpha": one.people.alpha}
     rates = (("conversations", one.of_conversations), ("messages", one.of_messages))
     for unit, rate in rates:
