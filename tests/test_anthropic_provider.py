@@ -150,6 +150,13 @@ def test_an_answer_without_words_is_invalid(blocks: list[Any]) -> None:
     assert decode(message(*blocks)) == Reply(outcome="invalid", detail="answer: empty")
 
 
+@pytest.mark.parametrize("said", [[], [{"type": "text", "text": "I call the tool."}]])
+def test_the_input_of_a_tool_is_an_answer_where_no_text_is_one(said: list[Any]) -> None:
+    called = {"type": "tool_use", "id": "t", "name": "json", "input": {"messages": ["0 none"]}}
+    assert decode(message(*said, called)).text == '{"messages": ["0 none"]}'
+    assert decode(message({"type": "text", "text": '{"messages": []}'}, called)).text == '{"messages": []}'
+
+
 @pytest.mark.parametrize("tree", [{}, {"content": None}, {"content": "text"}, [], "text", 3, None])
 def test_a_response_without_content_may_pass(tree: Any) -> None:
     with pytest.raises(ProviderFailed, match="JSON of an unknown form"):

@@ -8,7 +8,9 @@ import pytest
 
 from cpa_core.errors import ProviderFailed, ProviderStopped
 from cpa_core.llm import Reply, Request
+from cpa_core.llm.abilities import Abilities
 from cpa_core.pipeline import DayDone, ask_again, due_days, land, run_day
+from cpa_core.pipeline.abilities import remember
 from cpa_core.schema import dump
 from tests.commands import ONE_EACH, cpa
 from tests.fakes import DAY
@@ -223,3 +225,21 @@ def test_the_command_asks_again_what_was_given_up(tmp_path: Path, capsys: pytest
     cpa(home, "run --retry-final")
     assert "asked again: 1 questions that were given up" in capsys.readouterr().out
     assert home.rows("select * from unusable_answers") == []
+
+
+def test_a_question_that_was_given_up_is_asked_again_once_the_server_is_found_to_take_another_form(
+    tmp_path: Path,
+) -> None:
+    home, model = home_of(tmp_path, 8, CPA_COMPATIBLE_URL="http://h/v1"), Weak()
+    remembered = remember, home.assistant().store, lambda: NOW, "http://h/v1", "test-model"
+    for number in range(3):
+        night(home, model, number)
+        remembered[0](*remembered[1:], Abilities(structured="prompt"))
+    assert counted(home) == [2], "the first run began without knowing how the server is asked"
+    night(home, model, 3)
+    assert counted(home) == [3]
+    remembered[0](*remembered[1:], Abilities(structured="strict"))
+    asked = model.about_hopeless()
+    home.write("new.json", {"n1": [turn("Hello there", "2026-03-04T09:00:00Z")]})
+    night(home, model, 4)
+    assert model.about_hopeless() > asked and counted(home) == [1]

@@ -1,5 +1,6 @@
 """Claude, from Anthropic directly: native structured output, no sampling parameters."""
 
+import json
 import weakref
 from typing import Any
 
@@ -103,11 +104,23 @@ def decode(raw: Any) -> Reply:
         return Reply(outcome="refused", detail="the model refused", usage=usage)
     if stop in ("max_tokens", "model_context_window_exceeded"):
         return Reply(outcome="truncated", detail="the answer reached its length limit", usage=usage)
-    written = [mapping(block).get("text") for block in blocks if mapping(block).get("type") == "text"]
-    text = "".join(part for part in written if isinstance(part, str))
+    text = _text(blocks)
     if not text.strip():
         return Reply(outcome="invalid", detail="answer: empty", usage=usage)
     return Reply(outcome="ok", text=text, usage=usage)
+
+
+def _text(blocks: list[Any]) -> str:
+    """The blocks of text; without JSON in them the input of the tools that are called, as gateways ask for JSON.
+
+    Source: platform.claude.com, tool use (`type: tool_use`, `input` an object).
+    """
+    found = [mapping(block) for block in blocks]
+    texts = [block.get("text") for block in found if block.get("type") == "text"]
+    text = "".join(part for part in texts if isinstance(part, str))
+    called = [block.get("input") for block in found if block.get("type") == "tool_use"]
+    inputs = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in called if one]
+    return text if "{" in text or "[" in text or not inputs else "\n".join(inputs)
 
 
 def _usage(raw: dict[str, Any]) -> Usage:

@@ -146,7 +146,7 @@ class TaskShare:
 
 def _asking(assistant: Assistant, day: date, work: Work, schema: EventSchema, *, retag: bool) -> Asking:
     model = assistant.model(work.task)
-    form = form_of(assistant.settings, model)
+    form = form_of(assistant, model)
     origin = LabelOrigin(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model), form=form)
     with assistant.store.reading() as view:
         found = replace(plan(view, origin, work.task, retag=retag), most=assistant.most_conversations)
@@ -336,13 +336,19 @@ def _answers_others(assistant: Assistant, share: TaskShare, conversation: Conver
 
 
 def _note_failures(share: TaskShare, assistant: Assistant) -> None:
-    """Write down what failed; not where the model's first answers were all unusable, for no question is to blame."""
+    """Write down what failed; not where the model's first answers were all unusable, for no question is to blame.
+
+    Where the run found out another way of asking than it began with, what failed before in the old one is no matter.
+    """
+    began = share.asking.origin
+    origin = replace(began, form=form_of(assistant, share.asking.model)) if share.failed else began
+    before = share.asking.before if origin.way == began.way else {}
     for conversation, result in share.failed:
-        failures = share.asking.before.get(conversation.conversation_id, Failures())
+        failures = before.get(conversation.conversation_id, Failures())
         if _counts(assistant, share, conversation, result) and _answers_others(assistant, share, conversation):
             failures = failures.and_one(result.outcome, assistant.now())
         if failures.counted:
-            share.counted.append(row_of(share.asking.origin, share.asking.work.task, conversation, failures))
+            share.counted.append(row_of(origin, share.asking.work.task, conversation, failures))
         _note(share, conversation, result, assistant, is_final=failures.is_final)
 
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from cpa_core.errors import CpaError
 from cpa_core.llm import ModelName
 from cpa_core.models import Conversation, Message, Outcome
+from cpa_core.pipeline.abilities import recalled
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.label.plan import LabelOrigin
 from cpa_core.pipeline.label.redact import asked_by
 from cpa_core.pipeline.schema.current import read_schema
 from cpa_core.prompts import Task
-from cpa_core.settings import Settings
 from cpa_core.store.database import Row, Transaction, as_json
 
 MOST_COUNTED = 3
@@ -48,7 +48,7 @@ class Failures(NamedTuple):
 def way_of(assistant: Assistant, task: Task) -> str:
     """The way in which a task would be asked now. Raises SchemaError, SettingsError."""
     schema, model = read_schema(assistant)[0], assistant.model(task)
-    form = form_of(assistant.settings, model)
+    form = form_of(assistant, model)
     return LabelOrigin(date.min, schema, asked_by(assistant, task), str(model), form).way
 
 
@@ -60,15 +60,24 @@ def ways(assistant: Assistant) -> list[str] | None:
         return None
 
 
-def form_of(given: Settings, model: ModelName) -> str:
-    """Where a model is asked, and how it is told the shape of an answer."""
+def form_of(assistant: Assistant, model: ModelName) -> str:
+    """Where a model is asked, and how it is told the shape of an answer: as it is set, else as it was found out."""
+    given = assistant.settings
     forms = {
         "openai": given.openai.url,
         "anthropic": given.anthropic.url,
         "bedrock": f"{given.aws.region} {given.aws.bedrock_endpoint}",
-        "compatible": f"{given.compatible.url} {given.compatible.structured}",
+        "compatible": f"{given.compatible.url} {_structured(assistant, model)}",
     }
     return forms.get(model.provider, "")
+
+
+def _structured(assistant: Assistant, model: ModelName) -> str:
+    server = assistant.settings.compatible
+    if model.provider != "compatible" or server.structured != "auto":
+        return str(server.structured)
+    known = recalled(assistant.store, (server.url or "").partition("?")[0].rstrip("/"), model.model)
+    return known.structured if known else "auto"
 
 
 def failures_before(view: Transaction, origin: LabelOrigin, task: Task) -> dict[str, Failures]:
