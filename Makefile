@@ -1,6 +1,6 @@
 # make demo, make test and make dev each work as the first command on a fresh machine: they make .venv themselves.
 .PHONY: demo test coverage test-fast check dev store-on-2 lock proofs backfill browser guides fuzz \
-  bench-delivery bench-landing bench-formats bench-llm bench-planted bench-insights bench-report bench-quotes bench-corrected \
+  bench-delivery bench-landing bench-formats bench-landing-pairs bench-llm bench-planted bench-insights bench-report bench-quotes bench-corrected \
   bench-landing-postgres
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
@@ -86,6 +86,9 @@ bench-landing: .venv/ready   ## landing beside DuckDB's bare read; a bucket of 5
 
 bench-formats: .venv/ready   ## slow: a million messages in each format, beside plain JSON Lines of the same talks
 	$(BIN)/python -m benchmarks.landing_formats
+
+bench-landing-pairs: .venv/ready   ## slow: landing by this revision beside another one, REVISION=eed8f36, in interleaved pairs
+	$(BIN)/python -m benchmarks.landing_pairs $(REVISION)
 
 fuzz: .venv/ready            ## mutated real files for five minutes, and many generated ones
 	$(BIN)/python -m benchmarks.fuzz_landing --minutes 5
