@@ -67,7 +67,7 @@ def landed(code: Path, path: Path) -> tuple[float, float, int]:
     with tempfile.TemporaryDirectory() as home:
         command = [sys.executable, "-c", LANDING, str(path), f"{home}/home"]
         said = subprocess.run(command, cwd=code, capture_output=True, text=True, check=True).stdout
-        seconds, megabytes, records = json.loads(said)
+        seconds, megabytes, records = json.loads(said.splitlines()[-1])
         return seconds, megabytes, records
 
 

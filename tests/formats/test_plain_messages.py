@@ -11,8 +11,19 @@ from cpa_core.sources.formats.turns import drafts_of
 VALUES = st.sampled_from(["user", " Assistant ", "", " ", "Hi", "ä\ud800", None, 0, 1.0, True, [], {}, ["Hi"], "[]"])
 TIMES = st.sampled_from([None, "", "2026-03-02T09:00:00Z", "2026-03-02 09:00", 1772442000, "soon", True, []])
 IDS = st.sampled_from([None, "", " ", "m1", 7, True, [], "\ud800"])
+PARTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["text", "input_text", "", None, 1]),
+        "text": VALUES,
+        "content": VALUES,
+        "x": VALUES,
+    },
+)
+CONTENTS = st.one_of(VALUES, PARTS, st.lists(st.one_of(PARTS, VALUES), max_size=2))
 MESSAGES = st.fixed_dictionaries(
-    {}, optional={"role": VALUES, "content": VALUES, "timestamp": TIMES, "id": IDS, "message_id": IDS}
+    {},
+    optional={"role": VALUES, "content": CONTENTS, "parts": CONTENTS, "timestamp": TIMES, "id": IDS, "message_id": IDS},
 )
 
 

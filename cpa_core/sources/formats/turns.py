@@ -14,7 +14,7 @@ KNOWN = frozenset(
     {"role", "from", "timestamp", "message_id", "id", "tool_calls", "function_call", "refusal", "audio", "type"}
     | {"reasoning_content", "reasoning", "thinking", *CONTENTS}
 )
-PLAIN = frozenset({"role", "content", "id", "message_id", "timestamp"})
+PLAIN = frozenset({"role", "content", "parts", "id", "message_id", "timestamp"})
 """Keys of a message that holds nothing beside its text."""
 
 LANGCHAIN = {
@@ -70,7 +70,9 @@ def _plainly(file: File, place: str, turn: Any, speaker: str | None) -> Draft | 
     """A message of which nothing is said but a role, a text, an id and a time: most are; None for any other."""
     if type(turn) is not dict or not turn.keys() <= PLAIN:
         return None
-    text, role = turn.get("content"), turn.get("role", speaker)
+    text, role = _only_text(turn.get("content", turn.get("parts"))), turn.get("role", speaker)
+    if "content" in turn and "parts" in turn:
+        return None
     if type(text) is not str or not text or type(role) is not str:
         return None
     try:
@@ -79,6 +81,15 @@ def _plainly(file: File, place: str, turn: Any, speaker: str | None) -> Draft | 
         return Draft(place, "", own, None, fields.role(role), whole(text), sent_at, None, None, False, assumed)
     except ValueError:
         return None
+
+
+def _only_text(content: Any) -> Any:
+    """The text of a list of one part, where that is nothing but text; anything else as it is."""
+    if type(content) is not list or len(content) != 1 or type(part := content[0]) is not dict:
+        return content
+    if len(part) != 2 or part.get("type") != "text":
+        return content
+    return part.get("text", part.get("content"))
 
 
 def plain(turn: Any) -> Any:
