@@ -130,7 +130,7 @@ class InThisProcess(InProcessExecutor):
         )
         run = plan_context.dagster_run
         if run.parent_run_id:
-            yield dg.DagsterEvent.engine_event(plan_context, GOES_ON.format(run.parent_run_id))
+            yield dg.DagsterEvent.engine_event(plan_context, GOES_ON.format(run.parent_run_id), EngineEventData())
         with alive(plan_context.instance, run.run_id):
             yield from ExecuteRunWithPlanIterable(
                 execution_plan=plan_context.execution_plan,

@@ -18,7 +18,7 @@ from proofs.scene import Failed, Scene, wait
 CHROMIUM = "/usr/bin/chromium"
 WIDTH, HEIGHT = 1400, 900
 
-WAIT = 60.0
+WAIT = 240.0
 """Seconds for something to appear on a page."""
 
 CENTRE = """(() => {

@@ -15,6 +15,7 @@ import dagster as dg
 import pytest
 
 from cpa_core.pipeline import Assistant, build_day, land
+from cpa_dagster.waiting import GOES_ON, in_this_process
 from tests.runs import ROOT, counts
 from tests.test_dagster_arrivals import days_of
 
@@ -101,3 +102,22 @@ def test_a_killed_run_gives_its_place_back_and_a_wait_can_be_ended(
     with dg.DagsterInstance.from_config(str(dagster_home)) as instance:
         found = instance.get_run_by_id(killed)
         assert found is not None and found.status == dg.DagsterRunStatus.FAILURE
+
+
+@dg.op
+def work() -> None: ...
+
+
+@dg.job(executor_def=in_this_process)
+def retried() -> None:
+    work()
+
+
+def test_a_run_that_is_a_retry_goes_on_and_says_so() -> None:
+    with dg.instance_for_test() as instance:
+        first = dg.execute_job(dg.reconstructable(retried), instance)
+        options = dg.ReexecutionOptions(first.run_id)
+        again = dg.execute_job(dg.reconstructable(retried), instance, reexecution_options=options)
+        said = [event.message for event in again.all_events]
+        assert again.success and GOES_ON.format(first.run_id) in said
+        assert not [event for event in first.all_events if "Goes on" in (event.message or "")]
