@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from math import ceil
 
 from cpa_core import insights
 from cpa_core.errors import InputError, NotFound
@@ -15,6 +16,7 @@ from cpa_core.gold.planning import (
     spread_by_doubt,
     spread_of_conversations,
 )
+from cpa_core.gold.reviews import TEACHING
 from cpa_core.gold.trust import gold_units, unit_of
 from cpa_core.models import EventType, Value
 from cpa_core.pipeline.assistant import Assistant
@@ -26,6 +28,8 @@ from cpa_core.store.database import Row
 
 class PlannedWay(Value):
     """One way of drawing: labels done, and in all for the wanted width (null: not to be had); minutes for what lacks.
+
+    Conversations are counted with the fifth of them that teaches.
 
     `now` and `after_half_an_hour` are half widths as shares; null where there is no correction yet.
     """
@@ -76,7 +80,8 @@ def plan_gold(assistant: Assistant, label: str, within: float) -> Planned:
         raise NotFound(f"{assistant.settings.home}: no tagged conversation yet")
     randomly = _randomly(rows, (units, done), seconds["conversation"])
     doubtfully = _doubtfully(assistant, kind, seconds["message"], read[0]["messages"])
-    ways = (_way("random", "conversations", randomly, within), _way("doubt", "messages", doubtfully, within))
+    at_random = with_teaching(_way("random", "conversations", randomly, within), len(rows), randomly.seconds)
+    ways = (at_random, _way("doubt", "messages", doubtfully, within))
     return Planned(label=kind.name, within=within, is_assumed=randomly.done < randomly.least, ways=ways)
 
 
@@ -101,6 +106,18 @@ def _randomly(rows: Sequence[Row], gold: tuple[Sequence[GoldUnit], int], seconds
 def _doubtfully(assistant: Assistant, kind: EventType, seconds: float | None, done: int) -> LabelCost:
     believed = [one for _, _, one in beliefs_of(assistant, WantedDraw(way="doubt", size=1), kind)]
     return LabelCost(spread=spread_by_doubt(believed), of=0, done=done, seconds=seconds or MESSAGE_SECONDS, least=30)
+
+
+def with_teaching(way: PlannedWay, conversations: int, seconds: float) -> PlannedWay:
+    """A way by conversations with those that teach: they are drawn and read too, but do not measure."""
+    if way.needed is None:
+        return way
+    needed = ceil(way.needed * TEACHING / (TEACHING - 1))
+    if needed > conversations:
+        return way.model_copy(update={"needed": None, "minutes": None})
+    done = round(way.done * TEACHING / (TEACHING - 1))
+    minutes = max(0, needed - done) * seconds / 60
+    return way.model_copy(update={"needed": needed, "done": done, "minutes": minutes})
 
 
 def _way(way: str, unit: str, cost: LabelCost, within: float) -> PlannedWay:
