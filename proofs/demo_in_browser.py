@@ -39,7 +39,15 @@ def choose_day(page: Page, dagster: Dagster, day: str, shown: str = "1 partition
     """Click as a person does: Materialize all, and the day."""
     page.go(dagster.url + GRAPH, "Materialize all")
     page.click("Materialize all")
+    select(page, day, shown)
+
+
+def select(page: Page, day: str, shown: str) -> None:
+    """Type a day or a range into the dialog; of many partitions it opens on the last 90, until all are asked for."""
     page.see("Partition selection")
+    page.see("Custom")
+    if "Show all partitions" in page.text():
+        page.click("Show all partitions", kind="button, a, span")
     page.click("", kind="input[placeholder^='ex:']")
     page.see_focus("input")
     page.enter(day)

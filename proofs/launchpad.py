@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 from cpa_core.schema import dump
-from proofs.demo_in_browser import choose_day
+from proofs.demo_in_browser import choose_day, select
 from proofs.devtools import Page, browser
 from proofs.figures import Claims, of_days, proved, show
 from proofs.scene import Scene, scene, wait
@@ -155,11 +155,7 @@ def a_backfill(page: Page, dagster: Dagster, model: ChatServer, claims: Claims) 
     before = len(dagster.runs())
     page.go(f"{dagster.url}/locations/cpa/jobs/history", "Materialize all")
     page.click("Materialize all")
-    page.see("Partition selection")
-    page.click("", kind="input[placeholder^='ex:']")
-    page.see_focus("input")
-    page.enter(f"[{FIRST}...{LAST}]")
-    page.see("30 partitions")
+    select(page, f"[{FIRST}...{LAST}]", "30 partitions")
     began = time.monotonic()
     page.click("Launch backfill")
     wait(lambda: model.calls, LIMIT, "the first question")
