@@ -49,7 +49,13 @@ class SourceUnreadable(SourceError):
 
 
 class SchemaError(InputError):
-    """`schema.yml` is not a valid event schema: `file: line: key: reason`."""
+    """`schema.yml` is not a valid event schema: `file: line: key: reason`.
+
+    `problems` are all of them in that form, `advice` are warnings; both are empty where the file cannot be read at all.
+    """
+
+    problems: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
 
 
 class DayNeeded(InputError):

@@ -1,7 +1,8 @@
 """The commands and their flags. What a command does stands in a module of its own, imported when it is called."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer import Argument, Option
@@ -10,6 +11,10 @@ from cpa_core import __version__
 from cpa_core.cli.flags import command, flag_of, switch
 from cpa_core.cli.gold_commands import gold_app
 from cpa_core.settings import Settings
+from cpa_core.settings import day as day_of
+
+if TYPE_CHECKING:
+    from cpa_core.cli.facts import Done
 
 BEGIN, READ, LABEL, LOOK, KEEP = (
     "Begin here",
@@ -68,11 +73,23 @@ def options(
 def demo(
     given: Settings,
     at: Annotated[Path, Option(help="folder for the examples' homes", metavar="FOLDER")] = Path(".demo"),
-) -> int:
+) -> "Done":
     """Run the examples end to end, without key or account."""
     from cpa_core.cli import commands
 
     return commands.demo(at)
+
+
+@command(app, BEGIN, "cpa doctor chats.json --schema schema.yml", *SOURCE, *ASKING)
+def doctor(
+    given: Settings,
+    texts: Mapping[str, str] | None = None,
+    no_ask: Annotated[bool, switch("--no-ask", "do not ask the model; by default it gets one tiny question")] = False,
+) -> "Done":
+    """Check machine, home, schema, source, model and destinations; each line is well or has its remedy."""
+    from cpa_core.cli import doctor as looks
+
+    return looks.doctor(given, texts, ask=not no_ask)
 
 
 @command(app, READ, "cpa land chats.json --home .cpa", *SOURCE)
@@ -87,7 +104,7 @@ def land(
         ),
     ] = None,
     day: Day = None,
-) -> int:
+) -> "Done":
     """Read what is new in the source."""
     from cpa_core.cli import commands, explaining
 
@@ -95,7 +112,7 @@ def land(
 
 
 @command(app, LABEL, "cpa quote chats.json --schema schema.yml", *SOURCE, *ASKING)
-def quote(given: Settings, day: Day = None, first: First = None, last: Last = None, retag: Retag = False) -> int:
+def quote(given: Settings, day: Day = None, first: First = None, last: Last = None, retag: Retag = False) -> "Done":
     """Show what the days that are due would cost, before anything is spent."""
     from cpa_core.cli import commands
 
@@ -115,7 +132,7 @@ def run(
     retry_final: Annotated[bool, switch("--retry-final", "ask again what was given up after three failures")] = False,
     correct: Annotated[bool, switch("--correct", "withdraw what was delivered and is no longer true")] = False,
     no_wait: Annotated[bool, switch("--no-wait", "in the lane of batches: hand over and end (CPA_LANE=batch)")] = False,
-) -> int:
+) -> "Done":
     """Land, build, tag, judge and deliver every day that is due."""
     from cpa_core.cli import commands
 
@@ -126,12 +143,32 @@ def run(
     return commands.run_command(given, named, how)
 
 
-@command(app, LOOK, "cpa status --home .cpa", "CPA_HOME")
-def status(given: Settings) -> int:
-    """Show what needs a hand, and days, counts, failures, spend, receipts."""
-    from cpa_core.cli import commands
+@command(app, LOOK, "cpa status --home .cpa", "CPA_HOME", "CPA_SCHEMA")
+def status(
+    given: Settings, every_day: Annotated[bool, switch("--all", "every day, not only the last 14")] = False
+) -> "Done":
+    """Show what needs a hand, then days, counts, failures, spend, receipts."""
+    from cpa_core.cli import looking
 
-    return commands.status(given)
+    return looking.status(given, every_day=every_day)
+
+
+@command(app, LOOK, "cpa conversations --below 50 --from 2026-03-01 --to 2026-03-07", "CPA_HOME")
+def conversations(
+    given: Settings,
+    first: FirstDay = None,
+    last: LastDay = None,
+    user: Annotated[str | None, Option(help="only those of this user", metavar="USER")] = None,
+    event: Annotated[str | None, Option(help="only those with an event of this type", metavar="TYPE")] = None,
+    below: Annotated[float | None, Option(help="only those with a score below this", metavar="SCORE")] = None,
+    most: Annotated[int, Option(help="how many to list", metavar="NUMBER", min=1)] = 20,
+) -> "Done":
+    """List conversations with score, events, user and day, the lowest scores first."""
+    from cpa_core.cli import looking
+    from cpa_core.pipeline.overview import ConversationFilter
+
+    days = {"first": first and day_of(first, "--from"), "last": last and day_of(last, "--to")}
+    return looking.conversations(given, ConversationFilter(**days, user=user, event=event, below=below, most=most))
 
 
 @command(app, LOOK, "cpa serve --open", "CPA_HOME", "CPA_SCHEMA")
@@ -149,12 +186,15 @@ def serve(
 
 @command(app, LOOK, "cpa show c-17", "CPA_HOME")
 def show(
-    given: Settings, conversation: Annotated[str, Argument(help="the conversation's id", metavar="CONVERSATION")]
-) -> int:
+    given: Settings,
+    conversation: Annotated[
+        str, Argument(help="the conversation's id, or how the only one begins", metavar="CONVERSATION")
+    ],
+) -> "Done":
     """Show one conversation with its events and judgment."""
-    from cpa_core.cli import commands
+    from cpa_core.cli import looking
 
-    return commands.show(given, conversation)
+    return looking.show(given, conversation)
 
 
 @command(app, LOOK, "cpa report --from 2026-03-01 --to 2026-03-31", "CPA_HOME", "CPA_MODEL", "CPA_PRIVACY")
@@ -188,7 +228,7 @@ def report(
     out: Annotated[
         Path | None, Option(help="where to write it (default: report.html in the home)", metavar="FILE")
     ] = None,
-) -> int:
+) -> "Done":
     """Write one HTML file of what happens, what goes wrong, and the conversations behind each number."""
     from cpa_core.cli import reports
 
@@ -205,7 +245,7 @@ def export(
     format: Annotated[Literal["parquet", "csv"], Option(help="the format of the tables")] = "parquet",
     first: FirstDay = None,
     last: LastDay = None,
-) -> int:
+) -> "Done":
     """Write the insights of each day as small tables for other tools, without any message's words."""
     from cpa_core.cli import exporting
 
@@ -213,7 +253,7 @@ def export(
 
 
 @command(app, KEEP, "cpa restore chats.json --schema schema.yml --home .cpa", *SOURCE, *ASKING)
-def restore(given: Settings, day: Day = None) -> int:
+def restore(given: Settings, day: Day = None) -> "Done":
     """Rebuild a home that lost its database from its answers and the source; nothing is asked or sent."""
     from cpa_core.cli import restoring
 
@@ -226,7 +266,7 @@ def restore(given: Settings, day: Day = None) -> int:
     "cpa check model --model compatible:qwen3:8b",
     *("CPA_SOURCE", "CPA_HOME", "CPA_SCHEMA", "CPA_MODEL", "CPA_FORMAT", "CPA_MAP"),
 )
-def model(given: Settings) -> int:
+def model(given: Settings) -> "Done":
     """Ask the model one small question: what its server can do, its speed, the estimated cost of a day."""
     from cpa_core.cli import models
 
@@ -234,7 +274,7 @@ def model(given: Settings) -> int:
 
 
 @command(schema_app, "Commands", "cpa schema check schema.yml", "CPA_HOME")
-def check(given: Settings, file: Annotated[Path, Argument(help="the schema", metavar="FILE")]) -> int:
+def check(given: Settings, file: Annotated[Path, Argument(help="the schema", metavar="FILE")]) -> "Done":
     """Read a schema and say what is in it, and everything that is wrong."""
     from cpa_core.cli import schemas
 
@@ -246,7 +286,7 @@ def diff(
     given: Settings,
     older: Annotated[str, Argument(help="a schema's file, or a version that the store knows", metavar="OLDER")],
     newer: Annotated[str, Argument(help="the same of the other", metavar="NEWER")],
-) -> int:
+) -> "Done":
     """Show what changed between two schemas, what it means for what is stored, and what re-tagging would cost."""
     from cpa_core.cli import schemas
 
@@ -274,7 +314,7 @@ def propose(
         bool,
         switch("--from-uncovered", "add to the schema there, from the stored messages in which nothing of it happens"),
     ] = False,
-) -> int:
+) -> "Done":
     """Propose a schema from a sample of the conversations, for people to edit."""
     from cpa_core.cli import schemas
 
@@ -290,7 +330,7 @@ def accept(
     ] = None,
     place: Annotated[Path | None, Option("--as", help="the schema that FILE becomes", metavar="FILE")] = None,
     yes: Annotated[bool, switch("--yes", "take it over; what was there is kept beside it")] = False,
-) -> int:
+) -> "Done":
     """Accept the schema that a run proposed in the home; or show what FILE changes and, with --yes, take it over."""
     from cpa_core.cli import schemas
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from typing import NamedTuple
 
+from cpa_core.cli.screen import say
 from cpa_core.errors import StoreBusy
 from cpa_core.pipeline import AWAITED, Assistant, DayDone, OpenBatch, Problems, at_work, look, ready_days, wait_for_one
 
@@ -12,39 +14,50 @@ LOOK_WAIT = 5.0
 Run = Callable[[date], DayDone]
 
 
-def run_days(assistant: Assistant, days: Sequence[date], run: Run, *, wait: bool) -> bool:
-    """Run the days, and those that wait for batches again when they are answered: whether all that was done is whole.
+class RanDays(NamedTuple):
+    """The days that a run brought to an end, and those that wait for batches."""
+
+    done: tuple[DayDone, ...] = ()
+    waiting: tuple[date, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was done is whole."""
+        return all(one.is_whole for one in self.done)
+
+
+def run_days(assistant: Assistant, days: Sequence[date], run: Run, *, wait: bool) -> RanDays:
+    """Run the days, and those that wait for batches again when they are answered.
 
     Without `wait`, what waits is said and left for the next run. Raises what `run` raises, and DeadlineReached.
     """
-    whole, waiting = _run(days, run)
-    if waiting:
-        print("\n".join(waiting_lines(assistant)))
-    while waiting and wait:
-        ready = ready_days(at_work(assistant), waiting, AWAITED)
-        if not ready:
-            for line in problem_lines(wait_for_one(assistant)):
-                print(line)
+    ran = _run(days, run)
+    if ran.waiting:
+        say(*waiting_lines(assistant))
+    while ran.waiting and wait:
+        answered = ready_days(at_work(assistant), ran.waiting, AWAITED)
+        if not answered:
+            say(*problem_lines(wait_for_one(assistant)))
             continue
-        more, again = _run(ready, run)
-        whole, waiting = whole and more, [day for day in waiting if day not in ready] + again
-    if waiting:
-        print("cpa run goes on when they are answered; cpa status says how far they are")
-    return whole
+        more = _run(answered, run)
+        waiting = [day for day in ran.waiting if day not in answered]
+        ran = RanDays(ran.done + more.done, (*waiting, *more.waiting))
+    if ran.waiting:
+        say("cpa run goes on when they are answered; cpa status says how far they are")
+    return ran
 
 
-def _run(days: Sequence[date], run: Run) -> tuple[bool, list[date]]:
-    """Whether the days that did not wait are whole, and those that do."""
-    whole, waiting = True, []
+def _run(days: Sequence[date], run: Run) -> RanDays:
+    done, waiting = [], []
     for day in days:
-        done = run(day)
-        if done.waits:
+        one = run(day)
+        if one.waits:
             waiting.append(day)
             continue
-        whole &= done.is_whole
-        if done.held:
-            print(f"held back: {done.held}")
-    return whole, waiting
+        done.append(one)
+        if one.held:
+            say(f"held back: {one.held}")
+    return RanDays(tuple(done), tuple(waiting))
 
 
 def problem_lines(problems: Problems) -> list[str]:

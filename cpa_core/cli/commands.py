@@ -1,6 +1,7 @@
-"""The commands that run and read the store."""
+"""The commands that land, quote and run days."""
 
 import sys
+import time
 from collections.abc import Sequence
 from datetime import date
 from os.path import relpath
@@ -8,46 +9,46 @@ from pathlib import Path
 from shutil import which
 from typing import NamedTuple
 
-from cpa_core.cli.batches import run_days, status_lines
-from cpa_core.cli.delivery import expected_lines, preview_lines, reconciled_lines
+from cpa_core.cli.batches import RanDays, run_days
+from cpa_core.cli.delivery import expected_lines, preview_lines
 from cpa_core.cli.display import (
     bar,
-    day_table,
-    event_lines,
+    day_facts,
     existing,
+    failures_of,
     landed_lines,
     model_line,
     quote_lines,
     reject_lines,
-    spend_table,
+    show_days,
+    spend_lines,
     trouble_lines,
 )
-from cpa_core.cli.models import server_lines
-from cpa_core.cli.schemas import drift_lines, stale_lines
+from cpa_core.cli.facts import DemoFacts, DemoHome, Done, LandFacts, PreviewFacts, QuoteFacts, RunFacts
+from cpa_core.cli.screen import say
 from cpa_core.demo import EXAMPLES, demo_settings
-from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SchemaError, SettingsError
+from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SettingsError
 from cpa_core.pipeline import (
     Assistant,
+    Landed,
+    Quote,
     ask_again,
     days_to_correct,
-    drift,
     due_days,
     expected_events,
+    known_days,
     land,
     preview_day,
     quote,
     ready,
-    reconciled,
     rejected_days,
     rejects,
     roles_not_tagged,
     roles_warning,
     run_day,
-    spending,
     stale_days,
-    summaries,
 )
-from cpa_core.pipeline.abilities import known_servers
+from cpa_core.pipeline.overview import spend_of_run
 from cpa_core.settings import Settings, day
 
 NEXT_STEP = """
@@ -55,12 +56,10 @@ Look at one:  {cpa} show {conversation} --home {home}
 
 Next, your own transcripts (JSON as in {example}, or CSV):
   {cpa} schema propose chats.json --out schema.yml --model openai:gpt-6-luna    with OPENAI_API_KEY
+  {cpa} schema check schema.yml
+  {cpa} quote chats.json --schema schema.yml --model openai:gpt-6-luna
   {cpa} run chats.json --schema schema.yml --model openai:gpt-6-luna
-  {cpa} run chats.json --schema schema.yml --model compatible:llama3.2          with Ollama and
-                                           CPA_COMPATIBLE_URL=http://127.0.0.1:11434/v1"""
-
-LOOKED_BACK = 7
-"""Days that `cpa status` compares with those before them."""
+With Ollama: --model compatible:llama3.2 and CPA_COMPATIBLE_URL=http://127.0.0.1:11434/v1"""
 
 
 class NamedDays(NamedTuple):
@@ -87,111 +86,189 @@ class How(NamedTuple):
     wait: bool = True
 
 
-def demo(root: Path) -> int:
+def demo(root: Path) -> Done:
     """Run every example in a home of its own, with its reference annotations for a model."""
-    whole = True
+    whole, homes = True, []
     for name in EXAMPLES:
         assistant = Assistant.of(demo_settings(name, root), bar)
-        print(f"\n{name}: home {assistant.settings.home}, {model_line(assistant)}")
+        say("", f"{name}: home {assistant.settings.home}, {model_line(assistant)}")
         land(assistant)
         done = [run_day(assistant, row["day"]) for row in due_days(assistant)]
         whole &= all(result.is_whole for result in done)
-        with assistant.store.reading() as view:
-            days = [row["day"] for row in view.rows("select day from days order by day")]
-        print(day_table(summaries(assistant, days)))
+        days = day_facts(assistant, known_days(assistant))
+        show_days(days)
         asked = sum(result.tagged.asked + result.judged.asked for result in done)
         sent = sum(result.delivered.sent for result in done if result.delivered)
-        print(f"questions asked: {asked}, events delivered in this run: {sent}")
-    print(_next_step(root))
-    return 0 if whole else 1
+        say(f"questions asked: {asked}, events delivered in this run: {sent}")
+        homes.append(DemoHome(name=name, home=assistant.settings.home, days=days, questions=asked, events_sent=sent))
+    say(*_next_step(root).splitlines())
+    return Done(0 if whole else 1, DemoFacts(homes=tuple(homes)))
 
 
 def _next_step(root: Path) -> str:
     """What to do after the demo, with the command and the paths as they are from here."""
     first = demo_settings("therapist", root)
     return NEXT_STEP.format(
-        cpa="cpa" if which("cpa") else relpath(sys.argv[0]),
+        cpa=_command(),
         conversation="therapist-08",
         home=first.home,
         example=relpath(str(first.source)),
     )
 
 
-def land_command(given: Settings, only: str | None) -> int:
+def _command() -> str:
+    """How the command is called from here."""
+    is_ours = Path(sys.argv[0]).name == "cpa" and not which("cpa")
+    return relpath(sys.argv[0]) if is_ours else "cpa"
+
+
+def land_command(given: Settings, only: str | None) -> Done:
     """Read what is new in the source, and say which days changed."""
     assistant = Assistant.of(given, bar)
     landed = land(assistant, NamedDays(only).day)
-    print("\n".join(landed_lines(landed) + (reject_lines(rejects(assistant)) if landed.read else [])))
-    return 1 if landed.lost else 0
+    found = rejects(assistant) if landed.read else None
+    say(*landed_lines(landed), *reject_lines(found))
+    if landed.days:
+        say(f"next: {_command()} status shows what waits; {_command()} quote what labelling it would cost")
+    return Done(1 if landed.lost else 0, LandFacts(landed=landed, rejects=found))
 
 
-def run_command(given: Settings, named: NamedDays, how: How) -> int:
+def run_command(given: Settings, named: NamedDays, how: How) -> Done:
     """Land, then every day that is due, or the days that are named."""
+    began = time.monotonic()
     assistant = Assistant.of(given, bar)
-    only = named.day
-    print(model_line(assistant))
-    for warning in ready(assistant):
-        print(f"warning: {warning}")
-    landed = land(assistant, only) if given.source else None
-    said = landed_lines(landed) if landed else []
-    for line in [*said, *_roles_lines(assistant, said)]:
-        print(line)
+    say(model_line(assistant))
+    say(*(f"warning: {warning}" for warning in ready(assistant)))
+    landed = _landed(assistant, named.day)
     if how.retry_final and (found := ask_again(assistant)):
-        print(f"asked again: {found} questions that were given up")
+        say(f"asked again: {found} questions that were given up")
     days = _named_days(named, how, assistant)
-    for line in _retag_lines(assistant, days, retag=how.retag):
-        print(line)
-    whole = not (landed and landed.lost)
+    say(*_retag_lines(assistant, days, retag=how.retag)[1])
     switches = {name: getattr(how, name) for name in ("deliver_incomplete", "retry_rejected", "correct", "retag")}
+    ran = RanDays()
     try:
-        whole &= run_days(assistant, days, lambda one: run_day(assistant, one, **switches), wait=how.wait)
+        ran = run_days(assistant, days, lambda one: run_day(assistant, one, **switches), wait=how.wait)
     except (BudgetReached, DeadlineReached):
-        left = quote(assistant, days, retag=how.retag)
-        print("\n".join(["left to do, by the same command:", *quote_lines(left)]))
+        say("left to do, by the same command:", *quote_lines(quote(assistant, days, retag=how.retag)))
         raise
     finally:
-        print(day_table(summaries(assistant, days)))
-        for line in trouble_lines(assistant.store, days):
-            print(line)
-    return 0 if whole else 1
+        facts = _run_facts(assistant, landed, days, ran, time.monotonic() - began)
+        _show_run(assistant, facts)
+    return Done(0 if ran.is_whole and not (landed and landed.lost) else 1, facts)
 
 
-def _retag_lines(assistant: Assistant, days: Sequence[date], *, retag: bool) -> list[str]:
+def _landed(assistant: Assistant, only: date | None) -> Landed | None:
+    """Land where a source is named, and say what was found."""
+    landed = land(assistant, only) if assistant.settings.source else None
+    said = landed_lines(landed) if landed else []
+    say(*said, *roles_lines(assistant, said))
+    return landed
+
+
+def _run_facts(
+    assistant: Assistant, landed: Landed | None, days: Sequence[date], ran: RanDays, seconds: float
+) -> RunFacts:
+    stages = [stage for one in ran.done for stage in (one.tagged, one.judged)]
+    return RunFacts(
+        landed=landed,
+        days=day_facts(assistant, days),
+        done=tuple(one.day for one in ran.done if not one.held),
+        held={str(one.day): one.held for one in ran.done if one.held},
+        waiting=ran.waiting,
+        questions=sum(stage.asked for stage in stages),
+        reused=sum(stage.reused for stage in stages),
+        events_sent=sum(one.delivered.sent for one in ran.done if one.delivered),
+        spend=spend_of_run(assistant),
+        seconds=round(seconds, 1),
+        outbox=_outbox(assistant.settings),
+        failures=failures_of(assistant.store, days),
+    )
+
+
+def _outbox(given: Settings) -> Path | None:
+    """Where events go that go to files."""
+    folders = {"outbox": given.home / "outbox", "parquet": given.home / "outbox"}
+    return next((folders[name] for name in given.destinations if name in folders), None)
+
+
+def _show_run(assistant: Assistant, facts: RunFacts) -> None:
+    """How a run ended: its days, what it asked and spent, where the events are, and what comes next."""
+    if not facts.days:
+        say("no day is due", *stale_hint(assistant))
+        return
+    show_days(facts.days)
+    say(*trouble_lines(assistant.store, [one.day for one in facts.days]))
+    ended = f"{len(facts.done)} done" + (f", {len(facts.held)} held back" if facts.held else "")
+    ended += f", {len(facts.waiting)} waiting for batches" if facts.waiting else ""
+    asked = f"questions asked: {facts.questions}" + (f" ({facts.reused} more from the ledger)" if facts.reused else "")
+    say(f"days: {ended}; {asked}; events delivered: {facts.events_sent}; {facts.seconds:.1f} s")
+    say(*spend_lines(facts.spend))
+    if facts.outbox:
+        say(f"events: {facts.outbox} (one file a day)")
+    say(f"next: {_after_run(assistant, facts)}")
+
+
+def _after_run(assistant: Assistant, facts: RunFacts) -> str:
+    """The command that helps most after a run."""
+    home = f" --home {assistant.settings.home}" if "home" in assistant.settings.model_fields_set else ""
+    if facts.held or facts.failures:
+        return f"{_command()} status{home} says why, and {_command()} run{home} asks again only what is open"
+    return f"{_command()} conversations{home} lists them, {_command()} report{home} writes the report"
+
+
+def stale_hint(assistant: Assistant) -> list[str]:
+    """That days of another schema, prompt or model are left as they are, where there are any."""
+    stale = [one.day for one in stale_days(assistant)] if assistant.store.exists() else []
+    if not stale:
+        return []
+    span = f"{stale[0]} to {stale[-1]}" if len(stale) > 1 else f"{stale[0]}"
+    return [
+        f"stale: {len(stale)} days ({span}) were labelled by another version of the schema and stay as they are",
+        "next: cpa quote --retag shows what re-tagging would cost, cpa run --retag does it; a type that only has "
+        "another name costs nothing with `was: [Old Name]`",
+    ]
+
+
+def _retag_lines(assistant: Assistant, days: Sequence[date], *, retag: bool) -> tuple[Quote | None, list[str]]:
     """What bringing these days to the schema in force costs, where another labelled any of them."""
     stale = [one.day for one in stale_days(assistant) if one.day in days]
     if not stale:
-        return []
+        return None, []
     count = f"{len(stale)} of {len(days)} days"
     left = f"of another schema, and left as they are: {count}; with --retag:"
     head = f"of another schema, and now re-tagged: {count}" if retag else left
-    return [head, *quote_lines(quote(assistant, days if retag else stale))]
+    found = quote(assistant, days if retag else stale)
+    return found, [head, *quote_lines(found)]
 
 
-def dry_run(given: Settings, named: NamedDays, *, retry_rejected: bool) -> int:
+def dry_run(given: Settings, named: NamedDays, *, retry_rejected: bool) -> Done:
     """Show what would be sent of what is tagged by now; nothing is landed, asked or sent."""
     existing(given)
     assistant = Assistant.of(given, bar)
-    for one in _named_days(named, How(retry_rejected=retry_rejected), assistant):
-        for preview in preview_day(assistant, one, retry_rejected=retry_rejected):
-            print("\n".join(preview_lines(preview)))
-    print("dry run: nothing was landed, asked or sent")
-    return 0
+    previews = [
+        preview
+        for one in _named_days(named, How(retry_rejected=retry_rejected), assistant)
+        for preview in preview_day(assistant, one, retry_rejected=retry_rejected)
+    ]
+    for preview in previews:
+        say(*preview_lines(preview))
+    say("dry run: nothing was landed, asked or sent")
+    bare = tuple(one.model_copy(update={"samples": ()}) for one in previews)
+    return Done(0, PreviewFacts(previews=bare))
 
 
-def quote_command(given: Settings, named: NamedDays, *, retag: bool) -> int:
+def quote_command(given: Settings, named: NamedDays, *, retag: bool) -> Done:
     """Land and build, which cost nothing, and say what asking would cost."""
     assistant = Assistant.of(given, bar)
-    for warning in ready(assistant):
-        print(f"warning: {warning}")
-    said = landed_lines(land(assistant, named.day)) if given.source else []
-    for line in [*said, *_roles_lines(assistant, said)]:
-        print(line)
+    say(*(f"warning: {warning}" for warning in ready(assistant)))
+    _landed(assistant, named.day)
     days = _named_days(named, How(retag=retag), assistant)
-    lines = quote_lines(quote(assistant, days, retag=retag))
-    if not retag:
-        lines += _retag_lines(assistant, days, retag=False)
-    print("\n".join(lines + expected_lines(expected_events(assistant, days))))
-    return 0
+    found = quote(assistant, days, retag=retag)
+    expected = expected_events(assistant, days)
+    stale, lines = (None, []) if retag else _retag_lines(assistant, days, retag=False)
+    hint = [] if days else stale_hint(assistant)
+    say(*quote_lines(found), *lines, *hint, *expected_lines(expected))
+    return Done(0, QuoteFacts(quote=found, cost=found.cost, retag=stale, expected=tuple(expected)))
 
 
 def _named_days(named: NamedDays, how: How, assistant: Assistant) -> list[date]:
@@ -207,8 +284,7 @@ def _named_days(named: NamedDays, how: How, assistant: Assistant) -> list[date]:
     last = named.day or day(named.last or "", "--to")
     if last < first:
         raise SettingsError(f"--to {last} is before --from {first}")
-    with assistant.store.reading() as view:
-        known = [row["day"] for row in view.rows("select day from days order by day")]
+    known = known_days(assistant)
     found = [one for one in known if first <= one <= last]
     if not found:
         here = f"days here: {known[0]} to {known[-1]}" if known else "no day is here yet"
@@ -216,65 +292,7 @@ def _named_days(named: NamedDays, how: How, assistant: Assistant) -> list[date]:
     return found
 
 
-def status(given: Settings) -> int:
-    """What the store holds, day by day, what failed, and what is due."""
-    store = existing(given)
-    assistant = Assistant.of(given)
-    batches = status_lines(assistant)
-    with store.reading() as view:
-        days = [row["day"] for row in view.rows("select day from days order by day")]
-        files = view.rows(
-            "select count(*) as files, coalesce(sum(records), 0) as records, "
-            "count(*) filter (where removed_at is not null) as removed from landed_files where replaced_at is null"
-        )[0]
-        reasons = view.rows("select reason, count(*) as n from rejected_records group by reason order by reason")
-    print(f"files: {files['files']} ({files['removed']} removed since), records: {files['records']}")
-    for reject in reasons:
-        print(f"rejected records: {reject['n']}: {reject['reason']}")
-    for line in [*reject_lines(rejects(assistant)), *_roles_lines(assistant)]:
-        print(line)
-    print(day_table(summaries(assistant, days)))
-    if spent := spending(assistant):
-        print(spend_table(spent))
-    for line in server_lines(known_servers(store)):
-        print(line)
-    for line in trouble_lines(store, days):
-        print(line)
-    for line in reconciled_lines(reconciled(assistant, days)):
-        print(line)
-    for line in batches:
-        print(line)
-    for row in due_days(assistant):
-        print(f"due: {row['day']}: {row['reason']}")
-    for line in _stale(assistant):
-        print(line)
-    for line in drift_lines(drift(assistant, days[-LOOKED_BACK:])):
-        print(line)
-    return 0
-
-
-def _roles_lines(assistant: Assistant, said: Sequence[str] = ()) -> list[str]:
+def roles_lines(assistant: Assistant, said: Sequence[str] = ()) -> list[str]:
     """What the store holds of roles that nobody tags, unless the landing has `said` it in the same words."""
     warning = roles_warning(roles_not_tagged(assistant))
     return [line for line in [f"warning: {warning}"] if warning and line not in said]
-
-
-def _stale(assistant: Assistant) -> list[str]:
-    """Days of another schema. A schema that cannot be read does not keep the rest from being shown."""
-    try:
-        return list(stale_lines(stale_days(assistant)))
-    except SchemaError as error:
-        return [f"which days are of another schema is not known: {error}"]
-
-
-def show(given: Settings, conversation: str) -> int:
-    """One conversation, message by message, with its events, and its judgment."""
-    store = existing(given)
-    with store.reading() as view:
-        messages = view.answer("status/shown_messages", conversation=conversation)
-        events = view.answer("status/shown_events", conversation=conversation)
-        judgments = view.answer("status/shown_judgment", conversation=conversation)
-    if not messages:
-        raise NotFound(f"{given.home}: no conversation {conversation!r} in any built day")
-    print("\n".join(event_lines(messages, events, judgments)))
-    return 0

@@ -1,18 +1,20 @@
 """What the command line shows: bars while work goes on, tables when it is done."""
 
-import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
 from tqdm import tqdm
 
+from cpa_core.cli.facts import DayFacts, FailureFacts, ShowFacts, SpendFacts
+from cpa_core.cli.screen import say, show_table
 from cpa_core.errors import NotFound
 from cpa_core.llm import VALUES
-from cpa_core.pipeline import Assistant, Landed, ProposalQuote, Quote, Rejects
+from cpa_core.pipeline import Assistant, Landed, ProposalQuote, Quote, Rejects, summaries
 from cpa_core.pipeline.assistant import Advance
+from cpa_core.pipeline.overview import LandedDay, RunSpend
 from cpa_core.settings import Settings
 from cpa_core.store import Store
 from cpa_core.store.database import Row
@@ -89,15 +91,25 @@ def reject_lines(found: Rejects | None) -> list[str]:
     return lines
 
 
-def day_table(rows: Sequence[Row]) -> str:
-    """One line a day, with a line of sums below several."""
+def show_days(rows: Sequence[DayFacts], most: int | None = None) -> None:
+    """One line a day, the last `most` of them, with a line of sums of all below several."""
     if not rows:
-        return "no day is due"
-    cells = [[title for _, title in COLUMNS]] + [[_cell(row, key) for key, _ in COLUMNS] for row in rows]
+        return
+    shown = rows if most is None else rows[-most:]
+    cells = [[_cell(row.model_dump(), key) for key, _ in COLUMNS] for row in shown]
     if len(rows) > 1:
-        cells.append([_sum(rows, key) for key, _ in COLUMNS])
-    widths = [max(len(line[n]) for line in cells) for n in range(len(COLUMNS))]
-    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in cells)
+        dumped = [row.model_dump() for row in rows]
+        cells.append([_sum(dumped, key) for key, _ in COLUMNS])
+    show_table([title for _, title in COLUMNS], cells)
+    if len(shown) < len(rows):
+        say(f"{len(rows) - len(shown)} earlier days are in the sum; cpa status --all shows them")
+
+
+def day_facts(assistant: Assistant, days: Sequence[date], landed: Sequence[LandedDay] = ()) -> tuple[DayFacts, ...]:
+    """The days, those that wait for a run with what has landed of them."""
+    counts = {one.day: {"conversations": one.conversations, "messages": one.messages} for one in landed}
+    rows = [dict(row) for row in summaries(assistant, days)]
+    return tuple(DayFacts(**(row | (counts.get(row["day"], {}) if not row["conversations"] else {}))) for row in rows)
 
 
 SPEND_COLUMNS = (
@@ -105,39 +117,49 @@ SPEND_COLUMNS = (
     ("model", "model"),
     ("lane", "lane"),
     ("calls", "calls"),
+    ("failed_calls", "failed calls"),
     ("prompt_tokens", "prompt tokens"),
     ("cached_tokens", "of them cached"),
-    ("completion_tokens", "completion tokens"),
+    ("completion_tokens", "answer tokens"),
     ("cost", "cost"),
-    ("each", "cost per conversation"),
+    ("each", "for a conversation"),
     ("reused", "from the ledger"),
 )
 
 
-def spend_table(rows: Sequence[Row]) -> str:
+def show_spend(rows: Sequence[SpendFacts]) -> None:
     """What each task by each model took, a line each."""
-    cells = [[title for _, title in SPEND_COLUMNS]]
-    cells += [[_spend_cell(row, key) for key, _ in SPEND_COLUMNS] for row in rows]
-    widths = [max(len(line[n]) for line in cells) for n in range(len(SPEND_COLUMNS))]
-    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in cells)
+    cells = [[_spend_cell(row.model_dump(), key) for key, _ in SPEND_COLUMNS] for row in rows]
+    shown = [nth for nth in range(len(SPEND_COLUMNS)) if _says_something(SPEND_COLUMNS[nth][0], cells, nth)]
+    titles = [SPEND_COLUMNS[nth][1] for nth in shown]
+    show_table(titles, [[row[nth] for nth in shown] for row in cells], left={0, 1, 2})
+
+
+def _says_something(key: str, cells: Sequence[Sequence[str]], nth: int) -> bool:
+    """Whether a column of the spending is worth its room: a count of zeros is not."""
+    if key == "reused":
+        return not all(row[nth] == "" or row[nth].startswith("0% ") for row in cells)
+    return key not in ("failed_calls", "cached_tokens") or any(row[nth] != "0" for row in cells)
 
 
 def _spend_cell(row: Row, key: str) -> str:
     if key == "each":
         known = row["cost"] is not None and row["conversations"]
-        return _dollars(row["cost"] / row["conversations"]) if known else "unknown"
+        return dollars(row["cost"] / row["conversations"]) if known else "unknown"
     if key == "reused":
         return f"{row['reused'] / row['questions']:.0%} of {row['questions']} questions" if row["questions"] else ""
     value = row[key]
     if value is None:
         return "unknown"
-    return _dollars(value) if key == "cost" else str(value)
+    if key == "cost":
+        return dollars(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _cell(row: Row, key: str) -> str:
     value = row[key]
     if key == "spend":
-        return "unknown" if value is None else _dollars(value)
+        return "unknown" if value is None else dollars(value)
     if value is None:
         return "-"
     return f"{value:.1f}" if isinstance(value, float) else str(value)
@@ -145,14 +167,17 @@ def _cell(row: Row, key: str) -> str:
 
 def proposal_line(found: ProposalQuote) -> str:
     """What a proposal asks, and about what it costs, before anything is asked."""
-    cost = "unknown (no list price)" if found.cost is None else f"about {_dollars(found.cost)}"
+    cost = "unknown (no list price)" if found.cost is None else f"about {dollars(found.cost)}"
     return (
         f"quote: {found.proposing} questions to propose; then the sample of {found.conversations} conversations is "
         f"tagged to count each type: {found.counting} questions; together {cost} at list price"
     )
 
 
-def _dollars(value: float) -> str:
+def dollars(value: float | None) -> str:
+    """US dollars as people read them; null is unknown."""
+    if value is None:
+        return "unknown"
     return "0" if value == 0 else f"${value:.4f}"
 
 
@@ -161,12 +186,24 @@ def _sum(rows: Sequence[Row], key: str) -> str:
         return "all"
     values = [row[key] for row in rows]
     if key == "spend":
-        return "unknown" if None in values else _dollars(sum(values))
+        return "unknown" if None in values else dollars(sum(values))
     if key == "mean_score":
         weighted = [(row["mean_score"], row["judged"]) for row in rows if row["mean_score"] is not None]
         judged = sum(count for _, count in weighted)
         return f"{sum(score * count for score, count in weighted) / judged:.1f}" if judged else "-"
     return str(sum(values))
+
+
+def spend_lines(spend: RunSpend) -> list[str]:
+    """What a run spent by task, and what its UTC day and month cost so far."""
+    tasks = "; ".join(
+        f"{one.task}: {one.calls} calls, "
+        + (f"{one.failed_calls} failed, " if one.failed_calls else "")
+        + dollars(one.cost)
+        for one in spend.tasks
+    )
+    totals = f"today {dollars(spend.day)}, this month {dollars(spend.month)} (UTC, all runs of this home)"
+    return [f"spend of this run: {dollars(spend.run)}{f' ({tasks})' if tasks else ''}", f"spend: {totals}"]
 
 
 def quote_lines(quote: Quote) -> list[str]:
@@ -175,20 +212,25 @@ def quote_lines(quote: Quote) -> list[str]:
         return ["no day is due: nothing to pay"]
     lines = [f"{len(quote.days)} days, {quote.days[0]} to {quote.days[-1]}"]
     for line in quote.lines:
-        known = "unknown (no list price)" if line.cost is None else _dollars(line.cost)
+        known = "unknown (no list price)" if line.cost is None else dollars(line.cost)
         lines.append(
             f"{line.task}, {line.model}: {line.questions} questions ({line.answered} more are answered already), "
             f"about {line.prompt_tokens:,} + {line.completion_tokens:,} tokens: {known}"
         )
-    total = "unknown" if quote.cost is None else f"at most about {_dollars(quote.cost)}"
+    total = "unknown" if quote.cost is None else f"at most about {dollars(quote.cost)}"
     basis = "by this model's own answers so far" if quote.calibrated else "the longest possible until it has answered"
     return [*lines, f"together: {total} at list price without caching; lengths of answers are {basis}"]
 
 
+def failures_of(store: Store, days: Sequence[date]) -> tuple[FailureFacts, ...]:
+    """The failures of these days."""
+    with store.reading() as view:
+        return tuple(FailureFacts(**row) for row in view.answer("status/failures_of_days", days=list(days)))
+
+
 def failure_lines(store: Store, days: Sequence[date]) -> list[str]:
     """Each kind of failure of these days once: where, how often, why, and whether it is tried again."""
-    with store.reading() as view:
-        rows = view.answer("status/failures_of_days", days=list(days))
+    rows = [one.model_dump() for one in failures_of(store, days)]
     kinds: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         rule = VALUES.sub("…", row["detail"])
@@ -229,27 +271,30 @@ def receipt_lines(store: Store, days: Sequence[date]) -> list[str]:
     ]
 
 
-def event_lines(messages: Sequence[Row], events: Sequence[Row], judgments: Sequence[Row]) -> list[str]:
+def event_lines(facts: ShowFacts) -> list[str]:
     """A conversation as people read it."""
-    lines = [f"{messages[0]['conversation_id']}, day {messages[0]['day']}, user {messages[0]['user_id'] or 'unknown'}"]
-    for message in messages:
+    lines = [f"{facts.conversation_id}, day {facts.day}, user {facts.user_id or 'unknown'}"]
+    for message in facts.messages:
         lines.append(f"{message['position']:>3} {message['sent_at']:%H:%M:%S} {message['role']}: {message['content']}")
-        lines += [_event_line(event) for event in events if event["position"] == message["position"]]
-    for judgment in judgments:
-        lines += _judgment_lines(judgment)
-    return lines
+        lines += [_event_line(event) for event in facts.events if event["position"] == message["position"]]
+    return lines + (_judgment_lines(facts.judgment, facts.criteria) if facts.judgment else [])
 
 
 def _event_line(event: Row) -> str:
-    properties = ", ".join(f"{name}: {value}" for name, value in json.loads(event["properties"]).items())
+    properties = ", ".join(f"{name}: {value}" for name, value in event["properties"].items())
     quote = f'"{event["quote"]}"' if event["quote"] is not None else "(quote not found)"
     return f"      = {event['event_type']}{f' ({properties})' if properties else ''}: {quote}: {event['because']}"
 
 
-def _judgment_lines(judgment: Row) -> list[str]:
+def _judgment_lines(judgment: Row, criteria: Mapping[str, str]) -> list[str]:
     score = "unknown" if judgment["score"] is None else f"{judgment['score']:.0f} of 100"
     lines = [f"judged {score}: {judgment['because'] or judgment['outcome']}"]
-    verdicts: dict[str, Any] = json.loads(judgment["verdicts"])
-    lines += [f"  {key} {found['verdict']}: {found['because']}" for key, found in verdicts.items()]
-    dealbreakers: dict[str, Any] = json.loads(judgment["dealbreakers"])
-    return lines + [f"  {key} hit: {found['because']}" for key, found in dealbreakers.items() if found["hit"]]
+    for key, found in judgment["verdicts"].items():
+        lines.append(f"  {key} {found['verdict']}: {_in_words(key, criteria)}{found['because']}")
+    hits = {key: found for key, found in judgment["dealbreakers"].items() if found["hit"]}
+    return lines + [f"  {key} hit: {_in_words(key, criteria)}{found['because']}" for key, found in hits.items()]
+
+
+def _in_words(key: str, criteria: Mapping[str, str]) -> str:
+    """The words of a criterion, where its schema is known."""
+    return f"{criteria[key].rstrip('.')}: " if key in criteria else ""

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
 
+from cpa_core.cli.facts import Done, ExplainFacts
+from cpa_core.cli.screen import say
 from cpa_core.errors import NotRecognised, SourceError
 from cpa_core.pipeline import Assistant, roles_warning
 from cpa_core.settings import Settings, changed, day
@@ -15,7 +17,7 @@ LONGEST = 300
 """Characters of a message that are shown."""
 
 
-def explain(given: Settings, file: str, only: str | None) -> int:
+def explain(given: Settings, file: str, only: str | None) -> Done:
     """Show how a file would land, and its first conversation. Nothing is stored."""
     assistant = Assistant.of(changed(given, source=file))
     listed = assistant.listing().objects
@@ -25,8 +27,20 @@ def explain(given: Settings, file: str, only: str | None) -> int:
     named = one.day or (day(only, "--day") if only else one.modified_at.astimezone(given.zone).date())
     midnight = datetime.combine(named, time(), given.zone).astimezone(UTC)
     name, found = _explained(assistant, one, midnight)
-    print("\n".join(_lines(name, found, given)))
-    return 0
+    say(*_lines(name, found, given))
+    facts = ExplainFacts(
+        file=name,
+        holds=found.holds,
+        format=found.form.name,
+        title=found.form.title,
+        sign=found.sign or "",
+        keys=tuple(found.keys),
+        conversations=found.conversations,
+        messages=dict(found.messages),
+        rejected=sum(one.loss for one in found.rejects),
+        notes=tuple(found.notes),
+    )
+    return Done(0, facts)
 
 
 def _explained(assistant: Assistant, one: Object, midnight: datetime) -> tuple[str, Explained]:

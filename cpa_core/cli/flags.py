@@ -2,7 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from contextlib import nullcontext, redirect_stdout
+from io import StringIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,28 +12,42 @@ from cpa_core.destinations import DESTINATIONS
 from cpa_core.errors import SettingsError
 from cpa_core.settings import TABLE, Settings, environment, settings, shown
 
+if TYPE_CHECKING:
+    from cpa_core.cli.facts import Done
+
 KNOWN = {"CPA_DESTINATIONS": tuple(DESTINATIONS)}
 """The names that a setting takes, where another table than the settings' has them."""
 VALUES = {"Path": "PATH", "bool": "YES|NO", "date": "DAY", "int": "NUMBER", "float": "NUMBER"}
 """What stands for the value of a flag in the help, by the type of its setting."""
-Run = Callable[..., int]
+Run = Callable[..., "Done | int"]
 
 
 def command(app: typer.Typer, panel: str, example: str, *names: str) -> Callable[[Run], Run]:
     """Makes a function a command of `app`: its first parameter are the settings, its others are flags of its own.
 
-    `names` are settings for which the command has a flag; an argument SOURCE stands for CPA_SOURCE.
+    A parameter `texts` gets what stands for the environment. A command that returns Done has `--json`, which prints its
+    facts alone. `names` are settings for which the command has a flag; an argument SOURCE stands for CPA_SOURCE.
     """
 
     def register(run: Run) -> Run:
-        own = list(inspect.signature(run, eval_str=True).parameters.values())[1:]
+        own = [one for one in list(inspect.signature(run).parameters.values())[1:] if one.name != "texts"]
+        has_texts = "texts" in inspect.signature(run).parameters
         fields = {flag_name(name): name for name in names}
 
         def called(ctx: typer.Context, **values: Any) -> int:
             flags = {field: values.pop(field) for field in fields}
-            return run(settings_of(ctx.obj, flags), **values)
+            as_json = values.pop("as_json", False)
+            values |= {"texts": ctx.obj} if has_texts else {}
+            with redirect_stdout(StringIO()) if as_json else nullcontext():
+                done = run(settings_of(ctx.obj, flags), **values)
+            if isinstance(done, int):
+                return done
+            if as_json:
+                typer.echo(done.facts.model_dump_json(indent=2))
+            return done.status
 
-        parameters = [_parameter(field, name) for field, name in fields.items()]
+        finds = [AS_JSON] if inspect.signature(run).return_annotation is not int else []
+        parameters = [*(_parameter(field, name) for field, name in fields.items()), *finds]
         first = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
         # typer reads the signature, so the flags of settings are written into it
         called.__signature__ = inspect.Signature([first, *own, *parameters])  # type: ignore[attr-defined]
@@ -41,6 +57,19 @@ def command(app: typer.Typer, panel: str, example: str, *names: str) -> Callable
         return run
 
     return register
+
+
+def switch(name: str, about: str) -> Any:
+    """A flag without a value."""
+    return typer.Option(name, help=about, metavar=" ", show_default=False)
+
+
+AS_JSON = inspect.Parameter(
+    "as_json",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[bool, switch("--json", "print what was found as JSON, and nothing else")],
+)
 
 
 def settings_of(texts: Mapping[str, str] | None, flags: Mapping[str, str | None]) -> Settings:
@@ -74,11 +103,6 @@ def flag_of(name: str, flag: str = "") -> Any:
         autocompletion=(lambda: choices) if choices else None,
         rich_help_panel=line.setting.group,
     )
-
-
-def switch(name: str, about: str) -> Any:
-    """A flag without a value."""
-    return typer.Option(name, help=about, metavar=" ", show_default=False)
 
 
 def _kind(annotation: Any) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from cpa_core.cli.facts import Done, ModelFacts
+from cpa_core.cli.screen import say
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.model_check import ModelCheck, check_model
 from cpa_core.settings import Settings
@@ -15,12 +17,11 @@ FORMS = {
 }
 
 
-def check_model_command(given: Settings) -> int:
+def check_model_command(given: Settings) -> Done:
     """Ask one small question; print what the server can do, its speed and the estimated cost of a day."""
     found = check_model(Assistant.of(given))
-    for line in check_lines(found, given):
-        print(line)
-    return 0 if found.outcome == "ok" else 1
+    say(*check_lines(found, given))
+    return Done(0 if found.outcome == "ok" else 1, ModelFacts(check=found))
 
 
 def check_lines(found: ModelCheck, given: Settings) -> Iterator[str]:

@@ -5,6 +5,8 @@ from datetime import date
 from pathlib import Path
 
 from cpa_core.cli.display import bar
+from cpa_core.cli.facts import Done, ReportFacts
+from cpa_core.cli.screen import say
 from cpa_core.pipeline import Assistant, DayRange, write_report
 from cpa_core.settings import Settings, day
 
@@ -22,16 +24,16 @@ def span_of(
     )
 
 
-def report(given: Settings, span: DayRange, out: Path | None) -> int:
+def report(given: Settings, span: DayRange, out: Path | None) -> Done:
     """Write the report, and say where it is and what is in it."""
     made = write_report(Assistant.of(given, bar), span, out)
-    print(f"{made.path}: {made.conversations} conversations, {made.first} to {made.last}, {made.size / 1e6:.1f} MB")
-    print(
+    say(f"{made.path}: {made.conversations} conversations, {made.first} to {made.last}, {made.size / 1e6:.1f} MB")
+    say(
         f"{made.drill_downs} numbers open {made.examples} conversations ({given.report_privacy}). Open it in a browser."
     )
     if span.suggest:
-        print(f"changes suggested for {made.suggestions} of the {made.issues} most costly issues")
-    return 0
+        say(f"changes suggested for {made.suggestions} of the {made.issues} most costly issues")
+    return Done(0, ReportFacts(report=made))
 
 
 def _days(text: str) -> tuple[date, date]:

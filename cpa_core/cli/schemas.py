@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cpa_core import schema
-from cpa_core.cli.display import bar, existing, model_line, proposal_line, quote_lines
-from cpa_core.errors import SettingsError
+from cpa_core.cli.display import bar, existing, model_line, proposal_line, quote_lines, spend_lines
+from cpa_core.cli.facts import AcceptFacts, DiffFacts, Done, ProposeFacts, SchemaFacts
+from cpa_core.cli.screen import complain, say
+from cpa_core.errors import SchemaError, SettingsError
+from cpa_core.models import TAGGED_ROLES
 from cpa_core.pipeline import (
     Assistant,
     Drift,
@@ -24,22 +27,39 @@ from cpa_core.pipeline import (
     write_proposal,
 )
 from cpa_core.pipeline.gold.teaching import measured_examples
+from cpa_core.pipeline.overview import spend_of_run
 from cpa_core.schema import Diff
 from cpa_core.settings import Settings
 
-SHOWN_DAYS = 10
 MARKS = {"added": "+", "removed": "-", "renamed": "~", "changed": "*"}
 
 
-def check(given: Settings, file: Path) -> int:
-    """Read a schema, and say with line and key what is wrong with it, in itself and beside the home's labels."""
-    found, findings = schema.check(file)
+def check(given: Settings, file: Path) -> Done:
+    """Read a schema, and say with line and key everything that is wrong with it, also beside the home's labels."""
+    try:
+        found, findings = schema.check(file)
+    except SchemaError as refused:
+        if not refused.problems:
+            raise
+        return _refused(file, refused)
     findings = [*findings, *measured_examples(Assistant.of(given), file)]
+    say(*(f"{one.level}: {file}: line {one.line}: {one.key}: {one.reason}" for one in findings))
+    types = {role: len(found.of_role(role)) for role in TAGGED_ROLES}
+    goals = len(found.criteria.goals())
+    counts = ", ".join(f"{count} {role}" for role, count in types.items())
+    say(f"{file}: version {found.version}, event types: {counts}, goals: {goals}")
+    facts = SchemaFacts(file=file, version=found.version, types=types, goals=goals, findings=tuple(findings))
+    return Done(2 if any(one.level == "error" for one in findings) else 0, facts)
+
+
+def _refused(file: Path, refused: SchemaError) -> Done:
+    """Every problem of a schema that cannot be used, as errors, and what else was seen."""
+    findings = schema.findings_of(refused, str(file))
     for one in findings:
-        print(f"{one.level}: {file}: line {one.line}: {one.key}: {one.reason}")
-    counts = ", ".join(f"{len(found.of_role(role))} {role}" for role in ("user", "assistant"))
-    print(f"{file}: version {found.version}, event types: {counts}, goals: {len(found.criteria.goals())}")
-    return 2 if any(one.level == "error" for one in findings) else 0
+        line = f"{file}: line {one.line}: {one.key}: {one.reason}"
+        complain(line) if one.level == "error" else say(f"warning: {line}")
+    facts = SchemaFacts(file=file, version=None, types=None, goals=None, findings=tuple(findings))
+    return Done(2, facts)
 
 
 class ProposalWanted(NamedTuple):
@@ -52,30 +72,41 @@ class ProposalWanted(NamedTuple):
     from_uncovered: bool
 
 
-def propose(given: Settings, model: str | None, wanted: ProposalWanted) -> int:
+def propose(given: Settings, model: str | None, wanted: ProposalWanted) -> Done:
     """Propose a schema from the source and write it where nothing is yet; beside it, with a diff, where one is."""
     if model:
         given = given.model_copy(update={"schema_model": model, "model": given.model or model})
     assistant = Assistant.of(given, bar)
-    print(model_line(assistant, "propose"))
+    say(model_line(assistant, "propose"))
     base = schema.load(wanted.out)[0] if wanted.out.exists() else None
     if wanted.from_uncovered and base is None:
         raise SettingsError(f"{wanted.out}: there is no schema yet to add to; leave --from-uncovered out")
     conversations = uncovered_conversations(assistant) if wanted.from_uncovered else source_conversations(assistant)
     added_to = base if wanted.from_uncovered else None
-    print(proposal_line(quote_proposal(assistant, conversations, wanted.seed, wanted.sample, added_to)), flush=True)
+    quoted = quote_proposal(assistant, conversations, wanted.seed, wanted.sample, added_to)
+    say(proposal_line(quoted))
     proposal = propose_schema(assistant, conversations, wanted.seed, wanted.sample, added_to, wanted.about)
     path = write_proposal(proposal, wanted.out)
     if base:
-        print(f"{wanted.out} is in use and was left as it is; beside it is what would change:")
-        print("\n".join(diff_lines(schema.compare(base, proposal.schema), ())))
-        print(f"To take it over: cpa schema accept {path} --as {wanted.out}")
-    print("\n".join(proposal.head[:-1]))
-    print(f"{path}: {len(proposal.schema.event_types)} event types. Next: cpa run SOURCE --schema {wanted.out}")
-    return 1 if proposal.counted.lost else 0
+        say(f"{wanted.out} is in use and was left as it is; beside it is what would change:")
+        say(*diff_lines(schema.compare(base, proposal.schema), ()))
+        say(f"To take it over: cpa schema accept {path} --as {wanted.out}")
+    say(*proposal.head[:-1])
+    spend = spend_of_run(assistant)
+    types = len(proposal.schema.event_types)
+    say(f"{path}: {types} event types", *spend_lines(spend), *_after_proposal(given, wanted.out, model))
+    facts = ProposeFacts(file=path, types=types, conversations=quoted.conversations, quoted=quoted.cost, spend=spend)
+    return Done(1 if proposal.counted.lost else 0, facts)
 
 
-def accept(given: Settings, file: Path | None, place: Path | None, *, yes: bool) -> int:
+def _after_proposal(given: Settings, file: Path, model: str | None) -> list[str]:
+    """The commands that follow a proposal: edit, check, quote, run."""
+    asked = f"{given.source or 'SOURCE'} --schema {file}" + (f" --model {model}" if model else "")
+    steps = (f"edit {file}", f"cpa schema check {file}", f"cpa quote {asked}", f"cpa run {asked}")
+    return [f"next: {steps[0]}, then", *(f"  {step}" for step in steps[1:])]
+
+
+def accept(given: Settings, file: Path | None, place: Path | None, *, yes: bool) -> Done:
     """Accept what runs proposed in the home; or show what a file changes, and take it over when that is said."""
     if file is None:
         return _accept_waiting(given)
@@ -83,52 +114,59 @@ def accept(given: Settings, file: Path | None, place: Path | None, *, yes: bool)
         raise SettingsError(f"{file}: --as FILE names the schema that it becomes")
     proposed = schema.load(file)[0]
     if place.exists():
-        print("\n".join(diff_lines(schema.compare(schema.load(place)[0], proposed), ())))
+        say(*diff_lines(schema.compare(schema.load(place)[0], proposed), ()))
     else:
-        print(f"{place} is new: {len(proposed.event_types)} event types")
+        say(f"{place} is new: {len(proposed.event_types)} event types")
     if not yes:
-        print("nothing was changed; to take it over, say it again with --yes")
-        return 0
+        say("nothing was changed; to take it over, say it again with --yes")
+        return Done(0, AcceptFacts(versions=(), days=(), before=None))
     before = accept_proposal(file, place)
-    print(f"{place} is version {proposed.version} now" + (f"; what it was is {before}" if before else ""))
-    return 0
+    say(f"{place} is version {proposed.version} now" + (f"; what it was is {before}" if before else ""))
+    return Done(0, AcceptFacts(versions=(proposed.version,), days=(), before=before))
 
 
-def _accept_waiting(given: Settings) -> int:
+def _accept_waiting(given: Settings) -> Done:
     """Accept the proposals of a home."""
     assistant = Assistant.of(given, bar)
     existing(given)
     found = accept_schema(assistant)
     for version in found.versions:
         types = len(named_schema(assistant, version).event_types)
-        print(f"accepted: schema {version}, {types} event types")
+        say(f"accepted: schema {version}, {types} event types")
     if not found.versions:
-        print(f"{given.home}: no proposed schema waits to be accepted")
+        say(f"{given.home}: no proposed schema waits to be accepted")
     elif found.days:
         span = f"{found.days[0]} to {found.days[-1]}"
-        print(f"{len(found.days)} days, {span}, now go to {', '.join(given.destinations)}: cpa run")
-    return 0
+        say(f"{len(found.days)} days, {span}, now go to {', '.join(given.destinations)}: cpa run")
+    return Done(0, AcceptFacts(versions=tuple(found.versions), days=tuple(found.days), before=None))
 
 
-def diff(given: Settings, older: str, newer: str) -> int:
+def diff(given: Settings, older: str, newer: str) -> Done:
     """What changed between two schemas, what it means for what is stored, and what re-tagging would cost."""
     assistant = Assistant.of(given, bar)
     found = schema.compare(named_schema(assistant, older), named_schema(assistant, newer))
     is_stored = assistant.store.exists()
-    print("\n".join(diff_lines(found, weights(assistant, found) if is_stored else ())))
+    say(*diff_lines(found, weights(assistant, found) if is_stored else ()), *rename_lines(found))
+    price = None
     if is_stored:
         try:
-            print(
-                "\n".join(
-                    [
-                        "every day that is here, run again by the newer:",
-                        *quote_lines(quote_of_history(assistant, found.newer)),
-                    ]
-                )
-            )
+            price = quote_of_history(assistant, found.newer)
+            say("every day that is here, run again by the newer:", *quote_lines(price))
         except SettingsError as missing:
-            print(f"what it would cost is not known: {missing}")
-    return 0
+            say(f"what it would cost is not known: {missing}")
+    facts = DiffFacts(older=found.older.version, newer=found.newer.version, changes=tuple(found.changes), quote=price)
+    return Done(0, facts)
+
+
+def rename_lines(found: Diff) -> Iterator[str]:
+    """Types that look renamed but do not say so: the same definition under another name."""
+    names = {(one.role, one.name) for one in found.newer.event_types}
+    gone = [one for one in found.older.event_types if (one.role, one.name) not in names]
+    for new in found.newer.event_types:
+        for old in gone:
+            if (old.role, old.definition, new.was) == (new.role, new.definition, ()) and old.name != new.name:
+                way = f"`was: [{old.name}]` makes it a rename, which asks nothing"
+                yield f"hint: {new.name} has {old.name}'s definition; {way}"
 
 
 def diff_lines(found: Diff, weighed: Sequence[Weight]) -> Iterator[str]:
@@ -147,11 +185,11 @@ def diff_lines(found: Diff, weighed: Sequence[Weight]) -> Iterator[str]:
 
 def stale_lines(found: Sequence[Stale]) -> Iterator[str]:
     """Days that another schema made, and how they are brought to the one in force."""
-    for one in found[:SHOWN_DAYS]:
-        versions = ", ".join(one.versions)
-        yield f"stale: {one.day}: {one.tagged} conversations tagged and {one.judged} judged by schema {versions}"
-    if len(found) > SHOWN_DAYS:
-        yield f"stale: {len(found) - SHOWN_DAYS} more days, to {found[-1].day}"
+    for versions in dict.fromkeys(one.versions for one in found):
+        days = [one for one in found if one.versions == versions]
+        span = f"{days[0].day}" + (f" to {days[-1].day} ({len(days)} days)" if len(days) > 1 else "")
+        tagged, judged = sum(one.tagged for one in days), sum(one.judged for one in days)
+        yield f"stale: {span}: {tagged} conversations tagged and {judged} judged by schema {', '.join(versions)}"
     if found:
         span = f"--from {found[0].day} --to {found[-1].day}"
         yield f"they stay as they are; what it would cost: cpa quote {span} --retag; to re-tag: cpa run {span} --retag"

@@ -1,8 +1,10 @@
 """How output looks: colours and wrapped lines in a terminal, whole plain lines in a pipe."""
 
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,15 +37,68 @@ def complain(words: str) -> None:
     _print([f"error: {words}"], sys.stderr)
 
 
+def show_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> None:
+    """Print a table, numbers to the right and the columns `left` to the left; titles and long cells are folded."""
+    from rich.table import Table
+
+    shown = console(sys.stdout)
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 2), header_style="bold")
+    for nth, title in enumerate(titles):
+        justify: Literal["left", "right"] = "left" if nth in left else "right"
+        is_word = nth not in left and " " not in title
+        least = None if is_word else max(map(len, title.split()))
+        table.add_column(title, justify=justify, overflow="fold", vertical="bottom", no_wrap=is_word, min_width=least)
+    for row in rows:
+        table.add_row(*row)
+    with shown.capture() as captured:
+        shown.print(table)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
+
+
+@contextmanager
+def paged() -> Iterator[None]:
+    """Show what is printed within by the pager where it is longer than the terminal."""
+    if not (sys.stdout.isatty() and sys.stdin.isatty()):
+        yield
+        return
+    shown = console(sys.stdout)
+    kept = _Kept(sys.stdout)
+    with redirect_stdout(kept):
+        yield
+    text = kept.getvalue()
+    if text.count("\n") < shown.height:
+        sys.stdout.write(text)
+        return
+    from rich.text import Text
+
+    with shown.pager(styles=True):
+        shown.print(Text.from_ansi(text), end="")
+
+
+class _Kept(StringIO):
+    """What is printed, kept, by a stream that is a terminal for who asks."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._terminal.fileno()
+
+
 def _print(lines: Iterable[str], stream: TextIO) -> None:
-    if not stream.isatty():
+    shown = console(stream)
+    if not shown.is_terminal:
         for line in lines:
             print(line, file=stream)
         return
     from rich.padding import Padding
     from rich.text import Text
 
-    shown = console(stream)
     for line in lines:
         head, colon, _ = line.partition(":")
         text = Text(line.lstrip())

@@ -1,6 +1,6 @@
 """The event schema: its file, what is wrong with it, and what changed between two versions of it."""
 
-from cpa_core.schema.checks import Finding, are_near, check, check_text
+from cpa_core.schema.checks import Finding, are_near, check, check_text, findings_of
 from cpa_core.schema.diff import Change, Diff, ReaskScope, compare
 from cpa_core.schema.document import GOALS, dump, load, parse
 
@@ -15,6 +15,7 @@ __all__ = [
     "check_text",
     "compare",
     "dump",
+    "findings_of",
     "load",
     "parse",
 ]

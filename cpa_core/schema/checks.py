@@ -11,6 +11,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
+from cpa_core.errors import SchemaError
 from cpa_core.models import NOT_APPLICABLE, TAGGED_ROLES, EventSchema, EventType, Property, Value
 from cpa_core.schema.document import located, text_of
 from cpa_core.schema.likeness import CONFUSABLE, THE_SAME, likeness, same_words
@@ -58,9 +59,16 @@ def check_text(text: str, name: str) -> tuple[EventSchema, list[Finding]]:
     return schema, sorted(found, key=lambda one: (one.line, one.level, one.reason))
 
 
-def _of_reading(warning: str, name: str) -> Finding:
-    line, key, reason = warning.removeprefix(f"{name}: line ").split(": ", 2)
-    return Finding(level="warning", line=int(line), key=key, reason=reason)
+def findings_of(refused: SchemaError, name: str) -> list[Finding]:
+    """All problems of a schema that was refused, and the warnings beside, by line."""
+    found = [_of_reading(one, name, "error") for one in refused.problems]
+    found += [_of_reading(one, name) for one in refused.advice]
+    return sorted(found, key=lambda one: (one.line, one.level, one.reason))
+
+
+def _of_reading(said: str, name: str, level: Literal["error", "warning"] = "warning") -> Finding:
+    line, key, reason = said.removeprefix(f"{name}: line ").split(": ", 2)
+    return Finding(level=level, line=int(line), key=key, reason=reason)
 
 
 def _ancestors(key: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -55,27 +56,44 @@ def located(text: str, name: str) -> tuple[EventSchema, list[str], dict[str, int
         raise SchemaError(f"{name}: line 1: empty")
     reader = _Reader(name)
     schema, warnings = reader.schema(root)
+    if reader.errors:
+        raise _refused(name, reader)
     return schema, warnings, reader.lines_of
 
 
+def _refused(name: str, reader: "_Reader") -> SchemaError:
+    """The first problem in words, and all of them beside."""
+    more = len(reader.errors) - 1
+    said = SchemaError(reader.errors[0] + (f"; and {more} more: cpa schema check {name}" if more else ""))
+    said.problems, said.advice = tuple(reader.errors), tuple(reader.warnings)
+    return said
+
+
+Fields = dict[str, yaml.Node]
+
+
 class _Reader:
-    """Walks the nodes of one file, so that every complaint knows its line."""
+    """Walks the nodes of one file, so that every complaint knows its line; it goes on after an error, to find all."""
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.errors: list[str] = []
         self.warnings: list[str] = []
         self.lines_of: dict[str, int] = {}
 
     def schema(self, root: yaml.Node) -> tuple[EventSchema, list[str]]:
         top = self.mapping(root, "schema", "schema")
+        if top is None:
+            raise SchemaError(self.errors[0])
         assistant = self.needed(top, "assistant", root)
-        about = self.mapping(assistant, "assistant", "assistant")
+        about = self.mapping(assistant, "assistant", "assistant") if assistant else None
         goals = top.get("llm_judge_criteria")
-        criteria = self.mapping(goals, "llm_judge_criteria", "llm_judge_criteria") if goals else {}
-        types = self.event_types(self.needed(top, "event_types", root))
+        criteria = (self.mapping(goals, "llm_judge_criteria", "llm_judge_criteria") if goals else None) or {}
+        listed = self.needed(top, "event_types", root)
+        types = self.event_types(listed) if listed else ()
         many = self.scalar(top["events_per_message"]) if "events_per_message" in top else "many"
         if many not in ("many", "one"):
-            raise self.error(top["events_per_message"], "events_per_message", "must be many or one")
+            self.error(top["events_per_message"], "events_per_message", "must be many or one")
         found = EventSchema(
             name=self.text(about, "name", assistant, "assistant"),
             description=self.text(about, "description", assistant, "assistant"),
@@ -88,25 +106,28 @@ class _Reader:
 
     def event_types(self, node: yaml.Node) -> tuple[EventType, ...]:
         if not isinstance(node, yaml.SequenceNode) or not node.value:
-            raise self.error(node, "event_types", "a list of event types is needed")
+            self.error(node, "event_types", "a list of event types is needed")
+            return ()
         types: list[EventType] = []
         for n, item in enumerate(node.value):
             found = self.event_type(item, f"event_types.{n}")
-            if any((t.name, t.role) == (found.name, found.role) for t in types):
-                raise self.error(item, f"event_types.{n}.name", f"{found.name!r} occurs twice in role {found.role}")
-            if any(t.key == found.key for t in types):
-                raise self.error(item, f"event_types.{n}.was", "another type of this role has the same first name")
+            if found.name and any((t.name, t.role) == (found.name, found.role) for t in types):
+                self.error(item, f"event_types.{n}.name", f"{found.name!r} occurs twice in role {found.role}")
+            elif found.name and any(t.key == found.key for t in types):
+                self.error(item, f"event_types.{n}.was", "another type of this role has the same first name")
             types.append(found)
         return tuple(types)
 
     def event_type(self, node: yaml.Node, key: str) -> EventType:
         fields = self.mapping(node, key, "event type")
+        if fields is None:
+            return EventType(name="", definition="", role="user")
         role = self.text(fields, "role", node, key).lower()
-        if role not in ("user", "assistant"):
-            raise self.error(fields["role"], f"{key}.role", f"{role!r} is neither user nor assistant")
+        if role and role not in ("user", "assistant"):
+            self.error(fields["role"], f"{key}.role", f"{role!r} is neither user nor assistant")
         name = self.text(fields, "name", node, key)
         if name == JUDGED_EVENT:
-            raise self.error(fields["name"], f"{key}.name", f"{JUDGED_EVENT!r} is the event of a judgment")
+            self.error(fields["name"], f"{key}.name", f"{JUDGED_EVENT!r} is the event of a judgment")
         return EventType(
             name=name,
             definition=self.text(fields, "definition", node, key),
@@ -122,11 +143,13 @@ class _Reader:
         if node is None or _blank(node):
             return ()
         found: list[Property] = []
-        for name, body in self.mapping(node, key, None).items():
+        for name, body in (self.mapping(node, key, None) or {}).items():
             place = f"{key}.{name}"
             if name in PAYLOAD_KEYS:
-                raise self.error(body, place, "this name is a key of every event's payload; choose another")
+                self.error(body, place, "this name is a key of every event's payload; choose another")
             fields = self.mapping(body, place, "property")
+            if fields is None:
+                continue
             choices = self.choices(fields.get("choices"), f"{place}.choices")
             definition = self.text(fields, "definition", body, place)
             was = self.lines(fields.get("was"), f"{place}.was")
@@ -148,19 +171,22 @@ class _Reader:
             return False
         said = self.filled(node, key).lower()
         if said not in SAID:
-            raise self.error(node, key, f"{said!r} is neither true nor false")
-        return SAID[said]
+            self.error(node, key, f"{said!r} is neither true nor false")
+        return SAID.get(said, False)
 
-    def mapping(self, node: yaml.Node, key: str, kind: str | None) -> dict[str, yaml.Node]:
+    def mapping(self, node: yaml.Node, key: str, kind: str | None) -> Fields | None:
         if not isinstance(node, yaml.MappingNode):
-            raise self.error(node, key, "a mapping of keys to values is needed")
-        found: dict[str, yaml.Node] = {}
+            self.error(node, key, "a mapping of keys to values is needed")
+            return None
+        found: Fields = {}
         for name_node, value in node.value:
             name = self.scalar(name_node)
             if name in found:
-                raise self.error(name_node, f"{key}.{name}", "this key occurs twice")
+                self.error(name_node, f"{key}.{name}", "this key occurs twice")
             if kind is not None and name not in KNOWN_KEYS[kind]:
-                self.warn(name_node, f"{key}.{name}", "unknown key, kept but not used")
+                near = get_close_matches(name, KNOWN_KEYS[kind], 1)
+                meant = f"; did you mean {near[0]}?" if near else ""
+                self.warn(name_node, f"{key}.{name}", f"unknown key, kept but not used{meant}")
             found[name] = value
             self.lines_of[name if key == "schema" else f"{key}.{name}"] = name_node.start_mark.line + 1
         return found
@@ -169,32 +195,38 @@ class _Reader:
         if node is None or _blank(node):
             return ()
         if not isinstance(node, yaml.SequenceNode):
-            raise self.error(node, key, "a list is needed")
+            self.error(node, key, "a list is needed")
+            return ()
         return tuple(self.filled(item, f"{key}.{n}") for n, item in enumerate(node.value))
 
-    def text(self, fields: dict[str, yaml.Node], key: str, parent: yaml.Node, above: str = "") -> str:
-        place = f"{above}.{key}" if above else key
-        return self.filled(self.needed(fields, key, parent, above), place)
+    def text(self, fields: Fields | None, key: str, parent: yaml.Node | None, above: str = "") -> str:
+        """A text that must be there; empty after an error."""
+        if fields is None or parent is None:
+            return ""
+        node = self.needed(fields, key, parent, above)
+        return self.filled(node, f"{above}.{key}" if above else key) if node else ""
 
     def filled(self, node: yaml.Node, key: str) -> str:
         if not isinstance(node, yaml.ScalarNode):
-            raise self.error(node, key, "text is needed")
+            self.error(node, key, "text is needed")
+            return ""
         if not self.scalar(node):
-            raise self.error(node, key, "empty")
+            self.error(node, key, "empty")
         return self.scalar(node)
 
-    def needed(self, fields: dict[str, yaml.Node], key: str, parent: yaml.Node, above: str = "") -> yaml.Node:
+    def needed(self, fields: Fields, key: str, parent: yaml.Node, above: str = "") -> yaml.Node | None:
         if key not in fields:
-            raise self.error(parent, f"{above}.{key}" if above else key, "missing")
-        return fields[key]
+            self.error(parent, f"{above}.{key}" if above else key, "missing")
+        return fields.get(key)
 
     def scalar(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
-            raise self.error(node, "key", "text is needed")
+            self.error(node, "key", "text is needed")
+            return ""
         return str(node.value).strip()
 
-    def error(self, node: yaml.Node, key: str, reason: str) -> SchemaError:
-        return SchemaError(f"{self.name}: line {node.start_mark.line + 1}: {key}: {reason}")
+    def error(self, node: yaml.Node, key: str, reason: str) -> None:
+        self.errors.append(f"{self.name}: line {node.start_mark.line + 1}: {key}: {reason}")
 
     def warn(self, node: yaml.Node, key: str, reason: str) -> None:
         self.warnings.append(f"{self.name}: line {node.start_mark.line + 1}: {key}: {reason}")

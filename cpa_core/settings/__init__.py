@@ -46,6 +46,7 @@ __all__ = [
     "day",
     "environment",
     "lacking",
+    "origins",
     "replaced",
     "settings",
     "shown",
@@ -58,6 +59,15 @@ def environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment, or what is given instead, over `.env` in the working directory."""
     inherited = {name: value for name, value in dotenv_values(".env").items() if value is not None}
     return inherited | dict(os.environ if given is None else given)
+
+
+def origins(given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Where each setting that is set stands: `environment` (or `given` instead) or `.env`. Flags are not known."""
+    stands = environment({})
+    names = [name for line in TABLE.values() for name in (line.name, *line.setting.also)]
+    from_environment = dict(os.environ if given is None else given)
+    found = {name: "environment" if from_environment.get(name) else ".env" for name in names}
+    return {name: where for name, where in found.items() if from_environment.get(name) or stands.get(name)}
 
 
 def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:

@@ -4,6 +4,7 @@ with paid as (
   select
     task, provider, model, lane,
     count(*) as calls,
+    count(*) filter (where outcome not in ('ok', 'refused', 'filtered'))::bigint as failed_calls,
     case when count(*) = count(prompt_tokens) then sum(prompt_tokens)::bigint end as prompt_tokens,
     case when count(*) = count(cached_tokens) then sum(cached_tokens)::bigint end as cached_tokens,
     case when count(*) = count(completion_tokens) then sum(completion_tokens)::bigint end as completion_tokens,

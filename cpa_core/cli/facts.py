@@ -1,0 +1,285 @@
+"""What each command found, as `--json` prints it. docs/reference/output.schema.json is made from these values."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cpa_core.models import Value
+from cpa_core.pipeline import (
+    Drift,
+    Expected,
+    Exported,
+    Landed,
+    Preview,
+    Quote,
+    Reconciled,
+    Rejects,
+    Reported,
+    Restored,
+    Stale,
+)
+from cpa_core.pipeline.health import HealthCheck
+from cpa_core.pipeline.model_check import ModelCheck
+from cpa_core.pipeline.overview import ConversationList, LandedDay, RunSpend
+from cpa_core.schema import Change, Finding
+
+
+class Done(NamedTuple):
+    """How a command ended: its exit status, and what it found."""
+
+    status: int
+    facts: Value
+
+
+class DayFacts(Value):
+    """One day. `spend` is in US dollars, null where a price is unknown; `mean_score` is null where nothing is judged.
+
+    `receipts` counts accepted events at all destinations, `retryable` the failures that the next run tries again.
+    """
+
+    day: date
+    conversations: int
+    messages: int
+    events: int
+    judged: int
+    mean_score: float | None
+    spend: float | None
+    receipts: int
+    undelivered: int
+    failures: int
+    retryable: int
+
+
+class SpendFacts(Value):
+    """What one task by one model in one lane took in this home. Null is unknown; `reused` and `questions` count the
+    questions that the ledger answered, and all of them, on the first lane of a task and model.
+    """
+
+    task: str
+    model: str
+    lane: str
+    calls: int
+    failed_calls: int
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    cost: float | None
+    conversations: int
+    reused: int | None
+    questions: int | None
+
+
+class FailureFacts(Value):
+    """One question that failed."""
+
+    day: date
+    stage: str
+    conversation_id: str
+    reason: str
+    detail: str
+    retryable: bool
+    attempts: int | None
+
+
+class DemoHome(Value):
+    """One example after the demo."""
+
+    name: str
+    home: Path
+    days: tuple[DayFacts, ...]
+    questions: int
+    events_sent: int
+
+
+class DemoFacts(Value):
+    """`cpa demo`."""
+
+    homes: tuple[DemoHome, ...]
+
+
+class LandFacts(Value):
+    """`cpa land`. `rejects` are those of the newest landing, null where it rejected nothing."""
+
+    landed: Landed
+    rejects: Rejects | None
+
+
+class ExplainFacts(Value):
+    """`cpa land --explain`: what a file is taken for. No message's words are in it."""
+
+    file: str
+    holds: str
+    format: str
+    title: str
+    sign: str
+    keys: tuple[str, ...]
+    conversations: int
+    messages: dict[str, int]
+    rejected: int
+    notes: tuple[str, ...]
+
+
+class QuoteFacts(Value):
+    """`cpa quote`. `retag` quotes the days of another schema, null where there is none or they are in `quote`."""
+
+    quote: Quote
+    cost: float | None
+    retag: Quote | None
+    expected: tuple[Expected, ...]
+
+
+class RunFacts(Value):
+    """`cpa run`. `seconds` is the time of the whole command, `outbox` null where no event goes to a file."""
+
+    landed: Landed | None
+    days: tuple[DayFacts, ...]
+    done: tuple[date, ...]
+    held: dict[str, str]
+    waiting: tuple[date, ...]
+    questions: int
+    reused: int
+    events_sent: int
+    spend: RunSpend
+    seconds: float
+    outbox: Path | None
+    failures: tuple[FailureFacts, ...]
+
+
+class PreviewFacts(Value):
+    """`cpa run --dry-run`, without the samples."""
+
+    previews: tuple[Preview, ...]
+
+
+class DueDay(Value):
+    """A day that needs work, and why."""
+
+    day: date
+    reason: str
+
+
+class StatusFacts(Value):
+    """`cpa status`. `to_do` are the lines that it begins with: what needs a hand, and the command for it."""
+
+    home: Path
+    to_do: tuple[str, ...]
+    files: int
+    files_removed: int
+    records: int
+    rejected: dict[str, int]
+    landed: tuple[LandedDay, ...]
+    days: tuple[DayFacts, ...]
+    due: tuple[DueDay, ...]
+    spend: tuple[SpendFacts, ...]
+    failures: tuple[FailureFacts, ...]
+    receipts: tuple[Reconciled, ...]
+    stale: tuple[Stale, ...]
+    drift: tuple[Drift, ...]
+
+
+class ConversationsFacts(Value):
+    """`cpa conversations`."""
+
+    listed: ConversationList
+
+
+class ShowFacts(Value):
+    """`cpa show`: one conversation, with its words. `criteria` are the words of the criteria by id."""
+
+    conversation_id: str
+    day: date
+    user_id: str | None
+    messages: tuple[dict[str, Any], ...]
+    events: tuple[dict[str, Any], ...]
+    judgment: dict[str, Any] | None
+    criteria: dict[str, str]
+
+
+class ReportFacts(Value):
+    """`cpa report`."""
+
+    report: Reported
+
+
+class ExportFacts(Value):
+    """`cpa export`."""
+
+    files: tuple[Exported, ...]
+
+
+class RestoreFacts(Value):
+    """`cpa restore`."""
+
+    restored: Restored
+
+
+class ModelFacts(Value):
+    """`cpa check model`."""
+
+    check: ModelCheck
+
+
+class SchemaFacts(Value):
+    """`cpa schema check`. `version` and `types` are null where the schema cannot be read."""
+
+    file: Path
+    version: str | None
+    types: dict[str, int] | None
+    goals: int | None
+    findings: tuple[Finding, ...]
+
+
+class DiffFacts(Value):
+    """`cpa schema diff`. `quote` is null where nothing is stored or no model is named."""
+
+    older: str
+    newer: str
+    changes: tuple[Change, ...]
+    quote: Quote | None
+
+
+class ProposeFacts(Value):
+    """`cpa schema propose`. `quoted` is what it was said to cost before, in US dollars; null is unknown."""
+
+    file: Path
+    types: int
+    conversations: int
+    quoted: float | None
+    spend: RunSpend
+
+
+class AcceptFacts(Value):
+    """`cpa schema accept`. `days` now go to the destinations."""
+
+    versions: tuple[str, ...]
+    days: tuple[date, ...]
+    before: Path | None
+
+
+class DoctorFacts(Value):
+    """`cpa doctor`."""
+
+    checks: tuple[HealthCheck, ...]
+
+
+FACTS: dict[str, type[Value]] = {
+    "demo": DemoFacts,
+    "land": LandFacts,
+    "land --explain": ExplainFacts,
+    "quote": QuoteFacts,
+    "run": RunFacts,
+    "run --dry-run": PreviewFacts,
+    "status": StatusFacts,
+    "conversations": ConversationsFacts,
+    "show": ShowFacts,
+    "report": ReportFacts,
+    "export": ExportFacts,
+    "restore": RestoreFacts,
+    "check model": ModelFacts,
+    "schema check": SchemaFacts,
+    "schema diff": DiffFacts,
+    "schema propose": ProposeFacts,
+    "schema accept": AcceptFacts,
+    "doctor": DoctorFacts,
+}
+"""What each command prints with `--json`."""

@@ -1,0 +1,267 @@
+"""Whether an assistant can run: machine, home, store, schema, source, model, destinations; nothing is sent."""
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from cpa_core.destinations import DESTINATIONS, destination
+from cpa_core.errors import CpaError
+from cpa_core.models import Value
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.landing.roles import roles_warning
+from cpa_core.pipeline.model_check import check_model
+from cpa_core.pipeline.overview import spend_of_run
+from cpa_core.pipeline.schema.current import schema_path
+from cpa_core.schema import check
+from cpa_core.sources import Object
+from cpa_core.sources.formats.explaining import explained
+from cpa_core.sources.roles import known as known_roles
+
+State = Literal["ok", "warning", "error"]
+PACKAGES = ("duckdb", "pyarrow", "openai", "anthropic", "dagster", "posthog", "amplitude-analytics")
+GIB = 1 << 30
+LOCK_WAIT = 2.0
+"""Seconds that the store's lock is waited for."""
+CONNECT_WAIT = 5.0
+"""Seconds that a destination's address may take to accept a connection."""
+LEAST_FREE = 1 * GIB
+"""Free bytes below which a run may fill the disk."""
+LARGE_STORE = 20 * GIB
+"""Bytes of the database above which questions over all days take minutes on two cores; `proofs.year` has the growth."""
+MANY_FILES = 5_000
+"""Files of answers, or of the outbox, above which each run lists for long."""
+LARGE_OUTBOX = 5 * GIB
+
+
+class HealthCheck(Value):
+    """One thing that was looked at: what was found, and where it is not well the remedy."""
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def health(assistant: Assistant, *, ask: bool = True) -> Iterator[HealthCheck]:
+    """Look at everything that a run needs, in the order in which it needs it. Nothing is delivered.
+
+    With `ask`, the model is asked one small question, which is kept and counted like any other.
+    """
+    parts: Sequence[tuple[str, Callable[[Assistant], Iterator[HealthCheck]]]] = [
+        ("machine", _machine),
+        ("home", _home),
+        ("store", _store),
+        ("schema", _schema),
+        ("source", _source),
+        ("model", _model if ask else _named_model),
+        ("destinations", _destinations),
+    ]
+    for name, look in parts:
+        try:
+            yield from look(assistant)
+        except CpaError as error:
+            yield HealthCheck(name=name, state="error", found=str(error), remedy=REMEDIES[name])
+        except OSError as error:
+            said = f"{error.filename or name}: {error.strerror or error}"
+            yield HealthCheck(name=name, state="error", found=said, remedy=REMEDIES[name])
+
+
+REMEDIES = {
+    "machine": "install Python 3.11 or newer",
+    "home": "make the folder writable, or name another: --home, CPA_HOME",
+    "store": "wait for the other run, or close the program that holds the file",
+    "schema": "cpa schema check FILE names every problem; cpa schema propose SOURCE --out schema.yml makes one",
+    "source": "cpa land --explain FILE shows what is recognised and what would help",
+    "model": "set CPA_MODEL and the key of its provider (docs/guides/models.md)",
+    "destinations": "set the key, or name another: --destination, CPA_DESTINATIONS",
+}
+"""What helps where a look itself fails, beside the error's own words."""
+
+
+def _machine(assistant: Assistant) -> Iterator[HealthCheck]:
+    number = ".".join(map(str, sys.version_info[:3]))
+    is_new = sys.version_info >= (3, 11)
+    yield HealthCheck(
+        name="python", state="ok" if is_new else "error", found=number, remedy="" if is_new else REMEDIES["machine"]
+    )
+    found = ", ".join(f"{name} {_version(name)}" for name in ("conversational-product-analytics", *PACKAGES))
+    yield HealthCheck(name="versions", state="ok", found=found)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _home(assistant: Assistant) -> Iterator[HealthCheck]:
+    home = assistant.settings.home
+    there = next(place for place in (home, *home.absolute().parents) if place.exists())
+    may_write = os.access(there, os.W_OK)
+    words = f"{home}" if home.exists() else f"{home} (will be made)"
+    state: State = "ok" if may_write else "error"
+    yield HealthCheck(name="home", state=state, found=words, remedy="" if may_write else REMEDIES["home"])
+    free = shutil.disk_usage(there).free
+    needs = max(LEAST_FREE, 2 * _size(assistant.store.path))
+    yield HealthCheck(
+        name="disk",
+        state="ok" if free >= needs else "warning",
+        found=f"{_bytes(free)} free",
+        remedy="" if free >= needs else f"a run may need {_bytes(needs)}: make room, or move the home (CPA_HOME)",
+    )
+    yield from _growth(assistant)
+
+
+def _growth(assistant: Assistant) -> Iterator[HealthCheck]:
+    """What of the home grows, and the point at which it begins to hurt."""
+    home = assistant.settings.home
+    store = _size(assistant.store.path)
+    yield HealthCheck(
+        name="database",
+        state="warning" if store > LARGE_STORE else "ok",
+        found=_bytes(store),
+        remedy="export older days and begin a new home, or use a larger machine" if store > LARGE_STORE else "",
+    )
+    for name, most in (("answers", LARGE_STORE), ("outbox", LARGE_OUTBOX)):
+        files = [path for path in (home / name).rglob("*") if path.is_file()]
+        size = sum(map(_size, files))
+        is_large = size > most or len(files) > MANY_FILES
+        yield HealthCheck(
+            name=name,
+            state="warning" if is_large else "ok",
+            found=f"{_bytes(size)} in {len(files):,} files",
+            remedy=GROWN[name] if is_large else "",
+        )
+    unread = sorted((home / "answers").glob("*.unread"))
+    if unread:
+        way = "paid answers that could not be read are set aside there: keep the files, and report them"
+        yield HealthCheck(name="answers set aside", state="warning", found=str(unread[0]), remedy=way)
+
+
+GROWN = {
+    "answers": "they are paid for: move the home to a larger disk (CPA_HOME), delete none",
+    "outbox": "move the files of old days elsewhere once they are loaded; the receipts stay",
+}
+
+
+def _store(assistant: Assistant) -> Iterator[HealthCheck]:
+    if not assistant.store.exists():
+        yield HealthCheck(name="store", state="ok", found="none yet; the first landing makes it")
+        return
+    with assistant.store.reading(LOCK_WAIT) as view:
+        row = view.rows("select max(number) as migration from migrations")[0]
+        days = view.rows("select count(*) as days from days")[0]["days"]
+    yield HealthCheck(name="store", state="ok", found=f"{days} days, migration {row['migration']}, not locked")
+
+
+def _schema(assistant: Assistant) -> Iterator[HealthCheck]:
+    path = schema_path(assistant)
+    if not path.exists() and assistant.settings.schema_path is None:
+        yield HealthCheck(name="schema", state="warning", found="none is named", remedy=REMEDIES["schema"])
+        return
+    schema, findings = check(path)
+    errors = [one for one in findings if one.level == "error"]
+    words = f"{path}: version {schema.version[:12]}, {len(schema.event_types)} event types, {len(findings)} findings"
+    state: State = "error" if errors else "warning" if findings else "ok"
+    yield HealthCheck(name="schema", state=state, found=words, remedy=f"cpa schema check {path}" if findings else "")
+
+
+def _source(assistant: Assistant) -> Iterator[HealthCheck]:
+    """The source listed, and its smallest object read."""
+    if not assistant.settings.source:
+        way = "name it: cpa doctor SOURCE, or CPA_SOURCE"
+        yield HealthCheck(name="source", state="warning", found="none is named", remedy=way)
+        return
+    objects = assistant.listing().objects
+    if not objects:
+        yield HealthCheck(
+            name="source",
+            state="error",
+            found=f"{assistant.settings.source}: nothing is there",
+            remedy=REMEDIES["source"],
+        )
+        return
+    yield _read(assistant, min(objects, key=lambda one: one.size), len(objects))
+
+
+def _read(assistant: Assistant, one: Object, count: int) -> HealthCheck:
+    found = explained(assistant.file(one.uri, one.read()), one.modified_at)
+    heads = f"{count} objects; {one.uri}: {found.form.title}, {found.conversations} conversations"
+    untagged = {role: n for role, n in found.messages.items() if role not in known_roles(assistant.settings.roles)}
+    warning = roles_warning(untagged)
+    return HealthCheck(name="source", state="warning" if warning else "ok", found=heads, remedy=warning)
+
+
+def _named_model(assistant: Assistant) -> Iterator[HealthCheck]:
+    model = assistant.model("tag")
+    assistant.provider_of(model)
+    yield HealthCheck(name="model", state="ok", found=f"{model}: configured, not asked")
+
+
+def _model(assistant: Assistant) -> Iterator[HealthCheck]:
+    if assistant.model("tag").provider == "reference":
+        yield HealthCheck(
+            name="model",
+            state="warning",
+            found="reference: no key is set, so only the examples' annotations answer",
+            remedy=REMEDIES["model"],
+        )
+        return
+    made = check_model(assistant)
+    spent = spend_of_run(assistant).run
+    cost = "unknown price (CPA_PRICES)" if spent is None else f"${spent:.4f}"
+    words = f"{made.model}{f' at {made.address}' if made.address else ''}: {made.outcome}, {made.calls} calls, {cost}"
+    if made.outcome == "ok":
+        yield HealthCheck(name="model", state="ok", found=f"{words}, {made.seconds:.1f} s")
+        return
+    yield HealthCheck(name="model", state="error", found=f"{words}: {made.detail}", remedy="cpa check model says more")
+
+
+def _destinations(assistant: Assistant) -> Iterator[HealthCheck]:
+    """Each destination configured, and its address accepting a connection; no vendor has a check of a key by itself."""
+    for name in assistant.settings.destinations:
+        try:
+            made = destination(name, assistant.settings)
+        except CpaError as error:
+            yield HealthCheck(name=name, state="error", found=str(error), remedy=REMEDIES["destinations"])
+            continue
+        address = str(getattr(made, "url", "") or getattr(made, "host", ""))
+        yield _reached(name, address) if address else _folder(name, Path(getattr(made, "folder", ".")))
+
+
+def _reached(name: str, address: str) -> HealthCheck:
+    """Whether an address takes a connection. Nothing is sent: the key shows at the first delivery."""
+    place = urlsplit(address)
+    port = place.port or (443 if place.scheme == "https" else 80)
+    title = DESTINATIONS[name].title
+    try:
+        socket.create_connection((place.hostname or "", port), CONNECT_WAIT).close()
+    except OSError as error:
+        way = "check the address, the network and a proxy"
+        return HealthCheck(
+            name=name, state="error", found=f"{place.hostname}:{port}: {error.strerror or error}", remedy=way
+        )
+    return HealthCheck(name=name, state="ok", found=f"{title} at {place.hostname}:{port} is reached; nothing was sent")
+
+
+def _folder(name: str, folder: Path) -> HealthCheck:
+    return HealthCheck(name=name, state="ok", found=f"{folder}")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _bytes(count: int) -> str:
+    """Bytes as people read them."""
+    size, units = float(count), ["B", "KB", "MB", "GB"]
+    while size >= 1024 and len(units) > 1:
+        size, units = size / 1024, units[1:]
+    return f"{size:,.0f} {units[0]}" if units[0] in ("B", "KB") else f"{size:,.1f} {units[0]}"

@@ -1,0 +1,117 @@
+"""What a home holds as its user asks for it: what runs spent, which days wait, which conversations there are."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+
+from cpa_core import schema as schemas
+from cpa_core.models import Value
+from cpa_core.pipeline.assistant import Assistant
+
+
+class TaskSpend(Value):
+    """What one task by one model took in a run. `cost` is in US dollars, null where a price is unknown.
+
+    `failed_calls` brought no answer that is used, such as one cut short by an outage.
+    """
+
+    task: str
+    model: str
+    calls: int
+    failed_calls: int
+    cost: float | None
+
+
+class RunSpend(Value):
+    """What a run spent by task, and what all runs spent in its UTC day and month, in US dollars; null is unknown."""
+
+    tasks: tuple[TaskSpend, ...]
+    run: float | None
+    day: float | None
+    month: float | None
+
+
+class LandedDay(Value):
+    """A day whose conversations have landed and wait for a run."""
+
+    day: date
+    conversations: int
+    messages: int
+
+
+class ConversationLine(Value):
+    """One built conversation. `judged` is the outcome of its judgment; null means not judged."""
+
+    conversation_id: str
+    day: date
+    user_id: str | None
+    messages: int
+    events: int
+    score: float | None
+    judged: str | None
+
+
+class ConversationList(Value):
+    """The conversations that a filter lets through, the lowest scores first; `found` counts those not shown too."""
+
+    found: int
+    conversations: tuple[ConversationLine, ...]
+
+
+class ConversationFilter(Value):
+    """Which conversations are listed. Null lets all through; `below` is a score, `most` how many are listed."""
+
+    first: date | None = None
+    last: date | None = None
+    user: str | None = None
+    event: str | None = None
+    below: float | None = None
+    most: int = 20
+
+
+def spend_of_run(assistant: Assistant) -> RunSpend:
+    """What this run spent so far, and the totals of its UTC day and month."""
+    today = datetime.combine(assistant.now().astimezone(UTC).date(), time(), UTC)
+    with assistant.store.reading() as view:
+        rows = view.answer("status/spend_of_run", run=f"{assistant.run_id}-")
+        day, month = (
+            view.answer("status/spend_since", since=since)[0]["cost"] for since in (today, today.replace(day=1))
+        )
+    costs = [row["cost"] for row in rows]
+    run = None if None in costs else sum(costs)
+    return RunSpend(tasks=tuple(TaskSpend(**row) for row in rows), run=run, day=day, month=month)
+
+
+def landed_days(assistant: Assistant) -> list[LandedDay]:
+    """The days that hold landed conversations not built yet, or changed since, in order."""
+    with assistant.store.reading() as view:
+        return [LandedDay(**row) for row in view.answer("status/landed_days")]
+
+
+def list_conversations(assistant: Assistant, wanted: ConversationFilter) -> ConversationList:
+    """The built conversations that the filter lets through."""
+    with assistant.store.reading() as view:
+        rows = view.answer("status/conversations", **wanted.model_dump())
+    found = rows[0]["found"] if rows else 0
+    lines = ({name: value for name, value in row.items() if name != "found"} for row in rows)
+    return ConversationList(found=found, conversations=tuple(ConversationLine(**line) for line in lines))
+
+
+def conversations_named(assistant: Assistant, name: str, most: int = 20) -> list[str]:
+    """The ids that are `name`, else those that begin with it."""
+    with assistant.store.reading() as view:
+        found = [row["conversation_id"] for row in view.answer("status/conversations_named", name=name, most=most)]
+    return [name] if name in found else found
+
+
+def criteria_of(assistant: Assistant, versions: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The words of goals and dealbreakers by id (P1, D2), for each of these versions that is recorded."""
+    with assistant.store.reading() as view:
+        rows = view.rows(
+            "select version, yaml, origin from event_schemas where list_contains($versions::varchar[], version)",
+            versions=list(versions),
+        )
+    found = {}
+    for row in rows:
+        criteria = schemas.parse(row["yaml"], row["origin"])[0].criteria
+        found[row["version"]] = criteria.goals() | criteria.dealbreakers_by_id()
+    return found
