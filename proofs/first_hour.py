@@ -1,0 +1,87 @@
+"""A stranger's first hour: README's own commands on a helpdesk's CSV, from nothing to events with receipts at PostHog.
+
+The model and PostHog are servers on loopback. The commands are read from the section "The first hour" of README.md; only
+the file's name, the model's name and the addresses are the stranger's own. At most ten of them may be needed.
+"""
+
+import csv
+import json
+import re
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from proofs.scene import BIN, ROOT, Failed, scene
+from tests.servers.chat_completions import ChatServer
+from tests.servers.posthog import PostHogServer
+
+MOST = 10
+"""Commands that a stranger may need."""
+CONVERSATIONS = 20
+SECTION = re.compile(r"## The first hour\n.*?```console\n(.*?)```", re.DOTALL)
+HEADER = ("Ticket ID", "Created At", "Author Type", "Author Name", "Message")
+TALK = (
+    ("customer", "Where is my refund for order {n}? It was due on Monday."),
+    ("agent", "It left us on Monday and takes three days to arrive."),
+    ("customer", "That is too late, I am annoyed."),
+    ("agent", "I am sorry. I have asked the bank to hurry."),
+)
+
+
+def helpdesk(path: Path) -> None:
+    """A helpdesk's export: semicolons, its own columns, customers and agents."""
+    began = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerow(HEADER)
+        for n in range(CONVERSATIONS):
+            for turn, (author, words) in enumerate(TALK):
+                at = began + timedelta(hours=5 * n, seconds=30 * turn)
+                name = f"Customer {n}" if author == "customer" else "Ada"
+                writer.writerow([f"T-{1000 + n}", at.isoformat(), author, name, words.format(n=n)])
+
+
+def commands() -> list[str]:
+    """The commands of the section, without their comments."""
+    found = SECTION.search((ROOT / "README.md").read_text("utf-8"))
+    if found is None:
+        raise Failed("README.md has no section 'The first hour' with a console block")
+    lines = [line[2:].split("  #")[0].strip() for line in found[1].splitlines() if line.startswith("$ ")]
+    return [line.replace("openai:gpt-6-luna", "compatible:test-model") for line in lines]
+
+
+def followed(line: str, folder: Path, environ: dict[str, str]) -> str:
+    """What a command prints; a stranger stops where one fails."""
+    words = shlex.split(line)
+    words = [str(BIN / "cpa") if word in (".venv/bin/cpa", "cpa") else word for word in words]
+    done = subprocess.run(words, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=300)
+    print(f"$ {line}\n{done.stdout}{done.stderr}", flush=True)
+    if done.returncode:
+        raise Failed(f"{line}: status {done.returncode}")
+    return done.stdout
+
+
+def main() -> int:
+    """Follow the commands, and count them."""
+    with scene() as here, ChatServer() as model, PostHogServer() as posthog:
+        folder = here.folder / "clone"
+        folder.mkdir()
+        helpdesk(folder / "chats.csv")
+        environ = {name: value for name, value in here.environ.items() if not name.startswith(("CPA_", "POSTHOG_"))}
+        environ |= {"CPA_COMPATIBLE_URL": model.url, "POSTHOG_API_KEY": posthog.key, "POSTHOG_HOST": posthog.url}
+        lines = commands()
+        for line in lines:
+            followed(line, folder, environ)
+        status = json.loads(followed("cpa status --json", folder, environ))
+    receipts = [one for one in status["receipts"] if one["destination"] == "posthog"]
+    accepted = sum(one["accepted"] for one in receipts)
+    print(f"{len(lines)} commands (at most {MOST}); {accepted} events accepted by PostHog, which holds {len(posthog.rows)}")
+    is_whole = 0 < accepted == len(posthog.rows) and len(lines) <= MOST
+    conversations = sum(one["conversations"] for one in status["days"])
+    return 0 if is_whole and conversations == CONVERSATIONS and not any(one["difference"] for one in receipts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
