@@ -36,6 +36,14 @@ class SettingsError(InputError):
     """A setting is missing, contradictory or not understood."""
 
 
+class StoreDamaged(SettingsError):
+    """The database cannot be read: the file, the reason in DuckDB's words, and how the home is rebuilt."""
+
+
+class LedgerNotWritten(CpaError):
+    """The disk takes no more of what people did, such as reviews: what the system said, and the file."""
+
+
 class SourceError(InputError):
     """A transcript file cannot be read: `file: place: reason`."""
 
@@ -81,14 +89,6 @@ class NotFound(InputError):
 
 class StoreBusy(CpaError):
     """Another process holds the database for longer than we wait; the text names it."""
-
-
-class StoreDamaged(InputError):
-    """The database cannot be read: the file, the reason in DuckDB's words, and how the home is rebuilt."""
-
-
-class LedgerNotWritten(CpaError):
-    """The disk takes no more of what people did, such as reviews: what the system said, and the file."""
 
 
 class StoreNotWritten(CpaError):

@@ -96,7 +96,7 @@ def test_a_damaged_database_is_left_as_it_is_and_the_way_out_is_named(
     damaged = damage(store.path.read_bytes())
     store.path.write_bytes(damaged)
     said = error("status --home home", capsys)
-    assert "home/cpa.duckdb: cannot be read" in said and "cpa restore SOURCE --home home" in said
+    assert "home/cpa.duckdb: cannot be opened" in said and "cpa restore SOURCE --home home" in said
     assert store.path.read_bytes() == damaged
 
 

@@ -7,6 +7,7 @@ Source of the notation: a subset of JMESPath, https://jmespath.org/specification
 """
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, MutableSet, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -17,7 +18,10 @@ Steps: TypeAlias = tuple[str | int | None, ...]
 """Keys, positions in a list, and None for all elements of one."""
 
 LIKELY: Mapping[str, tuple[str, ...]] = {
-    "role": ("sender", "author", "speaker", "from", "participant", "who", "actor", "sender_type", "message_type"),
+    "role": (
+        *("author_type", "sender_type", "author_role", "sender_role", "sender", "author", "speaker", "from"),
+        *("participant", "who", "actor", "message_type"),
+    ),
     "content": ("text", "message", "body", "utterance", "msg", "value", "transcript", "message_text", "content_text"),
     "conversation_id": (
         *("conversation", "conv_id", "thread", "thread_id", "session", "session_id", "chat_id", "chat", "ticket_id"),
@@ -252,7 +256,8 @@ def _folded(key: str) -> str:
 
 def flag(named: Mapping[str, str]) -> str:
     """The flag that names these: `--map role=sender,content=text`."""
-    return f"--map {','.join(f'{word}={path}' for word, path in named.items())}" if named else ""
+    pairs = ",".join(f"{word}={path}" for word, path in named.items())
+    return f"--map {shlex.quote(pairs) if ' ' in pairs else pairs}" if named else ""
 
 
 def begins_in(path: str, keys: Sequence[str]) -> bool:
