@@ -4,14 +4,18 @@
   bench-landing-postgres
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
+UV := $(shell command -v uv)
+# uv where it is there; pip shows what it does, for it takes long
+INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on)
 PORT ?= 3000
 
 .venv/ready: pyproject.toml requirements.lock
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	touch .venv/ready
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is %d.%d: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@echo "installing into .venv ($(if $(UV),uv: some seconds,pip: one to two minutes))"
+	@$(if $(UV),$(UV) venv --quiet --allow-existing --seed --python $(PYTHON) .venv,$(PYTHON) -m venv .venv)
+	@$(INSTALL) -r requirements.lock
+	@$(INSTALL) --no-deps --editable .
+	@touch .venv/ready
 
 demo: .venv/ready            ## the examples end to end, without key or account
 	$(BIN)/cpa demo
@@ -56,6 +60,7 @@ proofs: .venv/ready          ## slow: two days of a real file, a bucket to PostH
 	$(BIN)/python -m proofs.postgres_to_receipts
 	$(BIN)/python -m proofs.at_once
 	$(BIN)/python -m proofs.backfill
+	$(BIN)/python -m proofs.first_hour
 
 backfill: .venv/ready        ## slow: a year's backfill in Dagster, killed twice: seconds a day, event log, memory; and empty years
 	$(BIN)/python -m proofs.backfill 365 --ways killed empty

@@ -1,7 +1,8 @@
-"""A stranger's first hour: README's own commands on a helpdesk's CSV, from nothing to events with receipts at PostHog.
+"""A stranger's first hour: README's own commands on a helpdesk's CSV, to events with receipts at PostHog.
 
-The model and PostHog are servers on loopback. The commands are read from the section "The first hour" of README.md; only
-the file's name, the model's name and the addresses are the stranger's own. At most ten of them may be needed.
+The model and PostHog are servers on loopback. The commands are read from the section "The first hour" of README.md; the
+model's name, the addresses and the key are the stranger's own, and `make demo` is `cpa demo` where all is installed.
+What `cpa land --explain` advises is written into `.env`, as README says. At most ten commands may be needed.
 """
 
 import csv
@@ -21,6 +22,7 @@ MOST = 10
 """Commands that a stranger may need."""
 CONVERSATIONS = 20
 SECTION = re.compile(r"## The first hour\n.*?```console\n(.*?)```", re.DOTALL)
+ADVICE = re.compile(r"--map ('[^']+'|[^\s)]+)")
 HEADER = ("Ticket ID", "Created At", "Author Type", "Author Name", "Message")
 TALK = (
     ("customer", "Where is my refund for order {n}? It was due on Monday."),
@@ -54,13 +56,21 @@ def commands() -> list[str]:
 
 def followed(line: str, folder: Path, environ: dict[str, str]) -> str:
     """What a command prints; a stranger stops where one fails."""
-    words = shlex.split(line)
+    words = shlex.split(line.replace("make demo", "cpa demo"))
     words = [str(BIN / "cpa") if word in (".venv/bin/cpa", "cpa") else word for word in words]
     done = subprocess.run(words, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=300)
     print(f"$ {line}\n{done.stdout}{done.stderr}", flush=True)
-    if done.returncode:
+    if done.returncode and not advised(done.stderr, folder):
         raise Failed(f"{line}: status {done.returncode}")
     return done.stdout
+
+
+def advised(said: str, folder: Path) -> bool:
+    """Write the names that an error advises into `.env`; whether it advised any."""
+    found = ADVICE.search(said)
+    if found:
+        (folder / ".env").write_text(f'CPA_MAP="{shlex.split(found[1])[0]}"\n', "utf-8")
+    return found is not None
 
 
 def main() -> int:
@@ -77,8 +87,9 @@ def main() -> int:
         status = json.loads(followed("cpa status --json", folder, environ))
     receipts = [one for one in status["receipts"] if one["destination"] == "posthog"]
     accepted = sum(one["accepted"] for one in receipts)
-    print(f"{len(lines)} commands (at most {MOST}); {accepted} events accepted by PostHog, which holds {len(posthog.rows)}")
-    is_whole = 0 < accepted == len(posthog.rows) and len(lines) <= MOST
+    at_posthog = len(posthog.rows)
+    print(f"{len(lines)} commands (at most {MOST}); {accepted} events accepted, {at_posthog} at PostHog")
+    is_whole = 0 < accepted == at_posthog and len(lines) <= MOST
     conversations = sum(one["conversations"] for one in status["days"])
     return 0 if is_whole and conversations == CONVERSATIONS and not any(one["difference"] for one in receipts) else 1
 

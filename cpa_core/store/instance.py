@@ -101,8 +101,8 @@ def damaged(path: Path, error: duckdb.Error) -> StoreDamaged:
     """What is said of a file that DuckDB cannot read, with the way out: paid answers do not depend on it."""
     reason = str(error).splitlines()[0]
     return StoreDamaged(
-        f"{path}: cannot be opened with duckdb {duckdb.__version__}: {reason}; its file was left as it is. To rebuild it "
-        f"from the answers beside it, move the file away, then: cpa restore SOURCE --home {path.parent}"
+        f"{path}: cannot be opened with duckdb {duckdb.__version__}: {reason}; the file was left as it is. To rebuild "
+        f"it from the answers beside it, move the file away, then: cpa restore SOURCE --home {path.parent}"
     )
 
 
