@@ -84,14 +84,21 @@ def main() -> int:
         lines = commands()
         for line in lines:
             followed(line, folder, environ)
-        status = json.loads(followed("cpa status --json", folder, environ))
+        status = json.loads(followed("cpa status --json --destination posthog", folder, environ))
     receipts = [one for one in status["receipts"] if one["destination"] == "posthog"]
     accepted = sum(one["accepted"] for one in receipts)
     at_posthog = len(posthog.rows)
     print(f"{len(lines)} commands (at most {MOST}); {accepted} events accepted, {at_posthog} at PostHog")
     is_whole = 0 < accepted == at_posthog and len(lines) <= MOST
     conversations = sum(one["conversations"] for one in status["days"])
-    return 0 if is_whole and conversations == CONVERSATIONS and not any(one["difference"] for one in receipts) else 1
+    return (
+        0
+        if is_whole
+        and conversations == CONVERSATIONS
+        and not any(one["difference"] for one in receipts)
+        and not status["due"]
+        else 1
+    )
 
 
 if __name__ == "__main__":

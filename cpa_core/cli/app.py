@@ -143,7 +143,7 @@ def run(
     return commands.run_command(given, named, how)
 
 
-@command(app, LOOK, "cpa status --home .cpa", "CPA_HOME", "CPA_SCHEMA")
+@command(app, LOOK, "cpa status --home .cpa", "CPA_HOME", "CPA_SCHEMA", "CPA_DESTINATIONS")
 def status(
     given: Settings, every_day: Annotated[bool, switch("--all", "every day, not only the last 14")] = False
 ) -> "Done":
