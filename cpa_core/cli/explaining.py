@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
+from pathlib import Path
 
 from cpa_core.cli.facts import Done, ExplainFacts
 from cpa_core.cli.screen import say
@@ -27,6 +28,7 @@ def explain(given: Settings, file: str, only: str | None) -> Done:
     named = one.day or (day(only, "--day") if only else one.modified_at.astimezone(given.zone).date())
     midnight = datetime.combine(named, time(), given.zone).astimezone(UTC)
     name, found = _explained(assistant, one, midnight)
+    name = name.removeprefix(f"{Path.cwd()}/")
     say(*_lines(name, found, given))
     facts = ExplainFacts(
         file=name,

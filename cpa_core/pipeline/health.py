@@ -193,7 +193,7 @@ def _source(assistant: Assistant) -> Iterator[HealthCheck]:
 
 def _read(assistant: Assistant, one: Object, count: int) -> HealthCheck:
     found = explained(assistant.file(one.uri, one.read()), one.modified_at)
-    heads = f"{count} objects; {one.uri}: {found.form.title}, {found.conversations} conversations"
+    heads = f"{count} objects; {one.uri.rpartition('/')[2]}: {found.form.title}, {found.conversations} conversations"
     untagged = {role: n for role, n in found.messages.items() if role not in known_roles(assistant.settings.roles)}
     warning = roles_warning(untagged)
     return HealthCheck(name="source", state="warning" if warning else "ok", found=heads, remedy=warning)
