@@ -108,8 +108,8 @@ bench-corrected: .venv/ready  ## rates corrected by people's labels: coverage an
 bench-quotes: .venv/ready     ## quotes altered in 20 ways, found in the conversations of FOLDERS, beside the time before
 	$(BIN)/python -m benchmarks.quotes $(FOLDERS)
 
-bench-planted: .venv/ready   ## 200 simulations with a planted truth: found, ranked, covered, and what else was found
-	$(BIN)/python -m benchmarks.planted
+bench-planted: .venv/ready   ## slow: 200 simulations of each of four crowds of users: found, covered, what else was found; SEED=7
+	$(BIN)/python -m benchmarks.planted --seed $(or $(SEED),0)
 
 bench-insights: .venv/ready  ## one million messages, 60 event types, 365 days: every question, its seconds, the peak memory
 	$(BIN)/python -m benchmarks.insights

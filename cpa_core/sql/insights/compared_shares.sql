@@ -8,8 +8,8 @@ base_units as (
   from (select base, unit, sum(cases) as cases, sum(ends) as ends from compared_base group by base, unit)
 ),
 base_sums as (
-  select base, sum(cases) as cases, sum(ends) as ends, count(*) as units, sum(cases ** 2) as cc, sum(cases * ends) as ce,
-    sum(ends ** 2) as ee, trials_by_unit(cases, all_cases) as whole
+  select base, sum(cases) as cases, sum(ends) as ends, count(*) as units, sum(squared(cases)) as cc, sum(cases * ends) as ce,
+    sum(squared(ends)) as ee, trials_by_unit(cases, all_cases) as whole
   from base_units
   group by base
 ),
@@ -47,7 +47,7 @@ select
     'most_hits': 0::double, 'most_trials': 0::double, 'basis': basis(),
     'variance': case when units > 1 and trials > 0 then greatest(
       units / (units - 1.0)
-      * (hit_squares - 2 * hits / trials * products + (hits / trials) ** 2 * trial_squares) / trials ** 2, 0
+      * (hit_squares - 2 * hits / trials * products + squared(hits / trials) * trial_squares) / squared(trials), 0
     ) end
   } as rest
 from others

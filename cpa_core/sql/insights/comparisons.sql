@@ -21,8 +21,8 @@ means as (
 ),
 shares as (
   select a.id, a.base, list(coalesce(m.part, 0) order by l.layer)::double[12] as part,
-    list(coalesce(m.part ** 2, 0) order by l.layer)::double[12] as part_squared,
-    sum(coalesce(m.part ** 2 * m.all_cases, 0)) as m
+    list(coalesce(squared(m.part), 0) order by l.layer)::double[12] as part_squared,
+    sum(coalesce(squared(m.part) * m.all_cases, 0)) as m
   from asked a
   cross join layers l
   left join means m on m.id = a.id and m.layer = l.layer
@@ -51,8 +51,8 @@ products as (
 units as (select base, count(*) as units from vectors group by base),
 beside as (
   select
-    s.id, sum(s.part * t.part * p.rr) as qq, sum(s.part * t.part ** 2 * p.rc) as qm,
-    sum((s.part * t.part) ** 2 * p.cc) as mm
+    s.id, sum(s.part * t.part * p.rr) as qq, sum(s.part * squared(t.part) * p.rc) as qm,
+    sum(squared(s.part * t.part) * p.cc) as mm
   from means s
   join means t on t.id = s.id
   join products p on p.base = s.base and p.one = s.layer and p.other = t.layer
@@ -89,10 +89,10 @@ parts as (
 ),
 sums as (
   select
-    id, sum(hits ** 2) as hh, sum(hits * trials) as ht, sum(trials ** 2) as tt,
-    sum(q) as q, sum(m) as m, sum(q ** 2) as qq, sum(q * m) as qm, sum(m ** 2) as mm,
+    id, sum(squared(hits)) as hh, sum(hits * trials) as ht, sum(squared(trials)) as tt,
+    sum(q) as q, sum(m) as m, sum(squared(q)) as qq, sum(q * m) as qm, sum(squared(m)) as mm,
     max(abs(hits)) as most_hits, max(trials) as most_trials,
-    case when count(*) = count(distance) then sum(distance) end as d, sum(distance ** 2) as dd
+    case when count(*) = count(distance) then sum(distance) end as d, sum(squared(distance)) as dd
   from parts
   group by id
 ),
@@ -104,8 +104,8 @@ final as (
     s.tt + b.mm - s.mm as trial_squares,
     s.most_hits, s.most_trials,
     s.d + (w.hits / w.trials * (w.m - s.m) - s.q) / w.trials as d,
-    s.dd + ((w.hits / w.trials) ** 2 * (b.mm - s.mm) + 2 * w.hits / w.trials * (b.qm - s.qm) + b.qq - s.qq)
-      / w.trials ** 2 as dd
+    s.dd + (squared(w.hits / w.trials) * (b.mm - s.mm) + 2 * w.hits / w.trials * (b.qm - s.qm) + b.qq - s.qq)
+      / squared(w.trials) as dd
   from wholes w
   join sums s on s.id = w.id
   join beside b on b.id = w.id
@@ -115,6 +115,6 @@ final as (
 )
 select id, hits, trials, units, 0::bigint as conversations, greatest(hit_squares, 0) as hit_squares, products,
   greatest(trial_squares, 0) as trial_squares, most_hits, most_trials,
-  case when units > 1 then greatest((units - 1.0) / units * (dd - d ** 2 / units), 0) end as variance
+  case when units > 1 then greatest((units - 1.0) / units * (dd - squared(d) / units), 0) end as variance
 from final
 order by id

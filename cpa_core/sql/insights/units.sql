@@ -1,11 +1,12 @@
 -- How are sums over units made into a ratio with the variance of leaving one unit out? Macros for every question.
 -- A unit's ratio without it is (A - a) / (B - b) with the sums A of hits and B of trials over all units. Its distance
 -- from A / B is A w - a v, where v = 1 / (B - b) and w = b v / B: so units without hits need no row of their own.
+create temp macro squared(x) as x * x;
 create temp macro left_out(trials, all_trials) as 1.0::double / nullif(all_trials - trials, 0);
 create temp macro jackknifed(units, w, ww, hits, av, aw, aa) as case
   when units < 2 then null
-  when hits ** 2 * ww - 2 * hits * aw + aa - (hits * w - av) ** 2 / units <= 1e-12 * hits ** 2 * ww then 0
-  else (units - 1.0) / units * (hits ** 2 * ww - 2 * hits * aw + aa - (hits * w - av) ** 2 / units)
+  when squared(hits) * ww - 2 * hits * aw + aa - squared(hits * w - av) / units <= 1e-12 * squared(hits) * ww then 0
+  else (units - 1.0) / units * (squared(hits) * ww - 2 * hits * aw + aa - squared(hits * w - av) / units)
 end;
 create temp macro trials_by_unit(part, all_parts) as {
   'trials': coalesce(sum(part), 0)::double,
@@ -13,7 +14,7 @@ create temp macro trials_by_unit(part, all_parts) as {
   'squares': coalesce(sum(part::double * part), 0),
   'most': coalesce(max(part), 0)::double,
   'w': sum(part * left_out(part, all_parts) / all_parts),
-  'ww': sum((part * left_out(part, all_parts) / all_parts) ** 2)
+  'ww': sum(squared(part * left_out(part, all_parts) / all_parts))
 };
 create temp macro hits_by_unit(hits, part, all_parts) as {
   'hits': coalesce(sum(hits), 0)::double,
@@ -21,8 +22,8 @@ create temp macro hits_by_unit(hits, part, all_parts) as {
   'products': coalesce(sum(hits::double * part), 0),
   'most': coalesce(max(hits), 0)::double,
   'av': coalesce(sum(hits * left_out(part, all_parts)), 0),
-  'aw': coalesce(sum(hits * part * left_out(part, all_parts) ** 2 / all_parts), 0),
-  'aa': coalesce(sum((hits * left_out(part, all_parts)) ** 2), 0)
+  'aw': coalesce(sum(hits * part * squared(left_out(part, all_parts)) / all_parts), 0),
+  'aa': coalesce(sum(squared(hits * left_out(part, all_parts))), 0)
 };
 create temp macro basis() as (
   select {'conversations': count(*), 'with_user': count(user_id)} from chosen
