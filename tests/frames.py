@@ -220,7 +220,8 @@ def compared(rows: pd.DataFrame, has: Any, end: str, layer: str | None) -> tuple
     variance = (units - 1) / units * (float((away**2).sum()) - float(away.sum()) ** 2 / units)
     half = t_critical(max(1.0, trials**2 / (sums.trials**2).sum() - 1)) * np.sqrt(variance)
     chance = float(2 * normal_tail(abs(hits) / np.sqrt((sums.hits**2).sum())))
-    return Estimate(float(value), float(value - half), float(value + half)), chance
+    low, high = np.clip([value - half, value + half], *((-100, 100) if end == "score" else (-1, 1)))
+    return Estimate(float(value), float(low), float(high)), chance
 
 
 def normal_tail(z: float) -> float:

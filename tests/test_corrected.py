@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from itertools import combinations
@@ -120,6 +121,8 @@ def test_a_difference_has_the_variance_of_both() -> None:
     found = difference_of(one, other)
     assert found.value == one.value - other.value and found.high is not None
     assert found.high - found.value == pytest.approx(1.98 * (one.variance + other.variance) ** 0.5)
+    far = replace(one, variance=1.0)
+    assert (difference_of(far, other).low, difference_of(far, other).high) == (-1.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Every question is answered for the examples, with figures that a person can count."""
 
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import astuple
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from benchmarks.insights import QUESTIONS
 from cpa_core import insights
 from cpa_core.demo import demo_settings
-from cpa_core.insights import Scope, Selection, selected, whole
+from cpa_core.insights import Estimate, Scope, Selection, selected, whole
 from cpa_core.pipeline import Assistant, due_days, land, run_day
 from cpa_core.store import Store
 
@@ -66,6 +67,27 @@ def test_with_fourteen_conversations_nothing_is_a_finding(everything: Selection)
     assert not any(effect.is_enough or effect.is_finding for effect in insights.low_score_events(everything))
     assert insights.drop_offs(everything) == ()
     assert not insights.overview(everything).bad.is_enough
+
+
+def test_no_interval_of_a_difference_is_wider_than_the_figures_themselves(store: Store, everything: Selection) -> None:
+    """Few conversations make wide ones: days beside the days before, and every kind of event."""
+    scope = whole(store)
+    assert scope
+    found: list[tuple[Estimate, float]] = []
+    for part in range(1, (scope.last - scope.first).days + 1, 2):
+        day = scope.first + timedelta(part)
+        with (
+            selected(store, Scope(scope.first, day - timedelta(1))) as before,
+            selected(store, Scope(day, scope.last)) as after,
+        ):
+            for change in insights.compared(before, after):
+                if change.figure != "messages_per_conversation":
+                    found.append((change.difference, 100 if change.figure == "score" else 1))
+    for effect in insights.low_score_events(everything):
+        found += [(effect.difference, 1), (effect.at_equal_length, 1), (effect.score_difference, 100)]
+    known = [(low, high, most) for (_, low, high), most in ((astuple(one), most) for one, most in found) if high]
+    assert [one for one in known if one[0] < -one[2] or one[1] > one[2]] == []
+    assert len(known) > 50 and any(high == most for _, high, most in known)
 
 
 def test_of_no_conversation_every_question_has_an_answer_too(store: Store) -> None:

@@ -161,9 +161,9 @@ def difference_of(one: CorrectedRate, other: CorrectedRate) -> Estimate:
 
 
 def difference(value: float, variance: float) -> Estimate:
-    """A difference of two independent estimates with its interval, from the sum of their variances."""
+    """A difference of two independent shares with its interval, from the sum of their variances."""
     half = 1.98 * sqrt(variance)
-    return Estimate(value, value - half, value + half)
+    return Estimate(value, value - half, value + half).within(1)
 
 
 @dataclass(frozen=True)

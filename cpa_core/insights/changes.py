@@ -1,6 +1,7 @@
 """Before and after: what differs between two selections, and the honest word when too little is known."""
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Literal
 
 from cpa_core.insights.quality import FALSE_FINDINGS
@@ -16,7 +17,7 @@ from cpa_core.insights.statistics import (
     ratio_difference,
     share,
 )
-from cpa_core.insights.volume import overview
+from cpa_core.insights.volume import MOST_SCORE, overview
 
 Verdict = Literal["higher", "lower", "no clear difference", "too little data"]
 
@@ -51,9 +52,9 @@ def _headers(before: Selection, after: Selection) -> list[FigureChange]:
         gap = difference(other, one)
         found.append(FigureChange(name, None, one, other, gap, _verdict(one, other, gap)))
     rows = [of.answer("overview")[0] for of in (before, after)]
-    for name, sums in (("score", "of_score"), ("messages_per_conversation", "of_messages")):
+    for name, sums, most in (("score", "of_score", MOST_SCORE), ("messages_per_conversation", "of_messages", inf)):
         one, other = getattr(old, name), getattr(new, name)
-        gap = ratio_difference(UnitSums(**rows[1][sums]), UnitSums(**rows[0][sums]))
+        gap = ratio_difference(UnitSums(**rows[1][sums]), UnitSums(**rows[0][sums])).within(most)
         found.append(FigureChange(name, None, one, other, gap, _verdict(one, other, gap)))
     return found
 

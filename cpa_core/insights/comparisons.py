@@ -49,7 +49,7 @@ class Compared:
     @property
     def within_layers(self) -> Estimate:
         """The difference of shares within layers, by Mantel and Haenszel's weights."""
-        return ratio(self.layered)
+        return ratio(self.layered).within(1)
 
     @property
     def chance(self) -> float | None:

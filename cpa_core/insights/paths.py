@@ -125,7 +125,7 @@ def _drop_off(of: Selection, path: Path, one: Compared, conversations: tuple[int
         met=replace(share(one.met), conversations=conversations[1]),
         ended_after=after,
         ended_else=other,
-        difference=ratio(one.plain),
+        difference=ratio(one.plain).within(1),
         lift=one.lift,
         at_equal_depth=one.within_layers,
         good=good,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from cpa_core.insights.comparisons import Compared, Contrast, compare, differences
 from cpa_core.insights.selection import Kind, Selection
 from cpa_core.insights.statistics import UNKNOWN, Estimate, Rate, UnitSums, corrected, ratio, share
+from cpa_core.insights.volume import MOST_SCORE
 from cpa_core.store.database import Row
 
 FALSE_FINDINGS = 0.05
@@ -149,10 +150,10 @@ def _effect(kind: Kind, one: Compared, points: UnitSums | None) -> Effect:
         met=share(one.met),
         bad_with=bad_with,
         bad_without=bad_without,
-        difference=ratio(one.plain),
+        difference=ratio(one.plain).within(1),
         lift=one.lift,
         at_equal_length=one.within_layers if is_enough else UNKNOWN,
-        score_difference=ratio(points) if points else UNKNOWN,
+        score_difference=ratio(points).within(MOST_SCORE) if points else UNKNOWN,
         p_value=one.chance if is_enough else None,
         q_value=None,
     )

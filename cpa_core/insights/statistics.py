@@ -205,6 +205,11 @@ class Estimate:
         """The same, scaled by a factor that is not negative."""
         return Estimate(*(None if one is None else one * factor for one in (self.value, self.low, self.high)))
 
+    def within(self, most: float) -> "Estimate":
+        """The same, its interval cut to -most..most: what two figures from 0 to `most` can differ by."""
+        low, high = (None if one is None else min(most, max(-most, one)) for one in (self.low, self.high))
+        return Estimate(self.value, low, high)
+
 
 UNKNOWN = Estimate(None, None, None)
 
