@@ -191,6 +191,26 @@ def test_calls_land_in_any_order_and_late_ones_find_their_place(
     assert one.said() == {told.key: list(told.turns) for told in found}
 
 
+REPEATING = [("user", "yes"), *[("assistant", text) for text in ("yes", "ok", "yes", "ok")], ("user", "yes")]
+
+
+@pytest.mark.parametrize("way", sorted(WAYS))
+@pytest.mark.parametrize("last", ["user", "assistant"])
+@pytest.mark.parametrize(
+    "objects", [([0, 2], [1, 4], [3]), ([0, 2], [4, 1], [3]), ([2, 0], [1, 4], [3]), ([2], [1, 4])]
+)
+def test_a_call_that_lands_beside_a_late_one_knows_what_that_tells(
+    way: str, last: str, objects: Sequence[Sequence[int]]
+) -> None:
+    turns = [*REPEATING[:-1], (last, "yes")]
+    each = list(calls(corpus([turns])[0]))
+    one = Remembered()
+    for n, numbers in enumerate([*objects, range(len(each))]):
+        records = [WITH_ID["langfuse"](each[k], WAYS[way]) for k in numbers]
+        one.land(f"{n}", opened(File("a.jsonl", lines(records).encode()), None))
+    assert one.said() == {"s0": turns}
+
+
 def test_the_store_takes_late_calls_as_they_are(tmp_path: Path) -> None:
     each = list(calls(corpus([MORE])[0]))
     for way, cut in WAYS.items():

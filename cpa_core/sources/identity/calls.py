@@ -207,9 +207,7 @@ def told(calls: Sequence[LoggedCall], known: Sequence[Said]) -> list[tuple[str, 
     times = [one.sent_at for one in known]
     again = Counter((one.mark, one.sent_at) for one in known)
     for call in sorted(calls, key=lambda call: call.moment):
-        earlier = [*known[: bisect_left(times, call.moment)], *fresh]
-        if known and fresh:
-            earlier.sort(key=lambda one: one.sent_at)
+        earlier = _before(known[: bisect_left(times, call.moment)], fresh)
         _keep(call, earlier)
         for one in _said(call):
             if again[one.mark, one.sent_at] > 0:
@@ -217,6 +215,18 @@ def told(calls: Sequence[LoggedCall], known: Sequence[Said]) -> list[tuple[str, 
             else:
                 fresh.append(one)
     return _retold(known, fresh)
+
+
+def _before(known: Sequence[Said], fresh: Sequence[Said]) -> list[Said]:
+    """What is known before a call, in order: of the same message, what a fresh call tells and not what a history told.
+
+    Both would make the message look as if it was said twice, and the history of the next call would match neither.
+    """
+    if not known or not fresh:
+        return [*known, *fresh]
+    retold = set(_retold(known, fresh))
+    left = [one for one in known if one.place not in retold]
+    return sorted([*left, *fresh], key=lambda one: one.sent_at)
 
 
 def _keep(call: LoggedCall, earlier: Sequence[Said]) -> None:
