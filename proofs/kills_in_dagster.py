@@ -30,12 +30,22 @@ LATENCY = 1.0
 HELD = 100
 """Seconds that the foreign process holds the store."""
 
+BUSY = "held by process"
+"""What a run's page says meanwhile."""
+
 FOREIGN = """
 import duckdb, sys, time
-held = duckdb.connect(sys.argv[1])
-print("held", flush=True)
+def connected():
+    while True:
+        try:
+            return duckdb.connect(sys.argv[1])
+        except duckdb.IOException:
+            time.sleep(0.1)
+held = connected()
+print("taken", flush=True)
 time.sleep(float(sys.argv[2]))
 """
+"""It waits until nobody else has the store: a run that follows may still be at work."""
 
 COMMAND = ("asset", "materialize", "-m", "cpa_dagster.definitions", "--select", ",".join(OF_DAYS), "--partition")
 
@@ -117,17 +127,20 @@ def foreign(dagster: Dagster, model: ChatServer, claims: Claims, days: Sequence[
     """A process that is not ours holds the store over a backfill of days that are done."""
     here, before, asked = dagster.here, len(dagster.runs_of_days()), len(model.calls)
     here.start("foreign", sys.executable, "-c", FOREIGN, str(here.home / "cpa.duckdb"), str(HELD))
-    wait(lambda: "held" in here.said("foreign"), LIMIT, "the foreign process to hold the store")
+    wait(lambda: here.said("foreign") == "taken\n", LIMIT, "the foreign process to hold the store", pause=0.1)
     began = time.monotonic()
     ended = dagster.backfill(days, LIMIT)
     runs = _ended(dagster, before)
-    show(
-        f"the store is held for {HELD} s; the backfill ended after {time.monotonic() - began:.0f} s",
-        told(dagster, runs),
-    )
+    seconds, lines = time.monotonic() - began, told(dagster, runs)
+    show(f"the store is held for {HELD} s; the backfill ended after {seconds:.0f} s", lines)
+    claims.claim("it waited for the store, and a run's page says so", seconds > HELD - 5 and _says(lines, BUSY))
     claims.claim("the backfill ends COMPLETED_SUCCESS", ended["status"] == "COMPLETED_SUCCESS")
     claims.claim("no run of it failed", set(_statuses(runs)) == {"SUCCESS"})
     claims.claim("and nothing was asked", len(model.calls) == asked)
+
+
+def _says(lines: Sequence[dict[str, str]], words: str) -> bool:
+    return any(words in line["its page says"] for line in lines)
 
 
 def empty_volume(here: Scene, model: ChatServer, claims: Claims, day: str) -> None:

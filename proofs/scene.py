@@ -135,6 +135,7 @@ def scene() -> Iterator[Scene]:
             "CPA_HOME": str(folder / "home"),
             "DAGSTER_HOME": str(folder / "dagster"),
             "DAGSTER_EVENT_BATCH_SIZE": "500",
+            "DAGSTER_GRPC_TIMEOUT_SECONDS": "600",  # 60 is too short for a run's process to start on a busy machine
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         here = Scene(folder, machine | own, folder)
