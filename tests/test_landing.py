@@ -35,6 +35,15 @@ def test_a_landing_says_what_it_found(home: Home) -> None:
     assert row == {"uri": str(home.source / "a.json"), "records": 2, "rejected": 1, "days": ["2026-03-04"]}
 
 
+def test_a_new_home_has_no_conversations_of_an_earlier_version_to_look_for(home: Home) -> None:
+    home.write("a.json", {"c1": [turn("hi")]})
+    home.land()
+    assert home.rows("select value from settings_fixed where name = 'identity'") == [{"value": "1"}]
+    home.write("b.json", {"c2": [turn("ho")]})
+    home.land()
+    assert home.rows("select value from settings_fixed where name = 'identity'") == [{"value": "1"}]
+
+
 def test_rows_out_of_time_order_are_sorted_and_equal_times_keep_the_order_of_the_file(home: Home) -> None:
     home.write("a.json", {"c1": [turn("late", LATE), turn("b", NOON), turn("a", NOON), turn("early", EARLY)]})
     home.land()

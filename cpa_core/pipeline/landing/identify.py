@@ -183,6 +183,15 @@ def forget_repeated(transaction: Transaction, places: Sequence[tuple[str, int]])
         )
 
 
+def note_new_home(transaction: Transaction) -> None:
+    """Note of a home in which nothing has landed that it has no conversations that an earlier version named."""
+    transaction.execute(
+        "insert into settings_fixed select $name, '1' where not exists (select 1 from landed_messages) "
+        "and not exists (select 1 from settings_fixed where name = $name)",
+        name=SEEDED,
+    )
+
+
 def _seed(assistant: Assistant) -> None:
     """Make known, once, the conversations that an earlier version named by their first message."""
     with assistant.store.writing() as transaction:

@@ -17,6 +17,7 @@ from cpa_core.pipeline.landing.identify import (
     keep_message_ids,
     mark_repeated,
     named_part,
+    note_new_home,
     note_spoken,
     reads_sessions,
     remember,
@@ -251,6 +252,7 @@ def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity
         transaction.execute("create temp table touched (conversation_id varchar)")
         transaction.execute("create temp table fresh (uri varchar, etag varchar, problem varchar)")
         transaction.execute("create temp table users (user_id varchar)")
+        note_new_home(transaction)
         note_spoken(transaction, identity.continued)
         _replace_objects(transaction, [p for p in part if p.arrived], now)
         keep_message_ids(transaction, identity.continued)

@@ -139,11 +139,12 @@ def _conversations(files: Sequence[_File], known: Known, naming: _Naming) -> Non
             talk.changed = False
             heap.add(talk)
             naming.talks[talk.conversation_id] = talk
-    naming.look_up({_basis(one) for _, found in each for one in found if one.links[-1] not in heap.ended})
-    for file, found in each:
+    expected = [{one.number: _basis(one) for one in found if one.links[-1] not in heap.ended} for _, found in each]
+    naming.look_up({basis for bases in expected for basis in bases.values()})
+    for (file, found), bases in zip(each, expected, strict=True):
         match = talks.matched(found, Index(heap.ended, heap.passed), file.is_short)
         file.untold += match.untold
-        new = {one.number: _basis(one) for one in found if one.number not in match.talks}
+        new = {one.number: bases.get(one.number) or _basis(one) for one in found if one.number not in match.talks}
         naming.look_up(set(new.values()))
         for one in found:
             known_as = match.talks.get(one.number)

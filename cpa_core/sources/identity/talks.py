@@ -65,7 +65,7 @@ class Index:
         if found := self.passed.of(one.links[-1], one, taken):
             return len(one.links), found
         for n in range(len(one.links) - 1, 0, -1):
-            if found := self._whole(one, n, taken):
+            if one.links[n - 1] in self.ended.talks and (found := self._whole(one, n, taken)):
                 return n, found
         return 0, []
 
@@ -156,16 +156,19 @@ def matched(records: Sequence[Unnamed], index: Index, short: Short) -> Match:
     found: dict[int, Talk] = {}
     taken: set[str] = set()
     left: list[Unnamed] = []
+    doubled: set[int] = set()
     for one in records:
-        best = _nearest(one, [t for t in index.equal(one, taken) if _told(one, t, len(one.links), short)])
+        alike = index.equal(one, taken)
+        best = _nearest(one, [talk for talk in alike if _told(one, talk, len(one.links), short)])
         if best is None:
             left.append(one)
+            doubled.update([one.number] if alike else [])
         else:
             found[one.number] = best
             taken.add(best.conversation_id)
     untold = 0
     for one in sorted(left, key=lambda candidate: -len(candidate.links)):
-        best, doubtful = _continued(one, index, taken, short)
+        best, doubtful = _continued(one, index, taken, short, alike=one.number in doubled)
         untold += doubtful
         if best is not None:
             found[one.number] = best
@@ -173,9 +176,12 @@ def matched(records: Sequence[Unnamed], index: Index, short: Short) -> Match:
     return Match(found, untold)
 
 
-def _continued(one: Unnamed, index: Index, taken: set[str], short: Short) -> tuple[Talk | None, bool]:
-    """The talk that a record continues, or that continues it, and whether there are some that cannot be told apart."""
-    if index.equal(one, taken):
+def _continued(one: Unnamed, index: Index, taken: set[str], short: Short, *, alike: bool) -> tuple[Talk | None, bool]:
+    """The talk that a record continues, or that continues it, and whether there are some that cannot be told apart.
+
+    `alike`: some talks said the same when they were last asked for; these may be taken now.
+    """
+    if alike and index.equal(one, taken):
         return None, True
     shared, fitting = index.longest(one, taken)
     best = _nearest(one, [talk for talk in fitting if _told(one, talk, shared, short)])
@@ -194,8 +200,8 @@ def _told(one: Unnamed, talk: Talk, shared: int, short: Short) -> bool:
 
 def _nearest(one: Unnamed, talks: Sequence[Talk]) -> Talk | None:
     """The talk with the nearest start; the first of those between which there is no difference; else none."""
-    if not talks:
-        return None
+    if len(talks) < 2:
+        return talks[0] if talks else None
     distances = [_distance(one, talk) for talk in talks]
     near = [talk for talk, distance in zip(talks, distances, strict=True) if distance == min(distances)]
     alike = {(talk.links, talk.user_id, talk.started_at) for talk in near}
