@@ -18,7 +18,7 @@ from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Exchange, said_in
 from cpa_core.sources.formats.traces import Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, moment, whole
-from cpa_core.sources.trees import Trees, unfolded
+from cpa_core.sources.trees import Trees, kept, unfolded
 
 SESSIONS = (
     "gen_ai.conversation.id",
@@ -103,12 +103,14 @@ def plain_attributes(given: Any) -> Attributes:
     """Attributes as a dict of plain values, from OTLP's list of keys and values or from an object."""
     if isinstance(given, dict):
         return dict(given)
-    found = [one for one in given if isinstance(one, dict) and "key" in one] if isinstance(given, list) else []
-    return {str(one["key"]): plain_value(one.get("value")) for one in found}
+    found = given if isinstance(given, list) else []
+    return {str(one["key"]): plain_value(one.get("value")) for one in found if isinstance(one, dict) and "key" in one}
 
 
 def plain_value(value: Any) -> Any:
     """What a value of OTLP's JSON says: `{"stringValue": ...}`, `{"arrayValue": {"values": [...]}}`, ..."""
+    if isinstance(value, dict) and len(value) == 1 and isinstance(text := value.get("stringValue"), str):
+        return text
     if not isinstance(value, dict) or not value:
         return value if isinstance(value, str | int | float) else None
     kind, inner = next(iter(value.items()))
@@ -119,24 +121,48 @@ def plain_value(value: Any) -> Any:
     return inner if isinstance(inner, str) or kind != "stringValue" else None
 
 
+class ReadSpan(NamedTuple):
+    """A span and what it says, if it says anything."""
+
+    span: TracedSpan
+    said: Exchange | None
+
+
+def _told(tree: Any) -> ReadSpan:
+    """A record as a span. Raises ValueError where it is none."""
+    span = span_of(tree)
+    return ReadSpan(span, said_in(span.attributes, span.events))
+
+
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
-    """The calls of a file's spans that are speech. A first pass finds where each span stands in its trace."""
+    """The calls of a file's spans that are speech. A first pass finds where each span stands in its trace.
+
+    It keeps the spans of a small file, by the `id()` of their trees, which are kept as well.
+    """
+    records = kept(file, records)
     nodes: list[Node] = []
     named: dict[str, tuple[Any, Any]] = {}
+    ready: dict[int, ReadSpan] = {}
     for n, one in enumerate(records):
         if not isinstance(one, Reject):
             try:
-                span = span_of(one[1])
-                nodes.append(_node(n, span))
+                told = _told(one[1])
+                nodes.append(_node(n, told))
             except (ValueError, *NOT_OF_THE_FORM):
                 continue  # the second pass says why
-            session, user = named.get(span.trace, (None, None))
-            named[span.trace] = session or first_of(span, SESSIONS), user or first_of(span, USERS)
-    yield from spoken_calls(file, records, nodes, lambda f, place, tree: _called(f, place, tree, named))
+            if isinstance(records, list):
+                ready[id(one[1])] = told
+            session, user = named.get(told.span.trace, (None, None))
+            named[told.span.trace] = session or first_of(told.span, SESSIONS), user or first_of(told.span, USERS)
+
+    def call(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+        return _called(file, place, ready.get(id(tree)) or _told(tree), named)
+
+    yield from spoken_calls(file, records, nodes, call)
 
 
-def _node(key: int, span: TracedSpan) -> Node:
-    said = said_in(span.attributes, span.events)
+def _node(key: int, told: ReadSpan) -> Node:
+    span, said = told
     words = ("openinference.span.kind", "gen_ai.operation.name", "traceloop.span.kind", "ai.operationId")
     kinds = {str(span.attributes[word]) for word in words if word in span.attributes}
     part: Part = "aside" if kinds & ASIDE else "step" if kinds & STEPS or not said else "call"
@@ -150,8 +176,8 @@ def first_of(span: TracedSpan, words: tuple[str, ...]) -> str | None:
     return next((fields.identity("id", one) for one in found if one and type(one) in (str, int)), None)
 
 
-def _called(file: File, place: str, tree: Any, named: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
-    span = span_of(tree)
+def _called(file: File, place: str, told: ReadSpan, named: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
+    span = told.span
     session, user = named.get(span.trace, (None, None))
     about = CallAbout(
         place=place,
@@ -161,8 +187,7 @@ def _called(file: File, place: str, tree: Any, named: dict[str, tuple[Any, Any]]
         ended_at=span.ended_at,
         call_id=f"{span.trace}/{span.id}",
     )
-    said = said_in(span.attributes, span.events) or Exchange(None, None)
-    yield from called(file, about, *said)
+    yield from called(file, about, *(told.said or Exchange(None, None)))
 
 
 def _logged(file: File, records: Trees) -> Iterator[columns.Found]:
