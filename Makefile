@@ -79,6 +79,7 @@ prefixes: .venv/ready        ## slow: prefixes in S3 as ChatGPT's and Langfuse's
 browser: .venv/ready         ## slow: the demo in Dagster's UI, and the reports, clicked in Chromium
 	$(BIN)/python -m proofs.demo_in_browser
 	$(BIN)/python -m proofs.report_in_browser
+	$(BIN)/python -m proofs.workbench_in_browser
 
 guides: .venv/ready          ## slow: docs/dagster.md followed in Chromium, and its pictures taken
 	$(BIN)/python -m proofs.guides --pictures docs/dagster

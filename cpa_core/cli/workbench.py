@@ -1,5 +1,6 @@
 """The command that serves the workbench."""
 
+import sys
 import webbrowser
 
 from cpa_core.cli.display import existing
@@ -15,6 +16,7 @@ def serve_command(given: Settings, port: int, *, open_browser: bool, read_only: 
 
     def said(address: str) -> None:
         say(f"workbench: {address}", "Only a browser on this machine can open it. Ctrl-C ends it.")
+        sys.stdout.flush()
         if open_browser:
             webbrowser.open(address)
 
