@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -221,6 +222,32 @@ def test_messages_without_times_need_a_day_and_nothing_is_written_until_it_is_na
         {"sent_at": datetime(2026, 3, 1, tzinfo=UTC), "time_assumed": True},
         {"sent_at": datetime(2026, 3, 4, 9, tzinfo=UTC), "time_assumed": False},
     ]
+
+
+OWN = {"c1": {"messages": [turn("hi")]}, "c2": {"messages": [turn("ho", None)]}}
+NAMED = [{"conversation_id": key, **one} for key, one in OWN.items()]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("b.json", json.dumps(OWN), "c2: messages.0"),
+        ("b.jsonl", "\n".join(map(json.dumps, NAMED)), "line 2: messages.0"),
+        ("b.jsonl", "\n".join(map(json.dumps, OWN.values())), "line 2: messages.0"),
+    ],
+)
+def test_one_record_of_a_folder_without_a_day_is_named_and_nothing_of_the_folder_lands(
+    home: Home, name: str, content: str, place: str
+) -> None:
+    home.write("a.json", {"c0": [turn("before")]})
+    home.write(name, content)
+    home.write("c.json", {"c3": [turn("after")]})
+    with pytest.raises(DayNeeded, match=re.escape(f"{name}: {place}: timestamp: missing, so the day must be named")):
+        home.land()
+    assert home.rows("select uri from landed_files") == home.rows("select uri from landed_messages") == []
+    assert home.land(date(2026, 3, 1)).days == (date(2026, 3, 1), DAY)
+    landed = home.rows("select content from landed_messages order by content")
+    assert [row["content"] for row in landed] == ["after", "before", "hi", "ho"]
 
 
 def test_the_midnight_of_a_named_day_is_that_of_the_time_zone(home: Home) -> None:

@@ -120,6 +120,41 @@ def otlp(call: Sent, way: Callable[[Sent], Turns]) -> dict[str, Any]:
     return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
 
 
+def langsmith(call: Sent, way: Callable[[Sent], Turns]) -> dict[str, Any]:
+    """A run of LangSmith, one a turn, in a thread that its metadata names."""
+    key = f"{call.told.key}-{call.number}"
+    who = {"user": "human", "assistant": "ai"}
+    said = [[{"type": who[role], "content": text} for role, text in way(call)]]
+    answers = [[{"text": text, "message": {"type": "ai", "content": text}}] for _, text in call.output]
+    return {
+        "id": key,
+        "trace_id": key,
+        "dotted_order": key,
+        "parent_run_id": None,
+        "name": "ChatOpenAI",
+        "run_type": "llm",
+        "session_id": "project",
+        "start_time": call.began.isoformat(),
+        "end_time": call.ended.isoformat(),
+        "extra": {"metadata": {"thread_id": call.told.key}},
+        "inputs": {"messages": said},
+        "outputs": {"generations": answers} if answers else None,
+    }
+
+
+def posthog(call: Sent, way: Callable[[Sent], Turns]) -> dict[str, Any]:
+    """An event `$ai_generation` of PostHog, one a turn, in a session."""
+    said = {"$ai_input": messages(way(call)), "$ai_output_choices": messages(call.output)}
+    about = {"$ai_session_id": call.told.key, "$ai_trace_id": f"{call.told.key}-{call.number}", "$ai_model": "m"}
+    return {
+        "uuid": f"{call.told.key}-{call.number}",
+        "event": "$ai_generation",
+        "distinct_id": call.told.user,
+        "timestamp": call.began.isoformat(),
+        "properties": said | about,
+    }
+
+
 def bedrock(call: Sent, way: Callable[[Sent], Turns]) -> dict[str, Any]:
     """A line of Bedrock's invocation log, which has no id of a conversation."""
     said = [{"role": role, "content": [{"text": text}]} for role, text in way(call)]
@@ -153,8 +188,9 @@ def nanoseconds(at: datetime) -> str:
     return str(int(at.timestamp()) * 10**9)
 
 
-WITH_ID: dict[str, Callable[[Sent, Callable[[Sent], Turns]], dict[str, Any]]] = {"langfuse": langfuse, "otlp": otlp}
-WITHOUT_ID: dict[str, Callable[[Sent, Callable[[Sent], Turns]], dict[str, Any]]] = {"bedrock": bedrock, "proxy": proxy}
+Writer = Callable[[Sent, Callable[[Sent], Turns]], dict[str, Any]]
+WITH_ID: dict[str, Writer] = {"langfuse": langfuse, "otlp": otlp, "langsmith": langsmith, "posthog": posthog}
+WITHOUT_ID: dict[str, Writer] = {"bedrock": bedrock, "proxy": proxy}
 
 
 def lines(records: Sequence[dict[str, Any]]) -> str:

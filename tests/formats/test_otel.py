@@ -114,6 +114,14 @@ def test_a_span_of_every_dialect_says_the_same(dialect: str) -> None:
     assert said(json.dumps(otlp(named)) + "\n" + json.dumps(otlp(named | {"traceId": "u", "spanId": "x"})), "a.jsonl")
 
 
+@pytest.mark.parametrize("operation", ["ai.generateObject", "ai.streamObject.doStream"])
+@pytest.mark.parametrize("word", ["ai.response.object", "ai.result.object"])
+@pytest.mark.parametrize("made", ['{"city": "Oslo", "days": [1, 2]}', '["Oslo"]', '[{"type": "text", "text": "ho"}]'])
+def test_the_object_that_the_ai_sdk_made_is_the_answer_as_it_stands(operation: str, word: str, made: str) -> None:
+    one = span({"ai.operationId": operation, "ai.prompt": '{"prompt": "hi"}', word: made})
+    assert said(otlp(one)) == {"tr": [("user", "hi"), ("assistant", made)]}
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_an_agents_span_is_told_and_the_calls_inside_it_are_not(dialect: str) -> None:
     agent = DIALECTS[dialect]
