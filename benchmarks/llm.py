@@ -152,8 +152,10 @@ def seed(folder: Path) -> list[Line]:
 
     What Claude Haiku 5.5 caches at least is in no document of its vendor that we could read: 1,024 tokens are assumed,
     as for most of Claude (openrouter.ai, migrating to Claude 5.5, says 512); the row of 4,096, as for Haiku 4.5, is the
-    least favourable.
+    least favourable. Nothing is measured where these examples are not beside the repository.
     """
+    if not SEED.exists():
+        return [Line("seed", "not measured: shared/data/seed_examples is not beside the repository", "no bound", None)]
     return [
         _seeded(folder / f"{name} {vendor} {least}", name, f"{vendor}:{model}", least)
         for name in ("therapist", "tax_advisor")

@@ -21,10 +21,12 @@ from cpa_core.errors import (
     ProviderStopped,
 )
 from cpa_core.llm import FIRST_ANSWERS, HUNG_TRIES, NOT_BILLED, About, Limiter, Reply, Request, Watch
+from cpa_core.llm.abilities import Abilities
 from cpa_core.pipeline import Assistant, tag_and_judge_day
+from cpa_core.pipeline.abilities import forget, known_servers, recalled, remember
 from cpa_core.providers import connections
 from cpa_core.providers.advice import NAMES, advice
-from cpa_core.providers.foreign import asked_at
+from cpa_core.providers.foreign import asked_at, is_foreign
 from cpa_core.providers.openai import HALF_TRIES, decode
 from cpa_core.providers.statuses import answered
 from cpa_core.providers.wire import Response
@@ -269,6 +271,58 @@ def test_the_command_names_the_address_at_which_another_api_answers(
     assert "CPA_COMPATIBLE_STRUCTURED" not in error and "secret" not in error
     assert server.posts <= MOST_CALLS
     assert hundred.rows("select * from failures") == []
+
+
+OTHER_FORMS = [name for name, found in ELSEWHERE.items() if found.status == 200]
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1"])
+@pytest.mark.parametrize("kind", ["a page", "Ollama", "something", "404", "302"])
+def test_the_check_of_a_model_names_the_address_at_which_another_api_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str, path: str
+) -> None:
+    monkeypatch.setattr("cpa_core.llm.limiter.Limiter.wait", lambda *given: None)
+    found = ELSEWHERE[kind]
+    with AnyServer(Answered(found.status, found.content, found.headers)) as server:
+        home = served(home_of(tmp_path, 1), f"http://me:secret@{server.origin.removeprefix('http://')}{path}")
+        assert cpa(home, "check model") == 1
+    shown = capsys.readouterr()
+    likelier = f"try CPA_COMPATIBLE_URL={server.origin}/v1" if path != "/v1" else "is CPA_COMPATIBLE_URL right?"
+    assert f"{server.origin}{path}/chat/completions was asked: {likelier}" in shown.out + shown.err
+    assert "secret" not in shown.out + shown.err
+
+
+@pytest.mark.parametrize("login", ["", "me:secret@", "me:se/c@secret@"])
+def test_a_login_in_an_address_is_neither_stored_nor_shown_and_the_server_is_known_again(
+    tmp_path: Path, login: str
+) -> None:
+    assistant = home_of(tmp_path, 1).assistant()
+    store, url, found = assistant.store, f"https://{login}h/v1", Abilities(structured="lax")
+    remember(store, assistant.now, url, "m", found)
+    assert recalled(store, url, "m") == found
+    assert [row["endpoint"] for row in known_servers(store)] == ["https://h/v1"]
+    forget(store, url, "m")
+    assert recalled(store, url, "m") is None
+
+
+def test_a_run_too_short_to_stop_early_names_the_address_as_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cpa_core.llm.limiter.Limiter.wait", lambda *given: None)
+    with AnyServer(Answered(200, ELSEWHERE["Ollama"].content)) as server:
+        home = served(home_of(tmp_path, 1), f"{server.origin}/api/chat")
+        assert cpa(home, "run") == 1
+    shown = capsys.readouterr()
+    asked = f"{server.origin}/api/chat/chat/completions was asked: try CPA_COMPATIBLE_URL={server.origin}/v1"
+    assert (shown.out + shown.err).count(asked) == 1
+
+
+@pytest.mark.parametrize("kind", OTHER_FORMS)
+def test_a_stored_failure_tells_that_the_answer_was_in_another_form(kind: str) -> None:
+    with pytest.raises(Foreign) as raised:
+        answered(ELSEWHERE[kind], decode)
+    assert is_foreign(raised.value.reason) and is_foreign(f"m 0-4: {raised.value.reason}")
+    assert not is_foreign("m 0: answer: not JSON") and not is_foreign("status 503")
 
 
 @pytest.mark.parametrize(

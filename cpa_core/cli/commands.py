@@ -25,6 +25,7 @@ from cpa_core.cli.display import (
     trouble_lines,
 )
 from cpa_core.cli.facts import DemoFacts, DemoHome, Done, LandFacts, PreviewFacts, QuoteFacts, RunFacts
+from cpa_core.cli.models import address_lines
 from cpa_core.cli.screen import say
 from cpa_core.demo import EXAMPLES, demo_settings
 from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SettingsError
@@ -197,7 +198,8 @@ def _show_run(assistant: Assistant, facts: RunFacts) -> None:
         say("no day is due", *stale_hint(assistant))
         return
     show_days(facts.days)
-    say(*trouble_lines(assistant.store, [one.day for one in facts.days]))
+    shown = [one.day for one in facts.days]
+    say(*trouble_lines(assistant.store, shown), *address_lines(assistant, shown))
     ended = f"{len(facts.done)} done" + (f", {len(facts.held)} held back" if facts.held else "")
     ended += f", {len(facts.waiting)} waiting for batches" if facts.waiting else ""
     asked = f"questions asked: {facts.questions}" + (f" ({facts.reused} more from the ledger)" if facts.reused else "")

@@ -1,11 +1,14 @@
 """`cpa check model`, and what is known of servers of chat completions."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 from cpa_core.cli.facts import Done, ModelFacts
 from cpa_core.cli.screen import say
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.model_check import ModelCheck, check_model
+from cpa_core.prompts import Task
+from cpa_core.providers.advice import answer_advice
 from cpa_core.settings import Settings
 from cpa_core.store.database import Row
 
@@ -31,6 +34,8 @@ def check_lines(found: ModelCheck, given: Settings) -> Iterator[str]:
         yield f"{found.model}{where}: answers as a run needs it ({found.calls} calls)"
     else:
         yield f"{found.model}{where}: {found.outcome}: {found.detail} ({found.calls} calls)"
+        if words := answer_advice(found.detail, found.model.partition(":")[0], given):
+            yield words
     if found.abilities:
         form, thinks = found.abilities.structured, "; the model reasons first" if found.abilities.reasons else ""
         yield f"server: {FORMS[form]} (CPA_COMPATIBLE_STRUCTURED={form}){thinks}; remembered for the runs"
@@ -54,3 +59,17 @@ def server_lines(rows: Sequence[Row]) -> list[str]:
         f" found out {row['found_at']:%Y-%m-%d %H:%M}"
         for row in rows
     ]
+
+
+def address_lines(assistant: Assistant, days: Sequence[date]) -> list[str]:
+    """Where questions of these days were answered in the form of another API: what was asked, and what to try."""
+    with assistant.store.reading() as view:
+        failed = view.answer("status/failures_of_days", days=list(days))
+    tasks: tuple[Task, ...] = ("tag", "judge")
+    said = (
+        answer_advice(row["detail"], assistant.model(task).provider, assistant.settings)
+        for task in tasks
+        for row in failed
+        if row["stage"] == task
+    )
+    return list(dict.fromkeys(words for words in said if words))

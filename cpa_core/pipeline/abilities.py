@@ -1,4 +1,7 @@
-"""What the store remembers of servers of chat completions, so that it is found out once."""
+"""What the store remembers of servers of chat completions, so that it is found out once.
+
+An endpoint is written down and shown without user, password and parameters.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,6 +9,7 @@ from functools import partial
 
 from cpa_core.llm import ModelName, Provider
 from cpa_core.llm.abilities import Abilities, Discovery
+from cpa_core.settings.addresses import without_login
 from cpa_core.store import Store
 from cpa_core.store.database import Row
 
@@ -24,7 +28,7 @@ def remembering(store: Store, now: Callable[[], datetime], model: ModelName, mad
 
 def recalled(store: Store, endpoint: str, model: str) -> Abilities | None:
     """What the store knows of an endpoint and model; null where nothing."""
-    rows = known_servers(store, endpoint, model)
+    rows = known_servers(store, without_login(endpoint), model)
     return Abilities(structured=rows[0]["structured"], reasons=rows[0]["reasons"]) if rows else None
 
 
@@ -36,13 +40,13 @@ def known_servers(store: Store, endpoint: str | None = None, model: str | None =
 
 def remember(store: Store, now: Callable[[], datetime], endpoint: str, model: str, found: Abilities) -> None:
     """Write down what was found out, in the place of what was known."""
-    row = {"endpoint": endpoint, "model": model, **found.model_dump(), "found_at": now()}
+    row = {"endpoint": without_login(endpoint), "model": model, **found.model_dump(), "found_at": now()}
     with store.writing() as transaction:
-        transaction.execute(DELETED, endpoint=endpoint, model=model)
+        transaction.execute(DELETED, endpoint=without_login(endpoint), model=model)
         transaction.insert("server_abilities", [row])
 
 
 def forget(store: Store, endpoint: str, model: str) -> None:
     """Know nothing of an endpoint and model, so that it is found out again."""
     with store.writing() as transaction:
-        transaction.execute(DELETED, endpoint=endpoint, model=model)
+        transaction.execute(DELETED, endpoint=without_login(endpoint), model=model)

@@ -18,6 +18,7 @@ from cpa_core.pipeline.schema.current import current_schema, schema_path
 from cpa_core.pipeline.schema.proposals import source_conversations, stored_conversations
 from cpa_core.providers.reference import examples
 from cpa_core.schema import load
+from cpa_core.settings.addresses import without_login
 from cpa_core.tagging import first_requests, tag_conversation
 
 
@@ -33,7 +34,8 @@ class DayEstimate(Value):
 class ModelCheck(Value):
     """What a model did with one small question. `abilities` are null where nothing had to be found out.
 
-    `seconds` are the last call's, and `speed` its tokens written a second, null when the server counts none.
+    `address` is without user, password and parameters, `seconds` are the last call's, and `speed` its
+    tokens written a second, null when the server counts none.
     """
 
     model: str
@@ -79,7 +81,7 @@ def check_model(assistant: Assistant) -> ModelCheck:
     speed = written / seconds if written and seconds else None
     return ModelCheck(
         model=str(model),
-        address=address,
+        address=without_login(address),
         outcome=tagged.outcome,
         detail=tagged.detail,
         calls=calls,

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from cpa_core.errors import AnswersUnusable, ProviderNotReached, ProviderStopped
 from cpa_core.llm import ANOTHER_API
-from cpa_core.providers.foreign import asked_at
+from cpa_core.providers.foreign import asked_at, is_foreign
 from cpa_core.settings import Settings
 
 
@@ -52,6 +52,11 @@ def address(provider: str, given: Settings) -> str:
     asked = asked_at(urls[provider] or "")
     better = f"try {name}={asked.likelier}" if asked.likelier else f"is {name} right? It ends in /v1 for most servers"
     return f"{asked.url} was asked: {better}"
+
+
+def answer_advice(detail: str, provider: str, given: Settings) -> str:
+    """What to look at where a question failed with this detail; empty where the address is not in doubt."""
+    return address(provider, given) if is_foreign(detail) and provider in NAMES else ""
 
 
 def _form(stopped: AnswersUnusable, structured: str | None) -> str:

@@ -26,6 +26,10 @@ Sources: ai.google.dev (generateContent); platform.openai.com/docs/api-reference
 huggingface.co/docs/text-generation-inference. LM Studio answers an unknown path with status 200 and `error`
 (lmstudio-ai/lmstudio-bug-tracker).
 """
+PAGE, XML, UNKNOWN = "an HTML page", "XML", "JSON of an unknown form"
+IN_FORM = "the answer is "
+REASONS = tuple(f"{IN_FORM}{form}" for form in (*(form for _, form in FORMS), PAGE, XML, UNKNOWN))
+"""Every reason of such a failure."""
 PATHS = re.compile(r"unexpected endpoint|unknown (request )?(url|path|endpoint)|invalid (url|path)|cannot post", re.I)
 MODELS = re.compile(r"model|deployment|engine|no endpoints found", re.I)
 """What a sentence with status 404 speaks of, where it is about the model.
@@ -53,15 +57,20 @@ class AskedAddress(NamedTuple):
 
 def foreign(form: str, tries: float = 1) -> Foreign:
     """The failure of an answer in another form."""
-    return Foreign(f"the answer is {form}", tries=tries)
+    return Foreign(f"{IN_FORM}{form}", tries=tries)
+
+
+def is_foreign(detail: str) -> bool:
+    """Whether a question's last failure, as it is stored, was an answer in another form."""
+    return detail.endswith(REASONS)
 
 
 def page_of(content: bytes) -> str | None:
     """What a body that is no JSON is, where that is certain."""
     bare = content[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if bare.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or (bare[:1] == b"<" and b"<html" in bare):
-        return "an HTML page"
-    return "XML" if bare.startswith(b"<?xml") else None
+        return PAGE
+    return XML if bare.startswith(b"<?xml") else None
 
 
 def form_of(tree: Any) -> str:
@@ -70,7 +79,7 @@ def form_of(tree: Any) -> str:
         tree = tree[0] if tree else {}
     keys = tree.keys() if isinstance(tree, dict) else frozenset()
     known = [(len(wanted), name) for wanted, name in FORMS if wanted <= keys]
-    return max(known)[1] if known else "JSON of an unknown form"
+    return max(known)[1] if known else UNKNOWN
 
 
 def is_about_address(status: int, message: str, codes: tuple[str, ...]) -> bool:
