@@ -44,6 +44,9 @@ MOST_FALSE = 17
 """Of 200 simulations, with false findings: the bound of 5 %, with what chance adds to it at 97.5 % or so."""
 
 COVERED = (0.92, 0.975)
+FOUND = 0.95
+"""Of the simulations with enough effective units, in which both planted ones are found."""
+
 CONVERSATIONS = 5_000
 KINDS = tuple(Kind("user", name) for name in USER) + tuple(Kind("assistant", name) for name in ASSISTANT)
 Interval = Rate | Mean | Estimate
@@ -87,9 +90,13 @@ class Tally:
 
     @property
     def is_met(self) -> bool:
-        """Whether false findings and coverage are within their bounds."""
+        """Whether false findings and coverage are within their bounds, and both planted ones are found.
+
+        Simulations with too few effective units are refused: nothing need be found in them.
+        """
         most = ceil(MOST_FALSE * self.simulations / 200)
-        return self.with_false <= most and COVERED[0] <= self.coverage <= COVERED[1]
+        is_found = self.found >= FOUND * (self.simulations - self.refused)
+        return is_found and self.with_false <= most and COVERED[0] <= self.coverage <= COVERED[1]
 
 
 def _intervals(of: Selection, truth: Truth, long_run: dict[object, float]) -> Iterator[tuple[str, Interval, float]]:

@@ -61,9 +61,9 @@ def compare(of: Selection, asked: Mapping[int, Contrast]) -> dict[int, Compared]
     """The comparisons that could be made, by their numbers. Cases are the rows of `compared_rows` in this selection."""
     if not asked:
         return {}
-    layered = differences(of, asked, by_layer=True)
-    plain = differences(of, asked, by_layer=False)
-    shares = {row["id"]: row for row in of.answer("compared_shares", **_bases(asked))}
+    _sum_cases(of, asked, "ends")
+    layered, plain = _differences(of, by_layer=True), _differences(of, by_layer=False)
+    shares = {row["id"]: row for row in of.answer("compared_shares")}
     return {
         number: Compared(
             own=UnitSums(**shares[number]["own"]),
@@ -78,26 +78,30 @@ def compare(of: Selection, asked: Mapping[int, Contrast]) -> dict[int, Compared]
 
 
 def differences(
-    of: Selection,
-    asked: Mapping[int, Contrast],
-    *,
-    by_layer: bool,
-    measure: Literal["ends", "score_sum"] = "ends",
+    of: Selection, asked: Mapping[int, Contrast], measure: Literal["ends", "score_sum"] = "ends"
 ) -> dict[int, UnitSums]:
-    """The sums whose ratio is the difference of means of a measure, by the comparisons' numbers."""
-    bases = {base: number for number, base in enumerate(sorted({one.base for one in asked.values()}))}
-    for table, signed in (
-        ("compared_own", [(number, one.own) for number, one in asked.items()]),
-        ("compared_base", [(number, base) for base, number in bases.items()]),
-    ):
-        of.answer(table, by_layer=by_layer, measure=measure, **_listed(signed))
-    rows = of.answer("comparisons", **_bases(asked))
-    return {row.pop("id"): UnitSums(**row) for row in rows}
+    """The sums whose ratio is the difference of means of a measure over all layers, by the comparisons' numbers."""
+    if not asked:
+        return {}
+    _sum_cases(of, asked, measure)
+    return _differences(of, by_layer=False)
 
 
-def _bases(asked: Mapping[int, Contrast]) -> dict[str, list[int]]:
+def _sum_cases(of: Selection, asked: Mapping[int, Contrast], measure: str) -> None:
+    """Make the tables that all figures of these comparisons read: the cases by unit and layer, and by unit."""
     bases = {base: number for number, base in enumerate(sorted({one.base for one in asked.values()}))}
-    return {"ids": list(asked), "bases": [bases[one.base] for one in asked.values()]}
+    own = [(number, one.own) for number, one in asked.items()]
+    of.answer("compared_own", measure=measure, **_listed(own))
+    of.answer("compared_base", measure=measure, **_listed([(number, base) for base, number in bases.items()]))
+    of.answer("compared_base_units")
+    of.answer("compared_means", ids=list(asked), bases=[bases[one.base] for one in asked.values()])
+    of.answer("compared_own_units")
+
+
+def _differences(of: Selection, *, by_layer: bool) -> dict[int, UnitSums]:
+    for table in ("layered_parts", "layered_beside") if by_layer else ("plain_means", "plain_parts", "plain_beside"):
+        of.answer(table)
+    return {row.pop("id"): UnitSums(**row) for row in of.answer("comparisons")}
 
 
 def _listed(signed: Sequence[tuple[int, Signed]]) -> dict[str, list[int]]:

@@ -183,7 +183,7 @@ def _is_more(one: Compared | None) -> bool:
 def _end_well(of: Selection, paths: Sequence[int]) -> list[bool]:
     """Whether conversations that end so are good more often than others, beyond chance: that is no loss."""
     asked = {number: Contrast(((-1 - part, 1),), ((-1, 1),)) for number, part in enumerate(paths)}
-    compared = differences(of, asked, by_layer=False) if asked else {}
+    compared = differences(of, asked)
     return [_is_better(compared.get(number)) for number in asked]
 
 

@@ -127,7 +127,7 @@ def _low_score_events(of: Selection) -> tuple[Effect, ...]:
     of.answer("low_scores")
     asked = {kind: Contrast(((kind, 1),)) for kind in of.kinds}
     compared = compare(of, asked)
-    points = differences(of, asked, by_layer=False, measure="score_sum") if asked else {}
+    points = differences(of, asked, "score_sum")
     effects = [_effect(of.kinds[kind], one, points.get(kind)) for kind, one in compared.items()]
     tested = [effect for effect in effects if effect.p_value is not None]
     chances = corrected([effect.p_value for effect in tested if effect.p_value is not None])

@@ -4,7 +4,7 @@ with asked as (
   select unnest($ids::integer[]) as base, unnest($parts::bigint[]) as part, unnest($signs::integer[]) as sign
 )
 select
-  a.base, r.unit, case when $by_layer then r.layer else 1 end as layer,
+  a.base, r.unit, r.layer,
   sum(a.sign * r.cases) as cases,
   sum(a.sign * case when $measure = 'score_sum' then r.score_sum else r.ends end) as ends
 from asked a

@@ -1,34 +1,28 @@
 -- How often do a comparison's own cases end, how often the others of its base, and what part of it are its own?
 -- The variance of the others is of first order, from sums of squares over all units: they are nearly all of the base.
-with asked as (
-  select unnest($ids::integer[]) as id, unnest($bases::integer[]) as base
-),
-base_units as (
-  select *, sum(cases) over (partition by base) as all_cases
-  from (select base, unit, sum(cases) as cases, sum(ends) as ends from compared_base group by base, unit)
-),
-base_sums as (
+with base_sums as (
   select base, sum(cases) as cases, sum(ends) as ends, count(*) as units, sum(squared(cases)) as cc, sum(cases * ends) as ce,
     sum(squared(ends)) as ee, trials_by_unit(cases, all_cases) as whole
-  from base_units
+  from compared_base_units
   group by base
 ),
+own_totals as (select id, sum(cases) as all_cases from compared_own_units group by id),
 own_units as (
-  select *, sum(cases) over (partition by id) as all_cases
-  from (select id, unit, sum(cases) as cases, sum(ends) as ends from compared_own group by id, unit)
+  select o.id, o.base, o.unit, o.cases, o.ends, t.all_cases
+  from compared_own_units o
+  join own_totals t on t.id = o.id
 ),
 touched as (
   select
-    o.id, a.base, by_unit(o.ends, o.cases, o.all_cases, o.cases) as own,
+    o.id, o.base, by_unit(o.ends, o.cases, o.all_cases, o.cases) as own,
     hits_by_unit(o.cases, b.cases, b.all_cases) as met,
     sum(o.cases * (o.cases - 2 * b.cases)) as cc,
     sum(o.cases * o.ends - b.cases * o.ends - o.cases * b.ends) as ce,
     sum(o.ends * (o.ends - 2 * b.ends)) as ee,
     count(*) filter (where b.cases <= o.cases) as emptied
   from own_units o
-  join asked a on a.id = o.id
-  join base_units b on b.base = a.base and b.unit = o.unit
-  group by o.id, a.base
+  join compared_base_units b on b.base = o.base and b.unit = o.unit
+  group by o.id, o.base
 ),
 others as (
   select
