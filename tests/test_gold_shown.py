@@ -10,6 +10,7 @@ import pytest
 from cpa_core.errors import SettingsError
 from cpa_core.gold.correcting import GoldUnit, corrected_rate
 from cpa_core.gold.reviews import part_of
+from cpa_core.insights.statistics import share, unit_sums
 from cpa_core.pipeline import DayRange, deliver_day, export_sums, reconciled, scope_of, write_report
 from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold
 from cpa_core.pipeline.gold.quality import trust_of
@@ -118,3 +119,22 @@ def test_no_file_says_which_labels_are_untrusted(tmp_path: Path) -> None:
     path.write_text("posthog: {untrusted: [[Asking, user]]}")
     with pytest.raises(SettingsError, match="untrusted"):
         load(path)
+
+
+def test_the_interval_of_a_tagged_rate_counts_users_and_not_rows(home: LabelledHome) -> None:
+    found = next(one for one in trust_of(home.assistant) if one.name == ASKING)
+    messages: dict[str, tuple[int, int]] = {}
+    talks: dict[str, tuple[int, int]] = {}
+    for n, talk in enumerate(home.talks):
+        unit = talk.user or f"talk {n}"
+        _, tagged, of = counted(home, n)
+        hits, trials = messages.get(unit, (0, 0))
+        messages[unit] = (hits + tagged, trials + of)
+        hits, trials = talks.get(unit, (0, 0))
+        talks[unit] = (hits + (tagged > 0), trials + 1)
+    assert found.of_messages is not None
+    for shown, by_unit in ((found.of_messages, messages), (found.of_conversations, talks)):
+        again = share(unit_sums(by_unit.values()))
+        assert shown.tagged.units == pytest.approx(again.units)
+        assert (shown.tagged.low, shown.tagged.high) == pytest.approx((again.low, again.high))
+        assert shown.tagged.units < shown.tagged.of

@@ -29,8 +29,8 @@ from cpa_core.gold.correcting import (
 from cpa_core.gold.drawing import chance_in
 from cpa_core.gold.reviews import ADJUDICATED, LabelKind, definition_of
 from cpa_core.gold.validity import Basis, Frame, GoldSeen, Population, Tagger, Validity, validity
-from cpa_core.insights import UNKNOWN, Estimate, Kind, Rate, Selection, criteria, dealbreakers, overview
-from cpa_core.insights.statistics import rate
+from cpa_core.insights import UNKNOWN, Estimate, Kind, Rate, Selection, criteria, dealbreakers
+from cpa_core.insights.statistics import UnitSums, rate, share
 from cpa_core.models import EventSchema, EventType, digest, is_person
 from cpa_core.schema import parse
 from cpa_core.store.database import Row, Transaction
@@ -251,15 +251,15 @@ def unit_of(row: Row) -> str:
 def _event_types(asked: _Asked) -> Iterable[Trust]:
     of = asked.selection
     keys = of.keys
-    counted = {keys.get(Kind(row["role"], row["event_type"])): row for row in of.view.answer("gold/population")}
-    spoken = {row["role"]: row for row in of.view.answer("gold/spoken")}
-    tagged = overview(of).tagged
+    counted = {
+        (row["role"], row["event_type"] and keys.get(Kind(row["role"], row["event_type"]))): row
+        for row in of.view.answer("gold/population")
+    }
     for kind in asked.schema.event_types:
         rows = [row for row in asked.units.get(kind.key, ()) if row["part"] == "measure" and row["is_tagged"]]
         whole = [row for row in rows if row["is_whole"]]
-        found = counted.get(kind.key, {"messages": 0, "conversations": 0})
+        found = counted.get((kind.role, kind.key)) or counted.get((kind.role, None), {})
         rates = _Rates(asked, "tag", whole)
-        of_role = spoken.get(kind.role, {"messages": 0})["messages"]
         held = rates.validity(lambda row: row["gold"])
         people = asked.people.get(("event", kind.key), people_agreement(()))
         yield Trust(
@@ -269,8 +269,8 @@ def _event_types(asked: _Asked) -> Iterable[Trust]:
             role=kind.role,
             agreement=agreement(_confusions(rows)),
             people=people,
-            of_conversations=rates.rate(rate(found["conversations"], tagged), _of_conversation, held),
-            of_messages=rates.rate(rate(found["messages"], of_role), _of_messages, held),
+            of_conversations=rates.rate(_tagged(found, "of_conversations"), _of_conversation, held),
+            of_messages=rates.rate(_tagged(found, "of_messages"), _of_messages, held),
             labelled=len(whole),
             lacking=held.lacking,
             disputed=people.disputed,
@@ -278,6 +278,11 @@ def _event_types(asked: _Asked) -> Iterable[Trust]:
             places=_places(whole),
             **asked.by_doubt(kind.key),
         )
+
+
+def _tagged(found: Row, name: str) -> Rate:
+    """A share as it was tagged, by unit; unknown where nobody of the role said anything."""
+    return share(UnitSums(**found[name])) if found else rate(0, 0)
 
 
 def _confusions(rows: Iterable[Row]) -> list[Confusion]:
