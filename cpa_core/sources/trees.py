@@ -29,9 +29,6 @@ Found: TypeAlias = Iterator[Placed | Reject]
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 MOST_ROWS = 1_000
-MOST_KEPT = 32 << 20
-"""The records of a file of so many bytes are kept as they are parsed: trees take some ten times as much memory."""
-
 DEPTH = 6
 WRAPPERS = frozenset({"data", "results", "hits", "payload", "conversation", "export", "call", "message"})
 """Under these keys an export may hold the object that holds its records; other keys of objects may be ids."""
@@ -63,15 +60,6 @@ class Records:
         if self.holds in ("csv", "tsv", "parquet"):
             return table(self.file, self.holds)
         return _of_lines(self.file, self.route) if self.layout == "lines" else _of_values(self.file, self.route)
-
-
-def kept(file: File, records: Trees) -> Trees:
-    """Records to be gone through twice: a list of a small file's, parsed once; else they are parsed anew each time.
-
-    What is packed is not kept: its size says nothing of what it holds.
-    """
-    packed = file.content.startswith(documents.GZIP) or documents.is_parquet(file.name, file.content)
-    return records if packed or len(file.content) > MOST_KEPT else list(records)
 
 
 def _of_lines(file: File, route: Route) -> Found:

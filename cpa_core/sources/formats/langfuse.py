@@ -17,7 +17,7 @@ from cpa_core.sources.formats.calls import CallAbout, called, record
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.formats.traces import Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, SourceRecord, moment
-from cpa_core.sources.trees import Trees, kept, unfolded
+from cpa_core.sources.trees import Trees, unfolded
 
 CALLS = frozenset({"GENERATION", "AGENT"})
 STEPS = frozenset({"SPAN", "CHAIN"})
@@ -46,7 +46,6 @@ def value(tree: Any, word: str) -> Any:
 
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
     """The calls of a file that are speech. A first pass finds where each observation stands in its trace."""
-    records = kept(file, records)
     nodes: list[Node] = []
     sessions: dict[str, tuple[Any, Any]] = {}
     for n, one in enumerate(records):

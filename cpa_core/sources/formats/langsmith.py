@@ -17,7 +17,7 @@ from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
 from cpa_core.sources.formats.traces import Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, moment
-from cpa_core.sources.trees import Trees, kept, unfolded
+from cpa_core.sources.trees import Trees, unfolded
 
 THREADS = ("thread_id", "session_id", "conversation_id")
 """The keys of a run's metadata that name its thread, by LangSmith's own documentation."""
@@ -27,7 +27,6 @@ ANSWERED = ("generations", "choices", "output", "messages", "message", "answer",
 
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
     """The runs of a file that are speech. A first pass finds where each run stands in its trace."""
-    records = kept(file, records)
     nodes: list[Node] = []
     named: dict[str, tuple[Any, Any]] = {}
     for n, one in enumerate(records):

@@ -18,7 +18,7 @@ from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Exchange, said_in
 from cpa_core.sources.formats.traces import Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, moment, whole
-from cpa_core.sources.trees import Trees, kept, unfolded
+from cpa_core.sources.trees import Trees, unfolded
 
 SESSIONS = (
     "gen_ai.conversation.id",
@@ -135,14 +135,9 @@ def _told(tree: Any) -> ReadSpan:
 
 
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
-    """The calls of a file's spans that are speech. A first pass finds where each span stands in its trace.
-
-    It keeps the spans of a small file, by the `id()` of their trees, which are kept as well.
-    """
-    records = kept(file, records)
+    """The calls of a file's spans that are speech. A first pass finds where each span stands in its trace."""
     nodes: list[Node] = []
     named: dict[str, tuple[Any, Any]] = {}
-    ready: dict[int, ReadSpan] = {}
     for n, one in enumerate(records):
         if not isinstance(one, Reject):
             try:
@@ -150,13 +145,11 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
                 nodes.append(_node(n, told))
             except (ValueError, *NOT_OF_THE_FORM):
                 continue  # the second pass says why
-            if isinstance(records, list):
-                ready[id(one[1])] = told
             session, user = named.get(told.span.trace, (None, None))
             named[told.span.trace] = session or first_of(told.span, SESSIONS), user or first_of(told.span, USERS)
 
     def call(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
-        return _called(file, place, ready.get(id(tree)) or _told(tree), named)
+        return _called(file, place, _told(tree), named)
 
     yield from spoken_calls(file, records, nodes, call)
 

@@ -20,7 +20,7 @@ from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
 from cpa_core.sources.formats.traces import INNER, Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, moment
-from cpa_core.sources.trees import Placed, Trees, kept, unfolded
+from cpa_core.sources.trees import Placed, Trees, unfolded
 
 CONVERSATIONS = ("session_id", "thread_id", "conversation_id", "sessionId", "threadId", "conversationId")
 USERS = ("user_id", "userId")
@@ -53,7 +53,6 @@ def spans(span_of: Callable[[dict[str, Any]], TraceRow], foreign: Callable[[dict
     """
 
     def read(file: File, records: Trees) -> Iterator[columns.Found]:
-        records = kept(file, records)
         nodes: list[Node] = []
         named: dict[str, tuple[Any, Any]] = {}
         for n, one in enumerate(_without(records, foreign)):
