@@ -12,6 +12,7 @@ import io
 import logging
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -102,6 +103,8 @@ def outside(here: Scene, *, named: bool = True) -> Iterator[Outside]:
     try:
         with ChatServer() as model, PostHogServer() as posthog:
             host, port = moto.get_host_and_port()
+            # moto keeps its buckets for as long as the process lives; docs.getmoto.org, "Server mode", Reset API
+            urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", b"")).close()
             (here.folder / "schema.yml").write_text(dump(ONE_EACH), "utf-8")
             here.environ |= {
                 "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
