@@ -15,6 +15,7 @@ import logging
 import random
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -130,6 +131,8 @@ def world(**environ: str) -> Iterator[World]:
     try:
         with tempfile.TemporaryDirectory() as folder, ChatServer() as model, dg.instance_for_test() as instance:
             host, port = moto.get_host_and_port()
+            # moto keeps its buckets for as long as the process lives; docs.getmoto.org, "Server mode", Reset API
+            urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", b"")).close()
             (Path(folder) / "schema.yml").write_text(dump(ONE_EACH), "utf-8")
             given = settings(
                 {
