@@ -96,7 +96,9 @@ def test_an_issue_is_followed_from_before_to_now(store: Store) -> None:
             examples = evidence(new, issue)
             assert len(examples) == EXAMPLES
             assert list(examples) == sorted(examples, key=lambda one: one.score or 0.0)
-        assert {change.verdict for change in compared(old, new)} == {"no clear difference"}
+        verdicts = [change.verdict for change in compared(old, new)]
+        # 26 intervals of 95 % where nothing changed, not corrected for their number: over 24 seeds 7 of 624 were clear
+        assert sum(verdict != "no clear difference" for verdict in verdicts) <= 3
 
 
 def test_an_issue_that_is_over_is_gone_and_one_that_begins_is_new(store: Store) -> None:
