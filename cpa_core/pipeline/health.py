@@ -33,7 +33,7 @@ CONNECT_WAIT = 5.0
 LEAST_FREE = 1 * GIB
 """Free bytes below which a run may fill the disk."""
 LARGE_STORE = 20 * GIB
-"""Bytes of the database above which questions over all days take minutes on two cores; `proofs.year` has the growth."""
+"""Bytes of the database above which questions over all days take minutes on two cores: an estimate."""
 MANY_FILES = 5_000
 """Files of answers, or of the outbox, above which each run lists for long."""
 LARGE_OUTBOX = 5 * GIB
