@@ -4,6 +4,7 @@ A dry run of one day succeeds and materializes nothing. A backfill of dry runs w
 range is quoted by the asset.
 """
 
+import warnings
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -102,17 +103,21 @@ def _row(found: Quote) -> dict[str, Any]:
 def quote_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     """The asset of one assistant: made by hand only."""
 
-    @dg.asset(
-        key=pipeline.key("quote"),
-        deps=[pipeline.key("landed_files")],
-        group_name=pipeline.named(GROUP),
-        kinds={"duckdb"},
-        owners=list(pipeline.owners),
-        description="\n\n".join(filter(None, [ABOUT, pipeline.note])),
-    )
-    def compute(
-        context: dg.AssetExecutionContext, config: QuoteConfig, options: RunOptions, keys: SecretKeys
-    ) -> dg.MaterializeResult[None]:
-        return quoted_range(Step(context, pipeline, options, keys), config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so
+
+        @dg.asset(
+            key=pipeline.key("quote"),
+            deps=[pipeline.key("landed_files")],
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            group_name=pipeline.named(GROUP),
+            kinds={"duckdb"},
+            owners=list(pipeline.owners),
+            description="\n\n".join(filter(None, [ABOUT, pipeline.note])),
+        )
+        def compute(
+            context: dg.AssetExecutionContext, config: QuoteConfig, options: RunOptions, keys: SecretKeys
+        ) -> dg.MaterializeResult[None]:
+            return quoted_range(Step(context, pipeline, options, keys), config)
 
     return compute

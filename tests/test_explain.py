@@ -33,7 +33,7 @@ def test_it_names_the_format_the_keys_that_decided_and_where_everything_comes_fr
     assert "format openai (OpenAI chats): its records have messages[].role messages[].content" in said
     assert "a record is a conversation, at data[]" in said
     assert "keys: id, user, messages, messages[].role" in said
-    assert "conversation id: conversation_id or id; else what was said" in said
+    assert "conversation id: conversation_id or id, else session_id" in said
     assert "would land: 1 conversations, messages: user 1, assistant 1, clerk 1; rejected 0" in said
     assert "first conversation: c1, user u1, 2026-03-04 UTC" in said
     assert "  09:00:00 user: hi" in said and "  09:00:00 assistant: ho" in said

@@ -95,7 +95,7 @@ ASKED: dict[str, Callable[[Selection], Any]] = {
 
 
 def test_every_answer_in_the_page_is_the_insights_own(assistant: Assistant, tree: dict[str, Any]) -> None:
-    own = {"scope", "compared", "declared", "unit", "stretches", "friction", "cost"}
+    own = {"scope", "compared", "declared", "unit", "stretches", "friction", "cost", "trust"}
     assert set(tree["figures"]) == set(ASKED) | own
     with of_store(assistant) as of:
         for name, ask in ASKED.items():

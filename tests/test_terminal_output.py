@@ -71,6 +71,7 @@ VOLATILE = (
     (r"ok: versions: [^\n]*(\n(?!ok)[^\n]*)*", "ok: versions: N"),
     (r"ok: python: [\d.]+", "ok: python: N"),
     (r"migration \d+", "migration N"),
+    (r"\(JSON as in\s+\S*/example_data\.json,\s+or\s+CSV\):", "(JSON as in EXAMPLE, or CSV):"),
 )
 
 

@@ -138,7 +138,7 @@ def run(
 
     named = commands.NamedDays(day, first, last)
     if dry_run:
-        return commands.dry_run(given, named, retry_rejected=retry_rejected)
+        return commands.dry_run(given, named, retry_rejected=retry_rejected, correct=correct)
     how = commands.How(deliver_incomplete, retry_rejected, correct, retag, retry_final, not no_wait)
     return commands.run_command(given, named, how)
 

@@ -243,13 +243,13 @@ def _retag_lines(assistant: Assistant, days: Sequence[date], *, retag: bool) -> 
     return found, [head, *quote_lines(found)]
 
 
-def dry_run(given: Settings, named: NamedDays, *, retry_rejected: bool) -> Done:
+def dry_run(given: Settings, named: NamedDays, *, retry_rejected: bool, correct: bool) -> Done:
     """Show what would be sent of what is tagged by now; nothing is landed, asked or sent."""
     existing(given)
     assistant = Assistant.of(given, bar)
     previews = [
         preview
-        for one in _named_days(named, How(retry_rejected=retry_rejected), assistant)
+        for one in _named_days(named, How(retry_rejected=retry_rejected, correct=correct), assistant)
         for preview in preview_day(assistant, one, retry_rejected=retry_rejected)
     ]
     for preview in previews:

@@ -76,7 +76,7 @@ def _values(column: Any) -> Iterable[Any]:
 def parts_of(columns: Any, places: Iterable[tuple[int, int]]) -> Iterator[list[list[Any]]]:
     """The values of each column at each of these places (first row and number of rows), read by the chunk."""
     at, end = 0, 0
-    values: list[list[Any]] = []
+    values: list[list[Any]] = [[] for _ in columns.columns]
     for begin, count in places:
         if begin + count > end or begin < at:
             part = columns.slice(begin, max(CHUNK, count))
