@@ -87,7 +87,7 @@ EFFECTS = np.array([GRID((n + 0.5) / 999) for n in range(999)])
 
 @cache
 def middle(share: float) -> float:
-    """The logit at the middle of the conversations, for a share of so much over all of them."""
+    """The logit of the middle conversation when the mean share over all conversations is `share`."""
     low, high = -20.0, 20.0
     for _ in range(60):
         at = (low + high) / 2

@@ -7,8 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from cpa_core.gold.correcting import LEAST_CONVERSATIONS, LEAST_POSITIVES
-from cpa_core.gold.trust import Trust
+from cpa_core.gold.trust import LEAST_ALPHA, Trust
 from cpa_core.insights import Estimate
 from cpa_core.pipeline import Assistant
 from cpa_core.pipeline.gold.ledger import merge_gold
@@ -22,9 +21,6 @@ from cpa_dagster.resources import Pipeline
 from cpa_dagster.tables import columns_of
 
 Result = dg.AssetCheckResult
-LEAST_ALPHA = 0.4
-"""Krippendorff's alpha between people below which a label is not one thing to them."""
-
 ABOUT = {
     "gold_labels": "What people say of messages and conversations. Reviews are files in the home; this brings the "
     "tables up to them. Run it when somebody has labelled: `cpa gold`.",
@@ -101,28 +97,19 @@ def labels_trusted(assistant: Assistant, days: Sequence[date]) -> Result:
     """Whether people agree with the labels that they have checked."""
     least = assistant.settings.least_kappa
     labels = trust_of(assistant)
-    wrong = [one for one in labels if one.grade == "poor" or _is_below(one, least)]
+    wrong = [one for one in labels if one.grade == "poor" or one.is_below(least)]
     return _warned(wrong, "labels", {"checked": sum(one.labelled > 0 for one in labels)})
-
-
-def _is_below(one: Trust, least: float | None) -> bool:
-    kappa = one.agreement.kappa.value
-    return least is not None and kappa is not None and kappa < least
 
 
 def people_agree(assistant: Assistant, days: Sequence[date]) -> Result:
     """Whether people agree with each other on the labels that two of them have checked."""
-    double = [(one, one.people.alpha.value) for one in trust_of(assistant) if one.people.items]
-    wrong = [one for one, alpha in double if alpha is not None and alpha < LEAST_ALPHA]
-    return _warned(wrong, "labels", {"checked by two": len(double)})
+    double = [one for one in trust_of(assistant) if one.people.items]
+    return _warned([one for one in double if one.do_people_differ], "labels", {"checked by two": len(double)})
 
 
 def gold_is_fresh(assistant: Assistant, days: Sequence[date]) -> Result:
     """Whether the rates of labelled types are corrected by gold of these days and this model."""
-    enough = (LEAST_CONVERSATIONS, LEAST_POSITIVES)
-    labelled = [
-        one for one in trust_of(assistant) if one.labelled >= enough[0] and one.agreement.positives >= enough[1]
-    ]
+    labelled = [one for one in trust_of(assistant) if one.is_labelled_enough]
     wrong = [one for one in labelled if one.of_conversations.basis != "sample"]
     return _warned(wrong, "labels", {"labelled enough": len(labelled)})
 

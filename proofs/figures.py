@@ -1,6 +1,8 @@
 """What a proof prints: tables of figures, and claims that held or did not; and what the store holds of each day."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,18 @@ OF_DAYS = """
     where d.built_generation is not null
     order by d.day
 """
+
+
+@dataclass
+class Timeline:
+    """When what happened in a proof, in seconds since it began."""
+
+    began: float = field(default_factory=time.monotonic, kw_only=True)
+    timeline: list[dict[str, Any]] = field(default_factory=list, kw_only=True)
+
+    def note(self, what: str) -> None:
+        """Write down what happened now."""
+        self.timeline.append({"second": round(time.monotonic() - self.began), "what": what})
 
 
 class Claims:

@@ -1,16 +1,14 @@
 """Rows inserted into a table of Postgres reach PostHog without a hand, by the sensor; and the password is nowhere."""
 
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from cpa_core.schema import dump
 from cpa_core.store import Store
-from proofs.figures import Claims, of_days, proved, show
+from proofs.figures import Claims, Timeline, of_days, proved, show
 from proofs.s3_to_posthog import LIMIT, MESSAGES, Conversation, of_runs, quiet
 from proofs.scene import Scene, scene, wait
 from proofs.served import Dagster, webserver
@@ -29,18 +27,12 @@ create table chats (
 
 
 @dataclass
-class Outside:
+class Outside(Timeline):
     """What is not ours: the table, the model, PostHog; and when what happened."""
 
     postgres: Postgres
     model: ChatServer
     posthog: PostHogServer
-    began: float = field(default_factory=time.monotonic)
-    timeline: list[dict[str, Any]] = field(default_factory=list)
-
-    def note(self, what: str) -> None:
-        """Write down what happened now."""
-        self.timeline.append({"second": round(time.monotonic() - self.began), "what": what})
 
     def insert(self, conversations: Sequence[Conversation]) -> None:
         """Insert conversations, all of one moment of change."""

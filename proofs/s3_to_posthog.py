@@ -15,7 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,7 +28,7 @@ from cpa_core.settings import settings
 from cpa_core.sources import s3
 from cpa_core.store import Store
 from cpa_dagster.automation import NIGHTLY
-from proofs.figures import Claims, of_days, proved, show
+from proofs.figures import Claims, Timeline, of_days, proved, show
 from proofs.scene import Scene, scene, wait
 from proofs.served import Dagster, records, webserver
 from tests.commands import ONE_EACH, at, chat
@@ -60,18 +60,12 @@ Conversation = tuple[str, str]
 
 
 @dataclass
-class Outside:
+class Outside(Timeline):
     """What is not ours: the bucket, the model, PostHog; and when what happened."""
 
     s3: Any
     model: ChatServer
     posthog: PostHogServer
-    began: float = field(default_factory=time.monotonic)
-    timeline: list[dict[str, Any]] = field(default_factory=list)
-
-    def note(self, what: str) -> None:
-        """Write down what happened now."""
-        self.timeline.append({"second": round(time.monotonic() - self.began), "what": what})
 
     def put(self, key: str, conversations: Sequence[Conversation]) -> None:
         """Put a CSV of conversations into the bucket."""

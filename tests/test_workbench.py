@@ -139,7 +139,8 @@ def test_two_reviewers_who_differ_are_settled(home: LabelledHome) -> None:
     ana, ben = browser(home), browser(home, "ben")
     address = item(ana)
     message = asked(ana, address)[0]
-    for client, said in ((ana, {"type": ASKING}), (ben, {})):
+    seen = {"type": ASKING, f"quote {ASKING}": "at 0", f"property {ASKING} Topic": "tax"}
+    for client, said in ((ana, seen), (ben, {})):
         client.post(f"{address}/message", data={"message_id": message, **said})
         client.post(f"{address}/rest")
         client.post(f"{address}/finish")
@@ -148,7 +149,18 @@ def test_two_reviewers_who_differ_are_settled(home: LabelledHome) -> None:
     assert conversation and "ana say yes, ben no" in page
     ana.post("/disputes", data={"conversation": conversation[1], "message_id": message, "type": ASKING})
     assert "say the same" in ana.get("/disputes").text
-    assert reviews(home)[-1].queue == "adjudicated"
+    *_, settled = reviews(home)
+    answer = next(one for one in settled.answers if one.present)
+    assert settled.queue == "adjudicated" and (answer.quote, answer.properties) == ("at 0", {"Topic": "tax"})
+
+
+@pytest.mark.parametrize("verdict", [{"verdict P1": "hit"}, {"verdict D1": "met"}, {"verdict P1": "yes"}])
+def test_a_verdict_of_another_kind_is_refused_before_it_is_kept(home: LabelledHome, verdict: dict[str, str]) -> None:
+    client = browser(home)
+    address = item(client)
+    assert client.post(f"{address}/verdicts", data=verdict).status_code == 400
+    client.post(f"{address}/rest")
+    assert client.post(f"{address}/finish").url.path == f"{address}/labels"
 
 
 def test_conversations_are_found_by_what_is_in_them(home: LabelledHome) -> None:

@@ -43,7 +43,7 @@ def run_days(assistant: Assistant, days: Sequence[date], run: Run, *, wait: bool
         waiting = [day for day in ran.waiting if day not in answered]
         ran = RanDays(ran.done + more.done, (*waiting, *more.waiting))
     if ran.waiting:
-        say("cpa run goes on when they are answered; cpa status says how far they are")
+        say("next: run cpa run again when the batches are answered; cpa status shows their progress")
     return ran
 
 

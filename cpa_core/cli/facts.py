@@ -184,7 +184,7 @@ class ConversationsFacts(Value):
 
 
 class ShowFacts(Value):
-    """`cpa show`: one conversation, with its words. `criteria` are the words of the criteria by id."""
+    """`cpa show`: one conversation and its texts. `criteria` maps the id of each criterion to its text."""
 
     conversation_id: str
     day: date

@@ -16,7 +16,7 @@ def restore(given: Settings) -> Done:
     say(*landed_lines(found.landed) if found.landed else ["source: none is named (cpa restore SOURCE)"])
     say(f"built: {found.days} days")
     if found.quote:
-        say("cpa run goes on; it asks:", *quote_lines(found.quote))
+        say("next: cpa run, which will ask:", *quote_lines(found.quote))
     else:
         say(f"what cpa run would ask is not known: {found.unknown}")
     for line in found.not_restored:

@@ -43,7 +43,7 @@ class LabelCost:
         return max(found, self.least) if not self.of or found <= self.of else None
 
     def after(self, seconds: float) -> float | None:
-        """The half width after so much more reading; null while it is too little for a correction."""
+        """The half width after `seconds` more of reading; null while the labels are too few for a correction."""
         labels = self.done + int(seconds / self.seconds)
         return self.half_width(min(labels, self.of or labels)) if labels >= self.least else None
 

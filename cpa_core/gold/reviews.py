@@ -36,8 +36,8 @@ class Labelled(Value):
 class GoldAnswer(Value):
     """What a reviewer says of one type in one message, or of one criterion in one conversation.
 
-    `key` is the type's first name with its role, or the words of a criterion; `definition` a digest of what the type
-    meant then. `present` is null where the reviewer cannot tell.
+    `key` names the type for ever: its first name with its role, or the words of a criterion. `definition` is a digest
+    of the definition that the reviewer read. `present` is null where the reviewer cannot tell.
     """
 
     kind: LabelKind

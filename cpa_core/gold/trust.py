@@ -17,6 +17,7 @@ from cpa_core.gold.agreement import (
 )
 from cpa_core.gold.correcting import (
     LEAST_CONVERSATIONS,
+    LEAST_POSITIVES,
     CorrectedRate,
     DoubtedMessage,
     GoldUnit,
@@ -36,6 +37,8 @@ from cpa_core.schema import parse
 from cpa_core.store.database import Row, Transaction
 
 Grade = Literal["good", "fair", "poor", "unknown"]
+LEAST_ALPHA = 0.4
+"""Krippendorff's alpha between people below which a label is not one thing to them."""
 GOOD_KAPPA, FAIR_KAPPA = 0.6, 0.4
 """Kappa from which a label is trusted, and below which it is not (Landis and Koch 1977: substantial; fair)."""
 
@@ -98,6 +101,21 @@ class Trust:
     places: tuple[int, ...] = ()
     by_doubt: Estimate = UNKNOWN
     doubted: int = 0
+
+    def is_below(self, least: float | None) -> bool:
+        """Whether people were asked, and agree less than a kappa of `least`; no where none is wanted."""
+        kappa = self.agreement.kappa.value
+        return least is not None and kappa is not None and kappa < least
+
+    @property
+    def do_people_differ(self) -> bool:
+        """Whether two people read the same and their alpha is below LEAST_ALPHA."""
+        return self.people.alpha.value is not None and self.people.alpha.value < LEAST_ALPHA
+
+    @property
+    def is_labelled_enough(self) -> bool:
+        """Whether people labelled so much that its rates can be corrected."""
+        return self.labelled >= LEAST_CONVERSATIONS and self.agreement.positives >= LEAST_POSITIVES
 
     @property
     def grade(self) -> Grade:

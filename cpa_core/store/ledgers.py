@@ -37,6 +37,26 @@ def lines_after(path: Path, offset: int) -> Iterator[tuple[str, int]]:
             yield line[:-1].decode("utf-8", "replace"), offset
 
 
+class GrowingLines:
+    """The whole lines of a file that others append to, each once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+
+    def fresh(self) -> list[str]:
+        """What was added since the last time. Lines of a file that took its place, and is shorter, are all new."""
+        if not self.path.exists():
+            return []
+        if self.path.stat().st_size < self._offset:
+            self._offset = 0
+        found: list[str] = []
+        for line, end in lines_after(self.path, self._offset):
+            self._offset = end
+            found.append(line)
+        return found
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)

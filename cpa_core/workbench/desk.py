@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,7 +21,7 @@ from cpa_core.models import TAGGED_ROLES, EventSchema, Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import append_draw, append_reviews, gold_folder
 from cpa_core.store.database import Row
-from cpa_core.store.ledgers import lines_after
+from cpa_core.store.ledgers import GrowingLines
 from cpa_core.workbench.drafts import Drafts, DraftStep, ReviewDraft
 
 WRONG = "reported"
@@ -58,8 +58,8 @@ class Desk:
         self.assistant = assistant
         folder = gold_folder(assistant)
         self.drafts = Drafts(folder / "drafts.jsonl")
-        self._draws = _Lines(folder / "draws.jsonl")
-        self._reviews = _Lines(folder / "reviews.jsonl")
+        self._draws = GrowingLines(folder / "draws.jsonl")
+        self._reviews = GrowingLines(folder / "reviews.jsonl")
         self._drawn: dict[str, Draw] = {}
         self._read: dict[str, set[tuple[str, str | None]]] = {}
         self._seconds: dict[tuple[str, str], float] = {}
@@ -143,71 +143,21 @@ class Desk:
         asked = messages_of(task, messages)
         if open_messages := [row for row in asked if row["message_id"] not in draft.messages]:
             raise InputError(f"{len(open_messages)} messages have no answer yet")
-        reviews = [self._review(task, schema, row, draft.messages[row["message_id"]]) for row in asked]
+        reviews = [_review(task, schema, draft.messages[row["message_id"]], row) for row in asked]
         if draft.verdicts and draft.verdicts.verdicts:
-            reviews.append(self._verdicts(task, schema, draft.verdicts))
+            reviews.append(_review(task, schema, draft.verdicts))
         append_reviews(self.assistant, reviews)
         return reviews
 
-    def _review(self, task: Task, schema: EventSchema, row: Row, step: DraftStep) -> Review:
-        return Review(
-            conversation_id=task.conversation_id,
-            message_id=row["message_id"],
-            role=row["role"],
-            said=said_hash(row["content"]),
-            schema_version=schema.version,
-            reviewer=step.reviewer,
-            reviewed_at=step.said_at,
-            seconds=step.seconds,
-            queue=task.queue,
-            draw_id=task.draw_id,
-            chance=task.chance,
-            note=step.note,
-            answers=answers_on_message(schema, row["role"], step.labelled),
-        )
-
-    def _verdicts(self, task: Task, schema: EventSchema, step: DraftStep) -> Review:
-        return Review(
-            conversation_id=task.conversation_id,
-            message_id=None,
-            role=None,
-            schema_version=schema.version,
-            reviewer=step.reviewer,
-            reviewed_at=step.said_at,
-            seconds=step.seconds,
-            queue=task.queue,
-            draw_id=task.draw_id,
-            chance=task.chance,
-            note=step.note,
-            answers=answers_on_conversation(schema, step.verdicts),
-        )
-
-    def after_reveal(
-        self, reviewer: str, task: Task, schema: EventSchema, row: Row, labelled: Sequence[Labelled], note: str
-    ) -> None:
+    def after_reveal(self, step: DraftStep, task: Task, schema: EventSchema, row: Row) -> None:
         """Keep what a reviewer says of a message after seeing the model's labels: stored, never counted as blind."""
-        step = DraftStep(
-            step="message",
-            reviewer=reviewer,
-            draw_id=task.draw_id,
-            conversation_id=task.conversation_id,
-            message_id=row["message_id"],
-            labelled=tuple(labelled),
-            note=note,
-            said_at=self.assistant.now(),
-        )
-        seen = self._review(task, schema, row, step).model_copy(update={"blind": False})
-        append_reviews(self.assistant, [seen])
+        append_reviews(self.assistant, [_review(task, schema, step, row).model_copy(update={"blind": False})])
 
-    def settle(
-        self, reviewer: str, conversation_id: str, row: Row, schema: EventSchema, labelled: Sequence[Labelled]
-    ) -> None:
+    def settle(self, reviewer: str, row: Row, schema: EventSchema, labelled: Sequence[Labelled]) -> None:
         """Keep the answer that stands where reviewers disagree."""
         review = Review(
-            conversation_id=conversation_id,
-            message_id=row["message_id"],
-            role=row["role"],
-            said=said_hash(row["content"]),
+            **_of_message(row),
+            conversation_id=row["conversation_id"],
             schema_version=schema.version,
             reviewer=reviewer,
             reviewed_at=self.assistant.now(),
@@ -230,6 +180,35 @@ class Desk:
             items=(DrawnItem(conversation_id=conversation_id),),
         )
         append_draw(self.assistant, draw)
+
+
+def _review(task: Task, schema: EventSchema, step: DraftStep, row: Row | None = None) -> Review:
+    """The review of a message, or without one that of the conversation as a whole."""
+    answers = (
+        answers_on_conversation(schema, step.verdicts)
+        if row is None
+        else answers_on_message(schema, row["role"], step.labelled)
+    )
+    return Review(
+        **_of_message(row),
+        conversation_id=task.conversation_id,
+        schema_version=schema.version,
+        reviewer=step.reviewer,
+        reviewed_at=step.said_at,
+        seconds=step.seconds,
+        queue=task.queue,
+        draw_id=task.draw_id,
+        chance=task.chance,
+        note=step.note,
+        answers=answers,
+    )
+
+
+def _of_message(row: Row | None) -> dict[str, Any]:
+    """What a review says of the message that it is about."""
+    if row is None:
+        return {"message_id": None, "role": None}
+    return {"message_id": row["message_id"], "role": row["role"], "said": said_hash(row["content"])}
 
 
 def messages_of(task: Task, messages: Sequence[Row]) -> list[Row]:
@@ -262,23 +241,3 @@ def _task(draw: Draw, place: int, item: DrawnItem) -> Task:
         message_id=item.message_id,
         chance=item.chance,
     )
-
-
-class _Lines:
-    """The lines of a growing file, each once."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = 0
-
-    def fresh(self) -> list[str]:
-        """What was added since the last time."""
-        if not self._path.exists():
-            return []
-        if self._path.stat().st_size < self._offset:
-            self._offset = 0
-        found: list[str] = []
-        for line, end in lines_after(self._path, self._offset):
-            self._offset = end
-            found.append(line)
-        return found

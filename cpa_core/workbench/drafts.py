@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from cpa_core.gold.reviews import Labelled
 from cpa_core.models import Value
-from cpa_core.store.ledgers import append_lines, lines_after
+from cpa_core.store.ledgers import GrowingLines, append_lines
 
 Step = Literal["message", "verdicts", "undo", "defer"]
 
@@ -50,14 +50,13 @@ class Drafts:
     """The file of the steps. Read from where it was left, so that a page costs what was added since."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = 0
+        self._lines = GrowingLines(path)
         self._turn = Lock()
         self._steps: dict[tuple[str, str, str], list[DraftStep]] = {}
 
     def add(self, step: DraftStep) -> None:
         """Keep a step, on the disk when this returns. Raises LedgerNotWritten."""
-        append_lines(self._path, [step.model_dump_json()])
+        append_lines(self._lines.path, [step.model_dump_json()])
 
     def of(self, reviewer: str, draw_id: str, conversation_id: str) -> ReviewDraft:
         """Where the reviewer stands in this conversation."""
@@ -85,12 +84,7 @@ class Drafts:
         return standing
 
     def _read(self) -> None:
-        if not self._path.exists():
-            return
-        if self._path.stat().st_size < self._offset:
-            self._offset, self._steps = 0, {}
-        for line, end in lines_after(self._path, self._offset):
-            self._offset = end
+        for line in self._lines.fresh():
             try:
                 step = DraftStep.model_validate_json(line)
             except ValidationError:

@@ -19,7 +19,7 @@ def search(visit: Visit) -> Response:
     form = visit.form
     skip = int(form.number("skip", 0, 1e9) or 0)
     found = visit.rows(
-        "conversations",
+        "workbench/conversations",
         first=form.day("first"),
         last=form.day("last"),
         user=form.get("user") or None,
@@ -47,12 +47,11 @@ def search(visit: Visit) -> Response:
 def conversation(visit: Visit) -> Response:
     """One conversation, with quotes, reasons and verdicts. Raises NotFound."""
     wanted = visit.request.path_params["conversation"]
-    messages = visit.rows("messages", conversation=wanted)
+    messages = visit.rows("status/shown_messages", conversation=wanted)
     if not messages:
         raise NotFound("there is no conversation with this id in any built day")
-    events = visit.rows("events", conversation=wanted)
-    with visit.assistant.store.reading() as view:
-        judgments = view.answer("status/shown_judgment", conversation=wanted)
+    events = visit.rows("status/shown_events", conversation=wanted)
+    judgments = visit.rows("status/shown_judgment", conversation=wanted)
     return visit.shown(
         "conversation",
         f"Conversation {wanted}",
@@ -80,7 +79,7 @@ def _judgment(row: Row) -> Row:
 def report(visit: Visit) -> Response:
     """Put a conversation into the queue of what looks wrong."""
     wanted = visit.form.get("conversation")
-    messages = visit.rows("messages", conversation=wanted)
+    messages = visit.rows("status/shown_messages", conversation=wanted)
     if not messages:
         raise NotFound("there is no conversation with this id in any built day")
     visit.desk.report(wanted, messages[0]["day"], visit.schema().version)

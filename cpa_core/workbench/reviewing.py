@@ -1,15 +1,19 @@
 """Reviewing: what is next, what is said of each message, what the model said, and where reviewers disagree."""
 
+import json
+from typing import Any
+
 from starlette.responses import JSONResponse, Response
 
 from cpa_core.errors import InputError, NotFound
-from cpa_core.gold.reviews import ADJUDICATED, HITS, VERDICTS, Labelled
+from cpa_core.gold.reviews import ADJUDICATED, HITS, VERDICTS, Labelled, answers_on_conversation
+from cpa_core.models import TAGGED_ROLES, EventType
 from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold
 from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.gold.quality import trust_of
 from cpa_core.store.database import Row
 from cpa_core.workbench.desk import Task, labelled_of, messages_of
-from cpa_core.workbench.drafts import DraftStep
+from cpa_core.workbench.drafts import DraftStep, Step
 from cpa_core.workbench.reading import with_events
 from cpa_core.workbench.visit import MOST_NAME, Visit, remember_reviewer, to
 
@@ -72,7 +76,7 @@ def item(visit: Visit) -> Response:
         task=task,
         address=_address(task),
         messages=shown,
-        types={role: _keyed(list(schema.of_role(role).values())) for role in ("user", "assistant")},
+        types={role: _keyed(list(schema.of_role(role).values())) for role in TAGGED_ROLES},
         goals=schema.criteria.goals(),
         dealbreakers=schema.criteria.dealbreakers_by_id(),
         verdicts=VERDICTS,
@@ -84,16 +88,16 @@ def item(visit: Visit) -> Response:
     )
 
 
-def _keyed(kinds: list) -> list[tuple[str, object]]:  # type: ignore[type-arg]
+def _keyed(kinds: list[EventType]) -> list[tuple[str, EventType]]:
     return [(KEYS[n] if n < len(KEYS) else "", kind) for n, kind in enumerate(kinds)]
 
 
 def say_message(visit: Visit) -> Response:
     """Keep what is said of one message."""
-    task, name, schema = visit.task(), visit.named(), visit.schema()
+    task = visit.task()
     row = _row(visit, task)
-    labelled = labelled_of(schema, row["role"], visit.form.all("type"), visit.form.as_mapping())
-    _keep(visit, task, name, message_id=row["message_id"], labelled=tuple(labelled), note=visit.form.get("note"))
+    labelled = labelled_of(visit.schema(), row["role"], visit.form.all("type"), visit.form.as_mapping())
+    _keep(visit, task, "message", message_id=row["message_id"], labelled=labelled, note=visit.form.get("note"))
     return _kept(visit, task, f"#m{row['position']}")
 
 
@@ -103,42 +107,31 @@ def say_none_of_rest(visit: Visit) -> Response:
     draft = visit.desk.draft(name, task)
     for row in messages_of(task, _messages(visit, task)):
         if row["message_id"] not in draft.messages:
-            _keep(visit, task, name, message_id=row["message_id"])
+            _keep(visit, task, "message", message_id=row["message_id"])
     return _kept(visit, task, "#done")
 
 
 def say_verdicts(visit: Visit) -> Response:
     """Keep what is said of the conversation as a whole."""
-    task, name, schema = visit.task(), visit.named(), visit.schema()
+    task, schema = visit.task(), visit.schema()
     ids = [*schema.criteria.goals(), *schema.criteria.dealbreakers_by_id()]
     verdicts = {one: visit.form.get(f"verdict {one}") for one in ids if visit.form.get(f"verdict {one}")}
-    allowed = {*VERDICTS, *HITS}
-    if wrong := sorted(set(verdicts.values()) - allowed):
-        raise InputError(f"{len(wrong)} verdicts are none of {', '.join(sorted(allowed))}")
-    step = DraftStep(
-        step="verdicts",
-        reviewer=name,
-        draw_id=task.draw_id,
-        conversation_id=task.conversation_id,
-        verdicts=verdicts,
-        seconds=visit.form.number("seconds", 0, MOST_SECONDS),
-        said_at=visit.assistant.now(),
-    )
-    visit.desk.drafts.add(step)
+    answers_on_conversation(schema, verdicts)  # a wrong verdict is refused here, before it is kept
+    _keep(visit, task, "verdicts", verdicts=verdicts)
     return _kept(visit, task, "#done")
 
 
 def undo(visit: Visit) -> Response:
     """Take the last step back."""
     task = visit.task()
-    visit.desk.drafts.add(_step(visit, task, "undo"))
+    _keep(visit, task, "undo")
     return to(_address(task))
 
 
 def defer(visit: Visit) -> Response:
     """Read it last, and go on with the next."""
     task = visit.task()
-    visit.desk.drafts.add(_step(visit, task, "defer"))
+    _keep(visit, task, "defer")
     found = visit.desk.next(visit.named(), task.draw_id)
     return to(_address(found)) if found else to("/")
 
@@ -157,7 +150,7 @@ def reveal(visit: Visit) -> Response:
     if not visit.desk.is_done(name, task):
         return to(_address(task))
     messages = messages_of(task, _messages(visit, task))
-    events = visit.rows("events", conversation=task.conversation_id)
+    events = visit.rows("status/shown_events", conversation=task.conversation_id)
     draft = visit.desk.draft(name, task)
     shown = [row | {"own": _labelled(draft.messages.get(row["message_id"]))} for row in with_events(messages, events)]
     for row in shown:
@@ -169,7 +162,7 @@ def reveal(visit: Visit) -> Response:
         task=task,
         address=_address(task),
         messages=shown,
-        types={role: list(schema.of_role(role)) for role in ("user", "assistant")},
+        types={role: list(schema.of_role(role)) for role in TAGGED_ROLES},
         differing=sum(bool(row["missing"] or row["extra"]) for row in shown),
     )
 
@@ -180,45 +173,54 @@ def after_reveal(visit: Visit) -> Response:
     if not visit.desk.is_done(name, task):
         raise InputError("say what you see first; what the model said comes after it")
     row = _row(visit, task)
-    labelled = labelled_of(schema, row["role"], visit.form.all("type"), {})
+    before = {one.event_type: one for one in _labelled(visit.desk.draft(name, task).messages.get(row["message_id"]))}
+    labelled = [before.get(one.event_type, one) for one in labelled_of(schema, row["role"], visit.form.all("type"), {})]
     kept = "kept" if visit.form.get("decision") == "keep" else "changed"
-    visit.desk.after_reveal(name, task, schema, row, labelled, f"{kept} after seeing the model's labels")
+    note = f"{kept} after seeing the model's labels"
+    step = _step(visit, task, "message", message_id=row["message_id"], labelled=labelled, note=note)
+    visit.desk.after_reveal(step, task, schema, row)
     return to(f"{_address(task)}/labels#m{row['position']}")
 
 
 def disputes(visit: Visit) -> Response:
     """Messages of which reviewers say different things."""
     merge_gold(visit.assistant)
-    found = visit.rows("disputes", adjudicated=ADJUDICATED)
+    found = visit.rows("workbench/disputes", adjudicated=ADJUDICATED)
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in found:
         groups.setdefault((row["conversation_id"], row["message_id"]), []).append(row)
     shown: list[Row] = []
     for (conversation, message), rows in list(groups.items())[:50]:
-        said = next(
-            (row for row in visit.rows("messages", conversation=conversation) if row["message_id"] == message), None
-        )
+        said = _message(visit, conversation, message)
         if said is not None:
-            agreed = _agreed(visit, conversation, message)
+            agreed = [row["name"] for row in _said_before(visit, conversation, message) if row["is_agreed"]]
             shown.append(said | {"conversation": conversation, "rows": rows, "agreed": agreed})
     return visit.shown("disputes", "Where reviewers disagree", disputes=shown, more=max(0, len(groups) - 50))
 
 
-def _agreed(visit: Visit, conversation: str, message: str) -> list[str]:
-    """The types that every reviewer of a message sees."""
-    rows = visit.rows("agreed", conversation=conversation, message=message, adjudicated=ADJUDICATED)
-    return [row["name"] for row in rows]
+def _said_before(visit: Visit, conversation: str, message: str) -> list[Row]:
+    """The types that a reviewer sees in a message, with the first quote and properties, and whether all see them."""
+    rows = visit.rows("workbench/said", conversation=conversation, message=message, adjudicated=ADJUDICATED)
+    return [row | {"properties": json.loads(row["properties"])} for row in rows]
 
 
 def settle(visit: Visit) -> Response:
     """Keep the answer that stands where reviewers disagree."""
     wanted, message = visit.form.get("conversation"), visit.form.get("message_id")
-    row = next((one for one in visit.rows("messages", conversation=wanted) if one["message_id"] == message), None)
+    row = next(
+        (one for one in visit.rows("status/shown_messages", conversation=wanted) if one["message_id"] == message), None
+    )
     if row is None:
         raise NotFound("there is no such message in any built day")
     schema = visit.schema()
-    labelled = labelled_of(schema, row["role"], visit.form.all("type"), {})
-    visit.desk.settle(visit.named(), wanted, row, schema, labelled)
+    said = {one["name"]: one for one in _said_before(visit, wanted, message)}
+    labelled = [
+        one.model_copy(update={name: said[one.event_type][name] for name in ("quote", "properties")})
+        if one.event_type in said
+        else one
+        for one in labelled_of(schema, row["role"], visit.form.all("type"), {})
+    ]
+    visit.desk.settle(visit.named(), row, schema, labelled)
     return to("/disputes")
 
 
@@ -227,8 +229,14 @@ def quality(visit: Visit) -> Response:
     return visit.shown("quality", "How good the labels are", found=trust_of(visit.assistant))
 
 
+def _message(visit: Visit, conversation: str, message: str) -> Row | None:
+    """One message of a conversation; none where it is in no built day any more."""
+    rows = visit.rows("status/shown_messages", conversation=conversation)
+    return next((row for row in rows if row["message_id"] == message), None)
+
+
 def _messages(visit: Visit, task: Task) -> list[Row]:
-    rows = visit.rows("messages", conversation=task.conversation_id)
+    rows = visit.rows("status/shown_messages", conversation=task.conversation_id)
     if not rows:
         raise NotFound("this conversation is in no built day any more")
     return rows
@@ -243,30 +251,20 @@ def _row(visit: Visit, task: Task) -> Row:
     return found[0]
 
 
-def _keep(
-    visit: Visit, task: Task, name: str, *, message_id: str, labelled: tuple[Labelled, ...] = (), note: str = ""
-) -> None:
-    step = DraftStep(
-        step="message",
-        reviewer=name,
-        draw_id=task.draw_id,
-        conversation_id=task.conversation_id,
-        message_id=message_id,
-        labelled=labelled,
-        note=note,
-        seconds=visit.form.number("seconds", 0, MOST_SECONDS),
-        said_at=visit.assistant.now(),
-    )
-    visit.desk.drafts.add(step)
+def _keep(visit: Visit, task: Task, step: Step, **said: Any) -> None:
+    """Keep a step of the reviewer, on the disk when this returns."""
+    visit.desk.drafts.add(_step(visit, task, step, **said))
 
 
-def _step(visit: Visit, task: Task, step: str) -> DraftStep:
+def _step(visit: Visit, task: Task, step: Step, **said: Any) -> DraftStep:
     return DraftStep(
         step=step,
         reviewer=visit.named(),
         draw_id=task.draw_id,
         conversation_id=task.conversation_id,
+        seconds=visit.form.number("seconds", 0, MOST_SECONDS),
         said_at=visit.assistant.now(),
+        **said,
     )
 
 

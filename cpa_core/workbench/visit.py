@@ -56,9 +56,9 @@ class Visit:
         return found
 
     def rows(self, question: str, **names: Any) -> list[Row]:
-        """The answer of the store to a question of the workbench. Raises StoreBusy."""
+        """The answer of the store to a question, `workbench/disputes`. Raises StoreBusy."""
         with self.assistant.store.reading(PATIENCE) as view:
-            return view.answer(f"workbench/{question}", **names)
+            return view.answer(question, **names)
 
 
 def to(path: str) -> Response:

@@ -16,8 +16,8 @@ def untrusted(assistant: Assistant) -> Untrusted:
     least = assistant.settings.least_kappa
     if least is None:
         return {}
-    found = [(one, one.agreement.kappa.value) for one in trust_of(assistant) if one.kind == "event"]
-    return {(one.name, one.role or ""): kappa for one, kappa in found if kappa is not None and kappa < least}
+    found = [one for one in trust_of(assistant) if one.kind == "event" and one.is_below(least)]
+    return {(one.name, one.role or ""): one.agreement.kappa.value or 0.0 for one in found}
 
 
 def without(chosen: DeliveryFilter, withheld: Untrusted) -> DeliveryFilter:
