@@ -45,7 +45,7 @@ store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environme
 	grep -v '^duckdb' requirements.lock > .venv-duckdb2/requirements.txt
 	.venv-duckdb2/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-duckdb2/requirements.txt 'duckdb==2.0.0'
 	.venv-duckdb2/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	.venv-duckdb2/bin/python -m pytest -q tests/test_store.py tests/test_landing.py tests/test_building.py tests/test_answers.py tests/test_summing.py tests/test_insights_in_pandas.py
+	.venv-duckdb2/bin/python -m pytest -q tests/store/test_store.py tests/landing/test_landing.py tests/landing/test_building.py tests/llm/test_answers.py tests/insights/test_summing.py tests/insights/test_insights_in_pandas.py
 
 lock:                        ## resolve the versions anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --annotation-style line -q -o requirements.lock
@@ -98,7 +98,7 @@ bench-landing-pairs: .venv/ready   ## slow: landing by this revision beside anot
 
 fuzz: .venv/ready            ## mutated real files for five minutes, and many generated ones
 	$(BIN)/python -m benchmarks.fuzz_landing --minutes 5
-	CPA_TEST_EXAMPLES=100 $(BIN)/python -m pytest -q tests/test_promises.py
+	CPA_TEST_EXAMPLES=100 $(BIN)/python -m pytest -q tests/landing/test_promises.py
 
 bench-llm: .venv/ready       ## the language-model engine under load: tokens, rate, limits, kills, faults, memory
 	$(BIN)/python -m benchmarks.llm

@@ -27,11 +27,11 @@ from cpa_core.models import event_id
 from cpa_core.pipeline import Assistant, deliver_day
 from cpa_core.schema import dump
 from cpa_core.settings import settings
-from tests.commands import at
-from tests.fakes import SCHEMA
 from tests.servers.amplitude import AmplitudeServer
 from tests.servers.loopback import Asked, Fault, Hangs, Says
 from tests.servers.posthog import PostHogServer
+from tests.support.commands import at
+from tests.support.fakes import SCHEMA
 
 DAY = date(2026, 3, 4)
 START = datetime(2026, 3, 4, tzinfo=UTC)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from random import Random
 
 from cpa_core.insights.drift import measured
-from tests.test_drift import FIRST, NO_EVENT, shares
+from tests.schema.test_drift import FIRST, NO_EVENT, shares
 
 WORLDS = 40
 DAYS = 30

@@ -23,7 +23,7 @@ from benchmarks.landing import WORDS
 from cpa_core.pipeline import Assistant, land
 from cpa_core.settings import settings
 from tests.formats.generated import WRITERS
-from tests.writings import Told
+from tests.support.writings import Told
 
 PLAIN = "plain lines"
 MOST_TIMES, MOST_MEGABYTES = 5.0, 1500

@@ -19,7 +19,7 @@ from typing import Any
 from cpa_core.errors import DayNeeded, SourceError
 from cpa_core.pipeline import Assistant, land
 from cpa_core.settings import settings
-from tests.writings import WAYS, WITH_ID, WITHOUT_ID, Told, calls, chat, lines
+from tests.support.writings import WAYS, WITH_ID, WITHOUT_ID, Told, calls, chat, lines
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 CORPORA = ("annomi", "star_booking", "mathdial")

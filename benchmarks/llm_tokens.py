@@ -19,8 +19,8 @@ from cpa_core import schema as schemas
 from cpa_core.models import Conversation, EventSchema
 from cpa_core.providers.reference import examples
 from cpa_core.tagging import EARLIER, first_requests, read, windows
-from tests.fakes import MODEL, conversation
 from tests.servers.brain import written
+from tests.support.fakes import MODEL, conversation
 
 Line = tuple[str, str, str, bool | None]
 Entries = Mapping[int, Sequence[Mapping[str, Any]]]

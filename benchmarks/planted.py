@@ -32,7 +32,7 @@ from cpa_core.insights import (
     whole,
 )
 from cpa_core.store import Store
-from tests.simulated import ASSISTANT, PLANTED_EVENT, PLANTED_PATH, USER, Crowd, Drawn, Truth, draw, simulate
+from tests.support.simulated import ASSISTANT, PLANTED_EVENT, PLANTED_PATH, USER, Crowd, Drawn, Truth, draw, simulate
 
 CROWDS = {
     "independent": Crowd(5_000),

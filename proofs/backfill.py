@@ -25,9 +25,9 @@ from cpa_core.schema import dump
 from proofs.figures import Claims, of_days, proved, show, total
 from proofs.scene import Scene, scene, wait
 from proofs.served import ASSETS, OF_DAYS, Dagster, records, webserver
-from tests.commands import ONE_EACH, at, chat
 from tests.servers.chat_completions import ChatServer
 from tests.servers.posthog import PostHogServer
+from tests.support.commands import ONE_EACH, at, chat
 
 START = date(2025, 1, 1)
 PER_DAY = 10

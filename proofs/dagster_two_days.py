@@ -11,8 +11,8 @@ from pathlib import Path
 from cpa_core.schema import dump
 from proofs.figures import Claims, of_days, proved, show
 from proofs.scene import ROOT, Scene, scene
-from tests.commands import ONE_EACH, chat
 from tests.servers.chat_completions import ChatServer
+from tests.support.commands import ONE_EACH, chat
 
 BOOKING = ROOT.parent / "shared" / "data" / "star_booking"
 

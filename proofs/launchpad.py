@@ -19,8 +19,8 @@ from proofs.devtools import Page, browser
 from proofs.figures import Claims, of_days, proved, show
 from proofs.scene import Scene, scene, wait
 from proofs.served import OF_DAYS, Dagster, Requested, webserver
-from tests.commands import ONE_EACH, chat
 from tests.servers.chat_completions import Behaviour, ChatServer, Says
+from tests.support.commands import ONE_EACH, chat
 
 START, DAYS = date(2024, 9, 1), 730
 ONE, FIRST, LAST = "2024-10-01", "2024-11-01", "2024-11-30"

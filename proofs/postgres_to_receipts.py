@@ -12,10 +12,10 @@ from proofs.figures import Claims, Timeline, of_days, proved, show
 from proofs.s3_to_posthog import LIMIT, MESSAGES, Conversation, of_runs, quiet
 from proofs.scene import Scene, scene, wait
 from proofs.served import Dagster, webserver
-from tests.commands import ONE_EACH, at, chat
 from tests.servers.chat_completions import ChatServer
 from tests.servers.postgres import PASSWORD, Postgres, server
 from tests.servers.posthog import PostHogServer
+from tests.support.commands import ONE_EACH, at, chat
 
 FIRST, SECOND, THIRD = "2026-03-02", "2026-03-03", "2026-03-05"
 TABLE = """

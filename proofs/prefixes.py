@@ -32,10 +32,10 @@ from cpa_core.settings import settings
 from cpa_core.sources import s3
 from cpa_dagster.assistant import assistant_definitions
 from proofs.figures import Claims, of_days, proved, show
-from tests.commands import ONE_EACH
 from tests.formats.generated import blob, chatgpt, talks, traces
 from tests.servers.chat_completions import ChatServer
-from tests.writings import Told
+from tests.support.commands import ONE_EACH
+from tests.support.writings import Told
 
 BUCKET, PREFIX = "exports", "in/"
 FIRST = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -31,9 +31,9 @@ from cpa_dagster.automation import NIGHTLY
 from proofs.figures import Claims, Timeline, of_days, proved, show
 from proofs.scene import Scene, scene, wait
 from proofs.served import Dagster, records, webserver
-from tests.commands import ONE_EACH, at, chat
 from tests.servers.chat_completions import ChatServer
 from tests.servers.posthog import PostHogServer
+from tests.support.commands import ONE_EACH, at, chat
 
 BUCKET = "chats"
 FIRST, SECOND, THIRD = "2026-03-02", "2026-03-03", "2026-03-05"

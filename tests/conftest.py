@@ -15,12 +15,12 @@ from cpa_core.demo import demo_settings
 from cpa_core.pipeline import Assistant
 from cpa_core.schema import dump
 from cpa_core.settings import TABLE, settings
-from tests.commands import opened
-from tests.fakes import SCHEMA, Failing
-from tests.homes import Home
 from tests.servers.amplitude import AmplitudeServer
 from tests.servers.chat_completions import ChatServer
 from tests.servers.posthog import PostHogServer
+from tests.support.commands import opened
+from tests.support.fakes import SCHEMA, Failing
+from tests.support.homes import Home
 
 Conversations = dict[str, list[tuple[str, str, str]]]
 """Role, content and time of the messages of each conversation."""
@@ -38,7 +38,16 @@ TWO_CONVERSATIONS: Conversations = {
 }
 
 
-OUTSIDE = {"subprocess", "multiprocessing", "socket", "dagster", "moto", "cpa_dagster", "tests.runs", "tests.servers"}
+OUTSIDE = {
+    "subprocess",
+    "multiprocessing",
+    "socket",
+    "dagster",
+    "moto",
+    "cpa_dagster",
+    "tests.support.runs",
+    "tests.servers",
+}
 """What a module imports whose tests start a server, a process or Dagster."""
 SERVERS = {"chat_server", "posthog", "amplitude"}
 """Fixtures that start a server."""

@@ -1,6 +1,6 @@
 """Messages by the column: the same rules as row by row, at a tenth of the time and a quarter of the memory.
 
-Whatever is not plain is left to the careful way, so that both give the same records; `tests/test_columns.py`.
+Whatever is not plain is left to the careful way, so that both give the same records; `tests/sources/test_columns.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

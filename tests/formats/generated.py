@@ -21,7 +21,7 @@ from tests.formats import generated_talks as by_talk
 from tests.formats.generated_talks import RESULT, THOUGHT, USE
 from tests.formats.marks import INSIDE, SILENT
 from tests.formats.test_otel import attributes, otlp, parts, span
-from tests.writings import Sent, Told, calls, full, messages, nanoseconds
+from tests.support.writings import Sent, Told, calls, full, messages, nanoseconds
 
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 WORDS = ("yes", "ok", "no", "thanks", "Where is my parcel?", "ä ö 𝄞 \u202e", 'a "quoted" word', "line one\nline two")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.formats.marks import INSIDE, SILENT
-from tests.writings import Sent, Told, Turns, calls, full, messages
+from tests.support.writings import Sent, Told, Turns, calls, full, messages
 
 Record = dict[str, Any]
 PROMPT: Record = {"role": "system", "content": SILENT}

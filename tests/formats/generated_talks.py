@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.formats.marks import INSIDE, SILENT
-from tests.writings import Told, calls, messages
+from tests.support.writings import Told, calls, messages
 
 Record = dict[str, Any]
 USE = {"type": "tool_use", "id": "t", "name": "f", "input": {"q": SILENT}}

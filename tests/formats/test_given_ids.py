@@ -10,7 +10,7 @@ from cpa_core.errors import SourceError
 from cpa_core.sources import File
 from cpa_core.sources.formats import opened
 from tests.formats.reading import AT, BOTH, FOUR, HISTORY, lines, message, read_file, said
-from tests.homes import Home
+from tests.support.homes import Home
 
 LATER = "2026-03-02T09:05:00Z"
 TIMED = [message(role, text, timestamp=f"2026-03-02T09:0{n}:00Z") for n, (role, text) in enumerate(FOUR)]

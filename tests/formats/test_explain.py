@@ -1,0 +1,77 @@
+"""`cpa land --explain FILE` says what is recognised and why, shows a conversation, and stores nothing."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import cpa
+from tests.support.homes import Home, turn
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+CHAT = {"id": "c1", "user": "u1", "messages": [turn("hi"), turn("ho", role="bot"), turn("hm", role="clerk")]}
+
+
+def explained(home: Home, name: str, content: str | bytes, more: str, capsys: pytest.CaptureFixture[str]) -> str:
+    path = home.write(name, content)
+    assert cpa(home, f"land --explain {path} {more}") == 0
+    assert not (home.folder / "home").exists()
+    return capsys.readouterr().out
+
+
+def test_it_names_the_format_the_keys_that_decided_and_where_everything_comes_from(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = explained(home, "a.json", json.dumps({"data": [CHAT]}), "", capsys)
+    assert "format openai (OpenAI chats): its records have messages[].role messages[].content" in said
+    assert "a record is a conversation, at data[]" in said
+    assert "keys: id, user, messages, messages[].role" in said
+    assert "conversation id: conversation_id or id, else session_id" in said
+    assert "would land: 1 conversations, messages: user 1, assistant 1, clerk 1; rejected 0" in said
+    assert "first conversation: c1, user u1, 2026-03-04 UTC" in said
+    assert "  09:00:00 user: hi" in said and "  09:00:00 assistant: ho" in said
+    assert "not tagged: clerk (1)" in said
+
+
+def test_it_says_what_a_person_named_and_what_is_missing(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = json.dumps({"thread": "c1", "role": "user", "content": "hi", "created": "2026-03-04T09:00:00Z"})
+    said = explained(home, "a.jsonl", lines, "--map conversation_id=thread", capsys)
+    assert "named: conversation_id at thread" in said
+    assert "messages without times; they may stand in created: --map timestamp=created" in said
+
+
+def test_it_tells_how_a_table_was_read(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    content = "conversation_id;role;content;timestamp\nc1;user;h\u00e9;2026-03-04T09:00:00Z\n".encode("cp1252")
+    said = explained(home, "a.csv", content, "", capsys)
+    assert "csv; format csv (a table)" in said and "read as Windows-1252" in said and "user: h\u00e9" in said
+
+
+def test_of_an_archive_it_explains_the_first_member_that_is_known(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("a.json", '{"plan": "x"}')
+        packed.writestr("b.json", json.dumps([CHAT]))
+    assert "a.zip!/b.json: json; format openai" in explained(home, "a.zip", file.getvalue(), "", capsys)
+
+
+def test_a_file_that_is_not_recognised_is_an_error_with_the_way_out(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = home.write("a.json", '{"plan": "x"}')
+    assert cpa(home, f"land --explain {path}") == 2
+    assert "Keys seen: plan" in capsys.readouterr().err
+
+
+def test_every_kind_of_call_and_talk_is_explained(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = {"id": "t", "sessionId": "s", "timestamp": "2026-03-04T09:00:00Z", "input": "hi", "output": "ho"}
+    said = explained(home, "a.json", json.dumps([trace]), "", capsys)
+    assert "a record is a call" in said and "first conversation: s" in said and "assistant: ho" in said

@@ -1,0 +1,317 @@
+"""Labels by people: kept at once, merged once, valid as long as a type means the same; what teaches never measures."""
+
+import json
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from cpa_core.cli import main
+from cpa_core.errors import InputError
+from cpa_core.gold.drawing import at_random, by_doubt, chance_in
+from cpa_core.gold.reviews import Labelled, answers_on_message, definition_of, part_of
+from cpa_core.gold.trust import Trust
+from cpa_core.models import EventSchema
+from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold, gold_queue
+from cpa_core.pipeline.gold.exchange import GoldForm, export_gold, import_gold
+from cpa_core.pipeline.gold.ledger import append_reviews, gold_folder, merge_gold
+from cpa_core.pipeline.gold.quality import same_meaning, trust_of
+from cpa_core.pipeline.gold.teaching import gold_errors
+from cpa_core.schema import dump
+from tests.support.homes import NOW
+from tests.support.labelled import ANSWER, ASKING, SCHEMA, THANKS, LabelledHome, labelled_home, talks
+
+
+def trusted(home: LabelledHome, name: str = ASKING) -> Trust:
+    """What is known of one label."""
+    return next(one for one in trust_of(home.assistant) if one.name == name)
+
+
+def numbers(home: LabelledHome, part: str = "measure") -> list[int]:
+    """The talks that measure, or teach."""
+    return [n for n in range(len(home.talks)) if part_of(f"c{n:04}") == part]
+
+
+def changed(definition: str) -> EventSchema:
+    """The schema with another definition of its first type."""
+    first, *others = SCHEMA.event_types
+    return SCHEMA.model_copy(update={"event_types": (first.model_copy(update={"definition": definition}), *others)})
+
+
+def test_what_a_reviewer_does_not_name_is_an_explicit_no() -> None:
+    answers = answers_on_message(SCHEMA, "user", [Labelled(event_type=THANKS)])
+    assert {one.name: one.present for one in answers} == {ASKING: False, THANKS: True}
+    assert [one.present for one in answers_on_message(SCHEMA, "assistant", [])] == [False]
+
+
+@pytest.mark.parametrize(
+    ("labelled", "reason"),
+    [
+        (Labelled(event_type=ANSWER), "no event type of role user"),
+        (Labelled(event_type=ASKING, properties={"Topic": "cats"}), "none of its choices"),
+        (Labelled(event_type=ASKING, properties={"Colour": "red"}), "no property"),
+    ],
+)
+def test_a_review_against_the_schema_is_an_error(labelled: Labelled, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        answers_on_message(SCHEMA, "user", [labelled])
+
+
+def test_a_fifth_of_the_conversations_teaches_and_an_id_never_changes_its_part() -> None:
+    parts = [part_of(f"conversation {n}") for n in range(2000)]
+    assert 0.17 < parts.count("teach") / len(parts) < 0.23
+    assert parts == [part_of(f"conversation {n}") for n in range(2000)]
+
+
+def test_no_review_waits_for_the_database(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(3))
+    with home.assistant.store.writing():  # somebody holds the database
+        home.read([0, 1])
+    merge_gold(home.assistant)
+    assert len(home.home.rows("select distinct review_id from gold_labels")) == 22
+
+
+def test_gold_is_merged_once_and_outlives_the_database_and_a_torn_line(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(3))
+    home.read([0])
+    merge_gold(home.assistant)
+    merge_gold(home.assistant)
+    count = "select count(*) as n from gold_labels"
+    before = home.home.rows(count)
+    path = gold_folder(home.assistant) / "reviews.jsonl"
+    with path.open("a") as file:
+        file.write('{"conversation_id": "torn')
+    append_reviews(home.assistant, home.reviews(0)[:1])  # the same review again, after the torn line
+    home.assistant.store.path.unlink()
+    home.store()
+    assert merge_gold(home.assistant) == 0
+    assert home.home.rows(count) == before
+
+
+def test_a_line_that_cannot_be_read_is_counted_and_stops_nothing(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(2))
+    folder = gold_folder(home.assistant)
+    folder.mkdir()
+    (folder / "reviews.jsonl").write_text('{"not": "a review"}\n')
+    home.read([0])
+    assert merge_gold(home.assistant) == 1
+    assert len(home.home.rows("select distinct review_id from gold_labels")) == 11
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "label-studio"])
+def test_gold_goes_out_and_comes_in_again_as_it_was(tmp_path: Path, form: GoldForm) -> None:
+    home = labelled_home(tmp_path / "a", talks(6))
+    given = home.read([0, 1, 2]) + home.read([1], reviewer="bea")
+    merge_gold(home.assistant)
+    path = tmp_path / f"gold.{form}"
+    assert export_gold(home.assistant, path, form).reviews == len(given)
+    other = labelled_home(tmp_path / "b", home.talks)
+    done = import_gold(other.assistant, path, form)
+    assert (done.reviews, done.left_out) == (len(given), 0)
+    columns = "conversation_id, message_id, reviewer, key, present, verdict, quote, properties::varchar as properties"
+    said = f"select {columns} from gold_labels order by all"
+    assert other.home.rows(said) == home.home.rows(said)
+    if form != "label-studio":  # which has one time for all that a person says of a conversation
+        again = import_gold(other.assistant, path, form)
+        assert (again.reviews, again.known) == (0, len(given))
+
+
+def test_label_studio_gets_what_was_drawn_with_its_interface(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(20))
+    draw = draw_gold(home.assistant, WantedDraw(way="random", size=4))
+    done = export_gold(home.assistant, tmp_path / "tasks.json", "label-studio")
+    tasks = json.loads(done.paths[0].read_text())
+    assert {task["data"]["conversation_id"] for task in tasks} == {item.conversation_id for item in draw.items}
+    assert '<Label value="Asking"' in done.paths[1].read_text()
+    assert 'whenLabelValue="Asking"' in done.paths[1].read_text()
+
+
+def test_what_is_imported_of_other_conversations_is_left_out_with_its_place(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(2))
+    path = tmp_path / "gold.csv"
+    path.write_text(
+        "conversation_id,message_id,event_type\nc0000,m0,Asking\nc0000,m99,Asking\nc9,m0,\nc0001,m0,Nonsense\n"
+    )
+    done = import_gold(home.assistant, path, "csv", "ana")
+    assert (done.reviews, done.labels, done.left_out) == (1, 2, 3)
+    assert [reason.split(": ")[1] for reason in done.reasons] == ["row 3", "row 4", "row 5"]
+
+
+def test_a_changed_definition_sets_aside_that_types_gold_alone_until_a_person_says_it_means_the_same(
+    tmp_path: Path,
+) -> None:
+    home = labelled_home(tmp_path, talks(12))
+    home.read(numbers(home))
+    labelled = len(numbers(home))
+    assert (trusted(home).labelled, trusted(home, THANKS).labelled) == (labelled, labelled)
+    home.store(changed("The user asks for  something."))  # only spaces
+    assert trusted(home).labelled == labelled
+    home.store(changed("The user asks for help."))
+    assert (trusted(home).labelled, trusted(home, THANKS).labelled) == (0, labelled)
+    assert same_meaning(home.assistant, ASKING, "ana") == 1
+    assert trusted(home).labelled == labelled
+    home.store(changed("The user wants a refund."))
+    assert trusted(home).labelled == 0
+
+
+def test_another_model_or_prompt_leaves_gold_valid_and_a_changed_text_does_not(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(12))
+    home.read(numbers(home))
+    for talk in home.talks:
+        talk.model = "fake:two"
+    home.store()
+    assert trusted(home).labelled == len(numbers(home))
+    home.talks[numbers(home)[0]].messages[0] = ("user", {ASKING, THANKS}, set())  # says something else now
+    home.talks[numbers(home)[1]].messages[0] = ("user", set(), set())
+    home.store()
+    assert trusted(home).labelled >= len(numbers(home)) - 2
+    assert trusted(home).labelled < len(numbers(home))
+
+
+def test_the_teaching_part_never_measures(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(30))
+    home.read(numbers(home, "teach"))
+    assert trusted(home).labelled == 0
+    assert trusted(home).agreement.items == 0
+
+
+def test_an_adjudication_stands_before_the_reviews_and_both_stay(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(8))
+    one = numbers(home)[0]
+    home.talks[one].messages = [("user", {ASKING}, {ASKING})]
+    home.store()
+    wrong = home.reviews(one)[0]
+    none = answers_on_message(SCHEMA, "user", [])
+    later = home.reviews(one, "bea", reviewed_at=NOW + timedelta(hours=1))
+    append_reviews(home.assistant, [wrong.model_copy(update={"answers": none}), *later])
+    assert trusted(home).agreement.positives == 0  # the first review stands
+    assert (trusted(home).people.disputed, trusted(home).disputed) == (1, 1)
+    home.read([one], "cleo", queue="adjudicated")
+    assert trusted(home).agreement.positives == 1
+    assert (trusted(home).people.items, trusted(home).people.disputed) == (1, 1)
+
+
+def test_what_was_not_answered_blind_counts_neither_for_quality_nor_for_agreement(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(8))
+    home.read(numbers(home), blind=False)
+    assert (trusted(home).labelled, trusted(home).people.items) == (0, 0)
+
+
+def test_every_conversation_has_the_same_chance_and_every_day_its_share() -> None:
+    frame = [(date(2026, 3, 1) + timedelta(days=n % 7), f"c{n}") for n in range(700)]
+    hits = dict.fromkeys((one for _, one in frame), 0)
+    for seed in range(300):
+        items = at_random(frame, 70, seed)
+        assert len({item.conversation_id for item in items}) == 70
+        assert {item.chance for item in items} == {0.1}
+        for item in items:
+            hits[item.conversation_id] += 1
+    by_day = [
+        sum(1 for item in at_random(frame, 70, 1) if int(item.conversation_id[1:]) % 7 == day) for day in range(7)
+    ]
+    assert set(by_day) <= {9, 10, 11}
+    assert min(hits.values()) > 10 and max(hits.values()) < 55  # 30 expected, sd 5.2
+
+
+def test_a_draw_by_doubt_has_chances_that_add_to_one_and_prefers_what_is_uncertain() -> None:
+    random = Random(1)
+    believed = [("c", f"m{n}", random.choice([0.01, 0.5])) for n in range(100)]
+    items = by_doubt(believed, 1000, 1)
+    chances = {item.message_id: item.chance for item in by_doubt(believed, 20_000, 2)}
+    assert sum(one or 0 for one in chances.values()) == pytest.approx(1)
+    assert sum(item.believed == 0.5 for item in items) > 700
+
+
+def test_chances_of_several_draws_multiply() -> None:
+    day = date(2026, 3, 1)
+    assert chance_in([(day, day, 0.5), (day, day, 0.5)], day) == 0.75
+    assert chance_in([(day, day, 0.5)], day + timedelta(days=1)) is None
+
+
+def test_what_was_drawn_is_not_drawn_again_and_a_queue_knows_who_read_what(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(40))
+    first = draw_gold(home.assistant, WantedDraw(way="random", size=15))
+    second = draw_gold(home.assistant, WantedDraw(way="random", size=15, seed=3))
+    ids = [item.conversation_id for item in (*first.items, *second.items)]
+    assert len(set(ids)) == 30
+    home.read([int(ids[0][1:])])
+    left = gold_queue(home.assistant, reviewer="ana")
+    assert len(left) == 29 and left[0].conversation_id == ids[1]
+    assert gold_queue(home.assistant)[0].read_by == ("ana",)
+    for_two = draw_gold(home.assistant, WantedDraw(way="second", size=5))
+    assert [item.conversation_id for item in for_two.items] == [ids[0]]
+
+
+def test_definitions_are_compared_by_words_and_a_propertys_by_its_choices_too() -> None:
+    asking = SCHEMA.event_types[0]
+    topic = asking.properties[0]
+    assert definition_of(asking) == definition_of(asking.model_copy(update={"examples": ("Please?",)}))
+    assert definition_of(topic) != definition_of(topic.model_copy(update={"choices": ("tax", "rent", "work")}))
+
+
+def test_confusions_are_of_the_teaching_part_alone_and_their_use_is_recorded(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(30))
+    for talk in home.talks:
+        talk.messages = [("user", {ASKING}, {THANKS})]
+    home.store()
+    home.read(range(30), note="asks, does not thank")
+    teaching = len(numbers(home, "teach"))
+    assert 0 < teaching < 15
+    found = {(one.label, one.is_missed): one for one in gold_errors(home.assistant)}
+    assert {at: (one.instead, one.messages) for at, one in found.items()} == {
+        (ASKING, True): (THANKS, teaching),
+        (THANKS, False): (ASKING, teaching),
+    }
+    assert found[ASKING, True].examples[0].note == "asks, does not thank"
+    merge_gold(home.assistant)
+    assert [row["part"] for row in home.home.rows("select part from gold_uses")] == ["teach"]
+
+
+def test_an_example_of_a_conversation_that_measures_is_refused_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = labelled_home(tmp_path, talks(12))
+    home.read(range(12))
+    for part, status in (("teach", 0), ("measure", 2)):
+        row = home.home.rows("select conversation_id, content from messages where position = 0")
+        text = next(one["content"] for one in row if part_of(one["conversation_id"]) == part)
+        others = [one["content"] for one in row if part_of(one["conversation_id"]) == "measure"]
+        shown = f"{text} of {part}" if part == "teach" and text in others else text.upper()
+        first, *rest = SCHEMA.event_types
+        made = SCHEMA.model_copy(update={"event_types": (first.model_copy(update={"examples": (shown,)}), *rest)})
+        path = tmp_path / f"{part}.yml"
+        path.write_text(dump(made))
+        assert main(["schema", "check", str(path), "--home", str(home.assistant.settings.home)], {}) == status
+        said = capsys.readouterr().out
+        assert ("of a conversation by which labels are measured" in said) == (part == "measure")
+    assert "event_types.0.examples" in said
+
+
+def test_a_draw_by_doubt_gives_a_rate_of_its_days(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(60))
+    draw = draw_gold(home.assistant, WantedDraw(way="doubt", size=80, label=ASKING))
+    assert {part_of(item.conversation_id) for item in draw.items} == {"measure"}
+    wanted = {(item.conversation_id, item.message_id) for item in draw.items}
+    said = [one for n in range(60) for one in home.reviews(n, draw_id=draw.draw_id)]
+    append_reviews(home.assistant, [one for one in said if (one.conversation_id, one.message_id) in wanted])
+    found = trusted(home)
+    everyone = [ASKING in truth for n in numbers(home) for role, truth, _ in home.talks[n].messages if role == "user"]
+    assert found.doubted == 80 and found.by_doubt.low is not None and found.by_doubt.high is not None
+    assert found.by_doubt.low < sum(everyone) / len(everyone) < found.by_doubt.high
+    assert found.agreement.items == 0  # chosen for doubt: no figure of quality is made of them
+
+
+def test_the_commands_draw_show_and_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = labelled_home(tmp_path, talks(60))
+    texts = {"CPA_HOME": str(home.assistant.settings.home), "CPA_SCHEMA": home.home.environ["CPA_SCHEMA"]}
+    assert main(["gold", "draw", "random", "--size", "50"], texts) == 0
+    home.read(range(60))
+    assert main(["gold", "status"], texts) == 0
+    assert main(["gold", "plan", "--label", ASKING, "--within", "2"], texts) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"Asking \(user\): \w+: \d+ conversations labelled, kappa 0\.\d\d \(", said)
+    assert re.search(r"of messages: tagged [\d.]+%, corrected [\d.]+% \([\d.]+–[\d.]+\), gold alone", said)
+    assert re.search(r"random: \d+ conversations \(\d+ done, about \d+ minutes more\)", said)
+    assert main(["gold", "draw", "doubt"], texts) == 2

@@ -1,0 +1,265 @@
+"""The same conversations in every way in which vendors write them: every message once, in order, in its own."""
+
+import json
+import os
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cpa_core.sources import File, as_records, opened, read_together
+from cpa_core.sources.columns import Gathered, gathered
+from cpa_core.sources.identity import Opened
+from cpa_core.sources.records import Draft, SourceRecord, own_input
+from tests.support.homes import Home
+from tests.support.remembered import Remembered
+from tests.support.writings import (
+    WAYS,
+    WITH_ID,
+    WITHOUT_ID,
+    Sent,
+    Told,
+    Turns,
+    calls,
+    chat,
+    full,
+    lines,
+    newest,
+    window,
+)
+
+many = settings(max_examples=int(os.environ.get("CPA_TEST_EXAMPLES", "25")), deadline=None)
+BEGIN = datetime(2026, 3, 4, 9, tzinfo=UTC)
+TEXTS = st.sampled_from(["yes", "yes", "ok", "OK. Next?", "Hi", "My order from last week has still not arrived."])
+TURNS = st.lists(st.tuples(st.sampled_from(["user", "assistant"]), TEXTS), min_size=2, max_size=12).filter(
+    lambda turns: any(role == "user" for role, _ in turns)
+)
+
+
+def corpus(each: Sequence[Turns], who: bool = True) -> list[Told]:
+    """Conversations at the same time, a few seconds apart."""
+    return [
+        Told(f"s{n}", f"u{n}" if who else None, BEGIN + timedelta(seconds=n), tuple(turns))
+        for n, turns in enumerate(each)
+    ]
+
+
+CORPUS = st.lists(TURNS, min_size=1, max_size=4).map(corpus)
+
+
+def as_read(files: Sequence[Opened]) -> tuple[dict[str, list[tuple[str, str]]], list[str]]:
+    """Role and text by conversation, in the order in which a day is built, and the reasons of rejects."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    batches = read_together(files)
+    for n, batch in enumerate(batches):
+        for record in as_records(batch):
+            place = (record.sent_at, n, record.ordinal)
+            found[record.conversation_id].append((place, record.message_id, record.role, record.content))
+    once: dict[str, list[tuple[str, str]]] = {}
+    for key, rows in found.items():
+        ids = {message_id: (place, (role, content)) for place, message_id, role, content in sorted(rows, reverse=True)}
+        once[key] = [said for _, said in sorted(ids.values())]
+    return once, [reject.reason for batch in batches for reject in batch.rejects]
+
+
+def split(records: list[Any], parts: int) -> list[list[Any]]:
+    return [part for n in range(parts) if (part := records[n::parts])]
+
+
+@many
+@given(CORPUS, st.sampled_from(sorted(WITH_ID)), st.sampled_from(sorted(WAYS)), st.integers(1, 3), st.randoms())
+def test_calls_of_a_session_are_every_message_once_in_order(
+    found: list[Told], form: str, way: str, parts: int, chance: random.Random
+) -> None:
+    records = [WITH_ID[form](call, WAYS[way]) for told in found for call in calls(told)]
+    chance.shuffle(records)
+    files = [opened(File(f"{n}.jsonl", lines(part).encode()), None) for n, part in enumerate(split(records, parts))]
+    once, rejects = as_read(files)
+    assert once == {told.key: list(told.turns) for told in found} and rejects == []
+
+
+@many
+@given(CORPUS)
+def test_conversations_are_every_message_once_in_order(found: list[Told]) -> None:
+    once, rejects = as_read([opened(File("a.jsonl", lines([chat(told) for told in found]).encode()), None)])
+    assert sorted(once.values()) == sorted(list(told.turns) for told in found) and rejects == []
+
+
+def logged(call: Sent, way: Any) -> SourceRecord:
+    """A call of a log that has no id of a conversation."""
+    sent = way(call)
+    said = [Draft("p", "", None, None, role, text, None, None, None) for role, text in (*sent, *call.output)]
+    begin = own_input([role for role, _ in sent])
+    about = (None, call.told.user, call.began, call.ended, tuple(said))
+    return SourceRecord(f"{call.number}", "call", *about, own_from=begin, call_id=f"{call.told.key}-{call.number}")
+
+
+def without_id(records: Sequence[SourceRecord]) -> Opened:
+    found: Gathered = gathered(records)
+    return Opened("a", found.drafts, found.records, found.rejects)
+
+
+@many
+@given(CORPUS, st.integers(1, 3), st.booleans(), st.randoms())
+def test_calls_without_an_id_are_chained_by_their_full_history(
+    found: list[Told], parts: int, who: bool, chance: random.Random
+) -> None:
+    ended = [("user", "Goodbye"), ("assistant", "Goodbye."), ("user", "And thanks")]
+    talks = corpus([(*told.turns, *ended, ("user", f"From {n}")) for n, told in enumerate(found)], who)
+    records = [logged(call, full) for told in talks for call in calls(told)]
+    chance.shuffle(records)
+    once, rejects = as_read([without_id(part) for part in split(records, parts if who else 1)])
+    assert sorted(once.values()) == sorted(list(told.turns) for told in talks) and rejects == []
+
+
+def spoken(n: int, greets: bool, size: int, twice: bool) -> Turns:
+    """A conversation in words of its own, but for the greeting that many share; the user may speak twice at a time."""
+    roles = ("user", "user", "assistant") if twice else ("user", "assistant")
+    turns = [(roles[k % len(roles)], f"Word {k} of conversation {n}") for k in range(size)]
+    return [("assistant", "Hello, how can I help?"), *turns] if greets else turns
+
+
+@many
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(2, 14)), min_size=1, max_size=5),
+    st.integers(2, 7),
+    st.integers(1, 3),
+    st.booleans(),
+    st.randoms(),
+)
+def test_of_a_window_without_an_id_each_message_is_in_its_whole_conversation_or_one_reject(
+    sizes: list[tuple[bool, int]], size: int, parts: int, who: bool, chance: random.Random
+) -> None:
+    talks = corpus([spoken(n, greets, many, size > 3 and n % 2 > 0) for n, (greets, many) in enumerate(sizes)], who)
+    records = [logged(call, lambda sent: window(sent, size)) for told in talks for call in calls(told)]
+    chance.shuffle(records)
+    files = [without_id(part) for part in split(records, parts if size > 2 else 1)]
+    once, rejects = as_read(files)
+    whole = Counter(tuple(told.turns) for told in talks)
+    assert Counter(map(tuple, once.values())) <= whole
+    assert len(rejects) + sum(map(len, once.values())) == sum(len(told.turns) for told in talks)
+    assert all("repeats only the end" in one or "no call of this file repeats" in one for one in rejects)
+    uncut = [tuple(told.turns) for told in talks if who and all(window(c, size) == full(c) for c in calls(told))]
+    assert Counter(uncut) <= Counter(map(tuple, once.values())) or size == 2
+
+
+LONG = [
+    ("user", "My order has not arrived"),
+    ("assistant", "Which order?"),
+    ("user", "The last"),
+    ("assistant", "I look"),
+]
+MORE = [*LONG, ("user", "yes"), ("assistant", "Found it."), ("user", "Good"), ("assistant", "Bye")]
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"), [(window, "repeats only the end"), (newest, "no call of this file repeats")]
+)
+def test_without_an_id_what_is_not_a_full_history_is_a_reject_with_that_reason(way: Any, reason: str) -> None:
+    told = corpus([MORE])
+    once, rejects = as_read([without_id([logged(call, way) for call in calls(told[0])])])
+    assert rejects and all(reason in one for one in rejects)
+    assert all(list(MORE[: len(said)]) == said for said in once.values())
+
+
+def test_an_edited_history_adds_nothing_and_an_unknown_one_is_kept() -> None:
+    told = corpus([MORE])[0]
+    each = list(calls(told))
+    edited = [("user", "My order (...) arrived"), *MORE[1:6]]
+    records = [WITH_ID["langfuse"](call, full) for call in each]
+    records[-1]["input"] = {"messages": [{"role": r, "content": t} for r, t in [*edited, *each[-1].newest]]}
+    once, _ = as_read([opened(File("a.json", json.dumps(records).encode()), None)])
+    assert once == {"s0": MORE}
+    once, _ = as_read([opened(File("a.json", json.dumps(records[2:3]).encode()), None)])
+    assert once == {"s0": MORE[:6]}  # a log that begins in the middle
+
+
+def test_the_same_call_twice_is_once() -> None:
+    records = [WITH_ID["langfuse"](call, newest) for call in calls(corpus([MORE])[0])]
+    files = [
+        opened(File(name, json.dumps(part).encode()), None)
+        for name, part in (("a.json", records), ("b.json", records[1:]))
+    ]
+    assert as_read(files)[0] == {"s0": MORE}
+
+
+@many
+@given(CORPUS, st.sampled_from(sorted(WITH_ID)), st.sampled_from(sorted(WAYS)), st.integers(2, 4), st.randoms())
+def test_calls_land_in_any_order_and_late_ones_find_their_place(
+    found: list[Told], form: str, way: str, parts: int, chance: random.Random
+) -> None:
+    records = [WITH_ID[form](call, WAYS[way]) for told in found for call in calls(told)]
+    chance.shuffle(records)
+    one = Remembered()
+    for n, part in enumerate(split(records, parts)):
+        one.land(f"{n}", opened(File("a.jsonl", lines(part).encode()), None))
+    assert one.said() == {told.key: list(told.turns) for told in found}
+    one.land("again", opened(File("a.jsonl", lines(records).encode()), None))
+    assert one.said() == {told.key: list(told.turns) for told in found}
+
+
+REPEATING = [("user", "yes"), *[("assistant", text) for text in ("yes", "ok", "yes", "ok")], ("user", "yes")]
+
+
+@pytest.mark.parametrize("way", sorted(WAYS))
+@pytest.mark.parametrize("last", ["user", "assistant"])
+@pytest.mark.parametrize(
+    "objects", [([0, 2], [1, 4], [3]), ([0, 2], [4, 1], [3]), ([2, 0], [1, 4], [3]), ([2], [1, 4])]
+)
+def test_a_call_that_lands_beside_a_late_one_knows_what_that_tells(
+    way: str, last: str, objects: Sequence[Sequence[int]]
+) -> None:
+    turns = [*REPEATING[:-1], (last, "yes")]
+    each = list(calls(corpus([turns])[0]))
+    one = Remembered()
+    for n, numbers in enumerate([*objects, range(len(each))]):
+        records = [WITH_ID["langfuse"](each[k], WAYS[way]) for k in numbers]
+        one.land(f"{n}", opened(File("a.jsonl", lines(records).encode()), None))
+    assert one.said() == {"s0": turns}
+
+
+def test_the_store_takes_late_calls_as_they_are(tmp_path: Path) -> None:
+    each = list(calls(corpus([MORE])[0]))
+    for way, cut in WAYS.items():
+        one = Home(tmp_path / way)
+        for n in (2, 0, 3, 1):
+            one.write(f"{n}.jsonl", lines([WITH_ID["langfuse"](each[n], cut)]))
+            one.land()
+        assert in_home(one) == {"s0": MORE}
+        before = one.rows("select conversation_id, message_id from landed_messages where superseded_at is null")
+        one.write("again.jsonl", lines([WITH_ID["langfuse"](call, cut) for call in each]))
+        assert one.land().days == ()
+        again = one.rows("select conversation_id, message_id from landed_messages where superseded_at is null")
+        assert {tuple(row.values()) for row in before} == {tuple(row.values()) for row in again}
+
+
+@pytest.mark.parametrize("form", sorted(WITHOUT_ID))
+@pytest.mark.parametrize("since", [0, 1, 2])
+def test_calls_without_an_id_that_are_exported_again_add_nothing(tmp_path: Path, form: str, since: int) -> None:
+    each = [list(calls(told)) for told in corpus([MORE, [*MORE[:4], ("user", "Thank you."), ("assistant", "Bye.")]])]
+    one = Home(tmp_path)
+    one.write("first.jsonl", lines([WITHOUT_ID[form](call, full) for found in each for call in found[:-1]]))
+    one.land()
+    before = in_home(one)
+    one.write("again.jsonl", lines([WITHOUT_ID[form](call, full) for found in each for call in found[since:]]))
+    one.land()
+    after = in_home(one)
+    assert after.keys() == before.keys()
+    assert sorted(after.values()) == sorted([list(MORE), [*MORE[:4], ("user", "Thank you."), ("assistant", "Bye.")]])
+
+
+def in_home(one: Home) -> dict[str, list[tuple[str, str]]]:
+    """Role and text by conversation, in the order in which a day is built."""
+    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in one.rows(
+        "select conversation_id, role, content from landed_messages where superseded_at is null "
+        "order by conversation_id, sent_at, uri, ordinal"
+    ):
+        found[row["conversation_id"]].append((row["role"], row["content"]))
+    return dict(found)

@@ -1,0 +1,98 @@
+"""The deployment's files, as far as they can be checked without an engine: they parse, fit each other and the lock."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from dagster._cli import create_dagster_cli
+from dagster._core.instance.config import dagster_instance_config
+from dagster._daemon.cli import create_dagster_daemon_cli
+from dagster_webserver.cli import dagster_webserver
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+COMMANDS: dict[str, click.Command] = {
+    "dagster": create_dagster_cli(),
+    "dagster-daemon": create_dagster_daemon_cli(),
+    "dagster-webserver": dagster_webserver,
+}
+SERVICES: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+def parsed(command: click.Command, arguments: list[str]) -> click.Context:
+    """Read a command line as the program does, without doing it. Raises UsageError."""
+    name, *rest = [command.name or "", *arguments]
+    while isinstance(command, click.Group):
+        name, *rest = rest
+        found = command.get_command(click.Context(command), name)
+        assert found is not None, name
+        command = found
+    return command.make_context(name, rest)
+
+
+@pytest.mark.parametrize("name", ["code", "webserver", "daemon"])
+def test_the_commands_of_the_services_start_the_processes_directly(name: str) -> None:
+    program, *arguments = SERVICES[name]["command"]
+    here = [word.replace("/opt/dagster/", f"{DEPLOY}/") for word in arguments]
+    given = parsed(COMMANDS[program], here).params
+    assert given.get("workspace", (str(DEPLOY / "workspace.yaml"),)) == (str(DEPLOY / "workspace.yaml"),)
+    if name == "code":
+        assert (given["host"], given["port"], given["module_name"]) == ("0.0.0.0", 4000, "cpa_dagster.definitions")
+
+
+def test_the_code_server_is_asked_whether_it_is_healthy_by_a_command_that_exists() -> None:
+    _, program, *arguments = SERVICES["code"]["healthcheck"]["test"]
+    assert parsed(COMMANDS[program], arguments).params["port"] == 4000
+
+
+def test_the_webserver_and_the_daemon_find_the_code_location(monkeypatch: pytest.MonkeyPatch) -> None:
+    (server,) = read(DEPLOY / "workspace.yaml")["load_from"]
+    where = server["grpc_server"]
+    environment = SERVICES["webserver"]["environment"]
+    assert environment[where["host"]["env"]] == "code" and where["port"] == 4000
+    assert SERVICES["daemon"]["environment"] == SERVICES["code"]["environment"] == environment
+
+
+def test_the_instance_is_configured_as_here_but_for_its_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed, here = read(DEPLOY / "dagster.yaml"), read(ROOT / "cpa_dagster" / "dagster.yaml")
+    stored = ("storage", "event_log_storage")
+    assert [{n: value for n, value in one.items() if n not in stored} for one in (deployed, here)] == [
+        {n: value for n, value in here.items() if n not in stored}
+    ] * 2
+    for name, value in SERVICES["code"]["environment"].items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "dagster.yaml").write_text((DEPLOY / "dagster.yaml").read_text("utf-8"), "utf-8")
+    found, _ = dagster_instance_config(str(tmp_path))
+    assert found["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
+
+
+def test_the_image_is_made_of_files_that_are_there_and_of_the_locked_release() -> None:
+    words = (DEPLOY / "Dockerfile").read_text("utf-8")
+    copied = [line.split()[1:-1] for line in words.splitlines() if line.startswith("COPY")]
+    assert all((ROOT / path).exists() for paths in copied for path in paths)
+    locked = re.search(r"^dagster-aws==(\S+)", (ROOT / "requirements.lock").read_text("utf-8"), re.M)
+    assert locked and f"dagster-postgres=={locked[1]}" in (DEPLOY / "requirements.txt").read_text("utf-8")
+
+
+def test_only_the_code_location_has_the_settings_and_the_files_that_they_name() -> None:
+    assert "env_file" in SERVICES["code"] and "stop_grace_period" in SERVICES["code"]
+    assert not [name for name in ("webserver", "daemon", "postgres") if "env_file" in SERVICES[name]]
+    mounted = {volume.split(":")[-2] for volume in SERVICES["code"]["volumes"][1:]}
+    assert mounted == {"/opt/cpa/files", "/transcripts"} and (DEPLOY / "files").is_dir()
+
+
+def test_the_bucket_is_made_before_the_code_location_that_is_pointed_at_it() -> None:
+    found = read(DEPLOY / "s3.yaml")["services"]
+    assert set(found["code"]["depends_on"]) == {"bucket"} and set(found["bucket"]["depends_on"]) == {"s3"}
+    assert found["code"]["environment"] == found["bucket"]["environment"]
+    assert found["code"]["environment"]["AWS_ENDPOINT_URL_S3"] == "http://s3:9000"
+    assert {"image", "command"} <= set(found["bucket"]) and "profiles" not in found["s3"]
