@@ -86,6 +86,8 @@ def moment(value: Any, zone: tzinfo = UTC) -> tuple[datetime | None, bool]:
     """
     if value is None:
         return None, False
+    if type(value) is str and value[4:5] == "-" and (usual := _usual(value)) is not None:
+        return usual, False
     text = f"{value:f}" if isinstance(value, float) else str(value).strip()
     if not text:
         return None, False
@@ -100,6 +102,15 @@ def moment(value: Any, zone: tzinfo = UTC) -> tuple[datetime | None, bool]:
         return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC), at.tzinfo is None
     except (OverflowError, OSError):
         raise ValueError(WRONG) from None
+
+
+def _usual(text: str) -> datetime | None:
+    """A time of UTC in ISO 8601, as most are written; None for any other."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo is UTC else None
 
 
 def _since_1970(whole: str, part: str) -> datetime:

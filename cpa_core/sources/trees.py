@@ -74,7 +74,10 @@ def _of_lines(file: File, route: Route) -> Found:
         except ValueError as error:
             yield Reject(place, str(error), documents.with_bytes_shown(line.strip()))
         else:
-            yield from along(place, tree, route)
+            if route:
+                yield from along(place, tree, route)
+            else:
+                yield place, tree
 
 
 def _of_values(file: File, route: Route) -> Found:

@@ -1,5 +1,6 @@
 """Landing: what changed is read, what counts is settled, what is lost is said, and only changed days are dirty."""
 
+import gc
 import json
 import os
 import re
@@ -34,6 +35,17 @@ def test_a_landing_says_what_it_found(home: Home) -> None:
     assert landed.days == (DAY,)
     (row,) = home.rows("select uri, records, rejected, days from landed_files")
     assert row == {"uri": str(home.source / "a.json"), "records": 2, "rejected": 1, "days": ["2026-03-04"]}
+
+
+def test_python_looks_for_circles_as_often_after_a_landing_as_before(home: Home) -> None:
+    before = gc.get_threshold()
+    home.write("a.json", {"c1": [turn("hi")]})
+    home.land()
+    assert gc.get_threshold() == before
+    home.write("a.json", "{")
+    with pytest.raises(SourceError):
+        home.land()
+    assert gc.get_threshold() == before
 
 
 def test_a_new_home_has_no_conversations_of_an_earlier_version_to_look_for(home: Home) -> None:

@@ -4,15 +4,14 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby, pairwise
-from typing import Any
+from itertools import groupby
 
 import pyarrow as pa
 
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.landing.fetch import Parsed, finished
 from cpa_core.sources.identity import Identified, Known, KnownTrace, Nothing, Opened, Said, Talk, identified
-from cpa_core.sources.identity.links import SPOKEN, chain, day_of, mark
+from cpa_core.sources.identity.links import SPOKEN, chain, day_of, mark, values_of
 from cpa_core.store.database import Row, Transaction, as_json
 
 SEEDED = "identity"
@@ -66,21 +65,10 @@ class Stored:
 
 def _talks(found: pa.Table) -> list[Talk]:
     """The rows of a question, whose columns are fields of a talk, as talks that have not changed."""
-    columns = {name: _values(found[name]) for name in found.column_names}
+    columns = {name: [one for chunk in found[name].chunks for one in values_of(chunk)] for name in found.column_names}
     columns["said"] = [said or () for said in columns["said"]]
-    columns["changed"] = [False] * found.num_rows
+    columns |= dict.fromkeys(("changed", "fresh"), [False] * found.num_rows)
     return [Talk(*values) for values in zip(*(columns[name] for name in Talk.__slots__), strict=True)]
-
-
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    """The values of a column; lists of numbers as tuples."""
-    if not pa.types.is_list(column.type):
-        return column.to_pylist()  # type: ignore[no-any-return]
-    found: list[Any] = []
-    for chunk in column.chunks:
-        offsets, flat = chunk.offsets.to_pylist(), chunk.values.to_pylist()
-        found += [tuple(flat[begin:end]) for begin, end in pairwise(offsets)]
-    return found
 
 
 def named_part(assistant: Assistant, part: Sequence[Parsed]) -> tuple[list[Parsed], Identified]:
@@ -126,13 +114,14 @@ def reads_sessions(assistant: Assistant) -> bool:
 
 
 def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:
-    """Keep what is known of these talks in place of what was."""
+    """Keep what is known of these talks in place of what was: nothing was of those whose ids are fresh."""
     if not talks:
         return
-    transaction.execute(
-        "delete from known_conversations where conversation_id in (select unnest($ids::json::varchar[]))",
-        ids=as_json(talk.conversation_id for talk in talks),
-    )
+    if replaced := [talk.conversation_id for talk in talks if not talk.fresh]:
+        transaction.execute(
+            "delete from known_conversations where conversation_id in (select unnest($ids::json::varchar[]))",
+            ids=as_json(replaced),
+        )
     names = ("conversation_id", "kind", "user_id", "started_at", "day", "basis", "number", "last_at", "headless")
     columns = {name: [getattr(talk, name) for talk in talks] for name in names}
     opening = [talk.links[0] for talk in talks]

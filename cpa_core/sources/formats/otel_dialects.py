@@ -40,12 +40,12 @@ def said_in(attributes: Attributes, events: Iterable[Event]) -> Exchange | None:
 DETAILS = "gen_ai.client.inference.operation.details"
 
 
+CONVENTIONS = ("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions")
+
+
 def _conventions(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """`gen_ai.input.messages` and `gen_ai.output.messages`, as JSON text or structured."""
-    asked, answered, system = (
-        unfolded(attributes.get(f"gen_ai.{word}"))
-        for word in ("input.messages", "output.messages", "system_instructions")
-    )
+    asked, answered, system = [unfolded(attributes.get(word)) for word in CONVENTIONS]
     return Exchange(asked, _first(answered), system) if asked or answered else None
 
 
@@ -170,7 +170,10 @@ def listed(attributes: Attributes, name: str) -> list[Any]:
     whole = unfolded(attributes.get(name))
     if isinstance(whole, list):
         return [nested(one) if isinstance(one, dict) else one for one in whole]
-    flat = {key[len(name) + 1 :]: value for key, value in attributes.items() if key.startswith(f"{name}.")}
+    begin = f"{name}."
+    flat = {key[len(begin) :]: value for key, value in attributes.items() if key.startswith(begin)}
+    if not flat:
+        return []
     found = nested({key: value for key, value in flat.items() if key.split(".", 1)[0].isdecimal()})
     return found if isinstance(found, list) else []
 

@@ -6,7 +6,7 @@ https://arize.com/docs/phoenix (spans as data frames). Spans of OTLP, of Python'
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from cpa_core.sources import columns, fields
@@ -18,6 +18,7 @@ from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Exchange, said_in
 from cpa_core.sources.formats.traces import Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, moment, whole
+from cpa_core.sources.times import EPOCH
 from cpa_core.sources.trees import Trees, unfolded
 
 SESSIONS = (
@@ -83,13 +84,20 @@ def _instant(tree: dict[str, Any], key: str) -> datetime | None:
     return nanosecond(nanoseconds) if nanoseconds is not None else moment(written, UTC)[0]
 
 
+WITH_THIRTEEN_DIGITS = range(10**12, 10**13)
+"""Milliseconds between 2001 and 2286, which `moment` takes for just those."""
+
+
 def nanosecond(value: Any) -> datetime | None:
     """A time in nanoseconds since 1970, as a number or as text; 0 is none. Raises ValueError."""
     if value in (None, "", 0, "0"):
         return None
     if isinstance(value, bool | float | list | dict) or not str(value).isdecimal():
         raise ValueError("time: nanoseconds since 1970 are needed")
-    return moment(int(value) // 1_000_000)[0]
+    milliseconds = int(value) // 1_000_000
+    if milliseconds in WITH_THIRTEEN_DIGITS:
+        return EPOCH + timedelta(milliseconds=milliseconds)
+    return moment(milliseconds)[0]
 
 
 def _heard(tree: dict[str, Any]) -> list[Event]:
@@ -107,14 +115,19 @@ def plain_attributes(given: Any) -> Attributes:
     return {str(one["key"]): plain_value(one.get("value")) for one in found if isinstance(one, dict) and "key" in one}
 
 
+NESTED_KINDS = ("arrayValue", "kvlistValue")
+
+
 def plain_value(value: Any) -> Any:
     """What a value of OTLP's JSON says: `{"stringValue": ...}`, `{"arrayValue": {"values": [...]}}`, ..."""
-    if isinstance(value, dict) and len(value) == 1 and isinstance(text := value.get("stringValue"), str):
-        return text
+    if type(value) is dict and len(value) == 1:
+        ((kind, inner),) = value.items()
+        if kind not in NESTED_KINDS:
+            return inner if kind != "stringValue" or type(inner) is str else None
     if not isinstance(value, dict) or not value:
         return value if isinstance(value, str | int | float) else None
     kind, inner = next(iter(value.items()))
-    if kind in ("arrayValue", "kvlistValue"):
+    if kind in NESTED_KINDS:
         values = inner.get("values") if isinstance(inner, dict) else None
         items = values if isinstance(values, list) else []
         return plain_attributes(items) if kind == "kvlistValue" else [plain_value(one) for one in items]
@@ -165,8 +178,11 @@ def _node(key: int, told: ReadSpan) -> Node:
 
 def first_of(span: TracedSpan, words: tuple[str, ...]) -> str | None:
     """The first of these attributes that a span has."""
-    found = (span.attributes.get(word) for word in words)
-    return next((fields.identity("id", one) for one in found if one and type(one) in (str, int)), None)
+    attributes = span.attributes
+    for word in words:
+        if (one := attributes.get(word)) and type(one) in (str, int):
+            return fields.identity("id", one)
+    return None
 
 
 def _called(file: File, place: str, told: ReadSpan, named: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:

@@ -63,7 +63,7 @@ class _Naming:
             self.look_up({talk.basis})
         talk.number = self.given[talk.basis]
         self.given[talk.basis] += 1
-        talk.conversation_id = f"c-{talk.basis}-{talk.number}"
+        talk.conversation_id, talk.fresh = f"c-{talk.basis}-{talk.number}", True
         self.talks[talk.conversation_id] = talk
         return talk
 

@@ -2,10 +2,10 @@
 
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from hashlib import blake2b
-from itertools import repeat
+from itertools import pairwise
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -64,13 +64,32 @@ def rows_of(records: Any) -> Iterator[Row]:
     """The records of a file, one by one."""
     number = 0
     for batch in records.to_batches(CHUNK):
-        columns = [_values(column) for column in batch.columns]
+        columns = [values_of(column) for column in batch.columns]
         yield from map(Row, range(number, number + batch.num_rows), *columns)
         number += batch.num_rows
 
 
-def _values(column: Any) -> Iterable[Any]:
-    return repeat(None, len(column)) if column.null_count == len(column) else column.to_pylist()
+def values_of(column: Any) -> Sequence[Any]:
+    """The values of an Arrow array: times as UTC, lists of whole numbers as tuples (null: empty).
+
+    Arrow makes each time through its zone and each number through an object of its own, at several times the cost.
+    """
+    if column.null_count == len(column):
+        return [None] * len(column)
+    if pa.types.is_timestamp(column.type):
+        instants = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
+        return [None if at is None else EPOCH + timedelta(microseconds=at) for at in instants]
+    if pa.types.is_list(column.type) and pa.types.is_int64(column.type.value_type):
+        offsets, numbers = column.offsets.to_pylist(), _numbers(column.values)
+        return [tuple(numbers[begin:end]) for begin, end in pairwise(offsets)]
+    return column.to_pylist()  # type: ignore[no-any-return]
+
+
+def _numbers(flat: Any) -> list[int]:
+    """An array of whole numbers of 64 bits as a list."""
+    if flat.null_count or not len(flat):
+        return flat.to_pylist()  # type: ignore[no-any-return]
+    return memoryview(flat.buffers()[1]).cast("q")[flat.offset : flat.offset + len(flat)].tolist()
 
 
 def parts_of(columns: Any, places: Iterable[tuple[int, int]]) -> Iterator[list[list[Any]]]:

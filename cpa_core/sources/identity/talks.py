@@ -60,6 +60,15 @@ class Index:
         """Talks in which the same was said."""
         return self._whole(one, len(one.links), taken)
 
+    def only(self, one: Unnamed, taken: set[str]) -> Talk | None:
+        """The talk that is surely a record: the one alone that ends with its words, of the same user and start."""
+        talks = self.ended.talks.get(one.links[-1])
+        if talks is None or len(talks) != 1 or one.user_id is None or one.started_at is None:
+            return None
+        (talk,) = talks.values()
+        same = talk.user_id == one.user_id and talk.started_at == one.started_at and talk.links == one.links
+        return talk if same and talk.conversation_id not in taken else None
+
     def longest(self, one: Unnamed, taken: set[str]) -> tuple[int, list[Talk]]:
         """The talks that share most with a record that continues them, or that they continue, and how much that is."""
         if found := self.passed.of(one.links[-1], one, taken):
@@ -158,8 +167,10 @@ def matched(records: Sequence[Unnamed], index: Index, short: Short) -> Match:
     left: list[Unnamed] = []
     doubled: set[int] = set()
     for one in records:
-        alike = index.equal(one, taken)
-        best = _nearest(one, [talk for talk in alike if _told(one, talk, len(one.links), short)])
+        best, alike = index.only(one, taken), list[Talk]()
+        if best is None:
+            alike = index.equal(one, taken)
+            best = _nearest(one, [talk for talk in alike if _told(one, talk, len(one.links), short)])
         if best is None:
             left.append(one)
             doubled.update([one.number] if alike else [])

@@ -31,7 +31,7 @@ class Talk:
     `links` has one number for each spoken message: a hash of it and all before it. `said` has a hash of each message
     alone; only calls without a conversation's id need it. `day` is the UTC midnight-to-midnight day of the home's zone
     in which the talk began, or the one that was named. `vacant`: no other object holds its messages now.
-    `headless`: of a talk that is chained from calls, its first call is not known.
+    `headless`: of a talk that is chained from calls, its first call is not known. `fresh`: its id was made just now.
     """
 
     conversation_id: str
@@ -47,6 +47,7 @@ class Talk:
     headless: bool = False
     vacant: bool = False
     changed: bool = True
+    fresh: bool = False
 
 
 class Said(NamedTuple):
