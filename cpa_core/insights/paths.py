@@ -14,7 +14,6 @@ from cpa_core.insights.statistics import (
     corrected,
     is_enough,
     lift,
-    ratio,
     score_chance,
     share,
     unit_sums,
@@ -125,7 +124,7 @@ def _drop_off(of: Selection, path: Path, one: Compared, conversations: tuple[int
         met=replace(share(one.met), conversations=conversations[1]),
         ended_after=after,
         ended_else=other,
-        difference=ratio(one.plain).within(1),
+        difference=one.difference,
         lift=one.lift,
         at_equal_depth=one.within_layers,
         good=good,
@@ -145,7 +144,7 @@ def _explaining(of: Selection, raised: Sequence[Path], parts: dict[Path, int]) -
     for length in (3, 2, 1):
         paths = [path for path in raised if len(path) == length]
         listed = [(path, one) for path in paths for one in _beside(path, kept, parts)]
-        compared = compare(of, {number: one for number, (_, one) in enumerate(listed)})
+        compared = compare(of, {number: one for number, (_, one) in enumerate(listed)}, is_plain=False)
         failed = {path for number, (path, _) in enumerate(listed) if not _is_more(compared.get(number))}
         kept += [path for path in paths if path not in failed]
     return kept

@@ -150,7 +150,7 @@ def _effect(kind: Kind, one: Compared, points: UnitSums | None) -> Effect:
         met=share(one.met),
         bad_with=bad_with,
         bad_without=bad_without,
-        difference=ratio(one.plain).within(1),
+        difference=one.difference,
         lift=one.lift,
         at_equal_length=one.within_layers if is_enough else UNKNOWN,
         score_difference=ratio(points).within(MOST_SCORE) if points else UNKNOWN,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from cpa_core import insights
-from cpa_core.gold.trust import Trust, trust
+from cpa_core.gold.quality import trust
+from cpa_core.gold.trust import Trust
 from cpa_core.insights import FigureChange, Figures, Issue, Scope, Selection
 from cpa_core.store import Store
 

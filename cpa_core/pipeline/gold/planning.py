@@ -7,6 +7,7 @@ from math import ceil
 from cpa_core import insights
 from cpa_core.errors import InputError, NotFound
 from cpa_core.gold.correcting import GoldUnit
+from cpa_core.gold.people import unit_of
 from cpa_core.gold.planning import (
     CONVERSATION_SECONDS,
     HALF_HOUR,
@@ -16,8 +17,8 @@ from cpa_core.gold.planning import (
     spread_by_doubt,
     spread_of_conversations,
 )
+from cpa_core.gold.quality import gold_units
 from cpa_core.gold.reviews import TEACHING
-from cpa_core.gold.trust import gold_units, unit_of
 from cpa_core.models import EventType, Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.draws import WantedDraw, beliefs_of, label_of

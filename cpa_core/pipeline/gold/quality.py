@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from cpa_core import insights
 from cpa_core.errors import NotFound
+from cpa_core.gold.quality import trust
 from cpa_core.gold.reviews import definition_of
-from cpa_core.gold.trust import Trust, trust
+from cpa_core.gold.trust import Trust
 from cpa_core.insights import UNKNOWN, Scope
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import GoldUse, SameMeaning, append_meaning, append_use, merge_gold

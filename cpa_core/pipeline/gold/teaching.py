@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cpa_core import insights
-from cpa_core.gold.trust import know_gold, schema_in_force
+from cpa_core.gold.people import know_gold, schema_in_force
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import GoldUse, append_use, merge_gold

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from cpa_core.gold.trust import trust
+from cpa_core.gold.quality import trust
 from cpa_core.insights import Scope, overview, selected
 from cpa_core.insights.sums import sums
 from cpa_core.models import Value

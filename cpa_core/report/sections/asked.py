@@ -6,7 +6,8 @@ from datetime import date, timedelta
 from typing import Literal
 
 from cpa_core import insights
-from cpa_core.gold.trust import Trust, trust
+from cpa_core.gold.quality import trust
+from cpa_core.gold.trust import Trust
 from cpa_core.insights import Kind, Selection
 from cpa_core.insights.statistics import Mean, Rate, UnitSums, bounded_mean, share
 from cpa_core.insights.volume import MOST_SCORE

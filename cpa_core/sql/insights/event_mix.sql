@@ -13,8 +13,8 @@ parts as (
   join chosen c on c.n = m.n
   group by all
 ),
-totalled as (
-  select *, sum(scored) over (partition by day, kind) as all_scored from parts
+totals as (
+  select day, kind, sum(scored) as all_scored from parts group by day, kind
 ),
 tagged as (
   select day, unit, tagged, sum(tagged) over (partition by day) as all_tagged
@@ -36,8 +36,9 @@ counted as (
     sum(p.scored)::bigint as scored,
     sum(p.bad)::bigint as bad,
     hits_by_unit(p.conversations, t.tagged, t.all_tagged) as hit,
-    by_unit(p.bad, p.scored, p.all_scored, p.scored) as of_bad
-  from totalled p
+    by_unit(p.bad, p.scored, a.all_scored, p.scored) as of_bad
+  from parts p
+  join totals a on a.day is not distinct from p.day and a.kind = p.kind
   join tagged t on t.day is not distinct from p.day and t.unit = p.unit
   group by p.day, p.kind
 )

@@ -1,57 +1,61 @@
 -- Which values had the properties of each event, in all or on each day? A value that is no choice is null: it is text.
+-- Properties are numbered by their newest names, so that what is counted by unit is counted by numbers.
 with found as (
-  select c.n, c.unit, c.day, e.role, coalesce(w.name, e.event_type) as event_type, e.schema_version,
-    e.event_type as written, unnest(map_entries(e.properties::map(varchar, varchar))) as entry
+  select
+    c.n, c.unit, case when $by_day then c.day end as day, w.written,
+    unnest(map_entries(e.properties::map(varchar, varchar))) as entry
   from chosen c
   join tagged_events e on e.day = c.day and e.conversation_id = c.conversation_id
-  left join known_names w
-    on w.schema_version = e.schema_version and w.role = e.role and w.event_type = e.event_type
+  join written_kinds w
+    on w.role = e.role and w.event_type = e.event_type and w.schema_version is not distinct from e.schema_version
   where c.tag_outcome = 'ok'
+),
+keys as (
+  select
+    f.written, f.key, w.role, w.name as event_type, coalesce(p.name, f.key) as property,
+    dense_rank() over (order by w.role, w.name, coalesce(p.name, f.key))::integer as number
+  from (select distinct written, entry.key as key from found) as f
+  join written_kinds w on w.written = f.written
+  left join known_properties p
+    on p.schema_version = w.schema_version and p.role = w.role and p.event_type = w.event_type and p.property = f.key
+),
+choices as (
+  select w.written, k.property as key, k.value
+  from known_choices k
+  join written_kinds w on w.schema_version = k.schema_version and w.role = k.role and w.event_type = k.event_type
 ),
 named as (
   select
-    case when $by_day then f.day end as day,
-    f.role, f.event_type, coalesce(p.name, f.entry.key) as property,
-    case when k.value is not null or f.entry.value = 'not applicable' then f.entry.value end as value,
-    f.unit, f.n
+    f.day, k.number, f.unit, f.n,
+    case when c.value is not null or f.entry.value = 'not applicable' then f.entry.value end as value
   from found f
-  left join known_choices k
-    on k.schema_version = f.schema_version and k.role = f.role and k.event_type = f.written
-    and k.property = f.entry.key and k.value = f.entry.value
-  left join known_properties p
-    on p.schema_version = f.schema_version and p.role = f.role and p.event_type = f.written
-    and p.property = f.entry.key
+  join keys k on k.written = f.written and k.key = f.entry.key
+  left join choices c on c.written = f.written and c.key = f.entry.key and c.value = f.entry.value
 ),
-talks as (
-  select day, role, event_type, property, count(distinct n) as conversations from named group by all
-),
-hits as (
-  select day, role, event_type, property, value, unit, count(*) as events from named group by all
-),
-parts as (
-  select *, sum(events) over (partition by day, role, event_type, property, unit) as unit_events,
-    sum(events) over (partition by day, role, event_type, property) as all_events
-  from hits
-),
+talks as (select day, number, count(distinct n) as conversations from named group by day, number),
+hits as (select day, number, value, unit, count(*) as events from named group by day, number, value, unit),
+units as (select day, number, unit, sum(events) as events from hits group by day, number, unit),
+totals as (select day, number, sum(events) as all_events from units group by day, number),
 wholes as (
-  select day, role, event_type, property, trials_by_unit(unit_events, all_events) as whole
-  from (select distinct day, role, event_type, property, unit, unit_events, all_events from parts)
-  group by all
+  select u.day, u.number, trials_by_unit(u.events, t.all_events) as whole
+  from units u
+  join totals t on t.day is not distinct from u.day and t.number = u.number
+  group by u.day, u.number
 ),
 counted as (
-  select day, role, event_type, property, value, sum(events)::bigint as events,
-    hits_by_unit(events, unit_events, all_events) as hit
-  from parts
-  group by all
+  select
+    h.day, h.number, h.value, sum(h.events)::bigint as events,
+    hits_by_unit(h.events, u.events, t.all_events) as hit
+  from hits h
+  join units u on u.day is not distinct from h.day and u.number = h.number and u.unit = h.unit
+  join totals t on t.day is not distinct from h.day and t.number = h.number
+  group by h.day, h.number, h.value
 )
 select
-  c.day, c.role, c.event_type, c.property, c.value, c.events,
+  c.day, k.role, k.event_type, k.property, c.value, c.events,
   ratio_of(c.hit, w.whole, t.conversations) as of_events
 from counted c
-join wholes w
-  on w.day is not distinct from c.day and w.role = c.role and w.event_type = c.event_type
-  and w.property = c.property
-join talks t
-  on t.day is not distinct from c.day and t.role = c.role and t.event_type = c.event_type
-  and t.property = c.property
-order by c.day, c.role, c.event_type, c.property, c.events desc, c.value
+join wholes w on w.day is not distinct from c.day and w.number = c.number
+join talks t on t.day is not distinct from c.day and t.number = c.number
+join (select distinct number, role, event_type, property from keys) as k on k.number = c.number
+order by c.day, k.role, k.event_type, k.property, c.events desc, c.value

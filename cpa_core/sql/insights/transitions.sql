@@ -13,20 +13,24 @@ hits as (
 talks as (
   select case when $by_day then day end as day, earlier, count(distinct n) as conversations from pairs group by all
 ),
-totalled as (
-  select *, sum(times) over (partition by day, earlier, unit) as unit_times,
-    sum(times) over (partition by day, earlier) as all_times
-  from hits
+units as (
+  select day, earlier, unit, sum(times) as times from hits group by day, earlier, unit
+),
+totals as (
+  select day, earlier, sum(times) as all_times from units group by day, earlier
 ),
 wholes as (
-  select day, earlier, trials_by_unit(unit_times, all_times) as whole
-  from (select distinct day, earlier, unit, unit_times, all_times from totalled)
-  group by all
+  select u.day, u.earlier, trials_by_unit(u.times, t.all_times) as whole
+  from units u
+  join totals t on t.day is not distinct from u.day and t.earlier = u.earlier
+  group by u.day, u.earlier
 ),
 counted as (
-  select day, earlier, later, sum(times)::bigint as times, hits_by_unit(times, unit_times, all_times) as hit
-  from totalled
-  group by all
+  select h.day, h.earlier, h.later, sum(h.times)::bigint as times, hits_by_unit(h.times, u.times, t.all_times) as hit
+  from hits h
+  join units u on u.day is not distinct from h.day and u.earlier = h.earlier and u.unit = h.unit
+  join totals t on t.day is not distinct from h.day and t.earlier = h.earlier
+  group by h.day, h.earlier, h.later
 )
 select
   h.day,

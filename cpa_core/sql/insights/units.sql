@@ -37,3 +37,12 @@ create temp macro ratio_of(hit, trial, talks) as {
 create temp macro by_unit(hits, part, all_parts, talks) as ratio_of(
   hits_by_unit(hits, part, all_parts), trials_by_unit(part, all_parts), coalesce(sum(talks), 0)
 );
+-- A unit's sums by layer, from 1 to 12, as a vector.
+create temp macro by_layer(layer, value) as [
+  sum(case when layer = 1 then value else 0 end), sum(case when layer = 2 then value else 0 end),
+  sum(case when layer = 3 then value else 0 end), sum(case when layer = 4 then value else 0 end),
+  sum(case when layer = 5 then value else 0 end), sum(case when layer = 6 then value else 0 end),
+  sum(case when layer = 7 then value else 0 end), sum(case when layer = 8 then value else 0 end),
+  sum(case when layer = 9 then value else 0 end), sum(case when layer = 10 then value else 0 end),
+  sum(case when layer = 11 then value else 0 end), sum(case when layer = 12 then value else 0 end)
+]::double[12];

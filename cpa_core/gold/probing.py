@@ -1,0 +1,174 @@
+"""The instrument apart from what it measures: the same conversations asked again, by another tagger or in another order.
+
+Where nothing but the model, the prompt or the schema changed, a shift of a rate is the instrument's. Where nothing but
+the order of types and criteria in the question changed, a label that differs is chance.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from cpa_core.insights import Estimate, Rate
+from cpa_core.insights.statistics import ratio, share, unit_sums
+from cpa_core.models import EventSchema, Value
+
+ANCHORS = 50
+"""Conversations that are asked again when the model, the prompt or the schema changes."""
+
+AGAIN = 0.05
+"""The share of conversations that is asked a second time in another order."""
+
+Order = Literal["own", "turned"]
+Tasks = Literal["tag", "judge"]
+
+
+class Anchor(Value):
+    """A conversation that is asked again, drawn once for good."""
+
+    day: date
+    conversation_id: str
+    drawn_at: datetime
+
+
+class ProbedLabels(Value):
+    """What one tagger said of one conversation. No words of messages are in it.
+
+    `items` counts for each label what it was asked of: the messages of its role, or 1 for a criterion. `said` holds the
+    ids of the messages that have it, or the verdict. Labels are the keys of types, and the words of criteria.
+    """
+
+    probed_at: datetime
+    task: Tasks
+    schema_version: str
+    prompt_id: str
+    model: str
+    order: Order
+    unit: str
+    conversation_id: str
+    content_hash: str
+    items: dict[str, int]
+    said: dict[str, tuple[str, ...]]
+
+    @property
+    def tagger(self) -> tuple[str, str, str]:
+        """What the labels were made by."""
+        return self.schema_version, self.prompt_id, self.model
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The conversation as it was asked about: one that changed since is another."""
+        return self.conversation_id, self.content_hash
+
+
+@dataclass(frozen=True)
+class InstrumentShift:
+    """How a label's rate on the anchors differs between two taggers: of messages, or of judged conversations.
+
+    `difference` is the second less the first, each conversation beside itself, with its interval by unit.
+    """
+
+    label: str
+    before: float
+    after: float
+    difference: Estimate
+    conversations: int
+
+
+@dataclass(frozen=True)
+class LabelFlips:
+    """Of the items that have a label in either order, those that have it in one alone; of all verdicts, those changed."""
+
+    label: str
+    flipped: Rate
+
+
+def drawn_anchors(frame: Iterable[tuple[date, str]], size: int, at: datetime) -> list[Anchor]:
+    """A random sample of so many conversations, which a hash of their ids draws."""
+    return [Anchor(day=day, conversation_id=one, drawn_at=at) for day, one in _by_hash(frame, "anchor")[:size]]
+
+
+def drawn_again(frame: Sequence[tuple[date, str]], part: float) -> list[tuple[date, str]]:
+    """The share of conversations to be asked in another order, one at least."""
+    return _by_hash(frame, "again")[: max(1, round(part * len(frame)))] if frame else []
+
+
+def _by_hash(frame: Iterable[tuple[date, str]], purpose: str) -> list[tuple[date, str]]:
+    return sorted(frame, key=lambda one: hashlib.sha256(f"{purpose} {one[1]}".encode()).hexdigest())
+
+
+def turned(schema: EventSchema) -> EventSchema:
+    """The same schema with its event types, goals of a rank and dealbreakers in the opposite order."""
+    of = schema.criteria
+    names = ("primary_goals", "secondary_goals", "tertiary_goals", "dealbreakers")
+    criteria = of.model_copy(update={name: getattr(of, name)[::-1] for name in names})
+    return schema.model_copy(update={"criteria": criteria, "event_types": schema.event_types[::-1]})
+
+
+def latest_before(probed: Sequence[ProbedLabels], now: Sequence[ProbedLabels]) -> list[ProbedLabels]:
+    """The newest earlier answers about the same conversations by another tagger: none before the first change.
+
+    Of each task the tagger that was probed last; a probe by the present one is no earlier one.
+    """
+    found: list[ProbedLabels] = []
+    for task in sorted({one.task for one in now}):
+        present = {one.tagger for one in now if one.task == task}
+        earlier = [one for one in probed if one.task == task and one.order == "own" and one.tagger not in present]
+        if earlier:
+            last = max(earlier, key=lambda one: one.probed_at).tagger
+            found += {one.place: one for one in earlier if one.tagger == last}.values()
+    return found
+
+
+def instrument_shifts(before: Sequence[ProbedLabels], after: Sequence[ProbedLabels]) -> list[InstrumentShift]:
+    """The shift of each label that both taggers were asked for, on the conversations that both answered."""
+    found: list[InstrumentShift] = []
+    for label, pairs in _paired(before, after).items():
+        sums: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+        for old, new in pairs:
+            for n, count in enumerate((_hits(old, label), _hits(new, label), new.items[label])):
+                sums[new.unit][n] += count
+        old_hits, new_hits, items = (sum(one[n] for one in sums.values()) for n in range(3))
+        if items:
+            gap = ratio(unit_sums((b - a, of) for a, b, of in sums.values())).within(1)
+            found.append(InstrumentShift(label, old_hits / items, new_hits / items, gap, len(pairs)))
+    return found
+
+
+def label_flips(own: Sequence[ProbedLabels], other: Sequence[ProbedLabels]) -> list[LabelFlips]:
+    """How often each label depends on the order of the question."""
+    found: list[LabelFlips] = []
+    for label, pairs in _paired(own, other).items():
+        sums: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+        for one, two in pairs:
+            first, second = set(one.said.get(label, ())), set(two.said.get(label, ()))
+            is_verdict = one.task == "judge"
+            sums[one.unit][0] += first != second if is_verdict else len(first ^ second)
+            sums[one.unit][1] += 1 if is_verdict else len(first | second)
+        found.append(LabelFlips(label, share(unit_sums(sums.values(), conversations=len(pairs)))))
+    return found
+
+
+def _hits(one: ProbedLabels, label: str) -> int:
+    """The items with a label; of verdicts those that are met or hit."""
+    said = one.said.get(label, ())
+    return sum(word in ("met", "hit") for word in said) if one.task == "judge" else len(said)
+
+
+def _paired(
+    before: Sequence[ProbedLabels], after: Sequence[ProbedLabels]
+) -> Mapping[str, list[tuple[ProbedLabels, ProbedLabels]]]:
+    """The answers about the same conversations, by the labels that both were asked for."""
+    earlier = {(one.task, one.place): one for one in before}
+    found: defaultdict[str, list[tuple[ProbedLabels, ProbedLabels]]] = defaultdict(list)
+    for new in after:
+        if old := earlier.get((new.task, new.place)):
+            for label in _shared(old, new):
+                found[label].append((old, new))
+    return found
+
+
+def _shared(old: ProbedLabels, new: ProbedLabels) -> Iterator[str]:
+    return (label for label in new.items if label in old.items)
