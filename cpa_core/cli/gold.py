@@ -1,9 +1,9 @@
 """What the commands on labels by people do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cpa_core.cli.display import existing
+from cpa_core.cli.display import bar, dollars, existing
 from cpa_core.cli.screen import say
 from cpa_core.errors import InputError
 from cpa_core.gold.drawing import Way
@@ -14,6 +14,7 @@ from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold, gold_queue
 from cpa_core.pipeline.gold.exchange import export_gold, form_of, import_gold
 from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.gold.planning import Planned, PlannedWay, plan_gold
+from cpa_core.pipeline.gold.probing import ProbeQuote, ProbeResult, planned_probe, quote_probe, run_probe
 from cpa_core.pipeline.gold.quality import record_use, same_meaning, trust_of
 from cpa_core.pipeline.gold.teaching import gold_errors
 from cpa_core.settings import Settings, day
@@ -178,3 +179,52 @@ def errors(given: Settings) -> int:
     if not found:
         print("nothing to show: no conversation of the teaching part is labelled, or all labels agree")
     return 0
+
+
+def probe(given: Settings, size: int, again: float, *, dry_run: bool) -> int:
+    """Ask the anchors again, and some conversations in another order. 1 where some were not answered."""
+    existing(given)
+    assistant = Assistant.of(given, bar)
+    wanted = planned_probe(assistant, size, again)
+    quoted = quote_probe(assistant, wanted)
+    say(*probe_quote_lines(quoted))
+    if dry_run:
+        return 0
+    found = run_probe(assistant, wanted)
+    say(*probe_lines(found, {kind.key: f"{kind.name} ({kind.role})" for kind in wanted.schema.event_types}))
+    return 1 if found.unanswered else 0
+
+
+def probe_quote_lines(quoted: ProbeQuote) -> Iterator[str]:
+    """What a probe would ask, and about what it costs."""
+    cost = "unknown (no list price)" if quoted.cost is None else f"at most {dollars(quoted.cost)}"
+    questions = sum(line.questions for line in quoted.lines)
+    answered = sum(line.answered for line in quoted.lines)
+    yield (
+        f"quote: {quoted.anchors} anchor conversations, {quoted.again} once more in another order: "
+        f"{questions} questions, {answered} answered before; {cost} at list price"
+    )
+
+
+def probe_lines(found: ProbeResult, names: Mapping[str, str]) -> Iterator[str]:
+    """What a probe found, as people read it."""
+    if found.since is None:
+        yield "no other model, prompt or schema was probed before: this probe is the first to compare with"
+    else:
+        yield f"the same conversations, now and as {found.since} labelled them: these shifts are the instrument's"
+    for shift in found.shifts:
+        gap = shift.difference
+        span = "" if gap.low is None or gap.high is None else f" ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"
+        yield (
+            f"  {names.get(shift.label, shift.label)}: {100 * shift.before:.1f}% to {100 * shift.after:.1f}%, "
+            f"{100 * (gap.value or 0.0):+.1f} points{span}, {shift.conversations} conversations"
+        )
+    if found.flips:
+        yield "asked in another order, labels that changed:"
+    for one in found.flips:
+        flipped = one.flipped
+        rate = percent(Estimate(flipped.share, flipped.low, flipped.high))
+        few = "" if flipped.is_enough else ", too few to rest on"
+        yield f"  {names.get(one.label, one.label)}: {flipped.count} of {flipped.of}, {rate}{few}"
+    if found.unanswered:
+        yield f"warning: {found.unanswered} answers could not be used and are left out"

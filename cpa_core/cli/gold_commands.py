@@ -110,3 +110,16 @@ def errors(given: Settings) -> int:
     from cpa_core.cli import gold
 
     return gold.errors(given)
+
+
+@command(gold_app, LOOKING, "cpa gold probe --dry-run", "CPA_HOME", "CPA_SCHEMA", "CPA_MODEL", "CPA_BUDGET")
+def probe(
+    given: Settings,
+    size: Annotated[int, Option(help="anchor conversations, drawn at the first probe", metavar="NUMBER")] = 50,
+    again: Annotated[float, Option(help="the percentage asked once more in another order", metavar="NUMBER")] = 5.0,
+    dry_run: Annotated[bool, switch("--dry-run", "show what it would cost, and ask nothing")] = False,
+) -> int:
+    """Ask the same conversations again: what another model, prompt or schema does to rates, and what chance does."""
+    from cpa_core.cli import gold
+
+    return gold.probe(given, size, again / 100, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""The instrument apart from what it measures: the same conversations asked again, by another tagger or in another order.
+"""The instrument apart from what it measures: the same conversations asked again, by another tagger or in other order.
 
 Where nothing but the model, the prompt or the schema changed, a shift of a rate is the instrument's. Where nothing but
 the order of types and criteria in the question changed, a label that differs is chance.
@@ -14,12 +14,6 @@ from typing import Literal
 from cpa_core.insights import Estimate, Rate
 from cpa_core.insights.statistics import ratio, share, unit_sums
 from cpa_core.models import EventSchema, Value
-
-ANCHORS = 50
-"""Conversations that are asked again when the model, the prompt or the schema changes."""
-
-AGAIN = 0.05
-"""The share of conversations that is asked a second time in another order."""
 
 Order = Literal["own", "turned"]
 Tasks = Literal["tag", "judge"]
@@ -79,7 +73,7 @@ class InstrumentShift:
 
 @dataclass(frozen=True)
 class LabelFlips:
-    """Of the items that have a label in either order, those that have it in one alone; of all verdicts, those changed."""
+    """Of the items that have a label in either order, those that have it in one alone; of verdicts, those changed."""
 
     label: str
     flipped: Rate

@@ -101,8 +101,7 @@ def _sum_cases(of: Selection, asked: Mapping[int, Contrast], measure: str) -> No
     """Make the tables that all figures of these comparisons read: the cases by unit and layer, and by unit."""
     bases = {base: number for number, base in enumerate(sorted({one.base for one in asked.values()}))}
     own = [(number, one.own) for number, one in asked.items()]
-    of.answer("compared_asked", measure=measure, **_listed(own))
-    of.answer("compared_own")
+    of.answer("compared_own", measure=measure, **_listed(own))
     of.answer("compared_base", measure=measure, **_listed([(number, base) for base, number in bases.items()]))
     of.answer("compared_base_units")
     of.answer("compared_means", ids=list(asked), bases=[bases[one.base] for one in asked.values()])

@@ -370,8 +370,8 @@ def t_quantile(freedom: float) -> float:
 
 
 def _t_density(t: float, freedom: float) -> float:
-    middle = exp(lgamma((freedom + 1) / 2) - lgamma(freedom / 2)) / sqrt(freedom * pi)
-    return middle * (1 + t * t / freedom) ** (-(freedom + 1) / 2)
+    middle = lgamma((freedom + 1) / 2) - lgamma(freedom / 2) - log(freedom * pi) / 2
+    return exp(middle - (freedom + 1) / 2 * log(1 + t * t / freedom))
 
 
 def t_tails(t: float, freedom: float) -> float:

@@ -185,13 +185,14 @@ def open_questions(assistant: Assistant, day: date, schema: EventSchema, *, reta
 
 def _questions(assistant: Assistant, asking: Asking, ids: Sequence[str]) -> Iterator[list[tuple[str, Request]]]:
     """What asking about these begins with: each question after its conversation's id, a chunk at a time."""
-    for chunk in _chunks(assistant, asking.origin, ids):
+    for chunk in conversations_asked(assistant, asking.origin.day, asking.origin.schema, ids):
         yield [(one.conversation_id, request) for one in chunk for request in asking.first(one)]
 
 
-def _chunks(assistant: Assistant, origin: LabelOrigin, ids: Sequence[str]) -> Iterator[list[Conversation]]:
-    """These conversations of a built day as a model may see them, in order of their start."""
-    day = origin.day
+def conversations_asked(
+    assistant: Assistant, day: date, schema: EventSchema, ids: Sequence[str]
+) -> Iterator[list[Conversation]]:
+    """These conversations of a built day as a model may see them, in order of their start, a chunk at a time."""
     for n in range(0, len(ids), CHUNK):
         with assistant.store.reading() as view:
             rows = view.answer("label/conversations_of_day", day=day, ids=as_json(ids[n : n + CHUNK]))
@@ -199,7 +200,7 @@ def _chunks(assistant: Assistant, origin: LabelOrigin, ids: Sequence[str]) -> It
         for row in rows:
             grouped.setdefault(row["conversation_id"], []).append(row)
         found = [_conversation(day, key, of_one) for key, of_one in grouped.items()]
-        yield as_sent(assistant, with_context(assistant, origin.schema, found))
+        yield as_sent(assistant, with_context(assistant, schema, found))
 
 
 def _conversation(day: date, conversation_id: str, rows: Sequence[Row]) -> Conversation:
@@ -279,9 +280,9 @@ def _looked_up(
     What the others would cost is quoted then.
     """
     pending = frozenset[str]().union(*(share.pending for share in shares))
-    for chunk in _chunks(
-        assistant, shares[0].asking.origin, [one for one in shares[0].asking.plan.ids if one in pending]
-    ):
+    asking = shares[0].asking
+    ids = [one for one in asking.plan.ids if one in pending]
+    for chunk in conversations_asked(assistant, day, asking.origin.schema, ids):
         work = [(share, one) for one in chunk for share in shares if one.conversation_id in share.pending]
         questions = {request.hash: (share, request) for share, one in work for request in share.asking.first(one)}
         book.preload(questions, [one.conversation_id for one in chunk])

@@ -56,13 +56,14 @@ def quote(
             for request in open_questions(assistant, day, schema, retag=retag):
                 groups[request.task, request.provider, request.model].append(request)
             advance()
-    lines = [_line(assistant, *key, requests) for key, requests in sorted(groups.items())]
+    lines = [quote_line(assistant, *key, requests) for key, requests in sorted(groups.items())]
     return Quote(days=tuple(days), lines=tuple(line for line, _ in lines), calibrated=all(own for _, own in lines))
 
 
-def _line(
+def quote_line(
     assistant: Assistant, task: str, provider: str, model: str, requests: Sequence[Request]
 ) -> tuple[QuoteLine, bool]:
+    """What these questions of one task would take, and whether lengths of the model's own answers were used."""
     by_hash = {request.hash: request for request in requests}
     with assistant.store.reading() as view:
         kept = view.answer("label/answers_to_reuse", hashes=as_json(by_hash), conversations="[]")
