@@ -141,7 +141,9 @@ def label_flips(own: Sequence[ProbedLabels], other: Sequence[ProbedLabels]) -> l
             is_verdict = one.task == "judge"
             sums[one.unit][0] += first != second if is_verdict else len(first ^ second)
             sums[one.unit][1] += 1 if is_verdict else len(first | second)
-        found.append(LabelFlips(label, share(unit_sums(sums.values(), conversations=len(pairs)))))
+        found.append(
+            LabelFlips(label, share(unit_sums(((hits, of) for hits, of in sums.values()), conversations=len(pairs))))
+        )
     return found
 
 
