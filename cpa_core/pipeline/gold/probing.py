@@ -39,11 +39,15 @@ from cpa_core.store.ledgers import append_lines, lines_after
 
 @dataclass(frozen=True)
 class Probe:
-    """What is to be asked: the anchors and those asked in another order, by the schema in force."""
+    """What is to be asked: the anchors and those asked in another order, by the schema in force.
+
+    `drawn` are anchors that no probe has asked yet, to be kept when this one asks.
+    """
 
     schema: EventSchema
     anchors: tuple[Conversation, ...]
     again: tuple[Conversation, ...]
+    drawn: tuple[Anchor, ...]
 
     @property
     def orders(self) -> tuple[tuple[Order, EventSchema, tuple[Conversation, ...]], ...]:
@@ -81,17 +85,22 @@ class ProbeResult:
 
 
 def planned_probe(assistant: Assistant, size: int, again: float) -> Probe:
-    """The conversations to ask. The anchors are drawn at the first probe, and stay. Raises NotFound, SchemaError."""
+    """The conversations to ask, of which nothing is kept yet. The anchors are those of the home's first probe.
+
+    Raises NotFound, SchemaError.
+    """
     schema, _ = current_schema(assistant)
     with assistant.store.reading() as view:
         frame = [(row["day"], row["conversation_id"]) for row in view.answer("gold/probe_frame")]
     if not frame:
         raise NotFound(f"{assistant.settings.home}: no conversation is tagged and judged yet: cpa run")
-    anchors = _anchors(assistant, frame, size)
+    kept = tuple(_kept(assistant, "anchors", Anchor))
+    drawn = () if kept else tuple(drawn_anchors(frame, size, assistant.now()))
     return Probe(
         schema=schema,
-        anchors=tuple(_conversations(assistant, schema, [(one.day, one.conversation_id) for one in anchors])),
+        anchors=tuple(_conversations(assistant, schema, [(one.day, one.conversation_id) for one in kept or drawn])),
         again=tuple(_conversations(assistant, schema, drawn_again(frame, again))) if again else (),
+        drawn=drawn,
     )
 
 
@@ -115,6 +124,7 @@ def run_probe(assistant: Assistant, probe: Probe) -> ProbeResult:
 
     The labels go to a file of the home alone: no table, no event and no figure of a day changes.
     """
+    _keep(assistant, "anchors", probe.drawn)
     earlier = list(_kept(assistant, "probes", ProbedLabels))
     probed: list[ProbedLabels] = []
     try:
@@ -208,15 +218,6 @@ def _verdicts(schema: EventSchema, result: Judged) -> Said:
         if key in breakers
     }
     return dict.fromkeys([*said, *hits], 1), {**said, **hits}
-
-
-def _anchors(assistant: Assistant, frame: Sequence[tuple[date, str]], size: int) -> list[Anchor]:
-    """The anchors of the home; drawn now where there are none."""
-    found = list(_kept(assistant, "anchors", Anchor))
-    if not found:
-        found = drawn_anchors(frame, size, assistant.now())
-        _keep(assistant, "anchors", found)
-    return found
 
 
 def _conversations(
