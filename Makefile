@@ -76,6 +76,10 @@ component: .venv/ready       ## slow: the component in a project of Dagster's ow
 prefixes: .venv/ready        ## slow: prefixes in S3 as ChatGPT's and Langfuse's exports have them, with the sensor
 	$(BIN)/python -m proofs.prefixes
 
+.PHONY: docs
+docs: .venv/ready            ## docs/ as a site in .site, built strictly
+	$(BIN)/zensical build --strict --clean --config-file mkdocs.yml
+
 browser: .venv/ready         ## slow: the demo in Dagster's UI, and the reports, clicked in Chromium
 	$(BIN)/python -m proofs.demo_in_browser
 	$(BIN)/python -m proofs.report_in_browser

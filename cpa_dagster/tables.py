@@ -5,8 +5,8 @@ from functools import cache
 import dagster as dg
 import duckdb
 
+from cpa_core.store.columns import COLUMNS
 from cpa_core.store.database import Row, Transaction, migrations
-from cpa_dagster.columns import COLUMNS
 from cpa_dagster.resources import Pipeline
 
 TABLES = {"event_schema": "event_schemas"}

@@ -1,8 +1,8 @@
-"""A stranger's first hour: README's own commands on a helpdesk's CSV, to events with receipts at PostHog.
+"""A stranger's first hour: the commands of docs/start/own-data.md on a helpdesk's CSV, to receipts at PostHog.
 
-The model and PostHog are servers on loopback. The commands are read from the section "The first hour" of README.md; the
+The model and PostHog are servers on loopback. The commands are read from the section "The first hour" of that page; the
 model's name, the addresses and the key are the stranger's own, and `make demo` is `cpa demo` where all is installed.
-What `cpa land --explain` advises is written into `.env`, as README says. At most ten commands may be needed.
+What `cpa land --explain` advises is written into `.env`, as the page says. At most ten commands may be needed.
 """
 
 import csv
@@ -47,9 +47,9 @@ def helpdesk(path: Path) -> None:
 
 def commands() -> list[str]:
     """The commands of the section, without their comments."""
-    found = SECTION.search((ROOT / "README.md").read_text("utf-8"))
+    found = SECTION.search((ROOT / "docs" / "start" / "own-data.md").read_text("utf-8"))
     if found is None:
-        raise Failed("README.md has no section 'The first hour' with a console block")
+        raise Failed("docs/start/own-data.md has no section 'The first hour' with a console block")
     lines = [line[2:].split("  #")[0].strip() for line in found[1].splitlines() if line.startswith("$ ")]
     return [line.replace("openai:gpt-6-luna", "compatible:test-model") for line in lines]
 

@@ -1,6 +1,6 @@
 """The product's own forms: the seed tool's map of conversations, rows with our words, and tables of them.
 
-Source: README, "Your own files".
+Source: docs/start/own-data.md.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.samples import Layout
 
-PAGE = "README.md"
+PAGE = "docs/start/own-data.md"
 
 
 def _map(file: File, place: str, tree: Any) -> Iterator[columns.Found]:

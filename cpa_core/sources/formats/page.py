@@ -40,8 +40,12 @@ def _index(forms: Iterable[Format]) -> list[str]:
     return lines + [f"| [{form.title}](#{form.name}) | `{form.name}` | a {form.kind} |" for form in forms]
 
 
+def _source(docs: str) -> str:
+    return f"<{docs}>" if "://" in docs else f"[{docs}]({docs.removeprefix('docs/')})"
+
+
 def _section(form: Format) -> str:
     signs = [f"  - `{sign}`" for sign in form.signs] or ["  - the ending of the file's name and its columns"]
     about = [f"- {title}: {getattr(form, field)}" for title, field in PARTS if getattr(form, field)]
-    lines = [f"## {form.name}", "", f"{form.title}. A record is a {form.kind}. Source: <{form.docs}>", ""]
+    lines = [f"## {form.name}", "", f"{form.title}. A record is a {form.kind}. Source: {_source(form.docs)}", ""]
     return "\n".join([*lines, "- Recognised by:", *signs, *about, ""])
