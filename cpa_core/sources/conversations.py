@@ -16,6 +16,7 @@ CONVERSATION_KEYS = frozenset({"messages", "user_id"})
 LINE_KEYS = MESSAGE_KEYS | {"conversation_id", "user_id"}
 
 Line = tuple[int, str]
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def from_map(file: File) -> Iterator[Draft | Reject]:
@@ -54,7 +55,7 @@ def conversation(file: File, conversation_id: str, tree: Any) -> Iterator[Draft 
 
 def raw(tree: Any) -> str:
     """What a rejected record was."""
-    return whole(json.dumps(tree, ensure_ascii=False))
+    return whole(_ENCODER.encode(tree))
 
 
 def _parts(conversation_id: str, tree: Any) -> tuple[list[Any], str | None, str | None]:
@@ -97,10 +98,10 @@ def from_lines(file: File) -> Iterator[columns.Found]:
         yield from [plain] if plain is not None else _careful(file, part)
 
 
-def decoded(line: str) -> Any:
+def decoded(line: str, decoder: json.JSONDecoder = DECODER) -> Any:
     """One line of JSON. Raises ValueError with the reason."""
     try:
-        return DECODER.decode(line)
+        return decoder.decode(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg}") from None
     except RecursionError:

@@ -32,6 +32,7 @@ __all__ = [
 CONTRADICTION = "message_id: given before in this conversation with another content"
 
 _HALF = re.compile("[\ud800-\udfff]")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 class Record(NamedTuple):
@@ -132,7 +133,13 @@ class _Timed(NamedTuple):
 
 def whole(text: str) -> str:
     """Text that UTF-8 can hold: half a surrogate pair becomes the replacement character."""
-    return text if text.isascii() else _HALF.sub("\ufffd", text)
+    if text.isascii():
+        return text
+    try:
+        text.encode()  # at a tenth of the cost of looking for such halves
+    except UnicodeEncodeError:
+        return _HALF.sub("\ufffd", text)
+    return text
 
 
 def filled(name: str, drafts: Sequence[Draft], midnight: datetime | None) -> tuple[list[Record], list[Reject]]:
@@ -207,4 +214,4 @@ def _raw(draft: Draft, sent_at: datetime) -> str:
 
 def as_json(value: object) -> str:
     """JSON that the database takes: no NaN, no half surrogates. Raises ValueError for an infinite number."""
-    return whole(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    return whole(_ENCODER.encode(value))

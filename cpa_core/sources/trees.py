@@ -8,6 +8,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from json import JSONDecoder
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from pyarrow import parquet
 from cpa_core.errors import SourceError
 from cpa_core.sources import documents
 from cpa_core.sources.conversations import decoded, raw
-from cpa_core.sources.documents import Window, elements
+from cpa_core.sources.documents import DECODER, ONCE, Repeating, Window, elements
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Reject, whole
 from cpa_core.sources.samples import Layout
@@ -40,29 +41,34 @@ class Records:
     """The records of a file, each with its place, read anew each time they are gone through.
 
     Going through them raises SourceError where a file of one value is damaged. `count` counts those of the last time.
+    `once`: no object of them has a key twice, as going through them has shown.
     `opens`: JSON that stands in their texts is read as what it says, as in the cells of a table.
     """
 
     def __init__(self, file: File, holds: str, layout: Layout, route: Route, *, opens: bool = False) -> None:
         self.file, self.holds, self.layout, self.route, self.opens = file, holds, layout, route, opens
-        self.count = 0
+        self.count, self.once = 0, False
 
     def __iter__(self) -> Iterator[Placed | Reject]:
         self.count = 0
+        before = Repeating.made
         for one in self._found():
             self.count += not isinstance(one, Reject)
             if isinstance(one, Reject):
                 yield one
             else:
                 yield one[0], self.file.mapped(opened(one[1]) if self.opens else one[1])
+        self.once = self.once or Repeating.made == before
 
     def _found(self) -> Iterator[Placed | Reject]:
         if self.holds in ("csv", "tsv", "parquet"):
             return table(self.file, self.holds)
-        return _of_lines(self.file, self.route) if self.layout == "lines" else _of_values(self.file, self.route)
+        if self.layout == "lines":
+            return _of_lines(self.file, self.route, ONCE if self.once else DECODER)
+        return _of_values(self.file, self.route)
 
 
-def _of_lines(file: File, route: Route) -> Found:
+def _of_lines(file: File, route: Route, decoder: JSONDecoder) -> Found:
     for number, line in enumerate(documents.lines(file.name, file.content, newline="\n"), 1):
         if line.isspace():
             continue
@@ -70,7 +76,7 @@ def _of_lines(file: File, route: Route) -> Found:
         try:
             if not documents.is_utf8(line):
                 raise ValueError(documents.NOT_UTF8)
-            tree = decoded(line)
+            tree = decoded(line, decoder)
         except ValueError as error:
             yield Reject(place, str(error), documents.with_bytes_shown(line.strip()))
         else:

@@ -128,3 +128,16 @@ def test_the_state_of_a_graph_is_told_once() -> None:
     first = CALLS[0] | {"input": {"messages": HISTORY[:1]}, "output": {"messages": HISTORY[:2]}}
     second = CALLS[1] | {"input": {"messages": HISTORY[2:3]}, "output": {"messages": HISTORY}}
     assert said([first, second]) == {"s": FOUR}
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_a_key_that_occurs_twice_is_a_reject_though_the_file_is_gone_through_again(place: int) -> None:
+    written = [
+        json.dumps(generation(f"g{n}", None, "You help.", f"hi {n}", f"ho {n}", traceId=f"t{n}")) for n in range(3)
+    ]
+    written[place] = written[place][:-1] + f', "id": "g{place}"}}'
+    records, rejects = read_file("\n".join(written), "a.jsonl")
+    assert [one.content for one in records if one.role == "user"] == [f"hi {n}" for n in range(3) if n != place]
+    assert [(one.place, one.reason) for one in rejects] == [
+        (f"line {place + 1}", "id: this key occurs twice in one object")
+    ]
