@@ -108,7 +108,8 @@ class Message(Value):
 class Conversation(Value):
     """One conversation, assembled from every file that holds its messages, in order of time.
 
-    `context` is what the schema wants shown of its metadata: pairs of name and value.
+    `context` is what the schema wants shown of its metadata: pairs of name and value. `context_hash` is a hash of these
+    before redaction, null where the schema wants nothing.
     """
 
     conversation_id: str
@@ -117,6 +118,12 @@ class Conversation(Value):
     content_hash: str
     messages: tuple[Message, ...]
     context: tuple[tuple[str, str], ...] = ()
+    context_hash: str | None = None
+
+    @property
+    def asked_content(self) -> str:
+        """A hash of everything of it that a question shows."""
+        return self.content_hash if self.context_hash is None else f"{self.content_hash}+{self.context_hash}"
 
     @property
     def tagged_positions(self) -> tuple[int, ...]:

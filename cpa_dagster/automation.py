@@ -137,7 +137,8 @@ def due(pipeline: Pipeline) -> Due:
         ends = view.rows("select day, max(ended_at) as ended_at from landed_conversations group by day")
     young = {row["day"] for row in ends if quiet and row["ended_at"] > assistant.now() - quiet}
     by_batch = assistant.settings.lane == "batch"  # then what waits has a sensor of its own
-    ready = [row for row in days if not (by_batch and row["waits"])]
+    ready = [row for row in days if not (by_batch and row["waits"]) and not row["waits_until"]]
+    later = (f"{row['day']}: {row['reason']}" for row in days if row["waits_until"])
     inside = [row for row in ready if pipeline.days.has_partition_key(row["day"].isoformat())]
     waiting = ", ".join(str(row["day"]) for row in inside if row["day"] in young)
     notes = (
@@ -145,6 +146,7 @@ def due(pipeline: Pipeline) -> Due:
         unusable,
         pipeline.outside(known),
         f"{waiting}: a conversation may still go on" if waiting else "",
+        *later,
     )
     return Due(
         landing=landing,

@@ -31,7 +31,9 @@ def listed(values: Any) -> dg.MetadataValue[Any]:
 
 def table(name: str, rows: Sequence[Row]) -> dict[str, dg.MetadataValue[Any]]:
     """A table under its name; nothing at all without rows."""
-    records = [dg.TableRecord({key: str(value) for key, value in row.items()}) for row in rows[:SHOWN]]
+    records = [
+        dg.TableRecord({key: "" if value is None else str(value) for key, value in row.items()}) for row in rows[:SHOWN]
+    ]
     return {name: dg.MetadataValue.table(records=records)} if records else {}
 
 

@@ -142,7 +142,7 @@ def run_command(given: Settings, named: NamedDays, how: How) -> Done:
     say(*(f"warning: {warning}" for warning in ready(assistant)))
     landed = _landed(assistant, named.day)
     if how.retry_final and (found := ask_again(assistant)):
-        say(f"asked again: {found} questions that were given up")
+        say(f"asked again: {found} questions that were given up or waited")
     days = _named_days(named, how, assistant)
     say(*_retag_lines(assistant, days, retag=how.retag)[1])
     switches = {name: getattr(how, name) for name in ("deliver_incomplete", "retry_rejected", "correct", "retag")}
@@ -182,7 +182,7 @@ def _run_facts(
         spend=spend_of_run(assistant),
         seconds=round(seconds, 1),
         outbox=_outbox(assistant.settings),
-        failures=failures_of(assistant.store, days),
+        failures=failures_of(assistant, days),
     )
 
 
@@ -199,7 +199,7 @@ def _show_run(assistant: Assistant, facts: RunFacts) -> None:
         return
     show_days(facts.days)
     shown = [one.day for one in facts.days]
-    say(*trouble_lines(assistant.store, shown), *address_lines(assistant, shown))
+    say(*trouble_lines(assistant, shown), *address_lines(assistant, shown))
     ended = f"{len(facts.done)} done" + (f", {len(facts.held)} held back" if facts.held else "")
     ended += f", {len(facts.waiting)} waiting for batches" if facts.waiting else ""
     asked = f"questions asked: {facts.questions}" + (f" ({facts.reused} more from the ledger)" if facts.reused else "")

@@ -12,8 +12,9 @@ from cpa_core.cli.facts import DayFacts, FailureFacts, ShowFacts, SpendFacts
 from cpa_core.cli.screen import say, show_table
 from cpa_core.errors import NotFound
 from cpa_core.llm import VALUES
-from cpa_core.pipeline import Assistant, Landed, ProposalQuote, Quote, Rejects, summaries
+from cpa_core.pipeline import Assistant, Landed, ProposalQuote, Quote, Rejects, open_work, summaries
 from cpa_core.pipeline.assistant import Advance
+from cpa_core.pipeline.label.given_up import SHOWN_TIME
 from cpa_core.pipeline.overview import LandedDay, RunSpend
 from cpa_core.settings import Settings
 from cpa_core.store import Store
@@ -222,19 +223,27 @@ def quote_lines(quote: Quote) -> list[str]:
     return [*lines, f"together: {total} at list price without caching; lengths of answers are {basis}"]
 
 
-def failures_of(store: Store, days: Sequence[date]) -> tuple[FailureFacts, ...]:
-    """The failures of these days."""
-    with store.reading() as view:
-        return tuple(FailureFacts(**row) for row in view.answer("status/failures_of_days", days=list(days)))
+def failures_of(assistant: Assistant, days: Sequence[date]) -> tuple[FailureFacts, ...]:
+    """The failures of these days, and until when a question waits before it is asked again."""
+    waits = {
+        (row["day"], row["stage"], row["conversation_id"]): row["waits_until"] for row in open_work(assistant, days)
+    }
+    with assistant.store.reading() as view:
+        rows = view.answer("status/failures_of_days", days=list(days))
+    return tuple(
+        FailureFacts(**row, waits_until=waits.get((row["day"], row["stage"], row["conversation_id"]))) for row in rows
+    )
 
 
-def failure_lines(store: Store, days: Sequence[date]) -> list[str]:
+def failure_lines(assistant: Assistant, days: Sequence[date]) -> list[str]:
     """Each kind of failure of these days once: where, how often, why, and whether it is tried again."""
-    rows = [one.model_dump() for one in failures_of(store, days)]
+    rows = [one.model_dump() for one in failures_of(assistant, days)]
     kinds: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         rule = VALUES.sub("…", row["detail"])
-        kinds.setdefault((row["day"], row["stage"], row["reason"], row["retryable"], rule), []).append(row)
+        kinds.setdefault(
+            (row["day"], row["stage"], row["reason"], row["retryable"], row["waits_until"], rule), []
+        ).append(row)
     return [_failure_line(of_kind) for of_kind in kinds.values()]
 
 
@@ -244,14 +253,17 @@ def _failure_line(rows: Sequence[Row]) -> str:
     where = f"{first['day']} {first['stage']} {first['conversation_id']}"
     detail = first["detail"] if len(first["detail"]) <= SHOWN_DETAIL else f"{first['detail'][: SHOWN_DETAIL - 1]}…"
     given_up = "given up: cpa run --retry-final asks again" if first["reason"] in UNUSABLE else "not tried again"
-    after = "tried again on the next run" if first["retryable"] else given_up
+    again = "tried again on the next run"
+    if first["waits_until"]:
+        again = f"waits until {first['waits_until']:{SHOWN_TIME}}; cpa run --retry-final asks at once"
+    after = again if first["retryable"] else given_up
     head = "failed" if first["retryable"] else "final"
     return f"{head}: {where}: {first['reason']}: {detail} ({f'and {others} more like it; ' if others else ''}{after})"
 
 
-def trouble_lines(store: Store, days: Sequence[date]) -> list[str]:
+def trouble_lines(assistant: Assistant, days: Sequence[date]) -> list[str]:
     """Everything of these days that a person should know of."""
-    return failure_lines(store, days) + receipt_lines(store, days) + unread_lines(store)
+    return failure_lines(assistant, days) + receipt_lines(assistant.store, days) + unread_lines(assistant.store)
 
 
 def unread_lines(store: Store) -> list[str]:

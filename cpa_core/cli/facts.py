@@ -1,6 +1,6 @@
 """What each command found, as `--json` prints it. docs/reference/output.schema.json is made from these values."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,7 +70,7 @@ class SpendFacts(Value):
 
 
 class FailureFacts(Value):
-    """One question that failed."""
+    """One question that failed. `waits_until`: it is not asked again before; null where the next run asks, or none."""
 
     day: date
     stage: str
@@ -79,6 +79,7 @@ class FailureFacts(Value):
     detail: str
     retryable: bool
     attempts: int | None
+    waits_until: datetime | None = None
 
 
 class DemoHome(Value):

@@ -85,7 +85,7 @@ def _status_facts(assistant: Assistant, batches: Sequence[str]) -> StatusFacts:
     drifted = tuple(drift(assistant, days[-LOOKED_BACK:]))
     receipts = tuple(reconciled(assistant, days))
     to_do = [
-        *trouble_lines(assistant.store, days),
+        *trouble_lines(assistant, days),
         *(line for one in receipts if _is_off(one.difference, one.stale) for line in reconciled_lines([one])),
         *batches,
         *reject_lines(rejects(assistant)),
@@ -104,7 +104,7 @@ def _status_facts(assistant: Assistant, batches: Sequence[str]) -> StatusFacts:
         days=day_facts(assistant, days, landed),
         due=due,
         spend=tuple(SpendFacts(**row) for row in spending(assistant)),
-        failures=failures_of(assistant.store, days),
+        failures=failures_of(assistant, days),
         receipts=receipts,
         stale=tuple(stale),
         drift=drifted,

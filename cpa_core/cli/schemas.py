@@ -1,6 +1,7 @@
 """The commands on the event schema."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,6 +87,8 @@ def propose(given: Settings, model: str | None, wanted: ProposalWanted) -> Done:
     quoted = quote_proposal(assistant, conversations, wanted.seed, wanted.sample, added_to)
     say(proposal_line(quoted))
     proposal = propose_schema(assistant, conversations, wanted.seed, wanted.sample, added_to, wanted.about)
+    if added_to:
+        proposal = replace(proposal, base=wanted.out.read_text("utf-8"))
     path = write_proposal(proposal, wanted.out)
     if base:
         say(f"{wanted.out} is in use and was left as it is; beside it is what would change:")

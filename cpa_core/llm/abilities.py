@@ -37,6 +37,7 @@ class Discovery:
         self._second: Abilities | None = None
         self._turn = threading.Lock()
         self._moving = threading.Lock()
+        self._recalling = threading.Lock()
 
     @contextmanager
     def turn(self) -> Iterator[bool]:
@@ -45,14 +46,23 @@ class Discovery:
             yield False
             return
         with self._turn:
-            if self.recall and (known := self.recall()):
-                self.now, self.is_known = known, True
-            self.recall = None
+            self._recall_once()
             is_finding_out = not self.is_known
             if is_finding_out:
                 yield True
         if not is_finding_out:
             yield False
+
+    def _recall_once(self) -> None:
+        with self._recalling:
+            if self.recall and (known := self.recall()):
+                self.now, self.is_known = known, True
+            self.recall = None
+
+    def may_reason(self) -> bool:
+        """Whether a call made now may be given room to reason: the model does, or nobody knows yet."""
+        self._recall_once()
+        return self.now.reasons or not self.is_known
 
     def give_up(self) -> None:
         """The server hangs: no call waits for another to find out."""

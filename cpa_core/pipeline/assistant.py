@@ -138,6 +138,8 @@ class Stage(Value):
     in strings, damaged JSON.
     `quoted` is what the others would cost by `cpa quote`, as it was before they were asked.
     `waiting` counts questions that wait in batches: then nothing else was asked, and the day is as it was.
+    `postponed` counts conversations among the failures that were not asked in this run: they failed in a way that
+    counted less than `CPA_GIVE_UP_HOURS` ago.
     """
 
     stage: str
@@ -157,3 +159,4 @@ class Stage(Value):
     share_reused: float | None = None
     folded: int = 0
     waiting: int = 0
+    postponed: int = 0

@@ -24,23 +24,27 @@ from cpa_core.store.answers import live_costs
 class Tariff:
     """What questions of one task to one model would take. `usual` is the length of an answer so far, null before.
 
-    `room` are the tokens that an answer may take for hidden reasoning, beside those that a question asks for.
+    `room` gives the tokens that an answer may take for hidden reasoning, beside those that a question asks for: for a
+    server whose abilities are found out that changes within a run.
     """
 
     model: ModelName
     lane: str
     own: Prices
     usual: float | None
-    room: int
+    room: Callable[[], int]
 
     def usage(self, requests: Sequence[Request]) -> Usage:
         """About the tokens of these questions, at most: nothing is cached, and an answer whose like is not known yet
-        takes all of its room.
+        takes all of its room. So does one to a question that is asked anew because its answer was cut off.
         """
         prompt = sum(math.ceil(self._size(request) / BYTES_PER_TOKEN) for request in requests)
-        guess = sum(request.max_tokens + self.room for request in requests)
-        usual = guess if self.usual is None else self.usual * len(requests)
-        return Usage(prompt_tokens=prompt, completion_tokens=math.ceil(usual))
+        room = self.room()
+        written = (
+            request.max_tokens + room if self.usual is None or request.is_roomier else self.usual
+            for request in requests
+        )
+        return Usage(prompt_tokens=prompt, completion_tokens=math.ceil(sum(written)))
 
     def cost(self, requests: Sequence[Request]) -> float | None:
         """US dollars for these questions at list price without caching, null when the price is unknown."""
@@ -80,8 +84,15 @@ def tariff(assistant: Assistant, task: str, model: ModelName) -> Tariff:
         lane_of(model.provider, given),
         prices(given.prices_path),
         found[0]["completion_tokens"],
-        answer_room(model),
+        lambda: _room(assistant, model),
     )
+
+
+def _room(assistant: Assistant, model: ModelName) -> int:
+    if model.provider != "compatible" or not assistant.settings.compatible.url:
+        return answer_room(model)
+    found = getattr(assistant.provider_of(model), "room", None)
+    return found() if found else 0
 
 
 def reserve(limits: Sequence[Budget], tariff_of: Callable[[Request], Tariff]) -> Reserve:

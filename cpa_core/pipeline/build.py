@@ -8,6 +8,7 @@ from itertools import takewhile
 from cpa_core.errors import StoreBusy
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.label.context import outdate
 from cpa_core.store.database import Transaction
 
 NO_QUIET = timedelta(days=36_500)
@@ -72,7 +73,7 @@ def _built(transaction: Transaction, day: date, settled: datetime) -> Built:
     transaction.answer("build/built_messages", day=day)
     after = _contents(transaction, day)
     waiting = _waiting(transaction, day) - len(after)
-    _record(transaction, day, waiting, changed=before != after)
+    _record(transaction, day, waiting, changed=outdate(transaction, day) or before != after)
     messages = transaction.rows("select count(*) as n from messages where day = $day", day=day)[0]["n"]
     return Built(conversations=len(after), messages=messages, waiting=waiting)
 

@@ -12,9 +12,11 @@ from cpa_core.pipeline.batches.states import OPEN, WAITING
 from cpa_core.pipeline.build import Built, build_day
 from cpa_core.pipeline.delivery.deliver import Delivered, deliver_day
 from cpa_core.pipeline.label.day import tag_and_judge_day
-from cpa_core.pipeline.label.given_up import ways
+from cpa_core.pipeline.label.given_up import pause_of, ways, with_wait
 from cpa_core.pipeline.schema.acceptance import waiting_days, waiting_versions
 from cpa_core.pipeline.schema.current import read_schema
+from cpa_core.settings import Settings
+from cpa_core.settings.addresses import parted
 from cpa_core.store.database import Row
 
 
@@ -56,6 +58,8 @@ def ready(assistant: Assistant) -> list[str]:
         )
     for task in ("tag", "judge"):
         assistant.provider_of(assistant.model(task))
+    if "compatible" in {assistant.model(task).provider for task in ("tag", "judge")}:
+        warnings += _login_and_key(given)
     for name in given.destinations:
         destination(name, given)
     if "destinations" not in given.model_fields_set:
@@ -63,6 +67,17 @@ def ready(assistant: Assistant) -> list[str]:
             key = DESTINATIONS[name].needs[0][0]
             warnings.append(f"{key} is set, but events go to the outbox: --destination {name}")
     return warnings
+
+
+def _login_and_key(given: Settings) -> list[str]:
+    """That a key is left out because the address has a login: both would go into one header."""
+    server = given.compatible
+    if not server.key or not server.url or not parted(server.url)[0]:
+        return []
+    return [
+        "CPA_COMPATIBLE_URL holds a user and password, so CPA_COMPATIBLE_KEY is not sent: both go into the header "
+        "Authorization; leave one of them out"
+    ]
 
 
 def _selected(assistant: Assistant, schema: EventSchema) -> list[str]:
@@ -79,20 +94,23 @@ def _selected(assistant: Assistant, schema: EventSchema) -> list[str]:
 def due_days(assistant: Assistant, wait: float | None = None) -> list[Row]:
     """Days that need work, with generation and reason, in order. Raises SchemaError, StoreBusy after `wait` seconds.
 
-    A day whose proposed schema waits for a person is due until it is in the outbox, and then not before acceptance.
+    Nothing of a day is asked before `waits_until`, where that is not null. A day whose proposed schema waits for a
+    person is due until it is in the outbox, and then not before acceptance.
     """
     with assistant.store.reading(wait):
         pass  # a view within a view would wait for the writer who waits for it
     waiting, now = waiting_days(assistant), ways(assistant)
     with assistant.store.reading(wait) as view:
-        return view.answer(
+        rows = view.answer(
             "status/due_days",
             destinations=list(assistant.settings.destinations),
             waiting=waiting,
             open_states=sorted(OPEN),
             waiting_states=sorted(WAITING),
             ways=now,
+            paused_since=assistant.now() - pause_of(assistant),
         )
+    return [with_wait(assistant, row) for row in rows]
 
 
 def known_days(assistant: Assistant) -> list[date]:

@@ -10,13 +10,14 @@ from cpa_core.proposing.consolidating import question as consolidation
 from cpa_core.proposing.counting import Counted, counted
 from cpa_core.proposing.drafting import BatchDraft, CandidateType, draft, question
 from cpa_core.proposing.sampling import SAMPLE_CONVERSATIONS, Sample, sample
-from cpa_core.proposing.writing import written
+from cpa_core.proposing.writing import completed, written
 from cpa_core.schema import are_near
 
 __all__ = [
     "SAMPLE_CONVERSATIONS",
     "Counted",
     "Sample",
+    "completed",
     "counted",
     "drafting_questions",
     "full_schema",

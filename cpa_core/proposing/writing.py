@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+import yaml
+
 from cpa_core.models import EventSchema
 from cpa_core.proposing.counting import QUOTE_CHARACTERS, Counted, Firing
-from cpa_core.schema import dump
+from cpa_core.schema import dump, parse
 
 WIDTH = 10
 """Ids of the sample in one line."""
@@ -14,19 +16,71 @@ WIDTH = 10
 
 def written(schema: EventSchema, head: Sequence[str], found: Counted | None, ids: Sequence[str]) -> str:
     """The text of the file. Reading it gives the schema; every comment stays on its line, whatever a message holds."""
+    lines = dump(schema).splitlines()
+    first = lines.index("event_types:") + 1
+    return "\n".join([*_head(head, ids), *lines[:first], *_counted_types(lines[first:], schema, found)]) + "\n"
+
+
+def completed(base: str, schema: EventSchema, head: Sequence[str], found: Counted | None, ids: Sequence[str]) -> str:
+    """The text of a file, comments and all, with the types that the schema has beyond it at the end of its list.
+
+    As `written` where the schema is other than that, or the list is not written a type a line.
+    """
+    before = parse(base, "the schema in use")[0]
+    added = schema.model_copy(update={"event_types": schema.event_types[len(before.event_types) :]})
+    place = _end_of_types(base)
+    if place is None:
+        return written(schema, head, found, ids)
+    indent, line = place
+    lines = base.splitlines()
+    types = dump(added).splitlines() if added.event_types else []
+    new = _counted_types(types[types.index("event_types:") + 1 :], added, found) if types else []
+    whole = [*_head(head, ids), *lines[:line], *(indent + one for one in new), *lines[line:]]
+    text = "\n".join(whole) + "\n"
+    return text if parse(text, "the proposal")[0] == schema else written(schema, head, found, ids)
+
+
+def _head(head: Sequence[str], ids: Sequence[str]) -> list[str]:
+    return [*(f"# {line}" for line in head), *(f"# {_one_line(', '.join(part))}" for part in _parts(ids))]
+
+
+def _counted_types(lines: Sequence[str], schema: EventSchema, found: Counted | None) -> Iterator[str]:
+    """The lines of a dumped list of types, before each what was counted of it."""
     firings = {(one.event_type.name, one.event_type.role): one for one in found.firings} if found else {}
     types = iter(schema.event_types)
-    lines = [f"# {line}" for line in head]
-    lines += [f"# {_one_line(', '.join(part))}" for part in _parts(ids)]
-    is_in_types = False
-    for line in dump(schema).splitlines():
-        if is_in_types and line.startswith("- "):
+    for line in lines:
+        if line.startswith("- "):
             one = next(types)
             firing = firings.get((one.name, one.role))
-            lines += [f"# {said}" for said in _said(firing, found)] if firing and found and found.conversations else []
-        is_in_types = is_in_types or line == "event_types:"
-        lines.append(line)
-    return "\n".join(lines) + "\n"
+            yield from (
+                (f"# {said}" for said in _said(firing, found)) if firing and found and found.conversations else ()
+            )
+        yield line
+
+
+def _end_of_types(text: str) -> tuple[str, int] | None:
+    """Before which line another event type may stand, and how far in; null for a list that has no lines of its own."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    fields = root.value if isinstance(root, yaml.MappingNode) else []
+    listed = next((value for key, value in fields if key.value == "event_types"), None)
+    if not isinstance(listed, yaml.SequenceNode) or listed.flow_style:
+        return None
+    last = max((node.end_mark for node in _leaves(listed)), key=lambda mark: mark.index)
+    dash = text.splitlines()[listed.start_mark.line]
+    return dash[: listed.start_mark.column], last.line + (last.column > 0)
+
+
+def _leaves(node: yaml.Node) -> Iterator[yaml.Node]:
+    """What in a node is no list or mapping of lines: YAML puts the ends of those behind the comments that follow."""
+    if isinstance(node, yaml.ScalarNode) or (isinstance(node, yaml.CollectionNode) and node.flow_style):
+        yield node
+    elif isinstance(node, yaml.SequenceNode):
+        for one in node.value:
+            yield from _leaves(one)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _leaves(key)
+            yield from _leaves(value)
 
 
 def _said(firing: Firing, found: Counted) -> Iterator[str]:

@@ -155,6 +155,10 @@ class ChatCompletions:
             raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None
         return received(found)
 
+    def room(self) -> int:
+        """Tokens that a call made now may add to an answer for reasoning, beside those that its question asks for."""
+        return REASONING_ROOM if self.discovery and self.discovery.may_reason() else 0
+
     def flex(self) -> "ChatCompletions":
         """The same, at half the price and in no hurry."""
         self.is_flex, self._timeout = True, max(self._timeout, FLEX_TIMEOUT)

@@ -280,7 +280,7 @@ class Settings(Vendors):
         Setting(
             "CPA_GIVE_UP_HOURS",
             SPENDING,
-            "The hours after which another failure of the same question counts; after three it is final.",
+            "The hours that a question waits after a failure that counts; after three such failures it is final.",
             "A failure counts only in a run in which the model answered other questions well.",
             reader=count(0),
         ),

@@ -54,6 +54,15 @@ class AnswerBook:
         """Whether there is something to be found for this question."""
         return request_hash in self._known or request_hash in self._once
 
+    def stands_for(self, earlier_hash: str, request_hash: str) -> bool:
+        """Let an answer to an earlier form of a question answer it too, unless it has its own: whether that is so."""
+        if self.holds(request_hash):
+            return False
+        for known in (self._known, self._once):
+            if earlier_hash in known:
+                known[request_hash] = known[earlier_hash]
+        return self.holds(request_hash)
+
     def find(self, request_hash: str) -> Reply | None:
         """A final reply to this question, from before or from this run; or, once, a batch's that is not final."""
         return self._known.get(request_hash) or self._once.pop(request_hash, None)

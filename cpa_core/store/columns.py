@@ -6,6 +6,7 @@ COLUMNS = {
     "batch_id": "The call or batch in which it was sent.",
     "because": "The model's reason, in its words.",
     "content_hash": "A hash of everything that was said; it changes with the conversation.",
+    "context_hash": "A hash of the metadata that the schema showed; null where it shows none, and for older labels.",
     "conversation_id": "The conversation.",
     "conversations": "Conversations of the day.",
     "cost": "US dollars for the answer; null where the price is unknown.",

@@ -16,7 +16,7 @@ from cpa_core.llm import BatchForm, BatchLine
 from cpa_core.pipeline import Assistant, OpenBatch, look, ready_days
 from cpa_core.pipeline.batches import results
 from cpa_core.pipeline.batches.states import BatchState
-from cpa_core.pipeline.batches.submit import Pile
+from cpa_core.pipeline.batches.submit import BatchQuestion, Pile
 from cpa_core.providers.anthropic_batches import MessageBatches
 from cpa_core.providers.openai_batches import OpenAIBatches
 from cpa_core.schema import dump
@@ -24,6 +24,7 @@ from cpa_core.settings import settings
 from tests.servers.batches import AnthropicBatchServer, BatchServer, Fate, OpenAIBatchServer, settings_of
 from tests.servers.scripted import Behaviour, Fault, Scripted, Truncated
 from tests.support.commands import ONE_EACH, chat, chats, cpa, environ, started
+from tests.support.fakes import request
 from tests.support.homes import Home
 
 Captured = pytest.CaptureFixture[str]
@@ -409,7 +410,7 @@ def test_a_file_keeps_to_the_vendors_limits(tmp_path: Path, form: BatchForm) -> 
     for line, fit in ((b"x" * 20, 3), (b"x" * 40, 2), (b"x" * 60, 1)):
         pile = Pile(tmp_path / f"{fit}.batch", small)
         while pile.fits(line):
-            pile.add(str(len(pile.conversations)), "c", line, 0.5)
+            pile.add(str(len(pile.conversations)), BatchQuestion("c", "", request()), line, 0.5)
         pile.close()
         assert len(pile.conversations) == fit and pile.dollars == fit / 2
         content = pile.path.read_bytes()

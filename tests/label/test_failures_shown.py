@@ -46,7 +46,8 @@ def test_a_verdict_that_does_not_exist_is_named() -> None:
 
 
 def test_each_kind_of_failure_is_one_line_with_its_count(tmp_path: Path) -> None:
-    store = Home(tmp_path).assistant().store
+    assistant = Home(tmp_path).assistant()
+    store = assistant.store
     rule = "m {}: events.0.type: not one of the event types of role user '{}'"
     row = {"day": DAY, "stage": "tag", "reason": "invalid", "retryable": True, "failed_at": NOW}
     rows = [row | {"conversation_id": f"c{n}", "detail": rule.format(n, f"Label{n}")} for n in range(5)]
@@ -54,7 +55,7 @@ def test_each_kind_of_failure_is_one_line_with_its_count(tmp_path: Path) -> None
     rows += [row | {"conversation_id": "d1", "detail": "answer: not JSON", "retryable": False}]
     with store.writing() as transaction:
         transaction.insert("failures", rows)
-    assert failure_lines(store, [DAY]) == [
+    assert failure_lines(assistant, [DAY]) == [
         f"failed: {DAY} tag c0: invalid: {rule.format(0, 'Label0')} (and 4 more like it; tried again on the next run)",
         f"failed: {DAY} tag c9: invalid: answer: not JSON (tried again on the next run)",
         f"final: {DAY} tag d1: invalid: answer: not JSON (given up: cpa run --retry-final asks again)",

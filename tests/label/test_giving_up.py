@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cpa_core.cli.display import failure_lines
 from cpa_core.errors import ProviderFailed, ProviderStopped
 from cpa_core.llm import Reply, Request
 from cpa_core.llm.abilities import Abilities
@@ -77,13 +78,58 @@ def test_a_hopeless_conversation_is_given_up_after_the_third_failure_and_the_oth
     assert counted(home) == [3]
 
 
-def test_failures_within_six_hours_count_once(tmp_path: Path) -> None:
-    home, model = home_of(tmp_path, 8), Weak()
-    for number in range(6):
-        night(home, model, number, timedelta(hours=1))
-    assert counted(home) == [1]
+@pytest.mark.parametrize("outcome", ["invalid", "truncated"])
+def test_a_failure_that_counted_is_neither_asked_nor_paid_again_within_six_hours(tmp_path: Path, outcome: str) -> None:
+    home, model = home_of(tmp_path, 8), Weak(outcome=outcome)
+    night(home, model, 0)
+    calls = len(model.requests)
+    kept = home.rows("select * from failures") + home.rows("select * from tagged_conversations order by all")
+    for number in range(1, 6):
+        done = night(home, model, number, timedelta(hours=1))
+        assert done and (done.tagged.failures, done.tagged.postponed, done.judged.failures) == (1, 1, 0)
+        assert done.held and "waits until 2026-03-10 18:00 UTC" in done.held and not done.is_whole
+    assert len(model.requests) == calls and counted(home) == [1]
+    assert home.rows("select * from failures") + home.rows("select * from tagged_conversations order by all") == kept
     night(home, model, 6, timedelta(hours=1))
-    assert counted(home) == [2]
+    assert len(model.requests) > calls and counted(home) == [2]
+
+
+def test_a_day_that_waits_says_until_when_and_one_that_does_not_is_asked(tmp_path: Path) -> None:
+    home, model = home_of(tmp_path, 8), Weak()
+    night(home, model, 0)
+    made = home.assistant(now=lambda: NOW + timedelta(hours=1))
+    (row,) = due_days(made)
+    assert row["reason"] == "1 conversations not finished, waits until 2026-03-10 18:00 UTC" and row["waits_until"]
+    with made.store.writing() as transaction:
+        transaction.execute("delete from judge_scores where conversation_id = 'c001'")
+    (row,) = due_days(made)
+    assert row["reason"] == "2 conversations not finished" and row["waits_until"] is None
+    with made.store.writing() as transaction:
+        transaction.execute("delete from judge_scores where conversation_id = 'c003'")
+    night(home, model, 1, timedelta(hours=1))
+    assert home.rows("select count(*) as n from judge_scores") == [{"n": 8}], "only what failed waits"
+
+
+def test_a_person_or_another_way_of_asking_ends_the_wait(tmp_path: Path) -> None:
+    home, model = home_of(tmp_path, 8), Weak()
+    night(home, model, 0)
+    assert ask_again(home.assistant()) == 1
+    calls = model.about_hopeless()
+    night(home, model, 1, timedelta(hours=1))
+    assert model.about_hopeless() > calls and counted(home) == [1]
+    home.environ["CPA_MODEL"] = "compatible:another"
+    calls = model.about_hopeless()
+    night(home, model, 2, timedelta(hours=1))
+    assert model.about_hopeless() > calls
+
+
+def test_a_wait_is_shown_with_its_time(tmp_path: Path) -> None:
+    home = home_of(tmp_path, 8)
+    night(home, Weak(), 0)
+    (line,) = failure_lines(home.assistant(now=lambda: NOW + timedelta(hours=1)), [DAY])
+    assert line.endswith("(waits until 2026-03-10 18:00 UTC; cpa run --retry-final asks at once)")
+    (line,) = failure_lines(home.assistant(now=lambda: NOW + timedelta(hours=7)), [DAY])
+    assert line.endswith("(tried again on the next run)")
 
 
 def test_how_long_is_a_setting(tmp_path: Path) -> None:
@@ -223,7 +269,7 @@ def test_the_command_asks_again_what_was_given_up(tmp_path: Path, capsys: pytest
         transaction.insert("unusable_answers", [{"task": "tag", "conversation_id": "c1", "is_final": True}])
     home.environ["CPA_MODEL"] = "reference:annotations"
     cpa(home, "run --retry-final")
-    assert "asked again: 1 questions that were given up" in capsys.readouterr().out
+    assert "asked again: 1 questions that were given up or waited" in capsys.readouterr().out
     assert home.rows("select * from unusable_answers") == []
 
 

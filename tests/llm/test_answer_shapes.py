@@ -5,6 +5,7 @@ not take a JSON schema takes two calls more, once. A shape without an answer end
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from email.message import Message
 from pathlib import Path
@@ -299,6 +300,70 @@ WRAPPED: dict[str, tuple[str, Shape]] = {
     "a stream although not asked": ("open-webui/computer/issues/193", streamed()),
     "a stream with reasoning": ("thomwebb/gac/issues/78", streamed(reasons=True)),
     "a stream without usage": ("sgl-project/sglang/issues/3912", streamed(usage=False)),
+    "a kind after the channel": (
+        "openai/harmony/issues/56",
+        content(
+            lambda t: (
+                f"<|channel|>analysis<|message|>{THINKING}<|end|><|start|>assistant<|channel|>final json<|message|>{t}"
+            )
+        ),
+    ),
+    "a channel of reasoning, then none": (
+        "ggml-org/llama.cpp/pull/15181",
+        content(lambda t: f"<|channel|>analysis<|message|>{THINKING}<|end|>{t}"),
+    ),
+    "a channel of Gemma": (
+        "lmstudio-ai/lmstudio-bug-tracker/issues/2013",
+        content(lambda t: f"<|channel>thought\n{THINKING}<channel|>{t}"),
+    ),
+    "sentences of Granite": (
+        "vllm-project/vllm/pull/14202",
+        content(lambda t: f"Here is my thought process: {THINKING}\n\nHere is my response: {t}"),
+    ),
+    "tags of Magistral": ("RooCodeInc/Roo-Code/issues/8522", content(lambda t: f"[THINK]{THINKING}[/THINK]{t}")),
+    "tags of Seed": (
+        "open-webui/open-webui/issues/16856",
+        content(lambda t: f"<seed:think>{THINKING}</seed:think>{t}"),
+    ),
+    "no last bracket": ("tenstorrent/tt-inference-server/issues/3199", content(lambda t: t[:-1])),
+    "a token in its place": ("NVIDIA/TensorRT-LLM/issues/10612", content(lambda t: f"{t[:-1]}<|return|>")),
+    "an end twice": ("MemberJunction/MJ/issues/3065", content(lambda t: f'{t}."\n}}')),
+    "the schema before it": (
+        "dotnet/extensions/issues/6212",
+        lambda body, text: completed({"content": f"{json.dumps(_form(body)['json_schema']['schema'])}\n{text}"}),
+    ),
+    "names without quotation marks": (
+        "Project-N-E-K-O/N.E.K.O/pull/718",
+        content(lambda t: re.sub(r'"(\w+)":', r"\1:", t)),
+    ),
+    "brackets doubled": (
+        "run-llama/llama_index/issues/7886",
+        content(lambda t: t.replace("{", "{{").replace("}", "}}")),
+    ),
+    "backslashes": (
+        "marcusgreen/moodle-qtype_aitext/issues/53",
+        content(
+            lambda t: t.replace("These words are", "These \\(words\\) aren\\'t").replace('"The con', '"The \\(con')
+        ),
+    ),
+    "typographic quotation marks": (
+        "BoundaryML/baml/issues/1074",
+        content(lambda t: re.sub(r'"(messages|goals|because|verdict)"', "“\\1”", t)),
+    ),
+    "a hard space": ("structuredllm/syncode/issues/171", content(lambda t: f"{t[:-1]} \xa0}}")),
+    "tokens of DeepSeek's tools": (
+        "google/adk-python/pull/5654",
+        content(
+            lambda t: (
+                f"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>tag\n```json\n{t}\n```"
+                "<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
+            )
+        ),
+    ),
+    "the name of a fence in a tool call": (
+        "tenstorrent/tt-inference-server/issues/3683",
+        message(lambda t: called(f"json\n{t}"), "tool_calls"),
+    ),
     "no finish reason": ("openai/openai-openapi/pull/20", message(lambda t: {"content": t}, None)),
     "an empty finish reason": ("BerriAI/litellm/pull/20732", message(lambda t: {"content": t}, "")),
     "another finish reason": ("vibrantlabsai/ragas/issues/1548", message(lambda t: {"content": t}, "eos")),

@@ -1,5 +1,6 @@
 """However asking ends, nothing more is paid for, and nothing that was paid for is lost."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from cpa_core.pipeline import Assistant, build_day, land, tag_and_judge_day, tag
 from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.providers.openai import REASONING_ROOM
 from cpa_core.schema import dump
+from tests.servers.chat_completions import Behaviour, ChatServer, Garbage, answer
 from tests.support.commands import ONE_EACH, chats
 from tests.support.fakes import ABOUT, DAY, Memory, request
 from tests.support.homes import Home, turn
@@ -239,3 +241,23 @@ def test_a_budget_holds_also_where_no_answer_is_known_and_each_takes_all_of_its_
     with pytest.raises(BudgetReached):
         tag_and_judge_day(built(home, model), DAY)
     assert 0.8 < home.rows("select sum(cost) as dollars from answers")[0]["dollars"] <= 1
+
+
+def test_a_budget_holds_where_a_server_is_found_to_reason_within_the_run(tmp_path: Path) -> None:
+    (tmp_path / "prices.yml").write_text("compatible:test-model: {input: 0, output: 10}\n", "utf-8")
+    home = home_of(tmp_path, 30, CPA_PRICES=str(tmp_path / "prices.yml"), CPA_BUDGET="1", CPA_CONCURRENCY="4")
+
+    def thinks(body: dict[str, Any], number: int) -> Garbage:
+        message = {"role": "assistant", "content": answer(body), "reasoning_content": "so {it} is"}
+        usage = {"prompt_tokens": 9, "completion_tokens": body["max_tokens"]}
+        return Garbage(json.dumps({"choices": [{"index": 0, "message": message}], "usage": usage}).encode())
+
+    with ChatServer(Behaviour(thinks)) as server:
+        home.environ["CPA_COMPATIBLE_URL"] = server.url
+        assistant = home.assistant()
+        land(assistant)
+        build_day(assistant, DAY)
+        with pytest.raises(BudgetReached):
+            tag_and_judge_day(assistant, DAY)
+        assert max(body["max_tokens"] for body in server.bodies) > REASONING_ROOM
+    assert 0.7 < home.rows("select sum(cost) as dollars from answers")[0]["dollars"] <= 1

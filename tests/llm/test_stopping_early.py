@@ -5,7 +5,9 @@ import json
 import re
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Callable
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ from tests.llm.test_stopping import built, home_of
 from tests.servers.anything import Answered, AnyServer
 from tests.servers.chat_completions import Behaviour, ChatServer, Says, Status
 from tests.servers.messages import MessagesServer
+from tests.servers.scripted import json_object
 from tests.support.commands import chats, cpa
 from tests.support.fakes import DAY, request
 from tests.support.homes import Home
@@ -303,6 +306,55 @@ def test_a_login_in_an_address_is_neither_stored_nor_shown_and_the_server_is_kno
     assert [row["endpoint"] for row in known_servers(store)] == ["https://h/v1"]
     forget(store, url, "m")
     assert recalled(store, url, "m") is None
+
+
+def test_what_was_known_of_a_server_by_its_login_is_forgotten_by_a_newer_version(tmp_path: Path) -> None:
+    store = home_of(tmp_path, 1).assistant().store
+    with store.writing() as transaction:
+        known = ["https://me:secret@h/v1", "https://token@h/v1", "https://h/v1"]
+        transaction.insert("server_abilities", [{"endpoint": one, "model": "m", "structured": "lax"} for one in known])
+        transaction.execute("delete from migrations where number = 21")
+    later = home_of(tmp_path, 1).assistant().store
+    assert [row["endpoint"] for row in known_servers(later)] == ["https://h/v1"]
+
+
+class Gate(ChatServer):
+    """A server that remembers with which `Authorization` it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[str | None] = set()
+
+    def checked(self, path: str, headers: Message, content: bytes) -> dict[str, Any]:
+        """As usual."""
+        self.told.add(headers.get("Authorization"))
+        return json_object(content)
+
+
+BASIC = "Basic " + b64encode(b"me:s/cret").decode()
+
+
+@pytest.mark.parametrize(
+    ("login", "key", "told", "warned"),
+    [
+        ("", "k-1", "Bearer k-1", False),
+        ("", "", "Bearer none", False),
+        ("me:s%2Fcret@", "", BASIC, False),
+        ("me:s%2Fcret@", "k-1", BASIC, True),
+    ],
+)
+def test_a_login_in_the_address_is_sent_in_the_place_of_a_key_which_a_run_says(
+    tmp_path: Path, login: str, key: str, told: str, warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Gate() as server:
+        home = served(home_of(tmp_path, 1), server.url.replace("://", f"://{login}"))
+        home.environ |= {"CPA_COMPATIBLE_KEY": key} if key else {}
+        assert cpa(home, "run") == 0
+    shown = "".join(capsys.readouterr())
+    assert server.told == {told}
+    assert ("CPA_COMPATIBLE_KEY is not sent" in shown) == warned
+    kept = [path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert not any(secret in shown or secret.encode() in one for secret in ("cret", "k-1") for one in kept)
 
 
 def test_a_run_too_short_to_stop_early_names_the_address_as_well(

@@ -87,7 +87,7 @@ def test_the_next_run_asks_only_for_the_conversation_that_failed_and_then_delive
     run(assistant())
     chat_server.behaviour = Behaviour()
     before = len(chat_server.calls)
-    made = assistant()
+    made = assistant(CPA_GIVE_UP_HOURS="0")
     assert [row["reason"] for row in due_days(made)] == ["1 conversations not finished"]
     run(made)
     asked = chat_server.calls[before:]

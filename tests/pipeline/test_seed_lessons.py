@@ -157,7 +157,7 @@ def test_line_04_a_missing_verdict_holds_its_day_and_no_other(
     assert {one["conversation_id"] for one in payloads(posthog)} == {"c1", "once"}
     assert len(posthog.rows) == 6
     scripted(chat_server, lambda body, nth: None)
-    assert cpa(home, "run") == 0
+    assert cpa(home, "run --retry-final") == 0
     assert (len(posthog.rows), posthog.stored) == (9, 9)
     assert all("llm_judge_score" in one for one in payloads(posthog))
 

@@ -29,6 +29,7 @@ from cpa_core.pipeline import (
     source_conversations,
 )
 from cpa_core.pipeline.schema.proposals import uncovered_conversations, write_proposal
+from cpa_core.proposing import completed, written
 from cpa_core.proposing.consolidating import MOST_CHOICES, MOST_TYPES
 from cpa_core.providers.reference import examples
 from cpa_core.settings import settings
@@ -279,6 +280,57 @@ def test_additions_come_from_the_uncovered_messages_only_and_leave_the_rest_as_i
     assert proposal.schema.event_types[:3] == SCHEMA.event_types
     assert [t.name for t in proposal.schema.event_types[3:]] == ["Refund Wanted"]
     assert proposal.schema.criteria == SCHEMA.criteria
+    text = "# mine\n" + schemas.dump(SCHEMA)
+    (start, mine, end) = replace(proposal, base=text).text.partition(text)
+    assert start.startswith("# Proposed by") and mine and "- name: Refund Wanted\n" in end
+
+
+HEAD = """# Ours, agreed on 3 March.
+assistant:
+  name: Helper  # the bot
+  description: It helps.
+llm_judge_criteria:
+  primary_goals: [It helps.]
+"""
+TYPES = """event_types:
+  # What users want.
+  - name: Question  # the main thing
+    definition: The user asks something.
+    role: user
+    properties:
+      Topic:
+        definition: What it is about.
+        choices: [tax, other]  # more may follow
+"""
+AS_WRITTEN = {
+    "as it is": HEAD + TYPES,
+    "no indentation": HEAD + TYPES.replace("\n  ", "\n"),
+    "a comment at the end": HEAD + TYPES + "  # - name: Later\n# The end.\n",
+    "other keys after": "# Ours.\n" + TYPES + "\n# Whom it is about.\n" + HEAD,
+    "a block of text at the end": HEAD + TYPES + "        was:\n          - |\n            Subject\n\n# The end.\n",
+    "no last line break": HEAD + TYPES.rstrip(),
+    "a dash alone": HEAD + TYPES.replace("  - name", "  -\n    name"),
+    "Windows": (HEAD + TYPES).replace("\n", "\r\n"),
+}
+
+
+@pytest.mark.parametrize("text", AS_WRITTEN.values(), ids=AS_WRITTEN)
+def test_additions_keep_every_line_of_the_file_that_they_are_for(text: str) -> None:
+    base = schemas.parse(text, "x")[0]
+    more = SCHEMA.event_types[0].model_copy(update={"name": "Refund: wanted", "definition": ("Money. " * 40).strip()})
+    newer = base.model_copy(update={"event_types": (*base.event_types, more)})
+    made = completed(text, newer, ["Proposed."], None, ["c1"])
+    assert schemas.parse(made, "x")[0] == newer
+    lines = iter(made.splitlines())
+    assert next(lines) == "# Proposed." and all(line in lines for line in text.splitlines()), "each, in its order"
+    assert completed(text, base, [], None, []).splitlines() == text.splitlines()
+
+
+def test_a_list_of_types_in_one_line_is_written_anew() -> None:
+    text = HEAD + "event_types: [{name: Question, definition: It is asked., role: user}]\n"
+    base = schemas.parse(text, "x")[0]
+    newer = base.model_copy(update={"event_types": (*base.event_types, SCHEMA.event_types[1])})
+    assert completed(text, newer, [], None, []) == written(newer, [], None, [])
 
 
 def _question(m: int) -> Type:

@@ -105,6 +105,8 @@ def _values(text: str) -> Standing:
 
 def _fitting(value: Any, schema: Schema, wrappers: int = MOST_WRAPPERS) -> Iterator[Reading]:
     """The readings of a value: it, or what is wrapped in it, in the shape of the schema."""
+    if _is_schema(value):
+        return
     notes: Counter[str] = Counter()
     tree = value if conforms(value, schema) else shaped(value, schema, notes)
     if fits(tree, schema):
@@ -134,6 +136,14 @@ def _within(value: Any, schema: Schema) -> Iterator[Any]:
         for name, one in value.items():
             if isinstance(one, dict) or (isinstance(one, list | str) and name not in names):
                 yield from _decoded(one)
+
+
+def _is_schema(value: Any) -> bool:
+    """Whether a value is a JSON schema, which some repeat before their answer (dotnet/extensions#6212)."""
+    is_object = isinstance(value, dict) and (value.get("type") == "object" or "$schema" in value)
+    inner = value.get("properties") if is_object else None
+    said = inner.values() if isinstance(inner, dict) else ()
+    return bool(said) and all(isinstance(one, dict) and one.keys() & {"type", "$ref", "anyOf"} for one in said)
 
 
 def _are(entries: list[Any], schema: Schema) -> bool:

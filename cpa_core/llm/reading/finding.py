@@ -7,24 +7,33 @@ from typing import Any, NamedTuple
 MOST_TRIES = 500
 """Brackets at which a value may be looked for: a reply of nothing but brackets must not take seconds."""
 NAMES = r"(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis|seed:think)"
-OPENING = rf"<{NAMES}>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|channel\|>\s*(?:analysis|commentary)\b|<unused94>"
+OPENING = (
+    rf"<{NAMES}>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|channel\|>\s*(?:analysis|commentary)\b|<unused94>"
+    r"|<\|channel>\s*thought\b|here(?:'s| is) my thought process:"
+)
 CLOSING = (
     rf"</{NAMES}>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>"
-    r"|<\|channel\|>\s*final\s*(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>|<unused95>"
+    r"|<\|channel\|>\s*final\s*(?:\w+\s*)?(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>|<unused95>"
+    r"|<\|end\|>(?=\s*[{\[])|<channel\|>|here(?:'s| is) my response:"
 )
 """How models mark their reasoning when the server leaves it in the answer.
 
 Sources: DeepSeek, Qwen and most others `<think>` (vllm-project/vllm#18255); Magistral `[THINK]`
 (mistralai/mistral-common, `tokens/tokenizers/base.py`); Kimi `◁think▷` (MoonshotAI/Kimi-VL); Command A Reasoning
-`<|START_THINKING|>` (docs.cohere.com, reasoning); gpt-oss its channels (openai/harmony); MedGemma `<unused94>`; Seed
-`<seed:think>` (ByteDance-Seed/seed-oss).
+`<|START_THINKING|>` (docs.cohere.com, reasoning); gpt-oss its channels (openai/harmony, and with a kind after the
+channel's name, openai/harmony#56; without a last channel, ggml-org/llama.cpp#15181); MedGemma `<unused94>`; Gemma 4
+`<|channel>thought` (vllm-project/vllm#38858); Granite two sentences (vllm-project/vllm#14202); Seed `<seed:think>`
+(ByteDance-Seed/seed-oss).
 """
 MARK = re.compile(rf"(?P<opening>{OPENING})|(?P<closing>{CLOSING})|(?P<bracket>[{{\[])", re.IGNORECASE)
 TOKENS = re.compile(r"[\s`]+|<\|\w+\|>")
 """What may stand after an answer: spaces, the end of a fence, tokens of a template."""
 CLOSED = re.compile(CLOSING, re.IGNORECASE)
-BROKEN = re.compile(r"""[{\[]\s*["'{\[]|["'}\]]\s*[}\]]""")
+BROKEN = re.compile(r"""[{\[]\s*["'{\[]""")
+ENDED = re.compile(r"""["'}\]]\s*[}\]]""")
 """What is left of JSON that could not be read: how it begins, and how it ends. Prose with a bracket looks otherwise."""
+INSIDE = re.compile(r"""[{\[]|["']\s*:""")
+"""What stands in JSON before a value within it."""
 
 
 class Standing(NamedTuple):
@@ -40,8 +49,13 @@ class Standing(NamedTuple):
 
     @property
     def is_broken(self) -> bool:
-        """Whether there is JSON beside the values that could not be read: they may stand within it."""
-        return BROKEN.search(self.around) is not None
+        """Whether there is JSON beside the values that could not be read: they may stand within it.
+
+        An end alone, after a whole value, is none (MemberJunction/MJ#3065).
+        """
+        if BROKEN.search(self.around):
+            return True
+        return ENDED.search(self.around) is not None and INSIDE.search(self.around) is not None
 
 
 class Contradiction(ValueError):

@@ -1,9 +1,9 @@
-"""Damaged JSON mended, where the mending changes nothing but commas and comments."""
+"""Damaged JSON mended, where the mending changes nothing but its signs: commas, comments, quotation marks, brackets."""
 
 import ast
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import json_repair
@@ -15,6 +15,11 @@ TOKEN = re.compile(
 )
 COMMENTS = ("//", "/*")
 PAIRS = {"{": "}", "[": "]"}
+STRING = re.compile(r'("(?:[^"\\]|\\.)*")', re.DOTALL)
+NO_ESCAPE = re.compile(r'(\\\\)|\\(?![\\"/bfnrtu])')
+KEY = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(\s*:)")
+AFTER = re.compile(r"(?:\s|`|<\|\w+\|>)+$")
+"""What may stand after an object: spaces, the end of a fence, tokens of a template."""
 
 
 def mended(text: str) -> Any:
@@ -22,9 +27,14 @@ def mended(text: str) -> Any:
 
     It is none when keys, strings, numbers and brackets of the value are those of the text, in their order: a comma
     too many or missing, or a comment. An end that was cut off, or a quotation mark inside a string, is no such
-    damage. An object as Python writes it (`{'a': True}`) is read as Python reads it.
+    damage. An object as Python writes it (`{'a': True}`) is read as Python reads it. One of `REWRITTEN` may be undone.
     """
     bare = _between(text)
+    for rewrite in REWRITTEN:
+        try:
+            return _whole(rewrite(text if rewrite is _closed else bare))
+        except (ValueError, RecursionError):
+            continue
     try:
         return _python(bare)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -39,6 +49,48 @@ def mended(text: str) -> Any:
     except RecursionError:
         pass
     raise ValueError("not to be mended")
+
+
+def _whole(text: str) -> Any:
+    """The object or list that a text is. Raises ValueError, RecursionError."""
+    value = loads(text)
+    if not isinstance(value, dict | list):
+        raise ValueError("neither an object nor a list")
+    return value
+
+
+def _closed(text: str) -> str:
+    """With the object's own last bracket: everything in it is whole (tenstorrent/tt-inference-server#3199)."""
+    return AFTER.sub("", text[max(0, text.find("{")) :]) + "}"
+
+
+def _escaped(text: str) -> str:
+    """With backslashes before other signs as signs (marcusgreen/moodle-qtype_aitext#53); one before ' is none."""
+    return NO_ESCAPE.sub(lambda found: found[1] or "\\\\", text.replace("\\'", "'"))
+
+
+def _straight(text: str) -> str:
+    """With straight quotation marks in the place of typographic ones (BoundaryML/baml#1074)."""
+    return text.replace("“", '"').replace("”", '"')
+
+
+def _outside(change: Callable[[str], str]) -> Callable[[str], str]:
+    """A change of everything but strings."""
+    return lambda text: "".join(part if n % 2 else change(part) for n, part in enumerate(STRING.split(text)))
+
+
+REWRITTEN: tuple[Callable[[str], str], ...] = (
+    _escaped,
+    _straight,
+    _outside(lambda part: KEY.sub(r'"\1"\2', part)),
+    _outside(lambda part: part.replace("{{", "{").replace("}}", "}")),
+    _closed,
+)
+"""What writers do to the signs of JSON, undone one at a time: the whole must then be JSON.
+
+The third are names without quotation marks (Project-N-E-K-O/N.E.K.O#718), the fourth brackets doubled as in a template
+(run-llama/llama_index#7886).
+"""
 
 
 def _between(text: str) -> str:

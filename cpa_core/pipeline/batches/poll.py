@@ -10,12 +10,13 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from cpa_core.errors import CpaError, DeadlineReached, ProviderFailed, ProviderStopped, SettingsError
-from cpa_core.llm import BatchVendor, Lost, Request
+from cpa_core.llm import BatchVendor, Lost
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.batches.earlier import Earlier, earlier, handed_over
 from cpa_core.pipeline.batches.quota import hold, let_go
 from cpa_core.pipeline.batches.results import fetch, questions_of
 from cpa_core.pipeline.batches.states import AWAITED, BatchState, OpenBatch, move, open_batches
-from cpa_core.pipeline.batches.submit import Asker, BatchSubmitter
+from cpa_core.pipeline.batches.submit import Asker, BatchQuestion, BatchSubmitter
 from cpa_core.pipeline.budget import deadline
 from cpa_core.providers import has_batches
 from cpa_core.store.answers import merge
@@ -36,15 +37,19 @@ MAX_SILENT = 30
 
 Problems = list[tuple[OpenBatch, CpaError]]
 """Batches that could not be looked at, and why."""
-Questions = Callable[[], Iterator[Sequence[tuple[str, Request]]]]
-"""The questions that a stage begins with, each after its conversation's id, a chunk at a time."""
+Questions = Callable[[], Iterator[Sequence[BatchQuestion]]]
+"""The questions that a stage begins with, a chunk at a time."""
 
 
 class Settled(NamedTuple):
-    """How a stage stands: its questions that wait in batches, and the batches whose answers it may use now."""
+    """How a stage stands: its questions that wait in batches, and the batches whose answers it may use now.
+
+    `earlier` are the questions that batches hold in the words of an earlier version, by the hash that they have now.
+    """
 
     waiting: int
     keys: tuple[str, ...]
+    earlier: Mapping[str, Earlier] = {}
 
 
 def at_work(
@@ -71,9 +76,9 @@ def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
     merge(assistant.store)  # what a killed run has paid for is not handed over
     with assistant.store.batch_lock():
         _stop(_looked_at(assistant, at_work(assistant, asker.task, asker.day), store=True))
-        waiting = _asked_later(assistant, asker, questions, by_batch=by_batch)
+        waiting, before = _asked_later(assistant, asker, questions, by_batch=by_batch)
     rows = at_work(assistant, asker.task, asker.day)
-    return Settled(waiting, tuple(row.batch_key for row in rows if row.state == "stored"))
+    return Settled(waiting, tuple(row.batch_key for row in rows if row.state == "stored"), before)
 
 
 def _stop(problems: Problems) -> None:
@@ -83,25 +88,32 @@ def _stop(problems: Problems) -> None:
             raise problem
 
 
-def _asked_later(assistant: Assistant, asker: Asker, questions: Questions, *, by_batch: bool) -> int:
-    """How many questions wait in batches, once what is open was handed over."""
+def _asked_later(
+    assistant: Assistant, asker: Asker, questions: Questions, *, by_batch: bool
+) -> tuple[int, dict[str, Earlier]]:
+    """How many questions wait in batches, once what is open was handed over, and which in words of before."""
     with assistant.store.reading() as view:
         out = {row["request_hash"] for row in view.answer("batches/questions_in_batches", awaited=sorted(AWAITED))}
         tries = {
             row["request_hash"]: row["tries"] for row in view.answer("batches/questions_unanswered", task=asker.task)
         }
+        known = handed_over(view, asker)
     sender = BatchSubmitter(assistant, asker) if by_batch else None
     waiting: set[str] = set()
+    before: dict[str, Earlier] = {}
     for chunk in questions():
-        asked = {request.hash: (conversation_id, request) for conversation_id, request in chunk}
+        before |= earlier(known, asker, chunk)
+        asked = {one.request.hash: one for one in chunk}
+        names = {before[key].request_hash if key in before else key: key for key in asked}
         with assistant.store.reading() as view:
-            kept = view.answer("label/answers_to_reuse", hashes=as_json(asked), conversations="[]")
-        for known in {row["request_hash"] for row in kept}:
-            del asked[known]
+            kept = view.answer("label/answers_to_reuse", hashes=as_json([*asked, *names]), conversations="[]")
+        for name in {row["request_hash"] for row in kept}:
+            asked.pop(names.get(name, name), None)
+        out |= {key for name, key in names.items() if name in out}
         if sender:
             for request_hash, question in asked.items():
                 open_ = request_hash not in out and tries.get(request_hash, 0) < MOST_BATCHES
-                if open_ and sender.add(request_hash, *question):
+                if open_ and sender.add(request_hash, question):
                     out.add(request_hash)
         waiting |= asked.keys() & out
     if sender:
@@ -109,7 +121,7 @@ def _asked_later(assistant: Assistant, asker: Asker, questions: Questions, *, by
     else:
         with assistant.store.writing() as transaction:
             let_go(transaction, asker.task, asker.day)
-    return len(waiting)
+    return len(waiting), before
 
 
 def look(assistant: Assistant, *, store: bool, wait: float | None = None, seconds: float = LONGEST) -> Problems:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from cpa_core.errors import BudgetReached, ProviderFailed, ProviderStopped, QueueFull
 from cpa_core.llm import BatchForm, ModelName, Request
@@ -23,13 +24,26 @@ MAX_PAUSE = 60.0
 
 @dataclass(frozen=True)
 class Asker:
-    """The stage that asks: a task of a day, by a model, and whether the day was named, to be brought to one schema."""
+    """The stage that asks: a task of a day, by a model, schema and prompt.
+
+    `retag`: the day was named, to be brought to one schema.
+    """
 
     task: str
     day: date
     model: ModelName
     tariff: Tariff
     retag: bool
+    schema_version: str
+    prompt_id: str
+
+
+class BatchQuestion(NamedTuple):
+    """A question, and about which conversation; `content` is a hash of everything of that which questions show."""
+
+    conversation_id: str
+    content: str
+    request: Request
 
 
 class Pile:
@@ -39,6 +53,7 @@ class Pile:
         self.path = path
         self.form = form
         self.conversations: dict[str, str] = {}
+        self.contents: list[str] = []
         self.dollars: float | None = 0.0
         self.size = 0
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,12 +66,13 @@ class Pile:
         size = self.size + len(self.form.between) + len(line) + len(self.form.closing)
         return len(self.conversations) < self.form.most and size <= self.form.most_bytes
 
-    def add(self, request_hash: str, conversation_id: str, line: bytes, dollars: float | None) -> None:
+    def add(self, request_hash: str, question: BatchQuestion, line: bytes, dollars: float | None) -> None:
         """One more question."""
         if self.conversations:
             self._write(self.form.between)
         self._write(line)
-        self.conversations[request_hash] = conversation_id
+        self.conversations[request_hash] = question.conversation_id
+        self.contents.append(question.content)
         self.dollars = None if self.dollars is None or dollars is None else self.dollars + dollars
 
     def close(self) -> None:
@@ -96,15 +112,16 @@ class BatchSubmitter:
         for left_behind in self._folder.glob("*.batch"):
             left_behind.unlink()
 
-    def add(self, request_hash: str, conversation_id: str, request: Request) -> bool:
+    def add(self, request_hash: str, question: BatchQuestion) -> bool:
         """A question more: it waits then, unless it is too dear or too long. A file that is full goes on its way."""
+        request = question.request
         line = self.vendor.line(request)
         if len(line) + len(self._form.opening) + len(self._form.closing) >= self._room.too_long:
             return False
         if self._pile and not self._pile.fits(line):
             self._hand_over(self._pile)
         if self._is_closed:
-            self.held[request_hash] = conversation_id
+            self.held[request_hash] = question.conversation_id
             return True
         dollars = self.asker.tariff.cost([request])
         if self.left or any(budget.spent + (dollars or 0.0) > budget.left for budget in self._budgets):
@@ -114,7 +131,7 @@ class BatchSubmitter:
             budget.spent += dollars or 0.0
         if self._pile is None:
             self._pile = Pile(self._folder / f"{uuid.uuid4().hex[:12]}.batch", self._form)
-        self._pile.add(request_hash, conversation_id, line, dollars)
+        self._pile.add(request_hash, question, line, dollars)
         return True
 
     def end(self, waiting: int) -> None:
@@ -187,6 +204,9 @@ class BatchSubmitter:
             "state": "submitting",
             "request_hashes": list(pile.conversations),
             "conversation_ids": list(pile.conversations.values()),
+            "contents": pile.contents,
+            "schema_version": self.asker.schema_version,
+            "prompt_id": self.asker.prompt_id,
             "estimate": pile.dollars,
             "bytes": pile.size,
             "alone": self._room.is_free,

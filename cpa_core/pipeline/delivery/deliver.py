@@ -20,7 +20,7 @@ from cpa_core.pipeline.delivery.events import count_of_day, events_of_day
 from cpa_core.pipeline.delivery.receipts import Book, Key, Ledger, key_of, unsent
 from cpa_core.pipeline.delivery.reconcile import reconciled, withdrawable
 from cpa_core.pipeline.delivery.withheld import decide_withheld, without
-from cpa_core.pipeline.label.given_up import ways
+from cpa_core.pipeline.label.given_up import pause_of, ways, with_wait
 from cpa_core.pipeline.schema.acceptance import destinations_of
 from cpa_core.store.database import Row
 
@@ -64,9 +64,10 @@ class SendResult:
 
 def open_work(assistant: Assistant, days: Sequence[date]) -> list[Row]:
     """Why these days may not be delivered yet: day, conversation, stage and reason; empty when all are complete."""
-    now = ways(assistant)
+    now, since = ways(assistant), assistant.now() - pause_of(assistant)
     with assistant.store.reading() as view:
-        return view.answer("delivery/conversations_open", days=list(days), ways=now)
+        rows = view.answer("delivery/conversations_open", days=list(days), ways=now, paused_since=since)
+    return [with_wait(assistant, row) for row in rows]
 
 
 def deliver_day(
@@ -110,8 +111,9 @@ def _check_whole(assistant: Assistant, day: date) -> None:
     """Raises DayIncomplete for a day that has something open, with both ways out, or nothing but what was given up."""
     if unfinished := open_work(assistant, [day]):
         reasons = sorted({f"{row['stage']}: {row['reason']}" for row in unfinished})
+        after = " after that, cpa run --retry-final at once" if any("waits until" in one for one in reasons) else ""
         raise DayIncomplete(
-            f"{day}: not delivered: {len(unfinished)} open ({'; '.join(reasons)}): cpa run asks for them again; "
+            f"{day}: not delivered: {len(unfinished)} open ({'; '.join(reasons)}): cpa run asks for them again{after}; "
             f"cpa run --deliver-incomplete delivers the day without them"
         )
     now = ways(assistant)

@@ -1,12 +1,18 @@
 """What a schema wants shown of a conversation's metadata: the task, the plan, whatever its `context` names."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 
-from cpa_core.models import Conversation, EventSchema
+from cpa_core import schema as schemas
+from cpa_core.models import Conversation, EventSchema, digest
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.store.database import Row
+from cpa_core.store.database import Row, Transaction
+
+Pairs = tuple[tuple[str, str], ...]
+"""Names and values."""
 
 
 def with_context(
@@ -18,11 +24,43 @@ def with_context(
     """
     if not schema.context or not conversations:
         return list(conversations)
-    asked = json.dumps([one.conversation_id for one in conversations])
     with assistant.store.reading() as view:
-        rows = view.answer("label/context_of_day", day=conversations[0].day, conversations=asked)
-    known = {row["conversation_id"]: tuple(_pairs(row, schema.context)) for row in rows}
-    return [one.model_copy(update={"context": known.get(one.conversation_id, ())}) for one in conversations]
+        known = contexts(view, conversations[0].day, [one.conversation_id for one in conversations], schema.context)
+    return [_shown(one, known.get(one.conversation_id, ())) for one in conversations]
+
+
+def _shown(conversation: Conversation, pairs: Pairs) -> Conversation:
+    return conversation.model_copy(update={"context": pairs, "context_hash": digest(pairs)})
+
+
+def contexts(view: Transaction, day: date, ids: Sequence[str], names: Sequence[str]) -> dict[str, Pairs]:
+    """What these names are in the metadata of these conversations of a day, by conversation."""
+    rows = view.answer("label/context_of_day", day=day, conversations=json.dumps(list(ids)))
+    return {row["conversation_id"]: tuple(_pairs(row, names)) for row in rows}
+
+
+def outdate(transaction: Transaction, day: date) -> bool:
+    """Make the labels of a built day old that were made from another context than there is now: whether there are any.
+
+    They are then as those of a conversation whose words changed. Only names that the schema of the label shows count.
+    """
+    by_version: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in transaction.answer("build/contexts_of_labels", day=day):
+        by_version[row["schema_version"]].append(row)
+    changed: set[tuple[str, str]] = set()
+    for rows in by_version.values():
+        names = schemas.parse(rows[0]["yaml"], rows[0]["origin"])[0].context
+        known = contexts(transaction, day, [row["conversation_id"] for row in rows], names)
+        now = {key: digest(pairs) for key, pairs in known.items()}
+        changed |= {
+            (row["made"], row["conversation_id"]) for row in rows if now[row["conversation_id"]] != row["context_hash"]
+        }
+    for table in ("tagged_conversations", "judge_scores"):
+        ids = [key for made, key in sorted(changed) if made == table]
+        if ids:
+            gone = "day = $day and list_contains($ids::varchar[], conversation_id)"
+            transaction.execute(f"update {table} set content_hash = '' where {gone}", day=day, ids=ids)
+    return bool(changed)
 
 
 def _pairs(row: Row, names: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from cpa_core.errors import AnswersUnusable, BudgetReached, ProviderStopped, Stopped
@@ -16,7 +16,7 @@ from cpa_core.llm import About, Ask, Brake, Engine, ModelName, Request
 from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message
 from cpa_core.pipeline.assistant import Assistant, Stage
 from cpa_core.pipeline.batches.poll import Settled, at_work, brought, mark_used, settle
-from cpa_core.pipeline.batches.submit import Asker
+from cpa_core.pipeline.batches.submit import Asker, BatchQuestion
 from cpa_core.pipeline.budget import Tariff, budgets, limiter, reserve, tariff
 from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.pipeline.label.context import with_context
@@ -26,8 +26,10 @@ from cpa_core.pipeline.label.given_up import (
     control,
     failures_before,
     form_of,
+    pause_of,
     replace_failures,
     row_of,
+    waiting,
 )
 from cpa_core.pipeline.label.plan import LabelOrigin, Plan, plan
 from cpa_core.pipeline.label.redact import as_sent, asked_by, restored
@@ -102,9 +104,10 @@ class Asking:
         """Ask what is open about a conversation."""
         return self.work.ask(conversation, self.origin.schema, self.model, ask, self._positions(conversation))
 
-    def rows(self, conversation: Conversation, result: Result) -> dict[str, list[Row]]:
-        """What is written of a result, with the tags that go on beside it."""
-        rows = self.work.rows(self.origin, conversation, result)
+    def rows(self, conversation: Conversation, result: Result, prompt_id: str | None = None) -> dict[str, list[Row]]:
+        """What is written of a result, with the tags that go on beside it; `prompt_id` where it is another."""
+        origin = replace(self.origin, prompt_id=prompt_id) if prompt_id else self.origin
+        rows = self.work.rows(origin, conversation, result)
         carried = self.plan.carried.get(conversation.conversation_id, ())
         return rows | {"tagged_events": [*carried, *rows["tagged_events"]]} if carried else rows
 
@@ -133,6 +136,15 @@ class TaskShare:
         self.reused = 0
         self.folded = 0
         self.quoted: float | None = 0.0
+        self.prompts: dict[str, str] = {}
+
+    def take_earlier(self, book: AnswerBook, conversations: Sequence[Conversation]) -> None:
+        """Let answers that batches brought to these in the words of an earlier version stand for those of now."""
+        for one in conversations if self.batches.earlier else ():
+            for request in self.asking.first(one):
+                before = self.batches.earlier.get(request.hash)
+                if before and book.stands_for(before.request_hash, request.hash):
+                    self.prompts[one.conversation_id] = before.prompt_id
 
     @property
     def task(self) -> str:
@@ -149,9 +161,14 @@ def _asking(assistant: Assistant, day: date, work: Work, schema: EventSchema, *,
     form = form_of(assistant, model)
     origin = LabelOrigin(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model), form=form)
     with assistant.store.reading() as view:
-        found = replace(plan(view, origin, work.task, retag=retag), most=assistant.most_conversations)
+        found = plan(view, origin, work.task, retag=retag)
         before = failures_before(view, origin, work.task)
+    found = replace(found, most=assistant.most_conversations, waiting=_still_open(waiting(assistant, before), found))
     return Asking(origin, model, work, tariff(assistant, work.task, model), found, before)
+
+
+def _still_open(times: Mapping[str, datetime], found: Plan) -> dict[str, datetime]:
+    return {key: at for key, at in times.items() if key not in found.kept}
 
 
 def _shares(
@@ -171,7 +188,9 @@ def _shares(
 
 
 def _share(assistant: Assistant, asking: Asking, *, retag: bool) -> TaskShare:
-    asker = Asker(asking.work.task, asking.origin.day, asking.model, asking.tariff, retag)
+    origin = asking.origin
+    by = origin.schema.version, origin.prompt_id
+    asker = Asker(asking.work.task, origin.day, asking.model, asking.tariff, retag, *by)
     return TaskShare(asking, settle(assistant, asker, lambda: _questions(assistant, asking, asking.plan.pending)))
 
 
@@ -180,13 +199,17 @@ def open_questions(assistant: Assistant, day: date, schema: EventSchema, *, reta
     for work in (TAG, JUDGE):
         asking = _asking(assistant, day, work, schema, retag=retag)
         for chunk in _questions(assistant, asking, asking.plan.pending):
-            yield from (request for _, request in chunk)
+            yield from (one.request for one in chunk)
 
 
-def _questions(assistant: Assistant, asking: Asking, ids: Sequence[str]) -> Iterator[list[tuple[str, Request]]]:
-    """What asking about these begins with: each question after its conversation's id, a chunk at a time."""
+def _questions(assistant: Assistant, asking: Asking, ids: Sequence[str]) -> Iterator[list[BatchQuestion]]:
+    """What asking about these begins with, a chunk at a time."""
     for chunk in conversations_asked(assistant, asking.origin.day, asking.origin.schema, ids):
-        yield [(one.conversation_id, request) for one in chunk for request in asking.first(one)]
+        yield [
+            BatchQuestion(one.conversation_id, one.asked_content, request)
+            for one in chunk
+            for request in asking.first(one)
+        ]
 
 
 def conversations_asked(
@@ -287,6 +310,8 @@ def _looked_up(
         questions = {request.hash: (share, request) for share, one in work for request in share.asking.first(one)}
         book.preload(questions, [one.conversation_id for one in chunk])
         for share in shares:
+            share.take_earlier(book, chunk)
+        for share in shares:
             own = [request for key, (asker, request) in questions.items() if asker is share and not book.holds(key)]
             share.quote(share.asking.tariff.cost(own))
         yield from work
@@ -327,8 +352,7 @@ def _ask_control(share: TaskShare, engine: Engine) -> None:
 def _counts(assistant: Assistant, share: TaskShare, conversation: Conversation, result: Result) -> bool:
     """Whether a failure counts where the model answers others well."""
     before = share.asking.before.get(conversation.conversation_id, Failures())
-    pause = timedelta(hours=assistant.settings.give_up_hours)
-    return before.may_count(result.outcome, assistant.now(), pause)
+    return before.may_count(result.outcome, assistant.now(), pause_of(assistant))
 
 
 def _answers_others(assistant: Assistant, share: TaskShare, conversation: Conversation) -> bool:
@@ -361,7 +385,8 @@ def _note(
     share.outcomes[result.outcome] += 1
     share.given_up += is_final and result.outcome not in FINAL_OUTCOMES
     share.folded += result.folded if isinstance(result, Tagged) else 0
-    for table, rows in share.asking.rows(conversation, restored(conversation, result)).items():
+    prompt_id = share.prompts.get(conversation.conversation_id)
+    for table, rows in share.asking.rows(conversation, restored(conversation, result), prompt_id).items():
         share.rows.add(table, [_stamped(row, table, assistant) for row in rows])
     share.rows.add("failures", _failure(share.asking, conversation, result, assistant, is_final=is_final))
 
@@ -414,7 +439,8 @@ def _replace(assistant: Assistant, day: date, shares: Sequence[TaskShare], *, wh
     with assistant.store.writing() as transaction:
         changed = False
         for share in shares:
-            untouched = share.asking.plan.kept | (share.asking.plan.done - share.ids)
+            own = share.asking.plan
+            untouched = own.kept | (own.done - share.ids) | own.waiting.keys()
             changed |= _clear(transaction, day, share.asking.work, untouched)
             share.rows.write(transaction)
             replace_failures(transaction, share.asking.work.task, sorted(share.ids), share.counted)
@@ -440,7 +466,7 @@ def _left(assistant: Assistant, share: TaskShare) -> Iterator[str]:
     asking = share.asking
     left = [one for one in asking.plan.pending if one not in share.ids]
     chunks = _questions(assistant, asking, left)
-    prices = [asking.tariff.cost([request for _, request in chunk]) for chunk in chunks]
+    prices = [asking.tariff.cost([one.request for one in chunk]) for chunk in chunks]
     words = "an unknown sum" if None in prices else f"at most about ${sum(p for p in prices if p is not None):.4f}"
     if left:
         yield f"{len(left)} of {len(asking.plan.pending)} conversations are left to {share.task}, for {words}"
@@ -460,6 +486,7 @@ def _spent(assistant: Assistant, share: TaskShare) -> Row:
 
 def _stage(assistant: Assistant, share: TaskShare) -> Stage:
     calls = share.asked + share.reused
+    postponed = share.asking.plan.waiting
     spent = _spent(assistant, share) if share.asked else {}
     conversations = spent.pop("conversations", 0)
     return Stage(
@@ -467,7 +494,7 @@ def _stage(assistant: Assistant, share: TaskShare) -> Stage:
         conversations=len(share.asking.plan.ids),
         done=share.outcomes["ok"],
         kept=len(share.asking.plan.kept),
-        failures=sum(share.outcomes.values()) - share.outcomes["ok"],
+        failures=sum(share.outcomes.values()) - share.outcomes["ok"] + len(postponed),
         final_failures=share.given_up + sum(share.outcomes[outcome] for outcome in FINAL_OUTCOMES if outcome != "ok"),
         asked=share.asked,
         reused=share.reused,
@@ -476,6 +503,7 @@ def _stage(assistant: Assistant, share: TaskShare) -> Stage:
         share_reused=share.reused / calls if calls else None,
         cost_per_conversation=_each(spent.get("cost", 0.0), conversations),
         waiting=share.batches.waiting,
+        postponed=len(postponed),
         **spent,
     )
 

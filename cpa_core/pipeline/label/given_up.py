@@ -1,6 +1,6 @@
 """Questions that are given up: the model answers them unusably again and again, and others well meanwhile."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -19,6 +19,8 @@ MOST_COUNTED = 3
 """Failures that counted after which a question is final."""
 ANSWERED: frozenset[Outcome] = frozenset({"invalid", "truncated"})
 """Outcomes with which a model has answered. No other can count: the others blame the connection, or end at once."""
+SHOWN_TIME = "%Y-%m-%d %H:%M UTC"
+"""How people read until when a question waits."""
 CONTROL_ID = "control"
 """The conversation that no home has, by which a run sees whether a model works that was asked nothing else."""
 
@@ -43,6 +45,12 @@ class Failures(NamedTuple):
     def is_final(self) -> bool:
         """Whether nobody asks again."""
         return self.counted >= MOST_COUNTED
+
+    def waits_until(self, now: datetime, pause: timedelta) -> datetime | None:
+        """When the question is asked again; null where it may be asked now, or never is."""
+        if self.is_final or not self.counted or self.counted_at is None:
+            return None
+        return self.counted_at + pause if now - self.counted_at < pause else None
 
 
 def way_of(assistant: Assistant, task: Task) -> str:
@@ -78,6 +86,27 @@ def _structured(assistant: Assistant, model: ModelName) -> str:
         return str(server.structured)
     known = recalled(assistant.store, (server.url or "").partition("?")[0].rstrip("/"), model.model)
     return known.structured if known else "auto"
+
+
+def pause_of(assistant: Assistant) -> timedelta:
+    """How long a question waits after a failure that counted."""
+    return timedelta(hours=assistant.settings.give_up_hours)
+
+
+def with_wait(assistant: Assistant, row: Row) -> Row:
+    """A row with `waits_until`, which its reason says too, in the place of `waits_since`, when a failure counted."""
+    since = row["waits_since"]
+    until = None if since is None else (since + pause_of(assistant)).astimezone(UTC)
+    others = {key: value for key, value in row.items() if key != "waits_since"}
+    shown = f", waits until {until:{SHOWN_TIME}}" if until else ""
+    return others | {"reason": f"{row['reason']}{shown}", "waits_until": until}
+
+
+def waiting(assistant: Assistant, before: Mapping[str, Failures]) -> dict[str, datetime]:
+    """When these conversations are asked again, of those that are not asked now."""
+    now, pause = assistant.now(), pause_of(assistant)
+    times = {key: failures.waits_until(now, pause) for key, failures in before.items()}
+    return {key: at for key, at in times.items() if at is not None}
 
 
 def failures_before(view: Transaction, origin: LabelOrigin, task: Task) -> dict[str, Failures]:
@@ -118,8 +147,8 @@ def control(day: date) -> Conversation:
 
 
 def ask_again(assistant: Assistant) -> int:
-    """Forget what was given up, so that the next run asks it: how many questions."""
+    """Forget what was given up and what waits, so that the next run asks it: how many questions."""
     with assistant.store.writing() as transaction:
-        found = transaction.rows("select count(*) as n from unusable_answers where is_final")[0]["n"]
-        transaction.execute("delete from unusable_answers where is_final")
+        found = transaction.rows("select count(*) as n from unusable_answers")[0]["n"]
+        transaction.execute("delete from unusable_answers")
     return int(found)

@@ -3,8 +3,8 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -53,7 +53,8 @@ class Plan:
 
     `kept` stay as they are. The rest is `pending`: asked about as a whole, but of those in `partly` only these
     messages, perhaps none, while `carried` are the tags of their other messages in the schema's words. What was
-    `done` by another schema, prompt or model stays until the new answers are there.
+    `done` by another schema, prompt or model stays until the new answers are there. `waiting` failed a short while ago
+    in a way that counted: they are asked at that time, and what is stored of them stays.
     """
 
     ids: Sequence[str]
@@ -62,11 +63,12 @@ class Plan:
     partly: Mapping[str, frozenset[int]]
     carried: Mapping[str, Sequence[Row]]
     most: int | None = None
+    waiting: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def pending(self) -> list[str]:
-        """The conversations that are not kept, of the first `most` of the day where so many are asked at most."""
-        return [one for one in self.ids[: self.most] if one not in self.kept]
+        """What is asked now, neither kept nor waiting: of the first `most` of the day where so many are asked."""
+        return [one for one in self.ids[: self.most] if one not in self.kept and one not in self.waiting]
 
 
 DONE_ALREADY = {"tag": "label/tagged_already", "judge": "label/judged_already"}

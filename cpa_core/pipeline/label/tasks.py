@@ -37,6 +37,7 @@ def _tagged_rows(origin: LabelOrigin, conversation: Conversation, result: Tagged
     done = origin.row(
         **common,
         content_hash=conversation.content_hash,
+        context_hash=conversation.context_hash,
         outcome=result.outcome,
         messages_asked=result.messages_asked,
         cost=result.cost,
@@ -62,7 +63,8 @@ def _judged_rows(origin: LabelOrigin, conversation: Conversation, result: Judged
         "outcome": result.outcome,
         "cost": result.cost,
     }
-    row = origin.row(conversation_id=conversation.conversation_id, content_hash=conversation.content_hash, **fields)
+    of = {"content_hash": conversation.content_hash, "context_hash": conversation.context_hash}
+    row = origin.row(conversation_id=conversation.conversation_id, **of, **fields)
     return {"judge_scores": [row]}
 
 

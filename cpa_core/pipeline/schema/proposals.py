@@ -22,6 +22,7 @@ from cpa_core.proposing import (
     SAMPLE_CONVERSATIONS,
     Counted,
     Sample,
+    completed,
     counted,
     drafting_questions,
     full_schema,
@@ -38,12 +39,16 @@ ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Proposal:
-    """A proposed schema, the sample it rests on, and what of it happened there, by which model."""
+    """A proposed schema, the sample it rests on, and what of it happened there, by which model.
+
+    `base` is the text of the file that it only adds to, empty where there is none.
+    """
 
     schema: EventSchema
     sample: Sample
     counted: Counted
     model: str
+    base: str = ""
 
     @property
     def head(self) -> list[str]:
@@ -64,6 +69,8 @@ class Proposal:
     def text(self) -> str:
         """The file."""
         ids = [one.conversation_id for one in self.sample.conversations]
+        if self.base:
+            return completed(self.base, self.schema, self.head, self.counted, ids)
         return written(self.schema, self.head, self.counted, ids)
 
 

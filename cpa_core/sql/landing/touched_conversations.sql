@@ -10,7 +10,8 @@ select
     sent_at, uri, ordinal, md5(json_array(message_id, role, content, user_id, epoch_us(sent_at))::varchar)
   ))), lambda message: message[4]), '')) as content_hash,
   arg_min(conversation_metadata, row(sent_at, uri, ordinal))
-    filter (where conversation_metadata is not null) as metadata
+    filter (where conversation_metadata is not null) as metadata,
+  bit_xor(hash(message_id, metadata::varchar)) filter (where metadata is not null) as message_metadata
 from landed_messages
 where superseded_at is null and conversation_id in (select conversation_id from touched)
 group by conversation_id

@@ -1,33 +1,45 @@
 -- Which days need work, and why? Landed since they were built, not finished, or not delivered everywhere; in batches.
 -- ($waiting are days whose schema is not accepted yet: they go to the outbox only. $ways are the ways in which questions
--- would be asked now: what was given up in one of them is not open. Null: they are not known, and nothing has changed.)
+-- would be asked now: what was given up in one of them is not open. Null: they are not known, and nothing has changed.
+-- What failed in one of them after $paused_since waits; `waits_since` is the first such failure where all that is open
+-- waits, else null.)
 with batched as (
   select day, bool_or(list_contains($waiting_states::varchar[], state)) as waits
   from batches
   where list_contains($open_states::varchar[], state)
   group by day
 ),
-given_up as (
-  select * from unusable_answers where is_final and coalesce(list_contains($ways::varchar[], way), true)
+unusable as (
+  select * from unusable_answers where coalesce(list_contains($ways::varchar[], way), true)
 ),
-open_work as (
-  select r.day, count(*) as open
+unfinished as (
+  select r.day, r.conversation_id, r.content_hash, 'tag' as task
   from raw_conversations r
   left join tagged_conversations t
     on t.day = r.day and t.conversation_id = r.conversation_id and t.content_hash = r.content_hash
+  where coalesce(t.outcome, '') not in ('ok', 'refused', 'filtered')
+  union all
+  select r.day, r.conversation_id, r.content_hash, 'judge' as task
+  from raw_conversations r
   left join judge_scores j
     on j.day = r.day and j.conversation_id = r.conversation_id and j.content_hash = r.content_hash
-  left join given_up tg
-    on tg.task = 'tag' and tg.conversation_id = r.conversation_id and tg.content_hash = r.content_hash
-  left join given_up jg
-    on jg.task = 'judge' and jg.conversation_id = r.conversation_id and jg.content_hash = r.content_hash
-  where (coalesce(t.outcome, '') not in ('ok', 'refused', 'filtered') and tg.task is null)
-    or (coalesce(j.outcome, '') not in ('ok', 'refused', 'filtered') and jg.task is null)
-  group by r.day
+  where coalesce(j.outcome, '') not in ('ok', 'refused', 'filtered')
+),
+open_work as (
+  select
+    o.day, count(distinct o.conversation_id) as open,
+    case when count(*) = count(*) filter (where u.counted > 0 and u.counted_at > $paused_since)
+      then min(u.counted_at) end as waits_since
+  from unfinished o
+  left join unusable u
+    on u.task = o.task and u.conversation_id = o.conversation_id and u.content_hash = o.content_hash
+  where u.is_final is distinct from true
+  group by o.day
 )
 select
   d.day, d.generation, coalesce(d.built_generation, 0) as built_generation,
   coalesce(b.waits, false) as waits,
+  case when d.generation is not distinct from d.built_generation and b.day is null then o.waits_since end as waits_since,
   case
     when d.generation is distinct from d.built_generation then d.reason
     when b.waits then 'waits for batches'
