@@ -33,7 +33,7 @@ from cpa_core.pipeline import (
 from cpa_dagster import gold
 from cpa_dagster.days import Step, errors_of
 from cpa_dagster.options import RunOptions, SecretKeys
-from cpa_dagster.pictures import listed, table
+from cpa_dagster.pictures import in_workbench, listed, table
 from cpa_dagster.resources import Pipeline
 
 Result = dg.AssetCheckResult
@@ -154,6 +154,7 @@ def complete(stage: str) -> Look:
     def look(assistant: Assistant, days: Sequence[date]) -> Result:
         rows = [row for row in open_work(assistant, days) if row["stage"] == stage]
         shown: Shown = {"days": len(days), "open": len(rows), **table("conversations", rows)}
+        shown |= in_workbench(assistant, (row["conversation_id"] for row in rows))
         return Result(passed=not rows, severity=ERROR, metadata=shown)
 
     return look
@@ -172,6 +173,7 @@ def few_failures(stage: str) -> Look:
             "failed": len(failed),
             "share": share,
             **table("failures", reasons),
+            **in_workbench(assistant, (row["conversation_id"] for row in failed)),
         }
         return Result(passed=share <= FAILED_SHARE, severity=ERROR, metadata=shown)
 
@@ -243,6 +245,7 @@ def coverage_drift(assistant: Assistant, days: Sequence[date]) -> Result:
     found = drift(assistant, days)
     rows = [one.measured.model_dump() | {"conversations": ", ".join(one.examples)} for one in found]
     shown: Shown = {"days": len(days), "out of the ordinary": len(found), **table("measures", rows)}
+    shown |= in_workbench(assistant, (example for one in found for example in one.examples))
     return Result(passed=not found, severity=WARN, metadata=shown)
 
 

@@ -1,12 +1,13 @@
 """Small tables and plots as the UI shows them: Markdown, and drawings as SVG inside it."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 import dagster as dg
 
+from cpa_core.pipeline import Assistant
 from cpa_core.store.database import Row
 
 SHOWN = 50
@@ -17,6 +18,9 @@ BAR, LABELS, LINE = 160, 170, 16
 
 LABEL = 22
 """Characters of a name beside its bar."""
+
+MARKDOWN = frozenset(r"\`*_{}[]<>()#+-.!|~&")
+"""Characters that mean something in Markdown."""
 
 INLINE = 1_000
 """Characters of Markdown from which on Dagster's UI shows a link instead of what is written."""
@@ -35,6 +39,18 @@ def table(name: str, rows: Sequence[Row]) -> dict[str, dg.MetadataValue[Any]]:
         dg.TableRecord({key: "" if value is None else str(value) for key, value in row.items()}) for row in rows[:SHOWN]
     ]
     return {name: dg.MetadataValue.table(records=records)} if records else {}
+
+
+def in_workbench(assistant: Assistant, conversations: Iterable[str]) -> dict[str, dg.MetadataValue[Any]]:
+    """Links to conversations in the workbench; nothing at all where its address is not set."""
+    links = {one: assistant.settings.conversation_link(one) for one in conversations}
+    shown = [f"[{_literal(one)}](<{link}>)" for one, link in links.items() if link]
+    return {"in the workbench": listed(shown)} if shown else {}
+
+
+def _literal(text: str) -> str:
+    """A text that Markdown shows as it is."""
+    return "".join(f"\\{one}" if one in MARKDOWN else one for one in text if one.isprintable())
 
 
 def bars(lengths: Mapping[str, int]) -> dg.MetadataValue[Any]:

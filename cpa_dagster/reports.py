@@ -17,7 +17,7 @@ from cpa_core.pipeline import (
     summaries,
 )
 from cpa_core.store.database import Row
-from cpa_dagster.pictures import bars, table
+from cpa_dagster.pictures import bars, in_workbench, table
 
 if TYPE_CHECKING:
     from cpa_dagster.days import Step
@@ -68,6 +68,7 @@ def of_tags(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
             "events by type": bars({row["event_type"]: row["events"] for row in types[day]}),
             **table("conversations by type", types[day]),
             **table("failed", failed[day]),
+            **in_workbench(assistant, (one["conversation_id"] for one in failed[day])),
         }
         for day in days
     }
@@ -85,6 +86,7 @@ def of_judgments(assistant: Assistant, days: Sequence[date]) -> dict[date, Metad
             "scores": bars(_by_tens(bands[row["day"]])),
             **table("lowest scores", lowest[row["day"]]),
             **table("failed", failed[row["day"]]),
+            **in_workbench(assistant, (one["conversation_id"] for one in [*lowest[row["day"]], *failed[row["day"]]])),
         }
         for row in summaries(assistant, days)
     }

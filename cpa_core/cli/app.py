@@ -171,17 +171,20 @@ def conversations(
     return looking.conversations(given, ConversationFilter(**days, user=user, event=event, below=below, most=most))
 
 
-@command(app, LOOK, "cpa serve --open", "CPA_HOME", "CPA_SCHEMA")
+@command(app, LOOK, "cpa serve --open", "CPA_HOME", "CPA_SCHEMA", "CPA_MODEL")
 def serve(
     given: Settings,
     port: Annotated[int, Option(help="the port on this machine; 0 takes a free one", metavar="PORT")] = 0,
+    host: Annotated[
+        str, Option(help="the address to bind; another than this machine's needs a password", metavar="HOST")
+    ] = "127.0.0.1",
     open_browser: Annotated[bool, switch("--open", "open the page in the browser")] = False,
     read_only: Annotated[bool, switch("--read-only", "store nothing: to look and read only")] = False,
 ) -> int:
     """Review, read and edit in a page on this machine: the workbench."""
     from cpa_core.cli import workbench
 
-    return workbench.serve_command(given, port, open_browser=open_browser, read_only=read_only)
+    return workbench.serve_command(given, host, port, open_browser=open_browser, read_only=read_only)
 
 
 @command(app, LOOK, "cpa show c-17", "CPA_HOME")

@@ -28,21 +28,17 @@ def trust(of: Selection) -> tuple[Trust, ...]:
 
 
 def _trust(of: Selection) -> tuple[Trust, ...]:
-    schema = schema_in_force(of.view)
-    if schema is None or not of.view.rows("select 1 from gold_labels limit 1"):
+    if not of.view.rows("select 1 from gold_labels limit 1"):
         return ()
-    know_gold(of.view, schema)
-    asked = _Asked.about(of, schema)
-    return (*_event_types(asked), *_verdicts(asked))
+    asked = of.once(_asked_of)
+    return () if asked is None else (*_event_types(asked), *_verdicts(asked))
 
 
 def gold_units(of: Selection, kind: EventType) -> tuple[list[GoldUnit], int]:
     """The random gold units of the selection for a label's share of messages, and of how many conversations."""
-    schema = schema_in_force(of.view)
-    if schema is None:
+    asked = of.once(_asked_of)
+    if asked is None:
         return [], 0
-    know_gold(of.view, schema)
-    asked = _Asked.about(of, schema)
     rows = [row for row in asked.units.get(kind.key, ()) if row["part"] == "measure" and row["is_tagged"]]
     rates = asked.rates("tag", [row for row in rows if row["is_whole"]])
     return rates.units(_of_messages), len(rates.inside)
@@ -112,6 +108,15 @@ class _Asked:
             for row in self.frames
             if count[row["draw_id"]]
         }
+
+
+def _asked_of(of: Selection) -> _Asked | None:
+    """What the questions about gold answer; none before the first schema is recorded."""
+    schema = schema_in_force(of.view)
+    if schema is None:
+        return None
+    know_gold(of.view, schema)
+    return _Asked.about(of, schema)
 
 
 def _event_types(asked: _Asked) -> Iterable[Trust]:

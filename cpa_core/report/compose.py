@@ -1,7 +1,7 @@
 """From the answers to the document: sections, drill-downs, and the conversations behind them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Any
@@ -29,7 +29,10 @@ LEFT_OUT = ("behind", "mix", "flow", "kinds", "transitions", "coverage", "drop_o
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which report is wanted. `compare`: days before, and the days to compare with them."""
+    """Which report is wanted. `compare`: days before, and the days to compare with them.
+
+    `link` gives the address at which a conversation can be read whole, null for none.
+    """
 
     scope: Scope
     privacy: Privacy
@@ -37,6 +40,7 @@ class Wanted:
     now: datetime
     compare: tuple[Scope, Scope] | None = None
     changes: tuple[Declared, ...] = ()
+    link: Callable[[str], str | None] = lambda conversation_id: None
 
 
 def compose(store: Store, wanted: Wanted) -> Document:
@@ -91,6 +95,9 @@ def _conversations(of: Selection, used: Mapping[str, Group], wanted: Wanted, cho
     """The conversations behind the numbers by place, as many as the file may hold."""
     places = sorted(chosen(used.values(), MOST_CONVERSATIONS))
     found = dict(zip(places, examples(of, places, wanted.privacy, wanted.redactor, choices), strict=True))
+    for one in found.values():
+        if one.pop("is_own_id") and (link := wanted.link(one["id"])):
+            one["link"] = link
     sizes = {place: len(json.dumps(one)) for place, one in found.items()}
     kept = chosen(within(used, set(places)).values(), MOST_BYTES, sizes.__getitem__)
     return {place: one for place, one in found.items() if place in kept}

@@ -50,7 +50,7 @@ def people(rows: Sequence[Row]) -> dict[int, list[str]]:
 def examples(
     of: Selection, places: Sequence[int], privacy: Privacy, redactor: Redactor, choices: Choices
 ) -> list[Example]:
-    """The conversations at these places, in their order."""
+    """The conversations at these places, in their order. `is_own_id`: what is shown as the id is the id."""
     said, events = _by_place(of, "messages", places), _by_place(of, "events", places)
     names = people(of.view.answer("report/example_names", places=list(places))) if privacy == "redacted" else {}
     criteria = _criteria(of)
@@ -59,7 +59,8 @@ def examples(
         messages = said.get(row["place"], [])
         view = shown(privacy, [m["content"] for m in messages], redactor, names.get(row["place"], []))
         made = {
-            "id": view.view.identity(row["conversation_id"]),
+            "id": (identity := view.view.identity(row["conversation_id"])),
+            "is_own_id": identity == row["conversation_id"],
             "day": row["day"].isoformat(),
             "score": row["score"],
             "messages": row["message_count"],

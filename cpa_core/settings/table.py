@@ -5,6 +5,7 @@ from datetime import date
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeGuard
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from cpa_core.models import Value
@@ -37,7 +38,7 @@ Privacy = Literal["no_text", "redacted", "full"]
 """What of a conversation's text leaves: nothing, text without what identifies people, all."""
 
 SOURCE, MODELS, SPENDING, DELIVERY = "Source and home", "Schema and models", "Spending and speed", "Delivery"
-PRIVACY, DAYS, DAGSTER = "Privacy", "Days and times", "Dagster"
+PRIVACY, DAYS, DAGSTER, WORKBENCH = "Privacy", "Days and times", "Dagster", "Workbench"
 
 PRIVACY_SETTING = Setting(
     "CPA_PRIVACY",
@@ -426,11 +427,47 @@ class Settings(Vendors):
         str,
         Setting("CPA_DAGSTER_URL", DAGSTER, "The address of Dagster's UI, for the links in alerts."),
     ] = "http://127.0.0.1:3000"
+    workbench_url: Annotated[
+        str | None,
+        Setting(
+            "CPA_WORKBENCH_URL",
+            WORKBENCH,
+            "The address at which people open the workbench; the report and Dagster then link to conversations there.",
+            "Unset: no link. `cpa serve` answers under it too: name it where a proxy stands in front.",
+            example="http://127.0.0.1:8088",
+        ),
+    ] = None
+    workbench_password: Annotated[
+        Secret,
+        Setting(
+            "CPA_WORKBENCH_PASSWORD",
+            WORKBENCH,
+            "The password of the workbench, 12 characters or more.",
+            "Needed where `cpa serve --host` lets in other machines.",
+        ),
+    ] = None
+    workbench_reviewer_header: Annotated[
+        str | None,
+        Setting(
+            "CPA_WORKBENCH_REVIEWER_HEADER",
+            WORKBENCH,
+            "The header in which a proxy names the reviewer; nobody can then give another name.",
+            "Set it only where nothing but the proxy reaches the port, and the proxy removes the header from requests.",
+            example="X-Forwarded-User",
+        ),
+    ] = None
 
     @property
     def zone(self) -> ZoneInfo:
         """The time zone of days."""
         return ZoneInfo(self.timezone)
+
+    def conversation_link(self, conversation_id: str, position: int | None = None) -> str | None:
+        """The address of a conversation, or of one of its messages, in the workbench; none where no address is set."""
+        if self.workbench_url is None:
+            return None
+        place = "" if position is None else f"#m{position}"
+        return f"{self.workbench_url.rstrip('/')}/c/{quote(conversation_id, safe='', errors='replace')}{place}"
 
     def named(self, name: str) -> Any:
         """The value of the setting of that name in the environment, as in `named("OPENAI_API_KEY")`."""

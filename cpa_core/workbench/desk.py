@@ -1,6 +1,6 @@
 """The reviewer's desk: what was drawn, what is next, and a finished conversation as reviews."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from threading import Lock
 from typing import Any
@@ -20,9 +20,12 @@ from cpa_core.gold.reviews import (
 from cpa_core.models import TAGGED_ROLES, EventSchema, Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import append_draw, append_reviews, gold_folder
+from cpa_core.pipeline.schema.current import schema_path
+from cpa_core.pipeline.schema.stale import schema_in_force
 from cpa_core.store.database import Row
 from cpa_core.store.ledgers import GrowingLines
 from cpa_core.workbench.drafts import Drafts, DraftStep, ReviewDraft
+from cpa_core.workbench.figures import FigureDesk
 
 WRONG = "reported"
 """The queue of conversations of which somebody said, while reading, that a label looks wrong."""
@@ -40,9 +43,12 @@ class Task(Value):
 
 
 class QueueProgress(Value):
-    """How far a reviewer is in one draw. `minutes` is what the rest takes at the median so far; null at first."""
+    """How far a reviewer is in one draw, or in all that was reported as wrong (then `draw_id` is null).
 
-    draw_id: str
+    `minutes` is what the rest takes at the median so far; null at first.
+    """
+
+    draw_id: str | None
     queue: str
     label: str | None
     size: int
@@ -56,6 +62,7 @@ class Desk:
 
     def __init__(self, assistant: Assistant) -> None:
         self.assistant = assistant
+        self.figures = FigureDesk(assistant)
         folder = gold_folder(assistant)
         self.drafts = Drafts(folder / "drafts.jsonl")
         self._draws = GrowingLines(folder / "draws.jsonl")
@@ -64,6 +71,18 @@ class Desk:
         self._read: dict[str, set[tuple[str, str | None]]] = {}
         self._seconds: dict[tuple[str, str], float] = {}
         self._turn = Lock()
+        self._schema: tuple[tuple[int, int], EventSchema | None] | None = None
+
+    def schema(self) -> EventSchema | None:
+        """The schema in force; its file is read again when it changed. Raises SchemaError."""
+        path = schema_path(self.assistant)
+        if not path.exists():
+            return schema_in_force(self.assistant)
+        stands = path.stat()
+        mark = stands.st_mtime_ns, stands.st_size
+        if self._schema is None or self._schema[0] != mark:
+            self._schema = mark, schema_in_force(self.assistant)
+        return self._schema[1]
 
     def draws(self) -> list[Draw]:
         """Every draw, the oldest first, but those that only declare a file to be a random sample."""
@@ -83,55 +102,74 @@ class Desk:
             raise NotFound("no such item in any draw")
         return _task(draw, place, draw.items[place])
 
-    def next(self, reviewer: str, draw_id: str | None = None) -> Task | None:
-        """What the reviewer reads next, deferred items last; of one draw or of all."""
-        left = [task for task in self._tasks(draw_id) if not self.is_done(reviewer, task)]
-        waiting = [task for task in left if self.draft(reviewer, task).is_deferred]
-        return next((task for task in left if task not in waiting), waiting[0] if waiting else None)
-
-    def _tasks(self, draw_id: str | None = None) -> list[Task]:
-        draws = [draw for draw in self.draws() if draw_id in (None, draw.draw_id)]
-        return [_task(draw, place, item) for draw in draws for place, item in enumerate(draw.items)]
+    def next(self, reviewer: str, draw_id: str | None = None, queue: str | None = None) -> Task | None:
+        """What the reviewer reads next, deferred items last; of one draw, of one queue or of all."""
+        draws = [one for one in self.draws() if draw_id in (None, one.draw_id) and queue in (None, one.queue)]
+        self._bring_up()
+        waiting: Task | None = None
+        for draw in draws:
+            for task in _tasks(draw):
+                if self._has_read(reviewer, task):
+                    continue
+                if not self._is_deferred(reviewer, task):
+                    return task
+                waiting = waiting or task
+        return waiting
 
     def progress(self, reviewer: str) -> list[QueueProgress]:
-        """How far the reviewer is in each draw."""
-        return [self._progress(reviewer, draw) for draw in self.draws()]
+        """How far the reviewer is in each draw; what was reported as wrong is one queue, the last."""
+        draws = self.draws()
+        self._bring_up()
+        drawn = [self._progress(reviewer, [draw]) for draw in draws if draw.queue != WRONG]
+        reported = [draw for draw in draws if draw.queue == WRONG]
+        return [*drawn, *([self._progress(reviewer, reported)] if reported else [])]
 
-    def _progress(self, reviewer: str, draw: Draw) -> QueueProgress:
-        tasks = [_task(draw, place, item) for place, item in enumerate(draw.items)]
-        left = [task for task in tasks if not self.is_done(reviewer, task)]
+    def progress_of(self, reviewer: str, task: Task) -> QueueProgress:
+        """How far the reviewer is in the draw of an item."""
+        return self._progress(reviewer, [draw for draw in self.draws() if draw.draw_id == task.draw_id])
+
+    def _progress(self, reviewer: str, draws: Sequence[Draw]) -> QueueProgress:
+        tasks = [task for draw in draws for task in _tasks(draw)]
+        left = [task for task in tasks if not self._has_read(reviewer, task)]
         taken = sorted(self._seconds[key] for key in self._seconds if key[0] == reviewer)
         median = taken[len(taken) // 2] if taken else None
         return QueueProgress(
-            draw_id=draw.draw_id,
-            queue=draw.queue,
-            label=draw.label,
+            draw_id=None if draws[0].queue == WRONG else draws[0].draw_id,
+            queue=draws[0].queue,
+            label=draws[0].label,
             size=len(tasks),
             done=len(tasks) - len(left),
-            deferred=sum(self.draft(reviewer, task).is_deferred for task in left),
+            deferred=sum(self._is_deferred(reviewer, task) for task in left),
             minutes=None if median is None else median * len(left) / 60,
         )
 
     def is_done(self, reviewer: str, task: Task) -> bool:
         """Whether the reviewer has read it, in whichever queue."""
-        with self._turn:
-            self._bring_up()
-        read = self._read.get(reviewer, set())
-        if task.message_id is None:
-            return (task.conversation_id, None) in read
-        return (task.conversation_id, task.message_id) in read
+        self._bring_up()
+        return self._has_read(reviewer, task)
+
+    def _has_read(self, reviewer: str, task: Task) -> bool:
+        return (task.conversation_id, task.message_id) in self._read.get(reviewer, ())
+
+    def _is_deferred(self, reviewer: str, task: Task) -> bool:
+        return self.drafts.is_begun(reviewer, task.draw_id, task.conversation_id) and (
+            self.draft(reviewer, task).is_deferred
+        )
 
     def _bring_up(self) -> None:
-        for line in self._reviews.fresh():
-            try:
-                review = Review.model_validate_json(line)
-            except ValidationError:
-                continue  # counted where the files are merged
-            own = self._read.setdefault(review.reviewer, set())
-            own |= {(review.conversation_id, None), (review.conversation_id, review.message_id)}
-            if review.blind and review.seconds is not None:
-                key = review.reviewer, review.conversation_id
-                self._seconds[key] = self._seconds.get(key, 0.0) + review.seconds
+        """Read what was added to the reviews and their drafts."""
+        self.drafts.refresh()
+        with self._turn:
+            for line in self._reviews.fresh():
+                try:
+                    review = Review.model_validate_json(line)
+                except ValidationError:
+                    continue  # counted where the files are merged
+                own = self._read.setdefault(review.reviewer, set())
+                own |= {(review.conversation_id, None), (review.conversation_id, review.message_id)}
+                if review.blind and review.seconds is not None:
+                    key = review.reviewer, review.conversation_id
+                    self._seconds[key] = self._seconds.get(key, 0.0) + review.seconds
 
     def draft(self, reviewer: str, task: Task) -> ReviewDraft:
         """Where the reviewer stands in an item."""
@@ -166,8 +204,18 @@ class Desk:
         )
         append_reviews(self.assistant, [review])
 
-    def report(self, conversation_id: str, day: date, schema_version: str) -> None:
-        """Put a conversation into the queue of what looks wrong: never part of a random sample."""
+    def reported(self, conversation_id: str) -> set[str | None]:
+        """Of which messages somebody said that a label looks wrong; null stands for the conversation as a whole."""
+        items = [item for draw in self.draws() if draw.queue == WRONG for item in draw.items]
+        return {item.message_id for item in items if item.conversation_id == conversation_id}
+
+    def report(self, conversation_id: str, message_id: str | None, day: date, schema_version: str) -> None:
+        """Put a conversation or a message into the queue of what looks wrong: never part of a random sample.
+
+        What is in the queue stays there once.
+        """
+        if message_id in self.reported(conversation_id):
+            return
         draw = Draw(
             way="disagreement",
             queue=WRONG,
@@ -177,7 +225,7 @@ class Desk:
             seed=0,
             drawn_at=self.assistant.now(),
             schema_version=schema_version,
-            items=(DrawnItem(conversation_id=conversation_id),),
+            items=(DrawnItem(conversation_id=conversation_id, message_id=message_id),),
         )
         append_draw(self.assistant, draw)
 
@@ -230,6 +278,10 @@ def labelled_of(schema: EventSchema, role: str, chosen: Sequence[str], given: Ma
         found.append(Labelled(event_type=name, quote=given.get(f"quote {name}") or None, properties=properties))
     answers_on_message(schema, role, found)  # an unknown type or value is refused here, before it is kept
     return found
+
+
+def _tasks(draw: Draw) -> Iterator[Task]:
+    return (_task(draw, place, item) for place, item in enumerate(draw.items))
 
 
 def _task(draw: Draw, place: int, item: DrawnItem) -> Task:

@@ -60,8 +60,7 @@ class Drafts:
 
     def of(self, reviewer: str, draw_id: str, conversation_id: str) -> ReviewDraft:
         """Where the reviewer stands in this conversation."""
-        with self._turn:
-            self._read()
+        self.refresh()
         messages: dict[str, DraftStep] = {}
         verdicts: DraftStep | None = None
         deferred = False
@@ -73,6 +72,10 @@ class Drafts:
                 verdicts = step
         return ReviewDraft(messages=messages, verdicts=verdicts, is_deferred=deferred)
 
+    def is_begun(self, reviewer: str, draw_id: str, conversation_id: str) -> bool:
+        """Whether the reviewer has said anything of this conversation, as far as the file was read."""
+        return (reviewer, draw_id, conversation_id) in self._steps
+
     def _standing(self, reviewer: str, draw_id: str, conversation_id: str) -> list[DraftStep]:
         """The steps that no undo took back."""
         standing: list[DraftStep] = []
@@ -83,10 +86,12 @@ class Drafts:
                 standing.pop()
         return standing
 
-    def _read(self) -> None:
-        for line in self._lines.fresh():
-            try:
-                step = DraftStep.model_validate_json(line)
-            except ValidationError:
-                continue  # a line of another version: what it said is asked again
-            self._steps.setdefault((step.reviewer, step.draw_id, step.conversation_id), []).append(step)
+    def refresh(self) -> None:
+        """Read what was added to the file."""
+        with self._turn:
+            for line in self._lines.fresh():
+                try:
+                    step = DraftStep.model_validate_json(line)
+                except ValidationError:
+                    continue  # a line of another version: what it said is asked again
+                self._steps.setdefault((step.reviewer, step.draw_id, step.conversation_id), []).append(step)

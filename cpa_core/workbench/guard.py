@@ -1,16 +1,25 @@
 """Who may ask the workbench: only its own page, in a browser that was given the token of this start."""
 
+import asyncio
 import hmac
 from collections.abc import Mapping, Sequence
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cpa_core.errors import InputError
+from cpa_core.workbench.forms import form_of
+from cpa_core.workbench.pages import page
+
 COOKIE = "cpa_workbench"
+ENTRY = "/enter"
+WRONG_PASSWORD_SECONDS = 1.0
+"""How long a wrong password takes; wrong ones wait for each other, so that guessing is slow."""
 READING = frozenset({"GET", "HEAD"})
-ASKING = frozenset({"/read", "/schema"})
+QUESTIONS = frozenset({"/read", "/schema", "/schema/problems"})
 """Forms that ask something: their words stand in no address. A page that only reads takes them and saves nothing."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -33,41 +42,79 @@ class Guard:
 
     A request is refused whose Host is not one of `hosts` (a name that an attacker points at this machine), that has
     neither the token nor its cookie, or that changes something and comes from another origin, or on a page that only
-    reads. The token stands in the address that the command prints, and in a cookie from then on.
+    reads. Where there is a password, who has no cookie is asked for it. The token stands in the address that the
+    command prints, and in a cookie from then on.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, hosts: Sequence[str], read_only: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        hosts: Sequence[str],
+        read_only: bool = False,
+        password: str | None = None,
+        is_https: bool = False,
+    ) -> None:
         self._app = app
         self._token = token
         self._hosts = frozenset(hosts)
         self._read_only = read_only
+        self._password = password
+        self._is_https = is_https
+        self._guessing = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, hand out the cookie, or pass on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = self._answer(scope)
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        is_entry = self._password is not None and (scope["method"], scope["path"]) == ("POST", ENTRY)
+        answer = await self._entered(scope, receive, headers) if is_entry else self._answer(scope, headers)
         marked = _marking(send)
         await (answer(scope, receive, marked) if answer else self._app(scope, receive, marked))
 
-    def _answer(self, scope: Scope) -> Response | None:
+    def _answer(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
         """What is said instead of the page; none where the page may speak."""
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if headers.get("host", "") not in self._hosts:
             return PlainTextResponse("this workbench answers under its own address only", 421)
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if given and self._is_token(given):
-            return self._welcome(scope)
+            return self._welcome(scope["path"])
+        if self._password is not None and scope["path"] == "/static/workbench.css":
+            return None  # nobody's words are in it, and the page that asks for the password is dressed in it
         if not self._is_token(_cookie(headers.get("cookie", ""))):
-            return PlainTextResponse("open the address that `cpa serve` printed: it holds the token of this start", 403)
+            return self._stranger(scope)
         return None if scope["method"] in READING else self._refused(scope["path"], headers)
+
+    def _stranger(self, scope: Scope) -> Response:
+        """What is said to a browser that has no token."""
+        if self._password is not None and scope["method"] in READING:
+            return page("enter", status=401, title="Workbench", goes_to=scope["path"], is_wrong=False)
+        return PlainTextResponse("open the address that `cpa serve` printed: it holds the token of this start", 403)
+
+    async def _entered(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Response:
+        """Let in who knows the password."""
+        if headers.get("host", "") not in self._hosts:
+            return PlainTextResponse("this workbench answers under its own address only", 421)
+        if not self._is_own(headers):
+            return PlainTextResponse("this came from another page", 403)
+        try:
+            form = await form_of(Request(scope, receive))
+        except InputError as wrong:
+            return PlainTextResponse(str(wrong), 400)
+        if hmac.compare_digest(form.raw("password").encode("utf-8"), (self._password or "").encode("utf-8")):
+            return self._welcome(form.get("goes_to"))
+        async with self._guessing:
+            await asyncio.sleep(WRONG_PASSWORD_SECONDS)
+        return page("enter", status=403, title="Workbench", goes_to=form.get("goes_to"), is_wrong=True)
 
     def _refused(self, path: str, headers: Mapping[str, str]) -> Response | None:
         """What is said to a request that would change something; none where it may."""
         if not self._is_own(headers):
             return PlainTextResponse("this came from another page", 403)
-        if self._read_only and path not in ASKING:
+        if self._read_only and path not in QUESTIONS:
             return PlainTextResponse("this workbench only reads: cpa serve without --read-only", 403)
         return None
 
@@ -80,10 +127,14 @@ class Guard:
         site = headers.get("sec-fetch-site", "same-origin")
         return origin.netloc == headers["host"] and site == "same-origin"
 
-    def _welcome(self, scope: Scope) -> Response:
-        path = scope["path"] if scope["path"].startswith("/") and not scope["path"].startswith("//") else "/"
-        answer = RedirectResponse(path, 303)
-        answer.set_cookie(COOKIE, self._token, httponly=True, samesite="strict", path="/")
+    def _welcome(self, wanted: str) -> Response:
+        """Go on without the token in the address. The cookie goes with links from the report and from Dagster (Lax).
+
+        Nothing changes by reading a page, and what changes something has its origin checked.
+        """
+        is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
+        answer = RedirectResponse(quote(wanted, safe="/") if is_path else "/", 303)
+        answer.set_cookie(COOKIE, self._token, httponly=True, samesite="lax", secure=self._is_https, path="/")
         return answer
 
 

@@ -1,13 +1,13 @@
 """Reading: conversations by filters, one conversation with what the model found in it."""
 
 import json
-from urllib.parse import quote
 
 from starlette.responses import Response
 
 from cpa_core.errors import NotFound
 from cpa_core.store.database import Row
 from cpa_core.workbench.highlights import pieces
+from cpa_core.workbench.pages import address_of
 from cpa_core.workbench.visit import Visit, to
 
 PAGE = 50
@@ -58,6 +58,8 @@ def conversation(visit: Visit) -> Response:
         conversation=wanted,
         messages=with_events(messages, events),
         judgment=_judgment(judgments[0]) if judgments else None,
+        made=_first(visit.rows("workbench/made", conversation=wanted)),
+        reported=visit.desk.reported(wanted),
     )
 
 
@@ -76,16 +78,16 @@ def _judgment(row: Row) -> Row:
     return row | {"verdicts": verdicts, "dealbreakers": {name: one for name, one in hits.items() if one["hit"]}}
 
 
+def _first(rows: list[Row]) -> Row | None:
+    return rows[0] if rows else None
+
+
 def report(visit: Visit) -> Response:
-    """Put a conversation into the queue of what looks wrong."""
-    wanted = visit.form.get("conversation")
+    """Put a conversation, or one of its messages, into the queue of what looks wrong."""
+    wanted, message = visit.form.get("conversation"), visit.form.get("message_id") or None
     messages = visit.rows("status/shown_messages", conversation=wanted)
-    if not messages:
-        raise NotFound("there is no conversation with this id in any built day")
-    visit.desk.report(wanted, messages[0]["day"], visit.schema().version)
-    return to(address_of(wanted))
-
-
-def address_of(conversation_id: str) -> str:
-    """The address of a conversation's page."""
-    return f"/c/{quote(conversation_id, safe='')}"
+    place = next((row["position"] for row in messages if row["message_id"] == message), None)
+    if not messages or (message is not None and place is None):
+        raise NotFound("there is no conversation or message with this id in any built day")
+    visit.desk.report(wanted, message, messages[0]["day"], visit.schema().version)
+    return to(address_of(wanted, place))

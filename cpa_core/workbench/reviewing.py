@@ -10,10 +10,10 @@ from cpa_core.gold.reviews import ADJUDICATED, HITS, VERDICTS, Labelled, answers
 from cpa_core.models import TAGGED_ROLES, EventType
 from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold
 from cpa_core.pipeline.gold.ledger import merge_gold
-from cpa_core.pipeline.gold.quality import trust_of
 from cpa_core.store.database import Row
 from cpa_core.workbench.desk import Task, labelled_of, messages_of
 from cpa_core.workbench.drafts import DraftStep, Step
+from cpa_core.workbench.figures import FIRST, NEWER, LabelFigures
 from cpa_core.workbench.reading import with_events
 from cpa_core.workbench.visit import MOST_NAME, Visit, remember_reviewer, to
 
@@ -23,14 +23,25 @@ KEYS = "123456789qwertzsdfgyxcvb"
 
 
 def home(visit: Visit) -> Response:
-    """The first page: who reviews, what was drawn, how far they are."""
+    """The first page: who reviews, what was drawn, how far they are, and what reading more brings."""
     name = visit.reviewer
-    return visit.shown("home", "Workbench", queues=visit.desk.progress(name) if name else [])
+    found = visit.desk.figures.newest(0.0)
+    return visit.shown("home", "Workbench", queues=visit.desk.progress(name) if name else [], widths=_widths(found))
+
+
+def _widths(found: LabelFigures | None) -> list[Row]:
+    """For each event type the width of its interval, and what the next one takes."""
+    if found is None:
+        return []
+    names = {one.key: one.name for one in found.trust}
+    return [{"name": names.get(key) or key.rpartition("|")[0], "width": one} for key, one in found.widths.items()]
 
 
 def name_reviewer(visit: Visit) -> Response:
     """Keep the reviewer's name."""
     name = visit.form.get("reviewer")
+    if visit.is_named_by_proxy:
+        raise InputError("the proxy in front of this workbench says who you are")
     if not name or len(name) > MOST_NAME or not name.isprintable():
         raise InputError(f"a name of 1 to {MOST_NAME} characters is needed")
     return remember_reviewer(to("/"), name)
@@ -49,7 +60,8 @@ def draw(visit: Visit) -> Response:
 
 def next_item(visit: Visit) -> Response:
     """Go to what the reviewer reads next, or home where all is read."""
-    found = visit.desk.next(visit.named(), visit.request.query_params.get("draw"))
+    asked = visit.request.query_params
+    found = visit.desk.next(visit.named(), asked.get("draw"), asked.get("queue"))
     return to(_address(found)) if found else to("/")
 
 
@@ -84,7 +96,7 @@ def item(visit: Visit) -> Response:
         given=draft.verdicts,
         has_undo=draft.has_undo,
         open=sum(row["is_asked"] and row["step"] is None for row in shown),
-        progress=next(one for one in visit.desk.progress(name) if one.draw_id == task.draw_id),
+        progress=visit.desk.progress_of(name, task),
     )
 
 
@@ -226,7 +238,8 @@ def settle(visit: Visit) -> Response:
 
 def quality(visit: Visit) -> Response:
     """How far each label can be trusted, and how many more conversations each needs."""
-    return visit.shown("quality", "How good the labels are", found=trust_of(visit.assistant))
+    found = visit.desk.figures.newest(NEWER, FIRST)
+    return visit.shown("quality", "How good the labels are", found=found, widths=_widths(found))
 
 
 def _message(visit: Visit, conversation: str, message: str) -> Row | None:

@@ -3,6 +3,7 @@
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -12,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from cpa_core.errors import CpaError, InputError, NotFound, StoreBusy
+from cpa_core.errors import BudgetReached, CpaError, InputError, NotFound, SettingsError
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.workbench import reading, reviewing, schema_page
+from cpa_core.workbench import reading, reviewing, schema_page, trying
 from cpa_core.workbench.desk import Desk
+from cpa_core.workbench.door import Door
 from cpa_core.workbench.forms import SentForm, form_of
 from cpa_core.workbench.guard import Guard
 from cpa_core.workbench.pages import asset, page
@@ -33,6 +35,8 @@ PAGES: dict[str, Answer] = {
     "/read": reading.search,
     "/c/{conversation:path}": reading.conversation,
     "/schema": schema_page.show,
+    "/schema/additions": schema_page.proposals,
+    "/try": trying.form,
 }
 ACTIONS: dict[str, Answer] = {
     "/reviewer": reviewing.name_reviewer,
@@ -48,16 +52,25 @@ ACTIONS: dict[str, Answer] = {
     "/read": reading.search,
     "/reported": reading.report,
     "/schema": schema_page.check_or_save,
+    "/schema/problems": schema_page.problems,
+    "/schema/additions": schema_page.take_over,
+    "/schema/accept": schema_page.accept,
+    "/try": trying.try_it,
 }
-STATUS = ((NotFound, 404), (StoreBusy, 503), (InputError, 400))
+STATUS = ((NotFound, 404), (InputError, 400), (BudgetReached, 402))
+BUSY = 503
+"""What is said of everything else that a person may try again: a busy store, a full disk, a provider that stopped."""
 
 
-def application(assistant: Assistant, *, token: str, hosts: list[str], read_only: bool = False) -> Starlette:
+def application(
+    assistant: Assistant, *, token: str, hosts: list[str], read_only: bool = False, door: Door | None = None
+) -> Starlette:
     """The workbench of a home, for browsers that know the token and ask for one of these hosts."""
-    desk = Desk(assistant)
+    door = door or Door()
+    house = _House(assistant, Desk(assistant), read_only, door.reviewer_header)
 
     def route(path: str, answer: Answer, method: str) -> Route:
-        return Route(path, _endpoint(answer, assistant, desk, read_only=read_only), methods=[method])
+        return Route(path, _endpoint(answer, house), methods=[method])
 
     return Starlette(
         routes=[
@@ -65,21 +78,38 @@ def application(assistant: Assistant, *, token: str, hosts: list[str], read_only
             *(route(path, answer, "GET") for path, answer in PAGES.items()),
             *(route(path, answer, "POST") for path, answer in ACTIONS.items()),
         ],
-        middleware=[Middleware(Guard, token=token, hosts=hosts, read_only=read_only)],
+        middleware=[
+            Middleware(
+                Guard, token=token, hosts=hosts, read_only=read_only, password=door.password, is_https=door.is_https
+            )
+        ],
         exception_handlers={HTTPException: _not_found},
     )
 
 
-def _endpoint(
-    answer: Answer, assistant: Assistant, desk: Desk, *, read_only: bool
-) -> Callable[[Request], Awaitable[Response]]:
+@dataclass(frozen=True)
+class _House:
+    """What every request shares."""
+
+    assistant: Assistant
+    desk: Desk
+    read_only: bool
+    reviewer_header: str | None
+
+    def visit(self, request: Request, form: SentForm) -> Visit:
+        """A request with what its page needs."""
+        name = reviewer_name(request, self.reviewer_header)
+        by_proxy = self.reviewer_header is not None
+        return Visit(self.assistant, self.desk, request, form, name, self.read_only, by_proxy)
+
+
+def _endpoint(answer: Answer, house: _House) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             form = await form_of(request) if request.method == "POST" else SentForm([])
-            visit = Visit(assistant, desk, request, form, reviewer_name(request.cookies), read_only)
-            return await run_in_threadpool(answer, visit)
+            return await run_in_threadpool(answer, house.visit(request, form))
         except CpaError as wrong:
-            status = next((code for kind, code in STATUS if isinstance(wrong, kind)), 500)
+            status = next((code for kind, code in STATUS if isinstance(wrong, kind)), BUSY)
             return page("error", status=status, words=str(wrong), title="This did not work")
 
     return endpoint
@@ -97,25 +127,23 @@ async def _not_found(_request: Request, wrong: Exception) -> Response:
     return page("error", status=status, words="There is no such page.", title="Not found")
 
 
-def serve(assistant: Assistant, port: int, said: Callable[[str], None], *, read_only: bool = False) -> None:
-    """Answer on 127.0.0.1 until interrupted. Port 0 takes a free one. `said` is told the address with its token.
+def serve(assistant: Assistant, door: Door, said: Callable[[str], None], *, read_only: bool = False) -> None:
+    """Answer until interrupted. Port 0 takes a free one. `said` is told the address with its token.
 
-    Raises SettingsError where the port is taken.
+    Raises SettingsError where the address cannot be bound.
     """
     import uvicorn
 
-    from cpa_core.errors import SettingsError
-
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in door.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind(("127.0.0.1", port))
+        listening.bind((door.host, door.port))
     except OSError as taken:
-        raise SettingsError(f"port {port} is taken: cpa serve --port 0 takes a free one") from taken
-    port = listening.getsockname()[1]
+        raise SettingsError(f"{door.host} port {door.port}: {taken.strerror}: --port 0 takes a free one") from taken
+    hosts = door.hosts(listening.getsockname()[1])
     token = secrets.token_urlsafe(24)
-    hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
-    app = application(assistant, token=token, hosts=hosts, read_only=read_only)
-    said(f"http://127.0.0.1:{port}/?token={token}")
+    app = application(assistant, token=token, hosts=hosts, read_only=read_only, door=door)
+    said(f"{door.address.rstrip('/') if door.address else f'http://{hosts[0]}'}/?token={token}")
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
     uvicorn.Server(config).run(sockets=[listening])

@@ -1,6 +1,5 @@
 """One request: whose it is, of which home, and what was sent."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
@@ -11,7 +10,6 @@ from starlette.responses import RedirectResponse, Response
 from cpa_core.errors import InputError
 from cpa_core.models import EventSchema
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.pipeline.schema.stale import schema_in_force
 from cpa_core.store.database import Row
 from cpa_core.workbench.desk import Desk, Task
 from cpa_core.workbench.forms import SentForm
@@ -33,10 +31,16 @@ class Visit:
     form: SentForm
     reviewer: str
     read_only: bool
+    is_named_by_proxy: bool = False
 
     def shown(self, name: str, title: str, **values: Any) -> Response:
         """A page of the workbench."""
-        return page(name, title=title, reviewer=self.reviewer, read_only=self.read_only, **values)
+        about: dict[str, Any] = {
+            "reviewer": self.reviewer,
+            "read_only": self.read_only,
+            "by_proxy": self.is_named_by_proxy,
+        }
+        return page(name, title=title, **about, **values)
 
     def named(self) -> str:
         """The reviewer's name. Raises InputError where there is none."""
@@ -50,7 +54,7 @@ class Visit:
 
     def schema(self) -> EventSchema:
         """The schema in force. Raises InputError where there is none."""
-        found = schema_in_force(self.assistant)
+        found = self.desk.schema()
         if found is None:
             raise InputError("this home has no event schema yet: name one with --schema FILE")
         return found
@@ -66,9 +70,14 @@ def to(path: str) -> Response:
     return RedirectResponse(path, 303)
 
 
-def reviewer_name(cookies: Mapping[str, str]) -> str:
-    """The name in the cookie."""
-    return unquote(cookies.get(REVIEWER, ""))[:MOST_NAME].strip()
+def reviewer_name(request: Request, header: str | None = None) -> str:
+    """The name in the proxy's header, where one is trusted, else in the cookie; empty where it is no name."""
+    if header is None:
+        found = unquote(request.cookies.get(REVIEWER, ""))
+    else:
+        found = request.headers.get(header, "").encode("latin-1").decode("utf-8", "replace")
+    name = found[:MOST_NAME].strip()
+    return name if name.isprintable() else ""
 
 
 def remember_reviewer(answer: Response, name: str) -> Response:

@@ -17,6 +17,7 @@ from cpa_core.gold.reviews import Review
 from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold
 from cpa_core.pipeline.gold.ledger import gold_folder, merge_gold
 from cpa_core.workbench.drafts import Drafts, DraftStep
+from cpa_core.workbench.guard import QUESTIONS
 from cpa_core.workbench.highlights import pieces
 from cpa_core.workbench.serving import ACTIONS, PAGES, application
 from tests.support.labelled import ASKING, THANKS, LabelledHome, labelled_home, talks
@@ -172,8 +173,21 @@ def test_conversations_are_found_by_what_is_in_them(home: LabelledHome) -> None:
     assert client.post("/read", data={"first": "yesterday"}).status_code == 400
     page = client.get("/c/c0000")
     assert page.status_code == 200 and 'id="m0"' in page.text
-    client.post("/reported", data={"conversation": "c0000"})
-    assert "reported" in client.get("/").text
+
+
+def test_what_looks_wrong_is_in_the_queue_once_and_is_read_there(home: LabelledHome) -> None:
+    client = browser(home)
+    for _ in range(2):
+        client.post("/reported", data={"conversation": "c0000"})
+        client.post("/reported", data={"conversation": "c0001", "message_id": "m2"})
+    assert client.post("/reported", data={"conversation": "c0001", "message_id": "no such"}).status_code == 404
+    seen = []
+    while (address := str(client.get("/review?queue=reported").url.path)) != "/":
+        seen.append(asked(client, address))
+        client.post(f"{address}/rest")
+        client.post(f"{address}/finish")
+    assert len(seen) == 2 and len(seen[0]) > 1 and seen[1] == ["m2"]
+    assert all(one.chance is None for one in reviews(home))  # no part of a random sample
 
 
 def test_the_schema_is_checked_compared_and_saved_with_its_comments_and_never_over_another_edit(
@@ -228,7 +242,7 @@ def test_a_page_that_only_reads_stores_nothing(home: LabelledHome) -> None:
     client = browser(home, read_only=True)
     assert client.get("/read").status_code == 200
     assert client.post("/read", data={"words": "x"}).status_code == 200
-    for path in set(ACTIONS) - {"/read", "/schema"}:
+    for path in set(ACTIONS) - QUESTIONS:
         assert client.post(_filled(path), data={"size": "1"}).status_code == 403, path
     path = Path(home.home.environ["CPA_SCHEMA"])
     before = path.read_text("utf-8")
@@ -259,13 +273,18 @@ def test_no_word_is_markup(home: LabelledHome, hostile: str) -> None:
         assert "49" not in re.findall(r"value=\"([^\"]*)\"", page)
 
 
+FIELDS = ["message_id", "type", "size", "way", "skip", "least", "first", "yaml", "mark", "action", "conversation"]
+FIELDS += ["pasted", "proposal", "take", "file", "decision", "password", "reviewer"]
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     path=st.sampled_from([*PAGES, *ACTIONS]),
     part=st.text(max_size=20),
     fields=st.dictionaries(
-        st.sampled_from(["message_id", "type", "size", "way", "skip", "least", "first", "yaml", "mark", "action"]),
-        st.text(max_size=20) | st.sampled_from(["-1", "nan", "1e999", "9" * 30, "random", "save"]),
+        st.sampled_from(FIELDS),
+        st.text(max_size=20)
+        | st.sampled_from(["-1", "nan", "1e999", "9" * 30, "random", "save", "price", "ask", "c0000", "[{"]),
         max_size=4,
     ),
 )

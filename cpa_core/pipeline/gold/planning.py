@@ -19,6 +19,7 @@ from cpa_core.gold.planning import (
 )
 from cpa_core.gold.quality import gold_units
 from cpa_core.gold.reviews import TEACHING
+from cpa_core.insights import Selection
 from cpa_core.models import EventType, Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.draws import WantedDraw, beliefs_of, label_of
@@ -57,6 +58,41 @@ class Planned(Value):
         """The way that is worth the next half hour: with the narrowest interval after it."""
         known = [(one.after_half_an_hour, one.way) for one in self.ways if one.after_half_an_hour is not None]
         return min(known)[1] if known else "random"
+
+
+class NextWidth(Value):
+    """What conversations at random bring for a label's share of messages, in half widths as shares.
+
+    `now` is null where there are too few labels for a correction; `within` is the next width, and `more` the
+    conversations that bring it, those that teach counted in (null: not even all of them), in about `minutes`.
+    """
+
+    now: float | None
+    within: float
+    more: int | None
+    minutes: float | None
+
+
+WIDTHS = (0.1, 0.075, 0.05, 0.04, 0.03, 0.02, 0.015, 0.01, 0.0075, 0.005, 0.0025, 0.001)
+"""Half widths that people aim for, one after the other."""
+NARROWER = 0.8
+"""A width is a next one where it is at most so much of what there is."""
+
+
+def next_width(of: Selection, kind: EventType) -> NextWidth | None:
+    """What reading more conversations at random brings for a label; null where none of its role is tagged."""
+    rows = of.view.answer("gold/planned", role=kind.role, event_type=kind.name)
+    if not rows or not sum(row["messages"] for row in rows):
+        return None
+    (seconds,) = of.view.answer("gold/seconds")
+    cost = _randomly(rows, gold_units(of, kind), seconds["conversation"])
+    now = cost.half_width(cost.done) if cost.done >= cost.least else None
+    within = next((one for one in WIDTHS if one <= NARROWER * now), WIDTHS[-1]) if now else cost.half_width(cost.least)
+    if not within:
+        return None
+    way = with_teaching(_way("random", "conversations", cost, within), len(rows), cost.seconds)
+    more = None if way.needed is None else max(0, way.needed - way.done)
+    return NextWidth(now=now, within=within, more=more, minutes=way.minutes)
 
 
 def plan_gold(assistant: Assistant, label: str, within: float) -> Planned:

@@ -47,12 +47,17 @@ def gold_errors(assistant: Assistant) -> list[LabelConfusion]:
             return []
         know_gold(of.view, found)
         rows = of.view.answer("gold/errors")
-    groups: dict[tuple[str, bool, str], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row["name"], row["present"], row["instead"]), []).append(row)
     talks = len({row["conversation_id"] for row in rows})
     use = GoldUse(used_at=assistant.now(), purpose="errors", part="teach", conversations=talks, labels=len(rows))
     append_use(assistant, use)
+    return confusions_of(rows)
+
+
+def confusions_of(rows: Sequence[Row]) -> list[LabelConfusion]:
+    """The confusions in rows of `gold/errors`, the most frequent first."""
+    groups: dict[tuple[str, bool, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["name"], row["present"], row["instead"]), []).append(row)
     return sorted(
         (_confusion(*at, of_kind) for at, of_kind in groups.items()), key=lambda one: (-one.messages, one.label)
     )

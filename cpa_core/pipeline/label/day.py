@@ -222,11 +222,12 @@ def conversations_asked(
         grouped: dict[str, list[Row]] = {}
         for row in rows:
             grouped.setdefault(row["conversation_id"], []).append(row)
-        found = [_conversation(day, key, of_one) for key, of_one in grouped.items()]
+        found = [conversation_of(day, key, of_one) for key, of_one in grouped.items()]
         yield as_sent(assistant, with_context(assistant, schema, found))
 
 
-def _conversation(day: date, conversation_id: str, rows: Sequence[Row]) -> Conversation:
+def conversation_of(day: date, conversation_id: str, rows: Sequence[Row]) -> Conversation:
+    """A conversation of its rows in `label/conversations_of_day`."""
     return Conversation(
         conversation_id=conversation_id,
         user_id=rows[0]["user_id"],

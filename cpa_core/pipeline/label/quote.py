@@ -42,17 +42,24 @@ class Quote(Value):
 
 
 def quote(
-    assistant: Assistant, days: Sequence[date], schema: EventSchema | None = None, *, retag: bool = True
+    assistant: Assistant,
+    days: Sequence[date],
+    schema: EventSchema | None = None,
+    *,
+    retag: bool = True,
+    builds: bool = True,
 ) -> Quote:
     """Count what the days, built as they are now, would ask by the schema of the settings or another.
 
-    Nothing is spent. Raises SchemaError, SettingsError.
+    Without `builds` the days are taken as they were built last, and nothing is written. Nothing is spent.
+    Raises SchemaError, SettingsError.
     """
     schema = schema or read_schema(assistant)[0]
     groups: defaultdict[tuple[str, str, str], list[Request]] = defaultdict(list)
     with assistant.progress("quote", len(days)) as advance:
         for day in days:
-            build_day(assistant, day)
+            if builds:
+                build_day(assistant, day)
             for request in open_questions(assistant, day, schema, retag=retag):
                 groups[request.task, request.provider, request.model].append(request)
             advance()

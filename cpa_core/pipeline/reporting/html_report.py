@@ -71,6 +71,7 @@ def write_report(assistant: Assistant, span: DayRange | None = None, out: Path |
         now=assistant.now(),
         compare=scopes_compared(scope, whole, span.compare),
         changes=tuple(Declared(day, label) for day, label in sorted(span.changes)),
+        link=assistant.settings.conversation_link,
     )
     merge_gold(assistant)
     document = compose(assistant.store, wanted)

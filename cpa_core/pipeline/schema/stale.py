@@ -107,10 +107,13 @@ def weights(assistant: Assistant, diff: Diff) -> list[Weight]:
 
 
 def quote_of_history(assistant: Assistant, schema: EventSchema) -> Quote:
-    """What running every built day again by this schema would cost. Raises SettingsError without a model."""
+    """What running every built day again by this schema would cost. Nothing is built.
+
+    Raises SettingsError without a model.
+    """
     with assistant.store.reading() as view:
         days = [row["day"] for row in view.rows("select distinct day from raw_conversations order by day")]
-    return quote(assistant, days, schema)
+    return quote(assistant, days, schema, builds=False)
 
 
 def _weight(view: Transaction, days: list[date], diff: Diff, change: Change, made: list[Row]) -> Weight:

@@ -61,6 +61,13 @@
   ]), ...(one.judgment ? [one.judgment.because ?? '', ...one.judgment.findings.flatMap(f => [f.criterion, f.because ?? '', f.quote ?? ''])] : [])].join('\n').toLowerCase();
   const hits = (event, focus) => focus.includes(event.key);
 
+  function opener(one, position) {
+    if (!one.link) return null;
+    const link = make('a', 'opener', position === null ? 'open in the workbench' : 'open');
+    link.href = position === null ? one.link : `${one.link}#m${position}`;
+    link.setAttribute('aria-label', position === null ? 'Open the conversation in the workbench' : `Open message ${position + 1} in the workbench`);
+    return link;
+  }
   function turns(one, focus) {
     return one.turns.map(turn => {
       const said = make('p', 'said');
@@ -70,7 +77,7 @@
       }
       const tags = turn.events.map(event => add(make('p', hits(event, focus) ? 'tag hit' : 'tag'),
         make('b', '', event.type), pairs(event.properties) ? ` (${pairs(event.properties)})` : '', event.because ? `: ${event.because}` : ''));
-      return add(make('div', 'turn'), make('div', 'who', `${turn.position + 1} · ${turn.role}`), said.childNodes.length ? said : null, ...tags);
+      return add(make('div', 'turn'), add(make('div', 'who', `${turn.position + 1} · ${turn.role}`), opener(one, turn.position)), said.childNodes.length ? said : null, ...tags);
     });
   }
   function findings(one) {
@@ -88,7 +95,7 @@
     const fill = () => {
       if (details.childElementCount > 1) return;
       add(details, add(make('div', 'inside'), ...turns(one, focus), ...findings(one), make('p', 'made',
-        `${one.messages} messages · tagged by ${one.made.tagged} · judged by ${one.made.judged} · schema ${one.made.schema}`)));
+        `${one.messages} messages · tagged by ${one.made.tagged} · judged by ${one.made.judged} · schema ${one.made.schema} `), opener(one, null)));
     };
     details.addEventListener('toggle', fill);
     if (isOpen) { fill(); details.open = true; }

@@ -93,3 +93,57 @@ if (review) {
   const open = messages().find((one) => one.dataset.answered === "no");
   focusOn(open || (named && named.matches("[data-message]") ? named : null));
 }
+
+// The schema: problems by line and changes in words, half a second after the last key.
+const yaml = document.querySelector("[data-schema] #yaml");
+let typed = 0;
+
+function made(name, text) { const node = document.createElement(name); node.textContent = text; return node; }
+
+function problemItem(one) {
+  const item = document.createElement("li");
+  const line = made("button", `line ${one.line}`);
+  Object.assign(line, { type: "button", className: "line" });
+  line.dataset.line = one.line;
+  item.append(line, ` ${one.level}: ${one.reason}`);
+  return item;
+}
+
+function listed(title, items) {
+  const list = document.createElement("ul");
+  list.append(...items);
+  return items.length ? [made("h3", title), list] : [];
+}
+
+async function checkTyped() {
+  const mine = typed;
+  const answer = await fetch("/schema/problems", { method: "POST", body: new URLSearchParams({ yaml: yaml.value }) });
+  if (!answer.ok || mine !== typed) return;
+  const found = await answer.json();
+  const changes = found.changes.map((one) => made("li", `${one.place}: ${one.said}. ${one.means}`));
+  const broken = found.broken ? [made("p", found.broken)] : [];
+  const nothing = found.broken || found.problems.length ? [] : [made("p", "No problem found.")];
+  document.getElementById("found").replaceChildren(
+    ...broken, ...listed("Problems", found.problems.map(problemItem)), ...nothing,
+    ...listed("What this changes, in words; Check prices it", changes),
+  );
+  const save = document.querySelector("[data-schema] button[value=save]");
+  if (save) save.disabled = true; // what is saved was checked as it stands
+}
+
+function goToLine(number) {
+  const before = yaml.value.split("\n").slice(0, Math.max(0, number - 1)).join("\n").length + (number > 1 ? 1 : 0);
+  const end = yaml.value.indexOf("\n", before);
+  yaml.focus();
+  yaml.setSelectionRange(before, end < 0 ? yaml.value.length : end);
+  yaml.scrollTop = (yaml.scrollHeight / yaml.value.split("\n").length) * Math.max(0, number - 6);
+}
+
+if (yaml) {
+  let waiting;
+  yaml.addEventListener("input", () => { typed += 1; clearTimeout(waiting); waiting = setTimeout(checkTyped, 500); });
+  document.addEventListener("click", (event) => {
+    const line = event.target.closest("[data-line]");
+    if (line) goToLine(Number(line.dataset.line));
+  });
+}
