@@ -27,6 +27,7 @@ from proofs.devtools import Page, browser
 from proofs.figures import Claims, proved, show
 from proofs.report_in_browser import DATA, LIMIT
 from proofs.scene import ROOT, Scene, free_port, scene, wait
+from proofs.served import records
 from tests.servers.chat_completions import Behaviour, ChatServer
 from tests.servers.gold import gold_script
 
@@ -71,9 +72,9 @@ def bench_of(here: Scene, name: str) -> Bench:
     return made
 
 
-def served(here: Scene, bench: Bench, name: str) -> str:
+def served(here: Scene, bench: Bench, name: str, model: str = MODEL) -> str:
     """Start the workbench: the address that it prints."""
-    here.start(name, "cpa", "serve", "--port", str(bench.port), "--model", MODEL, *bench.flags)
+    here.start(name, "cpa", "serve", "--port", str(bench.port), "--model", model, *bench.flags)
     found = wait(lambda: re.search(r"http://\S+", here.said(name)), 60, "the address of the workbench")
     return found[0]
 
@@ -244,7 +245,7 @@ def arrived(here: Scene, claims: Claims, bench: Bench) -> None:
         here.prepare_dagster()
     asked = ["--select", "gold_labels,label_quality", "-m", "cpa_dagster.definitions"]
     here.run("dagster", "asset", "materialize", *asked, limit=LIMIT)
-    with dg.DagsterInstance.from_config(str(here.dagster_home)) as instance:
+    with records(here) as instance:
         event = instance.get_latest_materialization_event(dg.AssetKey("gold_labels"))
         shown = event.asset_materialization.metadata["reviews"].value if event and event.asset_materialization else None
     claims.claim(f"Dagster's gold_labels shows {shown} reviews", shown == said)
@@ -279,22 +280,24 @@ def disagreement(page: Page, claims: Claims, home: Path, base: str) -> None:
 
 def pictures_of_example(here: Scene, folder: Path) -> None:
     """The pictures of the guide, of an example of this repository."""
-    bench = bench_of(here, "therapist")
+    here.run("cpa", "demo", "--at", str(here.folder / "demo"), limit=LIMIT)
+    example = ROOT / "examples" / "therapist"
+    bench = Bench(here.folder / "demo" / "therapist", example / "schema.yml", example / "example_data.csv", free_port())
     here.run("cpa", "gold", "draw", "random", "--size", "30", *bench.flags, limit=LIMIT)
     paths = {"home": "/", "review": "/review", "read": "/read", "quality": "/quality"}
     with browser(here) as page:
-        base = named(page, served(here, bench, "served"), "ana")
+        base = named(page, served(here, bench, "served", "reference"), "ana")
         pictured(page, base, "/review", folder / "review.png")
         reviewed(page, base, 12, 3)
         done = kept(bench.home)[0]
         paths |= {"labels": f"/review/{done.draw_id}/0/labels", "conversation": f"/c/{quote(done.conversation_id)}"}
-        go(page, f"{base}/quality")  # waits for the first figures
+        counted(page, base)
         for name in paths.keys() - {"review"}:
             pictured(page, base, paths[name], folder / f"{name}.png")
         pictured(page, base, "/schema", folder / "schema.png", CHECKED)
         pictured(page, base, "/schema", folder / "types.png", "document.getElementById('types').scrollIntoView()")
         go(page, f"{base}/try?conversation={quote(done.conversation_id)}")
-        for words, said in (("What would it cost?", "question to"), ("Ask", "As edited")):
+        for words, said in (("What would it cost?", "answered before"), ("Ask", "As edited")):
             page.click(words)
             page.see(said)
         page.value("document.getElementById('tags').scrollIntoView()")
@@ -309,6 +312,16 @@ CHECKED = """(() => { const yaml = document.getElementById('yaml');
   yaml.value = yaml.value.replace('role: user', 'role: usr');
   yaml.dispatchEvent(new Event('input')); document.getElementById('found').scrollIntoView({block: 'end'}); })()"""
 """Edits a definition and makes a mistake, as somebody does who types."""
+
+
+def counted(page: Page, base: str) -> None:
+    """Wait until the figures count everything."""
+
+    def is_counted() -> bool:
+        go(page, f"{base}/quality")
+        return not re.search("being computed|not counted yet", page.text())
+
+    wait(is_counted, 120, "figures that count everything", pause=2.0)
 
 
 def pictured(page: Page, base: str, path: str, file: Path, script: str = "0") -> None:

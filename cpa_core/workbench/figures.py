@@ -20,8 +20,8 @@ from cpa_core.pipeline.gold.teaching import LabelConfusion, confusions_of
 
 NEWER, FIRST = 0.15, 5.0
 """Seconds that a page waits for newer figures, and for the first ones."""
-SHARE_OF_TIME = 0.05
-"""Figures are computed anew at most so often that they take this share of the time."""
+SHARE_OF_TIME, LONGEST_GAP = 0.05, 60.0
+"""Figures are computed anew at most so often that they take this share of a processor's time, or after so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ class FigureDesk:
             self._turn.wait_for(lambda: not self._is_busy, wait)
             return self._newest
 
+    def is_current(self) -> bool:
+        """Whether nothing was said and nothing was stored since the newest figures."""
+        return self._mark == self._marks()
+
     def _marks(self) -> object:
         """What changes when there is something new: sizes of what people said, and the store's last write."""
         folder = gold_folder(self._assistant)
@@ -76,7 +80,7 @@ class FigureDesk:
         return tuple((path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None for path in paths)
 
     def _renew(self, mark: object) -> None:
-        began = time.monotonic()
+        began = time.thread_time()
         found = LabelFigures(self._assistant.now(), wrong="the figures cannot be computed: see the command's output")
         try:
             found = figures(self._assistant)
@@ -89,7 +93,8 @@ class FigureDesk:
         finally:
             with self._turn:
                 self._newest, self._mark, self._is_busy = found, mark, False
-                self._next_at = time.monotonic() + (time.monotonic() - began) / SHARE_OF_TIME
+                gap = min(LONGEST_GAP, (time.thread_time() - began) / SHARE_OF_TIME)
+                self._next_at = time.monotonic() + gap
                 self._turn.notify_all()
 
 

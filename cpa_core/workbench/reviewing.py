@@ -239,7 +239,9 @@ def settle(visit: Visit) -> Response:
 def quality(visit: Visit) -> Response:
     """How far each label can be trusted, and how many more conversations each needs."""
     found = visit.desk.figures.newest(NEWER, FIRST)
-    return visit.shown("quality", "How good the labels are", found=found, widths=_widths(found))
+    current = visit.desk.figures.is_current()
+    about = {"found": found, "widths": _widths(found), "is_current": current}
+    return visit.shown("quality", "How good the labels are", **about)
 
 
 def _message(visit: Visit, conversation: str, message: str) -> Row | None:
