@@ -21,7 +21,7 @@ from cpa_core.pipeline.gold.teaching import LabelConfusion, confusions_of
 NEWER, FIRST = 0.15, 5.0
 """Seconds that a page waits for newer figures, and for the first ones."""
 SHARE_OF_TIME, LONGEST_GAP = 0.05, 60.0
-"""Figures are computed anew at most so often that they take this share of a processor's time, or after so many seconds."""
+"""Figures are computed anew at most so often that they take this share of a processor, or after so many seconds."""
 
 
 @dataclass(frozen=True)
