@@ -12,7 +12,7 @@ from dagster._core.run_coordinator import QueuedRunCoordinator
 from dagster._daemon import controller
 from dagster._daemon.backfill import execute_backfill_iteration_loop
 
-from tests.runs import ROOT
+from tests.support.runs import ROOT
 
 LONGEST = 5
 """Seconds between two looks at most: a backfill of the job `history` then asks within thirty seconds of Launch."""
