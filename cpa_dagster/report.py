@@ -14,7 +14,10 @@ from cpa_dagster.resources import Pipeline
 GROUP = "insights"
 NEW_ISSUES = "new issues"
 """The metadata of the report that holds the issues which the days before had not: names by id."""
-ABOUT = "One HTML file that needs no network: what happens, what goes wrong, and the conversations behind each number."
+ABOUT = (
+    "One HTML file that needs no network: what happens, what goes wrong, and the conversations behind each number. "
+    "With CPA_REPORTS it is in a bucket too, and `open` is a link to it for seven days."
+)
 
 
 def report(step: Step, config: ReportConfig) -> dg.MaterializeResult[None]:
@@ -23,6 +26,7 @@ def report(step: Step, config: ReportConfig) -> dg.MaterializeResult[None]:
         made = write_report(step.assistant, config.span())
     return dg.MaterializeResult(
         metadata={
+            **({"open": dg.MetadataValue.url(made.link)} if made.link else {}),
             "path": dg.MetadataValue.path(made.path.resolve()),
             "preview": dg.MetadataValue.md(preview(made)),
             "scores": bars(made.scores),

@@ -21,6 +21,9 @@ WIDTH, HEIGHT = 1400, 900
 WAIT = 240.0
 """Seconds for something to appear on a page."""
 
+SHOWN = 1500
+"""Characters of a page that are shown where a proof cannot go on."""
+
 CENTRE = """(() => {
   const wanted = %s;
   const seen = e => { const r = e.getBoundingClientRect(); return r.width > 0 && r.height > 0; };
@@ -128,4 +131,7 @@ def browser(here: Scene) -> Iterator[Page]:
         page = Page(socket)
         page.ask("Page.enable")
         page.ask("Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False)
-        yield page
+        try:
+            yield page
+        except Failed as reason:
+            raise Failed(f"{reason}; the page shows: {' '.join(page.text().split())[:SHOWN]}") from reason

@@ -1,7 +1,8 @@
 """What a run may have otherwise, in Chromium: docs/dagster.md's options followed over a two-year history.
 
 A refused option and its reason; a day as a dry run with another model and a budget, and its quote; the asset `quote`
-for thirty days; their backfill by the job `history`; and the message of a failing day at a webhook, once.
+for thirty days; their backfill by the job `history`; the report's link opened; and the message of a failing day at a
+webhook, once.
 """
 
 import json
@@ -13,12 +14,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
 
+import dagster as dg
+
 from cpa_core.schema import dump
+from proofs.buckets import bucket
 from proofs.demo_in_browser import choose_day, select
 from proofs.devtools import Page, browser
 from proofs.figures import Claims, of_days, proved, show
 from proofs.scene import Scene, scene, wait
-from proofs.served import OF_DAYS, Dagster, Requested, webserver
+from proofs.served import OF_DAYS, Dagster, Requested, records, webserver
 from tests.servers.chat_completions import Behaviour, ChatServer, Says
 from tests.support.commands import ONE_EACH, chat
 
@@ -26,6 +30,8 @@ START, DAYS = date(2024, 9, 1), 730
 ONE, FIRST, LAST = "2024-10-01", "2024-11-01", "2024-11-30"
 FAILING = "2025-01-15"
 LIMIT = 900.0
+REPORTS = "reports"
+"""The bucket of the reports."""
 
 OPTIONS = """resources:
   options:
@@ -46,6 +52,10 @@ QUOTED = f"""ops:
 MORE = """(() => { const all = [...document.querySelectorAll('button')];
   all[all.findIndex(e => e.innerText.trim().startsWith('Materialize')) + 1].click(); })()"""
 """Opens the menu beside Materialize."""
+
+
+LINK = "[...document.querySelectorAll('a')].map(e => e.href).find(e => e.includes('/report.html?'))"
+"""The address of the link on the report's page."""
 
 
 class Receiver:
@@ -91,6 +101,7 @@ def two_years(here: Scene, model: ChatServer, receiver: Receiver) -> None:
         "CPA_MODEL": "compatible:test-model",
         "CPA_COMPATIBLE_URL": model.url,
         "CPA_ALERTS": receiver.url,
+        "CPA_REPORTS": f"s3://{REPORTS}/reports/",
     }
     here.prepare_dagster()
     here.run("cpa", "land", limit=LIMIT)
@@ -169,6 +180,22 @@ def a_backfill(page: Page, dagster: Dagster, model: ChatServer, claims: Claims) 
     claims.whole(days)
 
 
+def a_report(page: Page, dagster: Dagster, model: ChatServer, claims: Claims) -> None:
+    """The report follows by itself, and its link opens without a file of the server."""
+
+    def written() -> bool:
+        with records(dagster.here) as instance:
+            return bool(instance.get_latest_materialization_event(dg.AssetKey("report")))
+
+    wait(written, LIMIT, "the report")
+    ended(dagster, 1)
+    page.go(f"{dagster.url}/assets/report", "open")
+    link = wait(lambda: page.value(LINK), LIMIT, "the link to the report")
+    page.go(link, "30 conversations")
+    show("the report, opened by its link", [{"address": link.partition("?")[0], "signed": "X-Amz-Signature" in link}])
+    claims.claim("the report opens from the bucket, in a browser that has no key", "X-Amz-Expires=604800" in link)
+
+
 def between(first: str, last: str) -> list[str]:
     """Every day from the first to the last."""
     begun, ended = date.fromisoformat(first), date.fromisoformat(last)
@@ -201,11 +228,11 @@ def ended(dagster: Dagster, count: int) -> list[Any]:
 def launchpad(claims: Claims) -> None:
     """The guide, in its order."""
     receiver = Receiver()
-    with scene() as here, ChatServer(Behaviour(script)) as model:
+    with scene() as here, ChatServer(Behaviour(script)) as model, bucket(here, REPORTS):
         two_years(here, model, receiver)
         dagster = webserver(here)
         dagster.start_daemon()
-        steps: list[Callable[[Page, Dagster, ChatServer, Claims], None]] = [a_dry_run, a_quote, a_backfill]
+        steps: list[Callable[[Page, Dagster, ChatServer, Claims], None]] = [a_dry_run, a_quote, a_backfill, a_report]
         with browser(here) as page:
             for step in steps:
                 step(page, dagster, model, claims)

@@ -9,10 +9,8 @@
 import argparse
 import csv
 import io
-import logging
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,13 +19,11 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.scheduler.instigation import ScheduleInstigatorData
-from moto.server import ThreadedMotoServer
 
 from cpa_core.schema import dump
-from cpa_core.settings import settings
-from cpa_core.sources import s3
 from cpa_core.store import Store
 from cpa_dagster.automation import NIGHTLY
+from proofs.buckets import bucket
 from proofs.figures import Claims, Timeline, of_days, proved, show
 from proofs.scene import Scene, scene, wait
 from proofs.served import Dagster, records, webserver
@@ -91,32 +87,16 @@ class Outside(Timeline):
 @contextmanager
 def outside(here: Scene, *, named: bool = True) -> Iterator[Outside]:
     """The three servers, and the settings that lead to them; the schema's file too where it is `named`."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
-    moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    moto.start()
-    try:
-        with ChatServer() as model, PostHogServer() as posthog:
-            host, port = moto.get_host_and_port()
-            # moto keeps its buckets for as long as the process lives; docs.getmoto.org, "Server mode", Reset API
-            urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", b"")).close()
-            (here.folder / "schema.yml").write_text(dump(ONE_EACH), "utf-8")
-            here.environ |= {
-                "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
-                "AWS_ACCESS_KEY_ID": "AKIATESTKEY",
-                "AWS_SECRET_ACCESS_KEY": "secret",
-                "AWS_REGION": "eu-west-1",
-                "CPA_SOURCE": f"s3://{BUCKET}/in/",
-                **({"CPA_SCHEMA": str(here.folder / "schema.yml")} if named else {}),
-                "CPA_MODEL": "compatible:test-model",
-                "CPA_COMPATIBLE_URL": model.url,
-                **at(posthog),
-            }
-            aws = {name: text for name, text in here.environ.items() if name.startswith("AWS_")}
-            client = s3.client(settings(aws).aws)
-            client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-            yield Outside(client, model, posthog)
-    finally:
-        moto.stop()
+    with bucket(here, BUCKET) as client, ChatServer() as model, PostHogServer() as posthog:
+        (here.folder / "schema.yml").write_text(dump(ONE_EACH), "utf-8")
+        here.environ |= {
+            "CPA_SOURCE": f"s3://{BUCKET}/in/",
+            **({"CPA_SCHEMA": str(here.folder / "schema.yml")} if named else {}),
+            "CPA_MODEL": "compatible:test-model",
+            "CPA_COMPATIBLE_URL": model.url,
+            **at(posthog),
+        }
+        yield Outside(client, model, posthog)
 
 
 def of_runs(records: Sequence[dg.RunRecord]) -> list[dict[str, Any]]:

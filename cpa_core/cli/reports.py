@@ -31,6 +31,8 @@ def report(given: Settings, span: DayRange, out: Path | None) -> Done:
     say(
         f"{made.drill_downs} numbers open {made.examples} conversations ({given.report_privacy}). Open it in a browser."
     )
+    if made.link:
+        say(f"on another machine, for seven days: {made.link}")
     if span.suggest:
         say(f"changes suggested for {made.suggestions} of the {made.issues} most costly issues")
     return Done(0, ReportFacts(report=made))

@@ -139,6 +139,13 @@ def _timezone(text: str) -> str:
     return text
 
 
+def _bucket(text: str) -> str:
+    scheme, _, place = text.partition("://")
+    if scheme != "s3" or not place.partition("/")[0]:
+        raise ValueError
+    return text
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
@@ -180,6 +187,7 @@ def _order(text: str) -> str:
 
 SHARE = Reader("a share, as in 0.01 or 1%", _share)
 TIMEZONE = Reader("a time zone, as in Europe/Paris", _timezone)
+BUCKET = Reader("a bucket and a prefix, as in s3://bucket/reports/", _bucket)
 WORDS = Reader("words, separated by commas", _words)
 CAPITALS = Reader(WORDS.kind, lambda text: _words(text.upper()))
 PAIRS = Reader("pairs, as in role=sender,content=message.text", _pairs)

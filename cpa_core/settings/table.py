@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from cpa_core.models import Value
 from cpa_core.settings.addresses import with_login, without_login
 from cpa_core.settings.reading import (
+    BUCKET,
     CAPITALS,
     PAIRS,
     SHARE,
@@ -329,6 +330,17 @@ class Settings(Vendors):
     ] = None
     privacy: Annotated[Privacy, PRIVACY_SETTING] = "no_text"
     report_privacy: Annotated[Privacy, PRIVACY_SETTING] = "redacted"
+    reports: Annotated[
+        str | None,
+        Setting(
+            "CPA_REPORTS",
+            DELIVERY,
+            "The bucket and prefix that each report is put into as well, so that it opens in a browser elsewhere.",
+            "Whoever has the link reads the report for seven days; CPA_PRIVACY says what of a conversation is in it.",
+            reader=BUCKET,
+            example="s3://bucket/reports/",
+        ),
+    ] = None
     redact_before_model: Annotated[
         bool,
         Setting(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -22,8 +23,8 @@ BROKEN = 3
 """So often the connection may break in the middle of one object: botocore itself repeats only what was not begun."""
 
 
-def client(aws: AwsSettings) -> Any:
-    """An S3 client; what is not set is found where boto3 looks. Raises SettingsError."""
+def client(aws: AwsSettings, *, signature: str | None = None) -> Any:
+    """An S3 client; what is not set is found where boto3 looks. Links need the signature s3v4. Raises SettingsError."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
@@ -33,7 +34,8 @@ def client(aws: AwsSettings) -> Any:
     endpoint = aws.s3_endpoint
     # A server of one's own seldom answers at bucket.host; AWS does either way.
     addressing = {"addressing_style": "path"} if endpoint else {}
-    config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, s3=addressing)
+    retries = {"mode": "standard", "max_attempts": 5}
+    config = Config(retries=retries, connect_timeout=10, s3=addressing, signature_version=signature)
     try:
         session = boto3.session.Session(
             aws_access_key_id=aws.key_id,
@@ -67,6 +69,19 @@ def bucket(source: str, connect: Callable[[], Any]) -> Listing:
     prefix = "" if exact else before_day(source)
     others = tuple(uri.removeprefix(prefix) for uri in islice((uri for uri in uris if uri not in days), MOST_NAMED))
     return Listing(prefix=prefix, objects=objects, skipped=len(uris) - len(objects), others=others)
+
+
+def put(address: str, connect: Callable[[], Any], content: bytes, media_type: str, opens: timedelta) -> str:
+    """Put an object at `s3://bucket/key`: a link that `opens` it for so long, signed with the client's keys.
+
+    Raises SourceError, SettingsError.
+    """
+    name, _, key = address.split("://", 1)[1].partition("/")
+    with _named(address, name, SourceError, needed="s3:PutObject and s3:GetObject are"):
+        s3 = connect()
+        s3.put_object(Bucket=name, Key=key, Body=content, ContentType=media_type)
+        place = {"Bucket": name, "Key": key}
+        return str(s3.generate_presigned_url("get_object", Params=place, ExpiresIn=int(opens.total_seconds())))
 
 
 def _exact(s3: Any, name: str, key: str) -> dict[str, Any] | None:
@@ -119,29 +134,31 @@ def _body(s3: Any, name: str, key: str, etag: str) -> bytes:
 
 
 @contextmanager
-def _named(where: str, name: str, kind: type[SourceError]) -> Iterator[None]:
+def _named(
+    where: str, name: str, kind: type[SourceError], needed: str = "s3:ListBucket and s3:GetObject are"
+) -> Iterator[None]:
     """What S3 and botocore refuse, said with the bucket's name and without secrets."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:
         yield
     except NoCredentialsError:
-        needed = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        raise SettingsError(f"{where}: no credentials for bucket {name}: set {needed}") from None
+        keys = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        raise SettingsError(f"{where}: no credentials for bucket {name}: set {keys}") from None
     except ClientError as error:
         code = _code(error)
         if code in BAD_KEYS:
             raise SettingsError(f"{where}: the AWS keys are not accepted for bucket {name} ({code})") from None
-        raise kind(f"{where}: {_reason(code, name)}") from None
+        raise kind(f"{where}: {_reason(code, name, needed)}") from None
     except BotoCoreError as error:
         raise kind(f"{where}: bucket {name} cannot be reached ({type(error).__name__})") from None
 
 
-def _reason(code: str, name: str) -> str:
+def _reason(code: str, name: str, needed: str) -> str:
     if code == "NoSuchBucket":
         return f"no such bucket: {name}"
     if code in DENIED:
-        return f"access to bucket {name} denied: s3:ListBucket and s3:GetObject are needed"
+        return f"access to bucket {name} denied: {needed} needed"
     if code in OTHER_REGION:
         return f"bucket {name} is in another region: set AWS_REGION"
     return f"bucket {name} answered {code}"

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 CLOSED = [line for line in TABLE.values() if line.reader.choices]
 WORTH = {
     "CPA_MAP": "role=sender",
+    "CPA_REPORTS": "s3://bucket/reports/",
     "CPA_ROLES": "user=customer",
     "CPA_TIMEZONE": "Europe/Paris",
     "CPA_ASSUMED_ZONE": "Asia/Tokyo",
@@ -109,6 +110,7 @@ WRONG = {
     ("CPA_TIMEZONE", "CPA_ASSUMED_ZONE"): ("Mars/Base", "/etc/passwd", "../UTC"),
     ("CPA_MAP",): ("role", "=x", "role="),
     ("CPA_ROLES",): ("user", "user="),
+    ("CPA_REPORTS",): ("reports", "https://b/x", "s3://", "s3:///x"),
 }
 
 

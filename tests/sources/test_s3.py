@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,8 @@ class Refusing:
     def head_object(self, **_: Any) -> Any:
         raise ClientError({"Error": {"Code": self.code, "Message": "AKIATESTKEY is wrong"}}, "HeadObject")
 
+    put_object = head_object
+
     def get_paginator(self, _: str) -> Any:
         return self
 
@@ -180,6 +182,8 @@ class Refusing:
 def test_a_refusal_is_said_plainly_and_without_secrets(code: str, kind: type[Exception], said: str) -> None:
     with pytest.raises(kind, match=said) as refused:
         listing("s3://b/in/x", settings({}).aws, lambda: Refusing(code))
+    with pytest.raises(kind, match=said.replace("ListBucket", "PutObject")):
+        s3.put("s3://b/in/x", lambda: Refusing(code), b"", "text/html", timedelta(days=1))
     assert "AKIATESTKEY" not in str(refused.value) and "s3://b/in/x" in str(refused.value)
 
 

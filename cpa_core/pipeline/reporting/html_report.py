@@ -9,6 +9,7 @@ from cpa_core.errors import InputError, NotFound
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import merge_gold
+from cpa_core.pipeline.reporting.published import publish
 from cpa_core.pipeline.reporting.suggestions import suggestions
 from cpa_core.redaction import redactor
 from cpa_core.report import Declared, Document, Wanted, compose, render, scopes_compared
@@ -19,10 +20,12 @@ NAME = "report.html"
 class Reported(Value):
     """The report that was written: its place, its bytes, and what is in it. Headlines: name, figure, what it is of.
 
-    `scores`: conversations by tens of the score. `new_issues`: id and name of those that the days before had not.
+    `link` opens it in a browser elsewhere, where CPA_REPORTS names a bucket. `scores`: conversations by tens of the
+    score. `new_issues`: id and name of those that the days before had not.
     """
 
     path: Path
+    link: str | None = None
     size: int
     first: date
     last: date
@@ -52,8 +55,9 @@ class DayRange(Value):
 
 
 def write_report(assistant: Assistant, span: DayRange | None = None, out: Path | None = None) -> Reported:
-    """Write the report to `out`, or into the home. Raises NotFound without a conversation on its days, InputError.
+    """Write the report to `out`, or into the home, and into the bucket of CPA_REPORTS where one is named.
 
+    Raises NotFound without a conversation on its days, InputError, SourceError where the bucket does not take it.
     Message text is in it as the privacy allows: by default quotes alone, redacted.
     """
     span = span or DayRange()
@@ -79,7 +83,7 @@ def write_report(assistant: Assistant, span: DayRange | None = None, out: Path |
         document = replace(document, suggestions=suggestions(assistant, document.evidence))
     path = out or assistant.settings.home / NAME
     size = _written(path, render(document))
-    return _reported(path, size, scope, document)
+    return _reported(path, size, scope, document).model_copy(update={"link": publish(assistant, path)})
 
 
 def scope_of(assistant: Assistant, first: date | None, last: date | None) -> insights.Scope:
