@@ -6,12 +6,13 @@
 import argparse
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from proofs.devtools import Page, browser
+from proofs.devtools import WAIT, Page, browser
 from proofs.figures import Claims, of_days, proved, show
 from proofs.scene import ROOT, Scene, scene, wait
 from proofs.served import ASSETS, Dagster, dev, records
@@ -20,6 +21,9 @@ DAY = "2026-03-02"
 MOST_BYTES = 300_000
 GRAPH = "/locations/cpa/asset-groups/conversations/lineage"
 LIMIT = 180.0
+FIELD = "input[placeholder^=ex]"
+"""Where days are typed, once the dialog takes all of them."""
+
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv*", ".demo", ".dagster", ".cpa", ".env", ".*_cache", "__pycache__", ".tmp_dagster_home*"
 )
@@ -43,15 +47,24 @@ def choose_day(page: Page, dagster: Dagster, day: str, shown: str = "1 partition
 
 
 def select(page: Page, day: str, shown: str) -> None:
-    """Type a day or a range into the dialog; of many partitions it opens on the last 90, until all are asked for."""
+    """Type a day or a range into the dialog; of many partitions it opens on the last 90, until all are asked for.
+
+    The dialog says so some seconds after it has opened, so each is looked for until the choice is shown.
+    """
     page.see("Partition selection")
     page.see("Custom")
-    if "Show all partitions" in page.text():
-        page.click("Show all partitions", kind="button, a, span")
-    page.click("", kind="input[placeholder^='ex:']")
-    page.see_focus("input")
-    page.enter(day)
-    page.see(shown)
+
+    def chosen() -> bool:
+        if "Show all partitions" in page.text():
+            page.click("Show all partitions", kind="button, a, span")
+        if shown not in page.text() and page.value(f"!!document.querySelector({FIELD!r})"):
+            page.click("", kind=FIELD)
+            page.see_focus("input")
+            page.enter(day)
+            time.sleep(2.0)
+        return shown in page.text()
+
+    wait(chosen, WAIT, f"{shown!r} in the dialog", pause=1.0)
 
 
 def ended(dagster: Dagster) -> bool:

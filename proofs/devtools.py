@@ -97,14 +97,18 @@ class Page:
     def write(self, words: str) -> None:
         """Replace what stands in the editor that is in front by these words, as by hand."""
         self.click("", kind=".CodeMirror-lines")
+        self.replace(words)
+
+    def replace(self, words: str) -> None:
+        """Select all that stands where the cursor is, and type words over it."""
         key = {"key": "a", "code": "KeyA", "windowsVirtualKeyCode": 65, "modifiers": 2}
         self.ask("Input.dispatchKeyEvent", type="keyDown", commands=["selectAll"], **key)
         self.ask("Input.dispatchKeyEvent", type="keyUp", **key)
         self.ask("Input.insertText", text=words)
 
     def enter(self, words: str) -> None:
-        """Type words where the cursor is, and the Enter key."""
-        self.ask("Input.insertText", text=words)
+        """Type words over what stands where the cursor is, and the Enter key."""
+        self.replace(words)
         key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
         self.ask("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
         self.ask("Input.dispatchKeyEvent", type="keyUp", **key)
