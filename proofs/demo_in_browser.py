@@ -57,12 +57,12 @@ def select(page: Page, day: str, shown: str) -> None:
     def chosen() -> bool:
         if "Show all partitions" in page.text():
             page.click("Show all partitions", kind="button, a, span")
-        if shown not in page.text() and page.value(f"!!document.querySelector({FIELD!r})"):
+        if not page.has_line(shown) and page.value(f"!!document.querySelector({FIELD!r})"):
             page.click("", kind=FIELD)
             page.see_focus("input")
             page.enter(day)
             time.sleep(2.0)
-        return shown in page.text()
+        return page.has_line(shown)
 
     wait(chosen, WAIT, f"{shown!r} in the dialog", pause=1.0)
 

@@ -68,6 +68,10 @@ class Page:
         """The words on the page."""
         return str(self.value("document.body ? document.body.innerText : ''"))
 
+    def has_line(self, words: str) -> bool:
+        """Whether these words, and no others, stand on a line of the page."""
+        return any(line.strip() == words for line in self.text().splitlines())
+
     def go(self, url: str, words: str) -> None:
         """Open an address and wait until these words are there."""
         self.ask("Page.navigate", url=url)
