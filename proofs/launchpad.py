@@ -1,10 +1,13 @@
 """What a run may have otherwise, in Chromium: docs/dagster.md's options followed over a two-year history.
 
+`python -m proofs.launchpad dry_run quote backfill report alert`, or some of them; the report needs the backfill.
+
 A refused option and its reason; a day as a dry run with another model and a budget, and its quote; the asset `quote`
 for thirty days; their backfill by the job `history`; the report's link opened; and the message of a failing day at a
 webhook, once.
 """
 
+import argparse
 import json
 import sys
 import time
@@ -225,18 +228,30 @@ def ended(dagster: Dagster, count: int) -> list[Any]:
     return wait(found, LIMIT, f"{count} runs to end", pause=2.0)
 
 
+STEPS: dict[str, Callable[[Page, Dagster, ChatServer, Claims], None]] = {
+    "dry_run": a_dry_run,
+    "quote": a_quote,
+    "backfill": a_backfill,
+    "report": a_report,
+}
+ALERT = "alert"
+
+
 def launchpad(claims: Claims) -> None:
-    """The guide, in its order."""
+    """The guide in its order, or the parts of it that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=[*STEPS, ALERT], metavar="PART")
+    parts = parser.parse_args().parts
     receiver = Receiver()
     with scene() as here, ChatServer(Behaviour(script)) as model, bucket(here, REPORTS):
         two_years(here, model, receiver)
         dagster = webserver(here)
         dagster.start_daemon()
-        steps: list[Callable[[Page, Dagster, ChatServer, Claims], None]] = [a_dry_run, a_quote, a_backfill, a_report]
         with browser(here) as page:
-            for step in steps:
-                step(page, dagster, model, claims)
-        an_alert(dagster, receiver, claims)
+            for name in (part for part in parts if part != ALERT):
+                STEPS[name](page, dagster, model, claims)
+        if ALERT in parts:
+            an_alert(dagster, receiver, claims)
     receiver.server.shutdown()
 
 
