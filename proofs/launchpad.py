@@ -146,9 +146,7 @@ def a_quote(page: Page, dagster: Dagster, model: ChatServer, claims: Claims) -> 
     time.sleep(3.0)
     page.value(MORE)
     page.click("Open launchpad", kind="a, li, div, button")
-    wait(lambda: "Are you sure?" in page.text() or "ERRORS" in page.text(), LIMIT, "the Launchpad")
-    if "Are you sure?" in page.text():  # Dagster has no landing of its own yet: the command line landed
-        page.click("Confirm")
+    confirm(page, "ERRORS")
     page.see("No errors")
     page.write(QUOTED + "resources:\n  options:\n    config:\n      model: openai:gpt-6-luna\n")
     time.sleep(3.0)
@@ -164,11 +162,19 @@ def a_quote(page: Page, dagster: Dagster, model: ChatServer, claims: Claims) -> 
     claims.claim("nothing was asked", not model.calls)
 
 
+def confirm(page: Page, words: str) -> None:
+    """Wait for the dialog that has these words; first confirm where Dagster asks, for the command line landed."""
+    wait(lambda: "Are you sure?" in page.text() or words in page.text(), LIMIT, "the dialog")
+    if "Are you sure?" in page.text():
+        page.click("Confirm")
+
+
 def a_backfill(page: Page, dagster: Dagster, model: ChatServer, claims: Claims) -> None:
     """Thirty days of the two years by the job `history`."""
     before = len(dagster.runs())
     page.go(f"{dagster.url}/locations/cpa/jobs/history", "Materialize all")
     page.click("Materialize all")
+    confirm(page, "Partition selection")
     select(page, f"[{FIRST}...{LAST}]", "30 partitions")
     began = time.monotonic()
     page.click("Launch backfill")
