@@ -5,6 +5,7 @@ Whatever is not plain is left to the careful way, so that both give the same rec
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import partial
 from importlib.resources import files
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -64,14 +65,14 @@ class Gathered(NamedTuple):
 
 def drafts(lines: Sequence[int], cells: Cells, known: frozenset[str], zone: tzinfo) -> Table | None:
     """The messages on these lines, given as columns of text, as drafts; None when any of them is not plain."""
-    group = cells["conversation_id"] if "conversation_id" in cells else cells["user_id"]
+    key = "conversation_id" if "conversation_id" in cells else "user_id"
     none: Sequence[None] = [None] * len(lines)
     other = [name for name in cells if name not in known]
     try:
         sent_at, zone_assumed = moments(pa.array(cells.get("timestamp", none), pa.string()), zone)
         arrays: dict[str, Any] = {
             "place": pc.binary_join_element_wise("line", pa.array(lines).cast(pa.string()), " "),
-            "conversation_id": _each(needed, group),
+            "conversation_id": _each(partial(fields.group, key), cells[key]),
             "message_id": _given(cells.get("message_id", none)),
             "user_id": _given(cells.get("user_id", none)),
             "role": _each(fields.role, cells["role"]),
@@ -85,13 +86,6 @@ def drafts(lines: Sequence[int], cells: Cells, known: frozenset[str], zone: tzin
         return pa.table(arrays, DRAFT)
     except (ValueError, pa.ArrowInvalid):  # half a surrogate pair is a ValueError here
         return None
-
-
-def needed(value: str | None) -> str:
-    """The id of a conversation."""
-    if value is None or not value.strip():
-        raise ValueError("blank")
-    return value
 
 
 def _given(values: Sequence[str | None]) -> Sequence[str | None]:

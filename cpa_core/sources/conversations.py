@@ -9,7 +9,7 @@ from cpa_core.errors import SourceError
 from cpa_core.sources import columns, documents, fields, regular
 from cpa_core.sources.documents import DECODER, Window, members
 from cpa_core.sources.files import File
-from cpa_core.sources.records import Draft, Reject, moment, whole
+from cpa_core.sources.records import Draft, Reject, SourceRecord, moment, whole
 
 MESSAGE_KEYS = frozenset({"role", "content", "timestamp", "message_id"})
 CONVERSATION_KEYS = frozenset({"messages", "user_id"})
@@ -19,7 +19,7 @@ Line = tuple[int, str]
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
-def from_map(file: File) -> Iterator[Draft | Reject]:
+def from_map(file: File) -> Iterator[SourceRecord | Draft | Reject]:
     """`{conversation_id: {"messages": [{role, content, timestamp?, message_id?}], user_id?}}`."""
     window = Window(file.name, documents.text(file.name, file.content))
     if window.peek() != "{":
@@ -32,8 +32,8 @@ def from_map(file: File) -> Iterator[Draft | Reject]:
     window.end()
 
 
-def conversation(file: File, conversation_id: str, tree: Any) -> Iterator[Draft | Reject]:
-    """The messages of one conversation."""
+def conversation(file: File, conversation_id: str, tree: Any) -> Iterator[SourceRecord | Draft | Reject]:
+    """The messages of one conversation; as one record where none of them has a time."""
     place = whole(conversation_id.strip()) or "(blank conversation id)"
     try:
         messages, user_id, metadata = _parts(conversation_id, file.mapped(tree))
@@ -42,6 +42,7 @@ def conversation(file: File, conversation_id: str, tree: Any) -> Iterator[Draft 
         return
     if not messages:
         yield Reject(place, "no messages", "{}", loss=False)
+    said: list[Draft] = []
     for n, message in enumerate(messages):
         where = f"{place}: messages.{n}"
         try:
@@ -49,8 +50,13 @@ def conversation(file: File, conversation_id: str, tree: Any) -> Iterator[Draft 
         except ValueError as error:
             yield Reject(where, str(error), raw(message))
         else:
-            named = found._replace(place=where, conversation_id=whole(conversation_id), user_id=user_id)
-            yield named._replace(conversation_metadata=metadata)
+            said.append(found._replace(place=where, conversation_id=whole(conversation_id), user_id=user_id))
+    if said and all(
+        one.sent_at is None for one in said
+    ):  # what is known of it by its id gives its messages their times
+        yield SourceRecord(place, "conversation", whole(conversation_id), user_id, None, None, tuple(said), 0, metadata)
+    else:
+        yield from (one._replace(conversation_metadata=metadata) for one in said)
 
 
 def raw(tree: Any) -> str:
@@ -133,7 +139,7 @@ def _plain(file: File, part: Sequence[Line]) -> columns.Table | None:
     return columns.drafts([number for number, _ in part], cells, LINE_KEYS, file.zone)
 
 
-def _careful(file: File, part: Sequence[Line]) -> Iterator[Draft | Reject]:
+def _careful(file: File, part: Sequence[Line]) -> Iterator[SourceRecord | Draft | Reject]:
     for number, line in part:
         try:
             tree = decoded(line)
@@ -143,7 +149,7 @@ def _careful(file: File, part: Sequence[Line]) -> Iterator[Draft | Reject]:
         yield from one_line(file, f"line {number}", tree)
 
 
-def one_line(file: File, place: str, tree: Any) -> Iterator[Draft | Reject]:
+def one_line(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Draft | Reject]:
     """A message that names its conversation, or a conversation that holds its messages."""
     fields_of = file.mapped(tree)
     if isinstance(fields_of, dict) and isinstance(fields_of.get("messages"), list):
@@ -153,8 +159,9 @@ def one_line(file: File, place: str, tree: Any) -> Iterator[Draft | Reject]:
         found = _message(file, fields_of, LINE_KEYS)
         group = "conversation_id" if "conversation_id" in fields_of else "user_id"
         conversation_id = fields.identity(group, fields_of.get(group))
-        if conversation_id is None:
-            raise ValueError(f"{group}: blank" if group in fields_of else "conversation_id: missing")
+        if conversation_id is None and group not in fields_of:
+            raise ValueError("conversation_id: missing")
+        conversation_id = fields.group(group, conversation_id)
         user_id = fields.identity("user_id", fields_of.get("user_id"))
     except ValueError as error:
         yield Reject(place, str(error), raw(tree))
@@ -163,7 +170,7 @@ def one_line(file: File, place: str, tree: Any) -> Iterator[Draft | Reject]:
         yield found._replace(place=place, conversation_id=conversation_id, user_id=user_id, by_user=by_user)
 
 
-def _whole_conversation(file: File, place: str, tree: dict[str, Any]) -> Iterator[Draft | Reject]:
+def _whole_conversation(file: File, place: str, tree: dict[str, Any]) -> Iterator[SourceRecord | Draft | Reject]:
     key = "conversation_id" if "conversation_id" in tree else "id"
     try:
         fields.once(tree)
@@ -175,4 +182,8 @@ def _whole_conversation(file: File, place: str, tree: dict[str, Any]) -> Iterato
         return
     own = {name: value for name, value in tree.items() if name != key}
     for found in conversation(file, conversation_id, own):
-        yield found._replace(place=f"{place}: {found.place}")
+        if isinstance(found, SourceRecord):
+            said = tuple(one._replace(place=f"{place}: {one.place}") for one in found.messages)
+            yield found._replace(place=f"{place}: {found.place}", messages=said)
+        else:
+            yield found._replace(place=f"{place}: {found.place}")

@@ -4,8 +4,12 @@ import sys
 from functools import lru_cache
 from typing import Any
 
+from cpa_core.models import is_person
 from cpa_core.sources.documents import Repeating
 from cpa_core.sources.records import as_json, whole
+
+MONGO = frozenset({"$oid", "$numberLong", "$numberInt", "$uuid"})
+"""How mongoexport writes ids and numbers: https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/."""
 
 
 def identity(key: str, value: Any) -> str | None:
@@ -14,9 +18,25 @@ def identity(key: str, value: Any) -> str | None:
         return whole(value) if value.strip() else None
     if value is None:
         return None
+    if isinstance(value, dict) and value.keys() <= MONGO and value:
+        return identity(key, next(iter(value.values())))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{key}: text or a number is needed, this is a {kind(value)}")
     return str(value)
+
+
+def group(key: str, value: str | None) -> str:
+    """The id by which messages are one conversation. Raises ValueError for a blank one, and for a user who is nobody.
+
+    `anonymous`, `null` or `0` is the word of a program for all users whom it does not know: their talks are not one.
+    """
+    if value is None or not value.strip():
+        raise ValueError(f"{key}: blank")
+    if key == "user_id" and not is_person(value):
+        raise ValueError(
+            "user_id: names nobody, and no conversation_id says whose talk this is: --map conversation_id=..."
+        )
+    return value
 
 
 def role(value: Any) -> str:

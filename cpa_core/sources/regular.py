@@ -8,6 +8,7 @@ inside, and there are as many objects as lines. What cannot be proved is None, a
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import tzinfo
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -163,14 +164,14 @@ def _drafts(lines: Any, cells: dict[str, Any], zone: tzinfo, place: str = "line"
     ids = pc.if_else(pc.equal(ids, ""), pa.scalar(None, pa.string()), ids)
     if not pc.all(pc.match_substring_regex(ids, VISIBLE), min_count=0).as_py():
         return None
-    group = cells["conversation_id"] if "conversation_id" in cells else cells["user_id"]
+    key = "conversation_id" if "conversation_id" in cells else "user_id"
     try:
         written = cells.get("timestamp", none)
         read = columns.instants if pa.types.is_timestamp(written.type) else columns.moments
         sent_at, zone_assumed = read(written, zone)
         arrays = {
             "place": pc.binary_join_element_wise(place, pc.cast(lines, pa.string()), " "),
-            "conversation_id": _each(columns.needed, group),
+            "conversation_id": _each(partial(fields.group, key), cells[key]),
             "message_id": ids,
             "user_id": _each(lambda value: fields.identity("user_id", value), cells.get("user_id", none)),
             "role": _each(fields.role, cells["role"]),

@@ -265,13 +265,12 @@ def _draft(file: File, place: str, header: list[str], row: list[str]) -> Draft:
     if file.names:
         cells = {key: _text(value) for key, value in file.mapped(cells).items()}
     group = "conversation_id" if "conversation_id" in cells else "user_id"
-    if not cells[group].strip():
-        raise ValueError(f"{group}: blank")
+    conversation_id = fields.group(group, cells[group])
     sent_at, zone_assumed = moment(cells.get("timestamp"), file.zone)
     return Draft(
         place=place,
         # One text for all its rows: a file repeats these in every line.
-        conversation_id=sys.intern(cells[group]),
+        conversation_id=sys.intern(conversation_id),
         message_id=fields.identity("message_id", cells.get("message_id")),
         user_id=fields.identity("user_id", cells.get("user_id")),
         role=fields.role(cells["role"]),

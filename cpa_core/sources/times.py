@@ -84,6 +84,7 @@ def moment(value: Any, zone: tzinfo = UTC) -> tuple[datetime | None, bool]:
 
     Raises ValueError for what is no time, or one whose day and month cannot be told apart.
     """
+    value = _unwrapped(value) if isinstance(value, dict) else value
     if value is None:
         return None, False
     if type(value) is str and value[4:5] == "-" and (usual := _usual(value)) is not None:
@@ -111,6 +112,14 @@ def _usual(text: str) -> datetime | None:
     except ValueError:
         return None
     return at if at.tzinfo is UTC else None
+
+
+def _unwrapped(value: Any) -> Any:
+    """A time of mongoexport's, `{"$date": ...}`, also around `{"$numberLong": ...}`, as what it says."""
+    for key in ("$date", "$numberLong"):
+        if isinstance(value, dict) and value.keys() == {key}:
+            value = value[key]
+    return value
 
 
 def _since_1970(whole: str, part: str) -> datetime:

@@ -474,6 +474,10 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "open webui": ("open_webui", by_talk.open_webui),
     "librechat": ("librechat", by_talk.librechat),
     "librechat tree": ("librechat", by_talk.librechat_nested),
+    "librechat rows": ("librechat_rows", by_talk.librechat_rows),
+    "dialogflow log": ("dialogflow_log", by_talk.dialogflow_log),
+    "langchain rows": ("langchain_rows", by_talk.langchain_rows),
+    "ai sdk rows": ("ai_sdk_rows", by_talk.ui_rows),
     "lm studio": ("lm_studio", by_talk.lm_studio),
     "intercom": ("intercom", by_talk.intercom),
     "zendesk": ("zendesk", by_talk.zendesk),
@@ -499,6 +503,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {
 """One line a way of writing: the format that reads it, and its records of one conversation."""
 
 UNSPOKEN = {"openai_answers": "answers without their prompts are refused"}
+UNSPOKEN |= dict.fromkeys(("compared_answers", "prompts_and_completions"), "what models are trained on is refused")
 UNSPOKEN |= dict.fromkeys(("batch_inputs", "intercom_list", "zendesk_tickets"), "one side of conversations is refused")
 """Formats of the registry that have no writer, with the reason."""
 
@@ -510,7 +515,7 @@ UNNAMED = frozenset({"api management", "vertex"})
 
 FLAT = frozenset({"rows", "langfuse traces", "langfuse observations", "langfuse blob", "litellm", "proxy", "phoenix"})
 FLAT |= {"api management", "vertex", "helicone", "braintrust", "chat data set", "copilot rows", "weave"}
-FLAT |= {"rasa rows", "logfire"}
+FLAT |= {"rasa rows", "logfire", "dialogflow log", "langchain rows", "ai sdk rows"}
 """Records that also stand in the rows of a table."""
 
 

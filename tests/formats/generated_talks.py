@@ -82,6 +82,12 @@ def librechat_nested(told: Told) -> list[Record]:
     return [{**_librechat_about(told), "recursive": True, "messagesTree": roots}]
 
 
+def librechat_rows(told: Told) -> list[Record]:
+    """The messages of the export, one a record, as mongoexport writes them."""
+    listed = _librechat_messages(told)
+    return [{**one, "_id": {"$oid": SILENT}, "createdAt": {"$date": one["createdAt"]}} for one in listed]
+
+
 def _librechat_about(told: Told) -> Record:
     return {"conversationId": told.key, "user": told.user, "title": SILENT, "options": {"promptPrefix": SILENT}}
 
@@ -188,6 +194,22 @@ def dialogflow(told: Told) -> list[Record]:
         found.append({**sides, "createTime": call.began.isoformat(), "answerFeedback": {"x": SILENT}})
     about = {"name": name, "startTime": told.begins.isoformat(), "languageCode": "en", "type": SILENT}
     return [{**about, "interactions": found[::-1]}]
+
+
+def dialogflow_log(told: Told) -> list[Record]:
+    """The same, a turn a record, as the interaction log in BigQuery has them."""
+    (one,) = dialogflow(told)
+    return [
+        {
+            "conversation_name": one["name"],
+            "turn_position": n,
+            "request_time": both["createTime"],
+            "request": both["request"],
+            "response": both["response"],
+            "derived_data": {"x": SILENT},
+        }
+        for n, both in enumerate(one["interactions"][::-1])
+    ]
 
 
 def copilot(told: Told) -> list[Record]:
@@ -328,7 +350,8 @@ def slack(told: Told) -> list[Record]:
             {"user": told.user} if role == "user" else {"subtype": "bot_message", "bot_id": "B1", "username": SILENT}
         )
         files = {"files": [{"id": "F", "title": SILENT}]}
-        found += [notice, {**about, **whose, "text": text, "thread_ts": begun, **(files if role == "user" else {})}]
+        escaped = html.escape(text, quote=False)
+        found += [notice, {**about, **whose, "text": escaped, "thread_ts": begun, **(files if role == "user" else {})}]
     return found
 
 
@@ -341,7 +364,10 @@ def claude_code(told: Told) -> list[Record]:
         for own, who, content, more in (
             ("a", "user", SILENT, {"isSidechain": True}),
             ("b", "assistant", [{"type": "text", "text": SILENT}], {"isSidechain": True}),
-            ("c", "user", f"<command-name>{SILENT}</command-name>", {"isMeta": True}),
+            ("c", "user", f"<command-name>{SILENT}</command-name>", {"isMeta": n % 2 == 0}),
+            ("f", "user", [{"type": "text", "text": f"<system-reminder>{SILENT}</system-reminder>"}], {}),
+            ("g", "user", SILENT, {"isCompactSummary": True}),
+            ("h", "assistant", [{"type": "text", "text": SILENT}], {"isApiErrorMessage": True}),
             ("d", role, text if role == "user" else answer, {"isSidechain": False}),
             ("e", "user", [RESULT], {"toolUseResult": SILENT}),
         ):
@@ -388,3 +414,27 @@ def langchain_lists(told: Told) -> list[list[Record]]:
     who = {"user": "human", "assistant": "ai"}
     given = [("system", SILENT), ("tool", SILENT), *((who[role], text) for role, text in told.turns)]
     return [[{"type": kind, "data": {"content": text, "additional_kwargs": {"x": SILENT}}} for kind, text in given]]
+
+
+def langchain_rows(told: Told) -> list[Record]:
+    """LangChain's messages as a table of chat histories keeps them."""
+    (listed,) = langchain_lists(told)
+    at = told.begins.isoformat()
+    return [{"id": n, "session_id": told.key, "message": one, "created_at": at} for n, one in enumerate(listed)]
+
+
+def ui_rows(told: Told) -> list[Record]:
+    """Messages of the AI SDK in rows of their own, with reasoning and tools."""
+    tool = {"type": "tool-f", "toolCallId": "x", "state": "output-available", "input": {"q": SILENT}, "output": SILENT}
+    noise = [{"type": "step-start"}, {"type": "reasoning", "text": SILENT}, tool]
+    return [
+        {
+            "id": f"{told.key}-{n}",
+            "chatId": told.key,
+            "role": role,
+            "parts": [*(noise if role == "assistant" else []), {"type": "text", "text": text}],
+            "attachments": [{"name": SILENT}],
+            "createdAt": at.isoformat(),
+        }
+        for n, at, role, text in timed(told)
+    ]

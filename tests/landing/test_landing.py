@@ -269,6 +269,16 @@ def test_the_midnight_of_a_named_day_is_that_of_the_time_zone(home: Home) -> Non
     assert home.rows("select sent_at from landed_messages") == [{"sent_at": datetime(2026, 3, 4, 5, tzinfo=UTC)}]
 
 
+@pytest.mark.parametrize("ids", [True, False])
+def test_a_map_without_times_that_is_written_anew_each_day_says_each_message_once(home: Home, ids: bool) -> None:
+    said = [turn("hi", None), turn("ho", None, role="assistant"), turn("hi", None)]
+    said = [one | ({"message_id": n} if ids else {}) for n, one in enumerate(said)]
+    for day, told in ((DAY, said[:1]), (date(2026, 3, 5), said), (date(2026, 3, 6), said)):
+        home.write(f"{day}.json", {"c1": told, "c2": said[:1]})
+        home.land(day)
+    assert (home.contents("c1"), home.contents("c2")) == (["hi", "ho", "hi"], ["hi"])
+
+
 def test_a_day_that_was_named_once_holds_for_later_versions_of_the_object(home: Home) -> None:
     home.write("a.json", {"c1": [turn("hi", None)]})
     home.land(DAY)

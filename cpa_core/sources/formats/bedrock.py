@@ -10,7 +10,7 @@ from typing import Any
 
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.calls import CallAbout, called
+from cpa_core.sources.formats.calls import CallAbout, called, prompted
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.openai_chat import OPENAI, conversation, listed
 from cpa_core.sources.records import Reject, SourceRecord, moment
@@ -48,26 +48,21 @@ def _invocation(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
 
 def _asked(request: dict[str, Any]) -> Any:
     """The messages of a request, of Converse or of the model's own vendor."""
-    return request.get("messages", request.get("prompt", request.get("inputText")))
+    return request.get("messages", prompted(request.get("prompt", request.get("inputText"))))
+
+
+LISTS = {"results": "outputText", "outputs": "text", "generations": "text"}
+"""Where Titan, Mistral and Cohere keep the texts of an answer."""
 
 
 def _answered(response: Any) -> Any:
-    """The answer: Converse's, a vendor's own, or the pieces of a stream put together."""
-    if isinstance(response, list):
-        return "".join(_piece(one) for one in response if isinstance(one, dict)) or None
-    if isinstance(response, dict) and isinstance(results := response.get("results"), list):
-        return "".join(one["outputText"] for one in results if isinstance(one, dict) and "outputText" in one)
-    if isinstance(response, dict) and isinstance(response.get("generation"), str):
-        return response["generation"]
-    return response
-
-
-def _piece(event: dict[str, Any]) -> str:
-    """The text that one event of a stream adds."""
-    inner = event.get("contentBlockDelta", event)
-    delta = inner.get("delta") if isinstance(inner, dict) else None
-    text = delta.get("text") if isinstance(delta, dict) else None
-    return text if isinstance(text, str) else ""
+    """The answer: Converse's, a vendor's own, or the text of a model without messages."""
+    if not isinstance(response, dict):
+        return response
+    for key, word in LISTS.items():
+        if isinstance(listed := response.get(key), list):
+            return "".join(str(one[word]) for one in listed if isinstance(one, dict) and word in one)
+    return next((response[key] for key in ("generation", "completion") if isinstance(response.get(key), str)), response)
 
 
 BEDROCK = OPENAI._replace(

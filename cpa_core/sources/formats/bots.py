@@ -9,7 +9,7 @@ the user, 0 the bot).
 from collections.abc import Iterator
 from typing import Any
 
-from cpa_core.sources import columns, fields
+from cpa_core.sources import columns, fields, markup
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
@@ -71,9 +71,28 @@ def _interaction(file: File, place: str, both: dict[str, Any]) -> Iterator[Made]
     asked = both.get("requestUtterances") or object_at(query, "text").get("text")
     asked = asked or result.get("text") or result.get("transcript")
     yield from talks.said(file, f"{place}.request", "user", asked, at)
-    texts = [text for one in list_at(result, "responseMessages") for text in list_at(one, "text", "text")]
+    texts = [text for one in list_at(result, "responseMessages") for text in _shown(one)]
     answered = both.get("responseUtterances") or "\n".join(text for text in texts if isinstance(text, str))
     yield from talks.said(file, f"{place}.response", "assistant", answered, at)
+
+
+def _shown(message: Any) -> list[Any]:
+    """The texts of one response message: shown, or spoken, then without the marks of SSML."""
+    spoken = object_at(message, "outputAudioText")
+    ssml = spoken.get("ssml")
+    said = spoken.get("text") or (markup.words(ssml) if isinstance(ssml, str) else None)
+    return [*list_at(message, "text", "text"), *([said] if said else [])]
+
+
+def _dialogflow_turn(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    """One turn of the interaction log, as Dialogflow CX writes it to BigQuery: both sides of it."""
+    tree = talks.record(tree)
+    name = fields.identity("conversation_name", tree.get("conversation_name"))
+    if name is None:
+        raise ValueError("conversation_name: missing")
+    both = {key: unfolded(tree.get(key)) for key in ("request", "response")}
+    for made in _interaction(file, place, {**both, "createTime": tree.get("request_time")}):
+        yield made._replace(conversation_id=name.rsplit("/", 1)[-1]) if isinstance(made, Draft) else made
 
 
 def _copilot(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
@@ -150,6 +169,17 @@ DIALOGFLOW = Format(
     times="createTime of each interaction, else startTime",
     speech="requestUtterances or the query's text; responseUtterances or the texts of responseMessages",
     silent="payloads, parameters, intents",
+)
+
+DIALOGFLOW_LOG = DIALOGFLOW._replace(
+    name="dialogflow_log",
+    title="the interaction log of Dialogflow CX in BigQuery",
+    kind="message",
+    signs=("conversation_name turn_position request response",),
+    read=each(_dialogflow_turn),
+    docs="https://docs.cloud.google.com/dialogflow/cx/docs/concept/export-bq",
+    ids="the last part of conversation_name",
+    times="request_time",
 )
 
 COPILOT = Format(

@@ -4,6 +4,7 @@ The input may repeat all that was said before, its last messages, or only the ne
 settled when it lands. An input or output that is the application's own object is no speech: its text must be named.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,10 +13,21 @@ from cpa_core.sources import fields, roles
 from cpa_core.sources.conversations import decoded
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import turns
+from cpa_core.sources.formats.streams import put_together
 from cpa_core.sources.records import Draft, Reject, SourceRecord, own_input
 
 LISTS = ("messages", "contents", "history")
+PROMPTED = frozenset({"prompt", "system", "messages"})
+"""Keys of what the AI SDK is asked, and no others."""
+
 SHOWN = 8
+EMBEDDED = "an embedding: nobody said or read it"
+FAILED = "the call failed: its answer is an error, and nobody was answered"
+TEMPLATED = re.compile(
+    r"\A(?:Human|System): |<\|[a-z_]{2,20}\|>|\[/?INST\]|<(?:start|end)_of_turn>"
+    r"|(?:\A|\n)(?:Human|User):[\s\S]*\n(?:Assistant|Bot|AI):"
+)
+"""Marks of the template by which one text holds a whole conversation, as models without a list of messages take it."""
 
 
 class CallAbout(NamedTuple):
@@ -44,6 +56,10 @@ def called(
 
     Raises ValueError where input or output is an object of the application's own.
     """
+    answered = put_together(answered)
+    if _is_embedding(answered):
+        yield Reject(about.place, EMBEDDED, "{}", loss=False)
+        return
     asking, answering = (spoken(value, word) for value, word in zip((asked, answered), words, strict=True))
     prompt = [{"role": "system", "content": one} for one in [system] if one]
     drafted: list[list[Draft]] = []
@@ -91,7 +107,7 @@ def spoken(value: Any, word: str) -> list[Any]:
     if value is None or value in ("", [], {}):
         return []
     if isinstance(value, str):
-        return _written(value)
+        return _written(value, word)
     if isinstance(value, list):
         return _listed(value, word)
     if isinstance(value, dict) and (found := _held(value, word)) is not None:
@@ -110,13 +126,31 @@ def own_object(value: Any, word: str) -> str:
     )
 
 
-def _written(text: str) -> list[Any]:
-    """Text, or the JSON of messages in a text."""
+def prompted(text: Any) -> Any:
+    """The text of a prompt. Raises ValueError where a template holds a whole conversation in it: nobody said that."""
+    if isinstance(text, str) and TEMPLATED.search(text):
+        raise ValueError("prompt: a template of roles in one text is no message; log the messages it was made of")
+    return text
+
+
+def _is_embedding(answer: Any) -> bool:
+    """Whether an answer holds vectors of texts, not words."""
+    if not isinstance(answer, dict):
+        return False
+    data = answer.get("data")
+    listed = data if isinstance(data, list) else []
+    return bool(answer.keys() & {"embedding", "embeddings"}) or any("embedding" in one for one in listed[:1] if one)
+
+
+def _written(text: str, word: str) -> list[Any]:
+    """Text, or the JSON of messages in a text. Raises ValueError for the JSON of an object of the application's own."""
     if text.lstrip()[:1] in ("[", "{"):
         try:
-            return spoken(decoded(text), "")
+            tree = decoded(text)
         except ValueError:
-            pass  # words that only begin like JSON, or JSON that somebody said
+            return [{"content": text}]  # words that only begin like JSON
+        if isinstance(tree, dict) or any(isinstance(one, dict) for one in tree):
+            return spoken(tree, word)
     return [{"content": text}]
 
 
@@ -132,7 +166,7 @@ def _listed(items: list[Any], word: str) -> list[Any]:
     if any(turns.is_message(one) for one in objects):
         return items
     if len(items) == 1 and isinstance(first, str):
-        return _written(first)
+        return _written(first, word)
     if all(isinstance(one, str) for one in items) or (objects == items and all(map(turns.is_part, objects))):
         return [{"content": items}]
     raise ValueError(f"{word}: a list of messages is needed")
@@ -149,6 +183,8 @@ def _held(tree: dict[str, Any], word: str) -> list[Any] | None:
     for key in LISTS:
         if isinstance(tree.get(key), list):
             return _requested(tree, spoken(tree[key], word))
+    if tree.get("prompt") and tree.keys() <= PROMPTED:
+        return _requested(tree, spoken(tree["prompt"], word))
     if isinstance(tree.get("message"), dict) and not tree.keys() & {"role", "content"}:
         return spoken(tree["message"], word)
     if turns.is_message(tree):
@@ -162,6 +198,10 @@ def _answer(tree: dict[str, Any]) -> tuple[Any] | None:
         if isinstance(choices := tree.get(key), list):
             first = choices[0] if choices and isinstance(choices[0], dict) else {}
             return (first.get(inner, first.get("text")),)
+    if isinstance(tree.get("promptFeedback"), dict) and "contents" not in tree:
+        return (None,)  # Gemini refused the prompt: there is no candidate
+    if "error" in tree and not tree.keys() & {"role", "content", "output"}:
+        raise ValueError(FAILED)
     output = tree.get("output")
     if isinstance(output, dict) and isinstance(output.get("message"), dict):
         return ([output["message"]],)  # Bedrock Converse

@@ -50,12 +50,22 @@ def _vapi_turn(file: File, place: str, turn: Any) -> Iterator[Made]:
 
 def _retell(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     tree = talks.record(tree)
-    about = talks.head(file, place, tree, "call_id", start="start_timestamp")
-    listed = list_at(tree, "transcript_with_tool_calls") or list_at(tree, "transcript_object")
+    key = "call_id" if tree.get("call_id") else "chat_id"
+    about = talks.head(file, place, tree, key, start="start_timestamp")
+    listed = max((list_at(tree, key) for key in TRANSCRIPTS), key=_turns)  # of equals the first, with the tools
     began = tree.get("start_timestamp")
     made = (one for n, turn in enumerate(listed) for one in _retell_turn(file, f"{place}: transcript.{n}", turn, began))
     user = fields.identity("user_id", object_at(tree, "metadata").get("user_id"))
     return talks.talk(about._replace(user_id=user), made)
+
+
+TRANSCRIPTS = ("transcript_with_tool_calls", "message_with_tool_calls", "transcript_object")
+"""Where Retell keeps what was said in a call, and in a chat (https://docs.retellai.com/api-references/get-chat)."""
+
+
+def _turns(listed: list[Any]) -> int:
+    """How many of these somebody said."""
+    return sum(1 for one in listed if isinstance(one, dict) and one.get("role") in ("agent", "user"))
 
 
 def _retell_turn(file: File, place: str, turn: Any, began: Any) -> Iterator[Made]:
@@ -71,7 +81,7 @@ def _retell_turn(file: File, place: str, turn: Any, began: Any) -> Iterator[Made
     first = next((word for word in list_at(turn, "words") if isinstance(word, dict)), {})
     offset = first.get("start")
     at = began + int(offset * 1000) if isinstance(began, int) and isinstance(offset, int | float) else None
-    return talks.said(file, place, role, turn.get("content"), at)
+    return talks.said(file, place, role, turn.get("content"), at or turn.get("created_timestamp"))
 
 
 def _elevenlabs(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
@@ -120,18 +130,19 @@ VAPI = Format(
 
 RETELL = Format(
     name="retell",
-    title="calls of Retell",
+    title="calls and chats of Retell",
     kind="conversation",
     signs=(
         "call_id transcript_object[]",
         "call_id transcript_object[].role transcript_object[].content",
         "call_id transcript_with_tool_calls[].role",
+        "chat_id message_with_tool_calls[].role message_with_tool_calls[].content",
     ),
     read=each(_retell),
     docs="https://docs.retellai.com/api-references/get-call",
-    ids="call_id",
+    ids="call_id or chat_id",
     users="user_id of the metadata; a telephone number is never taken for an id",
-    times="start_timestamp and the offset of a turn's first word",
+    times="start_timestamp and the offset of a turn's first word; created_timestamp of a chat's messages",
     speech="content of the turns of user and agent",
     silent="tool calls and results",
 )

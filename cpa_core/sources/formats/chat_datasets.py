@@ -1,6 +1,7 @@
 """Rows of published chats such as WildChat and LMSYS-Chat-1M: a column `conversation` with a list of messages.
 
 Sources: https://huggingface.co/datasets/allenai/WildChat-1M, https://huggingface.co/datasets/lmsys/lmsys-chat-1m.
+WildChat's `conversation_hash` is one of the content, and several conversations share it; turn_identifier tells them.
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,10 @@ def _row(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     own = next((key for key in IDS if tree.get(key)), IDS[0])
     start = "timestamp" if tree.get("timestamp") else "tstamp"
     about = talks.head(file, place, tree, own, start=start, model=tree.get("model"), language=tree.get("language"))
+    first = next(iter(list_at(tree, "conversation")), None)
+    turn = first.get("turn_identifier") if isinstance(first, dict) and own == "conversation_hash" else None
+    if turn is not None and about.conversation_id:
+        about = about._replace(conversation_id=f"{about.conversation_id}-{turn}")
     user = fields.identity("hashed_ip", tree.get("user_id") or tree.get("hashed_ip"))
     messages = turns.drafts(file, f"{place}: conversation", map(_plain, list_at(tree, "conversation")))
     return talks.talk(about._replace(user_id=user), messages)
@@ -42,7 +47,7 @@ CHAT_DATASET = Format(
     ),
     read=each(_row),
     docs="https://huggingface.co/datasets/allenai/WildChat-1M",
-    ids="conversation_hash or conversation_id",
+    ids="conversation_id, or conversation_hash and the first turn_identifier",
     users="user_id or hashed_ip",
     times="timestamp of each message, else of the row",
     speech="content of user and assistant",

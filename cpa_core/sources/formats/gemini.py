@@ -16,6 +16,9 @@ from cpa_core.sources.formats.openai_chat import OPENAI, conversation, listed
 from cpa_core.sources.formats.openai_logs import body_of
 from cpa_core.sources.records import Reject, SourceRecord, moment
 
+STARTS = ("logging_time", "timestamp", "processed_time", "created_at")
+"""When a call was made; `processed_time` is that of a batch."""
+
 
 def _request(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     contents = [_turn(one) for one in listed(tree, "contents")]
@@ -38,7 +41,8 @@ def _logged(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         raise ValueError(f"a request and its response are needed, this is a {fields.kind(tree)}")
     request = body_of(tree.get("full_request", tree.get("request")))
     response = body_of(tree.get("full_response", tree.get("response")))
-    started_at, assumed = moment(next((tree[k] for k in ("logging_time", "timestamp") if tree.get(k)), None), file.zone)
+    at = next((tree[key] for key in STARTS if tree.get(key)), response.get("createTime"))
+    started_at, assumed = moment(at, file.zone)
     own = fields.identity("request_id", tree.get("request_id", tree.get("id")))
     about = CallAbout(place, None, None, started_at, None, own, zone_assumed=assumed)
     contents = [_turn(one) for one in listed(request, "contents")]
@@ -57,12 +61,17 @@ GEMINI_LOGS = Format(
     name="gemini_logs",
     title="requests and responses of Gemini, as Vertex AI logs them",
     kind="call",
-    signs=("full_request.contents[] full_response", "request.contents[] response.candidates[]"),
+    signs=(
+        "full_request.contents[] full_response",
+        "request.contents[] response.candidates[]",
+        "request.contents[] response.promptFeedback",
+        "request.contents[] response",
+    ),
     read=each(_logged),
     docs="https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/request-response-logging",
     ids="none: calls are chained by history",
     users="none",
-    times="logging_time",
+    times="logging_time, processed_time or timestamp, else createTime of the response",
     speech="text of the user's contents and of the first candidate",
     silent=GEMINI.silent,
 )

@@ -86,6 +86,9 @@ def _zendesk(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Rejec
 def _zendesk_comment(file: File, place: str, comment: dict[str, Any], roles: dict[Any, str]) -> Iterator[Made]:
     author = comment.get("author_id")
     role = roles.get(author, str(author))
+    if comment.get("type") == "VoiceComment":  # its body is Zendesk's summary of a call
+        words = object_at(comment, "data").get("transcription_text")
+        return talks.said(file, place, role, words, comment.get("created_at"), comment.get("id"))
     html = comment.get("html_body") or comment.get("body")
     text = comment.get("plain_body") or (markup.words(html) if isinstance(html, str) else html)
     return talks.said(file, place, role, text, comment.get("created_at"), comment.get("id"))
@@ -181,7 +184,7 @@ ZENDESK = Format(
     times="created_at of each comment",
     speech="public comments: the requester's and end-users' as user, those of agents and the assignee as agent, and of "
     "the only other author. Of anybody else the author's id is the role, and --roles says whose it is",
-    silent="private comments, which are notes",
+    silent="private comments, which are notes; what Zendesk writes of a call, beside the transcript of a voice comment",
 )
 
 CHATWOOT = Format(

@@ -9,14 +9,14 @@ from typing import Any
 
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
-from cpa_core.sources.formats import talks
-from cpa_core.sources.formats.calls import CallAbout, called
+from cpa_core.sources.formats import talks, turns
+from cpa_core.sources.formats.calls import CallAbout, called, prompted, spoken
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.formats.langchain import messages_of
 from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
 from cpa_core.sources.formats.traces import Node, Part, spoken_calls
-from cpa_core.sources.records import Reject, moment
+from cpa_core.sources.records import Reject, SourceRecord, moment
 from cpa_core.sources.trees import Trees, unfolded
 
 THREADS = ("thread_id", "session_id", "conversation_id")
@@ -43,20 +43,21 @@ def _node(key: int, tree: dict[str, Any]) -> Node:
     kind = str(tree.get("run_type") or "")
     part: Part = "call" if kind == "llm" else "step" if kind in ("chain", "") else "aside"
     asked, answered = _asked(tree), _answered(tree)
-    speaks = asked is not None or answered is not None
+    speaks = part == "call" or _is_readable(asked) or _is_readable(answered)
     parent = tree.get("parent_run_id")
-    trace = str(tree.get("trace_id") or tree.get("id"))
+    trace = str(tree.get("trace_id") or tree.get("id") or f"record {key}")
     return Node(key, str(tree.get("id")), str(parent) if parent else None, trace, part, speaks, prompt_of(asked))
 
 
 def _called(file: File, place: str, tree: Any, named: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
     tree = talks.record(tree)
     asked, answered = _asked(tree), _answered(tree)
+    asked = prompted(asked) if tree.get("run_type") == "llm" else asked
     if asked is None and answered is None:
         yield Reject(place, "no messages in inputs and outputs", "{}", loss=False)
         return
-    trace = str(tree.get("trace_id") or tree.get("id"))
-    thread, user = named.get(trace, (None, None))
+    trace = tree.get("trace_id") or tree.get("id")
+    thread, user = named.get(str(trace), (None, None))
     started_at, assumed = moment(tree.get("start_time"), file.zone)
     ended_at, _ = moment(tree.get("end_time"), file.zone)
     about = CallAbout(
@@ -68,7 +69,9 @@ def _called(file: File, place: str, tree: Any, named: dict[str, tuple[Any, Any]]
         call_id=fields.identity("id", tree.get("id")),
         zone_assumed=assumed,
     )
-    yield from called(file, about, asked, answered, words=("inputs", "outputs"))
+    example = trace is None and "run_type" not in tree  # of a data set: it stands for itself
+    for found in called(file, about, asked, answered, words=("inputs", "outputs")):
+        yield found._replace(kind="conversation") if example and isinstance(found, SourceRecord) else found
 
 
 def _metadata(tree: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +84,9 @@ def _asked(tree: dict[str, Any]) -> Any:
     inputs = unfolded(tree.get("inputs"))
     if not isinstance(inputs, dict):
         return inputs or None
+    prompts = inputs.get("prompts")
+    if isinstance(prompts, list) and prompts:
+        return prompts[0]
     history = inputs.get("chat_history") if isinstance(inputs.get("chat_history"), list) else []
     for key in ASKED:
         value = inputs.get(key)
@@ -109,8 +115,16 @@ def _messages(value: Any) -> Any:
     if isinstance(value, list):
         return messages_of(value)
     if isinstance(value, dict):
-        return [value]
+        return [value] if turns.is_message(value) else None
     return [{"role": "assistant", "content": value}] if isinstance(value, str) else None
+
+
+def _is_readable(value: Any) -> bool:
+    """Whether a run holds messages or text, and no object of the application's own."""
+    try:
+        return bool(spoken(value, ""))
+    except ValueError:
+        return False
 
 
 def _generation(generations: list[Any]) -> Any:
@@ -131,6 +145,9 @@ LANGSMITH = Format(
     kind="call",
     signs=(
         "run_type inputs",
+        "inputs.messages[] outputs !run_type !id",
+        "inputs.question outputs.answer !run_type !id",
+        "inputs.input outputs.output !run_type !id",
         "id run_type inputs outputs trace_id",
         "id run_type inputs outputs dotted_order",
         "id run_type inputs outputs parent_run_id start_time",

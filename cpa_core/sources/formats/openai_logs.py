@@ -26,8 +26,15 @@ SESSION_KEYS = (
     "conversationId",
     "litellm_session_id",
 )
-STARTS = ("timestamp", "startTime", "start_time", "created_at", "createdAt", "request_time", "time", "created")
+STARTS = ("timestamp", "ts", "startTime", "start_time", "created_at", "createdAt", "request_time", "time", "created")
+USERS = ("end_user", "user_id", "userId", "user")
+"""Of a record; LiteLLM's `end_user` is the customer, its `user` the owner of the key."""
+REQUEST_USERS = ("user", "safety_identifier")
+METADATA_USERS = ("user_id", "_user", "user", "userId")
+"""Anthropic's requests and gateways keep the user among the metadata (`_user`: Portkey)."""
 ANSWERS_BESIDE = ("message", "completion", "output", "answer", "reply")
+REQUESTS = ("request", "request_body", "requestBody", "req")
+RESPONSES = ("response", "response_body", "responseBody", "res")
 ENDS = ("endTime", "end_time", "response_time", "completed_at")
 
 
@@ -42,8 +49,8 @@ def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     if not isinstance(tree, dict):
         raise ValueError(f"a request and its response are needed, this is a {fields.kind(tree)}")
     fields.once(tree)
-    request = body_of(tree.get("request", tree.get("request_body", tree.get("requestBody"))))
-    response = tree.get("response", tree.get("response_body", tree.get("responseBody", _beside(tree))))
+    request = body_of(next((tree[key] for key in REQUESTS if key in tree), None))
+    response = next((tree[key] for key in RESPONSES if key in tree), _beside(tree))
     asked = request.get("messages", request.get("input", request.get("prompt", tree.get("messages"))))
     if not asked:
         raise ValueError(ONLY_ANSWERS)
@@ -52,7 +59,9 @@ def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     ended_at, _ = moment(_first(tree, ENDS), file.zone)
     given = unfolded(tree.get("metadata"))
     metadata = given if isinstance(given, dict) else {}
-    user = _first(tree, ("user", "end_user", "user_id", "userId")) or request.get("user") or metadata.get("user_id")
+    asking = request.get("metadata")
+    user = _first(tree, USERS) or _first(request, REQUEST_USERS) or _first(metadata, METADATA_USERS)
+    user = user or (_first(asking, METADATA_USERS) if isinstance(asking, dict) else None)
     session = _first(tree, SESSION_KEYS) or _first(metadata, SESSION_KEYS) or tree.get("trace_id")
     about = CallAbout(
         place=place,
@@ -63,7 +72,7 @@ def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         call_id=fields.identity("id", tree.get("id") or answer.get("id")),
         zone_assumed=assumed,
     )
-    answered = answer or (response if isinstance(response, str) else None)
+    answered = answer or (response if isinstance(response, str | list) else None)
     yield from called(file, about, asked, answered, request.get("system"), ("request", "response"))
 
 
@@ -123,10 +132,9 @@ PAIRS = Format(
     title="requests and responses of chat completions, as a proxy logs them",
     kind="call",
     signs=(
-        "request.messages[] response",
         "request.messages[] response.choices[]",
         "request.body.messages[] response.body",
-        "request_body.messages[] response_body",
+        *(f"{asked}.messages[] {answered}" for asked, answered in zip(REQUESTS, RESPONSES, strict=True)),
         "messages[].role messages[].content response.choices[].message",
         "messages[].role messages[].content response call_type startTime",
         *(f"messages[].role messages[].content {key}" for key in ("response", "choices[].message", *ANSWERS_BESIDE)),
@@ -134,19 +142,21 @@ PAIRS = Format(
     read=each(_pair),
     docs="https://platform.openai.com/docs/api-reference/chat/object",
     ids="a session or thread in the record or its metadata, else trace_id (LiteLLM); else calls are chained by history",
-    users="user or end_user of the record, user of the request",
+    users="end_user, user_id or user of the record; user of the request; user_id or user of the metadata",
     times="timestamp or startTime, endTime",
     speech="messages of the request and the first choice of the response",
     silent="system prompts, reasoning, tool calls and results",
 )
 ANSWERS = PAIRS._replace(
     name="openai_answers",
-    title="answers of OpenAI without their prompts (stored completions, outputs of batches)",
+    title="answers without their prompts (stored completions, outputs of batches, answers alone)",
     signs=(
         "object=chat.completion choices[].message",
         "custom_id response.body",
         "custom_id response.status_code",
         "custom_id result.message",
+        "key response.candidates[]",
+        "type=message role=assistant content[] stop_reason",
     ),
     read=each(_refused),
     docs="https://platform.openai.com/docs/guides/batch",

@@ -16,13 +16,15 @@ from cpa_core.sources.records import as_json, whole
 TEXTS = frozenset({"text", "input_text", "output_text"})
 REASONS = frozenset({"thinking", "redacted_thinking", "reasoning", "reasoning_content", "reasoning-delta", "thought"})
 CALLS = frozenset({"tool_use", "tool_call", "tool-call", "function_call", "toolCall", "non_standard_tool_call"})
+CALLS |= {"mcp_approval_request"}
 RESULTS = frozenset(
     {"tool_result", "tool-result", "tool_call_response", "function_call_output", "toolResult", "function"}
+    | {"mcp_approval_response", "tool_search_output"}
 )
 AUDIO = frozenset({"input_audio", "output_audio", "audio"})
 NOTHING = frozenset(
     {"step-start", "step-finish", "start-step", "finish-step", "start", "finish", "cache_point", "source-url"}
-    | {"source-document", "compaction", "item_reference"}
+    | {"source-document", "compaction", "item_reference", "mcp_list_tools"}
 )
 NAMED_CALLS = frozenset({"functionCall", "function_call", "toolUse", "executableCode", "executable_code"})
 NAMED_RESULTS = frozenset(
@@ -33,7 +35,7 @@ PARTS = TEXTS | AUDIO | {"refusal", "image_url", "input_image", "image", "file",
 """Types of parts that stand in a message, never for one."""
 
 CALL_ENDINGS = ("_tool_use", "_call")
-RESULT_ENDINGS = ("_tool_result", "_call_output", "_call_result")
+RESULT_ENDINGS = ("_tool_result", "_call_output", "_call_result", "_call_response")
 
 
 class Piece(NamedTuple):
@@ -90,9 +92,10 @@ def _silent(part: dict[str, Any], kind: str) -> list[Piece] | None:
         return [Piece("reasoning", whole(thought))] if thought else []
     if (kind.startswith("tool-") and kind not in CALLS | RESULTS) or kind in ("dynamic-tool", "tool-invocation"):
         return _ui_tool(part)
-    if kind in RESULTS or kind.endswith(RESULT_ENDINGS) or (not kind and part.keys() & NAMED_RESULTS):
+    called = kind == "function" and isinstance(part.get("function"), dict)  # as OpenAI's `tool_calls` have it
+    if not called and (kind in RESULTS or kind.endswith(RESULT_ENDINGS) or (not kind and part.keys() & NAMED_RESULTS)):
         return [Piece("tool", as_json(part))]
-    if kind in CALLS or kind.endswith(CALL_ENDINGS) or (not kind and part.keys() & NAMED_CALLS):
+    if called or kind in CALLS or kind.endswith(CALL_ENDINGS) or (not kind and part.keys() & NAMED_CALLS):
         return [Piece("tool_call", as_json(part))]
     return None
 
@@ -137,6 +140,8 @@ def _text(part: dict[str, Any], kind: str) -> str | None:
     guarded = part.get("guardContent")  # Bedrock: text of the speaker that a guardrail is to look at
     if isinstance(guarded, dict):
         return _text(guarded, "")
+    if isinstance(cited := part.get("citationsContent"), dict):  # Bedrock: words of the answer with their sources
+        return "".join(found for one in _listed(cited.get("content")) if (found := _text(one, "")) is not None)
     for key in ("text", "content") if kind else ("text",):
         value = part.get(key)
         while isinstance(value, dict):
@@ -144,3 +149,7 @@ def _text(part: dict[str, Any], kind: str) -> str | None:
         if isinstance(value, str):
             return value
     return None
+
+
+def _listed(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -41,6 +41,25 @@ BATCH_INPUTS = _refused(
     "--format openai",
     docs="https://platform.openai.com/docs/guides/batch",
 )
+COMPARED = _refused(
+    "compared_answers",
+    "preferences between two answers, as models are trained on them",
+    "input.messages[] preferred_output[] non_preferred_output[]",
+    "prompt chosen rejected",
+    "chosen[].role rejected[].role",
+    "conversation_a[].role conversation_b[].role",
+    reason="each record holds two answers to one question, of which nobody may have read either; to take one of them, "
+    "name its messages: --map messages=conversation_a --format openai, or messages=chosen",
+    docs="https://platform.openai.com/docs/guides/direct-preference-optimization",
+)
+COMPLETIONS = _refused(
+    "prompts_and_completions",
+    "prompts and completions, as models are trained on them",
+    "prompt completion !messages",
+    reason="a prompt is a text that a program made, and no message; if these are a user's words and the answer, "
+    "write each as {messages: [{role, content}, ...]}",
+    docs="https://platform.openai.com/docs/api-reference/completions",
+)
 INTERCOM_LIST = _refused(
     "intercom_list",
     "Intercom's list of conversations without their parts",

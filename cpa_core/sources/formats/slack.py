@@ -29,11 +29,17 @@ def _message(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     bot = tree.get("subtype") == "bot_message" or bool(tree.get("bot_id"))
     user = None if bot else fields.identity("user", tree.get("user"))
     text = tree.get("text") or "\n".join(str(one["text"]) for one in list_at(tree, "attachments") if _has_text(one))
+    text = _unescaped(text) if isinstance(text, str) else text
     for made in talks.said(file, place, "assistant" if bot else "user", text, tree.get("ts"), tree.get("ts")):
         yield made._replace(conversation_id=thread, user_id=user) if isinstance(made, Draft) else made
     for shared in list_at(tree, "files"):
         for one in talks.silent(file, place, "attachment", shared, tree.get("ts")):
             yield one._replace(conversation_id=thread) if isinstance(one, Draft) else one
+
+
+def _unescaped(text: str) -> str:
+    """Text with the three characters that Slack escapes (https://docs.slack.dev/messaging/formatting-message-text)."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _has_text(attachment: Any) -> bool:

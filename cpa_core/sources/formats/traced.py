@@ -129,13 +129,19 @@ def _opik(tree: dict[str, Any]) -> TraceRow:
         trace=str(tree.get("trace_id") or tree.get("id")),
         parent=str(parent) if parent else None,
         part=part,
-        asked=unfolded(tree.get("input")),
-        answered=unfolded(tree.get("output")),
+        asked=_unwrapped(tree, "input"),
+        answered=_unwrapped(tree, "output"),
         conversation_id=tree.get("thread_id") or _named(about, CONVERSATIONS),
         user_id=_named(about, USERS),
         started=tree.get("start_time"),
         ended=tree.get("end_time"),
     )
+
+
+def _unwrapped(tree: dict[str, Any], word: str) -> Any:
+    """Input or output of Opik's; where it is no object, its SDK wraps it as `{"input": ...}` or `{"output": ...}`."""
+    value = unfolded(tree.get(word))
+    return value[word] if isinstance(value, dict) and value.keys() == {word} else value
 
 
 def _braintrust(tree: dict[str, Any]) -> TraceRow:

@@ -102,6 +102,8 @@ def plain(turn: Any) -> Any:
         inner, name = turn["kwargs"], path[-1] if isinstance(path, list) and path else None
         name = name if name in LANGCHAIN else inner.get("type")
     known = LANGCHAIN.get(name) if isinstance(name, str) else None
+    if name in ("chat", "ChatMessage", "ChatMessageChunk") and isinstance(inner, dict) and "role" in inner:
+        return inner
     if known is None:
         return inner if turn.get("lc") and isinstance(inner, dict) else turn
     said = inner if isinstance(inner, dict) else turn

@@ -8,11 +8,13 @@ https://ai-sdk.dev/docs/ai-sdk-ui/chatbot-message-persistence. The SDK gives mes
 from collections.abc import Iterator
 from typing import Any
 
+from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
+from cpa_core.sources.formats import talks, turns
 from cpa_core.sources.formats.form import each
 from cpa_core.sources.formats.openai_chat import OPENAI, conversation, listed
 from cpa_core.sources.formats.talks import object_at
-from cpa_core.sources.records import Reject, SourceRecord
+from cpa_core.sources.records import Draft, Reject, SourceRecord
 
 TIMES = ("timestamp", "createdAt", "created_at")
 
@@ -34,6 +36,22 @@ def _timed(message: Any) -> Any:
     return left if at is None else {**left, "timestamp": at}
 
 
+CHATS = ("chatId", "chat_id", "threadId", "thread_id", "conversationId")
+
+
+def _row(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    """A message in a row of its own, which names its chat, as the SDK's templates keep it in their database."""
+    tree = talks.record(tree)
+    key = next((key for key in CHATS if tree.get(key)), CHATS[0])
+    chat = fields.identity(key, tree.get(key))
+    if chat is None:
+        raise ValueError(f"{key}: missing")
+    user = fields.identity("userId", tree.get("userId", tree.get("user_id")))
+    kept = {word: tree[word] for word in ("id", "role", "parts", "metadata", *TIMES) if word in tree}
+    for made in turns.drafts_of(file, place, _timed(kept)):
+        yield made._replace(conversation_id=chat, user_id=user) if isinstance(made, Draft) else made
+
+
 UI_MESSAGES = OPENAI._replace(
     name="ai_sdk",
     title="messages of the Vercel AI SDK",
@@ -44,4 +62,16 @@ UI_MESSAGES = OPENAI._replace(
     times="metadata.createdAt or createdAt of each message, where the application keeps it",
     speech="text parts of user and assistant",
     silent="reasoning, tool and data parts, marks of steps, files",
+)
+
+UI_ROWS = UI_MESSAGES._replace(
+    name="ai_sdk_rows",
+    title="messages of the Vercel AI SDK, one a record",
+    kind="message",
+    signs=tuple(f"{key} role parts[].type" for key in CHATS),
+    read=each(_row),
+    docs="https://ai-sdk.dev/docs/ai-sdk-ui/chatbot-message-persistence",
+    ids="chatId, threadId or conversationId",
+    users="userId",
+    times="createdAt",
 )

@@ -1,0 +1,313 @@
+"""Forms as vendors' pages have them, one row each: what is said in them, and what nobody said.
+
+The pages stand in the docstrings of `cpa_core.sources.formats`. A row is the file, what was said, and what was lost.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from cpa_core.errors import SourceError
+from tests.formats.reading import AT, BOTH, FOUR, Said, lines, message, read_file, roles, said, told
+
+ASK = {"messages": [message("user", "hi")]}
+TIME = {"timestamp": AT}
+LATER = "2026-03-02T09:01:00Z"
+
+
+def call(response: Any, request: Any = ASK, **more: Any) -> dict[str, Any]:
+    """A request and its answer as a proxy logs them."""
+    return {**TIME, "request": request, "response": response, **more}
+
+
+def invocation(request: Any, response: Any) -> dict[str, Any]:
+    """A line of Bedrock's log."""
+    about = {"schemaType": "ModelInvocationLog", "operation": "InvokeModel", "modelId": "m", "requestId": "q", **TIME}
+    return {**about, "input": {"inputBodyJson": request}, "output": {"outputBodyJson": response}}
+
+
+def chunk(**choice: Any) -> dict[str, Any]:
+    return {"object": "chat.completion.chunk", "choices": [{"index": 0, **choice}]}
+
+
+CHUNKS = [chunk(delta={"role": "assistant", "content": "h"}), chunk(delta={"content": "o"}), chunk(delta={})]
+EVENTS = "".join(f"data: {json.dumps(one)}\n\n" for one in CHUNKS) + "data: [DONE]\n\n"
+ANTHROPIC = [
+    {"type": "message_start", "message": {"role": "assistant", "content": []}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "hmm"}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "ho"}},
+    {"type": "message_stop"},
+]
+RESPONSES = [
+    {"type": "response.output_text.delta", "delta": "ho"},
+    {"type": "response.completed", "response": {"object": "response", "output": [message("assistant", "ho")]}},
+]
+GEMINI = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+CITED = {"citationsContent": {"content": [{"text": "ho"}], "citations": [{"title": "(nobody)"}]}}
+ITEMS = [
+    {"type": "mcp_list_tools", "tools": []},
+    {"type": "mcp_approval_request", "name": "f", "arguments": "{}"},
+    {"type": "mcp_approval_response", "approve": True},
+    {"type": "tool_search_output", "tools": []},
+    message("user", "hi"),
+]
+RESPONSE = {"object": "response", "id": "r", "created_at": 1772442000, "input": ITEMS}
+RESPONSE |= {"output": [{"type": "message", **message("assistant", [{"type": "output_text", "text": "ho"}])}]}
+RUN = {"id": "r", "trace_id": "r", "run_type": "chain", "parent_run_id": None, "start_time": AT}
+INNER = {"id": "s", "trace_id": "r", "run_type": "llm", "parent_run_id": "r", "start_time": AT}
+CODE = {"sessionId": "s", "uuid": "u", "type": "user", **TIME}
+LANGFUSE = {"id": "o", "traceId": "t", "type": "GENERATION", "startTime": AT}
+VOICE = {"type": "VoiceComment", "id": 2, "author_id": 9, "body": "Call from: (nobody)", "created_at": LATER}
+TICKET = {"id": 1, "requester_id": 9, "assignee_id": 5}
+DESK = [
+    {"id": 1, "author_id": 9, "plain_body": "hi", "created_at": AT},
+    {"id": 3, "author_id": 5, "plain_body": "ho", "created_at": AT},
+]
+SPOKEN = {"queryResult": {"responseMessages": [{"outputAudioText": {"ssml": "<speak>ho</speak>"}}]}}
+TURNS = {"startTime": AT, "interactions": [{"request": {"queryInput": {"text": {"text": "hi"}}}, "response": SPOKEN}]}
+THOUGHTS = {"messageId": "2", "parentMessageId": "1", "isCreatedByUser": False, "createdAt": AT}
+HEARD = [{"role": "user", "content": "hi", "words": []}, {"role": "agent", "content": "ho", "words": []}]
+CHAT = [{**one, "created_timestamp": 1772442000000 + n} for n, one in enumerate(HEARD)]
+
+DOCUMENTED: dict[str, tuple[Any, list[Said]]] = {
+    "a stream of server-sent events": (call(EVENTS), [BOTH]),
+    "a stream as a list of chunks": (call(CHUNKS), [BOTH]),
+    "a stream of Anthropic's": (call(ANTHROPIC), [BOTH]),
+    "a stream of Responses": (call(RESPONSES), [BOTH]),
+    "a stream of Ollama's": (
+        call('{"message":{"content":"h"},"done":false}\n{"message":{"content":"o"},"done":true}'),
+        [BOTH],
+    ),
+    "a call that was an embedding": (
+        lines(
+            call({"choices": [{"message": message("assistant", "ho")}]}),
+            call({"object": "list", "data": [{"embedding": [0.1]}]}),
+        ),
+        [BOTH],
+    ),
+    "req and res": ({"ts": AT, "req": ASK, "res": {"choices": [{"message": message("assistant", "ho")}]}}, [BOTH]),
+    "bodies as text": (
+        {
+            **TIME,
+            "requestBody": json.dumps(ASK),
+            "responseBody": json.dumps({"choices": [{"message": message("assistant", "ho")}]}),
+        },
+        [BOTH],
+    ),
+    "a prompt that Gemini refused": (call({"promptFeedback": {"blockReason": "SAFETY"}}, GEMINI), [BOTH[:1]]),
+    "a batch of Vertex": (
+        {
+            "processed_time": AT,
+            "request": GEMINI,
+            "response": {"candidates": [{"content": {"role": "model", "parts": [{"text": "ho"}]}}]},
+        },
+        [BOTH],
+    ),
+    "citations of Bedrock": (
+        {**TIME, "messages": [message("user", [{"text": "hi"}]), message("assistant", [CITED])]},
+        [BOTH],
+    ),
+    "an embedding in Bedrock's log": (
+        lines(
+            invocation({"inputText": "hi"}, {"results": [{"outputText": "ho"}]}),
+            invocation({"inputText": "(nobody)"}, {"embedding": [0.1]}),
+        ),
+        [BOTH],
+    ),
+    "Mistral in Bedrock's log": (invocation({"prompt": "hi"}, {"outputs": [{"text": "ho"}]}), [BOTH]),
+    "items of Responses that are tools": (RESPONSE, [BOTH]),
+    "what the AI SDK was asked, as text": (
+        {**LANGFUSE, "input": '{"system": "be kind", "prompt": "hi"}', "output": "ho"},
+        [BOTH],
+    ),
+    "a chain of own objects": (
+        lines(
+            {**RUN, "inputs": {"q": 1}, "outputs": {"output": {"x": 1}}},
+            {**INNER, "inputs": ASK, "outputs": message("assistant", "ho")},
+        ),
+        [BOTH],
+    ),
+    "an example of a data set": ({"inputs": ASK, "outputs": {"answer": "ho"}}, [BOTH]),
+    "a message of a chat with a role": (
+        [
+            {"type": "human", "data": {"content": "hi"}},
+            {"type": "chat", "data": {"role": "assistant", "content": "ho"}},
+        ],
+        [BOTH],
+    ),
+    "a history in MongoDB": (
+        lines(
+            *(
+                {"SessionId": "s", "History": json.dumps({"type": kind, "data": {"content": text}})}
+                for kind, text in (("human", "hi"), ("ai", "ho"))
+            )
+        ),
+        [BOTH],
+    ),
+    "commands of Claude Code": (
+        lines(
+            {**CODE, "message": message("user", "hi")},
+            {**CODE, "uuid": "v", "message": message("user", "<local-command-stdout>(nobody)</local-command-stdout>")},
+            {
+                **CODE,
+                "uuid": "w",
+                "message": message("user", [{"type": "text", "text": "[Request interrupted by user]"}]),
+            },
+            {
+                **CODE,
+                "uuid": "x",
+                "type": "assistant",
+                "isApiErrorMessage": True,
+                "message": message("assistant", "(nobody)"),
+            },
+            {**CODE, "uuid": "y", "type": "assistant", "message": message("assistant", "ho")},
+        ),
+        [BOTH],
+    ),
+    "a voice comment without a transcript": ({"ticket": TICKET, "comments": [*DESK, VOICE]}, [BOTH]),
+    "a voice comment with one": (
+        {"ticket": TICKET, "comments": [*DESK, VOICE | {"data": {"transcription_text": "and?"}}]},
+        [FOUR[:3]],
+    ),
+    "a spoken answer of Dialogflow": (TURNS, [BOTH]),
+    "thoughts in a text of LibreChat": (
+        {
+            "conversationId": "c",
+            "messages": [
+                {"messageId": "1", "parentMessageId": "0", "isCreatedByUser": True, "createdAt": AT, "text": "hi"},
+                {**THOUGHTS, "text": ":::thinking\n(nobody)\n:::\nho"},
+            ],
+        },
+        [BOTH],
+    ),
+    "a chat of Retell": ({"chat_id": "c", "start_timestamp": 1772442000000, "message_with_tool_calls": CHAT}, [BOTH]),
+    "a call of Retell whose tools stand apart": (
+        {
+            "call_id": "c",
+            "start_timestamp": 1772442000000,
+            "transcript_object": HEARD,
+            "transcript_with_tool_calls": HEARD[:1],
+        },
+        [BOTH],
+    ),
+    "characters that Slack escapes": (
+        [{"type": "message", "user": "U", "text": "a &lt; b &amp;amp; c", "ts": "1772442000.000100"}],
+        [[("user", "a < b &amp; c")]],
+    ),
+    "text that Opik wraps": (
+        {
+            "id": "o",
+            "thread_id": "t",
+            "start_time": AT,
+            "end_time": AT,
+            "name": "chat",
+            "project_id": "p",
+            "input": {"input": "hi"},
+            "output": {"output": "ho"},
+        },
+        [BOTH],
+    ),
+    "ids and times of mongoexport": (
+        lines(
+            *(
+                {"conversation_id": {"$oid": "c"}, "role": role, "content": text, "timestamp": {"$date": AT}}
+                for role, text in BOTH
+            )
+        ),
+        [BOTH],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", DOCUMENTED)
+def test_a_form_is_read_as_its_page_has_it(form: str) -> None:
+    content, expected = DOCUMENTED[form]
+    assert told(content, "a.jsonl" if isinstance(content, str) else "a.json") == expected
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "a template of a model in one text": (
+        invocation({"prompt": "<|begin_of_text|>hi"}, {"generation": "ho"}),
+        "template",
+    ),
+    "Titan's template": (invocation({"inputText": "User: hi\nBot:"}, {"results": [{"outputText": "ho"}]}), "template"),
+    "an object of the application's own, as text": (
+        {**LANGFUSE, "input": '{"question": "hi"}', "output": "ho"},
+        "--map",
+    ),
+    "a call that failed": (call({"error": {"message": "too many"}}), "failed"),
+    "an answer of Anthropic alone": (
+        {"type": "message", "stop_reason": "end_turn", **message("assistant", [])},
+        "only answers",
+    ),
+    "answers of a batch of Gemini": ({"key": "k", "response": {"candidates": []}}, "only answers"),
+    "two answers to compare": ({"prompt": "hi", "chosen": "ho", "rejected": "no"}, "two answers"),
+    "a prompt and its completion": ({"prompt": "hi", "completion": "ho"}, "prompt"),
+}
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_a_form_in_which_nobody_speaks_is_refused_with_the_reason(form: str) -> None:
+    content, reason = REFUSED[form]
+    with pytest.raises(SourceError, match=reason):
+        told(content)
+
+
+def test_a_part_of_type_function_is_a_call_and_no_result() -> None:
+    part = {"type": "function", "id": "c", "function": {"name": "f", "arguments": "{}"}}
+    assert roles([message("user", "hi"), message("assistant", [part])]) == ["user", "tool_call"]
+
+
+USERS = {
+    "Anthropic's request": {"request": {**ASK, "system": "s", "metadata": {"user_id": "u"}}},
+    "LiteLLM's customer, not the owner of its key": {"end_user": "u", "user": "owner"},
+    "Portkey's metadata": {"metadata": {"_user": "u"}},
+    "Cloudflare's metadata, as text": {"metadata": '{"user": "u"}'},
+}
+
+
+@pytest.mark.parametrize("where", USERS)
+def test_the_user_of_a_call_stands_where_its_gateway_keeps_him(where: str) -> None:
+    records, _ = read_file(call({"choices": [{"message": message("assistant", "ho")}]}) | USERS[where])
+    assert {one.user_id for one in records} == {"u"}
+
+
+def test_conversations_of_one_content_are_told_apart_by_their_turns() -> None:
+    rows = [
+        {"conversation_hash": "h", **TIME, "conversation": [{**message(*one), "turn_identifier": n} for one in BOTH]}
+        for n in (101, 205)
+    ]
+    assert said(lines(*rows), "a.jsonl") == {"h-101": BOTH, "h-205": BOTH}
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_each_checkpoint_of_a_thread_adds_what_the_one_before_it_had_not(ids: bool) -> None:
+    spoken = [("human", "yes"), ("ai", "ok"), ("human", "yes"), ("ai", "ok")]
+    listed = [
+        {"type": kind, "content": text} | ({"id": f"m{n}"} if ids else {}) for n, (kind, text) in enumerate(spoken)
+    ]
+    states = [
+        {
+            "values": {"messages": listed[:n]},
+            "created_at": f"2026-03-02T09:0{place}:00Z",
+            "checkpoint": {"thread_id": "t"},
+        }
+        for place, n in enumerate((0, 1, 2, 2, 3, 4))
+    ]
+    assert told(states[::-1]) == [
+        [(who, text) for who, (_, text) in zip(("user", "assistant") * 2, spoken, strict=True)]
+    ]
+
+
+NOBODY = ("anonymous", "null", "0", "undefined", "Guest")
+
+
+@pytest.mark.parametrize("nobody", NOBODY)
+def test_a_user_who_is_nobody_joins_no_talk_of_others(nobody: str) -> None:
+    rows = [{"user_id": who, "role": "user", "content": "hi", **TIME} for who in (nobody, "u1", nobody)]
+    table = "user_id,role,content,timestamp\n" + "".join(f"{one['user_id']},user,hi,{AT}\n" for one in rows)
+    for content, name in ((lines(*rows), "a.jsonl"), (rows, "a.json"), (table, "a.csv")):
+        assert said(content, name, lost=2) == {"u1": [("user", "hi")]}
+    named = [{**one, "conversation_id": f"c{n}"} for n, one in enumerate(rows)]
+    assert len(said(lines(*named), "a.jsonl")) == 3
