@@ -17,7 +17,7 @@ from cpa_core.errors import SourceError
 from cpa_core.sources import columns, dialects, documents, fields, mapping, regular
 from cpa_core.sources.conversations import decoded, one_line
 from cpa_core.sources.files import File
-from cpa_core.sources.records import Draft, Reject, as_json, moment
+from cpa_core.sources.records import Draft, Reject, SourceRecord, as_json, moment
 
 KNOWN = frozenset({"user_id", "conversation_id", "role", "content", "message_id", "timestamp"})
 
@@ -68,7 +68,7 @@ def from_parquet(file: File) -> Iterator[columns.Found]:
         raise SourceError(f"{file.name}: not Parquet, or damaged") from None
 
 
-def _careful_batch(file: File, batch: pa.RecordBatch, row: int) -> Iterator[Draft | Reject]:
+def _careful_batch(file: File, batch: pa.RecordBatch, row: int) -> Iterator[SourceRecord | Draft | Reject]:
     """The rows of a batch that begins after so many rows."""
     for number, tree in enumerate(trees_of(batch), row + 1):
         yield from one_line(file, f"row {number}", _with_list(file, tree))

@@ -104,6 +104,7 @@ LIBRECHAT = Format(
 
 LIBRECHAT_ROWS = LIBRECHAT._replace(
     name="librechat_rows",
+    kind="message",
     title="LibreChat's messages, one a record, as a dump of its database has them",
     signs=("messageId conversationId isCreatedByUser", "messageId conversationId isCreatedByUser parentMessageId text"),
     read=_rows,
