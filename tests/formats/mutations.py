@@ -25,7 +25,7 @@ MARKERS = frozenset(
     | {"context.trace_id", "context.span_id", "span_kind", "Helicone-Session-Path", "request_properties", "event_type"}
     | {"versions", "currentlySelected", "style", "parentId", "currentId", "parentMessageId", "messageId"}
     | {"isCreatedByUser", "part_type", "public", "author_id", "requester_id", "users", "message_type", "private"}
-    | {"subtype", "bot_id", "isSidechain", "isMeta"}
+    | {"subtype", "bot_id", "isSidechain", "isMeta", "isCompactSummary", "isApiErrorMessage"}
     | {"author", "sender", "recipient", "mapping", "parent", "current_node", "run_type", "parent_run_id", "message"}
 )
 """Keys that say what a text is, or where it stands in its trace."""
