@@ -1,9 +1,9 @@
 """JSON of the seed tool's form, and JSON Lines: conversations, or messages that name theirs."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from cpa_core.errors import SourceError
 from cpa_core.sources import columns, documents, fields, regular
@@ -17,6 +17,9 @@ LINE_KEYS = MESSAGE_KEYS | {"conversation_id", "user_id"}
 
 Line = tuple[int, str]
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+Several: TypeAlias = Callable[[File, str, dict[str, Any]], Iterator[Draft | Reject]]
+"""Reads a message whose content is a list of parts: the drafts of what it says and holds."""
 
 
 def from_map(file: File) -> Iterator[SourceRecord | Draft | Reject]:
@@ -88,7 +91,7 @@ def _message(file: File, tree: Any, known: frozenset[str]) -> Draft:
     return Draft("", "", message_id, None, role, content, sent_at, extra, None, zone_assumed=zone_assumed)
 
 
-def from_lines(file: File) -> Iterator[columns.Found]:
+def from_lines(file: File, several: Several | None = None) -> Iterator[columns.Found]:
     """JSON Lines: `{role, content, conversation_id (or user_id), timestamp?, message_id?}`, one message a line."""
     if (regular_file := regular.lines_drafts(file)) is not None:
         yield regular_file
@@ -101,7 +104,7 @@ def from_lines(file: File) -> Iterator[columns.Found]:
             if not documents.is_utf8(line):
                 yield Reject(f"line {number}", documents.NOT_UTF8, documents.with_bytes_shown(line.strip()))
         plain = _plain(file, part)
-        yield from [plain] if plain is not None else _careful(file, part)
+        yield from [plain] if plain is not None else _careful(file, part, several)
 
 
 def decoded(line: str, decoder: json.JSONDecoder = DECODER) -> Any:
@@ -139,24 +142,27 @@ def _plain(file: File, part: Sequence[Line]) -> columns.Table | None:
     return columns.drafts([number for number, _ in part], cells, LINE_KEYS, file.zone)
 
 
-def _careful(file: File, part: Sequence[Line]) -> Iterator[SourceRecord | Draft | Reject]:
+def _careful(file: File, part: Sequence[Line], several: Several | None) -> Iterator[SourceRecord | Draft | Reject]:
     for number, line in part:
         try:
             tree = decoded(line)
         except ValueError as error:
             yield Reject(f"line {number}", str(error), whole(line.strip()))
             continue
-        yield from one_line(file, f"line {number}", tree)
+        yield from one_line(file, f"line {number}", tree, several)
 
 
-def one_line(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Draft | Reject]:
+def one_line(
+    file: File, place: str, tree: Any, several: Several | None = None
+) -> Iterator[SourceRecord | Draft | Reject]:
     """A message that names its conversation, or a conversation that holds its messages."""
     fields_of = file.mapped(tree)
     if isinstance(fields_of, dict) and isinstance(fields_of.get("messages"), list):
         yield from _whole_conversation(file, place, fields_of)
         return
     try:
-        found = _message(file, fields_of, LINE_KEYS)
+        parts = several is not None and isinstance(fields_of, dict) and isinstance(fields_of.get("content"), list)
+        found = _message(file, {**fields_of, "content": ""} if parts else fields_of, LINE_KEYS)
         group = "conversation_id" if "conversation_id" in fields_of else "user_id"
         conversation_id = fields.identity(group, fields_of.get(group))
         if conversation_id is None and group not in fields_of:
@@ -167,7 +173,18 @@ def one_line(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Draft
         yield Reject(place, str(error), raw(tree))
     else:
         by_user = group == "user_id"
-        yield found._replace(place=place, conversation_id=conversation_id, user_id=user_id, by_user=by_user)
+        found = found._replace(place=place, conversation_id=conversation_id, user_id=user_id, by_user=by_user)
+        yield from _with_parts(file, found, fields_of, several) if parts and several else [found]
+
+
+def _with_parts(file: File, found: Draft, tree: dict[str, Any], several: Several) -> Iterator[Draft | Reject]:
+    """The drafts of a message of parts, each with what its row says of it."""
+    own = {word: tree[word] for word in ("role", "content", "timestamp", "message_id") if word in tree}
+    for made in several(file, found.place, own):
+        if isinstance(made, Reject):
+            yield made
+        else:
+            yield made._replace(conversation_id=found.conversation_id, user_id=found.user_id, by_user=found.by_user)
 
 
 def _whole_conversation(file: File, place: str, tree: dict[str, Any]) -> Iterator[SourceRecord | Draft | Reject]:

@@ -246,7 +246,9 @@ def column(name: str, names: Mapping[str, str]) -> str:
 def likely(words: Iterable[str], keys: Sequence[str]) -> dict[str, str]:
     """For each of our words the key, of those seen, that is most likely meant; words without one are left out."""
     seen = {_folded(key): key for key in reversed(keys)}
-    pairs = ((word, [seen[_folded(one)] for one in LIKELY.get(word, ()) if _folded(one) in seen]) for word in words)
+    pairs = (
+        (word, [seen[_folded(one)] for one in (word, *LIKELY.get(word, ())) if _folded(one) in seen]) for word in words
+    )
     return {word: found[0] for word, found in pairs if found}
 
 

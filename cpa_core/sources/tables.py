@@ -28,7 +28,8 @@ SHOWN = 20
 WORDS = 4
 """Words of a name of a column."""
 SPEAKERS = frozenset({"user", "human", "assistant", "ai", "bot", "system"})
-"""Roles that are no column's name."""
+"""Roles that are no column's name, but beside one of HEADERS."""
+HEADERS = frozenset({"id", "question", "answer", "prompt", "response", "message", "text", "content", "created_at"})
 _NAME = re.compile(r"[^\W\d][\w.$/ -]{0,39}")
 
 Placed = tuple[int, list[str]]
@@ -214,7 +215,8 @@ def check_header(file: File, header: Sequence[str]) -> None:
 def _seen(header: Sequence[str], lacking: Sequence[str]) -> str:
     """What the first line has. It may be a message, where somebody left the header out: then it is not shown."""
     count = f"{len(header)} columns found"
-    if not all(map(_is_name, header)) or len(set(header)) < len(header):
+    names = [cell for cell in header if cell.lower() not in SPEAKERS or not HEADERS & set(map(str.lower, header))]
+    if not all(map(_is_name, names)) or len(set(header)) < len(header):
         return f"{count}, and no header: the first line must name them, as in conversation_id,role,content,timestamp"
     words = [word.split()[0] for word in lacking]
     more = [] if "timestamp" in header else ["timestamp"]

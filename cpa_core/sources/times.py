@@ -2,7 +2,8 @@
 
 Sources: ISO 8601 as `datetime.fromisoformat` reads it; RFC 2822 section 3.3 and its obsolete zones; Snowflake's
 TIMESTAMP_OUTPUT_FORMAT `YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM`; ECMAScript's Date.prototype.toString; Java's
-ZonedDateTime.toString and Date.toString; ClickHouse, BigQuery and PostHog write microseconds since 1970.
+ZonedDateTime.toString and Date.toString; Trino and Athena write a region behind the time; ClickHouse, BigQuery and
+PostHog write microseconds since 1970.
 """
 
 import re
@@ -32,7 +33,8 @@ ZONES |= {"pst": -8, "pdt": -7}
 _COMPACT = re.compile(r"\d{14}")
 _EPOCH = re.compile(r"(\d{9,19})(?:\.(\d+))?")
 _CLOCK = r"(?P<h>\d{1,2}):(?P<m>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d+))?)?(?:\s?(?P<half>[ap])\.?m\.?)?"
-_ZONE = r"(?:\s?(?P<zone>[a-z]{1,4})?(?P<offset>[+-]\d\d:?\d\d)?(?:\s?\([^)]*\)|\[(?P<place>[\w/+-]+)\])?)"
+_ZONE = r"(?:\s(?P<region>[a-z]+/[\w/+-]+)|\s?(?P<zone>[a-z]{1,4})?(?P<offset>[+-]\d\d:?\d\d)?"
+_ZONE += r"(?:\s?\([^)]*\)|\[(?P<place>[\w/+-]+)\])?)"
 _TIME = rf"(?:(?:,?\s|t|,?\sat\s){_CLOCK}{_ZONE})?"
 _WEEKDAY = r"(?:[a-z]{3,9},?\s)?"
 _NAME = r"(?P<name>[a-z]{3,9})\.?"
@@ -197,6 +199,7 @@ def _at(found: re.Match[str], month: int, day: int) -> datetime:
 
 def _zone(parts: dict[str, str]) -> tzinfo | None:
     name, offset, place = (parts.get(key) for key in ("zone", "offset", "place"))
+    place = place or parts.get("region")
     if name and name.lower() not in ZONES:
         raise ValueError(WRONG)
     if offset:

@@ -445,6 +445,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "bedrock log": ("bedrock_logs", invocations),
     "responses": ("openai_responses", responses),
     "threads": ("openai_threads", threads),
+    "items": ("openai_items", by_talk.items),
     "proxy": ("openai_pairs", pairs),
     "litellm": ("openai_pairs", litellm),
     "langfuse traces": ("langfuse", traces),
@@ -503,6 +504,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {
 """One line a way of writing: the format that reads it, and its records of one conversation."""
 
 UNSPOKEN = {"openai_answers": "answers without their prompts are refused"}
+UNSPOKEN |= {"stored_prompts": "prompts without their answers are refused"}
 UNSPOKEN |= dict.fromkeys(("compared_answers", "prompts_and_completions"), "what models are trained on is refused")
 UNSPOKEN |= dict.fromkeys(("batch_inputs", "intercom_list", "zendesk_tickets"), "one side of conversations is refused")
 """Formats of the registry that have no writer, with the reason."""

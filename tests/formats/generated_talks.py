@@ -36,6 +36,19 @@ def bare(told: Told) -> list[list[Record]]:
     return [[*said[:1], *noise, *said[1:]]]
 
 
+def items(told: Told) -> list[Record]:
+    """A page of items of a conversation, newest first, with tools and reasoning between them."""
+    noise = [{"type": "reasoning", "id": "r", "summary": [{"type": "summary_text", "text": SILENT}]}]
+    noise += [{"type": "function_call", "name": "f", "arguments": SILENT, "call_id": "c"}]
+    kinds = {"user": "input_text", "assistant": "output_text"}
+    said = [
+        {"type": "message", "id": f"{told.key}-{n}", "role": role, "content": [{"type": kinds[role], "text": text}]}
+        for n, (role, text) in enumerate(told.turns)
+    ]
+    listed = [*said[:1], *noise, *said[1:]]
+    return [{"object": "list", "data": listed[::-1], "first_id": SILENT, "last_id": SILENT, "has_more": False}]
+
+
 def data_set(told: Told) -> list[Record]:
     said: list[Record] = [{**one, "toxic": False, "language": SILENT} for one in messages(told.turns)]
     about = {"conversation_hash": told.key, "timestamp": told.begins.isoformat(), "hashed_ip": told.user}

@@ -226,6 +226,37 @@ def test_a_form_is_read_as_its_page_has_it(form: str) -> None:
     assert told(content, "a.jsonl" if isinstance(content, str) else "a.json") == expected
 
 
+ITEMS_OF_A_CONVERSATION = [
+    {"type": "message", "id": "m2", **message("assistant", [{"type": "output_text", "text": "ho"}])},
+    {"type": "message", "id": "m1", **message("user", [{"type": "input_text", "text": "hi"}])},
+]
+PAGE = {"object": "list", "first_id": "a", "last_id": "b", "has_more": False}
+BRANCHES = [
+    {"uuid": "1", "sender": "human", "text": "hi", "created_at": AT, "parent_message_uuid": "0"},
+    {"uuid": "2", "sender": "assistant", "text": "(left)", "created_at": AT, "parent_message_uuid": "1"},
+    {"uuid": "3", "sender": "assistant", "text": "ho", "created_at": AT, "parent_message_uuid": "1"},
+]
+SNAKE = [
+    {"key": f"gen_ai.{word}.messages", "value": {"string_value": json.dumps([message(*one)])}}
+    for word, one in zip(("input", "output"), BOTH, strict=True)
+]
+SPAN = {"trace_id": "t", "span_id": "s", "start_time_unix_nano": "1772442000000000000", "attributes": SNAKE}
+DOCUMENTED |= {
+    "items of a conversation, newest first": (PAGE | {"data": ITEMS_OF_A_CONVERSATION}, [BOTH]),
+    "items of a conversation, oldest first": (PAGE | {"data": ITEMS_OF_A_CONVERSATION[::-1]}, [BOTH]),
+    "rows with parts": (
+        lines(
+            *(
+                {**TIME, "conversation_id": "c", **message(role, [{"type": "text", "text": text}])}
+                for role, text in BOTH
+            )
+        ),
+        [BOTH],
+    ),
+    "branches of Claude.ai without a leaf": ({"uuid": "c", "created_at": AT, "chat_messages": BRANCHES}, [BOTH]),
+    "spans in snake case": ({"resource_spans": [{"scope_spans": [{"spans": [SPAN]}]}]}, [BOTH]),
+}
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "a template of a model in one text": (
         invocation({"prompt": "<|begin_of_text|>hi"}, {"generation": "ho"}),
@@ -242,6 +273,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "only answers",
     ),
     "answers of a batch of Gemini": ({"key": "k", "response": {"candidates": []}}, "only answers"),
+    "items in no order that can be told": (PAGE | {"data": ITEMS_OF_A_CONVERSATION[:1] * 2}, "order"),
+    "prompts of a stored completion": (PAGE | {"data": [{**message("user", "hi"), "content_parts": None}]}, "answers"),
     "two answers to compare": ({"prompt": "hi", "chosen": "ho", "rejected": "no"}, "two answers"),
     "a prompt and its completion": ({"prompt": "hi", "completion": "ho"}, "prompt"),
 }

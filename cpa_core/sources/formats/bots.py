@@ -1,6 +1,6 @@
 """Transcripts of bot builders: Rasa, Dialogflow CX, Copilot Studio.
 
-Sources: https://rasa.com/docs/rasa/tracker-stores and https://rasa.com/docs/rasa/event-brokers (events of a tracker),
+Sources: https://rasa.com/docs/rasa/tracker-stores, https://rasa.com/docs/reference/integrations/event-brokers (events),
 https://docs.cloud.google.com/dialogflow/cx/docs/reference/rest/v3beta1/projects.locations.agents.conversations,
 https://learn.microsoft.com/en-us/microsoft-copilot-studio/analytics-transcripts-powerapps (activities; from.role 1 is
 the user, 0 the bot).
@@ -151,7 +151,7 @@ RASA_EVENTS = RASA._replace(
         "sender_id type_name data",
     ),
     read=each(_rasa_row),
-    docs="https://rasa.com/docs/rasa/event-brokers",
+    docs="https://rasa.com/docs/reference/integrations/event-brokers",
 )
 
 DIALOGFLOW = Format(

@@ -37,11 +37,13 @@ def _messages(file: File, place: str, tree: dict[str, Any]) -> Iterator[Made]:
 
 
 def _branch(tree: dict[str, Any]) -> list[Any]:
-    """The messages of the branch that is shown, where the export has a tree; else all, as they are listed."""
+    """The messages of the branch that is shown, else of the newest, where the export has a tree; else all of them."""
     listed = list_at(tree, "chat_messages")
     nodes = {one.get("uuid"): one for one in listed if isinstance(one, dict)}
     parents = {key: node.get("parent_message_uuid") for key, node in nodes.items()}
-    leaf = tree.get("current_leaf_message_uuid")
+    known = [parent for parent in parents.values() if parent]
+    branches = len(set(known)) < len(known)
+    leaf = tree.get("current_leaf_message_uuid") or (next(reversed(nodes), None) if branches else None)
     return [nodes[key] for key in talks.branch(leaf, parents)] if leaf in nodes else listed
 
 

@@ -3,7 +3,7 @@
 Sources: https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations,
 https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/,
 https://developers.chatwoot.com/api-reference/messages/get-messages,
-https://www.chatwoot.com/docs/product/features/webhooks,
+https://www.chatwoot.com/hc/user-guide/articles/1677693021-how-to-use-webhooks,
 https://www.twilio.com/docs/conversations/api/conversation-message-resource. A person at the desk is an `agent`, a
 program a `bot`: beside each other in one conversation, --roles says who of them is the assistant.
 """

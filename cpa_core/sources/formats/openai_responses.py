@@ -1,7 +1,9 @@
 """OpenAI Responses, as a log of them has each with its input: calls chained by `previous_response_id`.
 
-Source: https://platform.openai.com/docs/api-reference/responses/object. `conversation` names the conversation where the
-Conversations API keeps it; else the first response of the chain does. The input may be text or items.
+Sources: https://platform.openai.com/docs/api-reference/responses/object and
+https://platform.openai.com/docs/api-reference/conversations/list-items (items, newest first by default).
+`conversation` names the conversation where the Conversations API keeps it; else the first response of the chain does.
+The input may be text or items.
 """
 
 from collections.abc import Iterator
@@ -10,9 +12,9 @@ from typing import Any
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.calls import CallAbout, called
-from cpa_core.sources.formats.form import Format, attempted
-from cpa_core.sources.formats.openai_chat import ONLY_ANSWERS
-from cpa_core.sources.records import Reject, moment
+from cpa_core.sources.formats.form import Format, attempted, each
+from cpa_core.sources.formats.openai_chat import ONLY_ANSWERS, OPENAI, conversation, listed
+from cpa_core.sources.records import Reject, SourceRecord, moment
 from cpa_core.sources.trees import Trees
 
 
@@ -95,6 +97,22 @@ def _conversation(tree: dict[str, Any], before: dict[str, str]) -> str | None:
     return first
 
 
+UNORDERED = (
+    "whether the oldest or the newest item stands first cannot be told: write the items in their order as "
+    "{messages: [...]}, or export the responses with their input"
+)
+
+
+def _items(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """A page of items: one conversation. An answer at the beginning and a question at the end are newest first."""
+    items = listed(tree, "data")
+    said = [one.get("role") for one in items if isinstance(one, dict) and one.get("role") in ("user", "assistant")]
+    if len(said) > 1 and said[0] == said[-1]:
+        raise ValueError(UNORDERED)
+    turned = bool(said) and said[0] == "assistant"
+    return conversation(file, place, {}, items[::-1] if turned else items)
+
+
 RESPONSES = Format(
     name="openai_responses",
     title="OpenAI Responses with their input",
@@ -112,4 +130,19 @@ RESPONSES = Format(
     times="created_at, completed_at",
     speech="input text of the user, output text and refusals of the assistant",
     silent="reasoning items, calls and results of tools, instructions",
+)
+
+ITEMS = OPENAI._replace(
+    name="openai_items",
+    title="items of an OpenAI conversation, or of the input of a response",
+    signs=(
+        "object=list data[].type=message data[].role data[].content[].type first_id",
+        "object=list data[].type=message data[].role data[].content[].type=input_text|output_text has_more",
+    ),
+    read=each(_items),
+    docs="https://platform.openai.com/docs/api-reference/conversations/list-items",
+    ids="none: what was said",
+    users="none",
+    times="none",
+    silent="reasoning items, calls and results of tools",
 )

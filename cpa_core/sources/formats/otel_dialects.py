@@ -2,7 +2,8 @@
 
 Sources: https://opentelemetry.io/docs/specs/semconv/gen-ai/ (attributes; events up to 1.36),
 https://arize-ai.github.io/openinference/spec/semantic_conventions.html, https://www.traceloop.com/docs/openllmetry and
-https://ai-sdk.dev/docs/ai-sdk-core/telemetry. Agents of Pydantic AI: https://ai.pydantic.dev/logfire/.
+https://ai-sdk.dev/docs/ai-sdk-core/telemetry. Agents of Pydantic AI:
+https://logfire.pydantic.dev/docs/integrations/llms/pydanticai/.
 """
 
 from collections.abc import Callable, Iterable

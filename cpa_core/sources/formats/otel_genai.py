@@ -79,7 +79,7 @@ def span_of(tree: Any) -> TracedSpan:
 
 
 def _instant(tree: dict[str, Any], key: str) -> datetime | None:
-    nanoseconds = tree.get(f"{key}TimeUnixNano")
+    nanoseconds = tree.get(f"{key}TimeUnixNano", tree.get(f"{key}_time_unix_nano"))
     written = tree.get(f"{key}_time", tree.get(f"{key}_timestamp"))
     return nanosecond(nanoseconds) if nanoseconds is not None else moment(written, UTC)[0]
 
@@ -116,6 +116,8 @@ def plain_attributes(given: Any) -> Attributes:
 
 
 NESTED_KINDS = ("arrayValue", "kvlistValue")
+SNAKE = {"string_value": "stringValue", "array_value": "arrayValue", "kvlist_value": "kvlistValue"}
+"""Names of protobuf's own, which some writers of OTLP's JSON keep."""
 
 
 def plain_value(value: Any) -> Any:
@@ -127,6 +129,7 @@ def plain_value(value: Any) -> Any:
     if not isinstance(value, dict) or not value:
         return value if isinstance(value, str | int | float) else None
     kind, inner = next(iter(value.items()))
+    kind = SNAKE.get(kind, kind)
     if kind in NESTED_KINDS:
         values = inner.get("values") if isinstance(inner, dict) else None
         items = values if isinstance(values, list) else []
@@ -256,6 +259,7 @@ OTLP = Format(
         "context.trace_id context.span_id attributes parent_id",
         "context.trace_id context.span_id parent_id start_time",
         "trace_id span_id attributes start_timestamp span_name",
+        "trace_id span_id attributes start_time_unix_nano",
     ),
     read=_read,
     docs="https://opentelemetry.io/docs/specs/semconv/gen-ai/",

@@ -8,6 +8,7 @@ from typing import Any
 
 from cpa_core.sources import columns, conversations, tables
 from cpa_core.sources.files import File
+from cpa_core.sources.formats import turns
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.samples import Layout
 
@@ -19,6 +20,14 @@ def _map(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         raise ValueError("an object of conversations by id is needed")
     for conversation_id, one in tree.items():
         yield from conversations.conversation(file, conversation_id, one)
+
+
+def _row(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    yield from conversations.one_line(file, place, tree, turns.drafts_of)
+
+
+def _lines(file: File) -> Iterator[columns.Found]:
+    return conversations.from_lines(file, turns.drafts_of)
 
 
 MAP = Format(
@@ -39,7 +48,7 @@ ROWS = MAP._replace(
     title="messages with the product's own words, as JSON Lines or a list",
     kind="message",
     signs=("role content conversation_id", "role content user_id", "conversation_id messages[] !messages[].role"),
-    read=each(conversations.one_line),
+    read=each(_row),
     ids="conversation_id, else user_id",
 )
 TABLES = tuple(
@@ -49,7 +58,7 @@ TABLES = tuple(
 
 WHOLE: dict[str, tuple[Layout, Callable[[File], Iterator[columns.Found]]]] = {
     "json": ("values", conversations.from_map),
-    "jsonl": ("lines", conversations.from_lines),
+    "jsonl": ("lines", _lines),
     "csv": ("lines", tables.from_csv),
     "tsv": ("lines", tables.from_tsv),
     "parquet": ("lines", tables.from_parquet),

@@ -41,6 +41,14 @@ BATCH_INPUTS = _refused(
     "--format openai",
     docs="https://platform.openai.com/docs/guides/batch",
 )
+STORED_PROMPTS = _refused(
+    "stored_prompts",
+    "the messages of a stored completion of OpenAI's",
+    "object=list data[].content_parts data[].role first_id",
+    reason="only what was asked stands here; the answers are those of the list of completions: join the two by the "
+    "completion's id, each as {request, response}",
+    docs="https://platform.openai.com/docs/api-reference/chat/getMessages",
+)
 COMPARED = _refused(
     "compared_answers",
     "preferences between two answers, as models are trained on them",
