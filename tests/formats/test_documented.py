@@ -236,10 +236,12 @@ BRANCHES = [
     {"uuid": "2", "sender": "assistant", "text": "(left)", "created_at": AT, "parent_message_uuid": "1"},
     {"uuid": "3", "sender": "assistant", "text": "ho", "created_at": AT, "parent_message_uuid": "1"},
 ]
-SNAKE = [
+SNAKE: list[dict[str, Any]] = [
     {"key": f"gen_ai.{word}.messages", "value": {"string_value": json.dumps([message(*one)])}}
     for word, one in zip(("input", "output"), BOTH, strict=True)
 ]
+WORDS = [{"key": key, "value": {"string_value": value}} for key, value in message("assistant", "ho").items()]
+SNAKE[1]["value"] = {"array_value": {"values": [{"kvlist_value": {"values": WORDS}}]}}
 SPAN = {"trace_id": "t", "span_id": "s", "start_time_unix_nano": "1772442000000000000", "attributes": SNAKE}
 DOCUMENTED |= {
     "items of a conversation, newest first": (PAGE | {"data": ITEMS_OF_A_CONVERSATION}, [BOTH]),

@@ -115,7 +115,7 @@ def plain_attributes(given: Any) -> Attributes:
     return {str(one["key"]): plain_value(one.get("value")) for one in found if isinstance(one, dict) and "key" in one}
 
 
-NESTED_KINDS = ("arrayValue", "kvlistValue")
+NESTED_KINDS = ("arrayValue", "kvlistValue", "array_value", "kvlist_value")
 SNAKE = {"string_value": "stringValue", "array_value": "arrayValue", "kvlist_value": "kvlistValue"}
 """Names of protobuf's own, which some writers of OTLP's JSON keep."""
 
