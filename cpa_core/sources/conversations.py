@@ -179,7 +179,7 @@ def one_line(
 
 def _with_parts(file: File, found: Draft, tree: dict[str, Any], several: Several) -> Iterator[Draft | Reject]:
     """The drafts of a message of parts, each with what its row says of it."""
-    own = {word: tree[word] for word in ("role", "content", "timestamp", "message_id") if word in tree}
+    own: dict[str, Any] = {word: tree[word] for word in ("role", "content", "timestamp", "message_id") if word in tree}
     for made in several(file, found.place, own):
         if isinstance(made, Reject):
             yield made

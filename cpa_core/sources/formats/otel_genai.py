@@ -259,7 +259,7 @@ OTLP = Format(
         "context.trace_id context.span_id attributes parent_id",
         "context.trace_id context.span_id parent_id start_time",
         "trace_id span_id attributes start_timestamp span_name",
-        "trace_id span_id attributes start_time_unix_nano",
+        "trace_id span_id attributes[].key attributes[].value start_time_unix_nano",
     ),
     read=_read,
     docs="https://opentelemetry.io/docs/specs/semconv/gen-ai/",
