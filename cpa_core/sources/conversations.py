@@ -142,7 +142,9 @@ def _plain(file: File, part: Sequence[Line]) -> columns.Table | None:
     return columns.drafts([number for number, _ in part], cells, LINE_KEYS, file.zone)
 
 
-def _careful(file: File, part: Sequence[Line], several: Several | None) -> Iterator[SourceRecord | Draft | Reject]:
+def _careful(
+    file: File, part: Sequence[Line], several: Several | None = None
+) -> Iterator[SourceRecord | Draft | Reject]:
     for number, line in part:
         try:
             tree = decoded(line)
