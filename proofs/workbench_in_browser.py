@@ -286,7 +286,7 @@ def pictures_of_example(here: Scene, folder: Path) -> None:
     here.run("cpa", "gold", "draw", "random", "--size", "30", *bench.flags, limit=LIMIT)
     paths = {"home": "/", "review": "/review", "read": "/read", "quality": "/quality"}
     with browser(here) as page:
-        base = named(page, served(here, bench, "served", "reference"), "ana")
+        base = named(page, served(here, bench, "served", "reference:annotations"), "ana")
         pictured(page, base, "/review", folder / "review.png")
         reviewed(page, base, 12, 3)
         done = kept(bench.home)[0]

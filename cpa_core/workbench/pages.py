@@ -45,8 +45,13 @@ def number(found: Estimate) -> str:
     if found.value is None:
         return ""
     if found.low is None or found.high is None:
-        return f"{found.value:.2f}"
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+        return _two(found.value)
+    return f"{_two(found.value)} ({_two(found.low)} to {_two(found.high)})"
+
+
+def _two(value: float) -> str:
+    """Two digits, and no minus before a zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def share(found: Estimate | Rate) -> str:

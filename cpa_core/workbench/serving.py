@@ -141,6 +141,7 @@ def serve(assistant: Assistant, door: Door, said: Callable[[str], None], *, read
         listening.bind((door.host, door.port))
     except OSError as taken:
         raise SettingsError(f"{door.host} port {door.port}: {taken.strerror}: --port 0 takes a free one") from taken
+    listening.listen(128)  # who follows the address at once waits for the first answer, and is not refused
     hosts = door.hosts(listening.getsockname()[1])
     token = secrets.token_urlsafe(24)
     app = application(assistant, token=token, hosts=hosts, read_only=read_only, door=door)

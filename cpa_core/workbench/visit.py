@@ -17,8 +17,8 @@ from cpa_core.workbench.pages import page
 
 REVIEWER = "cpa_reviewer"
 MOST_NAME = 60
-PATIENCE = 5.0
-"""Seconds that a page waits for a run that writes."""
+PATIENCE = 30.0
+"""Seconds that a page waits for a run that writes; a busy machine may need some to replace a large day."""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,9 @@ def test_progress_is_the_planners_width_and_what_the_next_one_takes(read: Labell
 def test_figures_that_are_behind_what_people_said_say_so(tmp_path: Path) -> None:
     home = labelled_home(tmp_path, talks(3))
     desk = FigureDesk(home.assistant)
-    assert desk.newest(60.0, 60.0) is not None and desk.is_current()
+    found = desk.newest(60.0, 60.0)
+    assert found and desk.is_current() and all(one.more is None for one in found.widths.values())  # too small a home
+    assert found.widths.keys() == {kind.key for kind in SCHEMA.event_types}
     home.read([0])
     assert not desk.is_current()
 

@@ -87,9 +87,8 @@ def next_width(of: Selection, kind: EventType) -> NextWidth | None:
     (seconds,) = of.view.answer("gold/seconds")
     cost = _randomly(rows, gold_units(of, kind), seconds["conversation"])
     now = cost.half_width(cost.done) if cost.done >= cost.least else None
-    within = next((one for one in WIDTHS if one <= NARROWER * now), WIDTHS[-1]) if now else cost.half_width(cost.least)
-    if not within:
-        return None
+    first = cost.half_width(cost.least) or WIDTHS[0]  # all of a small home are fewer than a correction needs
+    within = next((one for one in WIDTHS if one <= NARROWER * now), WIDTHS[-1]) if now else first
     way = with_teaching(_way("random", "conversations", cost, within), len(rows), cost.seconds)
     more = None if way.needed is None else max(0, way.needed - way.done)
     return NextWidth(now=now, within=within, more=more, minutes=way.minutes)
