@@ -13,8 +13,10 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.events import ASSET_EVENTS
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
-from dagster._serdes import ConfigurableClassData
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._serdes import ConfigurableClassData, serialize_value
 
 BATCHED = ASSET_EVENTS - {dg.DagsterEventType.FRESHNESS_STATE_CHANGE}
 """The kinds of events that stand in the file of their run and, once more, in the one of all runs."""
@@ -53,6 +55,25 @@ class BatchedEventLog(SqliteEventLogStorage):
             self._store_asset_event_tags(connection, events, ids)
             for event, event_id in _newest(events, ids):
                 self._store_asset_event(connection, event, event_id)
+
+    def _store_asset_check_evaluation_planned(self, event: dg.EventLogEntry, event_id: int | None) -> None:
+        """The rows of a check that a run plans, one for each of its days, as Dagster's own storage has them.
+
+        Dagster compiles them as one statement of all values, which takes a millisecond for each day and check.
+        """
+        planned: Any = event.get_dagster_event().event_specific_data
+        days = planned.partitions_subset.get_partition_keys() if planned.partitions_subset else [None]
+        row = {
+            "asset_key": planned.asset_key.to_string(),
+            "check_name": planned.check_name,
+            "run_id": event.run_id,
+            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
+            "evaluation_event": serialize_value(event),
+            "evaluation_event_timestamp": self._event_insert_timestamp(event),
+            "evaluation_event_storage_id": event_id,
+        }
+        with self.index_connection() as connection:
+            connection.execute(AssetCheckExecutionsTable.insert(), [row | {"partition": day} for day in days])
 
 
 def _kind(event: dg.EventLogEntry) -> dg.DagsterEventType | None:
