@@ -7,6 +7,7 @@ class stores a batch as one, in the same files and rows. `dagster.yaml` names it
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ class BatchedEventLog(SqliteEventLogStorage):
         Dagster compiles them as one statement of all values, which takes a millisecond for each day and check.
         """
         planned: Any = event.get_dagster_event().event_specific_data
+        written_at = datetime.fromtimestamp(event.timestamp, UTC).replace(tzinfo=None)  # as Dagster's: no zone
         days = planned.partitions_subset.get_partition_keys() if planned.partitions_subset else [None]
         row = {
             "asset_key": planned.asset_key.to_string(),
@@ -69,7 +71,7 @@ class BatchedEventLog(SqliteEventLogStorage):
             "run_id": event.run_id,
             "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
             "evaluation_event": serialize_value(event),
-            "evaluation_event_timestamp": self._event_insert_timestamp(event),
+            "evaluation_event_timestamp": written_at,
             "evaluation_event_storage_id": event_id,
         }
         with self.index_connection() as connection:
