@@ -6,19 +6,40 @@ from itertools import islice
 
 import yaml
 
+from cpa_core.judging import DEALBREAKER_CAP, WEIGHTS, WORTH
 from cpa_core.models import EventSchema
 from cpa_core.proposing.counting import QUOTE_CHARACTERS, Counted, Firing
 from cpa_core.schema import dump, parse
 
 WIDTH = 10
 """Ids of the sample in one line."""
+ABOVE = {
+    "llm_judge_criteria:": (
+        f"The judge decides each goal: {', '.join(f'{verdict} counts {worth:g}' for verdict, worth in WORTH.items())}.",
+        "A goal that it cannot tell is left out. The score is 100 x sum(weight x worth) / sum(weight):",
+        f"a primary goal weighs {WEIGHTS['P']:g}, a secondary {WEIGHTS['S']:g}, a tertiary {WEIGHTS['T']:g}. "
+        f"A dealbreaker that happens caps the score at {DEALBREAKER_CAP:g}.",
+    ),
+    "event_types:": (
+        "To rename a type or a property, keep its old name: `was: [Old Name]`. Then nothing is asked again.",
+        'A property with `choices` takes one of them, or "not applicable". Without `choices` it takes a few free words.',
+        "cpa schema check FILE finds what is wrong; cpa schema diff OLD NEW says what a change would cost.",
+    ),
+}
+"""What a person who edits the file has to know, above the key that it is about."""
 
 
 def written(schema: EventSchema, head: Sequence[str], found: Counted | None, ids: Sequence[str]) -> str:
     """The text of the file. Reading it gives the schema; every comment stays on its line, whatever a message holds."""
     lines = dump(schema).splitlines()
     first = lines.index("event_types:") + 1
-    return "\n".join([*_head(head, ids), *lines[:first], *_counted_types(lines[first:], schema, found)]) + "\n"
+    top = (said for line in lines[:first] for said in _explained(line))
+    return "\n".join([*_head(head, ids), "", *top, *_counted_types(lines[first:], schema, found)]) + "\n"
+
+
+def _explained(line: str) -> list[str]:
+    """A line of the file, below what a person who edits it has to know of its key."""
+    return ["", *(f"# {said}" for said in ABOVE[line]), line] if line in ABOVE else [line]
 
 
 def completed(base: str, schema: EventSchema, head: Sequence[str], found: Counted | None, ids: Sequence[str]) -> str:
@@ -35,7 +56,7 @@ def completed(base: str, schema: EventSchema, head: Sequence[str], found: Counte
     lines = base.splitlines()
     types = dump(added).splitlines() if added.event_types else []
     new = _counted_types(types[types.index("event_types:") + 1 :], added, found) if types else []
-    whole = [*_head(head, ids), *lines[:line], *(indent + one for one in new), *lines[line:]]
+    whole = [*_head(head, ids), *lines[:line], *(indent + one if one else "" for one in new), *lines[line:]]
     text = "\n".join(whole) + "\n"
     return text if parse(text, "the proposal")[0] == schema else written(schema, head, found, ids)
 
@@ -48,9 +69,12 @@ def _counted_types(lines: Sequence[str], schema: EventSchema, found: Counted | N
     """The lines of a dumped list of types, before each what was counted of it."""
     firings = {(one.event_type.name, one.event_type.role): one for one in found.firings} if found else {}
     types = iter(schema.event_types)
+    is_first = True
     for line in lines:
         if line.startswith("- "):
             one = next(types)
+            yield from () if is_first else ("",)
+            is_first = False
             firing = firings.get((one.name, one.role))
             yield from (
                 (f"# {said}" for said in _said(firing, found)) if firing and found and found.conversations else ()

@@ -54,10 +54,11 @@ class Proposal:
     def head(self) -> list[str]:
         """What is to be said of it first."""
         shown = self.sample.conversations
-        days = {one.day for one in shown}
+        days = len({one.day for one in shown})
+        span = f"{days} days" if days > 1 else "1 day"
         lines = [
-            f"Proposed by {self.model} from {len(shown)} of {self.sample.of} conversations of {len(days)} days.",
-            "Edit it: names, definitions, choices and goals decide what is seen.",
+            f"Proposed by {self.model} from {len(shown)} of {self.sample.of} conversations of {span}.",
+            "Edit it: names, definitions, choices and goals decide which events are found.",
             self.counted.said,
         ]
         lines += (
