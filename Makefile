@@ -72,6 +72,10 @@ kills: .venv/ready           ## slow: killed runs and daemon, a held store, an e
 component: .venv/ready       ## slow: the component in a project of Dagster's own scaffold, two assistants
 	$(BIN)/python -m proofs.component
 
+.PHONY: year
+year: .venv/ready            ## slow: a home after a simulated year: its sizes, what cpa doctor says, what cpa compact gives back
+	$(BIN)/python -m proofs.year
+
 .PHONY: prefixes
 prefixes: .venv/ready        ## slow: prefixes in S3 as ChatGPT's and Langfuse's exports have them, with the sensor
 	$(BIN)/python -m proofs.prefixes

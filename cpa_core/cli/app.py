@@ -80,6 +80,25 @@ def demo(
     return commands.demo(at)
 
 
+@command(
+    app,
+    BEGIN,
+    "cpa init chats.csv --model openai:gpt-6-luna --destination posthog",
+    *(*SOURCE, "CPA_SCHEMA", "CPA_MODEL", "CPA_DESTINATIONS"),
+)
+def init(
+    given: Settings,
+    about: Annotated[
+        str | None, Option(help="what the assistant does and what you will count, in a sentence", metavar="TEXT")
+    ] = None,
+    yes: Annotated[bool, switch("--yes", "propose the schema at the price that is shown, without asking")] = False,
+) -> "Done":
+    """Ask five questions, or take flags; write .env and a first schema from your own file. Nothing is overwritten."""
+    from cpa_core.cli import starting
+
+    return starting.init(given, about, yes=yes)
+
+
 @command(app, BEGIN, "cpa doctor chats.json --schema schema.yml", *SOURCE, *ASKING)
 def doctor(
     given: Settings,
@@ -261,6 +280,14 @@ def restore(given: Settings, day: Day = None) -> "Done":
     from cpa_core.cli import restoring
 
     return restoring.restore(given)
+
+
+@command(app, KEEP, "cpa compact --home .cpa", "CPA_HOME")
+def compact(given: Settings) -> "Done":
+    """Give back what the home's files hold beyond its rows; no row, answer or receipt is removed."""
+    from cpa_core.cli import keeping
+
+    return keeping.compact(given)
 
 
 @command(

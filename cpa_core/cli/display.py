@@ -168,10 +168,10 @@ def _cell(row: Row, key: str) -> str:
 
 def proposal_line(found: ProposalQuote) -> str:
     """What a proposal asks, and about what it costs, before anything is asked."""
-    cost = "unknown (no list price)" if found.cost is None else f"about {dollars(found.cost)}"
+    cost = "unknown (no list price)" if found.cost is None else f"about {dollars(found.cost)} at list price"
     return (
         f"quote: {found.proposing} questions to propose; then the sample of {found.conversations} conversations is "
-        f"tagged to count each type: {found.counting} questions; together {cost} at list price"
+        f"tagged to count each type: {found.counting} questions; together {cost}"
     )
 
 

@@ -1,19 +1,21 @@
 """`cpa doctor`: everything that a run needs, each line well or with its remedy."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from cpa_core.cli.display import bar
 from cpa_core.cli.facts import DoctorFacts, Done
 from cpa_core.cli.screen import say
 from cpa_core.pipeline import Assistant
 from cpa_core.pipeline.health import HealthCheck, health
-from cpa_core.settings import TABLE, Settings, origins, shown
+from cpa_core.settings import TABLE, Settings, environment, origins, shown
 
 
 def doctor(given: Settings, texts: Mapping[str, str] | None, *, ask: bool) -> Done:
     """Look at everything, and end with 2 where something must be changed by a person."""
     found = []
-    for one in health(Assistant.of(given, bar), ask=ask):
+    named = environment(texts).get("DAGSTER_HOME")
+    for one in health(Assistant.of(given, bar), ask=ask, event_log=Path(named) if named else None):
         found.append(one)
         say(*_lines(one))
     settings = list(_settings(given, texts))

@@ -27,7 +27,7 @@ def explain(given: Settings, file: str, only: str | None) -> Done:
     one = listed[0]
     named = one.day or (day(only, "--day") if only else one.modified_at.astimezone(given.zone).date())
     midnight = datetime.combine(named, time(), given.zone).astimezone(UTC)
-    name, found = _explained(assistant, one, midnight)
+    name, found = explained_object(assistant, one, midnight)
     name = name.removeprefix(f"{Path.cwd()}/")
     say(*_lines(name, found, given))
     facts = ExplainFacts(
@@ -45,7 +45,7 @@ def explain(given: Settings, file: str, only: str | None) -> Done:
     return Done(0, facts)
 
 
-def _explained(assistant: Assistant, one: Object, midnight: datetime) -> tuple[str, Explained]:
+def explained_object(assistant: Assistant, one: Object, midnight: datetime) -> tuple[str, Explained]:
     """The file, or the first member of an archive that is of a known format."""
     if not one.uri.lower().endswith(archives.ENDING):
         return one.uri, explained(assistant.file(one.uri, one.read()), midnight)

@@ -4,6 +4,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cpa_core.gold.drawing import Draw
+from cpa_core.gold.trust import Trust
 from cpa_core.models import Value
 from cpa_core.pipeline import (
     Drift,
@@ -18,6 +20,11 @@ from cpa_core.pipeline import (
     Restored,
     Stale,
 )
+from cpa_core.pipeline.compact import Compacted
+from cpa_core.pipeline.gold.exchange import ExportedGold, Imported
+from cpa_core.pipeline.gold.planning import Planned
+from cpa_core.pipeline.gold.probing import ProbeQuote, ProbeResult
+from cpa_core.pipeline.gold.teaching import LabelConfusion
 from cpa_core.pipeline.health import HealthCheck
 from cpa_core.pipeline.model_check import ModelCheck
 from cpa_core.pipeline.overview import ConversationList, LandedDay, RunSpend
@@ -257,10 +264,86 @@ class AcceptFacts(Value):
     before: Path | None
 
 
+class InitFacts(Value):
+    """`cpa init`. `missing` are the keys and addresses that are still to be filled in, `next` the next commands."""
+
+    settings: Path
+    schema_file: Path
+    proposed: bool
+    missing: tuple[str, ...]
+    next: tuple[str, ...]
+
+
+class CompactFacts(Value):
+    """`cpa compact`."""
+
+    compacted: Compacted
+
+
 class DoctorFacts(Value):
     """`cpa doctor`."""
 
     checks: tuple[HealthCheck, ...]
+
+
+class DrawFacts(Value):
+    """`cpa gold draw`."""
+
+    draw: Draw
+
+
+class GoldImportFacts(Value):
+    """`cpa gold import`."""
+
+    imported: Imported
+
+
+class GoldExportFacts(Value):
+    """`cpa gold export`."""
+
+    exported: ExportedGold
+
+
+class DrawRead(Value):
+    """A draw: how many conversations or messages it holds, and how many of them somebody has read."""
+
+    draw_id: str
+    items: int
+    read: int
+
+
+class GoldStatusFacts(Value):
+    """`cpa gold status`. `unread` counts lines of the home's labels that cannot be read and are left out."""
+
+    draws: tuple[DrawRead, ...]
+    labels: tuple[Trust, ...]
+    unread: int
+
+
+class GoldPlanFacts(Value):
+    """`cpa gold plan`."""
+
+    plan: Planned
+
+
+class GoldSameFacts(Value):
+    """`cpa gold same`. `definitions` counts the earlier definitions that now mean the same."""
+
+    label: str
+    definitions: int
+
+
+class GoldProbeFacts(Value):
+    """`cpa gold probe`. `result` is null for a dry run."""
+
+    quote: ProbeQuote
+    result: ProbeResult | None
+
+
+class GoldErrorsFacts(Value):
+    """`cpa gold errors`."""
+
+    confusions: tuple[LabelConfusion, ...]
 
 
 FACTS: dict[str, type[Value]] = {
@@ -282,5 +365,15 @@ FACTS: dict[str, type[Value]] = {
     "schema propose": ProposeFacts,
     "schema accept": AcceptFacts,
     "doctor": DoctorFacts,
+    "compact": CompactFacts,
+    "init": InitFacts,
+    "gold draw": DrawFacts,
+    "gold import": GoldImportFacts,
+    "gold export": GoldExportFacts,
+    "gold status": GoldStatusFacts,
+    "gold plan": GoldPlanFacts,
+    "gold same": GoldSameFacts,
+    "gold errors": GoldErrorsFacts,
+    "gold probe": GoldProbeFacts,
 }
 """What each command prints with `--json`."""

@@ -1,16 +1,28 @@
 """What the commands on labels by people do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cpa_core.cli.display import bar, dollars, existing
+from cpa_core.cli.facts import (
+    Done,
+    DrawFacts,
+    DrawRead,
+    GoldErrorsFacts,
+    GoldExportFacts,
+    GoldImportFacts,
+    GoldPlanFacts,
+    GoldProbeFacts,
+    GoldSameFacts,
+    GoldStatusFacts,
+)
 from cpa_core.cli.screen import say
 from cpa_core.errors import InputError
 from cpa_core.gold.drawing import Way
 from cpa_core.gold.trust import Trust, TrustedRate
 from cpa_core.insights import Estimate
 from cpa_core.pipeline import Assistant
-from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold, gold_queue
+from cpa_core.pipeline.gold.draws import QueueItem, WantedDraw, draw_gold, gold_queue
 from cpa_core.pipeline.gold.exchange import export_gold, form_of, import_gold
 from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.gold.planning import Planned, PlannedWay, plan_gold
@@ -30,58 +42,65 @@ def wanted_draw(
     return WantedDraw(way=way, size=size, first=first, last=last, label=label, seed=seed)
 
 
-def draw(given: Settings, wanted: WantedDraw) -> int:
+def draw(given: Settings, wanted: WantedDraw) -> Done:
     """Draw what people read next."""
     existing(given)
     drawn = draw_gold(Assistant.of(given), wanted)
     unit = "conversations" if drawn.items[0].message_id is None else "messages"
     span = f"{drawn.first} to {drawn.last}"
-    print(f"draw {drawn.draw_id}: {len(drawn.items)} {unit} of {drawn.frame}, {span}, {wanted.way}")
-    print("next: cpa gold export --out tasks.json, label them in Label Studio, cpa gold import its export")
-    return 0
+    say(f"draw {drawn.draw_id}: {len(drawn.items)} {unit} of {drawn.frame}, {span}, {wanted.way}")
+    say("next: cpa gold export --out tasks.json, label them in Label Studio, cpa gold import its export")
+    return Done(0, DrawFacts(draw=drawn))
 
 
-def take_in(given: Settings, path: Path, form: str | None, reviewer: str | None, *, at_random: bool) -> int:
+def take_in(given: Settings, path: Path, form: str | None, reviewer: str | None, *, at_random: bool) -> Done:
     """Keep the labels of a file. 1 where some of it was left out."""
     existing(given)
     done = import_gold(Assistant.of(given), path, form_of(path, form), reviewer, at_random=at_random)
-    print(f"{path}: {done.reviews} reviews kept, {done.labels} labels; {done.known} were known")
+    say(f"{path}: {done.reviews} reviews kept, {done.labels} labels; {done.known} were known")
     if done.draw_id:
-        print(f"draw {done.draw_id}: the conversations count as a random sample of their days")
+        say(f"draw {done.draw_id}: the conversations count as a random sample of their days")
     say(*(f"warning: left out: {reason}" for reason in done.reasons))
     if done.left_out > len(done.reasons):
         say(f"warning: left out: {done.left_out - len(done.reasons)} more")
-    return 1 if done.left_out else 0
+    return Done(1 if done.left_out else 0, GoldImportFacts(imported=done))
 
 
-def give_out(given: Settings, out: Path, form: str | None, queue: str | None) -> int:
+def give_out(given: Settings, out: Path, form: str | None, queue: str | None) -> Done:
     """Write the labels to a file."""
     existing(given)
     done = export_gold(Assistant.of(given), out, form_of(out, form), queue)
     for path in done.paths:
-        print(f"wrote {path}")
-    print(f"{done.reviews} reviews of {done.conversations} conversations")
-    return 0
+        say(f"wrote {path}")
+    say(f"{done.reviews} reviews of {done.conversations} conversations")
+    return Done(0, GoldExportFacts(exported=done))
 
 
-def status(given: Settings) -> int:
+def status(given: Settings) -> Done:
     """What is drawn and read, and how good each label is."""
     existing(given)
     assistant = Assistant.of(given)
     unread = merge_gold(assistant)
-    queue = gold_queue(assistant)
-    for drawn in dict.fromkeys(item.draw_id for item in queue):
-        of = [item for item in queue if item.draw_id == drawn]
-        print(f"draw {drawn}: {sum(bool(item.read_by) for item in of)} of {len(of)} read")
+    draws = _draws_read(gold_queue(assistant))
+    for one in draws:
+        say(f"draw {one.draw_id}: {one.read} of {one.items} read")
     found = trust_of(assistant)
     record_use(assistant, "status", found)
-    for one in found:
-        say(*trust_lines(one))
+    for label in found:
+        say(*trust_lines(label))
     if not found:
-        print("no labels by people yet: every rate is the model's; cpa gold draw random, or cpa gold import FILE")
+        say("no labels by people yet: every rate is the model's; cpa gold draw random, or cpa gold import FILE")
     if unread:
         say(f"warning: {unread} lines of {assistant.settings.home / 'gold'} cannot be read and are left out")
-    return 1 if unread else 0
+    return Done(1 if unread else 0, GoldStatusFacts(draws=draws, labels=tuple(found), unread=unread))
+
+
+def _draws_read(queue: Sequence[QueueItem]) -> tuple[DrawRead, ...]:
+    """How much of each draw people have read."""
+    draws = [[item for item in queue if item.draw_id == drawn] for drawn in dict.fromkeys(i.draw_id for i in queue)]
+    return tuple(
+        DrawRead(draw_id=of[0].draw_id, items=len(of), read=sum(bool(item.read_by) for item in of)) for of in draws
+    )
 
 
 def trust_lines(one: Trust) -> Iterator[str]:
@@ -128,11 +147,12 @@ def number(one: Estimate) -> str:
     return f"{one.value:.2f}{span}"
 
 
-def plan(given: Settings, label: str, within: float) -> int:
+def plan(given: Settings, label: str, within: float) -> Done:
     """How many labels bring which width, a share."""
     existing(given)
-    say(*plan_lines(plan_gold(Assistant.of(given), label, within)))
-    return 0
+    planned = plan_gold(Assistant.of(given), label, within)
+    say(*plan_lines(planned))
+    return Done(0, GoldPlanFacts(plan=planned))
 
 
 def plan_lines(plan: Planned) -> Iterator[str]:
@@ -157,31 +177,31 @@ def _points(share: float | None) -> str:
     return "unknown" if share is None else f"{100 * share:.2f}"
 
 
-def same(given: Settings, label: str, reviewer: str) -> int:
+def same(given: Settings, label: str, reviewer: str) -> Done:
     """Say that a type means the same although its definition changed."""
     existing(given)
     kept = same_meaning(Assistant.of(given), label, reviewer)
-    print(f"{label}: {kept} earlier definitions mean the same: their gold counts again")
-    return 0
+    say(f"{label}: {kept} earlier definitions mean the same: their gold counts again")
+    return Done(0, GoldSameFacts(label=label, definitions=kept))
 
 
-def errors(given: Settings) -> int:
+def errors(given: Settings) -> Done:
     """The confusions of the teaching part."""
     existing(given)
     found = gold_errors(Assistant.of(given))
     for one in found:
         instead = f", {'has' if one.is_missed else 'people say'} {one.instead}" if one.instead else ""
         what = "missed" if one.is_missed else "given where people see none"
-        print(f"{one.label}: {what} in {one.messages} messages{instead}")
+        say(f"{one.label}: {what} in {one.messages} messages{instead}")
         for each in one.examples:
             quote = f': "{each.quote}"' if each.quote else ""
-            print(f"  {each.conversation_id} message {each.position}{quote}{f' ({each.note})' if each.note else ''}")
+            say(f"  {each.conversation_id} message {each.position}{quote}{f' ({each.note})' if each.note else ''}")
     if not found:
-        print("nothing to show: no conversation of the teaching part is labelled, or all labels agree")
-    return 0
+        say("nothing to show: no conversation of the teaching part is labelled, or all labels agree")
+    return Done(0, GoldErrorsFacts(confusions=tuple(found)))
 
 
-def probe(given: Settings, size: int, again: float, *, dry_run: bool) -> int:
+def probe(given: Settings, size: int, again: float, *, dry_run: bool) -> Done:
     """Ask the anchors again, and some conversations in another order. 1 where some were not answered."""
     existing(given)
     assistant = Assistant.of(given, bar)
@@ -189,10 +209,10 @@ def probe(given: Settings, size: int, again: float, *, dry_run: bool) -> int:
     quoted = quote_probe(assistant, wanted)
     say(*probe_quote_lines(quoted))
     if dry_run:
-        return 0
+        return Done(0, GoldProbeFacts(quote=quoted, result=None))
     found = run_probe(assistant, wanted)
     say(*probe_lines(found, {kind.key: f"{kind.name} ({kind.role})" for kind in wanted.schema.event_types}))
-    return 1 if found.unanswered else 0
+    return Done(1 if found.unanswered else 0, GoldProbeFacts(quote=quoted, result=found))
 
 
 def probe_quote_lines(quoted: ProbeQuote) -> Iterator[str]:

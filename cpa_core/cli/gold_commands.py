@@ -1,13 +1,16 @@
 """The commands `cpa gold …` and their flags. What they do stands in `gold`, which is imported when one is called."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer import Argument, Option
 
 from cpa_core.cli.flags import command, switch
 from cpa_core.settings import Settings
+
+if TYPE_CHECKING:
+    from cpa_core.cli.facts import Done
 
 DRAWING, EXCHANGING, LOOKING = "Draw what to read", "Labels in and out", "How good the labels are"
 
@@ -36,7 +39,7 @@ def draw(
     seed: Annotated[int, Option(help="another seed draws others", metavar="NUMBER")] = 0,
     first: Annotated[str | None, Option("--from", help="the first day (default: all)", metavar="DAY")] = None,
     last: Annotated[str | None, Option("--to", help="the last day (default: all)", metavar="DAY")] = None,
-) -> int:
+) -> "Done":
     """Draw conversations (random, second) or messages (doubt, disagreement) for people to read."""
     from cpa_core.cli import gold
 
@@ -48,7 +51,7 @@ def plan(
     given: Settings,
     label: Label,
     within: Annotated[float, Option(help="the half width of the interval, in points", metavar="NUMBER")] = 1.0,
-) -> int:
+) -> "Done":
     """Show how many labels bring a rate within a width, and what is worth the next half hour."""
     from cpa_core.cli import gold
 
@@ -68,7 +71,7 @@ def import_command(
             "the file's conversations are a random sample of those of their days: rates may be corrected by them",
         ),
     ] = False,
-) -> int:
+) -> "Done":
     """Keep the labels of a file: CSV, JSON Lines, or an export of Label Studio."""
     from cpa_core.cli import gold
 
@@ -81,7 +84,7 @@ def export_command(
     out: Annotated[Path, Option(help="the file", metavar="FILE", show_default=False)],
     form: Form = None,
     queue: Annotated[str | None, Option(help="only what was drawn or labelled for this queue", metavar="NAME")] = None,
-) -> int:
+) -> "Done":
     """Write the labels, and for Label Studio what is drawn, to a file."""
     from cpa_core.cli import gold
 
@@ -89,7 +92,7 @@ def export_command(
 
 
 @command(gold_app, LOOKING, "cpa gold status --home .cpa", "CPA_HOME")
-def status(given: Settings) -> int:
+def status(given: Settings) -> "Done":
     """Show what is drawn and read, how good each label is, and its rates as tagged and as corrected."""
     from cpa_core.cli import gold
 
@@ -97,7 +100,7 @@ def status(given: Settings) -> int:
 
 
 @command(gold_app, LOOKING, "cpa gold same --label Frustration", "CPA_HOME", "CPA_SCHEMA")
-def same(given: Settings, label: Label, reviewer: Reviewer = None) -> int:
+def same(given: Settings, label: Label, reviewer: Reviewer = None) -> "Done":
     """Say that a type means the same although its definition changed: its earlier labels stay valid."""
     from cpa_core.cli import gold
 
@@ -105,7 +108,7 @@ def same(given: Settings, label: Label, reviewer: Reviewer = None) -> int:
 
 
 @command(gold_app, LOOKING, "cpa gold errors --home .cpa", "CPA_HOME")
-def errors(given: Settings) -> int:
+def errors(given: Settings) -> "Done":
     """Show what the model confuses most, with quotes and people's notes, from the conversations that teach."""
     from cpa_core.cli import gold
 
@@ -118,7 +121,7 @@ def probe(
     size: Annotated[int, Option(help="anchor conversations, drawn at the first probe", metavar="NUMBER")] = 50,
     again: Annotated[float, Option(help="the percentage asked once more in another order", metavar="NUMBER")] = 5.0,
     dry_run: Annotated[bool, switch("--dry-run", "show what it would cost, and ask nothing")] = False,
-) -> int:
+) -> "Done":
     """Ask the same conversations again: what another model, prompt or schema does to rates, and what chance does."""
     from cpa_core.cli import gold
 

@@ -73,8 +73,11 @@ class ProposalWanted(NamedTuple):
     from_uncovered: bool
 
 
-def propose(given: Settings, model: str | None, wanted: ProposalWanted) -> Done:
-    """Propose a schema from the source and write it where nothing is yet; beside it, with a diff, where one is."""
+def propose(given: Settings, model: str | None, wanted: ProposalWanted, *, is_last: bool = True) -> Done:
+    """Propose a schema from the source and write it where nothing is yet; beside it, with a diff, where one is.
+
+    The commands that follow are shown where nothing is said after it (`is_last`).
+    """
     if model:
         given = given.model_copy(update={"schema_model": model, "model": given.model or model})
     assistant = Assistant.of(given, bar)
@@ -97,7 +100,8 @@ def propose(given: Settings, model: str | None, wanted: ProposalWanted) -> Done:
     say(*proposal.head[:-1])
     spend = spend_of_run(assistant)
     types = len(proposal.schema.event_types)
-    say(f"{path}: {types} event types", *spend_lines(spend), *_after_proposal(given, wanted.out, model))
+    say(f"{path}: {types} event types", *spend_lines(spend))
+    say(*(_after_proposal(given, wanted.out, model) if is_last else ()))
     facts = ProposeFacts(file=path, types=types, conversations=quoted.conversations, quoted=quoted.cost, spend=spend)
     return Done(1 if proposal.counted.lost else 0, facts)
 

@@ -47,7 +47,9 @@ class Tariff:
         return Usage(prompt_tokens=prompt, completion_tokens=math.ceil(sum(written)))
 
     def cost(self, requests: Sequence[Request]) -> float | None:
-        """US dollars for these questions at list price without caching, null when the price is unknown."""
+        """US dollars for these questions at list price without caching, null when the price is unknown; 0 for none."""
+        if not requests:
+            return 0.0
         return self.price(self.model.provider, self.model.model, self.usage(requests), self.lane)
 
     def at_once(self) -> "Tariff":

@@ -5,6 +5,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from cpa_core.schema import check
 from cpa_core.sources import Object
 from cpa_core.sources.formats.explaining import explained
 from cpa_core.sources.roles import known as known_roles
+from cpa_core.store.compaction import FileRoom, room_of
 
 State = Literal["ok", "warning", "error"]
 PACKAGES = ("duckdb", "pyarrow", "openai", "anthropic", "dagster", "posthog", "amplitude-analytics")
@@ -37,6 +39,12 @@ LARGE_STORE = 20 * GIB
 MANY_FILES = 5_000
 """Files of answers, or of the outbox, above which each run lists for long."""
 LARGE_OUTBOX = 5 * GIB
+LARGE_LOG = 5 * GIB
+"""Bytes of Dagster's event log above which its pages get slow: an estimate."""
+LEAST_GIVEN_BACK = 64 << 20
+"""Free bytes within the database's file that are worth compacting, where they are also a quarter of it."""
+LEAST_DAYS = 60
+"""Days for which the free disk must last at the rate at which the home has grown."""
 
 
 class HealthCheck(Value):
@@ -48,15 +56,17 @@ class HealthCheck(Value):
     remedy: str = ""
 
 
-def health(assistant: Assistant, *, ask: bool = True) -> Iterator[HealthCheck]:
+def health(assistant: Assistant, *, ask: bool = True, event_log: Path | None = None) -> Iterator[HealthCheck]:
     """Look at everything that a run needs, in the order in which it needs it. Nothing is delivered.
 
-    With `ask`, the model is asked one small question, which is kept and counted like any other.
+    With `ask`, the model is asked one small question, which is kept and counted like any other. `event_log` is the
+    folder in which Dagster keeps its event log, where it runs beside.
     """
     parts: Sequence[tuple[str, Callable[[Assistant], Iterator[HealthCheck]]]] = [
         ("machine", _machine),
         ("home", _home),
         ("store", _store),
+        ("event log", partial(_event_log, event_log)),
         ("schema", _schema),
         ("source", _source),
         ("model", _model if ask else _named_model),
@@ -77,6 +87,7 @@ REMEDIES = {
     "home": "make the folder writable, or name another: --home, CPA_HOME",
     "store": "wait for the other run, or close the program that holds the file",
     "schema": "cpa schema check FILE names every problem; cpa schema propose SOURCE --out schema.yml makes one",
+    "event log": "make the folder readable (DAGSTER_HOME)",
     "source": "cpa land --explain FILE shows what is recognised and what would help",
     "model": "set CPA_MODEL and the key of its provider (docs/guides/models.md)",
     "destinations": "set the key, or name another: --destination, CPA_DESTINATIONS",
@@ -113,8 +124,8 @@ def _home(assistant: Assistant) -> Iterator[HealthCheck]:
     yield HealthCheck(
         name="disk",
         state="ok" if free >= needs else "warning",
-        found=f"{_bytes(free)} free",
-        remedy="" if free >= needs else f"a run may need {_bytes(needs)}: make room, or move the home (CPA_HOME)",
+        found=f"{bytes_shown(free)} free",
+        remedy="" if free >= needs else f"a run may need {bytes_shown(needs)}: make room, or move the home (CPA_HOME)",
     )
     yield from _growth(assistant)
 
@@ -126,8 +137,10 @@ def _growth(assistant: Assistant) -> Iterator[HealthCheck]:
     yield HealthCheck(
         name="database",
         state="warning" if store > LARGE_STORE else "ok",
-        found=_bytes(store),
-        remedy="export older days and begin a new home, or use a larger machine" if store > LARGE_STORE else "",
+        found=bytes_shown(store),
+        remedy="cpa compact gives back what it can; use a larger machine, or begin a new home"
+        if store > LARGE_STORE
+        else "",
     )
     for name, most in (("answers", LARGE_STORE), ("outbox", LARGE_OUTBOX)):
         files = [path for path in (home / name).rglob("*") if path.is_file()]
@@ -136,7 +149,7 @@ def _growth(assistant: Assistant) -> Iterator[HealthCheck]:
         yield HealthCheck(
             name=name,
             state="warning" if is_large else "ok",
-            found=f"{_bytes(size)} in {len(files):,} files",
+            found=f"{bytes_shown(size)} in {len(files):,} files",
             remedy=GROWN[name] if is_large else "",
         )
     unread = sorted((home / "answers").glob("*.unread"))
@@ -146,7 +159,7 @@ def _growth(assistant: Assistant) -> Iterator[HealthCheck]:
 
 
 GROWN = {
-    "answers": "they are paid for: move the home to a larger disk (CPA_HOME), delete none",
+    "answers": "they are paid for, so delete none: cpa compact merges their files; move the home to a larger disk",
     "outbox": "move the files of old days elsewhere once they are loaded; the receipts stay",
 }
 
@@ -158,7 +171,47 @@ def _store(assistant: Assistant) -> Iterator[HealthCheck]:
     with assistant.store.reading(LOCK_WAIT) as view:
         row = view.rows("select max(number) as migration from migrations")[0]
         days = view.rows("select count(*) as days from days")[0]["days"]
+        room = room_of(view)
     yield HealthCheck(name="store", state="ok", found=f"{days} days, migration {row['migration']}, not locked")
+    yield free_room(room)
+    if days:
+        yield _growth_a_day(assistant.settings.home, days)
+
+
+def free_room(room: FileRoom) -> HealthCheck:
+    """How much of the database's file is free; DuckDB uses it again, and only a copy gives it back."""
+    is_much = room.free > max(LEAST_GIVEN_BACK, room.size // 4)
+    words = f"{bytes_shown(room.free)} of the database's {bytes_shown(room.size)} are free for new rows"
+    remedy = "cpa compact gives them back to the disk" if is_much else ""
+    return HealthCheck(name="room", state="warning" if is_much else "ok", found=words, remedy=remedy)
+
+
+def _growth_a_day(home: Path, days: int) -> HealthCheck:
+    """How fast the home has grown, and for how long the disk lasts at that rate."""
+    rate = max(1, sum(_size(path) for path in home.rglob("*") if path.is_file()) // days)
+    left = shutil.disk_usage(home).free // rate
+    words = f"{bytes_shown(rate)} a day over {days} days; "
+    words += f"the disk is full in {left:,} days" if left < 10 * 365 else "the disk lasts for more than ten years"
+    is_short = left < LEAST_DAYS
+    remedy = "make room, or move the home to a larger disk (CPA_HOME); cpa compact gives back what it can"
+    return HealthCheck(
+        name="growth", state="warning" if is_short else "ok", found=words, remedy=remedy if is_short else ""
+    )
+
+
+def _event_log(folder: Path | None, assistant: Assistant) -> Iterator[HealthCheck]:
+    """What Dagster keeps of its runs, in files of its own."""
+    if folder is None or not folder.exists():
+        return
+    size = sum(_size(path) for path in folder.rglob("*") if path.is_file())
+    is_large = size > LARGE_LOG
+    remedy = "delete runs that nobody looks at: dagster run delete RUN_ID; no event and no receipt depends on them"
+    yield HealthCheck(
+        name="event log",
+        state="warning" if is_large else "ok",
+        found=f"{folder}: {bytes_shown(size)}",
+        remedy=remedy if is_large else "",
+    )
 
 
 def _schema(assistant: Assistant) -> Iterator[HealthCheck]:
@@ -259,7 +312,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _bytes(count: int) -> str:
+def bytes_shown(count: int) -> str:
     """Bytes as people read them."""
     size, units = float(count), ["B", "KB", "MB", "GB"]
     while size >= 1024 and len(units) > 1:

@@ -22,7 +22,7 @@ ABOVE = {
     ),
     "event_types:": (
         "To rename a type or a property, keep its old name: `was: [Old Name]`. Then nothing is asked again.",
-        'A property with `choices` takes one of them, or "not applicable". Without `choices` it takes a few free words.',
+        'A property with `choices` takes one of them, or "not applicable". Without `choices`: a few free words.',
         "cpa schema check FILE finds what is wrong; cpa schema diff OLD NEW says what a change would cost.",
     ),
 }

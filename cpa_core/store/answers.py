@@ -15,7 +15,7 @@ from typing import Any
 from cpa_core.errors import AnswersNotKept
 from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.models import FINAL_OUTCOMES
-from cpa_core.store.archive import AT_ONCE, Indexed, bring_in_step, write_archive
+from cpa_core.store.archive import AT_ONCE, Indexed, MergedFiles, bring_in_step, merge_files, write_archive
 from cpa_core.store.database import Row, Store, as_json
 
 
@@ -116,6 +116,13 @@ def rebuild_index(store: Store) -> Indexed:
     """Put the answers of the archive that the table does not hold into it, and the reverse. Raises AnswersNotKept."""
     with store.merge_lock(), _said_where(store.home / "answers"):
         return bring_in_step(store)
+
+
+def merge_answer_files(store: Store) -> MergedFiles:
+    """Put the answers of small files into one. Raises AnswersNotKept, StoreNotWritten."""
+    merge(store)
+    with store.merge_lock(), _said_where(store.home / "answers"):
+        return merge_files(store)
 
 
 def add_answers(store: Store, run_id: str, rows: Sequence[Row]) -> None:

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,10 @@ AT_ONCE = 1_000
 """Answers in one row group, and in one transaction: well below a second under the write lock."""
 UNNAMED = "unnamed"
 """The file of answers without a run, from homes of early versions."""
+MOST_MERGED = 64 << 20
+"""Bytes of a file that is merged with others at most; larger ones stay as they are."""
+MERGED = "merged"
+"""What stands for the run in the name of a file that holds the answers of many."""
 IN_STEP = "answers_archived"
 """The fixed setting of a home that says that its files and its table held the same answers once."""
 
@@ -26,6 +30,15 @@ class Indexed(NamedTuple):
     into_table: int = 0
     into_files: int = 0
     unreadable: tuple[Path, ...] = ()
+
+
+class MergedFiles(NamedTuple):
+    """Files of answers and their bytes, before and after they were merged."""
+
+    files_before: int
+    files: int
+    before: int
+    after: int
 
 
 def folder_of(store: Store) -> Path:
@@ -49,10 +62,10 @@ def write_archive(store: Store, run_id: str, rows: Iterable[Row]) -> int:
     part = folder / f"{run_id}.part"
     try:
         count = _write(part, _schema(store), first, fresh)
-        part.replace(_free(store, run_id))
+        part.replace(free_name(store, run_id))
     finally:
         part.unlink(missing_ok=True)
-    _sync(folder)
+    sync_folder(folder)
     return count
 
 
@@ -79,7 +92,7 @@ def _schema(store: Store) -> pa.Schema:
     return pa.schema([(column["column_name"], ARROW_TYPES[column["column_type"]]) for column in columns])
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """The name of a new file, too, is on the disk then."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -92,7 +105,7 @@ def _files(store: Store, run_id: str) -> list[Path]:
     return sorted(folder_of(store).glob(f"{glob.escape(run_id)}.*.parquet"))
 
 
-def _free(store: Store, run_id: str) -> Path:
+def free_name(store: Store, run_id: str) -> Path:
     """A name that no file of the run has."""
     taken = {path.name for path in _files(store, run_id)}
     n = len(taken) + 1
@@ -160,3 +173,71 @@ def _archive_run(store: Store, run_id: str | None) -> int:
     with store.reading() as view:
         rows = view.rows("select * from answers where run_id is not distinct from $run", run=run_id)
     return write_archive(store, run_id or UNNAMED, rows)
+
+
+def merge_files(store: Store) -> MergedFiles:
+    """Put the answers of small files into one, each answer once; files of runs whose answers still come in stay.
+
+    A kill between the new file and the removal of the old ones leaves answers twice, which whoever reads them allows
+    for. The caller holds the merge lock. Raises OSError, StoreNotWritten.
+    """
+    folder = folder_of(store)
+    there = sorted(folder.glob("*.parquet"))
+    before = sum(path.stat().st_size for path in there)
+    small = [path for path in there if _may_be_merged(path)]
+    if len(small) > 1:
+        _merge(store, small)
+    left = list(folder.glob("*.parquet"))
+    return MergedFiles(len(there), len(left), before, sum(path.stat().st_size for path in left))
+
+
+def _may_be_merged(path: Path) -> bool:
+    run_id = path.stem.rpartition(".")[0]
+    is_open = (path.parent / f"{run_id}.jsonl").exists()
+    return not is_open and path.stat().st_size <= MOST_MERGED and is_readable(path)
+
+
+def _merge(store: Store, paths: Sequence[Path]) -> None:
+    """One file of these, whole on the disk before they go."""
+    part = folder_of(store) / f"{MERGED}.part"
+    try:
+        with part.open("wb") as file:
+            part.chmod(0o600)
+            with pq.ParquetWriter(file, _schema(store), compression="zstd") as writer:
+                for group in _groups(paths, writer.schema):
+                    writer.write_table(group)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(free_name(store, MERGED))
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(part.parent)
+    for path in paths:
+        path.unlink()
+
+
+def _groups(paths: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The answers of the files, each once, in groups of at least AT_ONCE."""
+    seen: set[str] = set()
+    waiting: list[pa.Table] = []
+    for path in paths:
+        waiting.append(_unseen(path, schema, seen))
+        if sum(map(len, waiting)) >= AT_ONCE:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _unseen(path: Path, schema: pa.Schema, seen: set[str]) -> pa.Table:
+    """The answers of a file that no file before it held, in the columns of the table; those it lacks are null."""
+    held = pq.read_table(path)
+    ids = held.column("answer_id").to_pylist()
+    fresh = [n for n, answer_id in enumerate(ids) if answer_id is None or answer_id not in seen]
+    seen.update(answer_id for answer_id in ids if answer_id is not None)
+    taken = held.take(fresh)
+    columns = [
+        taken.column(one.name).cast(one.type) if one.name in held.column_names else pa.nulls(len(fresh), one.type)
+        for one in schema
+    ]
+    return pa.table(columns, schema=schema)

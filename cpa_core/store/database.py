@@ -128,6 +128,17 @@ class Store:
             yield transaction
 
     @contextmanager
+    def alone(self, wait: float | None = None) -> Iterator[Transaction]:
+        """The database outside a transaction, for nobody else meanwhile: for what no transaction can do.
+
+        Raises StoreBusy after `wait` seconds, StoreNotWritten.
+        """
+        self._prepare(wait)
+        turn = locks.turn(self._lock, shared=False, wait=wait)
+        with turn, self._open(wait, read_only=False) as connection, _said_where(self.path):
+            yield Transaction(connection)
+
+    @contextmanager
     def _beside(self, wait: float | None) -> Iterator[Transaction]:
         with locks.turn(self._lock, shared=True, wait=wait), self._open(wait, read_only=True) as connection:
             connection.execute("begin")

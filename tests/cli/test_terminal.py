@@ -1,6 +1,7 @@
 """At a terminal: bad surroundings and slips of the pen get one clear line with the way out, pipes end quietly."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,7 +57,10 @@ def test_a_misspelt_setting_gets_what_was_meant(capsys: Captured) -> None:
     assert "did you mean CPA_BUDGET?" in error("status", capsys, CPA_BUDGTE="5")
 
 
-COMMANDS = ("status", "show c1", "quote chats.json", "run chats.json", "land chats.json", "report", "restore")
+COMMANDS = (
+    *("status", "show c1", "quote chats.json", "run chats.json", "land chats.json", "report", "restore", "compact"),
+    *("conversations", "export --out x", "init chats.json", "schema accept", "gold status"),
+)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -72,6 +76,43 @@ def test_a_home_that_cannot_be_written_is_named(line: str, capsys: Captured) -> 
     Path("chats.jsonl").write_text(record)
     said = error(line, capsys)
     assert "/sys/cpa" in said and "name another folder (CPA_HOME, --home)" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("land nowhere/chats.json", "nowhere/chats.json"),
+        ("land --explain nowhere/chats.json", "nowhere/chats.json"),
+        ("run a.json --schema nowhere/schema.yml --model reference:annotations", "nowhere/schema.yml: no such file"),
+        ("schema check nowhere/schema.yml", "nowhere/schema.yml: no such file"),
+        ("schema accept nowhere/schema.yml --as schema.yml", "nowhere/schema.yml: no such file"),
+        ("init nowhere/chats.json --model reference:annotations", "nowhere/chats.json"),
+        ("status --home nowhere", "nowhere: no store is here yet; begin with cpa land SOURCE"),
+        ("compact --home nowhere", "nowhere: no store is here yet; begin with cpa land SOURCE"),
+        ("gold import nowhere/labels.csv --home nowhere", "nowhere: no store is here yet"),
+    ],
+)
+def test_a_file_or_folder_that_is_missing_is_named(line: str, words: str, capsys: Captured) -> None:
+    assert words in error(line, capsys)
+    assert not Path("nowhere").exists()
+
+
+OLD_PYTHON = """#!/bin/sh
+[ "$1" = -c ] || exit 1
+exec {python} -c "import sys; sys.version_info = (3, 9, 18); exec(sys.argv[1])" "$2"
+"""
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_an_installation_with_an_older_python_ends_with_one_line() -> None:
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, ".")
+    Path("old").write_text(OLD_PYTHON.format(python=sys.executable))
+    Path("old").chmod(0o755)
+    done = subprocess.run(["make", "PYTHON=./old", "demo"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and not Path(".venv").exists()
+    first = done.stderr.splitlines()[0]
+    assert first == "Python 3.11 or newer is needed; this is 3.9: make PYTHON=python3.11"
 
 
 def _text(whole: bytes) -> bytes:

@@ -172,6 +172,7 @@ def test_the_lane_that_is_quoted_is_the_lane_that_is_asked(tmp_path: Path, lane:
     standard.provider_of(model)
     asked: Any = assistant.provider_of(model)
     assert tariff(assistant, "tag", model).lane == lane
+    assert tariff(assistant, "tag", model).cost([]) == 0.0, "no question costs nothing, whatever the price"
     assert asked.is_flex == (lane == "flex")
     assert not getattr(standard.provider_of(model), "is_flex")  # noqa: B009
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from cpa_core.pipeline import Assistant, Landed, land
 from cpa_core.settings import settings
+from cpa_core.store import Store
 from cpa_core.store.database import Row
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -72,3 +73,16 @@ class Home:
         return {
             str(row["day"]): row["generation"] for row in self.rows("select day, generation from days order by day")
         }
+
+
+def contents(store: Store) -> dict[str, Any]:
+    """What every table says, and the ids in the files of answers, each once."""
+    with store.reading() as view:
+        names = [row["name"] for row in view.answer("store/tables")]
+        tables = {
+            name: view.rows(f"select count(*) as n, sum(hash(one)::hugeint)::varchar as said from {name} as one")[0]
+            for name in names
+        }
+        files = str(store.home / "answers" / "*.parquet")
+        rows = view.rows("select distinct answer_id, answer from read_parquet($files) order by answer_id", files=files)
+    return {"tables": tables, "answers": [list(row.values()) for row in rows]}
