@@ -41,7 +41,7 @@ WORDS = {"user": 18, "assistant": 55}
 """Words of a message, by role."""
 NIGHTS = 4
 """Nights that are runs of Dagster."""
-KILLED_AFTER = (0.5, 1.0, 1.5, 2.0, 3.0)
+KILLED_AFTER = (1.0, 3.0, 5.0, 6.5, 8.0)
 """Seconds of processor that `cpa compact` had when it was killed."""
 VOCABULARY = """
 order refund parcel account password invoice address card payment delivery courier warehouse label box return exchange
