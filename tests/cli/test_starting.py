@@ -83,7 +83,7 @@ def test_a_file_of_which_much_cannot_be_read_is_not_begun_with(capsys: Captured)
     Path("desk.csv").write_text(HELPDESK.replace("2026-03-02T", "03/02/2026 "), "utf-8")
     assert main(["init", "desk.csv", "--map", MAP, "--model", "reference:annotations"], {}) == 2
     said = capsys.readouterr().err
-    assert "2 of 2 records cannot be read, the first at line 2" in said and "--times dmy" in said
+    assert "desk.csv: line 2: timestamp: " in said and "--times dmy or --times mdy" in said
     assert not Path(".env").exists()
 
 
