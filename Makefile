@@ -104,9 +104,15 @@ bench-formats: .venv/ready   ## slow: a million messages in each format, beside 
 bench-landing-pairs: .venv/ready   ## slow: landing by this revision beside another one, REVISION=eed8f36, in interleaved pairs
 	$(BIN)/python -m benchmarks.landing_pairs $(REVISION)
 
-fuzz: .venv/ready            ## mutated real files for five minutes, and many generated ones
+fuzz: .venv/ready            ## mutated real files for five minutes
 	$(BIN)/python -m benchmarks.fuzz_landing --minutes 5
-	CPA_TEST_EXAMPLES=100 $(BIN)/python -m pytest -q tests/landing/test_promises.py
+
+.PHONY: properties figures
+properties: .venv/ready      ## slow: what holds of generated cases, with 20 times as many of them as in `make test`
+	CPA_TEST_EXAMPLES=20 $(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal -o timeout=3600 $$(grep -rl "^from hypothesis" --include="test_*.py" tests)
+
+figures: .venv/ready         ## files, lines, long functions, SQL in Python and more, beside those of REVISION
+	$(BIN)/python -m tools.figures $(REVISION)
 
 bench-llm: .venv/ready       ## the language-model engine under load: tokens, rate, limits, kills, faults, memory
 	$(BIN)/python -m benchmarks.llm

@@ -35,7 +35,8 @@ class Annotated:
             self._learn(folder)
 
     def _learn(self, folder: Path) -> None:
-        self.annotations |= yaml.safe_load((folder / "annotations.yml").read_text("utf-8"))
+        text = (folder / "annotations.yml").read_text("utf-8")
+        self.annotations |= yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         data = json.loads((folder / "example_data.json").read_text("utf-8"))
         for conversation_id, conversation in data.items():
             self.schemas[conversation_id] = folder / "schema.yml"

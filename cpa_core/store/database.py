@@ -240,11 +240,11 @@ def migrate(transaction: Transaction, timezone: str) -> None:
     """Apply the numbered migrations that are not recorded yet, and fix the time zone if none is."""
     transaction.execute("create table if not exists migrations (number bigint, applied_at timestamptz)")
     applied = {row["number"] for row in transaction.rows("select number from migrations")}
-    for number, sql in migrations():
-        if number not in applied:
-            for statement in filter(str.strip, sql.split(";")):
-                transaction.execute(statement)
-            transaction.insert("migrations", [{"number": number, "applied_at": datetime.now(UTC)}])
+    missing = [(number, sql) for number, sql in migrations() if number not in applied]
+    for _, sql in missing:
+        for statement in filter(str.strip, sql.split(";")):
+            transaction.execute(statement)
+    transaction.insert("migrations", [{"number": number, "applied_at": datetime.now(UTC)} for number, _ in missing])
     if not transaction.rows("select value from settings_fixed where name = 'timezone'"):
         transaction.insert("settings_fixed", [{"name": "timezone", "value": timezone}])
     is_current(transaction, timezone)

@@ -24,7 +24,7 @@ from cpa_dagster.alerts import missed_ticks, silence, spend
 from cpa_dagster.report import NEW_ISSUES
 from tests.dagster.test_automation import carried_out, later, tick
 from tests.dagster.test_dagster_arrivals import days_of
-from tests.support.runs import definitions, pipeline, run
+from tests.support.runs import definitions, pipeline, run, scheduled
 
 
 class Receiver:
@@ -78,7 +78,7 @@ def test_a_failing_day_is_told_once_however_often_it_is_tried_and_given_up_once(
     failing: Assistant, receiver: Receiver
 ) -> None:
     made = told(failing, receiver)
-    with dg.instance_for_test() as instance:
+    with scheduled() as instance:
         land(made)
         cursor = None
         for minutes in (0.0, 5.1, 30.1):
@@ -98,7 +98,7 @@ def test_a_failing_day_is_told_once_however_often_it_is_tried_and_given_up_once(
 
 def test_a_receiver_that_is_away_is_told_later(failing: Assistant, receiver: Receiver) -> None:
     made = told(failing, receiver)
-    with dg.instance_for_test() as instance:
+    with scheduled() as instance:
         land(made)
         carried_out(made, tick(made, instance), instance)
         receiver.refuses = True
@@ -132,7 +132,7 @@ def test_a_red_check_of_a_run_that_succeeded_is_a_cause_until_it_is_green(
     assistant: Callable[..., Assistant], receiver: Receiver
 ) -> None:
     made = told(assistant(days_of("2019-05-06", "2026-03-04")), receiver)
-    with dg.instance_for_test() as instance:
+    with scheduled() as instance:
         assert run(made, None, only="landed_files", instance=instance).success
         cursor = look(made, instance, look(made, instance, None))
         (red,) = receiver.texts
@@ -144,7 +144,7 @@ def test_a_red_check_of_a_run_that_succeeded_is_a_cause_until_it_is_green(
 
 def test_a_schedule_that_is_on_and_does_not_tick_is_a_cause(failing: Assistant) -> None:
     hours = timedelta(hours=1)
-    with dg.instance_for_test() as instance:
+    with scheduled() as instance:
         for since, told_of in ((24 * hours, []), (26 * hours, ["the schedule nightly has not ticked since"])):
             begun = (datetime.now(UTC) - since).timestamp()
             begin(instance, "nightly", begun)
@@ -168,7 +168,7 @@ def begin(instance: dg.DagsterInstance, schedule: str, at: float) -> None:
 
 def test_an_issue_that_is_new_in_the_report_is_told_by_its_name_once(failing: Assistant, receiver: Receiver) -> None:
     made = told(failing, receiver)
-    with dg.instance_for_test() as instance:
+    with scheduled() as instance:
         instance.report_runless_asset_event(
             dg.AssetMaterialization("report", metadata={NEW_ISSUES: {"i1": "Refusal → Complaint"}})
         )

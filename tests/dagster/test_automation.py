@@ -144,7 +144,7 @@ def test_a_tick_lists_a_hundred_thousand_objects_in_seconds(demo: Assistant) -> 
 
 
 def test_the_schedule_lands_and_requests_what_is_due_however_often_it_failed(failing: Assistant) -> None:
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         assert [key for key, _ in wanted(tick(failing, instance, nightly=True))] == [None]
         land(failing)
         work = {WORK: "cpa:2026-03-04:1"}

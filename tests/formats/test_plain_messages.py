@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.sources import File
 from cpa_core.sources.formats.turns import drafts_of
+from tests.support.examples import examples
 
 VALUES = st.sampled_from(["user", " Assistant ", "", " ", "Hi", "ä\ud800", None, 0, 1.0, True, [], {}, ["Hi"], "[]"])
 TIMES = st.sampled_from([None, "", "2026-03-02T09:00:00Z", "2026-03-02 09:00", 1772442000, "soon", True, []])
@@ -27,7 +28,7 @@ MESSAGES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(80)
 @given(MESSAGES, st.sampled_from([None, "user"]))
 def test_the_shorter_way_reads_what_the_longer_one_reads(message: dict[str, Any], speaker: str | None) -> None:
     longer = File("a.json", b"", names={"user_id": "nowhere"})

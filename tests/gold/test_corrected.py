@@ -10,9 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
-from sklearn.metrics import cohen_kappa_score, precision_score, recall_score
-from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks import corrected as bench
 from cpa_core.gold.agreement import Confusion, agreement, people_agreement
@@ -46,6 +43,8 @@ def units(count: int, seed: int = 1, alike: float = 1.0) -> list[GoldUnit]:
 
 
 def test_the_gold_rate_is_the_clustered_regression_of_statsmodels() -> None:
+    import statsmodels.api as sm  # here, for it takes seconds, which no other test shall wait for
+
     of = units(150)
     found = gold_rate(of)
     assert found is not None
@@ -86,6 +85,8 @@ def test_a_perfect_tagger_leaves_no_doubt_and_a_blind_one_leaves_the_gold_alone(
 
 @pytest.mark.parametrize("count", [30, 100])
 def test_where_nothing_was_seen_the_bound_is_clopper_and_pearsons(count: int) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     found = corrected_rate([GoldUnit(0, 10, 0, 10)] * count, 0.0)
     assert found is not None and found.is_bound
     assert (found.low, found.high) == pytest.approx(proportion_confint(0, count, method="beta"), abs=1e-9)
@@ -142,6 +143,8 @@ def test_intervals_by_conversation_hold_and_those_by_rows_do_not() -> None:
 
 
 def test_agreement_of_tagger_and_people_is_that_of_scikit_learn() -> None:
+    from sklearn.metrics import cohen_kappa_score, precision_score, recall_score
+
     of = units(50, alike=0.7)
     both = [Confusion(u.both, u.tagged - u.both, u.gold - u.both, 10 - u.gold - u.tagged + u.both) for u in of]
     people: list[int] = []
@@ -195,6 +198,8 @@ def test_alpha_is_that_of_the_matrix_of_coincidences_with_gaps() -> None:
 def test_ten_annotators_agree_as_an_independent_computation_says(
     label: str, role: str, alpha: float, kappa: float
 ) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
     talks: defaultdict[str, dict[object, dict[str, bool]]] = defaultdict(dict)
     with (ANNOMI / "gold_annotators.csv").open() as file:
         for row in csv.DictReader(file):

@@ -1,7 +1,6 @@
 """Which conversation each record is: talks are merged by the rule only, and an id stays with its talk."""
 
 import json
-import os
 import random
 import tempfile
 from collections import defaultdict
@@ -12,10 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.models import message_hash
+from tests.support.examples import examples
 from tests.support.homes import Home
 
 DAY = date(2026, 3, 4)
@@ -31,7 +31,7 @@ TEXTS = [
 ]
 LONG = "My order from last week has still not arrived, can you look?"
 
-few = settings(max_examples=int(os.environ.get("CPA_TEST_EXAMPLES", "6")), deadline=None)
+few = examples(3)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The same conversations in every way in which vendors write them: every message once, in order, in its own."""
 
 import json
-import os
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -10,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.sources import File, as_records, opened, read_together
 from cpa_core.sources.columns import Gathered, gathered
 from cpa_core.sources.identity import Opened
 from cpa_core.sources.records import Draft, SourceRecord, own_input
+from tests.support.examples import examples
 from tests.support.homes import Home
 from tests.support.remembered import Remembered
 from tests.support.writings import (
@@ -34,7 +34,7 @@ from tests.support.writings import (
     window,
 )
 
-many = settings(max_examples=int(os.environ.get("CPA_TEST_EXAMPLES", "25")), deadline=None)
+many = examples(10)
 BEGIN = datetime(2026, 3, 4, 9, tzinfo=UTC)
 TEXTS = st.sampled_from(["yes", "yes", "ok", "OK. Next?", "Hi", "My order from last week has still not arrived."])
 TURNS = st.lists(st.tuples(st.sampled_from(["user", "assistant"]), TEXTS), min_size=2, max_size=12).filter(

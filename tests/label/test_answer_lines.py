@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.errors import ReplyInvalid
 from cpa_core.llm.reading import read_answer
 from cpa_core.models import EventSchema, EventType, Tag
 from cpa_core.tagging import Entry, Tagged, line_schema, read, tag_conversation
+from tests.support.examples import examples
 from tests.support.fakes import (
     MODEL,
     QUESTION,
@@ -219,7 +220,7 @@ NAMES = st.sampled_from([t for t in SCHEMA.event_types if t.role == "user"])
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zl", "Zp", "Zs"], exclude_characters="|"))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(60)
 @given(
     st.lists(st.tuples(NAMES, WORDS.filter(bool), WORDS.filter(bool)), max_size=2, unique_by=lambda one: one[0].name)
 )
@@ -355,7 +356,7 @@ WRITTEN = st.one_of(
 
 
 @given(st.tuples(WRITTEN, WRITTEN), st.data(), st.booleans())
-@settings(max_examples=400, deadline=None)
+@examples(100)
 def test_words_of_a_message_that_are_copied_never_become_a_label(
     contents: tuple[str, str], data: st.DataObject, in_json: bool
 ) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core import evidence
 from cpa_core.errors import ReplyInvalid
 from cpa_core.evidence import answer_object, closed, listed, locate
+from tests.support.examples import examples
 
 
 def found(quote: str, text: str) -> str | None:
@@ -188,7 +189,7 @@ ALTERATIONS: list[Callable[[str], str]] = [
 ESCAPES: list[Callable[[str], str]] = [str, html.escape, lambda quote: json.dumps(quote)[1:-1]]
 
 
-@settings(deadline=None)
+@examples(50)
 @given(WORDS, WORDS, WORDS, st.lists(st.sampled_from(ALTERATIONS), max_size=3, unique=True), st.sampled_from(ESCAPES))
 def test_whatever_was_altered_is_found_at_its_place(
     before: list[str],
@@ -205,7 +206,7 @@ def test_whatever_was_altered_is_found_at_its_place(
     assert found(escape(altered), text) == quote
 
 
-@settings(deadline=None)
+@examples(50)
 @given(WORDS, WORDS)
 def test_what_is_not_in_the_text_is_never_found(words: list[str], others: list[str]) -> None:
     text = " ".join(words)

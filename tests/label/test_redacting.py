@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.errors import SettingsError
@@ -14,6 +14,7 @@ from cpa_core.redaction import Patterns, Pseudonyms
 from cpa_core.settings import settings as settings_of
 from cpa_core.tagging import Tagged
 from tests.servers.chat_completions import Behaviour, ChatServer
+from tests.support.examples import examples
 from tests.support.fakes import conversation
 
 MAIL, CARD = "ana.silva@example.org", "4111 1111 1111 1111"
@@ -71,7 +72,7 @@ def test_without_the_choice_the_conversation_is_as_it_was(assistant: Make) -> No
 PIECES = st.sampled_from(["write to ", "ana@example.org", " and ", CARD, ", or ", "10.1.2.3", " é\U0001f600 ", "no"])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(st.lists(PIECES, min_size=1, max_size=7), st.data())
 def test_every_part_of_the_redacted_text_has_its_place_in_what_was_said(pieces: list[str], data: st.DataObject) -> None:
     text = "".join(pieces)

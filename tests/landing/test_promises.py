@@ -1,16 +1,16 @@
 """What landing promises, over generated files: nothing is lost, twice is once, neither order nor cutting matters."""
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.homes import Home
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -26,8 +26,8 @@ MESSAGE = st.fixed_dictionaries(
 MESSAGES = st.lists(MESSAGE, min_size=1, max_size=12)
 BAD = st.sampled_from(['{"role": "user"}', "{", "[]", '{"conversation_id": "c1", "role": "user", "content": 5}'])
 
-few = settings(max_examples=int(os.environ.get("CPA_TEST_EXAMPLES", "5")), deadline=None)
-"""Each example lands several times; `make fuzz` asks for more of them."""
+few = examples(3)
+"""Each example lands several times; `make properties` asks for more of them."""
 
 
 @contextmanager

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core import judging, tagging
 from cpa_core.errors import ReplyInvalid
 from cpa_core.llm.reading import conforms, matched_name, read_answer
+from tests.support.examples import examples
 from tests.support.fakes import SCHEMA, event, judged, tagged
 
 TAGS = tagging.json_schema(SCHEMA)
@@ -209,7 +210,7 @@ WRAPPERS: dict[str, Callable[[str], str]] = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+@examples(50)
 @given(st.dictionaries(st.integers(0, 9), EVENTS, max_size=4), st.sampled_from(list(WRAPPERS)))
 def test_whatever_stands_in_its_strings_an_answer_is_read_as_it_was_written(
     entries: dict[int, list[dict[str, Any]]], wrapper: str
@@ -218,7 +219,7 @@ def test_whatever_stands_in_its_strings_an_answer_is_read_as_it_was_written(
     assert read_answer(WRAPPERS[wrapper](answer), TAGS).tree == json.loads(answer)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(50)
 @given(TEXTS, TEXTS, TEXTS)
 def test_whatever_is_read_was_written_as_one_whole_value(before: str, between: str, after: str) -> None:
     """No answer is made of pieces: what is read out of any rubble is one of the answers that stand in it."""

@@ -35,6 +35,8 @@ VENDORS = ("posthog", "amplitude")
 PLACES = ("file", "s3")
 EVERY_PAIR = [(model, VENDORS[v], PLACES[(n + v) % 2]) for n, model in enumerate(MODELS) for v in range(2)]
 """Every model meets every destination and every place, and every destination every place."""
+ONCE = [EVERY_PAIR[n] for n in (0, 2, 5, 7)]
+"""Every model once, every destination at every place: for the assets, whose stages are those of the command."""
 
 
 def _timed(texts: list[str]) -> list[Body]:
@@ -178,7 +180,7 @@ def test_propose_edit_and_run_end_in_accepted_receipts(person: Person, provider:
     assert (len(target.asked), len(asked.calls)) == before, "a second run asks and sends nothing"
 
 
-@pytest.mark.parametrize(("provider", "vendor", "place"), EVERY_PAIR)
+@pytest.mark.parametrize(("provider", "vendor", "place"), ONCE)
 def test_the_same_through_dagsters_assets(person: Person, provider: str, vendor: str, place: str) -> None:
     home, asked, target = person.home, person.models[provider], person.vendors[vendor]
     schema, model = home.folder / "home" / "schema.yml", MODELS[provider]

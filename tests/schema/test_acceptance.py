@@ -109,7 +109,7 @@ def test_the_sensor_delivers_what_was_accepted_at_its_next_tick(
 ) -> None:
     made = unnamed()
     land(made)
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         carried_out(made, tick(made, instance), instance)
         assert set(receipts(made)) == {"outbox"} and tick(made, instance).run_requests == []
         accept_schema(made)

@@ -9,13 +9,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.errors import DayNeeded
 from cpa_core.sources import Record, columns, conversations, documents, regular, tables
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Draft, Reject, filled
+from tests.support.examples import examples
 
 MIDNIGHT = datetime(2026, 3, 4, tzinfo=UTC)
 HEADER = ["conversation_id", "user_id", "role", "content", "message_id", "timestamp"]
@@ -47,7 +48,7 @@ ROWS = (
 ZONES = st.sampled_from([UTC, ZoneInfo("Europe/Paris")])
 NOISE = st.lists(st.text(st.sampled_from('a,"\n\r '), max_size=4), max_size=4).map("".join)
 
-bounded = settings(max_examples=300, deadline=None)
+bounded = examples(60)
 
 
 def careful_csv(file: File) -> Iterator[Draft | Reject]:
@@ -139,7 +140,7 @@ DRAFTS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@examples(50)
 @given(st.lists(DRAFTS, max_size=8), st.sampled_from([None, MIDNIGHT]))
 def test_ids_and_times_filled_in_by_sql_are_those_filled_in_by_python(
     given_drafts: list[Draft], midnight: datetime | None

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from cpa_core.errors import SourceError
 from cpa_core.sources import File, as_records, opened, read
 from cpa_core.sources.identity import Opened
+from tests.support.examples import examples
 from tests.support.homes import Home
 
 AT = "2026-03-04T09:00:00Z"
@@ -60,7 +60,7 @@ def test_every_separator_and_encoding_holds_the_same_messages(separator: str, en
 TEXTS = st.text(st.characters(codec="cp1252", exclude_categories=["Cc"]), min_size=1, max_size=20).filter(str.strip)
 
 
-@hypothesis_settings(deadline=None, max_examples=60)
+@examples(20)
 @given(st.lists(TEXTS, min_size=1, max_size=5), st.sampled_from(",;\t|"), st.sampled_from(sorted(ENCODINGS)))
 def test_no_text_of_a_message_changes_what_is_recognised(said: list[str], separator: str, encoding: str) -> None:
     rows = [["c", "user", text, AT] for text in said]

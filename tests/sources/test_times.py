@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from cpa_core.errors import SettingsError, SourceError
 from cpa_core.settings import settings
 from cpa_core.sources import File, as_records, read
 from cpa_core.sources.times import moment, ordered
+from tests.support.examples import examples
 from tests.support.homes import NOW, Home
 
 FORMS = {
@@ -47,7 +47,7 @@ MOMENTS = st.datetimes(datetime(2001, 9, 9, 2), datetime(2068, 1, 1)).map(lambda
 
 
 @pytest.mark.parametrize("form", FORMS)
-@hypothesis_settings(deadline=None)
+@examples(50)
 @given(at=MOMENTS)
 def test_every_form_is_read_as_its_instant(form: str, at: datetime) -> None:
     found, _ = moment(FORMS[form](at))
@@ -66,7 +66,7 @@ def test_a_form_with_a_zone_is_not_of_the_assumed_one(form: str) -> None:
     assert moment(FORMS[form](at), ZoneInfo("Asia/Tokyo")) == (at, False)
 
 
-@hypothesis_settings(deadline=None)
+@examples(50)
 @given(st.text(max_size=30))
 def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
     try:
@@ -95,7 +95,7 @@ def days(content: bytes, **how: object) -> list[str]:
     return [str(r.sent_at.date()) for r in sorted(records, key=lambda r: r.ordinal)]
 
 
-@hypothesis_settings(deadline=None)
+@examples(50)
 @given(st.lists(st.dates(date(2001, 1, 1), date(2060, 1, 1)), min_size=1, max_size=8), st.sampled_from("/-"))
 def test_one_day_after_the_twelfth_decides_a_column_and_without_one_nothing_is_guessed(
     dates: list[date], mark: str

@@ -18,7 +18,7 @@ import pytest
 from cpa_core.errors import SettingsError, StoreBusy
 from cpa_core.store import Store, locks
 from cpa_core.store.database import migrations, question_sql
-from cpa_core.store.instance import instance
+from cpa_core.store.instance import FORMAT, instance
 
 DAY = date(2026, 3, 4)
 FRESH = multiprocessing.get_context("spawn")
@@ -47,6 +47,30 @@ def test_a_home_is_made_at_first_use(tmp_path: Path) -> None:
     store = Store(tmp_path / "a" / "b")
     assert not store.exists()
     assert failures(store) == [] and store.exists()
+
+
+def storage_version(store: Store) -> str:
+    with store.reading() as view:
+        (row,) = view.rows(
+            "select tags['storage_version'] as version from duckdb_databases() where database_name = 'store'"
+        )
+    return str(row["version"])
+
+
+def test_a_new_file_is_packed_and_one_of_before_keeps_its_form(tmp_path: Path) -> None:
+    new = Store(tmp_path / "new")
+    assert failures(new) == []
+    old = Store(tmp_path / "old")
+    old.home.mkdir()
+    with duckdb.connect() as memory:
+        memory.execute(f"attach '{old.path}' (storage_version 'v1.0.0')")
+    for store, version in ((new, FORMAT), (old, "v1.0.0")):
+        for reason in ("first", "second"):
+            with store.writing() as transaction:
+                transaction.insert("failures", [{"reason": reason}])
+            assert storage_version(store).startswith(version)
+        assert failures(store) == ["first", "second"]
+    assert new.path.stat().st_size < old.path.stat().st_size / 2, "statistics of each column are read at every attach"
 
 
 def test_the_time_zone_of_a_home_is_fixed(tmp_path: Path) -> None:

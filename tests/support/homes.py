@@ -27,6 +27,8 @@ class Home:
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
     written: int = 0
+    kept: Store | None = field(default=None, repr=False, compare=False)
+    """The store of the last assistant: while it lives, DuckDB is not started anew for every look at the tables."""
 
     @property
     def source(self) -> Path:
@@ -49,6 +51,7 @@ class Home:
         """An assistant over this home, at a fixed time."""
         given = {"CPA_HOME": str(self.folder / "home"), "CPA_SOURCE": str(self.source), **self.environ}
         made = Assistant.of(settings(given))
+        self.kept = made.store
         return Assistant(settings=made.settings, store=made.store, **{"now": lambda: NOW, **changes})
 
     def land(self, day: date | None = None) -> Landed:
@@ -57,7 +60,8 @@ class Home:
 
     def rows(self, sql: str) -> list[Row]:
         """What the database says."""
-        with self.assistant().store.reading() as view:
+        store = self.kept if self.kept and self.kept.exists() else self.assistant().store
+        with store.reading() as view:
             return view.rows(sql)
 
     def contents(self, conversation_id: str = "c1") -> list[str]:

@@ -1,9 +1,20 @@
 """What the tests of the Dagster code location share: runs in process, and what they materialized."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance import DagsterInstance, InstanceType
+from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
+from dagster._core.run_coordinator import DefaultRunCoordinator
+from dagster._core.storage.event_log import InMemoryEventLogStorage
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
+from dagster._core.storage.root import LocalArtifactStorage
+from dagster._core.storage.runs import InMemoryRunStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
 
 from cpa_core.pipeline import Assistant
 from cpa_dagster.assistant import assistant_definitions, pipeline_of
@@ -23,8 +34,16 @@ TABLES = (
 )
 
 
+_LOADED: dict[int, tuple[Assistant, dg.Definitions]] = {}
+
+
 def definitions(assistant: Assistant) -> dg.Definitions:
-    return assistant_definitions(assistant.settings, assistant=assistant)
+    """Those of this assistant, loaded once, as a code location loads them."""
+    if id(assistant) not in _LOADED:
+        if len(_LOADED) == 8:
+            _LOADED.clear()
+        _LOADED[id(assistant)] = assistant, assistant_definitions(assistant.settings, assistant=assistant)
+    return _LOADED[id(assistant)][1]
 
 
 def pipeline(assistant: Assistant) -> Pipeline:
@@ -57,6 +76,24 @@ def run(
         raise_on_error=False,
         run_config={"resources": {"options": {"config": options}}} if options else None,
     )
+
+
+@contextmanager
+def scheduled() -> Iterator[dg.DagsterInstance]:
+    """An instance in memory that keeps schedules too. Dagster's for tests migrates three files, which takes seconds."""
+    with TemporaryDirectory() as folder:
+        storage = SqliteScheduleStorage.from_local(folder)
+        with DagsterInstance(
+            instance_type=InstanceType.EPHEMERAL,
+            local_artifact_storage=LocalArtifactStorage(folder),
+            run_storage=InMemoryRunStorage(),
+            event_storage=InMemoryEventLogStorage(),
+            schedule_storage=storage,
+            compute_log_manager=NoOpComputeLogManager(),
+            run_coordinator=DefaultRunCoordinator(),
+            run_launcher=SyncInMemoryRunLauncher(),
+        ) as instance:
+            yield instance
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> list[tuple[str, str | None]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -20,6 +20,7 @@ from cpa_core.workbench.drafts import Drafts, DraftStep
 from cpa_core.workbench.guard import QUESTIONS
 from cpa_core.workbench.highlights import pieces
 from cpa_core.workbench.serving import ACTIONS, PAGES, application
+from tests.support.examples import examples
 from tests.support.labelled import ASKING, THANKS, LabelledHome, labelled_home, talks
 
 HOST, TOKEN = "127.0.0.1:8123", "the-token-of-this-start"
@@ -277,7 +278,7 @@ FIELDS = ["message_id", "type", "size", "way", "skip", "least", "first", "yaml",
 FIELDS += ["pasted", "proposal", "take", "file", "decision", "password", "reviewer"]
 
 
-@settings(deadline=None, max_examples=60)
+@examples(30)
 @given(
     path=st.sampled_from([*PAGES, *ACTIONS]),
     part=st.text(max_size=20),

@@ -1,0 +1,1 @@
+"""What the repository says of itself: figures of the code, and the page of its layout."""
