@@ -15,7 +15,7 @@ from cpa_core.store import Store
 from tests.servers.chat_completions import Behaviour, ChatServer
 from tests.support.fakes import SCHEMA
 
-CONVERSATIONS = 200
+CONVERSATIONS = 100
 
 
 def transcripts(path: Path) -> None:
@@ -38,7 +38,8 @@ def transcripts(path: Path) -> None:
 
 
 def command(folder: Path, home: str, url: str) -> subprocess.Popen[str]:
-    environ = {**os.environ, "CPA_COMPATIBLE_URL": url, "CPA_HOME": str(folder / home)}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("CPA_")}
+    environ = {**ours, "CPA_COMPATIBLE_URL": url, "CPA_HOME": str(folder / home)}
     arguments = ["run", "chats.json", "--schema", "schema.yml", "--model", "compatible:test-model"]
     return subprocess.Popen(
         [sys.executable, "-m", "cpa_core.cli", *arguments],
@@ -62,10 +63,29 @@ def results(home: Path) -> dict[str, list[dict[str, object]]]:
         }
 
 
-@pytest.mark.parametrize("after", [30, 200, 370])
-def test_a_killed_run_pays_nothing_twice_and_ends_as_if_it_had_not_been_killed(tmp_path: Path, after: int) -> None:
-    transcripts(tmp_path / "chats.json")
-    (tmp_path / "schema.yml").write_text(dump(SCHEMA), "utf-8")
+def begun(folder: Path) -> Path:
+    """A folder with transcripts and a schema."""
+    transcripts(folder / "chats.json")
+    (folder / "schema.yml").write_text(dump(SCHEMA), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, object]]]:
+    """What a run comes to that nobody kills."""
+    folder = begun(tmp_path_factory.mktemp("whole"))
+    with ChatServer() as server:
+        run = command(folder, "whole", server.url)
+        out, err = run.communicate(timeout=120)
+    assert run.returncode == 0, out + err
+    return results(folder / "whole")
+
+
+@pytest.mark.parametrize("after", [15, 100, 185])
+def test_a_killed_run_pays_nothing_twice_and_ends_as_if_it_had_not_been_killed(
+    tmp_path: Path, whole: dict[str, list[dict[str, object]]], after: int
+) -> None:
+    begun(tmp_path)
     with ChatServer(Behaviour(latency=0.02)) as server:
         killed = command(tmp_path, "killed", server.url)
         until = time.monotonic() + 60
@@ -84,11 +104,7 @@ def test_a_killed_run_pays_nothing_twice_and_ends_as_if_it_had_not_been_killed(t
         twice = len(asked) - len(set(asked))
         assert len(set(asked)) == 2 * CONVERSATIONS
         assert twice <= before - len(stored), "an answer that was stored was asked again"
-
-        whole = command(tmp_path, "whole", server.url)
-        out, err = whole.communicate(timeout=120)
-        assert whole.returncode == 0, out + err
-    assert results(tmp_path / "killed") == results(tmp_path / "whole")
+    assert results(tmp_path / "killed") == whole
 
 
 def _stored(home: Path) -> list[str]:
