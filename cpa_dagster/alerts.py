@@ -166,7 +166,7 @@ def silence(assistant: Assistant) -> Iterator[Cause]:
     if hours is None or not assistant.store.exists():
         return
     with assistant.store.reading(wait=TICK_WAIT) as view:
-        newest = view.rows("select max(landed_at) as landed_at from landed_files")[0]["landed_at"]
+        newest = view.answer("status/newest_landing")[0]["landed_at"]
     if newest is not None and assistant.now() - newest > timedelta(hours=hours):
         words = f"nothing has landed since {newest:%Y-%m-%d %H:%M} UTC, for more than {hours} hours"
         yield Cause(f"silent:{newest.isoformat()}", f"{words} (CPA_ALERT_SILENT_HOURS)", "/assets/landed_files")

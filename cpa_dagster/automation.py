@@ -133,8 +133,8 @@ def due(pipeline: Pipeline) -> Due:
     landing, trouble = _to_land(assistant)
     days, unusable = _days_due(assistant)
     with assistant.store.reading(wait=TICK_WAIT) as view:
-        known = [row["day"] for row in view.rows("select day from days order by day")]
-        ends = view.rows("select day, max(ended_at) as ended_at from landed_conversations group by day")
+        known = [row["day"] for row in view.answer("status/known_days")]
+        ends = view.answer("status/ends_of_days")
     young = {row["day"] for row in ends if quiet and row["ended_at"] > assistant.now() - quiet}
     by_batch = assistant.settings.lane == "batch"  # then what waits has a sensor of its own
     ready = [row for row in days if not (by_batch and row["waits"]) and not row["waits_until"]]

@@ -78,7 +78,4 @@ def _all_columns() -> list[Row]:
         for _, sql in migrations():
             for statement in filter(str.strip, sql.split(";")):
                 memory.execute(statement)
-        return Transaction(memory).rows(
-            "select table_name, column_name, data_type from information_schema.columns "
-            "order by table_name, ordinal_position"
-        )
+        return Transaction(memory).answer("status/columns_of_tables")

@@ -114,11 +114,8 @@ def _status_facts(assistant: Assistant, batches: Sequence[str]) -> StatusFacts:
 def _files(store: Store) -> Row:
     """What landed, and what of it was rejected, by reason."""
     with store.reading() as view:
-        files = view.rows(
-            "select count(*) as files, count(*) filter (where removed_at is not null) as files_removed, "
-            "coalesce(sum(records), 0)::bigint as records from landed_files where replaced_at is null"
-        )[0]
-        reasons = view.rows("select reason, count(*) as n from rejected_records group by reason order by reason")
+        (files,) = view.answer("status/landed_files")
+        reasons = view.answer("status/rejects_by_reason")
     return files | {"rejected": {row["reason"]: row["n"] for row in reasons}}
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.figures import sql_texts
+
 ROOT = Path(__file__).parents[2]
 ORDER = [
     {"errors", "markup"},
@@ -187,6 +189,29 @@ def test_every_file_that_a_decision_names_exists() -> None:
             r"`((?:tests|benchmarks|proofs|cpa_core|cpa_dagster)/[\w/]+\.\w+)`", path.read_text("utf-8")
         ):
             assert (ROOT / named).exists(), f"{path.name}: {named}"
+
+
+SQL_STANDS_IN = {"store", "pipeline", "insights", "gold", "report", "sources"}
+"""Who may have statements of a line beside `cpa_core/sql`: those that read or write tables. Nobody else has any."""
+
+
+def test_no_sql_stands_where_no_table_is_read() -> None:
+    core = [path for path in (ROOT / "cpa_core").rglob("*.py") if module_of(path) not in SQL_STANDS_IN]
+    for path in [*core, *(ROOT / "cpa_dagster").rglob("*.py")]:
+        assert not sql_texts(ast.parse(path.read_text("utf-8"))), f"{path}: a question is a file in cpa_core/sql"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "view.rows('select day from days')",
+        "view.execute('update days set reason = null')",
+        "view.execute(f'delete from {table}')",
+        "sql = 'with a as (select 1) select * from a'",
+    ],
+)
+def test_sql_in_python_is_seen(source: str) -> None:
+    assert sql_texts(ast.parse(source)) == 1
 
 
 def public_classes() -> dict[str, list[str]]:

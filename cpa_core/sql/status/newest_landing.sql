@@ -1,0 +1,3 @@
+-- When did a file land last?
+select max(landed_at) as landed_at
+from landed_files
