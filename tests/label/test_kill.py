@@ -81,7 +81,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, 
     return results(folder / "whole")
 
 
-@pytest.mark.parametrize("after", [15, 100, 185])
+@pytest.mark.parametrize("after", [30, 100, 185])
 def test_a_killed_run_pays_nothing_twice_and_ends_as_if_it_had_not_been_killed(
     tmp_path: Path, whole: dict[str, list[dict[str, object]]], after: int
 ) -> None:
