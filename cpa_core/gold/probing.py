@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from cpa_core.gold.validity import Tagger
 from cpa_core.insights import Estimate, Rate
 from cpa_core.insights.statistics import ratio, share, unit_sums
 from cpa_core.models import EventSchema, Value
@@ -47,9 +48,9 @@ class ProbedLabels(Value):
     said: dict[str, tuple[str, ...]]
 
     @property
-    def tagger(self) -> tuple[str, str, str]:
+    def tagger(self) -> Tagger:
         """What the labels were made by."""
-        return self.schema_version, self.prompt_id, self.model
+        return Tagger(self.schema_version, self.prompt_id, self.model)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -116,14 +117,27 @@ def latest_before(probed: Sequence[ProbedLabels], now: Sequence[ProbedLabels]) -
     return found
 
 
-def instrument_shifts(before: Sequence[ProbedLabels], after: Sequence[ProbedLabels]) -> list[InstrumentShift]:
-    """The shift of each label that both taggers were asked for, on the conversations that both answered."""
+def between(probed: Sequence[ProbedLabels], old: Tagger, new: Tagger) -> list[InstrumentShift]:
+    """The shifts of shares of conversations between two taggers that were both probed; empty where either was not."""
+    tagged = [one for one in probed if one.task == "tag" and one.order == "own"]
+    sides = ([one for one in tagged if one.tagger == tagger] for tagger in (old, new))
+    return [] if old == new else instrument_shifts(*sides, of_conversations=True)
+
+
+def instrument_shifts(
+    before: Sequence[ProbedLabels], after: Sequence[ProbedLabels], *, of_conversations: bool = False
+) -> list[InstrumentShift]:
+    """The shift of each label that both taggers were asked for, on the conversations that both answered.
+
+    `of_conversations`: of the share of conversations that have it at all, instead of that of messages.
+    """
     found: list[InstrumentShift] = []
     for label, pairs in _paired(before, after).items():
         sums: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
         for old, new in pairs:
-            for n, count in enumerate((_hits(old, label), _hits(new, label), new.items[label])):
-                sums[new.unit][n] += count
+            counts = (_hits(old, label), _hits(new, label), new.items[label])
+            for n, count in enumerate(counts):
+                sums[new.unit][n] += (count > 0 or n == 2) if of_conversations else count
         old_hits, new_hits, items = (sum(one[n] for one in sums.values()) for n in range(3))
         if items:
             gap = ratio(unit_sums((b - a, of) for a, b, of in sums.values())).within(1)

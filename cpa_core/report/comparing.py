@@ -1,14 +1,17 @@
 """What is compared: these days with those before, and the days after a declared change with those before it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from cpa_core import insights
+from cpa_core.gold.probing import ProbedLabels, between
 from cpa_core.gold.quality import trust
 from cpa_core.gold.trust import Trust
-from cpa_core.insights import FigureChange, Figures, Issue, Scope, Selection
+from cpa_core.gold.validity import Tagger
+from cpa_core.insights import Estimate, FigureChange, Figures, Issue, Kind, Scope, Selection
 from cpa_core.store import Store
 
 
@@ -24,7 +27,8 @@ class Declared:
 class Comparison:
     """Days compared with days before them. `issues` are those of `after`, with their state; `label` names a change.
 
-    `trust` pairs each label before and after; empty where nobody has labelled anything.
+    `trust` pairs each label before and after; empty where nobody has labelled anything. `instrument` is what asking
+    the same conversations again shows to be the model's, prompt's or schema's part; empty where nothing was probed.
     """
 
     before: Scope
@@ -35,6 +39,7 @@ class Comparison:
     issues: tuple[Issue, ...]
     label: str = ""
     trust: tuple[tuple[Trust, Trust], ...] = ()
+    instrument: tuple[tuple[Kind, Estimate], ...] = ()
 
 
 def scopes_compared(scope: Scope, whole: Scope, given: tuple[date, date] | None) -> tuple[Scope, Scope] | None:
@@ -55,7 +60,13 @@ def scopes_compared(scope: Scope, whole: Scope, given: tuple[date, date] | None)
     return later.previous(), later
 
 
-def comparison(store: Store, of: Selection, scopes: tuple[Scope, Scope] | None, label: str = "") -> Comparison | None:
+def comparison(
+    store: Store,
+    of: Selection,
+    scopes: tuple[Scope, Scope] | None,
+    label: str = "",
+    probed: Sequence[ProbedLabels] = (),
+) -> Comparison | None:
     """The comparison; none where there is nothing on one of the sides."""
     if scopes is None:
         return None
@@ -68,10 +79,33 @@ def comparison(store: Store, of: Selection, scopes: tuple[Scope, Scope] | None, 
             return None
         changes, issues = insights.compared(old, new), insights.issues(new, old)
         pairs = tuple(zip(trust(old), trust(new), strict=True))
-    return Comparison(before, after, *figures, changes, issues, label, pairs)
+        parts = _instrument(old, new, probed)
+    return Comparison(before, after, *figures, changes, issues, label, pairs, parts)
 
 
-def declared_changes(store: Store, of: Selection, changes: Sequence[Declared]) -> list[Comparison]:
+def _instrument(old: Selection, new: Selection, probed: Sequence[ProbedLabels]) -> tuple[tuple[Kind, Estimate], ...]:
+    """What part of each event's difference is that of the taggers that most conversations of the two sides have."""
+    if not probed:
+        return ()
+    taggers = [_most_common_tagger(of) for of in (old, new)]
+    if None in taggers:
+        return ()
+    first, second = (one for one in taggers if one)
+    shifts = {one.label: one.difference for one in between(probed, first, second)}
+    return tuple((kind, shifts[key]) for kind, key in new.keys.items() if key in shifts)
+
+
+def _most_common_tagger(of: Selection) -> Tagger | None:
+    found: Counter[Tagger] = Counter()
+    for row in of.view.answer("gold/taggers"):
+        if row["task"] == "tag":
+            found[Tagger(row["schema_version"], row["prompt_id"], row["model"])] += row["conversations"]
+    return found.most_common(1)[0][0] if found else None
+
+
+def declared_changes(
+    store: Store, of: Selection, changes: Sequence[Declared], probed: Sequence[ProbedLabels] = ()
+) -> list[Comparison]:
     """Before and after each change, within the days of the report."""
-    found = (comparison(store, of, of.scope.split(one.day), one.label) for one in changes)
+    found = (comparison(store, of, of.scope.split(one.day), one.label, probed) for one in changes)
     return [one for one in found if one]

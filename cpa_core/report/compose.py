@@ -8,6 +8,7 @@ from typing import Any
 
 from cpa_core import insights, schema
 from cpa_core.events import Choices, Privacy, choices_of
+from cpa_core.gold.probing import ProbedLabels
 from cpa_core.insights import Scope, Selection
 from cpa_core.models import EventSchema
 from cpa_core.redaction import Redactor
@@ -32,6 +33,7 @@ class Wanted:
     """Which report is wanted. `compare`: days before, and the days to compare with them.
 
     `link` gives the address at which a conversation can be read whole, null for none.
+    `probed` are the labels of conversations that were asked again.
     """
 
     scope: Scope
@@ -41,13 +43,14 @@ class Wanted:
     compare: tuple[Scope, Scope] | None = None
     changes: tuple[Declared, ...] = ()
     link: Callable[[str], str | None] = lambda conversation_id: None
+    probed: tuple[ProbedLabels, ...] = ()
 
 
 def compose(store: Store, wanted: Wanted) -> Document:
     """The document of a scope. Raises StoreBusy."""
     with insights.selected(store, wanted.scope) as of:
         compared = comparison(store, of, wanted.compare)
-        asked = sections.ask(of, compared, declared_changes(store, of, wanted.changes))
+        asked = sections.ask(of, compared, declared_changes(store, of, wanted.changes, wanted.probed))
         return document_of(of, asked, wanted)
 
 

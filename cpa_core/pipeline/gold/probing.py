@@ -125,7 +125,7 @@ def run_probe(assistant: Assistant, probe: Probe) -> ProbeResult:
     The labels go to a file of the home alone: no table, no event and no figure of a day changes.
     """
     _keep(assistant, "anchors", probe.drawn)
-    earlier = list(_kept(assistant, "probes", ProbedLabels))
+    earlier = kept_probes(assistant)
     probed: list[ProbedLabels] = []
     try:
         for work in (TAG, JUDGE):
@@ -141,6 +141,11 @@ def run_probe(assistant: Assistant, probe: Probe) -> ProbeResult:
         since=max(before, key=lambda one: one.probed_at).model if before else None,
         unanswered=asked - len(probed),
     )
+
+
+def kept_probes(assistant: Assistant) -> tuple[ProbedLabels, ...]:
+    """The labels of all probes of the home so far."""
+    return tuple(_kept(assistant, "probes", ProbedLabels))
 
 
 def _ask(assistant: Assistant, probe: Probe, work: Work, probed: list[ProbedLabels]) -> None:

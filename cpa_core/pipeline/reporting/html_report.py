@@ -9,6 +9,7 @@ from cpa_core.errors import InputError, NotFound
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import merge_gold
+from cpa_core.pipeline.gold.probing import kept_probes
 from cpa_core.pipeline.reporting.published import publish
 from cpa_core.pipeline.reporting.suggestions import suggestions
 from cpa_core.redaction import redactor
@@ -76,6 +77,7 @@ def write_report(assistant: Assistant, span: DayRange | None = None, out: Path |
         compare=scopes_compared(scope, whole, span.compare),
         changes=tuple(Declared(day, label) for day, label in sorted(span.changes)),
         link=assistant.settings.conversation_link,
+        probed=kept_probes(assistant),
     )
     merge_gold(assistant)
     document = compose(assistant.store, wanted)

@@ -56,7 +56,7 @@ def _row(asked: Asked, change: FigureChange, key: str, of: Comparison) -> list[C
         _side(change.after, asked.behind.has(f"{key}:after:{figure}")),
         replace(
             change_cell(change.difference, " points" if is_rate else "", 100 if is_rate else 1),
-            note=_corrected(change, of),
+            note="; ".join(part for part in (_corrected(change, of), _instrument(change, of)) if part),
         ),
         Cell(change.verdict, pill=_pill(change)),
     ]
@@ -70,6 +70,12 @@ def _corrected(change: FigureChange, of: Comparison) -> str:
             said = "each side needs labels of its own" if found.value is None else words.change(found, " points", 100)
             return f"corrected: {said}"
     return ""
+
+
+def _instrument(change: FigureChange, of: Comparison) -> str:
+    """What part of the difference is the instrument's; empty where the same conversations were not asked by both."""
+    found = next((part for kind, part in of.instrument if kind == change.kind), None)
+    return f"of the model, prompt or schema: {words.change(found, ' points', 100)}" if found else ""
 
 
 def _side(figure: Rate | Mean, drill: str | None) -> Cell:
