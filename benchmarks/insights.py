@@ -116,7 +116,7 @@ QUESTIONS: tuple[Callable[[Selection], Any], ...] = (
 def ask(home: Path) -> None:
     """Every question once, in this process."""
     store = Store(home)
-    began = time.monotonic()
+    began, worked = time.monotonic(), time.process_time()
     scope = insights.whole(store)
     assert scope
     with insights.selected(store, scope) as of:
@@ -125,14 +125,17 @@ def ask(home: Path) -> None:
             at = time.monotonic()
             question(of)
             print(f"{question.__name__:20}{time.monotonic() - at:8.2f} s")
-        seconds = time.monotonic() - began
+        seconds, cpu = time.monotonic() - began, time.process_time() - worked
         count = insights.overview(of)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{count.messages:,} messages, {count.events:,} events, {len(of.kinds)} event types, {count.conversations:,}",
         end="",
     )
-    print(f" conversations: {seconds:.1f} s (at most {SECONDS}), peak {peak:,.0f} MB (at most {MEGABYTES:,})")
+    print(
+        f" conversations: {seconds:.1f} s (at most {SECONDS}), {cpu:.1f} s of cpu, "
+        f"peak {peak:,.0f} MB (at most {MEGABYTES:,})"
+    )
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The same conversations asked again: what another model does to a rate, and what the order of the question does."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
@@ -10,12 +10,13 @@ import pytest
 from cpa_core.cli import main
 from cpa_core.errors import BudgetReached
 from cpa_core.gold.probing import ProbedLabels, drawn_again, drawn_anchors, instrument_shifts, turned
+from cpa_core.insights import Estimate, Kind, selected, whole
 from cpa_core.llm import ModelName, Reply, Request
-from cpa_core.pipeline import DayRange, write_report
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import gold_folder
 from cpa_core.pipeline.gold.probing import ProbeResult, kept_probes, planned_probe, quote_probe, run_probe
 from cpa_core.pipeline.label.redact import asked_by
+from cpa_core.report.comparing import Declared, declared_changes
 from tests.support.homes import NOW
 from tests.support.labelled import ASKING, FIRST, SCHEMA, THANKS, LabelledHome, labelled_home, talks
 from tests.support.models import Model
@@ -139,16 +140,24 @@ def test_a_declared_change_shows_what_part_of_it_is_the_models(tmp_path: Path) -
             transaction.execute(f"update {table} set prompt_id = $prompt_id, schema_version = $schema_version", **by)
             which = "case when day < $change then 'compatible:one' else 'compatible:two' end"
             transaction.execute(f"update {table} set model = {which}", change=change)
-    span = DayRange(changes=((change, "another model"),))
     probed(home, Model())
-    alone = write_report(home.assistant, span).path.read_text("utf-8")
-    after = probed(home, without(THANKS), "two")
-    page = write_report(home.assistant, span).path.read_text("utf-8")
-    assert after.shifts and "of the model, prompt or schema" not in alone
-    found = [one.conversation_id for one in planned_probe(home.assistant, 8, 0.0).anchors]
-    kept = kept_probes(home.assistant)
-    had = {one.conversation_id for one in kept if one.model == "compatible:one" and one.said.get(f"{THANKS}|user")}
-    assert had and f"of the model, prompt or schema: −{100 * len(had) / len(found):.0f}" in page
+    alone = parts(home, change)
+    probed(home, without(THANKS), "two")
+    kept = [one for one in kept_probes(home.assistant) if one.model == "compatible:one" and one.task == "tag"]
+    had = sum(f"{THANKS}|user" in one.said for one in kept)
+    assert alone == {} and had > 0
+    assert parts(home, change)[Kind("user", THANKS)].value == pytest.approx(-had / 8)
+    assert parts(home, change)[Kind("user", ASKING)].value == 0
+
+
+def parts(home: LabelledHome, change: date) -> dict[Kind, Estimate]:
+    """What the report says to be the instrument's part of a declared change, by kind of event."""
+    store = home.assistant.store
+    scope = whole(store)
+    assert scope
+    with selected(store, scope) as of:
+        (found,) = declared_changes(store, of, [Declared(change, "another model")], kept_probes(home.assistant))
+    return dict(found.instrument)
 
 
 def test_a_shift_is_each_conversation_beside_itself_and_users_are_its_units() -> None:
