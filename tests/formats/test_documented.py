@@ -313,7 +313,7 @@ def test_conversations_of_one_content_are_told_apart_by_their_turns() -> None:
         {"conversation_hash": "h", **TIME, "conversation": [{**message(*one), "turn_identifier": n} for one in BOTH]}
         for n in (101, 205)
     ]
-    assert said(lines(*rows), "a.jsonl") == {"h-101": BOTH, "h-205": BOTH}
+    assert said(lines(*rows), "a.jsonl") == {"h": BOTH, "h-205": BOTH}
 
 
 @pytest.mark.parametrize("ids", [True, False])
