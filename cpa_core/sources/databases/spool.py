@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import ipc, parquet
 
-PART_ROWS, PART_BYTES = 100_000, 32 << 20
+PART_ROWS, PART_BYTES = 50_000, 16 << 20
 """A part of a range, which is read and kept as one, ends with the batch that reaches one of these."""
 
 

@@ -353,7 +353,8 @@ def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, na
     for refused in chaining.refused:
         _refuse(files, refused)
     for talk, found in chaining.told.values():
-        named = talk if talk.conversation_id in naming.talks else naming.name(talk)
+        named = talk if talk.conversation_id else naming.name(talk)  # an id, once given, stays
+        naming.talks[named.conversation_id] = named
         for call in found:
             call.conversation_id = named.conversation_id
             _of(files, call).ids[call.number] = named.conversation_id
