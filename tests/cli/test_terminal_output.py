@@ -77,8 +77,7 @@ event_types:
 """
 VOLATILE = (
     (r"\d+\.\d s\b", "N s"),
-    (r"\d+(\.\d+)? [GM]B", "N MB"),
-    (r"\d+ K?B\b", "N MB"),
+    (r"[\d,]+(\.\d+)? [GMK]?B\b", "N MB"),
     (r"the disk (lasts for more than ten years|is full in [\d,]+ days)", "the disk lasts"),
     (r"[\d,]+ rows", "N rows"),
     (r"ok: versions: [^\n]*(\n(?!ok)[^\n]*)*", "ok: versions: N"),
