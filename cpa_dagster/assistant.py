@@ -19,6 +19,7 @@ from cpa_dagster.options import Keys, Options, SecretKeys
 from cpa_dagster.quotes import quote_asset
 from cpa_dagster.report import report_asset
 from cpa_dagster.resources import Pipeline
+from cpa_dagster.topics import topics_asset
 from cpa_dagster.waiting import in_this_process
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def definitions_of(pipeline: Pipeline, keys: SecretKeys | None = None) -> dg.Def
             report_asset(pipeline),
             quote_asset(pipeline),
             *gold_assets(pipeline),
+            topics_asset(pipeline),
         ],
         asset_checks=checks(pipeline),
         resources={"options": OPTIONS, "keys": keys or NO_KEYS},

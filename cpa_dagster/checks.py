@@ -30,7 +30,7 @@ from cpa_core.pipeline import (
     waiting_days,
     waiting_versions,
 )
-from cpa_dagster import gold
+from cpa_dagster import gold, topics
 from cpa_dagster.days import Step, errors_of
 from cpa_dagster.options import RunOptions, SecretKeys
 from cpa_dagster.pictures import in_workbench, listed, table
@@ -86,6 +86,7 @@ def all_checks(pipeline: Pipeline) -> list[Check]:
         Check("upload_receipts", "accepted", ACCEPTED, accepted),
         Check("upload_receipts", "reconciled", RECONCILED, reconciles),
         *(Check("label_quality", name, about, look) for name, about, look in gold.CHECKS),
+        Check("topics", "no_new_topic", topics.NO_NEW_TOPIC, topics.no_new_topic),
     ]
 
 

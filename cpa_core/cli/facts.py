@@ -28,6 +28,7 @@ from cpa_core.pipeline.gold.teaching import LabelConfusion
 from cpa_core.pipeline.health import HealthCheck
 from cpa_core.pipeline.model_check import ModelCheck
 from cpa_core.pipeline.overview import ConversationList, LandedDay, RunSpend
+from cpa_core.pipeline.topics.placing import CorpusTopics, TopicRow
 from cpa_core.schema import Change, Finding
 
 
@@ -346,6 +347,21 @@ class GoldErrorsFacts(Value):
     confusions: tuple[LabelConfusion, ...]
 
 
+class TopicsFacts(Value):
+    """What was done to each corpus (nothing where topics were only listed), and every topic by corpus and size."""
+
+    corpora: tuple[CorpusTopics, ...]
+    topics: tuple[TopicRow, ...]
+
+
+class TopicRenamedFacts(Value):
+    """A topic's name, and the one that it had."""
+
+    topic_id: str
+    name: str
+    earlier: str
+
+
 FACTS: dict[str, type[Value]] = {
     "demo": DemoFacts,
     "land": LandFacts,
@@ -375,5 +391,8 @@ FACTS: dict[str, type[Value]] = {
     "gold same": GoldSameFacts,
     "gold errors": GoldErrorsFacts,
     "gold probe": GoldProbeFacts,
+    "topics find": TopicsFacts,
+    "topics list": TopicsFacts,
+    "topics rename": TopicRenamedFacts,
 }
 """What each command prints with `--json`."""

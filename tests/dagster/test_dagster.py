@@ -27,7 +27,7 @@ GOLD = ["gold_labels", "label_quality"]
 
 def test_the_asset_keys_are_those_that_users_see(demo: Assistant) -> None:
     graph = definitions(demo).resolve_asset_graph()
-    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {*KEYS, "insights", "report", "quote", *GOLD}
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {*KEYS, "insights", "report", "quote", "topics", *GOLD}
     partitioned = {key.to_user_string() for key in graph.get_all_asset_keys() if graph.get(key).is_partitioned}
     assert partitioned == {*KEYS, "insights"} - {"landed_files", "event_schema"}
 
@@ -35,7 +35,7 @@ def test_the_asset_keys_are_those_that_users_see(demo: Assistant) -> None:
 def test_a_name_goes_before_the_keys_of_one_of_several_assistants(demo: Assistant) -> None:
     defs = assistant_definitions(demo.settings, name="billing")
     keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
-    assert keys == {f"billing/{key}" for key in [*KEYS, "insights", "report", "quote", *GOLD]}
+    assert keys == {f"billing/{key}" for key in [*KEYS, "insights", "report", "quote", "topics", *GOLD]}
 
 
 def test_everything_for_one_day_is_one_run_in_order(demo: Assistant) -> None:

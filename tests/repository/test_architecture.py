@@ -29,7 +29,7 @@ ORDER = [
         "redaction",
         "pricing",
     },
-    {"demo", "proposing", "suggesting", "insights"},
+    {"demo", "proposing", "suggesting", "insights", "topics"},
     {"gold"},
     {"report"},
     {"pipeline"},

@@ -1,0 +1,184 @@
+"""Topics on real transcripts of known sources: purity, agreement, day two, twenty days without news, and their price.
+
+python -m benchmarks.topics transcripts.csv.gz [--withheld tm] [--size 100000]; conversation ids begin with their source.
+"""
+
+import argparse
+import csv
+import gzip
+import resource
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+from cpa_core.topics.corpora import Item
+from cpa_core.topics.finding import Layer, first_layer, new_layer, placed
+
+FIRST = date(2026, 3, 1)
+MESSAGES = 5
+"""The first messages of the user that stand for what was asked, as in `sql/topics/requests.sql`."""
+PURE = 0.9
+
+
+def texts_of(path: Path) -> dict[str, dict[str, str]]:
+    """The different texts of each source, by conversation: ids begin with their source."""
+    said: defaultdict[str, list[str]] = defaultdict(list)
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            if row["role"] == "user" and len(said[row["conversation_id"]]) < MESSAGES:
+                said[row["conversation_id"]].append(row["content"])
+    by_source: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for conversation, messages in sorted(said.items()):
+        by_source[conversation.partition("-")[0]].setdefault("\n".join(messages), conversation)
+    return {source: {name: text for text, name in those.items()} for source, those in by_source.items()}
+
+
+def drawn(texts: dict[str, str], count: int, random: Random, day: date = FIRST) -> list[Item]:
+    """So many items of a source, at random."""
+    return [Item(name, day, name, texts[name]) for name in random.sample(sorted(texts), count)]
+
+
+def source_of(name: str) -> str:
+    """The source of a conversation."""
+    return name.partition("-")[0]
+
+
+def topics_of(layers: Sequence[Layer], items: Sequence[Item]) -> dict[str, str | None]:
+    """The topic of each item."""
+    return {one.item_id: one.topic_id for one in placed(layers, items)}
+
+
+def pure_shares(topics: dict[str, str | None]) -> dict[str, float]:
+    """For each source, the share of its items that lie in topics of which it is at least nine tenths."""
+    within: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for name, topic in topics.items():
+        if topic is not None:
+            within[topic][source_of(name)] += 1
+    pure: Counter[str] = Counter()
+    for counts in within.values():
+        source, count = counts.most_common(1)[0]
+        pure[source] += count if count >= PURE * counts.total() else 0
+    sizes = Counter(source_of(name) for name in topics)
+    return {source: pure[source] / size for source, size in sorted(sizes.items())}
+
+
+def planted(by_source: dict[str, dict[str, str]], seed: int) -> None:
+    """Line 1: every source in 5,000 conversations, and k-means on the same vectors."""
+    random = Random(seed)
+    items = [one for source in sorted(by_source) for one in drawn(by_source[source], 1000, random)]
+    layer = first_layer("requests", items)
+    assert layer is not None
+    topics = topics_of([layer], items)
+    truth = [source_of(one.item_id) for one in items]
+    ours = [topics[one.item_id] or "" for one in items]
+    print(f"1. {len(items)} conversations: {len(layer.topics)} topics, noise {ours.count('') / len(ours):.3f}")
+    print("   in topics that are 90 % of one source:", {k: round(v, 3) for k, v in pure_shares(topics).items()})
+    vectors = layer.space.vectors([one.text for one in items])
+    means = {k: KMeans(k, n_init=3, random_state=seed).fit_predict(vectors) for k in (len(layer.topics), 5)}
+    rand = {k: round(float(adjusted_rand_score(truth, labels)), 3) for k, labels in means.items()}
+    print(f"   adjusted Rand {adjusted_rand_score(truth, ours):.3f}; k-means by number of clusters: {rand}")
+    again = first_layer("requests", random.sample(items, len(items)))
+    assert again is not None
+    same = [one.topic_id for one in again.topics] == [one.topic_id for one in layer.topics]
+    print(f"   shuffled: same ids {same}, same places {topics_of([again], items) == topics}")
+
+
+def day_two(by_source: dict[str, dict[str, str]], withheld: str, seed: int) -> None:
+    """Line 2: a second day with 5 % of a source that the first did not have."""
+    random = Random(seed)
+    known = sorted(set(by_source) - {withheld})
+    pools = {source: drawn(by_source[source], 2000, random) for source in known}
+    first = [one for source in known for one in pools[source][:1000]]
+    layer = first_layer("requests", first)
+    assert layer is not None
+    tomorrow = FIRST + timedelta(days=1)
+    others = [one._replace(day=tomorrow) for source in known for one in pools[source][1000:1950]]
+    news = drawn(by_source[withheld], 200, random, tomorrow)
+    before, seen = topics_of([layer], first), topics_of([layer], [*others, *news])
+    later = new_layer("requests", [*first, *others, *news], tomorrow)
+    layers = [layer, *([later] if later else [])]
+    after = topics_of(layers, [*first, *others, *news])
+    kept = sum(after[one.item_id] == (before | seen)[one.item_id] for one in [*first, *others])
+    new = {one.topic_id for one in later.topics} if later else set()
+    found = sum(after[one.item_id] in new for one in news)
+    wrong = sum(after[one.item_id] in new for one in others)
+    print(
+        f"2. {withheld} on day two, 5 %: {len(new)} new topics hold {found} of its {len(news)} and {wrong} others; "
+        f"the others keep their topic: {kept / (len(first) + len(others)):.4f}"
+    )
+
+
+def twenty_days(by_source: dict[str, dict[str, str]], seed: int, days: int = 20, each: int = 60) -> None:
+    """Line 2: days of which none has anything new."""
+    random = Random(seed)
+    pools = {source: drawn(texts, 1000 + 20 * each, random) for source, texts in sorted(by_source.items())}
+    seen = [one for pool in pools.values() for one in pool[:1000]]
+    false = 0
+    for nth in range(days):
+        day = FIRST + timedelta(days=nth + 1)
+        start = 1000 + nth * each
+        today = [one._replace(day=day) for pool in pools.values() for one in pool[start : start + each]]
+        seen += today
+        later = new_layer("requests", seen, day)
+        false += len(later.topics) if later else 0
+    print(f"2. {days} days of {each * len(pools)} with nothing new: {false} new topics (clustered each day)")
+
+
+def timed(what: str, act: Callable[[], object]) -> None:
+    """Print the seconds of an act, and the most memory of the process so far."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    act()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"3. {what}: {time.perf_counter() - wall:.1f} s, cpu {time.process_time() - cpu:.1f} s, {memory:.0f} MB so far"
+    )
+
+
+def large(by_source: dict[str, dict[str, str]], size: int, seed: int) -> None:
+    """Line 3: many short texts (sentences of these transcripts), clustered and placed; then a day of 5,000."""
+    random = Random(seed)
+    texts = [line for those in by_source.values() for text in those.values() for line in text.splitlines() if line]
+    items = [Item(f"i{nth}", FIRST, f"i{nth}", " ".join(random.choice(texts).split()[:12])) for nth in range(size)]
+    made: list[Layer] = []
+
+    def all_of_it() -> None:
+        layer = first_layer("requests", items)
+        assert layer is not None
+        made.append(layer)
+        placed(made, items)
+
+    timed(f"{size} texts of at most 12 words, clustered and placed", all_of_it)
+    timed("a day of 5,000 placed", lambda: placed(made, items[:5000]))
+
+
+def main(given: Sequence[str]) -> None:
+    """Run what the arguments name."""
+    flags = argparse.ArgumentParser()
+    flags.add_argument("file", type=Path)
+    flags.add_argument("--withheld", default="tm")
+    flags.add_argument("--size", type=int, default=100_000)
+    flags.add_argument("--seed", type=int, default=0)
+    flags.add_argument("--parts", default="planted,day_two,twenty_days,large")
+    asked = flags.parse_args(given)
+    by_source = texts_of(asked.file)
+    parts: dict[str, Callable[[], None]] = {
+        "planted": lambda: planted(by_source, asked.seed),
+        "day_two": lambda: day_two(by_source, asked.withheld, asked.seed),
+        "twenty_days": lambda: twenty_days(by_source, asked.seed),
+        "large": lambda: large(by_source, asked.size, asked.seed),
+    }
+    for name in asked.parts.split(","):
+        parts[name]()
+
+
+if __name__ == "__main__":
+    np.set_printoptions(suppress=True)
+    main(sys.argv[1:])

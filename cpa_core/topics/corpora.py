@@ -1,0 +1,22 @@
+"""The texts that topics are found in: three corpora, each a list of items."""
+
+from datetime import date
+from typing import Literal, NamedTuple
+
+Corpus = Literal["requests", "uncovered", "misses"]
+"""What users ask for, messages without an event, and the reasons of criteria that were missed."""
+
+CORPORA: dict[Corpus, str] = {
+    "requests": "what users come for: the first messages of the user",
+    "uncovered": "messages of the user without an event",
+    "misses": "the judge's reasons for criteria that were missed",
+}
+
+
+class Item(NamedTuple):
+    """One text of a corpus. `item_id` is made from its place and content: a text that changed is another item."""
+
+    item_id: str
+    day: date
+    conversation_id: str
+    text: str

@@ -1,0 +1,99 @@
+"""The asset `topics`: what users come for, what no event covers and why criteria are missed, each day placed anew."""
+
+import warnings
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from cpa_core.pipeline import Assistant
+from cpa_core.pipeline.topics.placing import TopicRow, find_topics, topics_now
+from cpa_core.topics import CORPORA
+from cpa_dagster.conditions import ANY_DAY
+from cpa_dagster.days import Step, errors_of
+from cpa_dagster.options import RunOptions, SecretKeys
+from cpa_dagster.pictures import bars, table
+from cpa_dagster.report import GROUP
+from cpa_dagster.resources import Pipeline
+
+ABOUT = (
+    "Topics with ids that never change: what users come for, messages without an event, reasons of missed criteria. "
+    "New texts are placed each day; once a week new topics are looked for. It asks no model, and needs the extra "
+    "`topics`."
+)
+NO_NEW_TOPIC = "No topic is new in the last seven days of its corpus."
+NEW_FOR = 7
+"""Days for which a topic is called new."""
+
+
+def found(step: Step) -> dict[str, Any]:
+    """Bring the topics up to the days, and show them by size and trend."""
+    if not step.assistant.store.exists():
+        return {"topics": 0}
+    done = find_topics(step.assistant)
+    shown: dict[str, Any] = {"topics": sum(one.topic_id is not None for one in done.topics)}
+    for one in done.corpora:
+        topics = [topic for topic in done.topics if topic.corpus == one.corpus]
+        shown |= {f"{one.corpus}: texts": one.texts, f"{one.corpus}: placed now": one.placed}
+        shown |= table(f"{one.corpus}: topics", [in_words(topic) for topic in topics])
+        if topics:
+            shown[f"{one.corpus}: sizes"] = bars({named(topic): topic.items for topic in topics})
+    return shown
+
+
+def named(one: TopicRow) -> str:
+    """A topic's name, and the row of texts without one."""
+    return one.name or "no topic"
+
+
+def in_words(one: TopicRow) -> dict[str, Any]:
+    """A topic as a row that people read."""
+    return {
+        "topic": named(one),
+        "texts": one.items,
+        "share": f"{one.share:.1%}",
+        "last week": one.last_week,
+        "week before": one.week_before,
+        "score": "–" if one.mean_score is None else f"{one.mean_score:.0f}",
+        "new since": one.found_day if one.is_new else None,
+        "id": one.topic_id,
+        "conversations": ", ".join(one.conversations_behind),
+    }
+
+
+def no_new_topic(assistant: Assistant, days: Sequence[date]) -> dg.AssetCheckResult:
+    """Whether a topic became new in the last days of its corpus."""
+    topics = topics_now(assistant) if assistant.store.exists() else ()
+    new = [one for one in topics if one.is_recent(NEW_FOR)]
+    return dg.AssetCheckResult(
+        passed=not new,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"corpora": len(CORPORA), **table("new topics", [in_words(one) for one in new])},
+    )
+
+
+def topics_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
+    """The asset of one assistant, beside the report: the days' jobs do not wait for it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so
+
+        @dg.asset(
+            key=pipeline.key("topics"),
+            deps=[pipeline.key("tagged_events"), pipeline.key("judge_scores")],
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            automation_condition=ANY_DAY,
+            group_name=pipeline.named(GROUP),
+            kinds={"duckdb"},
+            owners=list(pipeline.owners),
+            description="\n\n".join(filter(None, [ABOUT, pipeline.note])),
+            metadata={"home": str(pipeline.assistant.settings.home)},
+        )
+        def asset(
+            context: dg.AssetExecutionContext, options: RunOptions, keys: SecretKeys
+        ) -> dg.MaterializeResult[None]:
+            step = Step(context, pipeline, options, keys)
+            with errors_of(step):
+                return dg.MaterializeResult(metadata=found(step))
+
+    return asset

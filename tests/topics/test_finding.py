@@ -1,0 +1,130 @@
+"""Topics of planted texts: found, stable when shuffled, kept for good, and new ones only beyond chance."""
+
+from collections import Counter
+from datetime import date, timedelta
+from random import Random
+
+import pytest
+
+from cpa_core.topics import Item, Layer, first_layer, found_beyond_chance, new_layer, placed
+from cpa_core.topics.finding import sampled
+from cpa_core.topics.vectors import Space, space_of
+
+DAY = date(2026, 3, 1)
+WORDS = {
+    "parcel": "my parcel is late where package courier tracking delivery lost shipped address box",
+    "refund": "refund money back charged twice invoice card bank payment return account amount",
+    "login": "password reset cannot sign in locked email code browser username security verify",
+    "退货": "我想退货 请问怎么退款 商品坏了 质量有问题 需要换货 退货地址在哪里 运费谁付 申请退款",
+}
+
+
+def texts(topic: str, count: int, day: date = DAY, seed: int = 0) -> list[Item]:
+    """So many texts of a planted topic: eight of its words each, in some order."""
+    random, words = Random(f"{topic} {day} {seed}"), WORDS[topic].split()
+    made = (" ".join(random.sample(words, min(8, len(words) - 1))) for _ in range(count))
+    return [Item(f"{topic}-{day}-{seed}-{nth}", day, f"{topic}-{nth}", text) for nth, text in enumerate(made)]
+
+
+def first_day() -> list[Item]:
+    """Three topics, one of them in a language without spaces."""
+    return [item for topic in ("parcel", "refund", "退货") for item in texts(topic, 90)]
+
+
+def by_topic(layers: list[Layer], items: list[Item]) -> dict[str | None, Counter[str]]:
+    """For each topic found, how many texts of each planted one it has."""
+    found: dict[str | None, Counter[str]] = {}
+    for item, place in zip(items, placed(layers, items), strict=True):
+        found.setdefault(place.topic_id, Counter())[item.item_id.partition("-")[0]] += 1
+    return found
+
+
+@pytest.fixture(scope="module")
+def layer() -> Layer:
+    found = first_layer("requests", first_day())
+    assert found is not None
+    return found
+
+
+def test_planted_topics_are_found_apart_and_named_by_their_words(layer: Layer) -> None:
+    found = by_topic([layer], first_day())
+    assert all(len(counts) == 1 for topic, counts in found.items() if topic is not None)
+    in_topics = sum((counts for topic, counts in found.items() if topic is not None), Counter[str]())
+    assert set(in_topics) == {"parcel", "refund", "退货"} and min(in_topics.values()) >= 80
+    for one in layer.topics:
+        planted = next(iter(found[one.topic_id]))
+        assert one.words and all(word in WORDS[planted] for words in one.words for word in words.split())
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_same_texts_in_any_order_give_the_same_ids_and_bytes(layer: Layer, seed: int) -> None:
+    shuffled = Random(seed).sample(first_day(), len(first_day()))
+    again = first_layer("requests", shuffled)
+    assert again is not None
+    assert [one.topic_id for one in again.topics] == [one.topic_id for one in layer.topics]
+    assert [one.centre.tobytes() for one in again.topics] == [one.centre.tobytes() for one in layer.topics]
+    assert again.space.written() == layer.space.written()
+    assert sorted(placed([again], shuffled)) == sorted(placed([layer], first_day()))
+
+
+def test_a_space_that_is_written_and_read_gives_the_same_vectors(layer: Layer) -> None:
+    some = [one.text for one in first_day()[::20]]
+    assert Space.read(layer.space.written()).vectors(some).tobytes() == layer.space.vectors(some).tobytes()
+
+
+def test_a_text_of_which_nothing_is_known_has_no_topic(layer: Layer) -> None:
+    strangers = [Item(text, DAY, text, text) for text in ("", "   ", "ÿþ", "∑∆ ƒ∂")]
+    assert [one.topic_id for one in placed([layer], strangers)] == [None] * len(strangers)
+
+
+def test_a_new_topic_is_found_on_its_day_and_every_text_before_keeps_its_topic(layer: Layer) -> None:
+    tomorrow = DAY + timedelta(days=1)
+    others = [item for topic in ("parcel", "refund", "退货") for item in texts(topic, 90, tomorrow)]
+    news = texts("login", 30, tomorrow)
+    later = new_layer("requests", [*first_day(), *others, *news], tomorrow)
+    assert later is not None
+    before, after = placed([layer], first_day()), placed([layer, later], first_day())
+    assert before == after
+    found = by_topic([layer, later], [*others, *news])
+    new = {one.topic_id for one in later.topics}
+    assert sum((found[one] for one in new), Counter[str]())["login"] >= 27
+    assert all(set(found[one]) == {"login"} for one in new)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_day_like_the_one_before_has_no_new_topic(seed: int) -> None:
+    tomorrow = DAY + timedelta(days=1)
+    usual = [item for topic in ("parcel", "refund", "退货") for item in texts(topic, 40, tomorrow, seed)]
+    assert new_layer("requests", [*first_day(), *usual], tomorrow) is None
+
+
+@pytest.mark.parametrize(
+    ("recent", "before", "all_recent", "all_before", "is_new"),
+    [
+        (50, 0, 1000, 1000, True),
+        (50, 0, 1000, 0, True),  # nothing came before: all of it is new
+        (14, 0, 1000, 1000, False),  # too few to be a topic
+        (50, 50, 1000, 1000, False),
+        (50, 20, 1000, 1000, False),  # two and a half times as many
+        (50, 400, 1000, 8000, False),  # the same share of a longer time
+        (15, 3, 1000, 1000, False),  # five times as many, by chance
+    ],
+)
+def test_a_topic_is_new_beyond_chance(recent: int, before: int, all_recent: int, all_before: int, is_new: bool) -> None:
+    assert found_beyond_chance(recent, before, all_recent, all_before) is is_new
+
+
+def test_a_sample_depends_on_ids_alone() -> None:
+    items = first_day()
+    assert sampled(items, 50) == sampled(reversed(items), 50) and len(sampled(items, 50)) == 50
+
+
+@pytest.mark.parametrize("few", [[], ["one"], ["", ""], ["same words here"] * 3, [f"w{n}" for n in range(300)]])
+def test_texts_that_share_nothing_have_no_topics(few: list[str]) -> None:
+    items = [Item(f"{nth}", DAY, f"{nth}", text) for nth, text in enumerate(few)]
+    found = first_layer("requests", items)
+    assert found is None or all(one.radius >= -1e-6 for one in found.topics)
+
+
+def test_no_space_where_nothing_is_shared() -> None:
+    assert space_of([]) is None and space_of(["a", "b"]) is None
