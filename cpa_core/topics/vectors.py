@@ -57,7 +57,7 @@ class Space:
     def vectors(self, texts: Sequence[str]) -> "Vectors":
         """A row of length one for each text; zeros for a text of which the space knows nothing."""
         if not texts:
-            return module("numpy").zeros((0, self.directions.shape[1]), dtype="float32")
+            return self.directions[:0]
         matrix = module("scipy.sparse").hstack([self.counted(kind, texts) for kind in ANALYZERS]).tocsr()
         return _unit(matrix @ self.directions)
 

@@ -27,7 +27,14 @@ GOLD = ["gold_labels", "label_quality"]
 
 def test_the_asset_keys_are_those_that_users_see(demo: Assistant) -> None:
     graph = definitions(demo).resolve_asset_graph()
-    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {*KEYS, "insights", "report", "quote", "topics", *GOLD}
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
+        *KEYS,
+        "insights",
+        "report",
+        "quote",
+        "topics",
+        *GOLD,
+    }
     partitioned = {key.to_user_string() for key in graph.get_all_asset_keys() if graph.get(key).is_partitioned}
     assert partitioned == {*KEYS, "insights"} - {"landed_files", "event_schema"}
 
