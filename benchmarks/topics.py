@@ -1,6 +1,6 @@
 """Topics on real transcripts of known sources: purity, agreement, day two, twenty days without news, and their price.
 
-python -m benchmarks.topics FILE [--withheld tm] [--size 100000]: a packed CSV; conversation ids begin with their source.
+python -m benchmarks.topics FILE [--withheld tm] [--size 100000]: a packed CSV; ids begin with their source.
 """
 
 import argparse
