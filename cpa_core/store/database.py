@@ -172,6 +172,12 @@ class Store:
             yield
 
     @contextmanager
+    def topics_lock(self) -> Iterator[None]:
+        """Only one process finds topics: clustering takes longer than the database may be locked."""
+        with locks.held(self.home / "locks" / "topics.lock"):
+            yield
+
+    @contextmanager
     def proposal_lock(self) -> Iterator[None]:
         """Only one process proposes a schema; who comes second finds it there."""
         with locks.held(self.home / "locks" / "proposal.lock"):

@@ -3,14 +3,15 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from cpa_core.cli import main
+from cpa_core.demo import demo_settings
 from cpa_core.errors import InputError, NotFound
-from cpa_core.pipeline import build_day
+from cpa_core.pipeline import Assistant, build_day, land, run_day
 from cpa_core.pipeline.topics.placing import find_topics, rename_topic, topics_now
 from tests.support.homes import NOW, Home, turn
 from tests.topics.test_finding import DAY, texts
@@ -126,3 +127,21 @@ def test_the_commands_show_topics_and_print_them_as_json(made: Home, capsys: pyt
     chosen = topics[0]["topic_id"]
     assert main(["topics", "rename", chosen, "Other", "--home", home], {}) == 0
     assert main(["topics", "rename", "nothing", "Other", "--home", home], {}) == 2
+
+
+def test_each_corpus_has_the_texts_that_it_says(tmp_path: Path) -> None:
+    """Of the demo: the user's first five messages, those without an event, and reasons of verdicts below met."""
+    assistant = Assistant.of(demo_settings("therapist", tmp_path))
+    land(assistant)
+    run_day(assistant, date(2026, 3, 2))
+    found = {one.corpus: one.texts for one in find_topics(assistant).corpora}
+    with assistant.store.reading() as view:
+        talks = view.rows("select count(*) as n from raw_conversations")[0]["n"]
+        events = view.rows("select conversation_id, message_id from tagged_events")
+        said = view.rows("select conversation_id, message_id from messages where role = 'user' and trim(content) <> ''")
+        verdicts = [json.loads(row["verdicts"]) for row in view.rows("select verdicts from judge_scores")]
+    covered = {(row["conversation_id"], row["message_id"]) for row in events}
+    assert found["requests"] == talks > 0
+    assert found["uncovered"] == sum((row["conversation_id"], row["message_id"]) not in covered for row in said)
+    missed = [one for each in verdicts for one in each.values() if one["verdict"] in ("missed", "partly")]
+    assert found["misses"] == sum(bool(one["because"].strip()) for one in missed) > 0

@@ -3,13 +3,14 @@
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from cpa_core.errors import InputError, NotFound
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.store.database import Row, Transaction, as_json
-from cpa_core.topics import CORPORA, Corpus, FoundTopic, Item, Layer, first_layer, new_layer, placed
+from cpa_core.topics import CORPORA, Corpus, FoundTopic, Item, Layer, Placement, first_layer, new_layer, placed
 from cpa_core.topics.vectors import Space, module
 
 LEAST_ITEMS = 200
@@ -66,13 +67,13 @@ class TopicsFound(Value):
 def find_topics(assistant: Assistant) -> TopicsFound:
     """Place each text that is new or changed, cluster where it is due, and return every topic.
 
-    What no longer exists loses its place; a topic never changes its id. Raises NotFound where nothing was stored,
-    SettingsError where the extra `topics` is not installed.
+    What no longer exists loses its place; a topic never changes its id. The database is locked only to read and write,
+    not while texts are clustered. Raises NotFound where nothing was stored, SettingsError without the extra `topics`.
     """
     if not assistant.store.exists():
         raise NotFound(f"{assistant.settings.home}: nothing was stored here yet")
-    with assistant.store.writing() as tables:
-        done = tuple(_brought_up(tables, corpus, assistant.now()) for corpus in CORPORA)
+    with assistant.store.topics_lock():
+        done = tuple(_brought_up(assistant, corpus) for corpus in CORPORA)
     return TopicsFound(corpora=done, topics=topics_now(assistant))
 
 
@@ -108,28 +109,83 @@ def _row(row: Row, behind: Sequence[str]) -> TopicRow:
     return TopicRow(**kept, name=row["topic_name"], conversations_behind=tuple(behind))
 
 
-def _brought_up(tables: Transaction, corpus: Corpus, now: datetime) -> CorpusTopics:
-    items = [_item(corpus, row) for row in tables.answer(f"topics/{corpus}")]
-    _forget_gone(tables, corpus, items)
-    layers = _layers(tables, corpus)
-    if not layers and len(items) < LEAST_ITEMS:
-        return CorpusTopics(corpus=corpus, texts=len(items), placed=0, found=0, needed=LEAST_ITEMS - len(items))
-    known = _known(tables, corpus)
-    fresh = [one for one in items if one.item_id not in known]
-    known |= _keep_places(tables, corpus, layers, fresh, now)
-    since = _due(tables, corpus, items)
-    layer = None
-    if since:
-        layer = new_layer(corpus, items, since) if layers else first_layer(corpus, items)
+@dataclass(frozen=True)
+class _Corpus:
+    """A corpus as it is stored: its texts, their topics, its layers, and the last day that was clustered."""
+
+    name: Corpus
+    items: tuple[Item, ...]
+    known: dict[str, str | None]
+    layers: tuple[Layer, ...]
+    clustered: date | None
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """What a run found: places of texts, by item, and a layer that is new where one is."""
+
+    places: dict[str, Placement]
+    layer: Layer | None
+    is_clustered: bool
+
+
+def _brought_up(assistant: Assistant, corpus: Corpus) -> CorpusTopics:
+    with assistant.store.reading() as view:
+        there = _read(view, corpus)
+    few = not there.layers and len(there.items) < LEAST_ITEMS
+    changed = _Changed({}, None, False) if few else _changed(there)
+    ids = {one.item_id for one in there.items}
+    gone = there.known.keys() - ids
+    if gone or changed.places or changed.is_clustered:
+        with assistant.store.writing() as tables:
+            _write(tables, there, changed, sorted(gone), assistant.now())
+    return CorpusTopics(
+        corpus=corpus,
+        texts=len(there.items),
+        placed=len(ids - there.known.keys()) if not few else 0,
+        found=len(changed.layer.topics) if changed.layer else 0,
+        needed=LEAST_ITEMS - len(there.items) if few else 0,
+    )
+
+
+def _read(view: Transaction, corpus: Corpus) -> _Corpus:
+    items = tuple(_item(corpus, row) for row in view.answer(f"topics/{corpus}"))
+    rows = view.rows("select max(last_day) as day from topic_clusterings where corpus = $corpus", corpus=corpus)
+    return _Corpus(corpus, items, _known(view, corpus), tuple(_layers(view, corpus)), rows[0]["day"])
+
+
+def _changed(there: _Corpus) -> _Changed:
+    """Places of texts that have none, and, where clustering is due, new topics with the texts that belong to them."""
+    fresh = [one for one in there.items if one.item_id not in there.known]
+    places = {one.item_id: one for one in placed(there.layers, fresh)}
+    since = _due(there)
+    if since is None:
+        return _Changed(places, None, False)
+    items = there.items
+    layer = new_layer(there.name, items, since) if there.layers else first_layer(there.name, items)
     if layer:
-        _keep_layer(tables, corpus, layer, (len(layers), max(one.day for one in items), now))
-        moved = _members(layer, items)
-        _forget(tables, corpus, [one.item_id for one in moved])
-        known |= _keep_places(tables, corpus, [layer], moved, now)
-    found = len(layer.topics) if layer else 0
-    if since:
-        _keep_clustering(tables, corpus, items, (sum(one is None for one in known.values()), found, now))
-    return CorpusTopics(corpus=corpus, texts=len(items), placed=len(fresh), found=found, needed=0)
+        places |= {one.item_id: one for one in placed([layer], items) if one.topic_id is not None}
+    return _Changed(places, layer, True)
+
+
+def _write(tables: Transaction, there: _Corpus, changed: _Changed, gone: Sequence[str], now: datetime) -> None:
+    _forget(tables, there.name, [*gone, *changed.places])
+    tables.insert("topic_items", _rows(there, changed.places, now))
+    newest = max((one.day for one in there.items), default=None)
+    if newest is None or not changed.is_clustered:
+        return
+    if changed.layer:
+        _keep_layer(tables, there.name, changed.layer, (len(there.layers), newest, now))
+    topics = there.known | {name: place.topic_id for name, place in changed.places.items()}
+    row = {
+        "corpus": there.name,
+        "last_day": newest,
+        "items": len(there.items),
+        "without_topic": sum(topics[one.item_id] is None for one in there.items),
+        "found": len(changed.layer.topics) if changed.layer else 0,
+        "clustered_at": now,
+    }
+    tables.insert("topic_clusterings", [row])
 
 
 def _known(tables: Transaction, corpus: Corpus) -> dict[str, str | None]:
@@ -138,19 +194,13 @@ def _known(tables: Transaction, corpus: Corpus) -> dict[str, str | None]:
     return {row["item_id"]: row["topic_id"] for row in rows}
 
 
-def _members(layer: Layer, items: Sequence[Item]) -> list[Item]:
-    """The items that belong to a layer that was just made."""
-    topics = {one.item_id: one.topic_id for one in placed([layer], items)}
-    return [one for one in items if topics[one.item_id] is not None]
-
-
-def _due(tables: Transaction, corpus: Corpus, items: Sequence[Item]) -> date | None:
+def _due(there: _Corpus) -> date | None:
     """The first day that no clustering has seen, where there was none yet or a week of days is there; else null."""
-    rows = tables.rows("select max(last_day) as day from topic_clusterings where corpus = $corpus", corpus=corpus)
-    last, days = rows[0]["day"], [one.day for one in items]
-    if last is None:
+    days = [one.day for one in there.items]
+    if there.clustered is None:
         return min(days, default=None)
-    return last + timedelta(days=1) if max(days, default=last) >= last + timedelta(days=CLUSTERED_EVERY) else None
+    due = there.clustered + timedelta(days=CLUSTERED_EVERY)
+    return there.clustered + timedelta(days=1) if max(days, default=there.clustered) >= due else None
 
 
 def _item(corpus: Corpus, row: Row) -> Item:
@@ -158,13 +208,6 @@ def _item(corpus: Corpus, row: Row) -> Item:
     return Item(
         hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24], row["day"], row["conversation_id"], parts[3]
     )
-
-
-def _forget_gone(tables: Transaction, corpus: Corpus, items: Sequence[Item]) -> None:
-    """Places of texts that are no longer there, or changed, are deleted."""
-    there = {one.item_id for one in items}
-    rows = tables.rows("select item_id from topic_items where corpus = $corpus", corpus=corpus)
-    _forget(tables, corpus, [row["item_id"] for row in rows if row["item_id"] not in there])
 
 
 def _forget(tables: Transaction, corpus: Corpus, item_ids: Sequence[str]) -> None:
@@ -215,36 +258,18 @@ def _topic_row(corpus: Corpus, space_id: str, topic: FoundTopic, found: tuple[da
     }
 
 
-def _keep_places(
-    tables: Transaction, corpus: Corpus, layers: Sequence[Layer], items: Sequence[Item], now: datetime
-) -> dict[str, str | None]:
-    """Place items and keep it; returns the topic of each."""
-    found = placed(layers, items)
-    rows = [
+def _rows(there: _Corpus, places: dict[str, Placement], now: datetime) -> list[Row]:
+    """Rows of `topic_items` for the texts that were placed."""
+    return [
         {
-            "corpus": corpus,
-            "item_id": place.item_id,
-            "day": item.day,
-            "conversation_id": item.conversation_id,
-            "topic_id": place.topic_id,
-            "distance": place.distance,
+            "corpus": there.name,
+            "item_id": one.item_id,
+            "day": one.day,
+            "conversation_id": one.conversation_id,
+            "topic_id": places[one.item_id].topic_id,
+            "distance": places[one.item_id].distance,
             "placed_at": now,
         }
-        for item, place in zip(items, found, strict=True)
+        for one in there.items
+        if one.item_id in places
     ]
-    tables.insert("topic_items", rows)
-    return {place.item_id: place.topic_id for place in found}
-
-
-def _keep_clustering(
-    tables: Transaction, corpus: Corpus, items: Sequence[Item], found: tuple[int, int, datetime]
-) -> None:
-    row = {
-        "corpus": corpus,
-        "last_day": max(one.day for one in items),
-        "items": len(items),
-        "without_topic": found[0],
-        "found": found[1],
-        "clustered_at": found[2],
-    }
-    tables.insert("topic_clusterings", [row])
