@@ -291,6 +291,23 @@ def compact(given: Settings) -> "Done":
     return keeping.compact(given)
 
 
+@command(app, KEEP, "cpa forget --user u-17 --yes", "CPA_HOME")
+def forget(
+    given: Settings,
+    user: Annotated[
+        list[str] | None, Option(help="forget this user with all their conversations; may be repeated", metavar="USER")
+    ] = None,
+    conversation: Annotated[
+        list[str] | None, Option(help="forget this conversation; may be repeated", metavar="CONVERSATION")
+    ] = None,
+    yes: Annotated[bool, switch("--yes", "remove it; without this, only list what would go")] = False,
+) -> "Done":
+    """Remove a person or a conversation from the home, and keep them from landing again."""
+    from cpa_core.cli import forgetting
+
+    return forgetting.forget_command(given, user or [], conversation or [], yes=yes)
+
+
 @command(
     check_app,
     "Commands",

@@ -21,6 +21,7 @@ from cpa_core.pipeline import (
     Stale,
 )
 from cpa_core.pipeline.compact import Compacted
+from cpa_core.pipeline.forgetting.forget import Forgetting
 from cpa_core.pipeline.gold.exchange import ExportedGold, Imported
 from cpa_core.pipeline.gold.planning import Planned
 from cpa_core.pipeline.gold.probing import ProbeQuote, ProbeResult
@@ -362,6 +363,14 @@ class TopicRenamedFacts(Value):
     earlier: str
 
 
+class ForgetFacts(Value):
+    """`cpa forget`. `requests` are what to send to destinations and vendors; nothing was removed unless `done`."""
+
+    found: Forgetting
+    done: bool
+    requests: tuple[str, ...]
+
+
 FACTS: dict[str, type[Value]] = {
     "demo": DemoFacts,
     "land": LandFacts,
@@ -382,6 +391,7 @@ FACTS: dict[str, type[Value]] = {
     "schema accept": AcceptFacts,
     "doctor": DoctorFacts,
     "compact": CompactFacts,
+    "forget": ForgetFacts,
     "init": InitFacts,
     "gold draw": DrawFacts,
     "gold import": GoldImportFacts,

@@ -31,7 +31,7 @@ class Draw(Value):
 
     `frame` is the number of conversations, or of messages for a draw by doubt, that could have been drawn on the days
     from `first` to `last`. `label` is the key of the type that a draw by doubt is for, and `mean_believed` the mean of
-    the probabilities over the frame.
+    the probabilities over the frame. `drawn_as` is its id where items were forgotten since.
     """
 
     way: Way
@@ -45,11 +45,12 @@ class Draw(Value):
     label: str | None = None
     mean_believed: float | None = None
     items: tuple[DrawnItem, ...]
+    drawn_as: str | None = None
 
     @property
     def draw_id(self) -> str:
         """An id made of the content."""
-        return digest(self.model_dump(mode="json"))[:12]
+        return self.drawn_as or digest(self.model_dump(mode="json", exclude={"drawn_as"}))[:12]
 
 
 def at_random(frame: Sequence[tuple[date, str]], size: int, seed: int) -> tuple[DrawnItem, ...]:

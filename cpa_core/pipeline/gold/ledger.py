@@ -137,7 +137,7 @@ def _rows(value: Value) -> list[dict[str, Any]]:
             for row in value.rows()
         ]
     if isinstance(value, Draw):
-        own = value.model_dump(exclude={"items", "first", "last"})
+        own = value.model_dump(exclude={"items", "drawn_as", "first", "last"})
         own |= {"draw_id": value.draw_id, "first_day": value.first, "last_day": value.last}
         return [own | item.model_dump() | {"place": place} for place, item in enumerate(value.items)]
     return [value.model_dump()]

@@ -13,6 +13,8 @@ import pyarrow as pa
 
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.forgetting.landing import without_forgotten
+from cpa_core.pipeline.forgetting.tombstones import tombstones
 from cpa_core.pipeline.landing.fetch import Parsed, in_parts, read_in_order
 from cpa_core.pipeline.landing.identify import (
     forget_repeated,
@@ -84,11 +86,16 @@ def unlanded(assistant: Assistant, wait: float | None = None) -> Unlanded:
     read_so = {(row["uri"], row["etag"]): row["reading"] for row in rows}
     found = assistant.listing(_ranges(assistant, rows, read_so))
     absent = {row["uri"] for row in rows if row["removed_at"]}
+    stones = tombstones(assistant.store.home)
     present = {o.uri for o in found.objects}
     gone = {row["uri"] for row in rows if archive_of(row["uri"]) not in present} - absent
     return Unlanded(
         listing=found,
-        fresh=tuple(o for o in found.objects if _is_fresh(read_so, (o.uri, o.etag), assistant.reading)),
+        fresh=tuple(
+            o
+            for o in found.objects
+            if _is_fresh(read_so, (o.uri, o.etag), assistant.reading) and not stones.holds("object", o.uri)
+        ),
         removed=tuple(sorted(uri for uri in gone if found.prefix and uri.startswith(found.prefix))),
         returned=tuple(sorted(uri for uri in absent if archive_of(uri) in present)),
         untimed_days={row["uri"]: row["untimed_day"] for row in rows if row["untimed_day"]},
@@ -147,7 +154,7 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
                 assistant, found.listing, traces_first(found.fresh), found.untimed_days, day, reads_sessions(assistant)
             )
             for part in in_parts(parsed, advance):
-                named, found_out = named_part(assistant, part)
+                named, found_out = without_forgotten(assistant.store, *named_part(assistant, part))
                 told.add(
                     named, _write(assistant, named, now, found_out) if any(p.arrived for p in part) else _Written()
                 )

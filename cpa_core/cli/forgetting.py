@@ -1,0 +1,39 @@
+"""The command that forgets a person or a conversation."""
+
+from collections.abc import Sequence
+
+from cpa_core.cli.display import existing
+from cpa_core.cli.facts import Done, ForgetFacts
+from cpa_core.cli.screen import say
+from cpa_core.errors import SettingsError
+from cpa_core.pipeline import Assistant
+from cpa_core.pipeline.forgetting.elsewhere import deletion_requests
+from cpa_core.pipeline.forgetting.forget import Forgetting, forget, forgetting, resume_forgetting
+from cpa_core.settings import Settings
+
+
+def forget_command(given: Settings, users: Sequence[str], conversations: Sequence[str], *, yes: bool) -> Done:
+    """List what the home holds of them; with `yes`, remove it. What stays elsewhere is named with its request."""
+    existing(given)
+    assistant = Assistant.of(given)
+    if yes and resume_forgetting(assistant):
+        say("finished what an earlier `cpa forget` had begun")
+    if not (users or conversations):
+        raise SettingsError("whom? name a user or a conversation: cpa forget --user U, --conversation C")
+    found = forgetting(assistant, users, conversations)
+    requests = deletion_requests(found)
+    say(*_lines(found, requests))
+    if yes:
+        forget(assistant, users, conversations)
+        say("removed; the database was copied without it")
+    elif not found.is_empty:
+        say("nothing was changed; the same command with --yes removes it")
+    return Done(0, ForgetFacts(found=found, done=yes, requests=requests))
+
+
+def _lines(found: Forgetting, requests: Sequence[str]) -> list[str]:
+    lines = [f"{len(found.conversations):,} conversations on {len(found.days):,} days"]
+    lines += [f"  table {name}: {count:,} rows" for name, count in found.tables.items()]
+    lines += [f"  file {name}: {count:,} lines or rows" for name, count in found.files.items()]
+    lines += [f"stays: {name} quotes this person; edit it by hand" for name in found.quoting]
+    return lines + [f"stays elsewhere: {request}" for request in requests]

@@ -1,0 +1,1 @@
+"""Forgetting a person or a conversation: what goes, how it goes, and what keeps it from landing again."""

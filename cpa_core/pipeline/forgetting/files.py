@@ -1,0 +1,167 @@
+"""The files of a home without what is forgotten: each is replaced as a whole, and others' lines and rows stay equal."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from cpa_core.gold.drawing import Draw
+from cpa_core.pipeline.forgetting.subject import Subject
+from cpa_core.pipeline.forgetting.tombstones import forgotten_folder
+from cpa_core.store.archive import sync_folder
+from cpa_core.store.database import Row
+
+ID_COLUMNS = ("conversation_id", "distinct_id", "user_id")
+BLANKED = {"conversation_id": None, "answer": None, "detail": None, "request_hash": ""}
+"""What is taken out of a stored answer: its tokens and its cost stay, or budgets would forget what was spent."""
+
+Cleaned = dict[Path, int]
+"""How many lines or rows of each file go."""
+
+
+def clean_files(home: Path, subject: Subject, *, write: bool) -> Cleaned:
+    """Take the subject out of every file of the home, or only count what would go. A report goes as a whole."""
+    found: Cleaned = {}
+    for path in sorted(path for path in home.rglob("*") if path.is_file() and not _is_own(home, path)):
+        clean = _way(path)
+        if clean is not None and (count := clean(path, subject, write)):
+            found[path] = count
+    return found
+
+
+def _is_own(home: Path, path: Path) -> bool:
+    return forgotten_folder(home) in path.parents or (home / "locks") in path.parents
+
+
+def _way(path: Path) -> Callable[[Path, Subject, bool], int] | None:
+    """How a file is cleaned; null for those that hold nothing of a conversation, and for the database."""
+    if path.suffix == ".parquet":
+        return _clean_answers if path.parent.name == "answers" else _clean_rows
+    ways = {
+        ".jsonl": _clean_lines,
+        ".unread": _clean_lines,
+        ".html": _remove,
+        ".batch": _remove,
+        ".tmp": _remove,
+        ".part": _remove,
+    }
+    return ways.get(path.suffix)
+
+
+def _remove(path: Path, subject: Subject, write: bool) -> int:
+    if write:
+        path.unlink(missing_ok=True)
+    return 1
+
+
+def _clean_lines(path: Path, subject: Subject, write: bool) -> int:
+    with _held(path):
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [_line(line, subject) for line in lines]
+        count = sum(line != before for line, before in zip(kept, lines, strict=True))
+        if count and write:
+            _replace(path, b"".join(kept))
+    return count
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """No other process appends meanwhile; who waits for it finds that another file took its place."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _line(line: bytes, subject: Subject) -> bytes:
+    """The line as it stays: of a draw only its items go, for its chances hold for the others."""
+    text = line.decode("utf-8", "replace").strip()
+    if not subject.names(text):
+        return line
+    draw = _without_items(text, subject)
+    return draw if draw is not None else b""
+
+
+def _without_items(text: str, subject: Subject) -> bytes | None:
+    """The draw as it stays, under the id that it had; null where the line is no draw."""
+    try:
+        draw = Draw.model_validate_json(text)
+    except ValidationError:
+        return None
+    items = tuple(item for item in draw.items if item.conversation_id not in subject.ids)
+    left = draw.model_copy(update={"items": items, "drawn_as": draw.draw_id})
+    return left.model_dump_json().encode() + b"\n"
+
+
+def _clean_rows(path: Path, subject: Subject, write: bool) -> int:
+    """Rows by the columns that name a conversation or a person."""
+    table = pq.read_table(path)
+    gone = _named(table, subject)
+    count = int(pc.sum(gone).as_py() or 0)
+    if count and write:
+        _replace_table(path, table.filter(pc.invert(gone)))
+    return count
+
+
+def _clean_answers(path: Path, subject: Subject, write: bool) -> int:
+    """Answers about the conversations, and steps of a proposal that quote them."""
+    table = pq.read_table(path)
+    rows = table.select(["conversation_id", "answer", "detail"]).to_pylist()
+    gone = pa.array([about(row, subject) for row in rows], pa.bool_())
+    count = int(pc.sum(gone).as_py() or 0)
+    if count and write:
+        for name, value in BLANKED.items():
+            at = table.column_names.index(name)
+            blank = pa.scalar(value, table.schema.field(name).type)
+            table = table.set_column(at, table.schema.field(name), pc.if_else(gone, blank, table[name]))
+        _replace_table(path, table)
+    return count
+
+
+def about(answer: Row, subject: Subject) -> bool:
+    """Whether an answer is about one of the conversations, or is about none and quotes one of them."""
+    if answer["conversation_id"] is not None:
+        return answer["conversation_id"] in subject.ids
+    return subject.mentions(answer["answer"]) or subject.mentions(answer["detail"])
+
+
+def _named(table: pa.Table, subject: Subject) -> pa.Array:
+    ids = pa.array(sorted(subject.ids), pa.string())
+    gone = pa.array([False] * table.num_rows)
+    for name in ID_COLUMNS:
+        if name in table.column_names:
+            found = pc.is_in(table[name].combine_chunks().cast(pa.string()), value_set=ids)
+            gone = pc.or_(gone, found)
+    return gone
+
+
+def _replace_table(path: Path, table: pa.Table) -> None:
+    fresh = path.with_name(f"{path.name}.part")
+    mode = path.stat().st_mode & 0o777
+    with fresh.open("wb") as file:
+        os.fchmod(file.fileno(), mode)
+        pq.write_table(table, file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    fresh = path.with_name(f"{path.name}.part")
+    mode = path.stat().st_mode & 0o777
+    with fresh.open("wb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)

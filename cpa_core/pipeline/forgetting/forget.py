@@ -1,0 +1,240 @@
+"""Forgetting: what a home holds of a person or a conversation, its removal, and the copy of the database without it.
+
+A journal in the home says what is under way: whoever runs the command after a kill finishes that first.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+
+from cpa_core.errors import NotFound, StoreBusy
+from cpa_core.models import Value
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.forgetting.files import about, clean_files
+from cpa_core.pipeline.forgetting.subject import Subject, objects_of, rejects_of, subject_of
+from cpa_core.pipeline.forgetting.tombstones import bury, forgotten_folder
+from cpa_core.pipeline.reporting.daily_tables import sum_day
+from cpa_core.store.answers import merge
+from cpa_core.store.archive import sync_folder
+from cpa_core.store.compaction import compact_database
+from cpa_core.store.database import Transaction, as_json
+
+JOURNAL = "journal.json"
+WAIT = 30.0
+"""Seconds that another run may hold a lock before nothing is forgotten."""
+
+
+class HeldElsewhere(Value):
+    """Events of the person at a destination. `identified`: the id there is the user's own."""
+
+    destination: str
+    project: str
+    distinct_id: str
+    identified: bool
+    events: int
+
+
+class VendorBatch(Value):
+    """A batch with questions about the person, which a vendor keeps until it expires or is deleted there."""
+
+    provider: str
+    batch_id: str
+    state: str
+
+
+class Forgetting(Value):
+    """What a home holds of users or conversations: rows by table, lines or rows by file, days whose sums change.
+
+    `quoting` names versions of the event schema and files whose examples quote the person: a person edits these.
+    """
+
+    users: tuple[str, ...]
+    conversations: tuple[str, ...]
+    tables: dict[str, int]
+    files: dict[str, int]
+    days: tuple[date, ...]
+    elsewhere: tuple[HeldElsewhere, ...]
+    batches: tuple[VendorBatch, ...]
+    quoting: tuple[str, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is here."""
+        return not (self.tables or self.files)
+
+
+def forgetting(assistant: Assistant, users: Sequence[str] = (), conversations: Sequence[str] = ()) -> Forgetting:
+    """List and count what `forget` would remove; nothing is changed. Raises NotFound where there is no store."""
+    if not assistant.store.exists():
+        raise NotFound(f"{assistant.settings.home}: nothing was stored here yet")
+    merge(assistant.store)
+    with assistant.store.reading() as view:
+        subject = subject_of(view, tuple(users), tuple(conversations))
+        found = _counted(view, subject)
+    files = clean_files(assistant.store.home, subject, write=False)
+    named = {str(path.relative_to(assistant.store.home)): count for path, count in files.items()}
+    quoting = (*found.quoting, *_quoting_files(assistant.store.home, subject))
+    return found.model_copy(update={"files": named, "quoting": quoting})
+
+
+def forget(assistant: Assistant, users: Sequence[str] = (), conversations: Sequence[str] = ()) -> Forgetting:
+    """Remove it from the home, for good, and say what was removed.
+
+    A run that was killed is finished first. Raises NotFound, StoreBusy where a run is at work, StoreNotWritten.
+    """
+    resume_forgetting(assistant)
+    found = forgetting(assistant, users, conversations)
+    _keep_journal(assistant.store.home, found.users, found.conversations)
+    resume_forgetting(assistant)
+    return found
+
+
+def resume_forgetting(assistant: Assistant) -> bool:
+    """Finish what was begun: whether there was anything."""
+    path = _journal(assistant.store.home)
+    if not path.exists():
+        return False
+    begun = json.loads(path.read_text("utf-8"))
+    with _nobody_else(assistant):
+        _carry_out(assistant, tuple(begun["users"]), tuple(begun["conversations"]))
+    path.unlink()
+    sync_folder(path.parent)
+    return True
+
+
+def _carry_out(assistant: Assistant, users: tuple[str, ...], conversations: tuple[str, ...]) -> None:
+    """Tombstones, then files, then the database: it is asked what the files must not hold until they do not."""
+    store = assistant.store
+    with store.reading() as view:
+        subject = subject_of(view, users, conversations)
+        days = _days(view, subject)
+    bury(store.home, subject.stones)
+    clean_files(store.home, subject, write=True)
+    with ExitStack() as held:
+        for day in days:
+            held.enter_context(store.day_lock(day, wait=WAIT))
+        with store.writing(WAIT) as transaction:
+            _delete(transaction, subject)
+    for day in days:
+        sum_day(assistant, day)
+    compact_database(store, WAIT)
+
+
+@contextmanager
+def _nobody_else(assistant: Assistant) -> Iterator[None]:
+    """No landing, no batch and no run meanwhile. Raises StoreBusy."""
+    store = assistant.store
+    with store.landing_lock(), store.batch_lock(WAIT):
+        merge(store)
+        if living := sorted((store.home / "answers").glob("*.jsonl")):
+            raise StoreBusy(f"{living[0].name}: a run is at work in this home; run the same command when it has ended")
+        yield
+
+
+def _journal(home: Path) -> Path:
+    return forgotten_folder(home) / JOURNAL
+
+
+def _keep_journal(home: Path, users: Sequence[str], conversations: Sequence[str]) -> None:
+    path = _journal(home)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".part")
+    with fresh.open("w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        json.dump({"users": list(users), "conversations": list(conversations)}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def _tables(view: Transaction, subject: Subject) -> Iterator[tuple[str, str]]:
+    """Each table that names conversations or users, with the condition of what goes. Answers keep their cost."""
+    for row in view.answer("forgetting/columns_with_ids"):
+        if row["name"] != "answers":
+            names = "$conversations" if row["place"] == "conversation_id" else "$users"
+            yield row["name"], f"{row['place']} in (select unnest({names}::json::varchar[]))"
+    yield "known_conversations", "kind = 'followed' and basis in (select unnest($conversations::json::varchar[]))"
+
+
+def _named(subject: Subject, condition: str) -> dict[str, str]:
+    names = {"conversations": as_json(subject.conversations), "users": as_json(subject.users)}
+    return {name: value for name, value in names.items() if f"${name}" in condition}
+
+
+def _answers_about(view: Transaction, subject: Subject) -> list[str]:
+    """Answers about the conversations, and steps of a proposal that quote them."""
+    rows = view.rows(
+        "select answer_id, conversation_id, answer, detail from answers "
+        "where conversation_id is null or conversation_id in (select unnest($ids::json::varchar[]))",
+        ids=as_json(subject.conversations),
+    )
+    return [row["answer_id"] for row in rows if about(row, subject)]
+
+
+def _counted(view: Transaction, subject: Subject) -> Forgetting:
+    counts: dict[str, int] = {}
+    for table, condition in _tables(view, subject):
+        sql = f"select count(*) as n from {table} where {condition}"
+        counts[table] = counts.get(table, 0) + view.rows(sql, **_named(subject, condition))[0]["n"]
+    counts["answers"] = len(_answers_about(view, subject))
+    counts["rejected_records"] = len(rejects_of(view, subject))
+    counts["landed_files"] = len(objects_of(view, subject))
+    gone = list(subject.conversations)
+    persons = view.answer("forgetting/persons_at_destinations", ids=as_json(gone))
+    schemas = view.rows("select version, yaml from event_schemas order by created_at")
+    return Forgetting(
+        users=subject.users,
+        conversations=subject.conversations,
+        tables={name: count for name, count in sorted(counts.items()) if count},
+        files={},
+        days=tuple(_days(view, subject)),
+        elsewhere=tuple(HeldElsewhere(**row) for row in persons if row["destination"] not in ("outbox", "parquet")),
+        batches=tuple(VendorBatch(**row) for row in view.answer("forgetting/batches_at_vendors", gone=gone)),
+        quoting=tuple(f"schema {row['version'][:12]}" for row in schemas if _quotes(row["yaml"], subject)),
+    )
+
+
+def _quotes(yaml: str, subject: Subject) -> bool:
+    """Whether a line of a schema, such as an example, is of what the person said."""
+    lines = (line.strip().lstrip("-").strip().strip("'\"") for line in yaml.splitlines())
+    return any(subject.mentions(line) for line in lines)
+
+
+def _quoting_files(home: Path, subject: Subject) -> list[str]:
+    return [path.name for path in sorted(home.glob("*.y*ml*")) if _quotes(path.read_text("utf-8", "replace"), subject)]
+
+
+def _days(view: Transaction, subject: Subject) -> list[date]:
+    rows = view.rows(
+        "select distinct day from raw_conversations "
+        "where conversation_id in (select unnest($ids::json::varchar[])) order by day",
+        ids=as_json(subject.conversations),
+    )
+    return [row["day"] for row in rows]
+
+
+def _delete(transaction: Transaction, subject: Subject) -> None:
+    """All of it, in one transaction."""
+    rejects = rejects_of(transaction, subject)
+    objects = objects_of(transaction, subject)
+    answers = _answers_about(transaction, subject)
+    transaction.answer("forgetting/questions_removed", gone=list(subject.conversations))
+    for table, condition in _tables(transaction, subject):
+        transaction.execute(f"delete from {table} where {condition}", **_named(subject, condition))
+    for row in rejects:
+        transaction.execute(
+            "delete from rejected_records where uri = $uri and place = $place and raw is not distinct from $raw",
+            **{name: row[name] for name in ("uri", "place", "raw")},
+        )
+    for table in ("landed_files", "rejected_records", "landed_messages"):
+        uris = as_json(objects)
+        transaction.execute(f"delete from {table} where uri in (select unnest($uris::json::varchar[]))", uris=uris)
+    transaction.execute(
+        "update answers set conversation_id = null, answer = null, detail = null, request_hash = '' "
+        "where answer_id in (select unnest($ids::json::varchar[]))",
+        ids=as_json(answers),
+    )

@@ -1,0 +1,85 @@
+"""What a landing leaves out: everything of whom the home has forgotten, also where a talk grew or stands elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cpa_core.pipeline.forgetting.subject import message_key, names_of_object, strings_in
+from cpa_core.pipeline.forgetting.tombstones import Tombstones, bury, tombstones
+from cpa_core.pipeline.landing.fetch import Parsed
+from cpa_core.sources import Reject
+from cpa_core.sources.identity import Identified, Talk
+from cpa_core.store import Store
+
+
+def without_forgotten(store: Store, part: Sequence[Parsed], found: Identified) -> tuple[Sequence[Parsed], Identified]:
+    """A part of a landing, and what identity has to remember of it, without what was forgotten."""
+    stones = tombstones(store.home)
+    if not stones:
+        return part, found
+    gone = {talk.conversation_id for talk in found.talks if _is_forgotten(stones, talk)}
+    talks = [talk for talk in found.talks if talk.conversation_id not in gone]
+    traces = [
+        one
+        for one in found.traces
+        if one.conversation_id not in gone
+        and not stones.holds("id", one.conversation_id)
+        and not stones.holds("id", one.user_id)
+    ]
+    left = [(parsed, _left(stones, parsed, gone)) for parsed in part]
+    alone = [before.object.uri for before, after in left if _is_of_them_alone(stones, before, after)]
+    bury(store.home, [("object", uri) for uri in alone])
+    return [after for before, after in left if before.object.uri not in alone], found._replace(
+        talks=talks, traces=traces
+    )
+
+
+def _is_forgotten(stones: Tombstones, talk: Talk) -> bool:
+    if stones.holds("id", talk.conversation_id) or stones.holds("id", talk.user_id):
+        return True
+    if talk.kind == "followed" and stones.holds("id", talk.basis):
+        return True
+    return "beginning" in stones.kinds and any(stones.holds("beginning", f"{talk.basis} {n}") for n in talk.links)
+
+
+def _left(stones: Tombstones, parsed: Parsed, gone: set[str]) -> Parsed:
+    rejects = [reject for reject in parsed.rejects if not _is_forgotten_reject(stones, reject)]
+    if parsed.table is None or not parsed.records:
+        return replace(parsed, rejects=rejects)
+    out = _rows_of(stones, parsed.table, gone)
+    table = parsed.table.filter(pc.invert(out))
+    return replace(parsed, table=table, records=table.num_rows, rejects=rejects)
+
+
+def _is_of_them_alone(stones: Tombstones, before: Parsed, after: Parsed) -> bool:
+    """Whether an object is named by a forgotten id and held nothing else: its name does not land either."""
+    is_empty = not after.records and len(after.rejects) == 0 and not after.problem
+    return is_empty and bool(before.records) and bool(stones.held("id", names_of_object(before.object.uri)))
+
+
+def _rows_of(stones: Tombstones, table: pa.Table, gone: set[str]) -> pa.Array:
+    """Which rows are of a forgotten user or conversation."""
+    out = pa.array([False] * table.num_rows)
+    for name, more in (("conversation_id", gone), ("user_id", set[str]())):
+        column = _texts(table, name)
+        held = stones.held("id", column.unique().to_pylist()) | more
+        out = pc.or_(out, pc.is_in(column, value_set=pa.array(sorted(held), pa.string())))
+    if "message" in stones.kinds and "by_user" in table.column_names:
+        rows = table.select(["by_user", "user_id", "sent_at", "content"]).to_pylist()
+        said = [bool(row["by_user"]) and stones.holds("message", message_key(row)) for row in rows]
+        out = pc.or_(out, pa.array(said))
+    return out
+
+
+def _texts(table: pa.Table, name: str) -> pa.Array:
+    column = table[name].cast(pa.string())
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _is_forgotten_reject(stones: Tombstones, reject: Reject) -> bool:
+    if stones.holds("reject", reject.raw or reject.place):
+        return True
+    texts = {text for whole in (reject.raw, reject.place, reject.reason) if whole for text in strings_in(whole)}
+    return bool(stones.held("id", texts))

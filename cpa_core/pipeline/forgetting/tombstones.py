@@ -1,0 +1,83 @@
+"""Tombstones: salted hashes of what was forgotten, in a file of the home, so that the next landing leaves it out."""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cpa_core.store.ledgers import append_lines, lines_after
+
+Kind = Literal["id", "beginning", "message", "reject", "object"]
+"""Of what a tombstone is the hash.
+
+The id of a user or a conversation; the beginning of a conversation whose id was made; a message that is known by user
+and time alone; a record that could not be used; the address of an object that is named by such an id.
+"""
+FILE = "tombstones.jsonl"
+
+
+def forgotten_folder(home: Path) -> Path:
+    """Where a home keeps its tombstones. It outlives the database, so that `cpa restore` brings nobody back."""
+    return home / "forgotten"
+
+
+@dataclass(frozen=True)
+class Tombstones:
+    """The hashes of a home by their kind, and the salt that makes them; empty where nothing was forgotten."""
+
+    salt: str
+    hashes: frozenset[str]
+    kinds: frozenset[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.hashes)
+
+    def hash_of(self, kind: Kind, text: str) -> str:
+        """The hash of a text of this kind, as 32 hexadecimal digits."""
+        return _hash(self.salt, kind, text)
+
+    def holds(self, kind: Kind, text: str | None) -> bool:
+        """Whether this was forgotten. False for null."""
+        return text is not None and kind in self.kinds and self.hash_of(kind, text) in self.hashes
+
+    def held(self, kind: Kind, texts: Iterable[str | None]) -> set[str]:
+        """Those of these texts that were forgotten."""
+        return {text for text in set(texts) if text is not None and self.holds(kind, text)}
+
+
+def tombstones(home: Path) -> Tombstones:
+    """The tombstones of a home."""
+    salt, hashes, kinds = "", set(), set()
+    for row in _rows(forgotten_folder(home) / FILE):
+        salt = salt or row.get("salt", "")
+        if "hash" in row:
+            hashes.add(row["hash"])
+            kinds.add(row["kind"])
+    return Tombstones(salt, frozenset(hashes), frozenset(kinds))
+
+
+def bury(home: Path, found: Iterable[tuple[Kind, str]]) -> None:
+    """Keep the hashes of these on the disk, each once. Raises LedgerNotWritten."""
+    path = forgotten_folder(home) / FILE
+    known = tombstones(home)
+    salt = known.salt or secrets.token_hex(32)
+    lines = [] if known.salt else [json.dumps({"salt": salt})]
+    fresh = {(kind, _hash(salt, kind, text)) for kind, text in found}
+    lines += [json.dumps({"kind": kind, "hash": one}) for kind, one in sorted(fresh) if one not in known.hashes]
+    if lines:
+        append_lines(path, lines)
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    if path.exists():
+        for line, _ in lines_after(path, 0):
+            yield json.loads(line)
+
+
+def _hash(salt: str, kind: str, text: str) -> str:
+    words = f"{kind}\0{text}".encode("utf-8", "surrogatepass")
+    return hmac.new(salt.encode(), words, hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,8 @@
+-- At which destinations do events of these conversations stand, and to whom do they belong there?
+select destination, project, distinct_id, coalesce(bool_or(identified), false) as identified, count(*) as events
+from upload_receipts
+where conversation_id in (select unnest($ids::json::varchar[]))
+  and status in ('accepted', 'accepted_warning', 'pending', 'unknown')
+  and distinct_id is not null
+group by destination, project, distinct_id
+order by destination, project, distinct_id
