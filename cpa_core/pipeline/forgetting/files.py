@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from cpa_core.gold.drawing import Draw
-from cpa_core.pipeline.forgetting.subject import Subject
+from cpa_core.pipeline.forgetting.subject import Forgotten
 from cpa_core.pipeline.forgetting.tombstones import forgotten_folder
 from cpa_core.store.archive import sync_folder
 from cpa_core.store.database import Row
@@ -25,7 +25,7 @@ Cleaned = dict[Path, int]
 """How many lines or rows of each file go."""
 
 
-def clean_files(home: Path, subject: Subject, *, write: bool) -> Cleaned:
+def clean_files(home: Path, subject: Forgotten, *, write: bool) -> Cleaned:
     """Take the subject out of every file of the home, or only count what would go. A report goes as a whole."""
     found: Cleaned = {}
     for path in sorted(path for path in home.rglob("*") if path.is_file() and not _is_own(home, path)):
@@ -39,7 +39,7 @@ def _is_own(home: Path, path: Path) -> bool:
     return forgotten_folder(home) in path.parents or (home / "locks") in path.parents
 
 
-def _way(path: Path) -> Callable[[Path, Subject, bool], int] | None:
+def _way(path: Path) -> Callable[[Path, Forgotten, bool], int] | None:
     """How a file is cleaned; null for those that hold nothing of a conversation, and for the database."""
     if path.suffix == ".parquet":
         return _clean_answers if path.parent.name == "answers" else _clean_rows
@@ -54,13 +54,13 @@ def _way(path: Path) -> Callable[[Path, Subject, bool], int] | None:
     return ways.get(path.suffix)
 
 
-def _remove(path: Path, subject: Subject, write: bool) -> int:
+def _remove(path: Path, subject: Forgotten, write: bool) -> int:
     if write:
         path.unlink(missing_ok=True)
     return 1
 
 
-def _clean_lines(path: Path, subject: Subject, write: bool) -> int:
+def _clean_lines(path: Path, subject: Forgotten, write: bool) -> int:
     with _held(path):
         lines = path.read_bytes().splitlines(keepends=True)
         kept = [_line(line, subject) for line in lines]
@@ -81,7 +81,7 @@ def _held(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _line(line: bytes, subject: Subject) -> bytes:
+def _line(line: bytes, subject: Forgotten) -> bytes:
     """The line as it stays: of a draw only its items go, for its chances hold for the others."""
     text = line.decode("utf-8", "replace").strip()
     if not subject.names(text):
@@ -90,7 +90,7 @@ def _line(line: bytes, subject: Subject) -> bytes:
     return draw if draw is not None else b""
 
 
-def _without_items(text: str, subject: Subject) -> bytes | None:
+def _without_items(text: str, subject: Forgotten) -> bytes | None:
     """The draw as it stays, under the id that it had; null where the line is no draw."""
     try:
         draw = Draw.model_validate_json(text)
@@ -101,7 +101,7 @@ def _without_items(text: str, subject: Subject) -> bytes | None:
     return left.model_dump_json().encode() + b"\n"
 
 
-def _clean_rows(path: Path, subject: Subject, write: bool) -> int:
+def _clean_rows(path: Path, subject: Forgotten, write: bool) -> int:
     """Rows by the columns that name a conversation or a person."""
     table = pq.read_table(path)
     gone = _named(table, subject)
@@ -111,7 +111,7 @@ def _clean_rows(path: Path, subject: Subject, write: bool) -> int:
     return count
 
 
-def _clean_answers(path: Path, subject: Subject, write: bool) -> int:
+def _clean_answers(path: Path, subject: Forgotten, write: bool) -> int:
     """Answers about the conversations, and steps of a proposal that quote them."""
     table = pq.read_table(path)
     rows = table.select(["conversation_id", "answer", "detail"]).to_pylist()
@@ -126,14 +126,14 @@ def _clean_answers(path: Path, subject: Subject, write: bool) -> int:
     return count
 
 
-def about(answer: Row, subject: Subject) -> bool:
+def about(answer: Row, subject: Forgotten) -> bool:
     """Whether an answer is about one of the conversations, or is about none and quotes one of them."""
     if answer["conversation_id"] is not None:
         return answer["conversation_id"] in subject.ids
     return subject.mentions(answer["answer"]) or subject.mentions(answer["detail"])
 
 
-def _named(table: pa.Table, subject: Subject) -> pa.Array:
+def _named(table: pa.Table, subject: Forgotten) -> pa.Array:
     ids = pa.array(sorted(subject.ids), pa.string())
     gone = pa.array([False] * table.num_rows)
     for name in ID_COLUMNS:

@@ -14,7 +14,7 @@ from cpa_core.errors import NotFound, StoreBusy
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.forgetting.files import about, clean_files
-from cpa_core.pipeline.forgetting.subject import Subject, objects_of, rejects_of, subject_of
+from cpa_core.pipeline.forgetting.subject import Forgotten, objects_of, rejects_of, subject_of
 from cpa_core.pipeline.forgetting.tombstones import bury, forgotten_folder
 from cpa_core.pipeline.reporting.daily_tables import sum_day
 from cpa_core.store.answers import merge
@@ -151,7 +151,7 @@ def _keep_journal(home: Path, users: Sequence[str], conversations: Sequence[str]
     sync_folder(path.parent)
 
 
-def _tables(view: Transaction, subject: Subject) -> Iterator[tuple[str, str]]:
+def _tables(view: Transaction, subject: Forgotten) -> Iterator[tuple[str, str]]:
     """Each table that names conversations or users, with the condition of what goes. Answers keep their cost."""
     for row in view.answer("forgetting/columns_with_ids"):
         if row["name"] != "answers":
@@ -160,12 +160,12 @@ def _tables(view: Transaction, subject: Subject) -> Iterator[tuple[str, str]]:
     yield "known_conversations", "kind = 'followed' and basis in (select unnest($conversations::json::varchar[]))"
 
 
-def _named(subject: Subject, condition: str) -> dict[str, str]:
+def _named(subject: Forgotten, condition: str) -> dict[str, str]:
     names = {"conversations": as_json(subject.conversations), "users": as_json(subject.users)}
     return {name: value for name, value in names.items() if f"${name}" in condition}
 
 
-def _answers_about(view: Transaction, subject: Subject) -> list[str]:
+def _answers_about(view: Transaction, subject: Forgotten) -> list[str]:
     """Answers about the conversations, and steps of a proposal that quote them."""
     rows = view.rows(
         "select answer_id, conversation_id, answer, detail from answers "
@@ -175,7 +175,7 @@ def _answers_about(view: Transaction, subject: Subject) -> list[str]:
     return [row["answer_id"] for row in rows if about(row, subject)]
 
 
-def _counted(view: Transaction, subject: Subject) -> Forgetting:
+def _counted(view: Transaction, subject: Forgotten) -> Forgetting:
     counts: dict[str, int] = {}
     for table, condition in _tables(view, subject):
         sql = f"select count(*) as n from {table} where {condition}"
@@ -198,17 +198,17 @@ def _counted(view: Transaction, subject: Subject) -> Forgetting:
     )
 
 
-def _quotes(yaml: str, subject: Subject) -> bool:
+def _quotes(yaml: str, subject: Forgotten) -> bool:
     """Whether a line of a schema, such as an example, is of what the person said."""
     lines = (line.strip().lstrip("-").strip().strip("'\"") for line in yaml.splitlines())
     return any(subject.mentions(line) for line in lines)
 
 
-def _quoting_files(home: Path, subject: Subject) -> list[str]:
+def _quoting_files(home: Path, subject: Forgotten) -> list[str]:
     return [path.name for path in sorted(home.glob("*.y*ml*")) if _quotes(path.read_text("utf-8", "replace"), subject)]
 
 
-def _days(view: Transaction, subject: Subject) -> list[date]:
+def _days(view: Transaction, subject: Forgotten) -> list[date]:
     rows = view.rows(
         "select distinct day from raw_conversations "
         "where conversation_id in (select unnest($ids::json::varchar[])) order by day",
@@ -217,7 +217,7 @@ def _days(view: Transaction, subject: Subject) -> list[date]:
     return [row["day"] for row in rows]
 
 
-def _delete(transaction: Transaction, subject: Subject) -> None:
+def _delete(transaction: Transaction, subject: Forgotten) -> None:
     """All of it, in one transaction."""
     rejects = rejects_of(transaction, subject)
     objects = objects_of(transaction, subject)

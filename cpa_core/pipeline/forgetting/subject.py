@@ -15,7 +15,7 @@ WORDS = re.compile(r"[^\s\"',;:(){}\[\]<>/|]+")
 
 
 @dataclass(frozen=True)
-class Subject:
+class Forgotten:
     """The users and conversations to forget, with what the database says of them while it still does.
 
     `ids` are those of the users, the conversations and their events. `texts` are messages and quotes of at least
@@ -69,7 +69,7 @@ def _leaves(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def subject_of(view: Transaction, users: tuple[str, ...], conversations: tuple[str, ...]) -> Subject:
+def subject_of(view: Transaction, users: tuple[str, ...], conversations: tuple[str, ...]) -> Forgotten:
     """Everything that the database knows of these users and conversations. A user's conversations go as a whole."""
     found = view.answer("forgetting/conversations_of", users=as_json(users), conversations=as_json(conversations))
     names = tuple(sorted({*conversations, *(row["conversation_id"] for row in found)}))
@@ -77,11 +77,11 @@ def subject_of(view: Transaction, users: tuple[str, ...], conversations: tuple[s
     events = {row["id"] for row in rows if row["id"]}
     texts = {row["words"].strip() for row in rows if row["words"]}
     said = tuple(sorted(text for text in texts if len(text) >= LEAST))
-    known = Subject(users, names, frozenset({*users, *names, *events}), said)
-    return Subject(users, names, known.ids, said, tuple(_stones(view, known)))
+    known = Forgotten(users, names, frozenset({*users, *names, *events}), said)
+    return Forgotten(users, names, known.ids, said, tuple(_stones(view, known)))
 
 
-def _stones(view: Transaction, subject: Subject) -> Iterator[tuple[Kind, str]]:
+def _stones(view: Transaction, subject: Forgotten) -> Iterator[tuple[Kind, str]]:
     """What must not land again."""
     ids = as_json(subject.conversations)
     made = view.answer("forgetting/made_conversations", ids=ids)
@@ -103,13 +103,13 @@ def message_key(row: Row) -> str:
     return f"{row['user_id']} {row['sent_at'].timestamp():.6f} {row['content']}"
 
 
-def rejects_of(view: Transaction, subject: Subject) -> list[Row]:
+def rejects_of(view: Transaction, subject: Forgotten) -> list[Row]:
     """The rejected records that mention the subject."""
     rows = view.rows("select uri, place, reason, raw from rejected_records")
     return [row for row in rows if any(subject.mentions(row[name]) for name in ("raw", "place", "reason"))]
 
 
-def objects_of(view: Transaction, subject: Subject) -> list[str]:
+def objects_of(view: Transaction, subject: Forgotten) -> list[str]:
     """The objects of the source that are named by an id and hold nothing of anybody else."""
     rows = view.answer("forgetting/objects_of_them_alone", ids=as_json(subject.conversations))
     return [row["uri"] for row in rows if subject.ids & set(names_of_object(row["uri"]))]
