@@ -228,6 +228,34 @@ def test_a_conversation_whose_id_was_made_stays_away_when_it_grew(tmp_path: Path
     assert home.rows("select 1 from landed_messages") == []
 
 
+def test_a_talk_that_is_known_by_its_user_alone_stays_away(tmp_path: Path) -> None:
+    home = Home(tmp_path, {"CPA_SESSION_GAP": "30", "CPA_MAP": "role=who"})
+    rows = [("09:00", "Maja in the morning?"), ("15:00", "Maja in the afternoon?")]
+    lines = [
+        {"user_id": USER, "who": "user", "content": said, "timestamp": f"2026-03-04T{at}:00Z"} for at, said in rows
+    ]
+    home.write("a.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    home.land()
+    names = sorted(row["conversation_id"] for row in home.rows("select distinct conversation_id from landed_messages"))
+    assert len(names) == 2 and all(name.startswith(f"{USER}@") for name in names)
+    forget(home.assistant(), conversations=names[:1])
+    home.write("b.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    home.land()
+    assert {row["content"] for row in home.rows("select content from landed_messages")} == {rows[1][1]}
+
+
+def test_files_that_the_tool_did_not_write_stay(home: Home) -> None:
+    folder = home.folder / "home"
+    mine = {"index.html": "<p>mine</p>", "site/page.html": f"<p>{USER}</p>", "data/chats.jsonl": f'"{USER}"\n'}
+    for name, content in mine.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(content, "utf-8")
+    (folder / "march.html").write_text(f"<p>{SAID[0]}</p>", "utf-8")
+    forget(home.assistant(), users=[USER])
+    assert {name: (folder / name).read_text("utf-8") for name in mine} == mine
+    assert not (folder / "march.html").exists() and not (folder / "report.html").exists()
+
+
 def test_what_was_spent_stays_and_an_unknown_user_is_nobody(home: Home) -> None:
     spent = "select sum(completion_tokens) as tokens, count(*) as answers from answers"
     before = home.rows(spent)

@@ -13,11 +13,13 @@ from pydantic import ValidationError
 
 from cpa_core.gold.drawing import Draw
 from cpa_core.pipeline.forgetting.subject import Forgotten
-from cpa_core.pipeline.forgetting.tombstones import forgotten_folder
+from cpa_core.pipeline.reporting.html_report import NAME
 from cpa_core.store.archive import sync_folder
 from cpa_core.store.database import Row
 
 ID_COLUMNS = ("conversation_id", "distinct_id", "user_id")
+FOLDERS = ("answers", "batches", "gold", "outbox")
+"""The folders of a home that hold what was said of conversations."""
 BLANKED = {"conversation_id": None, "answer": None, "detail": None, "request_hash": ""}
 """What is taken out of a stored answer: its tokens and its cost stay, or budgets would forget what was spent."""
 
@@ -26,32 +28,43 @@ Cleaned = dict[Path, int]
 
 
 def clean_files(home: Path, subject: Forgotten, *, write: bool) -> Cleaned:
-    """Take the subject out of every file of the home, or only count what would go. A report goes as a whole."""
+    """Take the subject out of every file that the tool wrote, or only count what would go. A report goes as a whole."""
     found: Cleaned = {}
-    for path in sorted(path for path in home.rglob("*") if path.is_file() and not _is_own(home, path)):
+    for path in _own_files(home):
         clean = _way(path)
         if clean is not None and (count := clean(path, subject, write)):
             found[path] = count
     return found
 
 
-def _is_own(home: Path, path: Path) -> bool:
-    return forgotten_folder(home) in path.parents or (home / "locks") in path.parents
+def _own_files(home: Path) -> list[Path]:
+    """The files that the tool wrote: a home may be a folder that holds other things."""
+    places = [home.glob("*.html"), *((home / name).glob("*") for name in FOLDERS)]
+    return sorted(path for place in places for path in place if path.is_file())
 
 
 def _way(path: Path) -> Callable[[Path, Forgotten, bool], int] | None:
-    """How a file is cleaned; null for those that hold nothing of a conversation, and for the database."""
+    """How a file is cleaned; null for those that hold nothing of a conversation."""
     if path.suffix == ".parquet":
         return _clean_answers if path.parent.name == "answers" else _clean_rows
     ways = {
         ".jsonl": _clean_lines,
         ".unread": _clean_lines,
-        ".html": _remove,
+        ".html": _remove_page,
         ".batch": _remove,
         ".tmp": _remove,
         ".part": _remove,
     }
     return ways.get(path.suffix)
+
+
+def _remove_page(path: Path, subject: Forgotten, write: bool) -> int:
+    """The report goes in any case; another page where it names an id, or holds a text, of the subject."""
+    if path.name == NAME:
+        return _remove(path, subject, write)
+    page = path.read_text("utf-8", "replace")
+    is_theirs = subject.names(page) or any(text in page for text in subject.texts)
+    return _remove(path, subject, write) if is_theirs else 0
 
 
 def _remove(path: Path, subject: Forgotten, write: bool) -> int:
