@@ -244,6 +244,27 @@ def test_a_talk_that_is_known_by_its_user_alone_stays_away(tmp_path: Path) -> No
     assert {row["content"] for row in home.rows("select content from landed_messages")} == {rows[1][1]}
 
 
+def test_short_ids_take_nothing_of_others(tmp_path: Path) -> None:
+    """A user and another user's conversation of one name, and numbers in the records of others."""
+    home = Home(tmp_path)
+    written(home, "a.json", {"1": talk("2", "The first asks this?", "Yes, of course."), "2": talk("3", *SAID)})
+    home.land()
+    outbox = tmp_path / "home" / "outbox" / "2026-03-04.jsonl"
+    outbox.parent.mkdir()
+    of = {"e1": ("2", "1"), "e2": ("3", "2")}
+    events = [
+        {"event_id": name, "distinct_id": user, "properties": {"conversation_id": own, "n": 2}}
+        for name, (user, own) in of.items()
+    ]
+    outbox.write_text("".join(json.dumps(event) + "\n" for event in events), "utf-8")
+    forget(home.assistant(), users=["2"])
+    assert [json.loads(line)["event_id"] for line in outbox.read_text("utf-8").splitlines()] == ["e2"]
+    written(home, "b.json", {"2": talk("3", *SAID)})
+    home.land()
+    kept = home.rows("select distinct conversation_id from landed_messages where superseded_at is null")
+    assert [row["conversation_id"] for row in kept] == ["2"]
+
+
 def test_files_that_the_tool_did_not_write_stay(home: Home) -> None:
     folder = home.folder / "home"
     mine = {"index.html": "<p>mine</p>", "site/page.html": f"<p>{USER}</p>", "data/chats.jsonl": f'"{USER}"\n'}

@@ -1,10 +1,12 @@
 """The files of a home without what is forgotten: each is replaced as a whole, and others' lines and rows stay equal."""
 
 import fcntl
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +19,6 @@ from cpa_core.pipeline.reporting.html_report import NAME
 from cpa_core.store.archive import sync_folder
 from cpa_core.store.database import Row
 
-ID_COLUMNS = ("conversation_id", "distinct_id", "user_id")
 FOLDERS = ("answers", "batches", "gold", "outbox")
 """The folders of a home that hold what was said of conversations."""
 BLANKED = {"conversation_id": None, "answer": None, "detail": None, "request_hash": ""}
@@ -97,10 +98,36 @@ def _held(path: Path) -> Iterator[None]:
 def _line(line: bytes, subject: Forgotten) -> bytes:
     """The line as it stays: of a draw only its items go, for its chances hold for the others."""
     text = line.decode("utf-8", "replace").strip()
-    if not subject.names(text):
+    if not _is_about(text, subject):
         return line
     draw = _without_items(text, subject)
     return draw if draw is not None else b""
+
+
+def _is_about(text: str, subject: Forgotten) -> bool:
+    """Whether a line is about the subject, by its fields for ids; by its words where it cannot be read."""
+    try:
+        return any(value in _ids_for(name, subject) for name, value in _fields(json.loads(text)))
+    except ValueError:
+        return subject.names(text)
+
+
+def _fields(value: Any) -> Iterator[tuple[str, str]]:
+    """Every field that is a text, at any depth."""
+    if isinstance(value, dict):
+        yield from ((name, one) for name, one in value.items() if isinstance(one, str))
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _fields(one)
+
+
+def _ids_for(name: str, subject: Forgotten) -> tuple[str, ...]:
+    """The ids that count in a column or field of this name. Who is unknown at a destination has the conversation's."""
+    return {
+        "conversation_id": subject.conversations,
+        "distinct_id": subject.users,
+        "user_id": subject.users,
+    }.get(name, ())
 
 
 def _without_items(text: str, subject: Forgotten) -> bytes | None:
@@ -109,7 +136,7 @@ def _without_items(text: str, subject: Forgotten) -> bytes | None:
         draw = Draw.model_validate_json(text)
     except ValidationError:
         return None
-    items = tuple(item for item in draw.items if item.conversation_id not in subject.ids)
+    items = tuple(item for item in draw.items if item.conversation_id not in subject.conversations)
     left = draw.model_copy(update={"items": items, "drawn_as": draw.draw_id})
     return left.model_dump_json().encode() + b"\n"
 
@@ -142,17 +169,16 @@ def _clean_answers(path: Path, subject: Forgotten, write: bool) -> int:
 def about(answer: Row, subject: Forgotten) -> bool:
     """Whether an answer is about one of the conversations, or is about none and quotes one of them."""
     if answer["conversation_id"] is not None:
-        return answer["conversation_id"] in subject.ids
+        return answer["conversation_id"] in subject.conversations
     return subject.mentions(answer["answer"]) or subject.mentions(answer["detail"])
 
 
 def _named(table: pa.Table, subject: Forgotten) -> pa.Array:
-    ids = pa.array(sorted(subject.ids), pa.string())
     gone = pa.array([False] * table.num_rows)
-    for name in ID_COLUMNS:
-        if name in table.column_names:
-            found = pc.is_in(table[name].combine_chunks().cast(pa.string()), value_set=ids)
-            gone = pc.or_(gone, found)
+    for name in table.column_names:
+        if ids := _ids_for(name, subject):
+            column = table[name].combine_chunks().cast(pa.string())
+            gone = pc.or_(gone, pc.is_in(column, value_set=pa.array(ids, pa.string())))
     return gone
 
 

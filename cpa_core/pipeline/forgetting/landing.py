@@ -1,13 +1,13 @@
 """What a landing leaves out: everything of whom the home has forgotten, also where a talk grew or stands elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cpa_core.pipeline.forgetting.subject import message_key, names_of_object, strings_in
-from cpa_core.pipeline.forgetting.tombstones import Tombstones, bury, tombstones
+from cpa_core.pipeline.forgetting.subject import LEAST_ID, message_key, names_of_object, strings_in
+from cpa_core.pipeline.forgetting.tombstones import Kind, Tombstones, bury, tombstones
 from cpa_core.pipeline.landing.fetch import Parsed
 from cpa_core.sources import Reject
 from cpa_core.sources.identity import Identified, Talk
@@ -25,8 +25,8 @@ def without_forgotten(store: Store, part: Sequence[Parsed], found: Identified) -
         one
         for one in found.traces
         if one.conversation_id not in gone
-        and not stones.holds("id", one.conversation_id)
-        and not stones.holds("id", one.user_id)
+        and not stones.holds("conversation", one.conversation_id)
+        and not stones.holds("user", one.user_id)
     ]
     left = [(parsed, _left(stones, parsed, gone)) for parsed in part]
     alone = [before.object.uri for before, after in left if _is_of_them_alone(stones, before, after)]
@@ -37,9 +37,9 @@ def without_forgotten(store: Store, part: Sequence[Parsed], found: Identified) -
 
 
 def _is_forgotten(stones: Tombstones, talk: Talk) -> bool:
-    if stones.holds("id", talk.conversation_id) or stones.holds("id", talk.user_id):
+    if stones.holds("conversation", talk.conversation_id) or stones.holds("user", talk.user_id):
         return True
-    if talk.kind == "followed" and stones.holds("id", talk.basis):
+    if talk.kind == "followed" and stones.holds("conversation", talk.basis):
         return True
     return "beginning" in stones.kinds and any(stones.holds("beginning", f"{talk.basis} {n}") for n in talk.links)
 
@@ -56,21 +56,27 @@ def _left(stones: Tombstones, parsed: Parsed, gone: set[str]) -> Parsed:
 def _is_of_them_alone(stones: Tombstones, before: Parsed, after: Parsed) -> bool:
     """Whether an object is named by a forgotten id and held nothing else: its name does not land either."""
     is_empty = not after.records and len(after.rejects) == 0 and not after.problem
-    return is_empty and bool(before.records) and bool(stones.held("id", names_of_object(before.object.uri)))
+    return is_empty and bool(before.records) and _holds_id(stones, names_of_object(before.object.uri))
 
 
 def _rows_of(stones: Tombstones, table: pa.Table, gone: set[str]) -> pa.Array:
     """Which rows are of a forgotten user or conversation."""
     out = pa.array([False] * table.num_rows)
-    for name, more in (("conversation_id", gone), ("user_id", set[str]())):
+    for name, kind, more in _columns(gone):
         column = _texts(table, name)
-        held = stones.held("id", column.unique().to_pylist()) | more
+        held = stones.held(kind, column.unique().to_pylist()) | more
         out = pc.or_(out, pc.is_in(column, value_set=pa.array(sorted(held), pa.string())))
     if "message" in stones.kinds and "by_user" in table.column_names:
         rows = table.select(["by_user", "user_id", "sent_at", "content"]).to_pylist()
         said = [bool(row["by_user"]) and stones.holds("message", message_key(row)) for row in rows]
         out = pc.or_(out, pa.array(said))
     return out
+
+
+def _columns(gone: set[str]) -> Iterable[tuple[str, Kind, set[str]]]:
+    """The columns that hold ids, what kind of tombstone counts for each, and what is known to go beside."""
+    yield "conversation_id", "conversation", gone
+    yield "user_id", "user", set()
 
 
 def _texts(table: pa.Table, name: str) -> pa.Array:
@@ -82,4 +88,9 @@ def _is_forgotten_reject(stones: Tombstones, reject: Reject) -> bool:
     if stones.holds("reject", reject.raw or reject.place):
         return True
     texts = {text for whole in (reject.raw, reject.place, reject.reason) if whole for text in strings_in(whole)}
-    return bool(stones.held("id", texts))
+    return _holds_id(stones, (text for text in texts if len(text) >= LEAST_ID))
+
+
+def _holds_id(stones: Tombstones, texts: Iterable[str]) -> bool:
+    """Whether one of these is the id of a forgotten user or conversation."""
+    return any(stones.holds("user", text) or stones.holds("conversation", text) for text in texts)

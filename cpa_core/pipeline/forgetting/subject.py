@@ -11,6 +11,8 @@ from cpa_core.store.database import Row, Transaction, as_json
 
 LEAST = 12
 """Shorter texts are what many people say: they do not show whose a record is."""
+LEAST_ID = 6
+"""Shorter ids tell whose a record is only in a field that is known to hold them."""
 WORDS = re.compile(r"[^\s\"',;:(){}\[\]<>/|]+")
 
 
@@ -29,8 +31,12 @@ class Forgotten:
     stones: tuple[tuple[Kind, str], ...] = ()
 
     def names(self, text: str) -> bool:
-        """Whether a string of a record is one of the ids, or one of the ids stands in it as a word."""
-        return bool(self.ids.intersection(strings_in(text)) or self.ids.intersection(WORDS.findall(text)))
+        """Whether a string of a record is one of the ids, or one of the ids stands in it as a word.
+
+        Ids of fewer than `LEAST_ID` characters do not count: a number is in many records.
+        """
+        told = {one for one in self.ids if len(one) >= LEAST_ID}
+        return bool(told.intersection(strings_in(text)) or told.intersection(WORDS.findall(text)))
 
     def mentions(self, text: str | None) -> bool:
         """Whether a text names one of the ids, says one of the texts, or quotes it.
@@ -88,8 +94,11 @@ def _stones(view: Transaction, subject: Forgotten) -> Iterator[tuple[Kind, str]]
     for row in made:
         yield "beginning", f"{row['basis']} {row['link']}"
     own_name = {row["conversation_id"] for row in made}
-    for name in (*subject.users, *(one for one in subject.conversations if one not in own_name)):
-        yield "id", name
+    for user in subject.users:
+        yield "user", user
+    for name in subject.conversations:
+        if name not in own_name:
+            yield "conversation", name
     for row in view.answer("forgetting/messages_by_user", ids=ids):
         yield "message", message_key(row)
     for row in rejects_of(view, subject):

@@ -11,11 +11,11 @@ from typing import Literal
 
 from cpa_core.store.ledgers import append_lines, lines_after
 
-Kind = Literal["id", "beginning", "message", "reject", "object"]
+Kind = Literal["user", "conversation", "beginning", "message", "reject", "object"]
 """Of what a tombstone is the hash.
 
-The id of a user or a conversation; the beginning of a conversation whose id was made; a message that is known by user
-and time alone; a record that could not be used; the address of an object that is named by such an id.
+The id of a user; that of a conversation; the beginning of a conversation whose id was made; a message that is known by
+user and time alone; a record that could not be used; the address of an object that is named by such an id.
 """
 FILE = "tombstones.jsonl"
 
