@@ -120,7 +120,7 @@ def _text(whole: bytes) -> bytes:
 
 
 def _cut(whole: bytes) -> bytes:
-    return whole[: len(whole) // 2]
+    return whole[: len(whole) // 8]
 
 
 def _noise(whole: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -24,6 +25,7 @@ from cpa_dagster.alerts import missed_ticks, silence, spend
 from cpa_dagster.report import NEW_ISSUES
 from tests.dagster.test_automation import carried_out, later, tick
 from tests.dagster.test_dagster_arrivals import days_of
+from tests.support.fakes import Failing
 from tests.support.runs import definitions, pipeline, run, scheduled
 
 
@@ -77,7 +79,7 @@ def told(assistant: Assistant, receiver: Receiver) -> Assistant:
 def test_a_failing_day_is_told_once_however_often_it_is_tried_and_given_up_once(
     failing: Assistant, receiver: Receiver
 ) -> None:
-    made = told(failing, receiver)
+    made = told(replace(failing, provider=lambda model: Failing("poisoned", "error")), receiver)
     with scheduled() as instance:
         land(made)
         cursor = None

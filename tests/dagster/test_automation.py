@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from cpa_core.pipeline import Assistant, due_days, land
 from cpa_dagster.automation import WORK, due
+from tests.support.fakes import Failing
 from tests.support.runs import definitions, job, pipeline
 
 
@@ -64,6 +65,7 @@ def later(assistant: Assistant, minutes: float) -> Assistant:
 
 
 def test_the_sensor_asks_for_a_failing_day_three_times_with_growing_pauses(failing: Assistant) -> None:
+    failing = replace(failing, provider=lambda model: Failing("poisoned", "error"))  # one that counts would wait
     with dg.DagsterInstance.ephemeral() as instance:
         carried_out(failing, tick(failing, instance), instance)
         keys = []
@@ -144,7 +146,7 @@ def test_a_tick_lists_a_hundred_thousand_objects_in_seconds(demo: Assistant) -> 
 
 
 def test_the_schedule_lands_and_requests_what_is_due_however_often_it_failed(failing: Assistant) -> None:
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         assert [key for key, _ in wanted(tick(failing, instance, nightly=True))] == [None]
         land(failing)
         work = {WORK: "cpa:2026-03-04:1"}

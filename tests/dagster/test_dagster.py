@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -112,7 +112,13 @@ def test_an_incomplete_day_is_reported_and_held_back(failing: Assistant) -> None
     check = evaluations(result)["tagged_events:complete"]
     assert not check.passed
     shown = check.metadata["conversations"].value.records[0].data
-    assert shown == {"day": "2026-03-04", "conversation_id": "c1", "stage": "tag", "reason": "truncated"}
+    assert shown == {
+        "day": "2026-03-04",
+        "conversation_id": "c1",
+        "stage": "tag",
+        "reason": "truncated",
+        "waits_until": "",
+    }
     assert metadata(result, "tagged_events", "2026-03-04")["retryable_failures"] == 1
     alone = run(failing, "2026-03-04", only="upload_receipts")
     assert not alone.success
@@ -147,8 +153,9 @@ def test_of_four_days_three_go_out_the_fourth_is_explained_and_the_retry_deliver
     assert told is not None and "2026-03-04: not delivered" in (told.description or "")
     (shown, _) = told.metadata["open"].value.records
     assert (shown.data["day"], shown.data["conversation_id"]) == ("2026-03-04", "c4")
-    assert shown.data["reason"] == "truncated"
-    again = run(replace(made, provider=lambda model: Failing("nothing")), "2026-03-02", until="2026-03-05")
+    assert shown.data["reason"].startswith("truncated, waits until ")
+    rested = replace(made, now=lambda: datetime.now(UTC) + timedelta(hours=7))
+    again = run(replace(rested, provider=lambda model: Failing("nothing")), "2026-03-02", until="2026-03-05")
     assert again.success
     assert [metadata(again, "tagged_events", f"2026-03-0{n}")["asked"] for n in range(2, 6)] == [0, 0, 1, 0]
     assert [metadata(again, "upload_receipts", f"2026-03-0{n}")["sent"] for n in range(2, 6)] == [0, 0, 1, 0]

@@ -36,7 +36,7 @@ def test_a_first_arrival_of_any_day_leads_to_receipts_without_a_reload(
     assistant: Callable[..., Assistant], first: str
 ) -> None:
     made = assistant(days_of(*OLD))
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         if first == "landed_files":
             assert run(made, day=None, only="landed_files", instance=instance).success
         for _ in range(2):

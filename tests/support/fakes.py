@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from cpa_core.llm import About, Answer, Ask, Engine, Limiter, ModelName, Provider, Reply, Request
+from cpa_core.llm.values import Outcome
 from cpa_core.models import FINAL_OUTCOMES, Conversation, Criteria, EventSchema, EventType, Message, Property
 from cpa_core.prompts import numbers, spoken
 
@@ -159,13 +160,13 @@ def judged(
 class Failing:
     """A model that answers, but never about a conversation whose text holds a word."""
 
-    def __init__(self, word: str) -> None:
-        self.word = word
+    def __init__(self, word: str, outcome: Outcome = "truncated") -> None:
+        self.word, self.outcome = word, outcome
 
     def call(self, request: Request) -> Reply:
-        """A reply that is whole, or one cut off."""
+        """A reply that is whole, or one that is none."""
         if self.word in request.user:
-            return Reply(outcome="truncated")
+            return Reply(outcome=self.outcome)
         return Reply(
             outcome="ok", text=judged() if request.task == "judge" else tagged({m: [] for m in asked(request)})
         )

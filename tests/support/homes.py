@@ -60,8 +60,7 @@ class Home:
 
     def rows(self, sql: str) -> list[Row]:
         """What the database says."""
-        store = self.kept if self.kept and self.kept.exists() else self.assistant().store
-        with store.reading() as view:
+        with self.assistant().store.reading() as view:
             return view.rows(sql)
 
     def contents(self, conversation_id: str = "c1") -> list[str]:
