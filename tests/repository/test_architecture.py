@@ -183,6 +183,8 @@ def test_every_file_that_a_decision_names_exists() -> None:
     decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     index = (ROOT / "docs" / "decisions" / "README.md").read_text("utf-8")
     assert decisions
+    numbers = [path.name[:4] for path in decisions if path.name != "README.md"]
+    assert len(numbers) == len(set(numbers)), "no number stands twice"
     for path in decisions:
         assert path.name == "README.md" or f"({path.name})" in index, path
         for named in re.findall(

@@ -74,6 +74,12 @@ def test_every_page_is_reached_from_the_first_page_of_the_docs_within_two_clicks
     assert sorted(map(named, set(DOCS.rglob("*.md")) - reached)) == []
 
 
+def test_every_page_stands_in_the_sites_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text("utf-8")
+    pages = [path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md") if "decisions" not in path.parts]
+    assert [page for page in pages if f"- {page}\n" not in navigation] == []
+
+
 def test_the_readme_is_short() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     own = re.sub(r"<!-- demo -->.*?<!-- /demo -->", "", text, flags=re.DOTALL)
