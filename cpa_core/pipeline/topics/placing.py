@@ -161,8 +161,8 @@ def _changed(there: _Corpus) -> _Changed:
     since = _due(there)
     if since is None:
         return _Changed(places, None, False)
-    items, known = there.items, there.known | {name: place.topic_id for name, place in places.items()}
-    layer = new_layer(there.name, items, since, known) if there.layers else first_layer(there.name, items)
+    items = there.items
+    layer = new_layer(there.name, items, since) if there.layers else first_layer(there.name, items)
     if layer:
         places |= {one.item_id: one for one in placed([layer], items) if one.topic_id is not None}
     return _Changed(places, layer, True)
@@ -204,7 +204,7 @@ def _due(there: _Corpus) -> date | None:
 
 
 def _item(corpus: Corpus, row: Row) -> Item:
-    parts = (corpus, str(row["day"]), row["conversation_id"], row["place"], row["text"])
+    parts = (corpus, row["conversation_id"], row["place"], row["text"])
     return Item(
         hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24], row["day"], row["conversation_id"], parts[3]
     )
