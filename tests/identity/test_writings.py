@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cpa_core.sources import File, as_records, opened, read_together
@@ -194,6 +194,8 @@ def test_the_same_call_twice_is_once() -> None:
 def test_calls_land_in_any_order_and_late_ones_find_their_place(
     found: list[Told], form: str, way: str, parts: int, chance: random.Random
 ) -> None:
+    # windows in which one word alone is said, and which land late, do not show where they belong
+    assume(way != "sliding window" or all(len({text for _, text in told.turns}) > 1 for told in found))
     records = [WITH_ID[form](call, WAYS[way]) for told in found for call in calls(told)]
     chance.shuffle(records)
     one = Remembered()
