@@ -1,12 +1,9 @@
 """The tables behind the assets: their columns, from the store's migrations, and from which columns those are made."""
 
-from functools import cache
-
 import dagster as dg
-import duckdb
 
 from cpa_core.store.columns import COLUMNS
-from cpa_core.store.database import Row, Transaction, migrations
+from cpa_core.store.reference import columns_by_table
 from cpa_dagster.resources import Pipeline
 
 TABLES = {"event_schema": "event_schemas"}
@@ -63,19 +60,8 @@ def described(pipeline: Pipeline, name: str) -> dict[str, object]:
 
 def columns_of(table: str) -> dg.TableSchema:
     """The columns of a table of the store, from its migrations."""
-    rows = [row for row in _all_columns() if row["table_name"] == table]
-    return dg.TableSchema([_column(row["column_name"], row["data_type"]) for row in rows])
+    return dg.TableSchema([_column(name, kind) for name, kind in columns_by_table().get(table, [])])
 
 
 def _column(name: str, kind: str) -> dg.TableColumn:
     return dg.TableColumn(name, kind.lower(), COLUMNS.get(name))
-
-
-@cache
-def _all_columns() -> list[Row]:
-    """From the statements of the migrations; recording them, as a store does, would import pandas where it is there."""
-    with duckdb.connect() as memory:
-        for _, sql in migrations():
-            for statement in filter(str.strip, sql.split(";")):
-                memory.execute(statement)
-        return Transaction(memory).answer("status/columns_of_tables")

@@ -32,25 +32,26 @@ def found(step: Step) -> dict[str, Any]:
     if not step.assistant.store.exists():
         return {"topics": 0}
     done = find_topics(step.assistant)
+    has_text = step.assistant.settings.privacy != "no_text"
     shown: dict[str, Any] = {"topics": sum(one.topic_id is not None for one in done.topics)}
     for one in done.corpora:
         topics = [topic for topic in done.topics if topic.corpus == one.corpus]
         shown |= {f"{one.corpus}: texts": one.texts, f"{one.corpus}: placed now": one.placed}
-        shown |= table(f"{one.corpus}: topics", [in_words(topic) for topic in topics])
+        shown |= table(f"{one.corpus}: topics", [as_row(topic, has_text) for topic in topics])
         if topics:
-            shown[f"{one.corpus}: sizes"] = bars({named(topic): topic.items for topic in topics})
+            shown[f"{one.corpus}: sizes"] = bars({named(topic, has_text): topic.items for topic in topics})
     return shown
 
 
-def named(one: TopicRow) -> str:
-    """A topic's name, and the row of texts without one."""
-    return one.name or "no topic"
+def named(one: TopicRow, has_text: bool) -> str:
+    """A topic's name, which is made of words of messages; without text its id. Texts without a topic have a row too."""
+    return (one.name if has_text else one.topic_id) or "no topic"
 
 
-def in_words(one: TopicRow) -> dict[str, Any]:
+def as_row(one: TopicRow, has_text: bool) -> dict[str, Any]:
     """A topic as a row that people read."""
     return {
-        "topic": named(one),
+        "topic": named(one, has_text),
         "texts": one.items,
         "share": f"{one.share:.1%}",
         "last week": one.last_week,
@@ -69,7 +70,10 @@ def no_new_topic(assistant: Assistant, days: Sequence[date]) -> dg.AssetCheckRes
     return dg.AssetCheckResult(
         passed=not new,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"corpora": len(CORPORA), **table("new topics", [in_words(one) for one in new])},
+        metadata={
+            "corpora": len(CORPORA),
+            **table("new topics", [as_row(one, assistant.settings.privacy != "no_text") for one in new]),
+        },
     )
 
 

@@ -356,7 +356,7 @@ class TopicsFacts(Value):
 
 
 class TopicRenamedFacts(Value):
-    """A topic's name, and the one that it had."""
+    """A topic's new name, and its earlier one."""
 
     topic_id: str
     name: str

@@ -32,7 +32,7 @@ class ProbedLabels(Value):
     """What one tagger said of one conversation. No words of messages are in it.
 
     `items` counts for each label what it was asked of: the messages of its role, or 1 for a criterion. `said` holds the
-    ids of the messages that have it, or the verdict. Labels are the keys of types, and the words of criteria.
+    ids of the messages that have it, or the verdict. Labels are event types' keys and criteria's words.
     """
 
     probed_at: datetime
@@ -54,7 +54,7 @@ class ProbedLabels(Value):
 
     @property
     def place(self) -> tuple[str, str]:
-        """The conversation as it was asked about: one that changed since is another."""
+        """The conversation with a hash of its content, so that a changed conversation has another key."""
         return self.conversation_id, self.content_hash
 
 

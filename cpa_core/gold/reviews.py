@@ -36,7 +36,7 @@ class Labelled(Value):
 class GoldAnswer(Value):
     """What a reviewer says of one type in one message, or of one criterion in one conversation.
 
-    `key` names the type for ever: its first name with its role, or the words of a criterion. `definition` is a digest
+    `key` never changes: the type's first name with its role, or the words of a criterion. `definition` is a digest
     of the definition that the reviewer read. `present` is null where the reviewer cannot tell.
     """
 

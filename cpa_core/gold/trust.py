@@ -87,7 +87,7 @@ class Trust:
 
     @property
     def is_labelled_enough(self) -> bool:
-        """Whether people labelled so much that its rates can be corrected."""
+        """Whether people labelled enough conversations and positives to correct its rates."""
         return self.labelled >= LEAST_CONVERSATIONS and self.agreement.positives >= LEAST_POSITIVES
 
     @property

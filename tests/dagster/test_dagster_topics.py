@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from cpa_core.pipeline.topics.placing import find_topics
+from cpa_core.pipeline.topics.placing import find_topics, topics_now
 from tests.support.homes import Home, turn
 from tests.support.runs import definitions, evaluations, metadata
 from tests.topics.test_finding import DAY, texts
@@ -34,4 +34,6 @@ def test_topics_are_shown_and_the_check_warns_of_a_new_one(tmp_path: Path) -> No
     assert shown["requests: texts"] == shown["requests: placed now"] + 220 == 364
     assert "requests: topics" in shown and "requests: sizes" in shown
     (check,) = evaluations(result).values()
+    names = [one.name for one in topics_now(home.assistant()) if one.name]
+    assert names and not [name for name in names if name in str([shown, check.metadata])], "no word of a message"
     assert not check.passed and check.severity == dg.AssetCheckSeverity.WARN

@@ -44,7 +44,7 @@ Questions = Callable[[], Iterator[Sequence[BatchQuestion]]]
 class Settled(NamedTuple):
     """How a stage stands: its questions that wait in batches, and the batches whose answers it may use now.
 
-    `earlier` are the questions that batches hold in the words of an earlier version, by the hash that they have now.
+    `earlier` has questions that an earlier version put into batches, by the hash that this version gives them.
     """
 
     waiting: int
