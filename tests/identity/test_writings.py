@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpa_core.sources import File, as_records, opened, read_together
@@ -189,13 +189,11 @@ def test_the_same_call_twice_is_once() -> None:
     assert as_read(files)[0] == {"s0": MORE}
 
 
-@many
+@settings(many, derandomize=True)  # the fault below is rare: the suite tries the same examples each time
 @given(CORPUS, st.sampled_from(sorted(WITH_ID)), st.sampled_from(sorted(WAYS)), st.integers(2, 4), st.randoms())
 def test_calls_land_in_any_order_and_late_ones_find_their_place(
     found: list[Told], form: str, way: str, parts: int, chance: random.Random
 ) -> None:
-    # windows in which one word alone is said, and which land late, do not show where they belong
-    assume(way != "sliding window" or all(len({text for _, text in told.turns}) > 1 for told in found))
     records = [WITH_ID[form](call, WAYS[way]) for told in found for call in calls(told)]
     chance.shuffle(records)
     one = Remembered()
@@ -204,6 +202,19 @@ def test_calls_land_in_any_order_and_late_ones_find_their_place(
     assert one.said() == {told.key: list(told.turns) for told in found}
     one.land("again", opened(File("a.jsonl", lines(records).encode()), None))
     assert one.said() == {told.key: list(told.turns) for told in found}
+
+
+@pytest.mark.xfail(strict=True, reason="a window of repeated words that lands after a later one tells a message twice")
+@pytest.mark.parametrize("last", ["yes", "ok"])
+@pytest.mark.parametrize("objects", [([3, 1], [0, 2]), ([1, 3], [2, 0]), ([1, 3], [0, 2])])
+def test_late_windows_of_repeated_words_tell_each_message_once(objects: Sequence[Sequence[int]], last: str) -> None:
+    turns = [(role, "yes") for role in ("user", "assistant", "assistant", "user", "assistant")]
+    (told,) = corpus([[*turns, ("user", last)]])
+    records = [WITH_ID["langfuse"](call, WAYS["sliding window"]) for call in calls(told)]
+    one = Remembered()
+    for n, part in enumerate(objects):
+        one.land(f"{n}", opened(File("a.jsonl", lines([records[i] for i in part]).encode()), None))
+    assert one.said() == {told.key: list(told.turns)}
 
 
 REPEATING = [("user", "yes"), *[("assistant", text) for text in ("yes", "ok", "yes", "ok")], ("user", "yes")]
