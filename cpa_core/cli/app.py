@@ -149,7 +149,9 @@ def run(
     deliver_incomplete: Annotated[bool, switch("--deliver-incomplete", "deliver days that have open failures")] = False,
     dry_run: Annotated[bool, switch("--dry-run", "show what would be sent of what is tagged; send nothing")] = False,
     retry_rejected: Annotated[bool, switch("--retry-rejected", "send again what a destination rejected")] = False,
-    retry_final: Annotated[bool, switch("--retry-final", "ask again what was given up after three failures")] = False,
+    retry_final: Annotated[
+        bool, switch("--retry-final", "ask at once what waits after a failure, and again what was given up after three")
+    ] = False,
     correct: Annotated[bool, switch("--correct", "withdraw what was delivered and is no longer true")] = False,
     no_wait: Annotated[bool, switch("--no-wait", "in the lane of batches: hand over and end (CPA_LANE=batch)")] = False,
 ) -> "Done":

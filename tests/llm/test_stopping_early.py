@@ -128,6 +128,16 @@ def test_a_server_that_answers_nobody_is_given_up_as_soon(hundred: Home, tries: 
     assert hundred.rows("select * from failures") == []
 
 
+def test_questions_that_used_up_their_tries_before_the_silence_was_noticed_are_not_blamed(tmp_path: Path) -> None:
+    home = home_of(tmp_path, 20)
+    built(home, Model())
+    model = Useless(lambda asked, n: GOOD if n == 0 else ProviderFailed("status 500", tries=HUNG_TRIES))
+    with pytest.raises(ProviderStopped, match="no answer in"):
+        tag_and_judge_day(asked(home, model), DAY)
+    assert home.rows("select outcome from answers where outcome = 'error'")
+    assert home.rows("select reason from failures where reason = 'error'") == []
+
+
 @pytest.mark.parametrize("kind", [*USELESS, "status 503"])
 def test_one_answer_of_use_among_the_first_is_enough(kind: str) -> None:
     watch, useless = Watch("m"), mixed(kind)
@@ -422,7 +432,7 @@ def test_a_server_that_is_not_there_is_one_line_with_its_address(
     home = served(home_of(tmp_path, 100), f"{address}/v1")
     began = time.monotonic()
     assert cpa(home, "run") == 1
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     (error,) = capsys.readouterr().err.splitlines()
     assert error.startswith(f"error: {address}: ") and "in 2 tries: is it running?" in error
     assert "CPA_COMPATIBLE_URL" in error and "secret" not in error

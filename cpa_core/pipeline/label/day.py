@@ -278,8 +278,8 @@ def _ask_all(assistant: Assistant, day: date, shares: Sequence[TaskShare]) -> St
             if _needs_control(assistant, share) and not brake.why:
                 _ask_control(share, engines[share.asking.model])
     for share in shares:
-        if not isinstance(brake.why, AnswersUnusable):
-            _note_failures(share, assistant)
+        share.failed = [one for one in share.failed if not _is_blameless(one[1], brake.why)]
+        _note_failures(share, assistant)
         _count(assistant, share, engines[share.asking.model])
     return brake.why
 
@@ -326,6 +326,11 @@ def _take(share: TaskShare, conversation: Conversation, result: Result, assistan
         share.failed.append((conversation, result))
 
 
+def _is_blameless(result: Result, why: Stopped | None) -> bool:
+    """Whether a failure says nothing of its conversation: the model answered nobody, or nobody well."""
+    return isinstance(why, AnswersUnusable) or (isinstance(why, ProviderStopped) and result.outcome == "error")
+
+
 def _needs_control(assistant: Assistant, share: TaskShare) -> bool:
     """Whether a question failed again that may count, in a run in which the model answered no other well."""
     return any(
@@ -362,7 +367,7 @@ def _answers_others(assistant: Assistant, share: TaskShare, conversation: Conver
 
 
 def _note_failures(share: TaskShare, assistant: Assistant) -> None:
-    """Write down what failed; not where the model's first answers were all unusable, for no question is to blame.
+    """Write down what failed.
 
     Where the run found out another way of asking than it began with, what failed before in the old one is no matter.
     """
