@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from cpa_core.errors import StoreBusy
@@ -23,16 +25,53 @@ def held(path: Path, *, shared: bool = False, wait: float | None = None) -> Iter
         os.close(descriptor)
 
 
+@dataclass
+class _Turn:
+    """A fair lock that a thread holds: how, how often it has entered, and the lock itself."""
+
+    shared: bool
+    users: int
+    lock: AbstractContextManager[None]
+
+
+class _Turns(threading.local):
+    """The fair locks that a thread holds, by their files."""
+
+    def __init__(self) -> None:
+        self.held: dict[Path, _Turn] = {}
+
+
+_TURNS = _Turns()
+
+
 @contextmanager
 def turn(path: Path, *, shared: bool, wait: float | None = None) -> Iterator[None]:
-    """A fair lock: everybody passes a gate first, so a stream of readers cannot starve a writer."""
-    with held(path.with_suffix(".gate"), wait=wait):
-        entered = held(path, shared=shared, wait=wait)
-        entered.__enter__()
+    """A fair lock: everybody passes a gate first, so a stream of readers cannot starve a writer.
+
+    A thread that reads may begin to read once more: it passes no gate, where it would wait for a writer that waits
+    for it. Raises StoreBusy after `wait` seconds, and at once where a thread would wait for itself: nothing can begin
+    inside a writing, and no writing inside a reading.
+    """
+    mine, path = _TURNS.held, path.absolute()
+    found = mine.get(path)
+    if found and not (found.shared and shared):
+        raise StoreBusy(f"{path.name}: this thread holds it, and would wait for itself")
+    taken = found or mine.setdefault(path, _Turn(shared, 0, _entered(path, shared, wait)))
+    taken.users += 1
     try:
         yield
     finally:
-        entered.__exit__(None, None, None)
+        taken.users -= 1
+        if not taken.users:
+            del mine[path]
+            taken.lock.__exit__(None, None, None)
+
+
+def _entered(path: Path, shared: bool, wait: float | None) -> AbstractContextManager[None]:
+    with held(path.with_suffix(".gate"), wait=wait):
+        lock = held(path, shared=shared, wait=wait)
+        lock.__enter__()
+    return lock
 
 
 def _take(descriptor: int, mode: int, wait: float | None, path: Path) -> None:

@@ -210,9 +210,62 @@ def test_threads_of_one_process_take_turns(tmp_path: Path) -> None:
     assert len(failures(store)) == 15
 
 
-def test_a_reader_gives_up_after_the_wait_it_was_given(tmp_path: Path) -> None:
+def waits_to_write(store: Store, done: threading.Event) -> threading.Thread:
+    """A thread that waits, behind the gate, for the readers of now to end."""
+
+    def write() -> None:
+        with store.writing():
+            done.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    gate = store.home / "locks" / "store.gate"
+    while True:
+        try:
+            with locks.held(gate, wait=0):
+                time.sleep(0.01)
+        except StoreBusy:
+            return thread
+
+
+def test_a_reading_inside_a_reading_does_not_wait_for_a_writer_that_waits_for_it(tmp_path: Path) -> None:
+    store, written = Store(tmp_path), threading.Event()
+    assert failures(store) == []
+    with store.reading() as outer:
+        thread = waits_to_write(store, written)
+        with Store(tmp_path).reading(wait=5) as inner:
+            assert inner.rows("select 1 as n") == outer.rows("select 1 as n")
+        assert not written.is_set()
+    thread.join(10)
+    assert written.is_set()
+
+
+def test_the_last_of_nested_readings_lets_the_writer_in_whatever_ends_first(tmp_path: Path) -> None:
+    store, written = Store(tmp_path), threading.Event()
+    assert failures(store) == []
+    outer, inner = store.reading(), store.reading()
+    outer.__enter__()
+    thread = waits_to_write(store, written)
+    view = inner.__enter__()
+    outer.__exit__(None, None, None)
+    assert view.rows("select 1 as n") and not written.is_set()
+    inner.__exit__(None, None, None)
+    thread.join(10)
+    assert written.is_set() and failures(store) == []
+
+
+@pytest.mark.parametrize(("outer", "inner"), [("reading", "writing"), ("writing", "reading"), ("writing", "writing")])
+def test_a_thread_that_would_wait_for_itself_gets_an_error(tmp_path: Path, outer: str, inner: str) -> None:
     store = Store(tmp_path)
-    with store.writing():
+    assert failures(store) == []
+    with getattr(store, outer)(), pytest.raises(StoreBusy, match="would wait for itself"), getattr(store, inner)():
+        pass
+    assert failures(store) == []
+
+
+def test_a_reader_gives_up_after_the_wait_it_was_given(tmp_path: Path) -> None:
+    failures(Store(tmp_path))
+    with locks.held(tmp_path / "locks" / "store.lock"):
         begun = time.monotonic()
         with pytest.raises(StoreBusy, match="another run holds this lock; waited"), Store(tmp_path).reading(wait=0.2):
             pass
