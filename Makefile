@@ -8,6 +8,8 @@ UV := $(shell command -v uv)
 # uv where it is there; pip shows what it does, for it takes long
 INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on)
 PORT ?= 3000
+STORES ?= tests/landing/test_landing.py tests/landing/test_building.py tests/label/test_tagging.py tests/label/test_judging.py \
+  tests/delivery/test_delivery.py tests/insights/test_summing.py tests/insights/test_insights_in_pandas.py
 
 .venv/ready: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is %d.%d: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -46,6 +48,10 @@ store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environme
 	.venv-duckdb2/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-duckdb2/requirements.txt 'duckdb==2.0.0'
 	.venv-duckdb2/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	.venv-duckdb2/bin/python -m pytest -q tests/store/test_store.py tests/landing/test_landing.py tests/landing/test_building.py tests/llm/test_answers.py tests/insights/test_summing.py tests/insights/test_insights_in_pandas.py
+
+.PHONY: test-stores
+test-stores: .venv/ready     ## slow: the tests of the stages on a lake: DuckLake and a real Postgres
+	CPA_TEST_STORE=lake $(BIN)/python -m pytest -q -o timeout=900 --numprocesses 2 --dist loadfile $(STORES)
 
 lock:                        ## resolve the versions anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --annotation-style line -q -o requirements.lock

@@ -81,6 +81,26 @@ def _no_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+LAKE = os.environ.get("CPA_TEST_STORE") == "lake"
+"""Whether every store of the tests is a lake: `make test-stores`."""
+
+
+@pytest.fixture(scope="session")
+def _postgres_of_lakes() -> Iterator[Any]:
+    from tests.servers.postgres import server
+
+    with server() as one:
+        yield one
+
+
+@pytest.fixture(autouse=LAKE)
+def _every_store_a_lake(_postgres_of_lakes: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    from tests.support.lakes import every_store_a_lake
+
+    with every_store_a_lake(_postgres_of_lakes, monkeypatch):
+        yield
+
+
 @pytest.fixture
 def chat_server() -> Iterator[ChatServer]:
     """A model on loopback; set its `behaviour` to script it."""

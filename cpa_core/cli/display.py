@@ -50,7 +50,7 @@ def bar(stage: str, total: int) -> Iterator[Advance]:
 
 def existing(given: Settings) -> Store:
     """The store of a home in which something was stored. Raises NotFound."""
-    store = Store(given.home, given.timezone)
+    store = Store.of(given)
     if not store.exists():
         raise NotFound(
             f"{given.home}: no store is here yet; begin with cpa land SOURCE, or name another: --home, CPA_HOME"

@@ -68,7 +68,7 @@ class Assistant:
     @classmethod
     def of(cls, settings: Settings, progress: Progress = silent) -> "Assistant":
         """An assistant with the store in its home."""
-        return cls(settings=settings, store=Store(settings.home, settings.timezone), progress=progress)
+        return cls(settings=settings, store=Store.of(settings), progress=progress)
 
     def model(self, task: str) -> ModelName:
         """The model for tagging, judging or proposing. Raises SettingsError."""

@@ -50,6 +50,17 @@ def without_login(source: str) -> str:
     return f"{scheme}://{host}{place}"
 
 
+def store_without_login(store: str) -> str:
+    """The address of a store without user, password and parameters."""
+    engine, _, place = store.partition(":")
+    return f"{engine}:{without_login(place)}" if is_database(place) else f"{engine}:..."
+
+
+def store_with_login(store: str) -> str | None:
+    """The whole address of a store."""
+    return store
+
+
 def with_login(source: str) -> str | None:
     """The whole address of a database; None for any other source."""
     return source if is_database(source) else None

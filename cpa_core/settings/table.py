@@ -9,7 +9,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from cpa_core.models import Value
-from cpa_core.settings.addresses import with_login, without_login
+from cpa_core.settings.addresses import store_with_login, store_without_login, with_login, without_login
 from cpa_core.settings.reading import (
     BUCKET,
     CAPITALS,
@@ -59,12 +59,32 @@ SOURCE_SETTING = Setting(
 )
 
 
+STORE_SETTING = Setting(
+    "CPA_STORE",
+    SOURCE,
+    "Where the tables are: unset, a file in the home; else ducklake:postgresql://user:password@host/database.",
+    "With ?schema=name several stores share a database. See docs/guides/scale-out.md.",
+    reader=Reader("text", store_without_login),
+)
+
+
 class Settings(Vendors):
     """How one assistant is run. A copy with another value (`model_copy`) changes all that depends on it."""
 
     home: Annotated[Path, Setting("CPA_HOME", SOURCE, "The folder of the store, the outbox and the answers.")] = Path(
         ".cpa"
     )
+    store: Annotated[str | None, STORE_SETTING] = None
+    store_login: Annotated[Secret, STORE_SETTING._replace(reader=Reader("text", store_with_login))] = None
+    store_data: Annotated[
+        str | None,
+        Setting(
+            "CPA_STORE_DATA",
+            SOURCE,
+            "Where the large tables' Parquet files lie, with CPA_STORE: s3://bucket/prefix/, or a shared folder.",
+            example="s3://bucket/cpa/",
+        ),
+    ] = None
     source: Annotated[str | None, SOURCE_SETTING] = None
     source_login: Annotated[Secret, SOURCE_SETTING._replace(reader=Reader("text", with_login))] = None
     table: Annotated[

@@ -17,13 +17,43 @@ from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.models import FINAL_OUTCOMES
 from cpa_core.store.archive import AT_ONCE, Indexed, MergedFiles, bring_in_step, merge_files, write_archive
 from cpa_core.store.database import Row, Store, as_json
+from cpa_core.store.engine import LedgerTables
+
+
+class FileLog:
+    """A file of answers, locked while it is open. A torn last line was in flight, and is ignored.
+
+    Raises AnswersNotKept where the disk takes no more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writing = threading.Lock()
+        with _said_where(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: int | None = _locked(path)
+
+    def append(self, row: Row) -> None:
+        """Add an answer, whole or not at all. Raises AnswersNotKept."""
+        line = json.dumps(row, ensure_ascii=False) + "\n"
+        with self._writing, _said_where(self.path.parent):
+            if self._file is None:  # closed by an interrupt while this call was under way
+                self._file = _locked(self.path)
+            _append(self._file, line.encode("utf-8", "replace"))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._writing:
+            if self._file is not None:
+                os.close(self._file)
+            self._file = None
 
 
 class AnswerBook:
-    """The answers of one run. Its file is locked while the run lives; a torn last line was in flight, and is ignored.
+    """The answers of one run. A kill loses at most those in flight: each is stored whole before `keep` returns.
 
-    A kill loses at most the answers that were in flight: each line is written whole before `keep` returns. Raises
-    AnswersNotKept where the disk takes no more.
+    They are appended to a file of the run, or where a store has ledgers elsewhere, to these. Raises AnswersNotKept
+    where neither takes more.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:
@@ -34,10 +64,10 @@ class AnswerBook:
         self._book = f"{run_id}:{uuid.uuid4().hex[:8]}"
         self._numbers = count(1)
         self._once: dict[str, Reply] = {}
-        self._writing = threading.Lock()
-        with _said_where(self.path.parent):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: int | None = _locked(self.path)
+        self._log = store.ledger.log(self._file) if store.ledger else self._file()
+
+    def _file(self) -> FileLog:
+        return FileLog(self.path)
 
     def preload(self, request_hashes: Iterable[str], conversation_ids: Iterable[str]) -> None:
         """Remember what was answered before to these questions, or about these conversations."""
@@ -74,22 +104,14 @@ class AnswerBook:
         return _reply(rows[0]) if rows else None
 
     def keep(self, answer: Answer) -> None:
-        """Append the answer to the run's file, whole or not at all. Raises AnswersNotKept."""
-        row = _row(answer, f"{self._book}:{next(self._numbers)}", self.run_id)
-        line = json.dumps(row, ensure_ascii=False) + "\n"
-        with self._writing, _said_where(self.path.parent):
-            if self._file is None:  # closed by an interrupt while this call was under way
-                self._file = _locked(self.path)
-            _append(self._file, line.encode("utf-8", "replace"))
+        """Store the answer, whole or not at all. Raises AnswersNotKept."""
+        self._log.append(_row(answer, f"{self._book}:{next(self._numbers)}", self.run_id))
         if answer.reply.outcome in FINAL_OUTCOMES:
             self._known[answer.request_hash] = answer.reply
 
     def close(self) -> None:
-        """Let go of the file and merge it."""
-        with self._writing:
-            if self._file is not None:
-                os.close(self._file)
-            self._file = None
+        """Let go of the run's file and merge it."""
+        self._log.close()
         merge(self.store)
 
 
@@ -99,13 +121,17 @@ def merge(store: Store) -> None:
     When it returns, all of them are there, also those of files that the database does not know. Raises AnswersNotKept.
     """
     with store.merge_lock():
-        with _said_where(store.home / "answers"):
-            bring_in_step(store)
+        if store.ledger is None:
+            with _said_where(store.home / "answers"):
+                bring_in_step(store)
         for path in sorted((store.home / "answers").glob("*.jsonl")):
             descriptor = os.open(path, os.O_RDWR)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _merge_file(store, path)
+                if store.ledger is None:
+                    _merge_file(store, path)
+                else:
+                    _merge_left(store.ledger, path)
             except BlockingIOError:
                 continue
             finally:
@@ -114,6 +140,8 @@ def merge(store: Store) -> None:
 
 def rebuild_index(store: Store) -> Indexed:
     """Put the answers of the archive that the table does not hold into it, and the reverse. Raises AnswersNotKept."""
+    if store.ledger is not None:
+        return Indexed()
     with store.merge_lock(), _said_where(store.home / "answers"):
         return bring_in_step(store)
 
@@ -127,6 +155,9 @@ def merge_answer_files(store: Store) -> MergedFiles:
 
 def add_answers(store: Store, run_id: str, rows: Sequence[Row]) -> None:
     """Keep the answers of a batch, in the archive and then in the table. Raises AnswersNotKept, StoreNotWritten."""
+    if store.ledger is not None:
+        store.ledger.add_answers(list(rows))
+        return
     with store.merge_lock():
         with _said_where(store.home / "answers"):
             bring_in_step(store)
@@ -200,6 +231,17 @@ def _merge_file(store: Store, path: Path) -> None:
     while rows := list(islice(lines, AT_ONCE)):
         with store.writing() as transaction:
             transaction.insert("answers", rows)
+    if unread:
+        _set_aside(path.with_suffix(".unread"), unread)
+    path.unlink(missing_ok=True)
+
+
+def _merge_left(ledger: LedgerTables, path: Path) -> None:
+    """Move what a run wrote to its file while the ledgers were away. An answer that is there already stays once."""
+    unread: list[bytes] = []
+    lines = _lines(path, unread)
+    while rows := list(islice(lines, AT_ONCE)):
+        ledger.add_answers(rows)
     if unread:
         _set_aside(path.with_suffix(".unread"), unread)
     path.unlink(missing_ok=True)

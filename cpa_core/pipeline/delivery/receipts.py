@@ -179,6 +179,9 @@ class Book:
         self._write([key_of(event) for event in untried], {name: [row[name] for row in rows] for name in names})
 
     def _write(self, replaced: Sequence[Key], columns: Mapping[str, list[Any]]) -> None:
+        if ledger := self.assistant.store.ledger:
+            ledger.replace_receipts((self.name, self.place.project), list(replaced), dict(columns))
+            return
         with self.assistant.store.writing() as transaction:
             if replaced:
                 transaction.execute("create temp table written (event_id varchar, payload_hash varchar)")

@@ -67,7 +67,11 @@ class Forgetting(Value):
 
 
 def forgetting(assistant: Assistant, users: Sequence[str] = (), conversations: Sequence[str] = ()) -> Forgetting:
-    """List and count what `forget` would remove; nothing is changed. Raises NotFound where there is no store."""
+    """List and count what `forget` would remove; nothing is changed. Raises NotFound where there is no store.
+
+    Raises SettingsError for a store beyond the home: other workers would not see the tombstones in its files.
+    """
+    assistant.store.expect_file("forgetting a person")
     if not assistant.store.exists():
         raise NotFound(f"{assistant.settings.home}: nothing was stored here yet")
     merge(assistant.store)

@@ -1,0 +1,11 @@
+-- What did a task of this run, with the batches whose answers it uses, use and cost? Null where unknown. (Postgres)
+select
+  count(*) as calls,
+  count(distinct conversation_id) as conversations,
+  case when count(*) = count(prompt_tokens) then coalesce(sum(prompt_tokens), 0)::bigint end as prompt_tokens,
+  case when count(*) = count(cached_tokens) then coalesce(sum(cached_tokens), 0)::bigint end as cached_tokens,
+  case when count(*) = count(completion_tokens) then coalesce(sum(completion_tokens), 0)::bigint end
+    as completion_tokens,
+  case when count(*) = count(cost) then coalesce(sum(cost), 0) end as cost
+from answers
+where task = $task and run_id = any(array(select json_array_elements_text($batches::json)) || $run::text)
