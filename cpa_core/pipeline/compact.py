@@ -28,7 +28,8 @@ class Compacted(Value):
 def compact_home(assistant: Assistant, wait: float | None = None) -> Compacted:
     """Give back free room within the database and between small files of answers. No row and no answer is removed.
 
-    Raises SettingsError for a store beyond the home, NotFound where nothing was stored yet, StoreBusy after `wait` seconds, StoreNotWritten, AnswersNotKept.
+    Raises SettingsError for a store beyond the home, NotFound where nothing was stored yet, StoreBusy after `wait`
+    seconds, StoreNotWritten, AnswersNotKept.
     """
     store = assistant.store
     store.expect_file("cpa compact")
