@@ -76,7 +76,8 @@ class PostgresLedger:
             return None
         try:
             with self._connections.leased() as connection:
-                return connection.execute(asked.encode(), names).fetchall()
+                found: list[Row] = connection.execute(asked.encode(), names).fetchall()
+                return found
         except psycopg.OperationalError as failed:
             raise StoreBusy(self._words("cannot be read", failed)) from None
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 from cpa_core.errors import SettingsError, StoreBusy
 from cpa_core.store.lake.address import LakeAddress
 
-Connection = psycopg.Connection[dict[str, Any]]
+Connection: TypeAlias = "psycopg.Connection[dict[str, Any]]"
 PATIENCE = 30.0
 """Seconds for which a server that does not answer is tried again: a restart takes less."""
 PAUSE = 0.25
