@@ -14,7 +14,7 @@ class Remembered(Nothing):
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, int], Any] = {}
-        self.repeated: set[tuple[str, int]] = set()
+        self.repeated: dict[tuple[str, int], tuple[int, int]] = {}
 
     def land(self, uri: str, file: Opened) -> None:
         """Land one object."""
@@ -25,7 +25,7 @@ class Remembered(Nothing):
                 del self.rows[place]
         for record in as_records(completed(file, decided)):
             self.rows[uri, record.ordinal] = record
-        self.repeated |= {(uri, ordinal) for ordinal in decided.repeated}
+        self.repeated |= {(uri, ordinal): history for ordinal, history in decided.repeated.items()}
 
     def counted(self) -> dict[str, list[tuple[tuple[str, int], Any]]]:
         """The rows that count by conversation, in order: of one message the newest object's."""
@@ -40,7 +40,12 @@ class Remembered(Nothing):
     def messages(self, conversation_ids: Collection[str]) -> dict[str, list[Said]]:
         """See Known."""
         return {
-            key: [Said(mark(r.role, r.content), r.role, r.sent_at, place in self.repeated, place) for place, r in rows]
+            key: [
+                Said(
+                    mark(r.role, r.content), r.role, r.sent_at, place in self.repeated, place, self.repeated.get(place)
+                )
+                for place, r in rows
+            ]
             for key, rows in self.counted().items()
             if key in conversation_ids
         }

@@ -39,8 +39,8 @@ class Parsed:
     by role where nobody tags it, `future` times after the present, of which `latest` is the last. `reading` is what
     the settings named of how it is read. `within`: it is a member of an archive, which is an object itself. `opened`
     has the records of an object until identity has named their conversations; then `repeated` are the rows that only
-    a call's history tells, and `untold` counts conversations that cannot be told apart from known ones. `whole`: each
-    of its records is a whole conversation.
+    a call's history tells (see Decided), and `untold` counts conversations that cannot be told apart from known ones.
+    `whole`: each of its records is a whole conversation.
     """
 
     object: Object
@@ -58,7 +58,7 @@ class Parsed:
     reading: str = ""
     within: bool = False
     opened: Opened | None = None
-    repeated: frozenset[int] = frozenset()
+    repeated: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     untold: int = 0
     whole: bool = False
 

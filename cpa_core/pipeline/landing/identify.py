@@ -49,7 +49,9 @@ class Stored:
         found: defaultdict[str, list[Said]] = defaultdict(list)
         for row in self.view.answer("landing/known_messages", ids=as_json(conversation_ids), uris=self.uris):
             place = (row["uri"], row["ordinal"])
-            said = Said(mark(row["role"], row["content"]), row["role"], row["sent_at"], row["repeated"], place)
+            about = mark(row["role"], row["content"]), row["role"], row["sent_at"], row["repeated"]
+            history = (row["history_length"], row["history_mark"]) if row["history_mark"] is not None else None
+            said = Said(*about, place, history)
             found[row["conversation_id"]].append(said)
         return found
 
@@ -153,15 +155,11 @@ def keep_message_ids(transaction: Transaction, conversation_ids: Sequence[str]) 
         transaction.answer("landing/spoken_again")
 
 
-def mark_repeated(transaction: Transaction, rows: Mapping[str, Collection[int]]) -> None:
-    """Mark the messages, by object and place in it, that only a call's history tells."""
-    for uri, ordinals in rows.items():
-        transaction.execute(
-            "update landed_messages set repeated = true "
-            "where uri = $uri and ordinal in (select unnest($ordinals::json::bigint[]))",
-            uri=uri,
-            ordinals=json.dumps(sorted(ordinals)),
-        )
+def mark_repeated(transaction: Transaction, rows: Mapping[str, Mapping[int, tuple[int, int]]]) -> None:
+    """Mark the messages, by object and place in it, that only a call's history tells, with what is kept of that."""
+    for uri, places in rows.items():
+        told = [{"ordinal": n, "length": length, "mark": one} for n, (length, one) in sorted(places.items())]
+        transaction.answer("landing/mark_repeated", uri=uri, told=json.dumps(told))
 
 
 def forget_repeated(transaction: Transaction, places: Sequence[tuple[str, int]]) -> None:

@@ -1,13 +1,13 @@
 """Calls of a model: chained to conversations by their history where no id is given, and cut to what each adds."""
 
-from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cpa_core.models import digest
 from cpa_core.sources.identity.history import unanswered, unknown
+from cpa_core.sources.identity.links import chain
 from cpa_core.sources.identity.talks import LEAST_CHARACTERS, LEAST_USERS, second
 from cpa_core.sources.identity.values import Said, Talk
 
@@ -52,6 +52,7 @@ class LoggedCall:
     greeted: int = 0
     kept: list[int] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
+    history: tuple[int, int] = (0, 0)
 
     @property
     def moment(self) -> datetime:
@@ -198,47 +199,131 @@ def only_newest(calls: Sequence[LoggedCall]) -> list[LoggedCall]:
 
 
 def told(calls: Sequence[LoggedCall], known: Sequence[Said]) -> list[tuple[str, int]]:
-    """Decide what each call of one conversation adds (`kept`, of which `repeated` are only of its history).
+    """Decide what each call of one conversation adds (`kept`).
+
+    Of these, `repeated` are only of its history.
 
     `known` are the messages of other objects, in order. Returns the places of those that were only known from a
     later call's history, and are told now by a call of their own.
     """
-    fresh: list[Said] = []
-    times = [one.sent_at for one in known]
-    again = Counter((one.mark, one.sent_at) for one in known)
+    telling = _Telling(known)
     for call in sorted(calls, key=lambda call: call.moment):
-        earlier = _before(known[: bisect_left(times, call.moment)], fresh)
-        _keep(call, earlier)
-        for one in _said(call):
-            if again[one.mark, one.sent_at] > 0:
-                again[one.mark, one.sent_at] -= 1
-            else:
-                fresh.append(one)
-    return _retold(known, fresh)
+        telling.hear(call)
+    return telling.retold()
 
 
-def _before(known: Sequence[Said], fresh: Sequence[Said]) -> list[Said]:
-    """What is known before a call, in order: of the same message, what a fresh call tells and not what a history told.
+class _Telling:
+    """One conversation, gone through in order of time: what other objects hold of it, and what fresh calls add.
 
-    Both would make the message look as if it was said twice, and the history of the next call would match neither.
+    What only a call's history told waits as one piece: it stands for the calls between that call and the one before.
+    `fresh` are the marks of what was added since the last message that was known: calls that landed late tell them.
     """
-    if not known or not fresh:
-        return [*known, *fresh]
-    retold = set(_retold(known, fresh))
-    left = [one for one in known if one.place not in retold]
-    return sorted([*left, *fresh], key=lambda one: one.sent_at)
+
+    def __init__(self, known: Sequence[Said]) -> None:
+        self.waiting = deque(_pieces(known))
+        self.again = Counter((one.mark, one.sent_at) for one in known)
+        self.before: list[int] = []
+        self.prompted = False
+        self.fresh: list[int] = []
+        self.added = False
+        self.places: list[tuple[str, int]] = []
+
+    def hear(self, call: LoggedCall) -> None:
+        """Decide what a call adds to what stands before it. What is known of the call itself does not."""
+        own = Counter(call.marks[call.own_from :])
+        same: list[Said] = []
+        while self.waiting and self.waiting[0][-1].sent_at <= call.moment:
+            piece = self.waiting.popleft()
+            if piece[0].sent_at == call.moment and own[piece[0].mark] > 0:
+                own[piece[0].mark] -= 1
+                same += piece
+            else:
+                self._pass(piece)
+        _keep(call, self.before, prompted=self.prompted)
+        for one in _said(call):
+            if self.again[one.mark, one.sent_at] > 0:
+                self.again[one.mark, one.sent_at] -= 1
+            else:
+                self._add(one)
+                self.fresh.append(one.mark)
+                self.added = True
+        if same:
+            self._pass(same)
+
+    def retold(self) -> list[tuple[str, int]]:
+        """The places of what was only known from a later history and has a call of its own now."""
+        while self.waiting:
+            self._pass(self.waiting.popleft())
+        return self.places
+
+    def _pass(self, piece: Sequence[Said]) -> None:
+        left = piece
+        if piece[0].repeated and self.added:
+            left = [] if self._tells(piece[0].history) else _left(piece, self.fresh)
+        kept = {one.place for one in left}
+        self.places += [one.place for one in piece if one.place not in kept]
+        for one in left:
+            self._add(one)
+        if left:
+            self.fresh = []
+
+    def _tells(self, history: tuple[int, int] | None) -> bool:
+        """Whether a history of that many messages and that hash is what stands here now."""
+        if history is None or history[0] > len(self.before):
+            return False
+        return _sequence(self.before[len(self.before) - history[0] :]) == history[1]
+
+    def _add(self, one: Said) -> None:
+        if one.role == "system":
+            self.prompted = True
+        else:
+            self.before.append(one.mark)
 
 
-def _keep(call: LoggedCall, earlier: Sequence[Said]) -> None:
+def _pieces(known: Sequence[Said]) -> Iterator[list[Said]]:
+    """Known messages one by one; those that only the history of one call tells, which lie side by side, together."""
+    piece: list[Said] = []
+    for one in known:
+        uri, ordinal = piece[-1].place if piece else ("", 0)
+        if piece and not (one.repeated and piece[-1].repeated and one.place == (uri, ordinal + 1)):
+            yield piece
+            piece = []
+        piece.append(one)
+    if piece:
+        yield piece
+
+
+def _sequence(marks: Sequence[int]) -> int:
+    return chain(marks)[-1] if marks else 0
+
+
+def _left(piece: Sequence[Said], fresh: Sequence[int]) -> Sequence[Said]:
+    """Of what a history told between two calls, what calls that landed since do not tell.
+
+    They tell its beginning: what is fresh ends where the rest of that history goes on.
+    """
+    if not fresh:
+        return piece
+    marks = [one.mark for one in piece]
+    for n in range(min(len(marks), len(fresh)), 0, -1):
+        if marks[:n] == list(fresh[-n:]):
+            return piece[n:]
+    left = {len(marks) - 1 - n for n in unknown(marks[::-1], fresh[::-1])}
+    return [one for n, one in enumerate(piece) if n in left]
+
+
+def _keep(call: LoggedCall, before: Sequence[int], *, prompted: bool) -> None:
     users = frozenset(m for m, role in zip(call.marks, call.roles, strict=True) if role == "user")
-    before = [one.mark for one in earlier if one.role != "system"]
     begin = call.own_from
     begin += unanswered(call.marks[begin:], before, users) if begin < len(call.marks) else 0
     places = [n for n in range(begin) if call.roles[n] != "system"]
-    call.repeated = [places[n] for n in unknown([call.marks[n] for n in places], before)]
-    if not any(one.role == "system" for one in earlier):
+    history = [call.marks[n] for n in places]
+    call.repeated = [places[n] for n in unknown(history, before)]
+    if not prompted:
         call.repeated += [n for n in range(begin) if call.roles[n] == "system"]
     call.repeated.sort()
+    if call.repeated:
+        call.history = (len(history), _sequence(history))
     call.kept = [*call.repeated, *range(begin, len(call.marks))]
 
 
@@ -258,23 +343,6 @@ def outputs_from(call: LoggedCall) -> int:
     while n > call.own_from and call.roles[n - 1] in ("assistant", "tool_call", "reasoning", "attachment"):
         n -= 1
     return n
-
-
-def _retold(known: Sequence[Said], fresh: Sequence[Said]) -> list[tuple[str, int]]:
-    """Of what was known only from a later history, what earlier calls tell themselves.
-
-    They tell its beginning: the end of what is fresh adjoins the rest of that history.
-    """
-    if not fresh:
-        return []
-    only_told = [one for one in known if one.repeated and one.sent_at > fresh[0].sent_at]
-    told_now = [one.mark for one in fresh if only_told and one.sent_at < only_told[-1].sent_at]
-    marks = [one.mark for one in only_told]
-    for n in range(min(len(marks), len(told_now)), 0, -1):
-        if marks[:n] == told_now[-n:]:
-            return [one.place for one in only_told[:n]]
-    left = {len(marks) - 1 - n for n in unknown(marks[::-1], told_now[::-1])} if told_now else set(range(len(marks)))
-    return [one.place for n, one in enumerate(only_told) if n not in left]
 
 
 def before_next(call: LoggedCall, n: int) -> datetime | None:

@@ -120,7 +120,7 @@ class _File:
         """The file with its conversations named."""
         if not self.rows:
             return Decided(self.opened.drafts, self.opened.rejects)
-        drafts, repeated = _named(self), frozenset[int]()
+        drafts, repeated = _named(self), dict[int, tuple[int, int]]()
         if any(row.kind == "call" for row in self.rows):
             drafts, repeated = _as_told(self, drafts)
         else:
@@ -389,12 +389,12 @@ def _refuse(files: Sequence[_File], refused: Refused) -> None:
         file.rejects.append(Reject(row["place"], refused.reason, as_json(raw)))
 
 
-def _as_told(file: _File, drafts: Any) -> tuple[Any, frozenset[int]]:
-    """The drafts with what its calls add only, in order of time, with times; and which rows only a history tells."""
+def _as_told(file: _File, drafts: Any) -> tuple[Any, dict[int, tuple[int, int]]]:
+    """The drafts with what calls add, in order of time, with times; and rows that only a history tells: see Decided."""
     of_calls = {n for row in file.rows if row.kind == "call" for n in range(row.first, row.first + row.size)}
     rows = [n for n in range(drafts.num_rows) if n not in of_calls]
     times = drafts["sent_at"].to_pylist()
-    repeated: list[int] = []
+    repeated: dict[int, tuple[int, int]] = {}
     for call in sorted(file.calls, key=lambda call: call.moment):
         output, only_told = calls.outputs_from(call), set(call.repeated)
         for n in call.kept if call.conversation_id is not None else ():
@@ -402,8 +402,8 @@ def _as_told(file: _File, drafts: Any) -> tuple[Any, frozenset[int]]:
             if times[place] is None:
                 own = call.ended_at or call.at if n >= output else call.at or call.ended_at
                 times[place] = calls.before_next(call, n) if n in only_told else own
-            repeated += [len(rows)] if n in only_told else []
+            repeated |= {len(rows): call.history} if n in only_told else {}
             rows.append(place)
     place = drafts.schema.get_field_index("sent_at")
     timed = drafts.set_column(place, drafts.schema.field(place), pa.array(times, drafts.schema.field(place).type))
-    return timed.take(pa.array(rows, pa.int64())), frozenset(repeated)
+    return timed.take(pa.array(rows, pa.int64())), repeated

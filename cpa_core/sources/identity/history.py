@@ -10,23 +10,34 @@ from difflib import SequenceMatcher
 MOST_PAIRS = 4_000_000
 """Longer sequences are matched greedily from the end: a file may hold anything."""
 
-
 MOST_BEGUN = 1_000
+
+OTHER = 0.75
+"""What a message costs that another stands for, as where a history was edited."""
+ADDED = 2.0
+"""What a message costs that only a history has, between or before those that are known."""
+LEFT_OUT = 0.25
+"""What a message costs that a history leaves out: logs drop reasoning and calls of tools."""
 
 
 def unknown(history: Sequence[int], known: Sequence[int]) -> list[int]:
     """The places in a call's history that nothing known tells, in order.
 
-    Both are hashes of messages in order of time, without system prompts. The end of a history adjoins the end of what
-    is known, so matches are sought from there, unless more of it begins the history. Where both have something between
-    two matches, and not the same, the history was edited: nobody said anything new there. Where nothing at all is
-    alike, the history is all new.
+    Both are hashes of messages in order of time, without system prompts. The end of what is known may stand at the
+    beginning of a history: then calls between are not known. Or their ends adjoin; where both have something between
+    two matches, and not the same, the history was edited: nobody said anything new there. Of the two readings, that
+    holds which makes more alike and less differ. Where nothing at all is alike, the history is all new.
     """
-    if begun := _begun(history, known):
+    same = _same_end(history, known)
+    if same == len(history):
+        return []
+    begun = _begun(history, known, same)
+    if begun == len(known) > 0:
         return list(range(begun, len(history)))
-    pairs = _pairs(history, known)
-    if not pairs:
-        return list(range(len(history)))
+    pairs = _pairs(history, known, same)
+    likeness = _likeness(pairs, len(history), len(known))
+    if begun >= max(1, likeness) or likeness < 0:
+        return list(range(begun, len(history)))
     found: list[int] = []
     here, there = 0, 0
     for n, m in [*pairs, (len(history), len(known))]:
@@ -36,26 +47,38 @@ def unknown(history: Sequence[int], known: Sequence[int]) -> list[int]:
     return found
 
 
-def _begun(history: Sequence[int], known: Sequence[int]) -> int:
-    """How much of a history the end of what is known tells from its beginning, where calls between are not known.
-
-    None where its own end tells as much and not all that is known stands there: then nothing lies between.
-    """
-    if len(history) > len(known) and list(history[: len(known)]) == list(known):
-        return len(known)
-    most = min(len(history) - 1, len(known), MOST_BEGUN)
+def _same_end(history: Sequence[int], known: Sequence[int]) -> int:
     same = 0
     while same < min(len(history), len(known)) and history[-1 - same] == known[-1 - same]:
         same += 1
-    return next((n for n in range(most, same, -1) if list(history[:n]) == list(known[len(known) - n :])), 0)
+    return same
 
 
-def _pairs(history: Sequence[int], known: Sequence[int]) -> list[tuple[int, int]]:
-    """Places in both that hold the same, rising in both; the latest that fit."""
-    same = 0
-    most = min(len(history), len(known))
-    while same < most and history[-1 - same] == known[-1 - same]:
-        same += 1
+def _begun(history: Sequence[int], known: Sequence[int], same: int) -> int:
+    """How many messages, the most, both end what is known and begin a history, where fewer are alike at both ends."""
+    if len(history) > len(known) and list(history[: len(known)]) == list(known):
+        return len(known)
+    most = min(len(history) - 1, len(known), MOST_BEGUN)
+    return next((n for n in range(most, same - 1, -1) if list(history[:n]) == list(known[len(known) - n :])), 0)
+
+
+def _likeness(pairs: Sequence[tuple[int, int]], history: int, known: int) -> float:
+    """How well two sequences of these lengths fit by these pairs: those, less what is other or in one only.
+
+    What is known before the first pair does not count: a window does not hold it.
+    """
+    found = float(len(pairs))
+    here, there = 0, 0
+    for n, m in [*pairs, (history, known)]:
+        only_here, only_there = n - here, m - there if here else 0
+        other = min(only_here, only_there)
+        found -= other * OTHER + (only_here - other) * ADDED + (only_there - other) * LEFT_OUT
+        here, there = n + 1, m + 1
+    return found
+
+
+def _pairs(history: Sequence[int], known: Sequence[int], same: int) -> list[tuple[int, int]]:
+    """Places in both that hold the same, rising in both; the latest that fit. `same` are alike at both ends."""
     end = [(len(history) - n, len(known) - n) for n in range(same, 0, -1)]
     here, there = history[: len(history) - same], known[: len(known) - same]
     if not here or not there:

@@ -1,7 +1,7 @@
 """What identity works with: a file that is cut into records, the talk of each, and the talks that are known."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -51,13 +51,17 @@ class Talk:
 
 
 class Said(NamedTuple):
-    """One message of a conversation that landed: `repeated` where only a call's history told it."""
+    """One message of a conversation that landed: `repeated` where only a call's history told it.
+
+    Then `history` is how many messages that has, system prompts aside, and a hash of their marks.
+    """
 
     mark: int
     role: str
     sent_at: datetime
     repeated: bool
     place: tuple[str, int]
+    history: tuple[int, int] | None = None
 
 
 class KnownTrace(NamedTuple):
@@ -127,13 +131,14 @@ class Nothing:
 class Decided:
     """One file after identity: its drafts with conversation ids, and what else identity found.
 
-    `repeated` are rows of the drafts that only a call's history tells. `untold` counts the conversations that cannot be
+    `repeated` has the rows of the drafts that only a call's history tells, each with the length of that history and a
+    hash of it (see Said). `untold` counts the conversations that cannot be
     told apart from known ones.
     """
 
     drafts: Any
     rejects: list[Reject]
-    repeated: frozenset[int] = frozenset()
+    repeated: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     untold: int = 0
 
 

@@ -1,5 +1,6 @@
 -- What do other objects hold of these conversations, in order?
-select conversation_id, role, content, sent_at, coalesce(repeated, false) as repeated, uri, ordinal
+select conversation_id, role, content, sent_at, coalesce(repeated, false) as repeated, history_length, history_mark,
+  uri, ordinal
 from landed_messages
 where conversation_id in (select unnest($ids::json::varchar[]))
   and superseded_at is null
