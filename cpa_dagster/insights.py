@@ -2,12 +2,13 @@
 
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import cache
 
 import dagster as dg
 
-from cpa_core.pipeline import Assistant, sum_day, transitions_of_days, turns_of_days
+from cpa_core.pipeline import Assistant, Summed, sum_days, transitions_of_days, turns_of_days
 from cpa_core.store.database import Row
 from cpa_dagster.assets import EMPTY_DAYS
 from cpa_dagster.conditions import EVERY_DAY
@@ -29,12 +30,17 @@ SHOWN = 15
 
 def insights(step: Step) -> Days:
     """Sum the days."""
-    yield from each_day(step, lambda day: summed(step.assistant, day), of_sums)
+
+    @cache
+    def sums() -> Iterator[tuple[date, Summed]]:
+        return sum_days(step.assistant, step.landed)
+
+    yield from each_day(step, lambda day: figures(*next(sums())), of_sums)
 
 
-def summed(assistant: Assistant, day: date) -> Metadata:
+def figures(day: date, summed: Summed) -> Metadata:
     """The figures of a day; what nothing was scored for is left out."""
-    return {name: value for name, value in sum_day(assistant, day).model_dump().items() if value is not None}
+    return {name: value for name, value in summed.model_dump().items() if value is not None}
 
 
 def of_sums(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:

@@ -19,6 +19,7 @@ from cpa_core.pipeline.reporting.daily_tables import (
     Summed,
     export_sums,
     sum_day,
+    sum_days,
     transitions_of_days,
     turns_of_days,
 )
@@ -137,6 +138,7 @@ __all__ = [
     "spending",
     "stale_days",
     "sum_day",
+    "sum_days",
     "summaries",
     "tag_and_judge_day",
     "tag_day",

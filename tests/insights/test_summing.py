@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from cpa_core import insights
 from cpa_core.cli import main
 from cpa_core.insights import Scope, selected
 from cpa_core.insights.sums import QUESTIONS, sums
-from cpa_core.pipeline import Assistant, sum_day
+from cpa_core.pipeline import Assistant, Summed, sum_day, sum_days
 from cpa_core.settings import settings
 from tests.support.awkward import fill
 
@@ -70,6 +71,38 @@ def test_a_day_that_is_summed_again_is_replaced(home: Assistant) -> None:
     assert sum_day(home, FIRST).conversations == 0
     with home.store.reading() as view:
         assert not any(view.rows(f"select * from {name} where day = $day", day=FIRST) for name in QUESTIONS)
+
+
+DAYS = [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days + 2)]
+"""The days of the home, and one on which nothing landed."""
+
+
+def stored(home: Assistant) -> dict[str, list[str]]:
+    with home.store.reading() as view:
+        return {name: ordered(view.rows(f"select * from {name}")) for name in QUESTIONS}
+
+
+def test_days_that_are_summed_together_come_to_the_same_as_each_alone(home: Assistant) -> None:
+    alone = [(day, sum_day(home, day)) for day in DAYS]
+    kept = stored(home)
+    assert list(sum_days(home, DAYS[::-1])) == alone and stored(home) == kept
+    for day, found in alone:
+        with selected(home.store, Scope(day, day)) as of:
+            asked = insights.overview(of)
+        for name in ("conversations", "users", "messages", "events", "scored"):
+            assert getattr(found, name) == getattr(asked, name)
+        assert (found.mean_score, found.share_bad) == pytest.approx((asked.score.mean, asked.bad.share))
+    assert sum(found.scored for _, found in alone) > 0
+
+
+def test_a_day_that_a_run_is_at_work_on_is_summed_when_it_lets_go(home: Assistant) -> None:
+    with home.store.day_lock(DAYS[1]):
+        found: Iterator[tuple[date, Summed]] = sum_days(home, DAYS)
+        assert next(found)[0] == DAYS[0]
+        assert [row for row in stored(home)["insight_days"] if str(DAYS[2]) in row]
+        assert not [row for row in stored(home)["insight_days"] if str(DAYS[1]) in row]
+    assert [day for day, _ in found] == DAYS[1:]
+    assert [row for row in stored(home)["insight_days"] if str(DAYS[1]) in row]
 
 
 def test_an_export_holds_every_day_and_no_words(home: Assistant, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,24 +1,30 @@
 """The insights of a day as small tables, kept beside the others; and all of them as files, for other tools."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from cpa_core.errors import StoreBusy
 from cpa_core.gold.quality import trust
-from cpa_core.insights import Scope, overview, selected
+from cpa_core.insights import Scope, selected
 from cpa_core.insights.sums import sums
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.gold.quality import quality_rows
-from cpa_core.store.database import Row
+from cpa_core.store.database import Row, as_json
 
 Form = Literal["parquet", "csv"]
+DAYS_AT_ONCE = 31
+CONVERSATIONS_AT_ONCE = 20_000
+"""Days, and about how many conversations, that are summed together: a selection costs the same for one day or many."""
 
 
 class Summed(Value):
@@ -43,20 +49,69 @@ class Exported(Value):
 def sum_day(assistant: Assistant, day: date) -> Summed:
     """Replace the day's sums by those of what is tagged and judged now, in one transaction."""
     with assistant.store.day_lock(day):
-        with selected(assistant.store, Scope(day, day)) as of:
-            figures, tables = overview(of), sums(of)
-        with assistant.store.writing() as transaction:
-            for name, table in tables.items():
-                transaction.execute(f"delete from {name} where day = $day", day=day)
-                transaction.insert_columns(name, {column: table[column] for column in table.column_names})
+        return _sum(assistant, [day])[day]
+
+
+def sum_days(assistant: Assistant, days: Sequence[date]) -> Iterator[tuple[date, Summed]]:
+    """Do what `sum_day` does for each of these days, many at once; each with its figures, in order.
+
+    A day that a run is at work on is summed alone, when that run lets go of it.
+    """
+    for part in _parts(assistant, sorted(days)):
+        done: dict[date, Summed] = {}
+        with ExitStack() as locks:
+            free = [day for day in part if _is_free(assistant, day, locks)]
+            if free:
+                done = _sum(assistant, free)
+        for day in part:
+            yield day, done.get(day) or sum_day(assistant, day)
+
+
+def _is_free(assistant: Assistant, day: date, locks: ExitStack) -> bool:
+    try:
+        locks.enter_context(assistant.store.day_lock(day, wait=0))
+    except StoreBusy:
+        return False
+    return True
+
+
+def _parts(assistant: Assistant, days: Sequence[date]) -> Iterator[list[date]]:
+    """The days, in parts that lie close together and are not too large."""
+    with assistant.store.reading() as view:
+        rows = view.answer("insights/sizes_of_days", days=as_json(map(str, days)))
+    sizes = {row["day"]: row["conversations"] for row in rows}
+    part: list[date] = []
+    for day in days:
+        size = sum(sizes.get(one, 0) for one in (*part, day))
+        if part and ((day - part[0]).days >= DAYS_AT_ONCE or size > CONVERSATIONS_AT_ONCE):
+            yield part
+            part = []
+        part.append(day)
+    if part:
+        yield part
+
+
+def _sum(assistant: Assistant, days: Sequence[date]) -> dict[date, Summed]:
+    """Replace the sums of these days, whose locks are held, by those of now."""
+    with selected(assistant.store, Scope(days[0], days[-1])) as of:
+        tables = {name: table.filter(pc.is_in(table["day"], pa.array(days))) for name, table in sums(of).items()}
+    with assistant.store.writing() as transaction:
+        for name, table in tables.items():
+            transaction.execute(
+                f"delete from {name} where day in (select unnest($days::json::date[]))", days=as_json(map(str, days))
+            )
+            transaction.insert_columns(name, {column: table[column] for column in table.column_names})
+    rows = {row["day"]: row for row in tables["insight_days"].to_pylist()}
+    return {day: _summed(rows.get(day, {})) for day in days}
+
+
+def _summed(row: Row) -> Summed:
+    counts = {name: row.get(name, 0) for name in ("conversations", "users", "messages", "events", "scored")}
+    scored = counts["scored"]
     return Summed(
-        conversations=figures.conversations,
-        users=figures.users,
-        messages=figures.messages,
-        events=figures.events,
-        scored=figures.scored,
-        mean_score=figures.score.mean,
-        share_bad=figures.bad.share,
+        **counts,
+        mean_score=row["score_sum"] / scored if scored else None,
+        share_bad=row["bad"] / scored if scored else None,
     )
 
 
