@@ -1,4 +1,4 @@
-"""The demo: the examples, each in a home of its own, from which no paid model or real destination can be reached."""
+"""The demo: each example runs in a home of its own, which reaches no paid model and no real destination."""
 
 from datetime import date
 from pathlib import Path
@@ -12,7 +12,7 @@ EXAMPLES: dict[str, date] = {"therapist": date(2026, 3, 2), "tax_advisor": date(
 
 
 def demo_settings(name: str, root: Path) -> Settings:
-    """Settings of one example, in `root/<name>`. No key or host of the user's is among them."""
+    """Settings of one example, in `root/<name>`. They hold none of the user's keys or hosts."""
     if name not in EXAMPLES:
         raise InputError(f"example {name!r}: it must be one of {', '.join(EXAMPLES)}")
     folder = examples() / name

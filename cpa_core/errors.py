@@ -1,7 +1,7 @@
 """The error tree: every failure that a user can meet, with the exit code of the command line.
 
-2 means that the input or the configuration must be changed by a person, 1 that the work is not complete.
-No error carries the text of a message: conversations are private.
+Exit code 2 means that a person must change the input or the configuration, 1 that the work is not complete. No error
+carries the text of a message: conversations are private.
 """
 
 from datetime import date
@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 
 
 class Limits(NamedTuple):
-    """What the headers of an answer or a failure say of rate limits: calls and tokens a minute. Null is unknown.
+    """Rate limits that the headers of an answer or a failure report, in calls and tokens a minute. Null is unknown.
 
-    `tokens` are all of a call's, `fresh_tokens` those it reads that no cache has, `written_tokens` those of its answer.
+    `tokens` counts all tokens of a call, `fresh_tokens` the uncached input, `written_tokens` the output.
     """
 
     requests: float | None = None
@@ -27,7 +27,7 @@ class CpaError(Exception):
 
 
 class InputError(CpaError):
-    """Something a person wrote or named is wrong; the text says file, place and reason."""
+    """A person wrote or named something that is wrong; the text gives file, place and reason."""
 
     exit_code = 2
 
@@ -41,7 +41,7 @@ class StoreDamaged(SettingsError):
 
 
 class LedgerNotWritten(CpaError):
-    """The disk takes no more of what people did, such as reviews: what the system said, and the file."""
+    """A person's work, such as a review, could not be written to disk: the system's error, and the file."""
 
 
 class SourceError(InputError):
@@ -76,7 +76,7 @@ class DayNeeded(InputError):
     field: str | None = None
 
     def instead(self, field: str | None, example: date) -> "DayNeeded":
-        """The same with the field that would serve, or with a day where there is none."""
+        """Return the same error with the field that holds the time, or with a day if no field does."""
         way = f": times may stand in {field}, as in --map timestamp={field}" if field else ""
         made = DayNeeded(f"{str(self).removesuffix(', so the day must be named') if field else self}{way}")
         made.example, made.field = example, field
@@ -92,11 +92,14 @@ class StoreBusy(CpaError):
 
 
 class StoreNotWritten(CpaError):
-    """A transaction could not be stored, and nothing of it is: the disk is full, say. In DuckDB's words."""
+    """A transaction could not be stored, and nothing of it was: the disk is full, for example. The text is DuckDB's."""
 
 
 class Stopped(CpaError):
-    """Asking ends before everything was asked. Every answer so far is kept, and nothing is marked as failed."""
+    """The run stopped before it had asked every question.
+
+    Every answer so far is kept, and nothing is marked as failed.
+    """
 
 
 class BudgetReached(Stopped):
@@ -104,7 +107,10 @@ class BudgetReached(Stopped):
 
 
 class AnswersNotKept(Stopped):
-    """The disk takes no more answers: what the system said, and the folder. What it took so far is safe."""
+    """An answer could not be written to disk: the system's error, and the folder.
+
+    The answers written so far are safe.
+    """
 
 
 class DeadlineReached(Stopped):
@@ -112,10 +118,10 @@ class DeadlineReached(Stopped):
 
 
 class ProviderStopped(Stopped):
-    """The provider will answer nothing more (bad key, unknown model, quota used up): in its own words.
+    """The provider answers no further call (bad key, unknown model, quota used up): the text is the provider's.
 
-    `status` is the HTTP status, null without one; `provider` is whom an engine asked, empty before; `about` is what
-    has to be mended, where that is known.
+    `status` is the HTTP status, null without one. `provider` is the provider that an engine asked, empty before that.
+    `about` is the setting to correct, if known.
     """
 
     def __init__(
@@ -132,13 +138,13 @@ class ProviderStopped(Stopped):
 
 
 class ProviderNotReached(ProviderStopped):
-    """No connection to the provider's address, twice, before any answer: the address and the reason."""
+    """The connection to the provider failed twice before any answer: the address and the reason."""
 
 
 class AnswersUnusable(ProviderStopped):
     """The first answers of a run are all unusable for one reason. They are kept, and nothing is marked as failed.
 
-    `outcome` is what they all are, `detail` the rule that most of them break.
+    `outcome` is the outcome of all of them, `detail` the rule that most of them break.
     """
 
     def __init__(self, reason: str, outcome: str, detail: str) -> None:
@@ -148,10 +154,10 @@ class AnswersUnusable(ProviderStopped):
 
 
 class ProviderFailed(CpaError):
-    """One call failed in a way that may pass. `retry_after`: it met the rate limit, and all calls wait so many seconds.
+    """One call failed and may succeed later. `retry_after`: a rate limit was reached, and all calls wait these seconds.
 
-    `pause` are seconds that this question waits at least. `tries` is how many of its question's tries it uses up: a
-    call that hung, or that gave half an answer, has cost more than one. `limits` are what the headers say.
+    `pause` is the least wait of this question in seconds. `tries` is the number of the question's tries that the call
+    uses: more than one if it hung or gave half an answer. `limits` are the rate limits in its headers.
     """
 
     def __init__(
@@ -171,11 +177,11 @@ class ProviderFailed(CpaError):
 
 
 class NotReached(ProviderFailed):
-    """The connection is refused, or the name of the host is not known: with the address."""
+    """The connection was refused, or the host name is unknown. The text holds the address."""
 
 
 class Garbled(ProviderFailed):
-    """The server answered with status 200, but in no form that is known."""
+    """The server answered with status 200, but in an unknown form."""
 
 
 class Foreign(Garbled):
@@ -183,13 +189,13 @@ class Foreign(Garbled):
 
 
 class QueueFull(ProviderFailed):
-    """A vendor takes no such batch now because too much is enqueued there: in its own words."""
+    """A vendor takes no further batch because its queue is full. The text is the vendor's."""
 
 
 class ReplyInvalid(CpaError):
     """An answer does not follow its JSON schema: place and rule, never the words of the answer.
 
-    `value` is the label that it gave instead of an allowed one, kept apart: it may be words of a message.
+    `value` is the label given instead of an allowed one. It is kept apart, because it may quote a message.
     """
 
     def __init__(self, rule: str, value: str = "") -> None:
@@ -198,7 +204,7 @@ class ReplyInvalid(CpaError):
 
 
 class DayIncomplete(CpaError):
-    """A day has failures that may pass, so its events are held back."""
+    """A day has failures that will be retried, so its events are held back."""
 
 
 class DayWaits(CpaError):

@@ -26,7 +26,7 @@ from cpa_core.models import (
 Privacy = Literal["no_text", "redacted", "full"]
 
 SHARED = 12
-"""Characters in a row that an id may not have in common with a message, where text is not to leave the house."""
+"""Length of a run of characters that an id may not share with a message if text must not leave."""
 
 ASCII_MARKS = bytes(code for code in range(128) if not chr(code).isalnum())
 LONGEST_ID = 200
@@ -77,16 +77,16 @@ class JudgedRow(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """What of one conversation may leave the house: its words as `text` gives them back, null for not at all.
+    """The privacy view of one conversation: `text` returns the words that may leave, null for none.
 
-    `said` are its messages where an id that holds their words becomes a hash; empty where ids stay as they are.
+    `said` holds its messages if an id that contains their words must become a hash; empty if ids stay as they are.
     """
 
     text: Callable[[str], str | None]
     said: Sequence[str] = ()
 
     def identity(self, written: str) -> str:
-        """An id of the conversation or of a message, or its hash where it holds words of a message."""
+        """Return an id of the conversation or of a message, or its hash if it contains words of a message."""
         if not self.said:
             return written
         if written not in self._identities:
@@ -94,7 +94,10 @@ class View:
         return self._identities[written]
 
     def person(self, written: str) -> str:
-        """A user's id. Who is named as the user is no text, even where a message says it too; a sentence is."""
+        """Return a user's id as it is, even if a message mentions it.
+
+        An id with spaces is treated as `identity` does.
+        """
         return self.identity(written) if re.search(r"\s", written) else written
 
     def _is_worded(self, written: str) -> bool:
@@ -135,7 +138,7 @@ def redacted_view(messages: Sequence[str], redact: Callable[[str], str]) -> View
 
 
 def choices_of(schemas: Iterable[EventSchema]) -> Choices:
-    """What the properties of each event type can be."""
+    """Return the allowed choices of each property, by schema version, role and event type."""
     return {
         (schema.version, kind.role, kind.name): {p.name: frozenset(p.choices) for p in kind.properties}
         for schema in schemas
@@ -174,7 +177,7 @@ def of_tag(row: TaggedRow, score: float | None, view: View, choices: Choices) ->
 
 
 def _whose(view: View, user_id: str | None, conversation_id: str) -> dict[str, Any]:
-    """The user, or where nobody is known the conversation, whose id may be one that vendors refuse as a person's."""
+    """Return the person of an event: the user, or the conversation if the user is unknown or no person's id."""
     if user_id is not None and is_person(user_id):
         return {"distinct_id": view.person(user_id), "identified": True}
     own = conversation_id if is_person(conversation_id) else f"conversation-{conversation_id}"
@@ -184,7 +187,7 @@ def _whose(view: View, user_id: str | None, conversation_id: str) -> dict[str, A
 def shown_properties(
     properties: Mapping[str, str], known: Mapping[str, frozenset[str]], text: Callable[[str], str | None]
 ) -> dict[str, str]:
-    """Properties as they may leave the house: what is chosen as it is, any other value as `text` gives it back."""
+    """Return the properties that may leave: choices as they are, free text as the view's `text` returns it."""
     shown = {
         name: value if value == NOT_APPLICABLE or value in known.get(name, ()) else text(value)
         for name, value in properties.items()
@@ -218,9 +221,9 @@ def of_judgment(row: JudgedRow, view: View) -> Event:
 
 
 def of_withdrawal(row: Mapping[str, Any], replaces: Replaces) -> Event:
-    """The event that says of one delivered before that it is no longer true, from the receipt of that one.
+    """Return the event that withdraws a delivered event that is no longer true, built from its receipt.
 
-    Where events are replaced it takes its place, with its id, name and time; elsewhere it is one of its own.
+    If the destination replaces events, it takes the id, name and time of the old one; otherwise it is a new event.
     """
     payload = {
         "conversation_id": row["conversation_id"],
@@ -270,7 +273,7 @@ def _folded(text: str) -> str:
 
 
 def _shares(written: str, text: str) -> bool:
-    """Whether they have SHARED characters in a row in common: any such run holds a whole half from a half's start."""
+    """Return whether the two share a run of SHARED characters: any such run holds a whole half from a half's start."""
     half = SHARED // 2
     perhaps = any(written[at : at + half] in text for at in range(0, len(written) - half + 1, half))
     return perhaps and any(written[at : at + SHARED] in text for at in range(len(written) - SHARED + 1))

@@ -18,16 +18,16 @@ QUOTES = (
     "\"'`\u00ab\u00b4\u00bb\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033"
     "\u2039\u203a\u300c\u300d\u300e\u300f\uff02\uff07"
 )
-"""Marks that writers and models put for one another."""
+"""Quotation marks that writers and models use for one another."""
 DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 SELECTORS = "\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
-"""How the character before is to look; they belong to it."""
+"""Variation selectors: they choose the look of the character before them, and belong to it."""
 INVISIBLE = re.compile(f"[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff{SELECTORS}]")
 """Soft hyphens, joiners, marks of direction, variation selectors: nobody sees them, and models leave them out."""
 RUNS = re.compile(r"  +|--+|[*_~]+")
-"""Where something may stand for nothing in a text whose characters are folded."""
+"""Runs in folded text of which some characters may carry no meaning."""
 SIGNS = "'.,!?;: "
-"""What a quote must not consist of."""
+"""Punctuation. A quote must hold more than these marks."""
 BLANK = re.compile(r"[\t-\r\x1c-\x1f]")
 SPECIAL = re.compile(r"[^\x00-\x7f]")
 SELECTOR = re.compile(f"[{SELECTORS}]")
@@ -35,14 +35,14 @@ ELLIPSIS = re.compile(r" *(?:\[\.{2,}\]|\(\.{2,}\)|\.{3,}) *")
 
 
 class Folded(NamedTuple):
-    """A text as it is compared: what of its folded characters was `dropped`, by start and end, and what is left."""
+    """A text in the form for comparison: `dropped` are the spans of folded characters left out, `plain` is the rest."""
 
     text: str
     dropped: Sequence[tuple[int, int]]
     plain: str
 
     def place(self, start: int, end: int) -> tuple[int, int]:
-        """Where in the text what stands in `plain` from start to end comes from."""
+        """Return the span of the original text that `plain[start:end]` comes from."""
         first, last = self._folded(start), self._folded(end - 1)
         return (first, last + 1) if self.text.isascii() else (self._written(first), self._written(last) + 1)
 
@@ -54,7 +54,7 @@ class Folded(NamedTuple):
         return index
 
     def _written(self, index: int) -> int:
-        """A character that became several counts as the place of each."""
+        """Return the place in the original text; a character that became several is the place of each."""
         for special in SPECIAL.finditer(self.text):
             place, length = special.start(), len(FOLDS[ord(special[0])])
             if place > index:
@@ -66,7 +66,7 @@ class Folded(NamedTuple):
 
 
 class Folds(dict[int, str]):
-    """What each character is folded to, worked out once: by compatibility forms (NFKD), case and marks."""
+    """The folded form of each character, computed once: compatibility forms (NFKD), case and marks."""
 
     def __missing__(self, ordinal: int) -> str:
         letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", chr(ordinal)).casefold())
@@ -84,13 +84,14 @@ FOLDS = Folds()
 
 
 def locate(quote: str, text: str) -> tuple[int, int] | None:
-    """Start and end of the quote in the text, in characters; null where it does not stand there.
+    """Return start and end of the quote in the text, in characters; null if the text does not contain it.
 
-    It stands there exactly, or but for what models alter without meaning to: case, spaces, typographic signs and
-    compatibility forms, invisible characters, Markdown's emphasis; then but for quotation marks around it and a full
-    stop or an ellipsis at its ends; then with an ellipsis for a part left out, where all the other parts stand in
-    order. Last, the same in whole words but for Markdown's code, links and list marks, entities of HTML, escapes of
-    JSON, spaces around dashes and any punctuation at its end.
+    The forms are tried in order. First, the exact quote. Second, without differences that models introduce
+    unintentionally: case, spaces, typographic signs, compatibility forms, invisible characters, Markdown's emphasis.
+    Third, without quotation marks around it and a full stop or an ellipsis at its ends. Fourth, with an ellipsis for an
+    omitted part, if all other parts stand in order. Last, in whole words without Markdown's code, links and list marks,
+    HTML entities, JSON escapes, spaces around dashes and any final punctuation.
+
     Public code that folds such signs: NousResearch/hermes-agent#85749, open-legal-products/mike#249.
     """
     start = text.find(quote)
@@ -105,7 +106,7 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
 
 
 def _without_markup(quote: str, text: str) -> tuple[int, int] | None:
-    """The place of a quote from which marks, or in which other ones, were left out."""
+    """Return the place of a quote that differs from the text by markup; null if there is none."""
     for written in dict.fromkeys(INVISIBLE.sub("", one) for one in (quote, *unescaped(quote))):
         for ours, theirs, words in (
             ("kept", "kept", " ".join(written.split())),
@@ -137,10 +138,10 @@ def _folded(text: str) -> Folded:
 
 
 def _dropped(joined: str, start: int, end: int) -> tuple[int, int] | None:
-    """What of a run of spaces, dashes or Markdown's signs stands for nothing.
+    """Return the part of a run of spaces, dashes or Markdown's signs that carries no meaning, null if all of it does.
 
-    An emphasis stands at the edge of a word, or is two asterisks between letters, as where no spaces part words;
-    `2 * 3`, `2**3` and `snake_case` are as they are.
+    Emphasis is at the edge of a word, or two asterisks between letters, as in scripts that put no spaces between words;
+    `2 * 3`, `2**3` and `snake_case` stay.
     """
     if joined[start] in " -":
         return start + 1, end
@@ -152,9 +153,9 @@ def _dropped(joined: str, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _forms(folded: str, ends: str) -> Iterator[tuple[str, ...]]:
-    """What to look for, the closest form first, each as the parts that must stand in order.
+    """Yield the forms of a quote to search for, the closest first, each as the parts that must stand in order.
 
-    `ends` are the signs at the end that may be left out, quotation marks only where one stands at the beginning, too.
+    `ends` are the final signs that may be left out; quotation marks only if the quote also begins with one.
     """
     plain = left = folded.strip()
     if plain and (plain.strip(SIGNS) or ends == "'."):
@@ -199,7 +200,7 @@ def _end(text: str, parts: Sequence[str], start: int) -> int | None:
 
 
 def _whole(text: str, part: str, start: int) -> int:
-    """Where a part begins that cuts no word in two, as far as its letters are of those that words are parted by."""
+    """Return the start of the next match that cuts no word of ASCII letters in two; -1 if there is none."""
     place = _find(text, part, start)
     while place >= 0 and (_is_cut(text, place) or _is_cut(text, place + len(part))):
         place = _find(text, part, place + 1)
@@ -219,7 +220,7 @@ def _selected(text: str, end: int) -> int:
 
 
 def _find(text: str, part: str, start: int) -> int:
-    """Where a part begins, at which no letter is cut from its accents; -1 where it is not."""
+    """Return the start of the next match that separates no letter from its accents; -1 if there is none."""
     place = text.find(part, start)
     while place >= 0:
         end = place + len(part)
@@ -255,7 +256,7 @@ def listed(tree: dict[str, Any], key: str) -> list[Any]:
 
 
 def closed(properties: dict[str, Any]) -> dict[str, Any]:
-    """An object that needs all of its properties and allows no other."""
+    """Return the JSON schema of an object that requires all of these properties and allows no other."""
     return {
         "type": "object",
         "properties": properties,
@@ -265,9 +266,9 @@ def closed(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown_values(values: Sequence[str], texts: Sequence[str]) -> tuple[str, ...]:
-    """The labels that a model gave instead of allowed ones, as a failure may name them: short, each once.
+    """Return the disallowed labels of an answer as a failure may show them: shortened, each once.
 
-    One that stands in a text of the conversation is left out: a failure never shows a message's words.
+    A label that occurs in the conversation's texts is left out: a failure never shows a message's words.
     """
     known = dict.fromkeys(" ".join(value.split()) for value in values)
     apart = [value for value in known if value and not any(locate(value, text) for text in texts)]

@@ -29,9 +29,9 @@ DEALBREAKER_CAP = 20.0
 
 
 class Judged(Value):
-    """What judging one conversation came to. `cost` is in US dollars, null when a price is unknown.
+    """The result of judging one conversation. `cost` is in US dollars, null when a price is unknown.
 
-    `wrong` is the verdict that the model gave last instead of an allowed one, shortened, without words of a message.
+    `wrong` is the last disallowed verdict of the model, shortened, without words of a message.
     """
 
     outcome: Outcome
@@ -84,7 +84,7 @@ def _judged(outcome: Outcome, detail: str, judgment: Judgment | None, costs: lis
 
 
 def question(conversation: Conversation, schema: EventSchema, model: ModelName, problem: str = "") -> Request:
-    """The question about a conversation; `problem` says what was wrong with the last answer."""
+    """The question about a conversation; `problem` says what was wrong with the previous answer."""
     goals, dealbreakers = schema.criteria.goals(), schema.criteria.dealbreakers_by_id()
     system, user = render(
         "judge",
@@ -137,7 +137,7 @@ def _findings(ids: list[str], finding: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(text: str, conversation: Conversation, schema: EventSchema) -> tuple[Judgment, str]:
-    """The judgment in an answer, and what of it is worth one more question, if anything.
+    """Return the judgment in an answer, and the problem in it that is worth one more question; empty if there is none.
 
     Raises ReplyInvalid when a criterion is missing or its finding is not allowed.
     """
@@ -154,7 +154,7 @@ def read(text: str, conversation: Conversation, schema: EventSchema) -> tuple[Ju
 
 
 Quoted = tuple[int | None, str | None]
-"""Where a quote stands, and its words there."""
+"""The position of the message that holds a quote, and the quote as the message has it."""
 
 
 def _read(
@@ -181,9 +181,9 @@ def _read(
 
 
 def _quoted(quote: str, m: Any, contents: dict[int, str]) -> Quoted:
-    """The quote as it stands in the message that it names.
+    """Return the quote as it stands in the message that it names, with the message's position.
 
-    An answer from before quotes named one: word for word in any message, else in the first that folds to it.
+    Older answers name no message: the quote is searched word for word in all messages, then in folded form.
     """
     if type(m) is int:
         place = locate(quote, contents.get(m, ""))

@@ -1,4 +1,4 @@
-"""A text without its markup, each character with its place: as models write what they read."""
+"""A text without its markup, with the original place of each character: models often quote without markup."""
 
 import html
 import json
@@ -22,7 +22,7 @@ PATTERNS = {
     "dropped": re.compile(f"{MARKS}|{REST}", re.MULTILINE),
     "bullets dropped": re.compile(f"{BULLETS}|{REST}", re.MULTILINE),
 }
-"""By what happens to the marks of lists, headings and quotations at the beginning of a line."""
+"""Patterns by their treatment of list, heading and quotation marks at the beginning of a line."""
 
 
 class Bare(NamedTuple):
@@ -32,13 +32,13 @@ class Bare(NamedTuple):
     spans: tuple[tuple[int, int], ...]
 
     def place(self, start: int, end: int) -> tuple[int, int]:
-        """Where in the text what stands here from start to end comes from."""
+        """Return the span of the original text that characters `start` to `end` come from."""
         return self.spans[start][0], self.spans[end - 1][1]
 
 
 @lru_cache(maxsize=256)
 def bare(text: str, marks: str) -> Bare:
-    """The text without marks of code and addresses of links, with what entities of HTML stand for.
+    """Return the text without code marks and link addresses, and with HTML entities replaced by their characters.
 
     A dash with the spaces around it becomes a hyphen, two apostrophes a quotation mark. `marks` is a name of PATTERNS.
     """
@@ -62,7 +62,7 @@ def _characters(text: str, start: int, end: int, pattern: re.Pattern[str]) -> It
 
 
 def unescaped(text: str) -> tuple[str, str]:
-    """The text with what escapes of JSON, and with what entities of HTML stand for, as a transcript may be shown."""
+    """Return the text twice: with JSON escapes decoded, and with HTML entities decoded."""
     return ESCAPE.sub(_unescaped, text), html.unescape(text)
 
 

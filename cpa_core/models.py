@@ -1,4 +1,4 @@
-"""The values that flow through the house, frozen, and the ids that are made from their content."""
+"""The frozen values that every stage shares, and the ids that are hashes of their content."""
 
 import hashlib
 import json
@@ -13,15 +13,15 @@ Outcome = Literal["ok", "truncated", "refused", "filtered", "invalid", "error"]
 """How an answer of a model ended. The set is closed."""
 
 FINAL_OUTCOMES: frozenset[str] = frozenset({"ok", "refused", "filtered"})
-"""Outcomes that the same question would meet again: stored answers with these are used again."""
+"""Outcomes that the same question would have again, so stored answers with them are reused."""
 
 ReceiptStatus = Literal["pending", "accepted", "accepted_warning", "rejected", "retryable", "unknown"]
 
 SETTLED_STATUSES: frozenset[str] = frozenset({"accepted", "accepted_warning", "rejected"})
-"""Receipts that end the matter: the same payload is not sent again."""
+"""Statuses that are final: the same payload is not sent again."""
 
 PERHAPS_STORED: frozenset[str] = frozenset({"pending", "unknown", "accepted", "accepted_warning"})
-"""Receipts of events that a destination has, or may have."""
+"""Statuses of events that a destination has, or may have."""
 
 Replaces = Literal["never", "same_name_and_day", "always"]
 """When a destination replaces an event by a later one of the same id."""
@@ -29,7 +29,7 @@ Replaces = Literal["never", "same_name_and_day", "always"]
 TAGGED_ROLES: tuple[str, ...] = ("user", "assistant")
 
 NOT_APPLICABLE = "not applicable"
-"""What every property may be, whatever its choices."""
+"""The value that every property may have, whatever its choices."""
 
 PAYLOAD_KEYS: tuple[str, ...] = (
     "conversation_id",
@@ -56,7 +56,7 @@ NOBODY = frozenset(
         "00000000-0000-0000-0000-000000000000",
     }
 )
-"""What programs write for a user whom they do not know, letter case and quotes aside: no person's id.
+"""Placeholders that programs write for an unknown user, in any letter case, quoted or not: none is a person's id.
 
 Sources: PostHog's isDistinctIdIllegal (nodejs/src/common/persons/person-utils.ts) and ILLEGAL_DISTINCT_IDS
 (rust/capture/src/v1/analytics/constants.rs); the ids that Mixpanel rejects
@@ -69,7 +69,7 @@ AROUND_IDS = rf"""^{BLANKS}['"]*{BLANKS}|{BLANKS}['"]*{BLANKS}$"""
 """Blanks and quotes around a user's id, for SQL (RE2): without them and in small letters it may be in NOBODY."""
 
 CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-"""JSON of one form: what has the same content has the same words."""
+"""The canonical JSON encoder: equal content gives equal text."""
 
 EVENT_NAMESPACE = uuid.UUID("6f1d3a52-8f0e-5f63-9c0b-2b6c4a1f7d10")
 JUDGED_KEY = "$judged"
@@ -94,7 +94,7 @@ class Hidden(Value):
 class Message(Value):
     """One message of a conversation. `position` counts from 0 over all roles; `sent_at` is aware, UTC.
 
-    `hidden` are the placeholders in the content, in order, where it is redacted before a model sees it.
+    `hidden` are the placeholders in the content, in order, if it is redacted before a model sees it.
     """
 
     message_id: str
@@ -108,7 +108,7 @@ class Message(Value):
 class Conversation(Value):
     """One conversation, assembled from every file that holds its messages, in order of time.
 
-    `context` is what the schema wants shown of its metadata: pairs of name and value. `context_hash` is a hash of these
+    `context` is the metadata that the schema wants shown, as pairs of name and value. `context_hash` is a hash of these
     before redaction, null where the schema wants nothing.
     """
 
@@ -122,7 +122,7 @@ class Conversation(Value):
 
     @property
     def asked_content(self) -> str:
-        """A hash of everything of it that a question shows."""
+        """Return a hash of all content that a question shows."""
         return self.content_hash if self.context_hash is None else f"{self.content_hash}+{self.context_hash}"
 
     @property
@@ -132,9 +132,9 @@ class Conversation(Value):
 
 
 class Growing(Value):
-    """A part of a schema whose newer fields are written only where they say something.
+    """A part of a schema whose newer fields are written only if they are set.
 
-    A schema's version is a hash of what is written: schemas from before a field was known keep theirs.
+    A schema's version is a hash of the written fields, so schemas older than a field keep their version.
     """
 
     newer: ClassVar[frozenset[str]] = frozenset()
@@ -160,8 +160,8 @@ class Property(Growing):
 class EventType(Growing):
     """A kind of event that a message of one role can be.
 
-    `examples` are words that are one; `counterexamples` (`not:` in the file) words that look like one and are none.
-    A `plain` type is tagged without quote and reason.
+    `examples` are texts that are such an event; `counterexamples` (`not:` in the file) look like one and are none. A
+    `plain` type is tagged without quote and reason.
     """
 
     newer = frozenset({"examples", "counterexamples", "plain"})
@@ -182,7 +182,7 @@ class EventType(Growing):
 
 
 class Criteria(Value):
-    """What the judge looks for, in three weights, and what no conversation may contain."""
+    """The judge's criteria: goals in three ranks, and dealbreakers that no conversation may contain."""
 
     primary_goals: tuple[str, ...] = ()
     secondary_goals: tuple[str, ...] = ()
@@ -200,7 +200,7 @@ class Criteria(Value):
 
 
 class EventSchema(Growing):
-    """What people edit: the assistant, the judge's criteria and the event types of each role.
+    """The event schema that people edit: the assistant, the judge's criteria and the event types of each role.
 
     `context` names metadata of a conversation that both prompts show beside its messages.
     """
@@ -276,7 +276,7 @@ class Judgment(Value):
 
 
 class Event(Value):
-    """What a destination receives. `message_id` is null for the event of a judgment.
+    """One event as a destination receives it. `message_id` is null for the event of a judgment.
 
     `identified` says whether `distinct_id` is a user's; it is the conversation's where the user is unknown.
     `trace_id` and `session_id` are the application's own, from metadata, so that the event joins what it has sent.
@@ -314,7 +314,7 @@ class Event(Value):
 
 
 class Receipt(Value):
-    """What a destination answered for one event."""
+    """A destination's answer for one event."""
 
     event_id: str
     payload_hash: str
@@ -325,7 +325,7 @@ class Receipt(Value):
 
 
 def is_person(user_id: str | None) -> bool:
-    """Whether a user's id can be a person's: vendors put all who are called `anonymous` together, or drop them."""
+    """Return whether a user's id can be a person's: vendors merge all users called `anonymous`, or drop them."""
     return user_id is not None and user_id.strip().strip("'\"").strip().lower() not in NOBODY
 
 
@@ -341,5 +341,5 @@ def message_hash(conversation_id: str, role: str, content: str, sent_at: datetim
 
 
 def event_id(conversation_id: str, message_id: str | None, key: str) -> str:
-    """The id under which an event is known everywhere: uuid5 of what it is about."""
+    """The id under which an event is known everywhere: a uuid5 of conversation, message and key."""
     return str(uuid.uuid5(EVENT_NAMESPACE, json.dumps([conversation_id, message_id, key], ensure_ascii=True)))

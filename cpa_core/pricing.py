@@ -1,4 +1,4 @@
-"""What a call costs, by the list prices of genai-prices or by the user's own. An unknown price is null, never zero."""
+"""The cost of a call, by the list prices of genai-prices or by the user's own. An unknown price is null, never zero."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ MILLION = 1_000_000
 
 
 class Price(Value):
-    """US dollars for a million tokens. What is not said of cached tokens is the price of the others."""
+    """US dollars for a million tokens. Without a price of their own, cached tokens cost as much as the others."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
@@ -30,7 +30,7 @@ class Price(Value):
 
 
 Prices = Mapping[str, Price]
-"""A user's own prices by `provider:model`: they win over the list's."""
+"""A user's own prices by `provider:model`: they take precedence over list prices."""
 
 
 def cost(provider: str, model: str, usage: Usage, lane: str = "standard", own: Prices | None = None) -> float | None:

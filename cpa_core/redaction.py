@@ -1,7 +1,7 @@
-"""Finding what identifies a person in text, and putting placeholders there that stay the same in a conversation.
+"""Redaction: finds text that identifies a person, and replaces it by placeholders that stay the same in a conversation.
 
-What has a form (an e-mail address, a card's number with its check digit) is found by that form. Names are found where
-people introduce themselves or sign, and where metadata says them: best effort, measured in docs/redaction.md.
+Addresses and numbers with a form (e-mail, cards by their check digit) are found by that form. Names are found in
+introductions, signatures and metadata. Names are best effort, measured in docs/redaction.md.
 """
 
 import importlib
@@ -17,7 +17,7 @@ from cpa_core.models import Value
 from cpa_core.settings import Settings
 
 Kind = Literal["KEY", "EMAIL", "IBAN", "CARD", "SSN", "IP", "PHONE", "NAME"]
-"""What is found, in the order of precedence where two finds overlap."""
+"""The kinds of text found, in order of precedence if two overlap."""
 
 KINDS: tuple[Kind, ...] = ("KEY", "EMAIL", "IBAN", "CARD", "SSN", "IP", "PHONE", "NAME")
 
@@ -37,19 +37,19 @@ class Span(Value):
 
 
 class Redactor(Protocol):
-    """Finds what is to be hidden. The plug point: `CPA_REDACTOR=package.module:name` names another."""
+    """Finds the text to hide. The plug point: `CPA_REDACTOR=package.module:name` names another."""
 
     def names(self, text: str) -> Collection[str]:
         """Names of people that the text introduces; they are then hidden in the whole conversation."""
         ...
 
     def spans(self, text: str, names: Collection[str]) -> Sequence[Span]:
-        """What is to be hidden in the text, in order, without overlap."""
+        """Return the spans to hide in the text, in order, without overlap."""
         ...
 
 
 class Patterns:
-    """The redactor of this house: forms, check digits, and words that introduce a name. No model, no network.
+    """The built-in redactor: forms, check digits, and words that introduce a name. It uses no model and no network.
 
     `regions` are countries whose national phone numbers are known without a leading plus.
     """
@@ -68,7 +68,7 @@ class Patterns:
         return found
 
     def spans(self, text: str, names: Collection[str] = ()) -> list[Span]:
-        """What is to be hidden, the stronger form winning where two overlap."""
+        """Return the spans to hide; if two overlap, the kind first in KINDS takes precedence."""
         finders: dict[Kind, Iterable[tuple[int, int]]] = {
             "KEY": _keys(text),
             "EMAIL": _emails(text),
@@ -119,7 +119,7 @@ class Pseudonyms:
         return self.part(text, 0, len(text))
 
     def part(self, text: str, start: int, end: int) -> str:
-        """Characters `start` to `end` (exclusive), redacted by what all of the text says."""
+        """Return characters `start` to `end` (exclusive) redacted, with names known from the whole text."""
         parts: list[str] = []
         at = start
         for span, placeholder in self.placed(text):
@@ -129,7 +129,7 @@ class Pseudonyms:
         return "".join([*parts, text[at:end]])
 
     def placed(self, text: str) -> list[tuple[Span, str]]:
-        """What is hidden in the text, in order, with its placeholders."""
+        """Return the hidden spans of the text, in order, each with its placeholder."""
         spans = self._redactor.spans(text, self._names)
         return [(span, self._placeholder(span.kind, text[span.start : span.end])) for span in spans]
 
@@ -139,7 +139,7 @@ class Pseudonyms:
         return f"[{kind}_{number}]"
 
     def _same(self, kind: str, said: str) -> str:
-        """What two ways of writing one thing have in common: a first name is the person of the full name."""
+        """Return the normalised form that two spellings of one thing share: a first name stands for the full name."""
         if kind == "NAME":
             whole = next((name for name in self._names if said.casefold() in name.casefold().split()), said)
             return whole.casefold()
@@ -158,7 +158,10 @@ def names_of(metadata: Mapping[str, object]) -> list[str]:
 
 
 def redactor(given: Settings) -> Redactor:
-    """The redactor that CPA_REDACTOR names, else ours, for the countries of CPA_PHONE_REGIONS. Raises SettingsError."""
+    """Return the redactor that CPA_REDACTOR names, else the built-in one for the countries of CPA_PHONE_REGIONS.
+
+    Raises SettingsError.
+    """
     named = given.redactor
     if not named:
         return Patterns(given.phone_regions)
@@ -225,7 +228,7 @@ MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 
 TL23 TN24 TR26 UA29 VA22 VG24 XK20
 """
 IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in SWIFT_REGISTRY.split()}
-"""How long a country's IBAN is, by the SWIFT registry."""
+"""The length of each country's IBAN, by the SWIFT registry."""
 IBAN = re.compile(r"(?i)(?<!\w)(?=([A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}))")
 
 
@@ -368,7 +371,7 @@ def _name(said: str) -> str:
 
 
 def _known(text: str, names: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Where a name, or a part of one, stands as a word of its own: parts with a capital only."""
+    """Yield the places of a name, or of a capitalised part of one, as a whole word."""
     found: set[tuple[int, int]] = set()
     for name in dict.fromkeys(names):
         found |= {match.span() for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)}

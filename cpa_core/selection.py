@@ -1,4 +1,4 @@
-"""What of a day's events each destination is sent: `delivery.yml`, which people edit."""
+"""The filter of events for each destination: `delivery.yml`, which people edit."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,9 +22,10 @@ class LeftOut(Value):
 
 
 class DeliveryFilter(Value):
-    """What one destination is sent, and how many events a second at most.
+    """The events that one destination receives, and at most how many a second.
 
-    `untrusted` are event types with their roles that people's labels contradict; no file says it.
+    `untrusted` are event types with their roles that people's labels contradict; it is computed, never read from the
+    file.
     """
 
     leave_out: LeftOut = LeftOut()
@@ -32,13 +33,13 @@ class DeliveryFilter(Value):
     untrusted: frozenset[tuple[str, str]] = frozenset()
 
     def takes(self, event_type: str, role: str | None) -> bool:
-        """Whether events of this type and role are sent. A judgment's event has no role."""
+        """Return whether events of this type and role are sent. A judgment's event has no role."""
         if (event_type, role) in self.untrusted:
             return False
         return event_type not in self.leave_out.event_types and role not in self.leave_out.roles
 
     def trimmed(self, event: Event) -> Event:
-        """The event without what is left out of it."""
+        """Return the event without the properties that are left out."""
         if not self.leave_out.properties:
             return event
         payload = {name: value for name, value in event.payload.items() if name not in self.leave_out.properties}
@@ -77,7 +78,7 @@ def load(path: Path | None) -> Mapping[str, DeliveryFilter]:
 
 
 def unknown_names(selections: Mapping[str, DeliveryFilter], schema: EventSchema) -> list[str]:
-    """What is left out and does not occur in the schema: misspelt, or of an older schema."""
+    """Return a line for each left-out name that the schema does not have: misspelt, or of an older schema."""
     types = {kind.name for kind in schema.event_types} | {JUDGED_EVENT}
     return [
         f"{name} leaves out {kind!r}, which is no event type of the schema"

@@ -1,4 +1,4 @@
-"""Suggesting a change for one thing that goes wrong, from its evidence: written by a model, and labelled so."""
+"""Suggesting a change for one issue from its evidence: a model writes it, and the report labels it as such."""
 
 import json
 import re
@@ -37,7 +37,7 @@ class Evidence(Value):
 
 
 class Suggestion(Value):
-    """What a model suggests for an issue, why, and the numbers of the quotes that it relies on, from 1."""
+    """A model's suggestion for an issue: the change, the reason, and the numbers of the quotes it relies on, from 1."""
 
     issue: str
     because: str
@@ -60,7 +60,7 @@ def suggest(evidence: Evidence, model: ModelName, ask: Ask) -> tuple[Suggestion 
 
 
 def question(evidence: Evidence, model: ModelName, problem: str = "") -> Request:
-    """The question about one issue; `problem` says what was wrong with the last answer."""
+    """The question about one issue; `problem` says what was wrong with the previous answer."""
     system, user = render(
         "suggest",
         {},
@@ -104,7 +104,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def read(text: str, evidence: Evidence, model: str) -> Suggestion:
-    """The suggestion in an answer. Raises ReplyInvalid: words are missing, or a quote it names is not there."""
+    """The suggestion in an answer. Raises ReplyInvalid: a text is missing, or it names a quote that does not exist."""
     tree = answer_object(text)
     for name in ("because", "change"):
         if not isinstance(tree.get(name), str) or not tree[name].strip():

@@ -1,4 +1,7 @@
-"""The commands and their flags. What a command does stands in a module of its own, imported when it is called."""
+"""The commands and their flags.
+
+Each command's work stands in a module of its own, imported when the command is called.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path

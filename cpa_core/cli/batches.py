@@ -1,4 +1,4 @@
-"""Batches on the command line: the days of a run that wait for them, and what is shown of them."""
+"""Batches on the command line: the waiting days of a run, and the lines that describe open batches."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -27,9 +27,10 @@ class RanDays(NamedTuple):
 
 
 def run_days(assistant: Assistant, days: Sequence[date], run: Run, *, wait: bool) -> RanDays:
-    """Run the days, and those that wait for batches again when they are answered.
+    """Run the days; run those that wait for batches again once they are answered.
 
-    Without `wait`, what waits is said and left for the next run. Raises what `run` raises, and DeadlineReached.
+    Without `wait`, print the waiting days and leave them to the next run. Raises what `run` raises, and
+    DeadlineReached.
     """
     ran = _run(days, run)
     if ran.waiting:
@@ -66,7 +67,7 @@ def problem_lines(problems: Problems) -> list[str]:
 
 
 def status_lines(assistant: Assistant) -> list[str]:
-    """How far the batches are, once their vendors were asked and what has ended was stored."""
+    """Return the progress of the batches, after polling their vendors and storing the batches that ended."""
     if not at_work(assistant):
         return []
     try:

@@ -77,7 +77,7 @@ class NamedDays(NamedTuple):
 
 
 class How(NamedTuple):
-    """How days are run beyond what is due."""
+    """The options of a run: which days and failures it takes beyond those that are due."""
 
     deliver_incomplete: bool = False
     retry_rejected: bool = False
@@ -107,7 +107,7 @@ def demo(root: Path) -> Done:
 
 
 def _next_step(root: Path) -> str:
-    """What to do after the demo, with the command and the paths as they are from here."""
+    """Return the next steps after the demo, with the command and the paths relative to the working directory."""
     first = demo_settings("therapist", root)
     return NEXT_STEP.format(
         cpa=_command(),
@@ -118,7 +118,7 @@ def _next_step(root: Path) -> str:
 
 
 def _command() -> str:
-    """How the command is called from here."""
+    """Return the `cpa` command as the user calls it from the working directory."""
     is_ours = Path(sys.argv[0]).name == "cpa" and not which("cpa")
     return relpath(sys.argv[0]) if is_ours else "cpa"
 
@@ -135,7 +135,7 @@ def land_command(given: Settings, only: str | None) -> Done:
 
 
 def run_command(given: Settings, named: NamedDays, how: How) -> Done:
-    """Land, then every day that is due, or the days that are named."""
+    """Land, then run every day that is due, or the days that are named."""
     began = time.monotonic()
     assistant = Assistant.of(given, bar)
     say(model_line(assistant))
@@ -159,7 +159,7 @@ def run_command(given: Settings, named: NamedDays, how: How) -> Done:
 
 
 def _landed(assistant: Assistant, only: date | None) -> Landed | None:
-    """Land where a source is named, and say what was found."""
+    """Land if a source is named, and print the landing's result."""
     landed = land(assistant, only) if assistant.settings.source else None
     said = landed_lines(landed) if landed else []
     say(*said, *roles_lines(assistant, said))
@@ -187,13 +187,13 @@ def _run_facts(
 
 
 def _outbox(given: Settings) -> Path | None:
-    """Where events go that go to files."""
+    """Return the folder of events that go to files; null if no destination writes files."""
     folders = {"outbox": given.home / "outbox", "parquet": given.home / "outbox"}
     return next((folders[name] for name in given.destinations if name in folders), None)
 
 
 def _show_run(assistant: Assistant, facts: RunFacts) -> None:
-    """How a run ended: its days, what it asked and spent, where the events are, and what comes next."""
+    """Print the end of a run: its days, its questions and spend, the place of the events, and the next command."""
     if not facts.days:
         say("no day is due", *stale_hint(assistant))
         return
@@ -219,7 +219,7 @@ def _after_run(assistant: Assistant, facts: RunFacts) -> str:
 
 
 def stale_hint(assistant: Assistant) -> list[str]:
-    """That days of another schema, prompt or model are left as they are, where there are any."""
+    """Return a hint if days of another schema, prompt or model stay as they are; empty if there are none."""
     stale = [one.day for one in stale_days(assistant)] if assistant.store.exists() else []
     if not stale:
         return []
@@ -232,7 +232,7 @@ def stale_hint(assistant: Assistant) -> list[str]:
 
 
 def _retag_lines(assistant: Assistant, days: Sequence[date], *, retag: bool) -> tuple[Quote | None, list[str]]:
-    """What bringing these days to the schema in force costs, where another labelled any of them."""
+    """Quote the cost to re-tag those of the days that another schema labelled; null and no lines if there are none."""
     stale = [one.day for one in stale_days(assistant) if one.day in days]
     if not stale:
         return None, []
@@ -244,7 +244,7 @@ def _retag_lines(assistant: Assistant, days: Sequence[date], *, retag: bool) -> 
 
 
 def dry_run(given: Settings, named: NamedDays, *, retry_rejected: bool, correct: bool) -> Done:
-    """Show what would be sent of what is tagged by now; nothing is landed, asked or sent."""
+    """Show the events that a run would send of the days tagged so far; nothing is landed, asked or sent."""
     existing(given)
     assistant = Assistant.of(given, bar)
     previews = [
@@ -260,7 +260,7 @@ def dry_run(given: Settings, named: NamedDays, *, retry_rejected: bool, correct:
 
 
 def quote_command(given: Settings, named: NamedDays, *, retag: bool) -> Done:
-    """Land and build, which cost nothing, and say what asking would cost."""
+    """Land and build, which cost nothing, and print a quote of the model's cost."""
     assistant = Assistant.of(given, bar)
     say(*(f"warning: {warning}" for warning in ready(assistant)))
     _landed(assistant, named.day)
@@ -295,6 +295,6 @@ def _named_days(named: NamedDays, how: How, assistant: Assistant) -> list[date]:
 
 
 def roles_lines(assistant: Assistant, said: Sequence[str] = ()) -> list[str]:
-    """What the store holds of roles that nobody tags, unless the landing has `said` it in the same words."""
+    """Return a warning about stored roles that nobody tags, unless the landing has printed it (`said`)."""
     warning = roles_warning(roles_not_tagged(assistant))
     return [line for line in [f"warning: {warning}"] if warning and line not in said]

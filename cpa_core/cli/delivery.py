@@ -1,4 +1,4 @@
-"""What the command line shows of deliveries: what would be sent, and how events and receipts compare."""
+"""Output of the command line about deliveries: a preview of the events to send, and events against receipts."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from cpa_core.pipeline import Expected, Preview, Reconciled
 
 
 def preview_lines(preview: Preview) -> list[str]:
-    """What would be sent of one day to one destination, by type, with samples as privacy lets them out."""
+    """Return the preview of one day at one destination: event counts by type, and samples with privacy applied."""
     total = sum(preview.types.values())
     lines = [
         f"{preview.day} {preview.destination}: {total} events to send, {preview.already} need not be sent"
@@ -22,7 +22,7 @@ def preview_lines(preview: Preview) -> list[str]:
 
 
 def reconciled_lines(found: Sequence[Reconciled]) -> list[str]:
-    """For each day and destination: events, their receipts, the difference, and what is there but no longer true."""
+    """Return for each day and destination: events, receipts, their difference, and delivered events no longer true."""
     return [
         f"receipts: {one.day} {one.destination}: {one.events} events = {one.accepted} accepted "
         f"+ {one.rejected} rejected + {one.open} open, difference {one.difference}, stale {one.stale}"
@@ -33,7 +33,7 @@ def reconciled_lines(found: Sequence[Reconciled]) -> list[str]:
 
 
 def expected_lines(found: Sequence[Expected]) -> list[str]:
-    """About how many events a day each destination would be sent: vendors bill by the event."""
+    """Return the expected events a day for each destination: vendors bill by the event."""
     return [
         f"{one.destination}: "
         + (

@@ -1,4 +1,4 @@
-"""What the command line shows: bars while work goes on, tables when it is done."""
+"""Output of the command line: progress bars while a command works, tables when it is done."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from cpa_core.store.database import Row
 SHOWN_DETAIL = 300
 """Characters of a failure's reason that are shown."""
 UNUSABLE = ("invalid", "truncated")
-"""Failures that are final only because they were given up."""
+"""Reasons of failures that are final only because the run stopped retrying."""
 
 COLUMNS = (
     ("day", "day"),
@@ -49,7 +49,7 @@ def bar(stage: str, total: int) -> Iterator[Advance]:
 
 
 def existing(given: Settings) -> Store:
-    """The store of a home in which something was stored. Raises NotFound."""
+    """Return the store of a home that already has one. Raises NotFound."""
     store = Store.of(given)
     if not store.exists():
         raise NotFound(
@@ -59,14 +59,14 @@ def existing(given: Settings) -> Store:
 
 
 def model_line(assistant: Assistant, *tasks: str) -> str:
-    """Which models are asked, so that nobody mistakes the reference for a model."""
+    """Return a line with the models that are asked, so that nobody mistakes the reference for a model."""
     models = list(dict.fromkeys(assistant.model(task) for task in tasks or ("tag", "judge")))
     note = " (the examples' annotations, no model is called)" if models[0].provider == "reference" else ""
     return f"model {', judge '.join(map(str, models))}{note}"
 
 
 def landed_lines(landed: Landed) -> list[str]:
-    """What a landing found."""
+    """Return a landing's result as lines: objects read, skipped and removed, warnings, and at most 20 rejects."""
     lines = [f"landed: {landed.read} of {landed.objects} objects new or changed, {landed.records} messages"]
     if landed.skipped:
         more = ", ..." if landed.skipped > len(landed.others) else ""
@@ -80,7 +80,7 @@ def landed_lines(landed: Landed) -> list[str]:
 
 
 def reject_lines(found: Rejects | None) -> list[str]:
-    """What the newest landing lost, where it lost anything."""
+    """Return the newest landing's rejected records and unreadable objects as lines; empty if there are none."""
     if found is None or not (found.lost or found.refused):
         return []
     lines = [
@@ -129,7 +129,7 @@ SPEND_COLUMNS = (
 
 
 def show_spend(rows: Sequence[SpendFacts]) -> None:
-    """What each task by each model took, a line each."""
+    """Print calls, tokens and cost, one line for each task, model and lane."""
     cells = [[_spend_cell(row.model_dump(), key) for key, _ in SPEND_COLUMNS] for row in rows]
     shown = [nth for nth in range(len(SPEND_COLUMNS)) if _says_something(SPEND_COLUMNS[nth][0], cells, nth)]
     titles = [SPEND_COLUMNS[nth][1] for nth in shown]
@@ -137,7 +137,7 @@ def show_spend(rows: Sequence[SpendFacts]) -> None:
 
 
 def _says_something(key: str, cells: Sequence[Sequence[str]], nth: int) -> bool:
-    """Whether a column of the spending is worth its room: a count of zeros is not."""
+    """Return whether a column of the spend table is worth its room: a column of zeros is not."""
     if key == "reused":
         return not all(row[nth] == "" or row[nth].startswith("0% ") for row in cells)
     return key not in ("failed_calls", "cached_tokens") or any(row[nth] != "0" for row in cells)
@@ -167,7 +167,7 @@ def _cell(row: Row, key: str) -> str:
 
 
 def proposal_line(found: ProposalQuote) -> str:
-    """What a proposal asks, and about what it costs, before anything is asked."""
+    """Return a proposal's quote, its questions and approximate cost, shown before any question is asked."""
     cost = "unknown (no list price)" if found.cost is None else f"about {dollars(found.cost)} at list price"
     return (
         f"quote: {found.proposing} questions to propose; then the sample of {found.conversations} conversations is "
@@ -196,7 +196,7 @@ def _sum(rows: Sequence[Row], key: str) -> str:
 
 
 def spend_lines(spend: RunSpend) -> list[str]:
-    """What a run spent by task, and what its UTC day and month cost so far."""
+    """Return a run's spend in US dollars by task, and the totals of its UTC day and month."""
     tasks = "; ".join(
         f"{one.task}: {one.calls} calls, "
         + (f"{one.failed_calls} failed, " if one.failed_calls else "")
@@ -208,7 +208,7 @@ def spend_lines(spend: RunSpend) -> list[str]:
 
 
 def quote_lines(quote: Quote) -> list[str]:
-    """A quote as people read it; it errs upwards, for a vendor's cache makes it cheaper."""
+    """Return a quote as lines. The cost is an upper estimate: a vendor's cache makes it cheaper."""
     if not quote.days:
         return ["no day is due: nothing to pay"]
     lines = [f"{len(quote.days)} days, {quote.days[0]} to {quote.days[-1]}"]
@@ -224,7 +224,7 @@ def quote_lines(quote: Quote) -> list[str]:
 
 
 def failures_of(assistant: Assistant, days: Sequence[date]) -> tuple[FailureFacts, ...]:
-    """The failures of these days, and until when a question waits before it is asked again."""
+    """Return the failures of these days, each with the time until which its question waits for a retry."""
     waits = {
         (row["day"], row["stage"], row["conversation_id"]): row["waits_until"] for row in open_work(assistant, days)
     }
@@ -236,7 +236,7 @@ def failures_of(assistant: Assistant, days: Sequence[date]) -> tuple[FailureFact
 
 
 def failure_lines(assistant: Assistant, days: Sequence[date]) -> list[str]:
-    """Each kind of failure of these days once: where, how often, why, and whether it is tried again."""
+    """Return one line for each kind of failure of these days: place, count, reason, and whether the run retries it."""
     rows = [one.model_dump() for one in failures_of(assistant, days)]
     kinds: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -262,18 +262,18 @@ def _failure_line(rows: Sequence[Row]) -> str:
 
 
 def trouble_lines(assistant: Assistant, days: Sequence[date]) -> list[str]:
-    """Everything of these days that a person should know of."""
+    """Return every line about these days that needs a person's attention."""
     return failure_lines(assistant, days) + receipt_lines(assistant.store, days) + unread_lines(assistant.store)
 
 
 def unread_lines(store: Store) -> list[str]:
-    """Where answers are set aside that could not be read."""
+    """Return a warning with the folder of answers that could not be read and were set aside."""
     found = sorted((store.home / "answers").glob("*.unread"))
     return [f"answers that cannot be read: {len(path.read_bytes().splitlines())} in {path}" for path in found]
 
 
 def receipt_lines(store: Store, days: Sequence[date]) -> list[str]:
-    """What destinations did not simply accept: how many events, where, and in which words."""
+    """Return the receipts that are not plain acceptances: number of events, day, destination and the reason given."""
     with store.reading() as view:
         rows = view.answer("status/receipts_of_days", days=list(days))
     return [

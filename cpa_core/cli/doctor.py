@@ -1,4 +1,4 @@
-"""`cpa doctor`: everything that a run needs, each line well or with its remedy."""
+"""`cpa doctor`: checks everything that a run needs; each line is ok or names its remedy."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from cpa_core.settings import TABLE, Settings, environment, origins, shown
 
 
 def doctor(given: Settings, texts: Mapping[str, str] | None, *, ask: bool) -> Done:
-    """Look at everything, and end with 2 where something must be changed by a person."""
+    """Run every check; the exit status is 2 if a person must change something."""
     found = []
     named = environment(texts).get("DAGSTER_HOME")
     for one in health(Assistant.of(given, bar), ask=ask, event_log=Path(named) if named else None):

@@ -1,4 +1,4 @@
-"""`cpa land --explain FILE`: what a file is taken for, and why, on the terminal of whoever holds it."""
+"""`cpa land --explain FILE`: shows the format recognised in a file, and why. It prints message text."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time

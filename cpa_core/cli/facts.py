@@ -1,4 +1,4 @@
-"""What each command found, as `--json` prints it. docs/reference/output.schema.json is made from these values."""
+"""The result of each command, as `--json` prints it. docs/reference/output.schema.json is made from these values."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -60,8 +60,10 @@ class DayFacts(Value):
 
 
 class SpendFacts(Value):
-    """What one task by one model in one lane took in this home. Null is unknown; `reused` and `questions` count the
-    questions that the ledger answered, and all of them, on the first lane of a task and model.
+    """Calls, tokens and cost in US dollars of one task by one model in one lane of this home.
+
+    Null is unknown; `reused` and `questions` count the questions that the ledger answered, and all of them, on the
+    first lane of a task and model.
     """
 
     task: str
@@ -79,7 +81,7 @@ class SpendFacts(Value):
 
 
 class FailureFacts(Value):
-    """One question that failed. `waits_until`: it is not asked again before; null where the next run asks, or none."""
+    """One question that failed. `waits_until`: the earliest retry; null if the next run asks it, or no run does."""
 
     day: date
     stage: str
@@ -115,7 +117,7 @@ class LandFacts(Value):
 
 
 class ExplainFacts(Value):
-    """`cpa land --explain`: what a file is taken for. No message's words are in it."""
+    """`cpa land --explain`: the format recognised in a file. It holds no message text."""
 
     file: str
     holds: str
@@ -249,7 +251,7 @@ class DiffFacts(Value):
 
 
 class ProposeFacts(Value):
-    """`cpa schema propose`. `quoted` is what it was said to cost before, in US dollars; null is unknown."""
+    """`cpa schema propose`. `quoted` is the cost quoted before it began, in US dollars; null is unknown."""
 
     file: Path
     types: int
@@ -349,7 +351,7 @@ class GoldErrorsFacts(Value):
 
 
 class TopicsFacts(Value):
-    """What was done to each corpus (nothing where topics were only listed), and every topic by corpus and size."""
+    """The changes to each corpus (empty if topics were only listed), and every topic by corpus and size."""
 
     corpora: tuple[CorpusTopics, ...]
     topics: tuple[TopicRow, ...]
@@ -364,7 +366,10 @@ class TopicRenamedFacts(Value):
 
 
 class ForgetFacts(Value):
-    """`cpa forget`. `requests` are what to send to destinations and vendors; nothing was removed unless `done`."""
+    """`cpa forget`.
+
+    `requests` are the deletion requests to send to destinations and vendors; nothing was removed unless `done`.
+    """
 
     found: Forgetting
     done: bool
@@ -405,4 +410,4 @@ FACTS: dict[str, type[Value]] = {
     "topics list": TopicsFacts,
     "topics rename": TopicRenamedFacts,
 }
-"""What each command prints with `--json`."""
+"""The value that each command prints with `--json`."""

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 KNOWN = {"CPA_DESTINATIONS": tuple(DESTINATIONS)}
 """The names that a setting takes, where another table than the settings' has them."""
 VALUES = {"Path": "PATH", "bool": "YES|NO", "date": "DAY", "int": "NUMBER", "float": "NUMBER"}
-"""What stands for the value of a flag in the help, by the type of its setting."""
+"""The placeholder of a flag's value in the help, by the type of its setting."""
 Run = Callable[..., "Done | int"]
 
 
 def command(app: typer.Typer, panel: str, example: str, *names: str) -> Callable[[Run], Run]:
-    """Makes a function a command of `app`: its first parameter are the settings, its others are flags of its own.
+    """Register a function as a command of `app`. Its first parameter is the settings; the others are its own flags.
 
-    A parameter `texts` gets what stands for the environment. A command that returns Done has `--json`, which prints its
-    facts alone. `names` are settings for which the command has a flag; an argument SOURCE stands for CPA_SOURCE.
+    A parameter `texts` gets the mapping that replaces the environment. A command that returns Done has `--json`, which
+    prints its facts alone. `names` are settings for which the command has a flag; an argument SOURCE stands for
+    CPA_SOURCE.
     """
 
     def register(run: Run) -> Run:
@@ -73,7 +74,7 @@ AS_JSON = inspect.Parameter(
 
 
 def settings_of(texts: Mapping[str, str] | None, flags: Mapping[str, str | None]) -> Settings:
-    """The settings of the environment (or of `texts` instead of it), of `.env` and of flags.
+    """Return the settings read from flags, the environment (or `texts` in its place) and `.env`.
 
     Raises SettingsError, also where a file stands in the home's place.
     """

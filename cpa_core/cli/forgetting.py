@@ -13,7 +13,10 @@ from cpa_core.settings import Settings
 
 
 def forget_command(given: Settings, users: Sequence[str], conversations: Sequence[str], *, yes: bool) -> Done:
-    """List what the home holds of them; with `yes`, remove it. What stays elsewhere is named with its request."""
+    """List what the home holds of them; with `yes`, remove it.
+
+    For copies at destinations and vendors, print the deletion request.
+    """
     existing(given)
     assistant = Assistant.of(given)
     if yes and resume_forgetting(assistant):

@@ -1,4 +1,4 @@
-"""What the commands on labels by people do."""
+"""The work of the commands on labels by people (`cpa gold …`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -54,7 +54,7 @@ def draw(given: Settings, wanted: WantedDraw) -> Done:
 
 
 def take_in(given: Settings, path: Path, form: str | None, reviewer: str | None, *, at_random: bool) -> Done:
-    """Keep the labels of a file. 1 where some of it was left out."""
+    """Import the labels of a file. The exit status is 1 if some rows were left out."""
     existing(given)
     done = import_gold(Assistant.of(given), path, form_of(path, form), reviewer, at_random=at_random)
     say(f"{path}: {done.reviews} reviews kept, {done.labels} labels; {done.known} were known")
@@ -77,7 +77,7 @@ def give_out(given: Settings, out: Path, form: str | None, queue: str | None) ->
 
 
 def status(given: Settings) -> Done:
-    """What is drawn and read, and how good each label is."""
+    """Print how much of each draw is read, and the quality of each label."""
     existing(given)
     assistant = Assistant.of(given)
     unread = merge_gold(assistant)
@@ -104,7 +104,7 @@ def _draws_read(queue: Sequence[QueueItem]) -> tuple[DrawRead, ...]:
 
 
 def trust_lines(one: Trust) -> Iterator[str]:
-    """A label as people read it: how good it is, and its rates."""
+    """Return the lines of one label: its quality, and its rates."""
     found = one.agreement
     name = f"{one.name} ({one.role})" if one.role else f"{one.name} ({one.kind})"
     yield (
@@ -126,7 +126,7 @@ def trust_lines(one: Trust) -> Iterator[str]:
 
 
 def rate_line(one: TrustedRate) -> str:
-    """A rate three times, and what it holds for."""
+    """Return one rate as tagged, as read by people and as corrected, with the days that it holds for."""
     tagged = "–" if one.tagged.share is None else f"{100 * one.tagged.share:.1f}%"
     return f"tagged {tagged}, corrected {percent(one.corrected)}, gold alone {percent(one.gold)}: {one.valid_for}"
 
@@ -148,7 +148,7 @@ def number(one: Estimate) -> str:
 
 
 def plan(given: Settings, label: str, within: float) -> Done:
-    """How many labels bring which width, a share."""
+    """Print how many labels narrow the interval to the half width `within`, a share."""
     existing(given)
     planned = plan_gold(Assistant.of(given), label, within)
     say(*plan_lines(planned))
@@ -202,7 +202,10 @@ def errors(given: Settings) -> Done:
 
 
 def probe(given: Settings, size: int, again: float, *, dry_run: bool) -> Done:
-    """Ask the anchors again, and some conversations in another order. 1 where some were not answered."""
+    """Ask about the anchor conversations again, some in another order. The exit status is 1 if answers are missing.
+
+    1 where some were not answered.
+    """
     existing(given)
     assistant = Assistant.of(given, bar)
     wanted = planned_probe(assistant, size, again)
@@ -216,7 +219,7 @@ def probe(given: Settings, size: int, again: float, *, dry_run: bool) -> Done:
 
 
 def probe_quote_lines(quoted: ProbeQuote) -> Iterator[str]:
-    """What a probe would ask, and about what it costs."""
+    """Return a probe's quote: its questions, and their highest cost at list price."""
     cost = "unknown (no list price)" if quoted.cost is None else f"at most {dollars(quoted.cost)}"
     questions = sum(line.questions for line in quoted.lines)
     answered = sum(line.answered for line in quoted.lines)
@@ -227,7 +230,7 @@ def probe_quote_lines(quoted: ProbeQuote) -> Iterator[str]:
 
 
 def probe_lines(found: ProbeResult, names: Mapping[str, str]) -> Iterator[str]:
-    """What a probe found, as people read it."""
+    """Return a probe's result as lines: shifts of rates in points, labels that flipped, unusable answers."""
     if found.since is None:
         yield "no other model, prompt or schema was probed before: this probe is the first to compare with"
     else:

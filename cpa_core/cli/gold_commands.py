@@ -1,4 +1,7 @@
-"""The commands `cpa gold …` and their flags. What they do stands in `gold`, which is imported when one is called."""
+"""The commands `cpa gold …` and their flags.
+
+Their work stands in `gold`, which is imported when a command is called.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal

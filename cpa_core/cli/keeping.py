@@ -13,7 +13,7 @@ STORE_WAIT = 60.0
 
 
 def compact(given: Settings) -> Done:
-    """Compact the home, and say what was given back."""
+    """Compact the home, and print how much space was freed."""
     existing(given)
     found = compact_home(Assistant.of(given), STORE_WAIT)
     say(

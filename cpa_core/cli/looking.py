@@ -1,4 +1,4 @@
-"""The commands that look at a home: its state, its conversations, one of them."""
+"""The commands that only read a home: its state, its conversations, and one conversation."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -59,7 +59,7 @@ SHOWN_DUE = 5
 
 
 def status(given: Settings, *, every_day: bool = False) -> Done:
-    """Say what needs a hand, then what the store holds, day by day."""
+    """Print what needs a person's attention, then the store's contents day by day."""
     existing(given)
     assistant = Assistant.of(given)
     batches = status_lines(assistant)
@@ -112,7 +112,7 @@ def _status_facts(assistant: Assistant, batches: Sequence[str]) -> StatusFacts:
 
 
 def _files(store: Store) -> Row:
-    """What landed, and what of it was rejected, by reason."""
+    """Return the counts of landed files and records, and of rejected records by reason."""
     with store.reading() as view:
         (files,) = view.answer("status/landed_files")
         reasons = view.answer("status/rejects_by_reason")
@@ -124,7 +124,7 @@ def _is_off(difference: int, stale: int) -> bool:
 
 
 def _due_lines(due: Sequence[DueDay], landed: Sequence[LandedDay]) -> Iterable[str]:
-    """The days that need work: those that have only landed as one line."""
+    """Return the days that need work; days that have only landed share one line."""
     fresh = {one.day for one in landed}
     if landed:
         conversations, messages = sum(one.conversations for one in landed), sum(one.messages for one in landed)
@@ -140,7 +140,7 @@ def _due_lines(due: Sequence[DueDay], landed: Sequence[LandedDay]) -> Iterable[s
 
 
 def _stale(assistant: Assistant) -> tuple[list[Stale], list[str]]:
-    """Days of another schema. A schema that cannot be read does not keep the rest from being shown."""
+    """Return the days of another schema. If the schema cannot be read, the rest of the status is shown all the same."""
     try:
         return stale_days(assistant), []
     except SchemaError as error:
@@ -148,7 +148,7 @@ def _stale(assistant: Assistant) -> tuple[list[Stale], list[str]]:
 
 
 def _receipt_lines(facts: StatusFacts) -> Iterable[str]:
-    """Events and receipts of each day where they are few, else of all days together; a day that is off stands above."""
+    """Return events and receipts for each day if they are few, else in total; days that differ are listed above."""
     if len(facts.receipts) <= FEW_RECEIPTS:
         yield from reconciled_lines([one for one in facts.receipts if not _is_off(one.difference, one.stale)])
         return

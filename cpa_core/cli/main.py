@@ -1,4 +1,4 @@
-"""One command: its exit status is 0 for whole, 1 for not whole, 2 for something that a person must change."""
+"""One command: its exit status is 0 if its work is complete, 1 if it is not, 2 if a person must change something."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ from cpa_core.settings import environment
 from cpa_core.settings.addresses import without_login
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says where a disk, a quota or a file takes no more."""
+"""The system's errors for a disk, a quota or a file that can take no more."""
 REMEDIES = {
     errno.EACCES: "allow this user to write there, or name another folder (CPA_HOME, --home)",
     errno.EPERM: "allow this user to write there, or name another folder (CPA_HOME, --home)",
@@ -34,7 +34,7 @@ REMEDIES = {
     errno.EMFILE: "too many files are open; raise `ulimit -n`",
     **dict.fromkeys(FULL, "make room, then run the same command again"),
 }
-"""What to do, by what the system says."""
+"""The remedy for each error of the system."""
 PIPE_CLOSED = 0
 """The status when the reader of a pipe has seen enough, as in `cpa status | head -1`."""
 
@@ -69,7 +69,10 @@ def commands() -> Any:
 
 
 def _called(given: Sequence[str], texts: Mapping[str, str] | None) -> int:
-    """The status of the command; that of a command line that is not understood, with what was meant."""
+    """Return the command's exit status.
+
+    For a command line that is not understood, print the likely one and return 2.
+    """
     if not given:
         commands()(["--help"], prog_name="cpa", standalone_mode=False, obj=texts)
         return 2
@@ -102,7 +105,7 @@ def _paired(given: Sequence[str]) -> list[str]:
 
 
 def _of_usage(wrong: typer.TyperException) -> str:
-    """What is wrong with a command line, what was meant, and where help is."""
+    """Return the usage error in words, the likely intended command, and where to find help."""
     said, _, _ = wrong.format_message().rstrip(".").partition(" (Possible options")
     said = (said[:1].lower() + said[1:]).replace("'. Did you mean ", "'; did you mean ").rstrip("?")
     near = getattr(wrong, "possibilities", None)
@@ -114,7 +117,7 @@ def _of_usage(wrong: typer.TyperException) -> str:
 
 
 def _of_system(error: OSError) -> str:
-    """What the system could not do, where, and what to do about it."""
+    """Return the system's error in words: the file, the reason, and the remedy."""
     where = error.filename or "a file"
     remedy = REMEDIES.get(error.errno or 0, "")
     return f"{where}: {error.strerror or error}" + (f"; {remedy}" if remedy else "")

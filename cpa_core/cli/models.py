@@ -1,4 +1,4 @@
-"""`cpa check model`, and what is known of servers of chat completions."""
+"""`cpa check model`, and the recorded abilities of servers of chat completions."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -28,7 +28,7 @@ def check_model_command(given: Settings) -> Done:
 
 
 def check_lines(found: ModelCheck, given: Settings) -> Iterator[str]:
-    """What a check found."""
+    """Return a check's result as lines: the outcome, the server's abilities, speed, and the cost of a day."""
     where = f" at {found.address}" if found.address else ""
     if found.outcome == "ok":
         yield f"{found.model}{where}: answers as a run needs it ({found.calls} calls)"
@@ -52,7 +52,7 @@ def check_lines(found: ModelCheck, given: Settings) -> Iterator[str]:
 
 
 def server_lines(rows: Sequence[Row]) -> list[str]:
-    """How each model at a server of chat completions is asked, as it was found out."""
+    """Return one line for each model at a server of chat completions: the form of question that works there."""
     return [
         f"server: {row['endpoint']}: {row['model']}: {FORMS[row['structured']]}"
         f" (CPA_COMPATIBLE_STRUCTURED={row['structured']}){'; reasons first' if row['reasons'] else ''},"

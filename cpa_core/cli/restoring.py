@@ -8,7 +8,7 @@ from cpa_core.settings import Settings
 
 
 def restore(given: Settings) -> Done:
-    """Rebuild the database from the answers' files and the source, and say what could not be."""
+    """Rebuild the database from the answers' files and the source, and print what could not be restored."""
     assistant = Assistant.of(given, bar)
     found = restore_home(assistant)
     say(f"database: {'built anew' if found.was_lost else 'there already; nothing of it was replaced'}")

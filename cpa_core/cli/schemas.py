@@ -36,7 +36,7 @@ MARKS = {"added": "+", "removed": "-", "renamed": "~", "changed": "*"}
 
 
 def check(given: Settings, file: Path) -> Done:
-    """Read a schema, and say with line and key everything that is wrong with it, also beside the home's labels."""
+    """Read a schema, and print each problem with its line and key, including conflicts with the home's labels."""
     try:
         found, findings = schema.check(file)
     except SchemaError as refused:
@@ -64,7 +64,7 @@ def _refused(file: Path, refused: SchemaError) -> Done:
 
 
 class ProposalWanted(NamedTuple):
-    """What a person wants of a proposal: where it goes, the sample, and what it is for."""
+    """The options of a proposal: the file to write, the sample, and its purpose."""
 
     out: Path
     seed: int
@@ -114,7 +114,7 @@ def _after_proposal(given: Settings, file: Path, model: str | None) -> list[str]
 
 
 def accept(given: Settings, file: Path | None, place: Path | None, *, yes: bool) -> Done:
-    """Accept what runs proposed in the home; or show what a file changes, and take it over when that is said."""
+    """Accept the proposals of the home's runs; or show the changes in `file`, and with `yes` take it over."""
     if file is None:
         return _accept_waiting(given)
     if place is None:
@@ -149,7 +149,7 @@ def _accept_waiting(given: Settings) -> Done:
 
 
 def diff(given: Settings, older: str, newer: str) -> Done:
-    """What changed between two schemas, what it means for what is stored, and what re-tagging would cost."""
+    """Print the changes between two schemas, their effect on stored days, and the cost to re-tag."""
     assistant = Assistant.of(given, bar)
     found = schema.compare(named_schema(assistant, older), named_schema(assistant, newer))
     is_stored = assistant.store.exists()
@@ -203,7 +203,7 @@ def stale_lines(found: Sequence[Stale]) -> Iterator[str]:
 
 
 def drift_lines(found: Sequence[Drift]) -> Iterator[str]:
-    """What of the days is out of the ordinary, with conversations to look at."""
+    """Return the rates that left their usual range, with conversations to look at."""
     for one in found:
         it = one.measured
         share = f"{it.hits / it.trials:.1%}, usually {it.usual:.1%} ({it.low:.1%} to {it.high:.1%})"

@@ -77,7 +77,7 @@ def paged() -> Iterator[None]:
 
 
 class _Kept(StringIO):
-    """What is printed, kept, by a stream that is a terminal for who asks."""
+    """A stream that keeps printed text in memory and presents itself as a terminal."""
 
     def __init__(self, terminal: TextIO) -> None:
         super().__init__()

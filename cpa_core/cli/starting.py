@@ -72,7 +72,7 @@ def _answered(given: Settings, about: str | None) -> tuple[Settings, str]:
 
 
 def _asked(name: str, words: str, default: str | None = None) -> str:
-    """What the person answers. Raises SettingsError where there is no terminal, naming the flag."""
+    """Return the person's answer. Raises SettingsError where there is no terminal, naming the flag."""
     if sys.stdin.isatty():
         return str(typer.prompt(words, default=default, show_default=bool(default), err=True)).strip()
     if default is None:
@@ -81,7 +81,10 @@ def _asked(name: str, words: str, default: str | None = None) -> str:
 
 
 def _readable(given: Settings) -> str:
-    """What the first object of the source holds. Raises SourceError where more of it is rejected than is usual."""
+    """Return a summary of the first object of the source: format, conversations and messages.
+
+    Raises SourceError if more of its records are rejected than `most_rejected` allows.
+    """
     assistant = Assistant.of(given)
     objects = assistant.listing().objects
     if not objects:
@@ -126,7 +129,7 @@ def _quoted(value: str) -> str:
 
 
 def _propose(given: Settings, place: Path, about: str, *, yes: bool) -> bool:
-    """Propose a schema once the person has seen what it costs; whether one was written."""
+    """Propose a schema once the person has seen the cost. Return whether a file was written."""
     if not yes:
         assistant = Assistant.of(given)
         say(proposal_line(quote_proposal(assistant, source_conversations(assistant), 0, SAMPLE_CONVERSATIONS)))

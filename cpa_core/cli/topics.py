@@ -1,4 +1,4 @@
-"""What the commands on topics do."""
+"""The work of the commands on topics (`cpa topics …`)."""
 
 from collections.abc import Sequence
 

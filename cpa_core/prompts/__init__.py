@@ -29,13 +29,13 @@ def prompt_id(task: Prompt) -> str:
 
 
 def render(task: Prompt, static: dict[str, str], dynamic: dict[str, str]) -> tuple[str, str]:
-    """The system and the user text. Each part must be given exactly its names, else ValueError."""
+    """The system and the user text. Raises ValueError unless each part is given exactly its names."""
     return _static(task, tuple(static.items())), _fill(task, 1, dynamic)
 
 
 @lru_cache(maxsize=32)
 def _static(task: Prompt, names: tuple[tuple[str, str], ...]) -> str:
-    """The same for all conversations of a day, and long: written once."""
+    """Return the system text. It is long and the same for all conversations of a day, so it is cached."""
     return _fill(task, 0, dict(names))
 
 
@@ -53,13 +53,16 @@ def _templates(task: Prompt) -> list[tuple[Template, set[str]]]:
 
 
 ESCAPED = re.compile("[\\\\<\x00-\x1f\x7f\x85\u2028\u2029]")
-"""What could end a line or a fence, and the sign that escapes it."""
+"""Characters that could end a line or a fence, and the backslash that escapes them."""
 SPOKEN = re.compile(r"(\d+) ([^:]*): (.*)")
 RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 def transcript(messages: Iterable[Message]) -> str:
-    """One line a message. What could end a line or a fence is escaped, so no message can pose as another."""
+    """One line a message.
+
+    Characters that could end a line or a fence are escaped, so no message can pose as another.
+    """
     return "\n".join(line(m.position, m.role, m.content) for m in messages)
 
 
@@ -69,7 +72,7 @@ def line(position: int, role: str, text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text on one line and without `<`: what would break it, and the backslash, is written as in JSON."""
+    """Return the text on one line and without `<`: characters that would break the line are escaped as in JSON."""
     return ESCAPED.sub(_escape, text)
 
 
@@ -90,7 +93,7 @@ def _plain(text: str) -> str:
 
 
 def known(context: Iterable[tuple[str, str]]) -> str:
-    """What is known about a conversation beside its messages, in a fence of its own; empty where nothing is."""
+    """Return a conversation's context beside its messages, in a fence of its own; empty if there is none."""
     rows = "\n".join(f"{escaped(name)}: {escaped(value)}" for name, value in context)
     return f"<context>\n{rows}\n</context>\n" if rows else ""
 

@@ -1,4 +1,4 @@
-"""The event schema: its file, what is wrong with it, and what changed between two versions of it."""
+"""The event schema: its file, its problems, and the changes between two versions."""
 
 from cpa_core.schema.checks import Finding, are_near, check, check_text, findings_of
 from cpa_core.schema.diff import Change, Diff, ReaskScope, compare

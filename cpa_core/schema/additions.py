@@ -1,4 +1,4 @@
-"""Taking a proposal over one piece at a time: types and goals go into the text of a schema, the rest of it stays."""
+"""Accepting a proposal piece by piece: types and goals are added to the text of a schema, and its rest stays."""
 
 import re
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from cpa_core.schema.document import GOALS, dump, parse
 class Addition(Value):
     """One piece of a proposal that a schema does not have: a type, other words for a type, or a goal.
 
-    `id` names it in its proposal; `title` and `said` are what people read; `evidence` are the comments that the
-    proposal has above a type.
+    `id` names it in its proposal; `title` and `said` are its text for people; `evidence` holds the proposal's comments
+    above a type.
     """
 
     id: str
@@ -26,7 +26,10 @@ class Addition(Value):
 
 
 def additions(current: EventSchema, text: str) -> list[Addition]:
-    """What the proposal in `text` has beyond the schema, in the order of its file. Raises SchemaError."""
+    """Return the pieces of the proposal in `text` that the schema lacks, in the order of its file.
+
+    Raises SchemaError.
+    """
     proposed, _ = parse(text, "proposal")
     comments = _comments_of_types(text)
     found: list[Addition] = []
@@ -46,10 +49,10 @@ def additions(current: EventSchema, text: str) -> list[Addition]:
 
 
 def with_addition(text: str, name: str, addition: str, proposal: str) -> str:
-    """The text of a schema with one piece of a proposal; `name` is the file's, for errors.
+    """Return the text of a schema with one piece of a proposal added; `name` is the file's name, for errors.
 
-    A type that is there already is replaced where it stands, without the comments inside it. Everything else stays
-    character for character. Raises SchemaError, and InputError where the piece cannot be put in so.
+    An existing type is replaced in place, without the comments inside it. Everything else stays character for
+    character. Raises SchemaError, and InputError if the text has no place for the piece.
     """
     current, _ = parse(text, name)
     proposed, _ = parse(proposal, "proposal")
@@ -98,7 +101,7 @@ def _child(node: yaml.Node | None, key: str) -> yaml.Node | None:
 
 
 def _put(text: str, listed: yaml.Node | None, block: str, place: int | None) -> str | None:
-    """The text with a block as the last item of a list, or instead of the item at `place`; none for one in a line."""
+    """Return the text with a block as a list's last item, or in place of item `place`; null for a list on one line."""
     if not isinstance(listed, yaml.SequenceNode) or listed.flow_style or not listed.value:
         return None
     lines = text.splitlines(keepends=True)

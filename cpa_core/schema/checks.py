@@ -1,4 +1,4 @@
-"""What will go wrong with a schema that can be read: errors that lose events, warnings that blur them.
+"""Checks of a schema that can be read: errors that lose events, and warnings about definitions that blur them.
 
 Sources: PostHog drops an event whose name has more than 200 bytes (rust/capture/src/v1/analytics) and keeps names with
 `$` for itself; Amplitude keeps `[Amplitude]`, `$identify` and `$groupidentify`, and cuts text at 1,024 characters.
@@ -31,7 +31,7 @@ MAIN = re.compile(
     r"\b(?:mainly|primarily|chiefly|predominantly|first and foremost|above all|for the most part)\b",
     re.IGNORECASE,
 )
-"""How a definition says that it is of the message as a whole, so that one message has one such type."""
+"""Words by which a definition refers to the message as a whole, so that a message has one such type."""
 ELSE = frozenset({"other", "noneofthese", "none", "noevent", "somethingelse", "nothing"})
 
 
@@ -45,7 +45,7 @@ class Finding(Value):
 
 
 def check(path: Path) -> tuple[EventSchema, list[Finding]]:
-    """The schema in a file, and what is wrong with it, by line. Raises SchemaError where it cannot be read at all."""
+    """Return the schema in a file, and its problems by line. Raises SchemaError where it cannot be read at all."""
     return check_text(text_of(path), str(path))
 
 
@@ -72,7 +72,7 @@ def _of_reading(said: str, name: str, level: Literal["error", "warning"] = "warn
 
 
 def _ancestors(key: str) -> Iterator[str]:
-    """The key, and those that it stands in, which have a line where it has none."""
+    """Yield the key and its parents: a parent has a line if the key has none."""
     while key:
         yield key
         yield f"{key}.name"
@@ -83,7 +83,7 @@ Found = tuple[Literal["error", "warning"], str, str]
 
 
 def findings(schema: EventSchema) -> Iterator[Found]:
-    """Level, key and reason of everything that is wrong with a schema."""
+    """Yield level, key and reason of each problem of a schema."""
     yield from _roles(schema)
     for n, event_type in enumerate(schema.event_types):
         yield from _name(f"event_types.{n}.name", event_type.name)
@@ -163,7 +163,7 @@ def _pairs(schema: EventSchema) -> Iterator[Found]:
 
 
 def _confused(key: str, a: EventType, b: EventType) -> Iterator[Found]:
-    """How two types of one role are taken for one another."""
+    """Yield the reasons why two types of one role are easily confused."""
     share = likeness(a.definition, b.definition)
     if _plain(a.name) == _plain(b.name):
         yield "error", f"{key}.name", f"{b.name!r} and {a.name!r} are one name to a reader"
@@ -177,7 +177,7 @@ def _confused(key: str, a: EventType, b: EventType) -> Iterator[Found]:
 
 
 def are_near(a: EventType, b: EventType) -> bool:
-    """Whether two types of one role are one type, said twice."""
+    """Return whether two types of one role describe the same type."""
     same_name = _plain(a.name) == _plain(b.name) or same_words(a.name, b.name)
     return same_name or likeness(a.definition, b.definition) >= THE_SAME
 

@@ -1,4 +1,4 @@
-"""What changed between two schemas, and what that means for tags and judgments made by the older one."""
+"""The changes between two schemas, and their effect on tags and judgments of the older one."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property, reduce
@@ -12,7 +12,7 @@ KEPT = "nothing is asked"
 
 
 class ReaskScope(Value):
-    """Which messages are asked about again: all, those of a role, those that hold an event of a type, or a value.
+    """The messages to ask about again: all, those of a role, those with an event of a type, or those with a value.
 
     A type is (role, name), a value (role, name, property, choice), in the words of the older schema.
     """
@@ -35,7 +35,7 @@ class ReaskScope(Value):
 
 
 class Change(Value):
-    """One difference: where it is, what it is, and what it means for what is stored.
+    """One difference: its place, its description, and its effect on stored tags and judgments.
 
     `scope` are the messages whose tags must be asked for again; `rewrites` those whose tags change without a
     question; `judges` says that every conversation is judged again.
@@ -67,12 +67,12 @@ class Diff(Value):
 
     @cached_property
     def scope(self) -> ReaskScope:
-        """Which messages tagged by the older schema are asked about again."""
+        """Return the messages tagged by the older schema that are asked about again."""
         return reduce(ReaskScope.__or__, (change.scope for change in self.changes), ReaskScope())
 
     @cached_property
     def touched(self) -> ReaskScope:
-        """Which messages tagged by the older schema do not stay as they are: asked about, or put in other words."""
+        """Return the messages tagged by the older schema that change: asked about again, or put in other words."""
         return reduce(ReaskScope.__or__, (change.rewrites for change in self.changes), self.scope)
 
     @property
@@ -81,7 +81,7 @@ class Diff(Value):
         return any(change.judges for change in self.changes)
 
     def carry(self, role: str, event_type: str, properties: dict[str, str]) -> Carried | None:
-        """A stored tag as the newer schema has it, none when its type is gone. Not for tags within the scope."""
+        """Return a stored tag as the newer schema has it; null if its type is gone. Not for tags within the scope."""
         older = self.older.find(event_type, role)
         newer = self._partners.get(older.key) if older else None
         if older is None or newer is None:
@@ -96,7 +96,7 @@ class Diff(Value):
 
 
 def compare(older: EventSchema, newer: EventSchema) -> Diff:
-    """What changed from the older schema to the newer."""
+    """Return the changes from the older schema to the newer."""
     changes = [*_context(older, newer)]
     for a, b in _types(older, newer):
         changes += _type(a, b, newer.events_per_message == "one")
@@ -149,7 +149,7 @@ Pair = tuple[EventType | None, EventType | None]
 
 
 def _types(older: EventSchema, newer: EventSchema) -> list[Pair]:
-    """The types that are one and the same, whatever their names; those that came; those that went."""
+    """Return each newer type beside the older one that it continues, then removed types; null for no partner."""
     left = list(older.event_types)
     found: dict[str, EventType] = {}
     for nth in range(3):
@@ -168,7 +168,7 @@ def _same(a: EventType, b: EventType) -> tuple[bool, bool, bool]:
 
 
 def _properties(a: EventType, b: EventType) -> list[tuple[Property | None, Property | None]]:
-    """The properties of a type that are one and the same; those that came; those that went."""
+    """Return each newer property beside the older one that it continues, then removed ones; null for no partner."""
     left = {p.name: p for p in a.properties}
     same = {p.name: left.pop(p.name) for p in b.properties if p.name in left}
     for p in b.properties:
@@ -223,7 +223,7 @@ def _same_type(a: EventType, b: EventType) -> Iterator[Change]:
 
 
 def _shown(a: EventType, b: EventType, place: str) -> Iterator[Change]:
-    """What the model is shown beside the definition. The type stays what it was to people."""
+    """Yield the changes of examples and `plain`, which only the model sees. The type stays the same for people."""
     for key, was, now in (("examples", a.examples, b.examples), ("not", a.counterexamples, b.counterexamples)):
         if set(map(_spaced, was)) != set(map(_spaced, now)):
             said = f"{key}: {len(set(now) - set(was))} new, {len(set(was) - set(now))} gone"

@@ -25,12 +25,12 @@ SAID = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def load(path: Path) -> tuple[EventSchema, list[str]]:
-    """The schema in a file, and warnings about what it holds beside. Raises SchemaError."""
+    """Return the schema in a file, and warnings. Raises SchemaError."""
     return parse(text_of(path), str(path))
 
 
 def text_of(path: Path) -> str:
-    """What a file says. Raises SchemaError."""
+    """Return the text of a file. Raises SchemaError if it cannot be read."""
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
@@ -63,14 +63,17 @@ def located(text: str, name: str) -> tuple[EventSchema, list[str], dict[str, int
 
 
 def _composed(text: str) -> yaml.Node | None:
-    """The nodes of a text, by libyaml, in a tenth of the time. What that refuses is read again, for PyYAML's words."""
+    """Return the nodes of a text.
+
+    libyaml takes a tenth of the time; a text that it refuses is read again for PyYAML's message.
+    """
     with suppress(yaml.YAMLError):
         return yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def _refused(name: str, reader: "_Reader") -> SchemaError:
-    """The first problem in words, and all of them beside."""
+    """Return the error with the first problem as its text, and all problems as values."""
     more = len(reader.errors) - 1
     said = SchemaError(reader.errors[0] + (f"; and {more} more: cpa schema check {name}" if more else ""))
     said.problems, said.advice = tuple(reader.errors), tuple(reader.warnings)
@@ -81,7 +84,10 @@ Fields = dict[str, yaml.Node]
 
 
 class _Reader:
-    """Walks the nodes of one file, so that every complaint knows its line; it goes on after an error, to find all."""
+    """Walks the nodes of one file, so that every problem has its line.
+
+    It continues after an error, to find all of them.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name

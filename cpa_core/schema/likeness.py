@@ -1,4 +1,4 @@
-"""How alike two texts are: what a person, or a model, would take for one another."""
+"""The similarity of two texts: a person or a model would confuse similar definitions."""
 
 import re
 
@@ -10,7 +10,7 @@ EMPTY_WORDS = frozenset(
         "message conversation model event explicitly clearly",
     )
 )
-"""Words that almost every definition has, so that they make no two alike."""
+"""Words that almost every definition has, so they do not count as similarity."""
 
 ENDINGS = ("ations", "ation", "ings", "ing", "ied", "ies", "edly", "ed", "es", "s", "e", "y")
 CONFUSABLE = 0.6
@@ -24,7 +24,7 @@ FEW = 3
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in small letters, without what stands between them."""
+    """Return the words of a text in lower case, without punctuation."""
     return re.findall(r"[^\W_]+", text.casefold())
 
 

@@ -56,7 +56,7 @@ V = TypeVar("V", bound=Value)
 
 
 def environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment, or what is given instead, over `.env` in the working directory."""
+    """Return the environment, or `given` in its place; it takes precedence over `.env` in the working directory."""
     inherited = {name: value for name, value in dotenv_values(".env").items() if value is not None}
     return inherited | dict(os.environ if given is None else given)
 
@@ -71,9 +71,9 @@ def origins(given: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
-    """Settings from texts by name; a flag that is given wins over `CPA_<FLAG>`.
+    """Settings from texts by name; a flag takes precedence over `CPA_<FLAG>`.
 
-    An empty text is as good as none. Raises SettingsError for a text that cannot be read, and for an unknown name that
+    An empty text counts as unset. Raises SettingsError for a text that cannot be read, and for an unknown name that
     begins with CPA_.
     """
     texts = {**environ, **_named(flags)}
@@ -84,7 +84,7 @@ def settings(environ: Mapping[str, str], **flags: str | None) -> Settings:
 def changed(given: Settings, **flags: str | None) -> Settings:
     """The settings with these texts instead, by the names of flags: `changed(given, lane="flex", budget="5")`.
 
-    What is null stays as it is. Raises SettingsError, as `settings` does.
+    A null text changes nothing. Raises SettingsError, as `settings` does.
     """
     return replaced(given, _named(flags))
 
@@ -105,7 +105,7 @@ def _named(flags: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _check(texts: Mapping[str, str]) -> None:
-    """Refuse misspelled names: what is set would silently not count."""
+    """Refuse misspelled names, which would otherwise be ignored silently."""
     known = [*(name for line in TABLE.values() for name in (line.name, *line.setting.also)), *ELSEWHERE]
     unknown = sorted(name for name in texts if name.startswith(OURS) and name not in known)
     if unknown:

@@ -1,4 +1,4 @@
-"""The address of a source: what of it may be shown, and what is a secret."""
+"""The address of a source: the part that may be shown, and the secret part."""
 
 import re
 
@@ -39,7 +39,7 @@ def parted(source: str) -> tuple[str, str, str]:
 def without_login(source: str) -> str:
     """An address without user, password and parameters; a file's or a bucket's as it is.
 
-    Never raises: an address that is none must not be shown in an error either.
+    Never raises: an error must not show an invalid address either.
     """
     scheme = scheme_of(source)
     if scheme in FILES:
@@ -62,5 +62,5 @@ def store_with_login(store: str) -> str | None:
 
 
 def with_login(source: str) -> str | None:
-    """The whole address of a database; None for any other source."""
+    """Return the whole address of a database; null for any other source."""
     return source if is_database(source) else None

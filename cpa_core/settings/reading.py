@@ -1,4 +1,4 @@
-"""One setting: its name in the environment, what it means, and how its text is read."""
+"""One setting: its name in the environment, its meaning, and the reader of its text."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cpa_core.errors import SettingsError
 
 ROLES = ("user", "assistant", "system", "tool", "tool_call", "reasoning", "attachment", "other")
-"""What `--roles` can make of a word; `other` is kept as it is, and nobody tags it."""
+"""The roles that `--roles` can assign to a word; `other` is kept as it is, and nobody tags it."""
 MAPPED = (
     *("conversation_id", "user_id", "role", "content", "timestamp", "message_id", "messages", "input", "output"),
     *("id", "user", "system", "conversations", "contents", "from", "value", "parts", "metadata", "inputs", "outputs"),
     *("sessionId", "traceId", "userId", "startTime", "endTime", "session_id", "trace_id", "thread_id"),
 )
-"""What `--map` can name: our words, and keys by which formats have ids, times and speech."""
+"""The names that `--map` accepts: our words, and the keys under which formats keep ids, times and speech."""
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
@@ -30,11 +30,11 @@ class Reader(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What the type and the default of a field do not say about it.
+    """The facts about a setting that its field's type and default do not give.
 
-    `help` is one sentence, and stands in `--help` too; `more` goes on where there is room. `also` are names that are
-    read where `name` is unset. `example` is what `.env.example` shows where the default shows nothing useful.
-    `reader` is null where the field's type says how to read it.
+    `help` is one sentence, and stands in `--help` too; `more` continues it where there is room. `also` are names that
+    are read where `name` is unset. `example` is what `.env.example` shows where the default shows nothing useful.
+    `reader` is null if the field's type has a reader.
     """
 
     name: str
@@ -199,7 +199,7 @@ BY_TYPE: dict[Any, Reader] = {
     bool: Reader("yes or no", _switch, ("yes", "no")),
     date: Reader("a day, as in 2026-11-22", date.fromisoformat),
 }
-"""How a field's text is read where its setting does not say."""
+"""The reader of a field's text, by type, if its setting names none."""
 
 
 def shown(value: Any) -> str:

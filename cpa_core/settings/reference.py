@@ -1,4 +1,4 @@
-"""What is made from the table of settings: `.env.example`, the reference page, and fields for a form."""
+"""Documents made from the table of settings: `.env.example`, the reference page, and fields for a form."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from cpa_core.settings.table import ELSEWHERE, TABLE, SettingLine
 
 WIDTH = 118
 Known = Mapping[str, Sequence[str]]
-"""The names that a setting takes where they stand in a table above this one, such as those of destinations."""
+"""The allowed values of a setting that stand in a table above this one, such as the names of destinations."""
 OPENING = """\
 # Copy this file to `.env` and fill it in. A flag overrides the environment, and the environment overrides this file.
 # Each line shows the default or an example. docs/reference/settings.md has the same as a table.

@@ -34,9 +34,9 @@ TIMEOUT = 120.0
 Lane = Literal["standard", "flex", "batch"]
 """How questions are asked: at once, or at half the price later (flex) or within a day (batch)."""
 Times = Literal["dmy", "mdy"]
-"""Which comes first in 03/02/2026: the day, or the month."""
+"""The order of day and month in 03/02/2026: day first or month first."""
 Privacy = Literal["no_text", "redacted", "full"]
-"""What of a conversation's text leaves: nothing, text without what identifies people, all."""
+"""How much of a conversation's text leaves: none, redacted text, or all of it."""
 
 SOURCE, MODELS, SPENDING, DELIVERY = "Source and home", "Schema and models", "Spending and speed", "Delivery"
 PRIVACY, DAYS, DAGSTER, WORKBENCH = "Privacy", "Days and times", "Dagster", "Workbench"
@@ -69,7 +69,7 @@ STORE_SETTING = Setting(
 
 
 class Settings(Vendors):
-    """How one assistant is run. A copy with another value (`model_copy`) changes all that depends on it."""
+    """The settings of one assistant. A copy with another value (`model_copy`) changes all that depends on it."""
 
     home: Annotated[Path, Setting("CPA_HOME", SOURCE, "The folder of the store, the outbox and the answers.")] = Path(
         ".cpa"
@@ -507,7 +507,7 @@ class Settings(Vendors):
 
     @property
     def asking(self) -> tuple[object, ...]:
-        """All that a provider is made from; where two settings have the same, one provider serves both."""
+        """Return all values that a provider is made from; two settings with equal values share one provider."""
         return (self.lane, self.timeout, *(value for value in self.__dict__.values() if isinstance(value, Value)))
 
 
@@ -518,11 +518,11 @@ ELSEWHERE = {
 }
 """Names that begin with CPA_ and are read by the containers' own files, not by this library."""
 Needs = tuple[tuple[str, ...], ...]
-"""Settings that something cannot do without: a tuple of names for each way to configure it; empty needs none."""
+"""Settings that a feature requires: a tuple of names for each way to configure it; empty needs none."""
 
 
 def lacking(given: Settings, needs: Needs) -> tuple[str, ...]:
-    """The names that are still to be set; none where one way to configure it is whole, else the first way's."""
+    """Return the names still to be set for the first way of configuring it; empty if any way is complete."""
     ways = [tuple(name for name in way if not given.named(name)) for way in needs]
     return () if not all(ways) else next(iter(ways), ())
 

@@ -10,9 +10,9 @@ from cpa_core.settings.reading import Setting, count
 Secret = Annotated[str | None, Field(repr=False)]
 """A text that no representation of the settings shows."""
 Structured = Literal["auto", "strict", "lax", "json_object", "prompt"]
-"""How a server is told the shape of an answer: a JSON schema that it enforces, or only reads; any JSON; in words."""
+"""How a server gets the shape of an answer: a JSON schema that it enforces or only reads, any JSON, or words."""
 Persons = Literal["known", "always", "never"]
-"""Of whose events PostHog makes person profiles: by default not of a conversation whose user is unknown."""
+"""The events for which PostHog makes person profiles: by default, only those of known users."""
 
 OPENAI, ANTHROPIC, COMPATIBLE = "OpenAI", "Anthropic", "OpenAI-compatible servers"
 POSTGRES = "Postgres"
