@@ -152,10 +152,11 @@ def runs_of(here: Scene) -> int:
 
 
 def process_of(dagster: Dagster) -> int | None:
-    """The process of the run that is under way, as its event log names it."""
+    """The process of the run of days that is under way, as its event log names it."""
+    started = [one for one in dagster.runs_of_days() if one.dagster_run.status is dg.DagsterRunStatus.STARTED]
     with records(dagster.here) as instance:
-        for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-            engine = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+        for record in started:
+            engine = instance.all_logs(record.dagster_run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
             data = [event.dagster_event.engine_event_data.metadata for event in engine if event.dagster_event]
             for metadata in data:
                 if "pid" in metadata:
@@ -207,7 +208,7 @@ def killed(days: int, claims: Claims) -> None:
         worker.kill_when(lambda: posthog.stored >= events // 2, limit, "half of the delivery")
         ended = wait(lambda: not worker.look() and dagster.ended(backfill), limit, "the backfill to end", pause=2.0)
         seconds = time.monotonic() - began
-        ranges = [record for record in dagster.runs() if RANGE in record.dagster_run.tags]
+        ranges = [record for record in dagster.runs_of_days() if RANGE in record.dagster_run.tags]
         runs = [record.dagster_run.status.value for record in ranges]
         worked = sum((record.end_time or 0) - (record.start_time or 0) for record in ranges)
         found = of_days(here.home)

@@ -151,8 +151,8 @@ class Dagster:
             return list(reversed(instance.get_run_records()))
 
     def runs_of_days(self) -> list[dg.RunRecord]:
-        """The runs, without those of the insights and the report, which follow by themselves."""
-        follow = {dg.AssetKey("insights"), dg.AssetKey("report")}
+        """The runs, without those that Dagster starts after them: of the insights, the report and the topics."""
+        follow = {dg.AssetKey(name) for name in ("insights", "report", "topics")}
         return [one for one in self.runs() if not set(one.dagster_run.asset_selection or ()).intersection(follow)]
 
 
