@@ -1,6 +1,6 @@
 # make demo, make test and make dev each work as the first command on a fresh machine: they make .venv themselves.
 .PHONY: demo test coverage test-fast check dev store-on-2 lock proofs backfill browser guides fuzz \
-  bench-delivery bench-landing bench-formats bench-landing-pairs bench-llm bench-planted bench-insights bench-report bench-quotes bench-corrected bench-topics \
+  bench-delivery bench-landing bench-formats bench-landing-pairs bench-llm bench-planted bench-insights bench-report bench-quotes bench-corrected bench-topics bench-issues \
   bench-landing-postgres
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
@@ -125,6 +125,9 @@ bench-llm: .venv/ready       ## the language-model engine under load: tokens, ra
 
 bench-topics: .venv/ready  ## topics on transcripts of known sources (FILE): purity, day two, twenty quiet days, seconds and memory
 	$(BIN)/python -m benchmarks.topics $(FILE)
+
+bench-issues: .venv/ready  ## issues planted, fixed and back in 200 simulations: is each state told on its day, each alert once?
+	$(BIN)/python -m benchmarks.issues
 
 bench-corrected: .venv/ready  ## rates corrected by people's labels: coverage and widths of their intervals, 1,000 draws a row
 	$(BIN)/python -m benchmarks.corrected

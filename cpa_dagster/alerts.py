@@ -16,10 +16,10 @@ from urllib.request import Request, urlopen
 import dagster as dg
 
 from cpa_core.errors import CpaError, StoreBusy
+from cpa_core.insights.inbox import inbox
 from cpa_core.pipeline import Assistant, money_spent
 from cpa_dagster.checks import all_checks
 from cpa_dagster.days import OPEN
-from cpa_dagster.report import NEW_ISSUES
 from cpa_dagster.resources import ATTEMPTS, WORK, Pipeline
 
 TICK_WAIT = 5.0
@@ -85,7 +85,7 @@ def causes(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterator[Cause]:
     yield from spend(pipeline.assistant)
     yield from silence(pipeline.assistant)
     yield from missed_ticks(instance, pipeline)
-    yield from new_issues(instance, pipeline)
+    yield from issues(pipeline.assistant, f"/assets/{pipeline.key('report').to_user_string()}")
 
 
 def failed_runs(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterator[Cause]:
@@ -187,14 +187,16 @@ def missed_ticks(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterator[C
             yield Cause(f"ticks:{name}:{since.date()}", words, f"/automation/schedules/{name}")
 
 
-def new_issues(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterator[Cause]:
-    """One cause for each issue that the newest report has and the days before it had not. Its name is the schema's."""
-    key = pipeline.key("report")
-    newest = instance.get_latest_materialization_event(key)
-    shown = newest.asset_materialization.metadata.get(NEW_ISSUES) if newest and newest.asset_materialization else None
-    found: Any = shown.value if shown else {}
-    for name, title in found.items():
-        yield Cause(f"issue:{name}", f"new issue: {title}", f"/assets/{key.to_user_string()}")
+def issues(assistant: Assistant, path: str) -> Iterator[Cause]:
+    """One cause for each issue of the inbox that is new, or back. Its name is the schema's; a spell is told once."""
+    if not assistant.store.exists():
+        return
+    with assistant.store.reading(wait=TICK_WAIT) as view:
+        found = inbox(view)
+    for one in found:
+        news = one.news()
+        if news:
+            yield Cause(f"issue:{one.issue_id}:{one.spell()}", f"{news}: {one.title}", path)
 
 
 def message(pipeline: Pipeline, cause: Cause) -> str:

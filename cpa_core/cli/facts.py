@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from cpa_core.gold.drawing import Draw
 from cpa_core.gold.trust import Trust
+from cpa_core.insights.inbox import FollowedIssue
 from cpa_core.models import Value
 from cpa_core.pipeline import (
     Drift,
@@ -29,6 +30,7 @@ from cpa_core.pipeline.gold.teaching import LabelConfusion
 from cpa_core.pipeline.health import HealthCheck
 from cpa_core.pipeline.model_check import ModelCheck
 from cpa_core.pipeline.overview import ConversationList, LandedDay, RunSpend
+from cpa_core.pipeline.reporting.inbox import FixOutcome, IssueDay
 from cpa_core.pipeline.topics.placing import CorpusTopics, TopicRow
 from cpa_core.schema import Change, Finding
 
@@ -365,6 +367,20 @@ class TopicRenamedFacts(Value):
     earlier: str
 
 
+class IssuesFacts(Value):
+    """`cpa issues list`: the whole inbox, also what was set aside."""
+
+    issues: tuple[FollowedIssue, ...]
+
+
+class IssueFacts(Value):
+    """`cpa issues show` and `set`. `days` are empty for `set`; `fix` is null for an issue that nobody called fixed."""
+
+    issue: FollowedIssue
+    days: tuple[IssueDay, ...]
+    fix: FixOutcome | None
+
+
 class ForgetFacts(Value):
     """`cpa forget`.
 
@@ -409,5 +425,8 @@ FACTS: dict[str, type[Value]] = {
     "topics find": TopicsFacts,
     "topics list": TopicsFacts,
     "topics rename": TopicRenamedFacts,
+    "issues list": IssuesFacts,
+    "issues show": IssueFacts,
+    "issues set": IssueFacts,
 }
 """The value that each command prints with `--json`."""

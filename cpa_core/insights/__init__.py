@@ -21,6 +21,7 @@ from cpa_core.insights.examples import (
     evidence,
     transition_examples,
 )
+from cpa_core.insights.following import DaySpan, Life, Standing
 from cpa_core.insights.issues import Issue, issues
 from cpa_core.insights.operations import (
     Cost,
@@ -72,6 +73,7 @@ __all__ = [
     "Cost",
     "Coverage",
     "DayFigures",
+    "DaySpan",
     "DealbreakerResult",
     "DropOff",
     "Effect",
@@ -89,6 +91,7 @@ __all__ = [
     "Issue",
     "Kind",
     "Length",
+    "Life",
     "Mean",
     "PropertyValue",
     "Rate",
@@ -96,6 +99,7 @@ __all__ = [
     "Scope",
     "ScoreBand",
     "Selection",
+    "Standing",
     "Transition",
     "Turn",
     "Version",

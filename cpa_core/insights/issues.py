@@ -157,5 +157,10 @@ def _of_dealbreaker(found: DealbreakerResult) -> Issue:
     )
 
 
+def keys_of_kinds(of: Selection, kinds: Sequence[Kind]) -> tuple[str, ...]:
+    """What each kind keeps through renames; one that no schema knows has its name and role."""
+    return tuple(of.keys.get(kind, f"{kind.event_type}|{kind.role}") for kind in kinds)
+
+
 def _identity(of: Selection, cause: Cause, kinds: Sequence[Kind]) -> str:
-    return digest([cause, *(of.keys.get(kind, f"{kind.event_type}|{kind.role}") for kind in kinds)])[:12]
+    return digest([cause, *keys_of_kinds(of, kinds)])[:12]

@@ -24,7 +24,7 @@ from cpa_core.report.sections import Asked
 from cpa_core.report.sections.issues import title
 from cpa_core.store import Store
 
-LEFT_OUT = ("behind", "mix", "flow", "kinds", "transitions", "coverage", "drop_offs")
+LEFT_OUT = ("behind", "inbox", "mix", "flow", "kinds", "transitions", "coverage", "drop_offs")
 """Answers that are in the page in another form: drill-downs, charts, tables of which a part is shown."""
 
 

@@ -98,6 +98,10 @@ class Store:
         """Only one process finds topics: clustering takes longer than the database may be locked."""
         return self._engine.held("topics", None)
 
+    def issues_lock(self) -> AbstractContextManager[None]:
+        """Only one process follows the issues; who comes second finds the days followed."""
+        return self._engine.held("issues", None)
+
     def proposal_lock(self) -> AbstractContextManager[None]:
         """Only one process proposes a schema; who comes second finds it there."""
         return self._engine.held("proposal", None)

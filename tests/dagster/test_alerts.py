@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -22,7 +22,6 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from cpa_core.errors import CpaError
 from cpa_core.pipeline import Assistant, land
 from cpa_dagster.alerts import missed_ticks, silence, spend
-from cpa_dagster.report import NEW_ISSUES
 from tests.dagster.test_automation import carried_out, later, tick
 from tests.dagster.test_dagster_arrivals import days_of
 from tests.support.fakes import Failing
@@ -168,14 +167,27 @@ def begin(instance: dg.DagsterInstance, schedule: str, at: float) -> None:
         instance.add_instigator_state(state)
 
 
-def test_an_issue_that_is_new_in_the_report_is_told_by_its_name_once(failing: Assistant, receiver: Receiver) -> None:
-    made = told(failing, receiver)
+def test_an_issue_is_told_by_its_name_once_for_each_spell(failing: Assistant, receiver: Receiver) -> None:
+    made, first = told(failing, receiver), date(2026, 3, 4)
+    issue = {"issue_id": "i1", "cause": "path", "title": "Refusal → Complaint", "words": "", "first_found": first}
+    issue |= {"owner": "", "note": "", "status": "open"}
+    with made.store.writing() as tables:
+        tables.insert("issues", [issue])
+    cursor = None
     with scheduled() as instance:
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization("report", metadata={NEW_ISSUES: {"i1": "Refusal → Complaint"}})
-        )
-        cursor = look(made, instance, look(made, instance, None))
-        assert [text for text in receiver.texts if "new issue: Refusal → Complaint" in text] == receiver.texts
-        assert len(receiver.texts) == 1
-        instance.report_runless_asset_event(dg.AssetMaterialization("report", metadata={NEW_ISSUES: {}}))
+        for nth, (state, told_on) in enumerate((("new", 0), ("new", 0), ("gone", 2), ("come back", 3), ("steady", 3))):
+            day = {"issue_id": "i1", "day": first + timedelta(days=nth), "state": state, "since": first}
+            day |= {
+                "told_on": first + timedelta(days=told_on),
+                "last_found": first,
+                "harmed": 9,
+                "of_conversations": 90,
+            }
+            with made.store.writing() as tables:
+                tables.insert("issue_days", [day])
+            cursor = look(made, instance, cursor)
+        words = [text.partition(": ")[2].partition(" https")[0] for text in receiver.texts]
+        assert words == ["new issue: Refusal → Complaint", "issue came back: Refusal → Complaint"]
+        with made.store.writing() as tables:
+            tables.execute("update issues set status = 'accepted'")
         assert json.loads(look(made, instance, cursor)) == []

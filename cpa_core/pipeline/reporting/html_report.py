@@ -1,15 +1,18 @@
 """Writing the report: one HTML file of everything that was tagged and judged."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from cpa_core import insights
 from cpa_core.errors import InputError, NotFound
+from cpa_core.insights.inbox import FollowedIssue
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.gold.probing import kept_probes
+from cpa_core.pipeline.reporting.inbox import follow_issues
 from cpa_core.pipeline.reporting.published import publish
 from cpa_core.pipeline.reporting.suggestions import suggestions
 from cpa_core.redaction import redactor
@@ -69,13 +72,14 @@ def write_report(assistant: Assistant, span: DayRange | None = None, out: Path |
     for day, label in span.changes:
         if not scope.first < day <= scope.last:
             raise InputError(f"change {label!r}: {day} must lie after {scope.first}, up to {scope.last}")
+    followed = follow_issues(assistant)
     wanted = Wanted(
         scope=scope,
         privacy=assistant.settings.report_privacy,
         redactor=redactor(assistant.settings),
         now=assistant.now(),
         compare=scopes_compared(scope, whole, span.compare),
-        changes=tuple(Declared(day, label) for day, label in sorted(span.changes)),
+        changes=tuple(Declared(day, label) for day, label in sorted({*span.changes, *_fixes(followed, scope)})),
         link=assistant.settings.conversation_link,
         probed=kept_probes(assistant),
     )
@@ -86,6 +90,12 @@ def write_report(assistant: Assistant, span: DayRange | None = None, out: Path |
     path = out or assistant.settings.home / NAME
     size = _written(path, render(document))
     return _reported(path, size, scope, document).model_copy(update={"link": publish(assistant, path)})
+
+
+def _fixes(followed: Sequence[FollowedIssue], scope: insights.Scope) -> list[tuple[date, str]]:
+    """The fixes of issues within the days of a report: each is a change whose before and after it shows."""
+    fixed = [(one.fixed_on, f"fixed: {one.title}") for one in followed if one.fixed_on]
+    return [(day, label) for day, label in fixed if scope.first < day <= scope.last]
 
 
 def scope_of(assistant: Assistant, first: date | None, last: date | None) -> insights.Scope:

@@ -9,6 +9,7 @@ from cpa_core import insights
 from cpa_core.gold.quality import trust
 from cpa_core.gold.trust import Trust
 from cpa_core.insights import Kind, Selection
+from cpa_core.insights.inbox import FollowedIssue, inbox
 from cpa_core.insights.statistics import Mean, Rate, UnitSums, bounded_mean, share
 from cpa_core.insights.volume import MOST_SCORE
 from cpa_core.report.behind import Behind, behind
@@ -71,6 +72,7 @@ class Asked:
     behind: Behind
     kinds: dict[int, Kind]
     trust: tuple[Trust, ...] = ()
+    inbox: tuple[FollowedIssue, ...] = ()
 
     @property
     def cost(self) -> float | None:
@@ -122,6 +124,7 @@ def ask(of: Selection, compared: Comparison | None = None, declared: Sequence[Co
         behind=found,
         kinds=of.kinds,
         trust=tuple(_placed(of, trust(of))),
+        inbox=inbox(of.view),
     )
 
 

@@ -1,6 +1,9 @@
 """What goes wrong, how often and how bad, most urgent first; and what may, where the data are too few to tell."""
 
+from collections.abc import Sequence
+
 from cpa_core.insights import MUCH, Effect, Issue
+from cpa_core.insights.inbox import SET_ASIDE, FollowedIssue
 from cpa_core.report import words
 from cpa_core.report.behind import judged_key
 from cpa_core.report.cells import change_cell, number_cell, share_cell
@@ -24,6 +27,9 @@ def issues(asked: Asked) -> Section:
     tables = [_table(asked, found)] if found else []
     if not any(issue.cause == "event" for issue in asked.issues):
         tables.append(_candidates(asked))
+    followed = [one for one in asked.inbox if one.status not in SET_ASIDE]
+    if followed:
+        tables.append(_inbox(followed))
     return Section(
         name="issues",
         short="Issues",
@@ -87,6 +93,32 @@ def _of_one(issue: Issue) -> str:
     if issue.most <= MUCH or issue.met.basis is None:
         return ""
     return f"; one {issue.met.basis.unit} makes {words.percent(issue.most)} of it"
+
+
+def _inbox(followed: Sequence[FollowedIssue]) -> Table:
+    """The issues as they are followed from day to day, whatever days the report is about."""
+    columns = [
+        Column("what"),
+        Column("state"),
+        Column("harms, last 7 days", "number"),
+        Column("status"),
+        Column("owner"),
+    ]
+    caption = f"Followed from day to day, up to {words.day(max(one.day for one in followed))}"
+    return Table("inbox-table", caption, columns, [_inbox_row(one) for one in followed], filters=len(followed) > 8)
+
+
+def _inbox_row(one: FollowedIssue) -> list[Cell]:
+    count = f"{words.count(one.harmed)} of {words.count(one.of_conversations)}"
+    status = f"{one.status} on {words.day(one.fixed_on)}" if one.status == "fixed" and one.fixed_on else one.status
+    again = f"back after its fix, since {words.day(one.reopened_on)}" if one.reopened_on else ""
+    return [
+        Cell(one.title, of=f"cpa issues show {one.issue_id}"),
+        Cell(one.state, of=f"since {words.day(one.since)}", pill=one.state.replace(" ", "-")),
+        Cell(words.percent(one.share), of=count, sort=one.share),
+        Cell(status, of=again),
+        Cell(one.owner or words.UNKNOWN),
+    ]
 
 
 def title(issue: Issue) -> str:
