@@ -17,7 +17,7 @@ from random import Random
 from typing import get_args
 
 from cpa_core.insights import following as lives
-from cpa_core.insights.following import DaySpan, Standing
+from cpa_core.insights.following import DaySpan, IssueStanding
 from cpa_core.insights.inbox import FollowedIssue
 from cpa_core.insights.statistics import UnitSums, unit_sums
 from cpa_core.pipeline.reporting.inbox import IssueChange, follow_issues, set_issue
@@ -88,7 +88,7 @@ def counted_life(seed: int, conversations: int = 300, users: int = 400) -> dict[
     random = Random(seed)
     days: dict[date, dict[int, list[int]]] = {}
     states: dict[str, list[str]] = {}
-    standing: Standing | None = None
+    standing: IssueStanding | None = None
     shares = [(name, share) for name, length, share in LIFE for _ in range(length)]
     for day, (name, share) in zip(days_from(FIRST, len(shares)), shares, strict=True):
         counts = days.setdefault(day, {})

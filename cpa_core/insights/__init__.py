@@ -21,7 +21,7 @@ from cpa_core.insights.examples import (
     evidence,
     transition_examples,
 )
-from cpa_core.insights.following import DaySpan, Life, Standing
+from cpa_core.insights.following import DaySpan, IssueStanding, Life
 from cpa_core.insights.issues import Issue, issues
 from cpa_core.insights.operations import (
     Cost,
@@ -89,6 +89,7 @@ __all__ = [
     "GoalResult",
     "Hour",
     "Issue",
+    "IssueStanding",
     "Kind",
     "Length",
     "Life",
@@ -99,7 +100,6 @@ __all__ = [
     "Scope",
     "ScoreBand",
     "Selection",
-    "Standing",
     "Transition",
     "Turn",
     "Version",

@@ -32,7 +32,7 @@ class DaySpan:
 
 
 @dataclass(frozen=True)
-class Standing:
+class IssueStanding:
     """How an issue stands at the end of a day.
 
     `since` is the first day of its spell: of being there, or of being gone. `told_on` is the day on which that spell
@@ -47,20 +47,20 @@ class Standing:
     share_there: float | None = None
 
 
-def first_standing(day: date, *, is_first_day: bool) -> Standing:
+def first_standing(day: date, *, is_first_day: bool) -> IssueStanding:
     """An issue that was found for the first time; on the first day that is followed, it was there before."""
     if is_first_day:
-        return Standing("steady", day - timedelta(days=REFERENCE - 1), None, day)
-    return Standing("new", day, day, day)
+        return IssueStanding("steady", day - timedelta(days=REFERENCE - 1), None, day)
+    return IssueStanding("new", day, day, day)
 
 
-def spans_of(standing: Standing, day: date, fixed_on: date | None = None) -> list[DaySpan]:
+def spans_of(standing: IssueStanding, day: date, fixed_on: date | None = None) -> list[DaySpan]:
     """The stretches whose sums `next_standing` and `is_back_after_fix` ask for."""
     pairs = [*_pairs(standing.since, day), *_pairs_after_fix(standing, day, fixed_on), _weeks(day)]
     return sorted({one for pair in pairs for one in pair})
 
 
-def next_standing(before: Standing, day: date, sums: Sums, *, is_found: bool) -> Standing:
+def next_standing(before: IssueStanding, day: date, sums: Sums, *, is_found: bool) -> IssueStanding:
     """How an issue stands at the end of a day. `sums` has the stretches of `spans_of`."""
     last_found = day if is_found else before.last_found
     now = replace(before, last_found=last_found)
@@ -69,14 +69,14 @@ def next_standing(before: Standing, day: date, sums: Sums, *, is_found: bool) ->
     went = _best(sums, _pairs(before.since, day), _is_gone)
     if went:
         recent, earlier = went
-        return Standing("gone", recent.first, day, last_found, _share(sums[earlier]))
+        return IssueStanding("gone", recent.first, day, last_found, _share(sums[earlier]))
     if (day - last_found).days >= REFERENCE:
-        return Standing("gone", day, day, last_found)
+        return IssueStanding("gone", day, day, last_found)
     is_young = before.state in ("new", "come back") and before.told_on and (day - before.told_on).days < RECENT
     return now if is_young else replace(now, state=_trend(before.since, day, sums))
 
 
-def is_back_after_fix(standing: Standing, day: date, sums: Sums, fixed_on: date) -> bool:
+def is_back_after_fix(standing: IssueStanding, day: date, sums: Sums, fixed_on: date) -> bool:
     """Whether an issue that somebody called fixed is there after that day, beyond chance: back, or never gone."""
     if standing.state == "gone" or day <= fixed_on:
         return False
@@ -105,13 +105,13 @@ def _chance(gap: float, one: UnitSums, other: UnitSums, times: float) -> float:
     return t_tails(gap / sqrt(variance), freedom) / 2 if variance else 0.0
 
 
-def _perhaps_back(now: Standing, day: date, sums: Sums, is_found: bool) -> Standing:
+def _perhaps_back(now: IssueStanding, day: date, sums: Sums, is_found: bool) -> IssueStanding:
     least = RESIDUE * (now.share_there or 0.0)
     back = _best(sums, _pairs(now.since, day), lambda a, b: chance_of_more(a, b) if _share(a) >= least else 1.0)
     if back:
-        return Standing("come back", back[0].first, day, now.last_found)
+        return IssueStanding("come back", back[0].first, day, now.last_found)
     if is_found and (day - now.since).days >= REFERENCE:
-        return Standing("come back", day, day, now.last_found)
+        return IssueStanding("come back", day, day, now.last_found)
     return now
 
 
@@ -147,7 +147,7 @@ def _pairs(since: date, day: date) -> list[tuple[DaySpan, DaySpan]]:
     ]
 
 
-def _pairs_after_fix(standing: Standing, day: date, fixed_on: date | None) -> list[tuple[DaySpan, DaySpan]]:
+def _pairs_after_fix(standing: IssueStanding, day: date, fixed_on: date | None) -> list[tuple[DaySpan, DaySpan]]:
     """The days after a fix, the last seven at most, with up to 28 before it in the same spell."""
     if fixed_on is None or standing.state == "gone" or not 0 < (day - fixed_on).days <= REFERENCE:
         return []

@@ -12,7 +12,7 @@ import pytest
 
 from cpa_core.cli import main
 from cpa_core.errors import InputError, NotFound
-from cpa_core.insights import DaySpan, Standing
+from cpa_core.insights import DaySpan, IssueStanding
 from cpa_core.insights.following import (
     chance_of_less,
     chance_of_more,
@@ -47,10 +47,10 @@ def counted(shares: list[float], span: DaySpan) -> UnitSums:
     return unit_sums([(1, 1)] * hits + [(0, 1)] * (len(days) * EACH - hits))
 
 
-def lived(shares: list[float], fixed: int | None = None) -> Iterator[tuple[Standing, bool]]:
+def lived(shares: list[float], fixed: int | None = None) -> Iterator[tuple[IssueStanding, bool]]:
     """How an issue stands on each day, from the first that has it; and whether it is back after a fix."""
     fixed_on = None if fixed is None else FIRST + timedelta(days=fixed)
-    standing: Standing | None = None
+    standing: IssueStanding | None = None
     for nth, share in enumerate(shares):
         day = FIRST + timedelta(days=nth)
         if standing is None:

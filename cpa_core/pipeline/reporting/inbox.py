@@ -7,7 +7,7 @@ from typing import Literal
 
 from cpa_core import insights
 from cpa_core.errors import InputError, NotFound
-from cpa_core.insights import DaySpan, Estimate, Issue, Life, Scope, Selection, Standing
+from cpa_core.insights import DaySpan, Estimate, Issue, IssueStanding, Life, Scope, Selection
 from cpa_core.insights import following as lives
 from cpa_core.insights.inbox import FollowedIssue, IssueStatus, inbox
 from cpa_core.insights.issues import keys_of_kinds
@@ -67,7 +67,7 @@ class _Inbox:
     """Every issue that is known, by id, and how those stand that were followed before a day."""
 
     issues: dict[str, Row]
-    standings: dict[str, Standing]
+    standings: dict[str, IssueStanding]
 
 
 def follow_issues(assistant: Assistant) -> tuple[FollowedIssue, ...]:
@@ -201,7 +201,7 @@ def _due(scored: Mapping[date, int], followed: Mapping[date, int]) -> list[date]
 
 def _known(view: Transaction, before: date) -> _Inbox:
     rows = view.answer("issues/standings", before=before)
-    standings = {row["issue_id"]: Standing(*_standing_of(row)) for row in rows}
+    standings = {row["issue_id"]: IssueStanding(*_standing_of(row)) for row in rows}
     return _Inbox({row["issue_id"]: row for row in view.rows("select * from issues order by issue_id")}, standings)
 
 
@@ -252,11 +252,11 @@ def _followed(
     return rows, issues
 
 
-def _spans(row: Row, standing: Standing, day: date) -> list[DaySpan]:
+def _spans(row: Row, standing: IssueStanding, day: date) -> list[DaySpan]:
     return lives.spans_of(standing, day, row["fixed_on"] if row["status"] == "fixed" else None)
 
 
-def _reopen(row: Row, standing: Standing, day: date, sums: Mapping[DaySpan, UnitSums]) -> None:
+def _reopen(row: Row, standing: IssueStanding, day: date, sums: Mapping[DaySpan, UnitSums]) -> None:
     """Open an issue again that was called fixed and is there beyond chance."""
     fixed = row["fixed_on"] if row["status"] == "fixed" else None
     if fixed and lives.is_back_after_fix(standing, day, sums, fixed):
@@ -280,7 +280,7 @@ def _new_row(issue: Issue, keys: tuple[str, ...], day: date) -> Row:
     }
 
 
-def _day_row(name: str, day: date, standing: Standing, week: UnitSums) -> Row:
+def _day_row(name: str, day: date, standing: IssueStanding, week: UnitSums) -> Row:
     rate = ratio(week)
     return {
         "issue_id": name,
