@@ -10,6 +10,8 @@ INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m p
 PORT ?= 3000
 STORES ?= tests/landing/test_landing.py tests/landing/test_building.py tests/label/test_tagging.py tests/label/test_judging.py \
   tests/delivery/test_delivery.py tests/insights/test_summing.py tests/insights/test_insights_in_pandas.py
+# compiled modules are kept, also where a container's environment says otherwise: else each process compiles its own
+export PYTHONDONTWRITEBYTECODE :=
 
 .venv/ready: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is %d.%d: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -42,6 +44,15 @@ dev: .venv/ready             ## the Dagster UI on http://127.0.0.1:3000, with th
 	  DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster instance info > /dev/null; }
 	DAGSTER_HOME=$(CURDIR)/.dagster DAGSTER_EVENT_BATCH_SIZE=500 $(BIN)/dg dev --host 127.0.0.1 --port $(PORT)
 
+.PHONY: test-browser test-docs smoke-browser
+test-browser: browser        ## slow: what is seen in Chromium
+
+test-docs: docs .venv/ready  ## the site built strictly; pages, commands, links, words and guides held to the code
+	$(BIN)/python -m pytest -q tests/repository tests/cli/test_terminal_output.py tests/formats/test_formats_page.py
+
+smoke-browser: .venv/ready   ## one report, opened in Chromium
+	$(BIN)/python -m proofs.report_in_browser --only therapist
+
 store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environment of its own
 	$(PYTHON) -m venv .venv-duckdb2
 	grep -v '^duckdb' requirements.lock > .venv-duckdb2/requirements.txt
@@ -50,7 +61,8 @@ store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environme
 	.venv-duckdb2/bin/python -m pytest -q tests/store/test_store.py tests/landing/test_landing.py tests/landing/test_building.py tests/llm/test_answers.py tests/insights/test_summing.py tests/insights/test_insights_in_pandas.py
 
 .PHONY: test-stores
-test-stores: .venv/ready     ## slow: the tests of the stages on a lake: DuckLake and a real Postgres
+test-stores: store-on-2      ## slow: the store on DuckDB 2.0; the tests of the stages on a lake, DuckLake and a real Postgres
+	$(BIN)/python -m pytest -q tests/sources/test_postgres.py tests/sources/test_databases.py
 	CPA_TEST_STORE=lake $(BIN)/python -m pytest -q -o timeout=900 --numprocesses 2 --dist loadfile $(STORES)
 
 lock:                        ## resolve the versions anew (needs uv)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from proofs.scene import Failed, Scene, wait
 
-CHROMIUM = "/usr/bin/chromium"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+"""How distributions and GitHub's runners call it."""
 WIDTH, HEIGHT = 1400, 900
 
 WAIT = 240.0
@@ -123,13 +125,21 @@ class Page:
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
 
 
+def chromium() -> str:
+    """The program of this machine. Raises Failed, naming Debian's package."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        raise Failed("Chromium is not installed: apt-get install chromium")
+    return found
+
+
 @contextmanager
 def browser(here: Scene) -> Iterator[Page]:
     """A page of a fresh browser; it ends with its scene."""
     profile = here.folder / "chromium"
     size = f"--window-size={WIDTH},{HEIGHT}"
     flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", "--hide-scrollbars", size]
-    here.start("chromium", CHROMIUM, *flags, f"--user-data-dir={profile}", "about:blank")
+    here.start("chromium", chromium(), *flags, f"--user-data-dir={profile}", "about:blank")
     port_file = profile / "DevToolsActivePort"
     wait(lambda: port_file.exists() and "\n" in port_file.read_text("utf-8"), WAIT, "Chromium")
     port = port_file.read_text("utf-8").split("\n")[0]

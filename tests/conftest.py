@@ -1,14 +1,17 @@
 """Fixtures: a model on loopback, and an assistant over a temporary home that asks it."""
 
-import ast
+import gc
 import json
 import os
+import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from cpa_core.demo import demo_settings
@@ -20,7 +23,7 @@ from tests.servers.chat_completions import ChatServer
 from tests.servers.posthog import PostHogServer
 from tests.support.commands import opened
 from tests.support.fakes import SCHEMA, Failing
-from tests.support.homes import Home
+from tests.support.homes import Home, begun
 
 Conversations = dict[str, list[tuple[str, str, str]]]
 """Role, content and time of the messages of each conversation."""
@@ -53,23 +56,42 @@ SERVERS = {"chat_server", "posthog", "amplitude"}
 """Fixtures that start a server."""
 
 
+IMPORT = re.compile(r"^\s*(?:from ([\w.]+) import|import ([\w., ]+))", re.MULTILINE)
+
+# Compiled modules are kept, whatever the machine's environment says: without them every process of the suite compiles
+# its own, Dagster's among them, and every worker rewrites the asserts of every file: 24 seconds a collection, not 9.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave a file unread that `-m "not slow"` leaves out whole: importing Dagster alone takes seconds."""
+    unwanted = config.option.markexpr == "not slow" and collection_path.match("test_*.py")
+    return True if unwanted and starts_something(collection_path) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what starts a server, a process or Dagster, by what its module imports and its fixtures need.
 
     A module that is slow for another reason carries the mark itself.
     """
     for item in items:
-        imports = _imports(item.path)
-        starts = any(name == one or name.startswith(f"{one}.") for name in imports for one in OUTSIDE)
-        if starts or SERVERS & set(getattr(item, "fixturenames", ())):
+        if starts_something(item.path) or SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 
+def pytest_collection_finish() -> None:
+    """What was imported stays for good: the garbage collector need not walk through it during every test."""
+    gc.collect()
+    gc.freeze()
+
+
 @cache
-def _imports(path: Path) -> frozenset[str]:
-    tree = ast.parse(path.read_text("utf-8"))
-    plain = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    return frozenset([*plain, *(node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))])
+def starts_something(path: Path) -> bool:
+    """Whether a module imports what starts a server, a process or Dagster."""
+    found = IMPORT.findall(path.read_text("utf-8"))
+    names = {name.strip().partition(" ")[0] for one in found for name in (one[0] or one[1]).split(",")}
+    return any(name == one or name.startswith(f"{one}.") for name in names for one in OUTSIDE)
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +120,15 @@ def _every_store_a_lake(_postgres_of_lakes: Any, monkeypatch: pytest.MonkeyPatch
     from tests.support.lakes import every_store_a_lake
 
     with every_store_a_lake(_postgres_of_lakes, monkeypatch):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """DuckDB works in one thread, for a worker has one core at most; where the store itself is tested, in all."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.parent.name not in ("store", "landing"):
+            patch.setattr(duckdb, "connect", partial(duckdb.connect, config={"threads": 1}))
         yield
 
 
@@ -144,7 +175,7 @@ def assistant(tmp_path: Path, chat_server: ChatServer) -> Callable[..., Assistan
             "CPA_COMPATIBLE_URL": chat_server.url,
             "CPA_COMPATIBLE_STRUCTURED": "strict",
         }
-        return Assistant.of(settings(given | environ))
+        return begun(Assistant.of(settings(given | environ)))
 
     return make
 
@@ -161,7 +192,7 @@ def seed(turns: list[tuple[str, str, str]]) -> dict[str, Any]:
 @pytest.fixture
 def demo(tmp_path: Path) -> Assistant:
     """The demo, in a home of its own."""
-    return Assistant.of(demo_settings("therapist", tmp_path / "demo"))
+    return begun(Assistant.of(demo_settings("therapist", tmp_path / "demo")))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from cpa_core.llm.engine import (
     MIN_SILENCE,
     Engine,
 )
-from cpa_core.llm.limiter import Limiter
+from cpa_core.llm.limiter import Limiter, Timer
 from cpa_core.llm.values import NOT_BILLED, About, Answer, Answers, Ask, ModelName, Provider, Reply, Request, Usage
 from cpa_core.llm.watch import ANOTHER_API, FIRST_ANSWERS, VALUES, Watch
 
@@ -51,6 +51,7 @@ __all__ = [
     "Reply",
     "Request",
     "Reserve",
+    "Timer",
     "Usage",
     "Watch",
     "no_budget",

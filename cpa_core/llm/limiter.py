@@ -94,18 +94,29 @@ class Pace:
         self.rate = min(self.ceiling, self.rate + GROWTH)
 
 
+class Timer(NamedTuple):
+    """How calls wait: the time in seconds, by a clock that only goes forward, and a way to let some pass."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+TIMER = Timer()
+"""The machine's."""
+
+
 class Limiter:
     """At most `concurrency` calls at once, as many a minute as the vendor allows, none after the deadline.
 
-    `rpm` and `tpm` are limits of our own, calls and tokens a minute; `deadline` is by `time.monotonic`; `slots` are
-    given where others share them. A slot is held while a call waits for its turn in the pace, in which nobody could go
+    `rpm` and `tpm` are limits of our own, calls and tokens a minute; `deadline` is by the timer; `slots` are given
+    where others share them. A slot is held while a call waits for its turn in the pace, in which nobody could go
     sooner; it is free while a call waits to be tried again, or for the end of a pause.
     """
 
     def __init__(
         self,
         concurrency: int,
-        sleep: Callable[[float], None] = time.sleep,
+        timer: Timer = TIMER,
         *,
         rpm: float | None = None,
         tpm: float | None = None,
@@ -124,7 +135,7 @@ class Limiter:
         self._ours = Limits(rpm or None, tpm or None)
         self._paces = tuple(Pace(limit / 60 if limit else math.inf) for limit in self._ours)
         self._requests = self._paces[0]
-        self._sleep = sleep
+        self._clock, self._sleep = timer
 
     @contextmanager
     def slot(self, load: Load = NO_LOAD, go_on: Check = always) -> Iterator[None]:
@@ -148,7 +159,7 @@ class Limiter:
 
     def _rest(self, go_on: Check) -> None:
         """Wait for the end of a pause, in which the slots are for calls to other models."""
-        while (left := self._until - time.monotonic()) > 0:
+        while (left := self._until - self._clock()) > 0:
             go_on()
             self._in_time(self._until)
             self._sleep(min(STEP, left))
@@ -161,7 +172,7 @@ class Limiter:
         while True:
             go_on()
             with self._guard:
-                now = time.monotonic()
+                now = self._clock()
                 opens_at = max(pace.free_at() for pace in self._paces)
                 if self._until > now:
                     return False
@@ -179,7 +190,7 @@ class Limiter:
 
     def left(self) -> float | None:
         """Seconds until the deadline; null where there is none. Raises DeadlineReached."""
-        now = time.monotonic()
+        now = self._clock()
         self._in_time(now)
         return None if math.isinf(self.deadline) else max(0.05, self.deadline - now)
 
@@ -207,11 +218,11 @@ class Limiter:
 
     def pause(self, seconds: float) -> None:
         """Let nobody start a call for so long."""
-        self._until = max(self._until, time.monotonic() + seconds)
+        self._until = max(self._until, self._clock() + seconds)
 
     def wait(self, seconds: float, go_on: Check = always) -> None:
         """Wait outside any slot. Raises DeadlineReached at once where the deadline would pass, and as `go_on`."""
-        self._in_time(time.monotonic() + seconds)
+        self._in_time(self._clock() + seconds)
         while seconds > 0:
             go_on()
             self._sleep(min(STEP, seconds))

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cpa_core.errors import SettingsError
-from cpa_core.llm import BatchVendor, Limiter, ModelName, Provider, Watch
+from cpa_core.llm import BatchVendor, Limiter, ModelName, Provider, Timer, Watch
 from cpa_core.models import Value
 from cpa_core.pipeline.abilities import remembering
 from cpa_core.providers import batch_vendor, default_model, model_name, provider
@@ -34,8 +34,8 @@ def silent(stage: str, total: int) -> Iterator[Advance]:
 
 @dataclass
 class Pacing:
-    """What the stages of a run share: when it began to ask, by `time.monotonic`, slots, and for each model a limiter
-    and what was seen of its answers.
+    """What the stages of a run share: when it began to ask, by `timer`, slots, and for each model a limiter and what
+    was seen of its answers. By `timer` calls wait for their pace, to be tried again, and after a refusal.
 
     Providers too, by model and settings: reading the certificates for one takes a tenth of a second.
     """
@@ -46,6 +46,7 @@ class Pacing:
     watches: dict[tuple[str, str], Watch] = field(default_factory=dict)
     providers: dict[tuple[ModelName, tuple[object, ...]], Provider] = field(default_factory=dict)
     vendors: dict[tuple[str, tuple[object, ...]], BatchVendor] = field(default_factory=dict)
+    timer: Timer = field(default_factory=Timer)
 
 
 @dataclass(frozen=True)

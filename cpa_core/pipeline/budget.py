@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -151,12 +150,13 @@ def limiter(assistant: Assistant, model: ModelName) -> Limiter:
     """
     given, pacing = assistant.settings, assistant.pacing
     slots = pacing.slots.setdefault(assistant.run_id, BoundedSemaphore(given.concurrency))
-    made = Limiter(given.concurrency, rpm=given.rpm, tpm=given.tpm, deadline=deadline(assistant), slots=slots)
+    until = deadline(assistant)
+    made = Limiter(given.concurrency, pacing.timer, rpm=given.rpm, tpm=given.tpm, deadline=until, slots=slots)
     return pacing.limiters.setdefault((assistant.run_id, str(model)), made)
 
 
 def deadline(assistant: Assistant) -> float:
-    """When a run ends by the settings, by `time.monotonic`: it began when this was first asked."""
-    began = assistant.pacing.began.setdefault(assistant.run_id, time.monotonic())
+    """When a run ends by the settings, by its timer: it began when this was first asked."""
+    began = assistant.pacing.began.setdefault(assistant.run_id, assistant.pacing.timer.clock())
     minutes = assistant.settings.deadline_minutes
     return math.inf if minutes is None else began + 60 * minutes

@@ -21,6 +21,7 @@ from cpa_core.llm import (
     Provider,
     Reply,
     Request,
+    Timer,
     Usage,
 )
 from cpa_core.pipeline import Assistant, build_day, judge_day, land, tag_day
@@ -206,7 +207,7 @@ def test_a_call_that_hangs_costs_two_tries(chat_server: ChatServer) -> None:
 
 def test_a_rate_limit_pauses_every_thread_for_the_seconds_named_but_never_for_hours() -> None:
     waits: list[float] = []
-    limiter = Limiter(2, sleep=waits.append)
+    limiter = Limiter(2, Timer(sleep=waits.append))
     made = Engine(Script(ProviderFailed("status 429", retry_after=0.2), "{}"), Memory(), limiter, lambda *_: None)
     began = time.monotonic()
     made.ask(request(), accept, ABOUT)
@@ -231,7 +232,7 @@ def test_a_slot_is_free_while_a_question_waits_to_be_tried_again() -> None:
                 raise ProviderFailed("status 500")
             return Reply(outcome="ok", text="{}")
 
-    made = Engine(OneFails(), Memory(), Limiter(1, sleep), lambda *_: None)
+    made = Engine(OneFails(), Memory(), Limiter(1, Timer(sleep=sleep)), lambda *_: None)
     with ThreadPoolExecutor(2) as pool:
         failing = pool.submit(made.ask, request(), accept, ABOUT)
         other = pool.submit(made.ask, request(user="other"), accept, ABOUT)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cpa_core.errors import BudgetReached, ProviderFailed, ProviderStopped, SettingsError
-from cpa_core.llm import NOT_BILLED, Brake, Engine, Limiter, Reply, Request, Usage
+from cpa_core.llm import NOT_BILLED, Brake, Engine, Limiter, Reply, Request, Timer, Usage
 from cpa_core.pipeline import Assistant, build_day, land, tag_and_judge_day, tag_day
 from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.providers.openai import REASONING_ROOM
@@ -106,7 +106,7 @@ def test_a_server_that_names_a_wait_is_given_it_within_reason() -> None:
                 raise ProviderFailed("status 529", pause=20.0 if self.calls == 1 else 9_999.0)
             return Reply(outcome="ok", text="{}")
 
-    made = Engine(Busy(), Memory(), Limiter(1, slept.append), lambda *_: 0.0)
+    made = Engine(Busy(), Memory(), Limiter(1, Timer(sleep=slept.append)), lambda *_: 0.0)
     assert made.ask(request(), lambda text: None, ABOUT).outcome == "ok"
     assert sum(slept) == pytest.approx(80.0, abs=1.0)
 

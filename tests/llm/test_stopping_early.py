@@ -22,7 +22,7 @@ from cpa_core.errors import (
     ProviderNotReached,
     ProviderStopped,
 )
-from cpa_core.llm import FIRST_ANSWERS, HUNG_TRIES, NOT_BILLED, About, Limiter, Reply, Request, Watch
+from cpa_core.llm import FIRST_ANSWERS, HUNG_TRIES, NOT_BILLED, About, Reply, Request, Watch
 from cpa_core.llm.abilities import Abilities
 from cpa_core.pipeline import Assistant, tag_and_judge_day
 from cpa_core.pipeline.abilities import forget, known_servers, recalled, remember
@@ -96,11 +96,8 @@ def hundred(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def asked(home: Home, model: Model) -> Assistant:
-    """The home with this model, whose calls wait a hundredth of the usual time to be tried again."""
-    made = home.assistant(provider=lambda name: model)
-    limiter = Limiter(made.settings.concurrency, sleep=lambda seconds: time.sleep(seconds / 100))
-    made.pacing.limiters[made.run_id, "compatible:test-model"] = limiter
-    return made
+    """The home with this model."""
+    return home.assistant(provider=lambda name: model)
 
 
 @pytest.mark.parametrize(

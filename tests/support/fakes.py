@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from cpa_core.llm import About, Answer, Ask, Engine, Limiter, ModelName, Provider, Reply, Request
+from cpa_core.llm import About, Answer, Ask, Engine, Limiter, ModelName, Provider, Reply, Request, Timer
 from cpa_core.llm.values import Outcome
 from cpa_core.models import FINAL_OUTCOMES, Conversation, Criteria, EventSchema, EventType, Message, Property
 from cpa_core.prompts import numbers, spoken
@@ -95,7 +95,7 @@ class Memory:
 
 def engine(provider: Provider, answers: Memory | None = None, concurrency: int = 4) -> Engine:
     """An engine that does not sleep and whose every call costs a cent."""
-    return Engine(provider, answers or Memory(), Limiter(concurrency, sleep=lambda _: None), lambda *_: 0.01)
+    return Engine(provider, answers or Memory(), Limiter(concurrency, Timer(sleep=lambda _: None)), lambda *_: 0.01)
 
 
 def asking(provider: Provider, answers: Memory | None = None) -> Ask:

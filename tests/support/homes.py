@@ -4,13 +4,16 @@ import json
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cpa_core.pipeline import Assistant, Landed, land
 from cpa_core.settings import settings
 from cpa_core.store import Store
 from cpa_core.store.database import Row
+from tests.support.clocks import unhurried
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -18,6 +21,28 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 def turn(content: str, at: str | None = "2026-03-04T09:00:00Z", role: str = "user", **more: Any) -> dict[str, Any]:
     """One message of a JSON transcript; `at` is its time."""
     return {"role": role, "content": content, **({"timestamp": at} if at else {}), **more}
+
+
+@cache
+def _empty(timezone: str) -> bytes:
+    """The database of a new home, as the migrations make it."""
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder), timezone)
+        with store.writing():
+            pass
+        return store.path.read_bytes()
+
+
+def begun(assistant: Assistant) -> Assistant:
+    """The assistant; where its home has no database yet, with a copy of one that was made for another test.
+
+    The migrations take twenty times as long. `tests/store` holds them.
+    """
+    store = assistant.store
+    if store.is_file and not store.path.exists():
+        store.home.mkdir(parents=True, exist_ok=True)
+        store.path.write_bytes(_empty(store.timezone))
+    return assistant
 
 
 @dataclass
@@ -48,11 +73,12 @@ class Home:
         return path
 
     def assistant(self, **changes: Any) -> Assistant:
-        """An assistant over this home, at a fixed time."""
+        """An assistant over this home, at a fixed time; where its model is no server, its calls hardly wait."""
         given = {"CPA_HOME": str(self.folder / "home"), "CPA_SOURCE": str(self.source), **self.environ}
-        made = Assistant.of(settings(given))
+        made = begun(Assistant.of(settings(given)))
         self.kept = made.store
-        return Assistant(settings=made.settings, store=made.store, **{"now": lambda: NOW, **changes})
+        pacing = unhurried() if "provider" in changes else made.pacing
+        return Assistant(settings=made.settings, store=made.store, **{"now": lambda: NOW, "pacing": pacing, **changes})
 
     def land(self, day: date | None = None) -> Landed:
         """Land what is new."""

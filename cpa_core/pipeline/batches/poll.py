@@ -226,13 +226,14 @@ def mark_used(transaction: Transaction, task: str, day: date) -> None:
     )
 
 
-def wait_for_one(assistant: Assistant, sleep: Callable[[float], None] = time.sleep) -> Problems:
+def wait_for_one(assistant: Assistant) -> Problems:
     """Wait until a batch has ended, and store its answers: what was met on the way.
 
     Raises DeadlineReached at the run's deadline; ProviderStopped when a vendor refuses, or says nothing for too long.
     """
     rows = awaited(assistant)
-    until = min(deadline(assistant), time.monotonic() + LONGEST)
+    timer = assistant.pacing.timer
+    until = min(deadline(assistant), timer.clock() + LONGEST)
     shown, silent, pause = 0, 0, min(FIRST_PAUSE, assistant.settings.poll_seconds)
     with assistant.progress("batch", sum(row.questions for row in rows)) as advance:
         while True:
@@ -247,7 +248,7 @@ def wait_for_one(assistant: Assistant, sleep: Callable[[float], None] = time.sle
             silent = silent + 1 if len(problems) >= len(now) else 0
             if silent >= MAX_SILENT:
                 raise ProviderStopped(f"no batch could be looked at {silent} times in a row: {problems[0][1]}")
-            if time.monotonic() + pause > until:
+            if timer.clock() + pause > until:
                 raise DeadlineReached(f"{len(now)} batches are not answered yet; the next run finds them again")
-            sleep(pause)
+            timer.sleep(pause)
             pause = min(2 * pause, assistant.settings.poll_seconds)

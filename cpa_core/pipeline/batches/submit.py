@@ -1,8 +1,6 @@
 """Handing questions over in batches: a file within the vendor's limits, a row before it is sent, money set aside."""
 
-import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -96,7 +94,7 @@ class BatchSubmitter:
     Its owner holds the batch lock.
     """
 
-    def __init__(self, assistant: Assistant, asker: Asker, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, assistant: Assistant, asker: Asker) -> None:
         self.assistant = assistant
         self.asker = asker
         self.vendor = assistant.batches_of(asker.model.provider)
@@ -108,7 +106,6 @@ class BatchSubmitter:
         self._form = form._replace(most_bytes=int(min(form.most_bytes, self._room.most_bytes)))
         self._budgets = budgets(assistant, asker.tariff)
         self._pile: Pile | None = None
-        self._sleep = sleep
         for left_behind in self._folder.glob("*.batch"):
             left_behind.unlink()
 
@@ -227,5 +224,5 @@ class BatchSubmitter:
                     return None
                 busy = failed
             if n + 1 < BUSY_TRIES:
-                self._sleep(min(MAX_PAUSE, max(1.0, busy.retry_after or 0.0)))
+                self.assistant.pacing.timer.sleep(min(MAX_PAUSE, max(1.0, busy.retry_after or 0.0)))
         raise ProviderStopped(f"the batch was not taken in {BUSY_TRIES} tries, the last answer: {busy.reason}")
