@@ -94,6 +94,10 @@ component: .venv/ready       ## slow: the component in a project of Dagster's ow
 year: .venv/ready            ## slow: a home after a simulated year: its sizes, what cpa doctor says, what cpa compact gives back
 	$(BIN)/python -m proofs.year
 
+.PHONY: upgrades
+upgrades: .venv/ready        ## slow: homes of an earlier revision, REVISION=eed8f36, under this one: nothing asked, nothing sent, sums equal
+	$(BIN)/python -m proofs.upgrade $(or $(REVISION),eed8f36)
+
 .PHONY: prefixes
 prefixes: .venv/ready        ## slow: prefixes in S3 as ChatGPT's and Langfuse's exports have them, with the sensor
 	$(BIN)/python -m proofs.prefixes

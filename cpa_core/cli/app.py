@@ -297,6 +297,17 @@ def compact(given: Settings) -> "Done":
     return keeping.compact(given)
 
 
+@command(app, KEEP, "cpa upgrade --dry-run --home .cpa", "CPA_HOME", *ASKING)
+def upgrade(
+    given: Settings,
+    dry_run: Annotated[bool, switch("--dry-run", "do it to a copy, and say what it means; change nothing")] = False,
+) -> "Done":
+    """Bring a home of an earlier version to this one: migrations, ids, and what the next run would ask and send."""
+    from cpa_core.cli import keeping
+
+    return keeping.upgrade_command(given, dry_run=dry_run)
+
+
 @command(app, KEEP, "cpa forget --user u-17 --yes", "CPA_HOME")
 def forget(
     given: Settings,

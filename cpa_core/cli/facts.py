@@ -32,6 +32,7 @@ from cpa_core.pipeline.model_check import ModelCheck
 from cpa_core.pipeline.overview import ConversationList, LandedDay, RunSpend
 from cpa_core.pipeline.reporting.inbox import FixOutcome, IssueDay
 from cpa_core.pipeline.topics.placing import CorpusTopics, TopicRow
+from cpa_core.pipeline.upgrade import Upgrade
 from cpa_core.schema import Change, Finding
 
 
@@ -286,6 +287,12 @@ class CompactFacts(Value):
     compacted: Compacted
 
 
+class UpgradeFacts(Value):
+    """`cpa upgrade`."""
+
+    upgrade: Upgrade
+
+
 class DoctorFacts(Value):
     """`cpa doctor`."""
 
@@ -412,6 +419,7 @@ FACTS: dict[str, type[Value]] = {
     "schema accept": AcceptFacts,
     "doctor": DoctorFacts,
     "compact": CompactFacts,
+    "upgrade": UpgradeFacts,
     "forget": ForgetFacts,
     "init": InitFacts,
     "gold draw": DrawFacts,

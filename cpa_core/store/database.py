@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
+from cpa_core import __version__
 from cpa_core.errors import SettingsError
 from cpa_core.settings import Settings
 from cpa_core.store import locks
@@ -86,6 +88,16 @@ class Store:
         with self._engine.whole(wait) as transaction:
             yield transaction
 
+    @contextmanager
+    def as_written(self, wait: float | None = None) -> Iterator[Transaction]:
+        """A view of the database as the version that wrote it left it: nothing is migrated, nobody writes meanwhile.
+
+        Raises SettingsError where a newer version wrote it, StoreBusy after `wait` seconds.
+        """
+        with self._engine.beside(wait) as view:
+            expect_no_newer(view, self.home)
+            yield view
+
     def day_lock(self, day: date, wait: float | None = None) -> AbstractContextManager[None]:
         """A stage holds its day: a second run waits, then finds everything done. Raises StoreBusy after `wait` s."""
         return self._engine.held(str(day), wait)
@@ -123,22 +135,51 @@ class Store:
             return
         if self.exists():
             with self._engine.beside(wait) as view:
-                self._ready = is_current(view, self.timezone)
+                self._ready = is_current(view, self.timezone, self.home)
         if not self._ready:
             self.home.mkdir(parents=True, exist_ok=True)
             with self._engine.alone(wait) as transaction:
-                migrate(transaction, self.timezone, self._engine)
+                migrate(transaction, self.timezone, self._engine, self.home)
             self._ready = True
 
 
-def is_current(view: Transaction, timezone: str) -> bool:
-    """Whether every migration is applied. Raises SettingsError for another time zone or a newer version's home."""
-    tables = view.answer("store/has_migrations")
-    applied = {row["number"] for row in view.rows("select number from migrations")} if tables else set()
-    known = {number for number, _ in migrations()}
-    if applied - known:
-        raise SettingsError(f"this CPA_HOME was written by a newer version (migration {max(applied)}): install that")
-    if applied != known:
+class Origin(NamedTuple):
+    """Who wrote a database: the numbers of the migrations that were applied, and the version that wrote it last.
+
+    `version` is null where none was written down: by a version before 0.1.0 was released.
+    """
+
+    migrations: frozenset[int]
+    version: str | None
+
+
+def origin_of(view: Transaction) -> Origin:
+    """Who wrote this database."""
+    tables = {row["name"] for row in view.answer("store/tables_of_origin")}
+    if "migrations" not in tables:
+        return Origin(frozenset(), None)
+    applied = frozenset(row["number"] for row in view.rows("select number from migrations"))
+    named = view.rows("select version from versions order by since desc limit 1") if "versions" in tables else []
+    return Origin(applied, named[0]["version"] if named else None)
+
+
+def expect_no_newer(view: Transaction, home: Path) -> Origin:
+    """Who wrote this database. Raises SettingsError where a migration is applied that this version does not know."""
+    origin = origin_of(view)
+    if origin.migrations - {number for number, _ in migrations()}:
+        by = f"cpa {origin.version}" if origin.version and origin.version != __version__ else "a newer version of cpa"
+        raise SettingsError(
+            f"{home}: written by {by} (migration {max(origin.migrations)}); this is {__version__} "
+            f"(migration {migrations()[-1][0]}) and changes nothing here: install the newer version, or name another "
+            "CPA_HOME"
+        )
+    return origin
+
+
+def is_current(view: Transaction, timezone: str, home: Path) -> bool:
+    """Whether all is migrated, by this version. Raises SettingsError for another time zone or a newer home."""
+    origin = expect_no_newer(view, home)
+    if len(origin.migrations) != len(migrations()) or origin.version != __version__:
         return False
     fixed = view.rows("select value from settings_fixed where name = 'timezone'")[0]["value"]
     if fixed != timezone:
@@ -149,17 +190,19 @@ def is_current(view: Transaction, timezone: str) -> bool:
     return True
 
 
-def migrate(transaction: Transaction, timezone: str, engine: StoreEngine) -> None:
+def migrate(transaction: Transaction, timezone: str, engine: StoreEngine, home: Path) -> None:
     """Apply the numbered migrations that are not recorded yet, and fix the time zone if none is."""
     transaction.execute("create table if not exists migrations (number bigint, applied_at timestamptz)")
-    applied = {row["number"] for row in transaction.rows("select number from migrations")}
-    missing = [(number, sql) for number, sql in migrations() if number not in applied]
+    origin, now = expect_no_newer(transaction, home), datetime.now(UTC)
+    missing = [(number, sql) for number, sql in migrations() if number not in origin.migrations]
     for number, sql in missing:
         engine.migrate(transaction, number, sql)
-    transaction.insert("migrations", [{"number": number, "applied_at": datetime.now(UTC)} for number, _ in missing])
+    transaction.insert("migrations", [{"number": number, "applied_at": now} for number, _ in missing])
+    if origin.version != __version__:
+        transaction.insert("versions", [{"version": __version__, "since": now}])
     if not transaction.rows("select value from settings_fixed where name = 'timezone'"):
         transaction.insert("settings_fixed", [{"name": "timezone", "value": timezone}])
-    is_current(transaction, timezone)
+    is_current(transaction, timezone, home)
 
 
 @cache

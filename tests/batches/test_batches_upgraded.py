@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cpa_core.pipeline import quote
 from cpa_core.prompts import prompt_id
 from cpa_core.schema import dump
 from tests.servers.batches import OpenAIBatchServer, settings_of
@@ -55,6 +57,11 @@ def prompts(home: Home) -> set[Any]:
     return {row["prompt_id"] for row in home.rows(sql)}
 
 
+def quoted(home: Home) -> int:
+    """How many questions of the day would be asked now."""
+    return sum(line.questions for line in quote(home.assistant(), [date(2026, 3, 4)], retag=False).lines)
+
+
 @pytest.mark.parametrize("legacy", [False, True], ids=["", "a row of an earlier version"])
 @pytest.mark.parametrize("messages", [2, 60], ids=["one window", "two windows"])
 def test_a_batch_in_flight_at_an_upgrade_is_waited_for_and_taken(
@@ -64,6 +71,7 @@ def test_a_batch_in_flight_at_an_upgrade_is_waited_for_and_taken(
     if legacy:
         with home.assistant().store.writing() as transaction:
             transaction.execute(LEGACY)
+    assert quoted(home) == 0, "what waits in earlier words costs nothing more"
     assert cpa(home, "run --no-wait") == 0, "it still waits, and hands nothing over"
     assert len(server.batches) == 2
     server.held = False

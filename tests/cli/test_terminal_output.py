@@ -47,6 +47,7 @@ LINES = {
     "export": f"export {HOME} --out tables --format csv",
     "restore": f"restore {RUN} {HOME}",
     "compact": "compact --home WAY-gold",
+    "upgrade": f"upgrade --dry-run {RUN.replace('chats.json ', '')} {HOME}",
     "doctor": f"doctor {RUN} {HOME} --no-ask",
     "schema-check": "schema check schema.yml",
     "schema-check-broken": "schema check broken.yml",

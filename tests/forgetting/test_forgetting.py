@@ -158,6 +158,9 @@ def test_no_byte_is_left_of_the_person_and_others_are_as_they_were(home: Home) -
     assert {name for name, _ in holding(home, wanted)} >= {
         *("cpa.duckdb", "2026-03-04.jsonl", "2026-03-04.parquet", "reviews.jsonl", "draws.jsonl", "report.html")
     }
+    left = home.folder / "home" / "upgrade"
+    left.mkdir()
+    shutil.copy(home.folder / "home" / "cpa.duckdb", left)
     assert cpa(home, f"forget --user {USER} --yes") == 0
     assert holding(home, wanted) == set()
     assert of_others(home.assistant()) == before and files_of_others(home) == files

@@ -17,6 +17,7 @@ from cpa_core.pipeline.forgetting.files import about, clean_files
 from cpa_core.pipeline.forgetting.subject import Forgotten, objects_of, rejects_of, subject_of
 from cpa_core.pipeline.forgetting.tombstones import bury, forgotten_folder
 from cpa_core.pipeline.reporting.daily_tables import sum_day
+from cpa_core.pipeline.upgrade import remove_copy
 from cpa_core.store.answers import merge
 from cpa_core.store.archive import sync_folder
 from cpa_core.store.compaction import compact_database
@@ -116,6 +117,7 @@ def _carry_out(assistant: Assistant, users: tuple[str, ...], conversations: tupl
         subject = subject_of(view, users, conversations)
         days = _days(view, subject)
     bury(store.home, subject.stones)
+    remove_copy(store.home)
     clean_files(store.home, subject, write=True)
     with ExitStack() as held:
         for day in days:

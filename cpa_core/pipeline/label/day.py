@@ -15,6 +15,7 @@ from cpa_core.errors import AnswersUnusable, BudgetReached, ProviderStopped, Sto
 from cpa_core.llm import About, Ask, Brake, Engine, ModelName, Request
 from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message
 from cpa_core.pipeline.assistant import Assistant, Stage
+from cpa_core.pipeline.batches.earlier import earlier, handed_over
 from cpa_core.pipeline.batches.poll import Settled, at_work, brought, mark_used, settle
 from cpa_core.pipeline.batches.submit import Asker, BatchQuestion
 from cpa_core.pipeline.budget import Tariff, budgets, limiter, reserve, tariff
@@ -188,18 +189,36 @@ def _shares(
 
 
 def _share(assistant: Assistant, asking: Asking, *, retag: bool) -> TaskShare:
+    asker = _asker(asking, retag=retag)
+    return TaskShare(asking, settle(assistant, asker, lambda: _questions(assistant, asking, asking.plan.pending)))
+
+
+def _asker(asking: Asking, *, retag: bool) -> Asker:
     origin = asking.origin
     by = origin.schema.version, origin.prompt_id
-    asker = Asker(asking.work.task, origin.day, asking.model, asking.tariff, retag, *by)
-    return TaskShare(asking, settle(assistant, asker, lambda: _questions(assistant, asking, asking.plan.pending)))
+    return Asker(asking.work.task, origin.day, asking.model, asking.tariff, retag, *by)
 
 
 def open_questions(assistant: Assistant, day: date, schema: EventSchema, *, retag: bool) -> Iterator[Request]:
     """The questions that tagging and judging a built day would begin with, answered before or not."""
+    for request, _ in questions_and_names(assistant, day, schema, retag=retag):
+        yield request
+
+
+def questions_and_names(
+    assistant: Assistant, day: date, schema: EventSchema, *, retag: bool
+) -> Iterator[tuple[Request, str]]:
+    """The same, each with the hash under which its answer is known: another where a batch asks it in earlier words."""
     for work in (TAG, JUDGE):
         asking = _asking(assistant, day, work, schema, retag=retag)
+        asker = _asker(asking, retag=retag)
+        with assistant.store.reading() as view:
+            known = handed_over(view, asker)
         for chunk in _questions(assistant, asking, asking.plan.pending):
-            yield from (one.request for one in chunk)
+            before = earlier(known, asker, chunk)
+            for one in chunk:
+                key = one.request.hash
+                yield one.request, before[key].request_hash if key in before else key
 
 
 def _questions(assistant: Assistant, asking: Asking, ids: Sequence[str]) -> Iterator[list[BatchQuestion]]:

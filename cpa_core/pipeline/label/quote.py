@@ -1,7 +1,7 @@
 """What the days that are due would cost, before anything is spent."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from cpa_core.llm import ModelName, Request
@@ -10,7 +10,7 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.batches.states import AWAITED
 from cpa_core.pipeline.budget import tariff
 from cpa_core.pipeline.build import build_day
-from cpa_core.pipeline.label.day import open_questions
+from cpa_core.pipeline.label.day import questions_and_names
 from cpa_core.pipeline.schema.current import read_schema
 from cpa_core.store.database import as_json
 
@@ -56,27 +56,38 @@ def quote(
     """
     schema = schema or read_schema(assistant)[0]
     groups: defaultdict[tuple[str, str, str], list[Request]] = defaultdict(list)
+    names: dict[str, str] = {}
     with assistant.progress("quote", len(days)) as advance:
         for day in days:
             if builds:
                 build_day(assistant, day)
-            for request in open_questions(assistant, day, schema, retag=retag):
+            for request, name in questions_and_names(assistant, day, schema, retag=retag):
                 groups[request.task, request.provider, request.model].append(request)
+                names[request.hash] = name
             advance()
-    lines = [quote_line(assistant, *key, requests) for key, requests in sorted(groups.items())]
+    lines = [quote_line(assistant, *key, requests, names) for key, requests in sorted(groups.items())]
     return Quote(days=tuple(days), lines=tuple(line for line, _ in lines), calibrated=all(own for _, own in lines))
 
 
 def quote_line(
-    assistant: Assistant, task: str, provider: str, model: str, requests: Sequence[Request]
+    assistant: Assistant,
+    task: str,
+    provider: str,
+    model: str,
+    requests: Sequence[Request],
+    names: Mapping[str, str] | None = None,
 ) -> tuple[QuoteLine, bool]:
-    """What these questions of one task would take, and whether lengths of the model's own answers were used."""
-    by_hash = {request.hash: request for request in requests}
+    """What these questions of one task would take, and whether lengths of the model's own answers were used.
+
+    `names` are the hashes under which answers are known, by those of the questions: the same where null.
+    """
+    by_hash = {(names or {}).get(request.hash, request.hash): request for request in requests}
+    by_hash |= {request.hash: request for request in requests}
     with assistant.store.reading() as view:
         kept = view.answer("label/answers_to_reuse", hashes=as_json(by_hash), conversations="[]")
         kept += view.answer("batches/questions_in_batches", awaited=sorted(AWAITED))
-    answered = {row["request_hash"] for row in kept}
-    asked = [request for key, request in by_hash.items() if key not in answered]
+    answered = {by_hash[row["request_hash"]].hash for row in kept if row["request_hash"] in by_hash}
+    asked = [request for key, request in by_hash.items() if key == request.hash and key not in answered]
     own = tariff(assistant, task, ModelName(provider=provider, model=model))
     usage = own.usage(asked)
     line = QuoteLine(
