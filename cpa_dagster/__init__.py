@@ -1,4 +1,4 @@
-"""The Dagster code location: it names, configures and reports; everything that is done is in `cpa_core.pipeline`."""
+"""The Dagster code location: it names, configures and reports; all work is done in `cpa_core.pipeline`."""
 
 from cpa_dagster.component import ConversationAnalytics
 

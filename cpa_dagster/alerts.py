@@ -1,8 +1,8 @@
 """Alerts: one message for each cause to Slack or a webhook, with numbers and a link, never a message's words.
 
 The causes are read anew at each tick: runs of this assistant that failed, checks that are red, spend past a line, a
-source or a schedule that is silent. The sensor's cursor holds what was told and still stands, so that a cause is told
-once, and again when it comes back after it was gone.
+source or a schedule that is silent. The sensor's cursor holds the causes that were sent and still stand. So each cause
+is sent once, and again only if it returns after it was gone.
 """
 
 import json
@@ -29,7 +29,7 @@ PATIENCE = 10.0
 """Seconds that the receiver of a message may take."""
 
 LOOKED_BACK = timedelta(days=2)
-"""How long after it failed a run is a cause."""
+"""Age up to which a failed run is a cause."""
 
 MOST_RUNS = 100
 """Failed runs that a tick looks at."""
@@ -40,7 +40,7 @@ WORDS = 400
 
 @dataclass(frozen=True)
 class Cause:
-    """What somebody should know: a key that stays the same while it stands, words, and a path in the UI."""
+    """A reason for an alert: a key that is stable while the cause stands, the words, and a path in the UI."""
 
     key: str
     words: str
@@ -48,7 +48,7 @@ class Cause:
 
 
 def alerts_sensor(pipeline: Pipeline) -> dg.SensorDefinition:
-    """The sensor of an assistant's alerts; it runs from the start where CPA_ALERTS names a receiver."""
+    """Return the sensor of an assistant's alerts; it is on from the start if CPA_ALERTS names a receiver."""
     receiver = pipeline.assistant.settings.alerts
 
     @dg.sensor(
@@ -78,7 +78,7 @@ def alerts_sensor(pipeline: Pipeline) -> dg.SensorDefinition:
 
 
 def causes(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterator[Cause]:
-    """Everything that stands now. Raises StoreBusy."""
+    """Yield every cause that stands now. Raises StoreBusy."""
     failed = list(failed_runs(instance, pipeline))
     yield from failed
     yield from red_checks(instance, pipeline, {one.path for one in failed})
@@ -121,7 +121,10 @@ def _days(run: dg.DagsterRun) -> str:
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """The first step's own words, or the run's: ours hold no message's text. A day with open work is held back."""
+    """Return the first failed step's error, or the run's. Our errors hold no message text.
+
+    A day with open work is held back.
+    """
     for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records:
         event = record.event_log_entry.dagster_event
         data = event.step_failure_data.user_failure_data if event else None
@@ -132,7 +135,7 @@ def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
 
 
 def red_checks(instance: dg.DagsterInstance, pipeline: Pipeline, told: Collection[str]) -> Iterator[Cause]:
-    """One cause for each check whose newest evaluation is no pass; none for those of runs that are `told` anyway."""
+    """Yield a cause for each check whose newest evaluation failed, except checks of runs that are `told` already."""
     keys = [dg.AssetCheckKey(pipeline.key(one.asset), one.name) for one in all_checks(pipeline)]
     for key, summary in instance.event_log_storage.get_asset_check_summary_records(keys).items():
         record = summary.last_completed_check_execution_record
@@ -200,13 +203,16 @@ def issues(assistant: Assistant, path: str) -> Iterator[Cause]:
 
 
 def message(pipeline: Pipeline, cause: Cause) -> str:
-    """The words that are sent: the assistant, what is the matter, and where to look."""
+    """Return the text to send: the assistant, the cause, and the link."""
     base = pipeline.assistant.settings.dagster_url.rstrip("/")
     return f"{pipeline.place}: {cause.words}"[:WORDS] + f" {base}{cause.path}"
 
 
 def send(receiver: str, words: str) -> None:
-    """Post the message as JSON: `text`, as Slack's incoming webhooks take it. Raises CpaError when it is not taken."""
+    """Post the message as JSON: `text`, as Slack's incoming webhooks take it.
+
+    Raises CpaError if the receiver refuses it.
+    """
     request = Request(receiver, json.dumps({"text": words}).encode(), {"Content-Type": "application/json"})
     try:
         with urlopen(request, timeout=PATIENCE):

@@ -1,4 +1,4 @@
-"""The six assets: each is one stage of `cpa_core.pipeline` over the days of the run, and what it reports."""
+"""The six assets: each runs one stage of `cpa_core.pipeline` over the days of the run, and reports its result."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -59,13 +59,17 @@ TASKS = {"tagged_events": "tag", "judge_scores": "judge"}
 UNPARTITIONED = ("landed_files", "event_schema")
 
 LATE = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=3), warn_window=timedelta(hours=36))
-"""For what goes on every day: where nothing landed or was delivered for so long, something is broken."""
+"""The freshness of daily assets: if nothing landed or was delivered for this long, something is broken."""
 
 Results = Iterator[Any]
 
 
 def landed_files(step: Step) -> Results:
-    """Land what is new. Its data version never changes: a landing does not make every day stale, `days` says which."""
+    """Land new files.
+
+    The data version never changes, so a landing does not make every day stale; the metadata `days` lists the touched
+    days.
+    """
     pipeline, assistant = step.pipeline, step.assistant
     with errors_of(step):
         landed = land(assistant)
@@ -85,7 +89,7 @@ def landed_files(step: Step) -> Results:
 
 
 def raw_conversations(step: Step) -> Days:
-    """Build the days, several in a transaction."""
+    """Build the days, several in one transaction."""
     built: dict[date, Built] = {}
 
     def work(day: date) -> dict[str, Any]:
@@ -113,19 +117,19 @@ def event_schema(step: Step) -> Results:
 
 
 def tagged_events(step: Step) -> Days:
-    """Tag the days. Failures that may pass are reported here and hold their day back at the upload."""
+    """Tag the days. Failures that will be retried are reported here, and the upload holds their day back."""
     if step.options.retag and not step.options.dry_run:
         say_what_it_costs(step)
     yield from _asked_days(step, "tag", tag_day, of_tags)
 
 
 def judge_scores(step: Step) -> Days:
-    """Judge the days. Failures that may pass are reported here and hold their day back at the upload."""
+    """Judge the days. Failures that will be retried are reported here, and the upload holds their day back."""
     yield from _asked_days(step, "judge", judge_day, of_judgments)
 
 
 def _asked_days(step: Step, task: str, ask: Callable[..., Stage], report: Any) -> Days:
-    """Ask about the days, or quote it in a dry run: then nothing is materialized, and what follows is left out."""
+    """Ask about the days. A dry run only quotes them: it materializes nothing and skips the assets downstream."""
     if step.options.dry_run:
         yield from quoted_days(step, task)
         return
@@ -142,7 +146,7 @@ def _asked_days(step: Step, task: str, ask: Callable[..., Stage], report: Any) -
 
 
 def upload_receipts(step: Step) -> Days:
-    """Deliver the complete days; then fail if there were others."""
+    """Deliver the complete days, then fail if any day was incomplete."""
     assistant, options = step.assistant, step.options
     how = {name: getattr(options, name) for name in ("deliver_incomplete", "retry_rejected", "correct")}
     with errors_of(step):
@@ -197,8 +201,11 @@ def _asset(stage: Callable[[Step], Results], name: str, pipeline: Pipeline) -> d
 
 
 def _dependency(pipeline: Pipeline, upstream: str, downstream: str) -> dg.AssetDep:
-    """In a run the schema comes after the conversations, for it can be proposed from them; but it depends on no
-    partition of theirs, so that no day holds it up, and no day makes it and every other day stale."""
+    """Return the dependency of one asset on another.
+
+    In a run the schema follows the conversations, because it can be proposed from them. It depends on no partition of
+    theirs, so no day holds it up, and no day makes it and every other day stale.
+    """
     to_schema = (upstream, downstream) == ("raw_conversations", "event_schema")
     mapping = dg.SpecificPartitionsPartitionMapping([]) if to_schema else None
     return dg.AssetDep(pipeline.key(upstream), partition_mapping=mapping)

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from dagster_aws.s3 import S3Resource
 
 EARLIEST = date(2020, 1, 1)
-"""Where partitions begin unless CPA_START_DATE says otherwise, whatever is known when the definitions are loaded."""
+"""The first partition unless CPA_START_DATE is set. It is fixed, whatever is known when the definitions are loaded."""
 
 OPTIONS, NO_KEYS = Options(), Keys()
-"""The same for every assistant, as several in one code location must have them."""
+"""One object each for every assistant: several assistants in one code location must share them."""
 
 
 def assistant_definitions(
@@ -41,18 +41,21 @@ def assistant_definitions(
     s3: "S3Resource | None" = None,
     assistant: Assistant | None = None,
 ) -> dg.Definitions:
-    """The definitions of one assistant. Nothing is opened or asked: no store, no network.
+    """Return the definitions of one assistant, without opening a store or a connection.
 
-    `name` goes before its asset keys and before the names of its jobs, sensors and schedules: give one when several
+    `name` is the prefix of its asset keys and of the names of its jobs, sensors and schedules. Give one if several
     assistants share a Dagster instance or a code location. `note` is shown with the assets. `last_day` ends the
-    partitions, which else go on to today. `s3` reads the bucket; unset, it is made from the AWS_ settings. `assistant`
-    replaces the one of the settings.
+    partitions; without it they extend to today. `s3` reads the bucket; unset, it is made from the AWS_ settings.
+    `assistant` replaces the one of the settings.
     """
     return definitions_of(pipeline_of(settings, name=name, note=note, last_day=last_day, s3=s3, assistant=assistant))
 
 
 def definitions_of(pipeline: Pipeline, keys: SecretKeys | None = None) -> dg.Definitions:
-    """The definitions of an assistant's assets, checks and automation. `keys` win over those of the settings."""
+    """The definitions of an assistant's assets, checks and automation.
+
+    `keys` take precedence over those of the settings.
+    """
     return dg.Definitions(
         assets=[
             *assets(pipeline),
@@ -78,7 +81,10 @@ def pipeline_of(
     s3: "S3Resource | None" = None,
     assistant: Assistant | None = None,
 ) -> Pipeline:
-    """What the definitions of an assistant are made from, as in `assistant_definitions`."""
+    """Return the pipeline that an assistant's definitions are made from.
+
+    Its parameters are those of `assistant_definitions`.
+    """
     assistant = assistant or Assistant.of(settings)
     s3 = s3 or (None if assistant.s3 else s3_resource(settings))
     if s3:
@@ -100,7 +106,7 @@ def pipeline_of(
 
 
 def owners_of(settings: Settings) -> tuple[str, ...]:
-    """Who is shown as the owner of the assets, as Dagster wants it. Raises SettingsError for anything else."""
+    """Return the owners of the assets in Dagster's form. Raises SettingsError for any other form."""
     for name in settings.owners:
         if "@" not in name and not re.fullmatch(r"team:\w+", name):
             raise SettingsError(f"CPA_OWNERS: {name!r} must be an e-mail address, or a team as in team:support")

@@ -1,7 +1,7 @@
-"""What runs by itself, once it is switched on: a sensor for new files and a nightly schedule, over one rule.
+"""Automation, once switched on: a sensor for new files and a nightly schedule, which share one rule.
 
-Nothing is remembered between ticks: what is due is read from the store, and what was already tried from the runs.
-So a tick that dies loses nothing.
+A tick keeps no state: it reads due days from the store, and earlier tries from Dagster's runs. So a tick that dies
+loses nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ REQUESTS = 50
 """Most runs that one tick requests; the rest is due at the next."""
 
 SINGLE = 10
-"""Days up to which each due day is a run of its own, so that they go on beside each other; more become ranges."""
+"""Up to this many due days, each is a run of its own, so that they run in parallel; more days become ranges."""
 
 RANGE = 100
 """Most days of one run."""
@@ -37,7 +37,7 @@ LAST_RANGES = 50
 """Runs of ranges that are looked at for what was tried before."""
 
 RANGES, DAYS = "cpa/ranges", "cpa/days"
-"""The tags of a run of a range: whose it is, and for which days and generations."""
+"""The tags of a run of a range: its assistant, and its days with their generations."""
 
 TICK_WAIT = 5.0
 """Seconds that a tick waits for a busy store before it is skipped."""
@@ -46,14 +46,17 @@ LISTING_WAIT = 40.0
 """Seconds that a tick waits for the listing of the source: Dagster ends it after 60."""
 
 NIGHTLY = ("0 2 * * *", "30 2 * * *", "0 3 * * *", "0 4 * * *")
-"""The first tick lands what is new, and the days that it touched are due at the next."""
+"""The first tick lands new files; the days that they touch are due at the next tick."""
 
 
 @dataclass(frozen=True)
 class Due:
-    """What a tick sees. `landing` is an id of the objects to land, empty without any; `notes` say what is due and
-    cannot be asked for: days without a partition, conversations that may go on, a source that is away. `known` are all
-    days on which something landed."""
+    """The work that a tick finds due.
+
+    `landing` is an id of the objects to land, empty if there are none. `notes` explain due work that cannot be
+    requested: days without a partition, conversations that may continue, an unreachable source. `known` are all days
+    with landed records.
+    """
 
     landing: str
     days: tuple[Row, ...]
@@ -111,7 +114,7 @@ def automation(pipeline: Pipeline) -> dict[str, Any]:
 def _tick(
     context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext, pipeline: Pipeline, attempts: int | None
 ) -> dg.SensorResult:
-    """What is requested now; what cannot be is said in the tick's log, whether or not it is skipped."""
+    """Return the runs to request now. The tick's log explains due work that cannot be requested."""
     try:
         found = due(pipeline)
     except StoreBusy as busy:
@@ -127,7 +130,7 @@ def _tick(
 
 
 def due(pipeline: Pipeline) -> Due:
-    """What needs a run now: the source is listed, not read. Raises StoreBusy."""
+    """Return the work that needs a run now: the source is listed, not read. Raises StoreBusy."""
     assistant = pipeline.assistant
     quiet = timedelta(minutes=assistant.settings.quiet_minutes)
     landing, trouble = _to_land(assistant)
@@ -157,7 +160,7 @@ def due(pipeline: Pipeline) -> Due:
 
 
 def _days_due(assistant: Assistant) -> tuple[list[Row], str]:
-    """The days that are due; none, and why, where the schema that is named cannot be read. Raises StoreBusy."""
+    """Return the days that are due; none, with the reason, if the named schema cannot be read. Raises StoreBusy."""
     try:
         return due_days(assistant, wait=TICK_WAIT), ""
     except SchemaError as error:
@@ -165,7 +168,7 @@ def _days_due(assistant: Assistant) -> tuple[list[Row], str]:
 
 
 def _to_land(assistant: Assistant) -> tuple[str, str]:
-    """An id of what there is to land, or why the source could not be listed: days are run all the same."""
+    """Return an id of the objects to land, or why the source could not be listed; due days run all the same."""
     listed: SimpleQueue[Unlanded | CpaError] = SimpleQueue()
 
     def work() -> None:
@@ -190,7 +193,7 @@ def _to_land(assistant: Assistant) -> tuple[str, str]:
 def _requests(
     instance: dg.DagsterInstance, pipeline: Pipeline, found: Due, attempts: int | None, notes: list[str]
 ) -> Iterator[dg.RunRequest]:
-    """One run to land, and runs for the days that are due; none for work that is under way or was tried too often."""
+    """Yield one run to land, and runs for the due days; none for work that is in progress or was tried too often."""
     landing, *rest = (pipeline.key(name) for name in UPSTREAM)
     tried = Tried(instance, pipeline, attempts)
     if found.landing:
@@ -219,7 +222,7 @@ def _requests(
 
 
 def ranges(rows: Sequence[Row], known: Sequence[date]) -> Iterator[list[Row]]:
-    """The days that are due in ranges: between two of one range lies no other day that is known, and few are too many.
+    """Yield the due days as ranges: no other known day lies within a range, and a range has a bounded size.
 
     `rows` and `known` are in order.
     """
@@ -237,7 +240,7 @@ def ranges(rows: Sequence[Row], known: Sequence[date]) -> Iterator[list[Row]]:
 def _range_request(
     pipeline: Pipeline, rows: Sequence[Row], selection: Sequence[dg.AssetKey], count: int
 ) -> dg.RunRequest:
-    """One run of several days. Its tags say which days and generations it was requested for."""
+    """One run of several days. Its tags name the days and generations that it was requested for."""
     first, last = rows[0]["day"].isoformat(), rows[-1]["day"].isoformat()
     wanted = " ".join(f"{row['day']}:{row['generation']}" for row in rows)
     work = f"{pipeline.place}:{first}..{last}:{digest([wanted])[:12]}"
@@ -253,18 +256,18 @@ def _range_request(
 
 @dataclass(frozen=True)
 class Tried:
-    """What was requested before: the runs themselves are the only memory. Null `attempts`: as often as asked."""
+    """Earlier requests, read from Dagster's runs, which are the only memory. Null `attempts` means no limit."""
 
     instance: dg.DagsterInstance
     pipeline: Pipeline
     attempts: int | None
 
     def of_day(self, row: Row) -> str:
-        """The name of the work on a day, as it landed."""
+        """Return the name of the work on a day and its landed generation."""
         return f"{self.pipeline.place}:{row['day']}:{row['generation']}"
 
     def not_now(self, work: str, row: Row | None = None) -> tuple[str, int]:
-        """Why no run is requested for this work now, else empty; and how many runs it had."""
+        """Return why no run is requested for this work now (empty if one is), and the number of its earlier runs."""
         of_work = dg.RunsFilter(tags={WORK: work})
         runs = [*self.instance.get_run_records(of_work, limit=ATTEMPTS), *self._in_ranges(row)]
         runs.sort(key=lambda record: record.create_timestamp, reverse=True)
@@ -282,10 +285,10 @@ class Tried:
 
 
 def _not_now(runs: Sequence[dg.RunRecord], now: datetime, attempts: int | None) -> str:
-    """Why no run is requested for work that had these runs, the last first; empty when one is.
+    """Return why no run is requested for work with these earlier runs, newest first; empty if one is.
 
     After a run that succeeded there is no pause: the work is due for another reason, such as an accepted schema. A run
-    that ended in the future says that the clock was set back: nobody waits for that.
+    that ended in the future shows that the clock was set back, and causes no wait.
     """
     if any(not record.dagster_run.is_finished for record in runs):
         return "under way"

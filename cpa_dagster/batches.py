@@ -1,4 +1,4 @@
-"""What looks after batches, so that no run waits for them: a sensor that requests the days whose answers have come."""
+"""The sensor of batches, so that no run waits for them: it requests the days whose answers have arrived."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -19,15 +19,15 @@ ATTEMPTS = 3
 REQUESTS = 50
 """Most runs that one tick requests."""
 TICK_WAIT = 5.0
-"""Seconds that a tick waits for a busy store, or for somebody else who speaks of batches."""
+"""Seconds that a tick waits for a busy store, or for another process that polls batches."""
 LOOKING = 20.0
-"""Seconds after which a tick begins no other look: Dagster ends it after 60."""
+"""Seconds after which a tick starts no further poll: Dagster ends the tick after 60."""
 PATIENCE = 15.0
 """Seconds that a vendor may take for one answer to a tick."""
 
 
 def batches_sensor(pipeline: Pipeline) -> dg.SensorDefinition:
-    """It runs from the start where the lane of batches is chosen, for without it nothing that was paid comes in."""
+    """Return the sensor. It is on from the start if CPA_LANE is `batch`: without it, no paid answer would arrive."""
     by_batch = pipeline.assistant.settings.lane == "batch"
 
     @dg.sensor(
@@ -44,7 +44,7 @@ def batches_sensor(pipeline: Pipeline) -> dg.SensorDefinition:
 
 
 def _tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult:
-    """Look, and request; the answers themselves are stored by the run, which has the time."""
+    """Poll the batches and request runs. The runs store the answers, because a tick has too little time."""
     assistant = _patient(pipeline.assistant)
     try:
         if not at_work(assistant, wait=TICK_WAIT):
@@ -68,9 +68,9 @@ def _patient(assistant: Assistant) -> Assistant:
 def _requests(
     instance: dg.DagsterInstance, pipeline: Pipeline, rows: list[OpenBatch], notes: list[str]
 ) -> Iterator[dg.RunRequest]:
-    """One run for each day that may go on, unless it is under way or was tried too often.
+    """Yield one run for each day that can continue, unless one is in progress or the day was tried too often.
 
-    Those that hold questions go on one after the other; one that was given up stands in no other's way.
+    Days with held questions run one after the other; a day that was given up does not block the others.
     """
     by_day: defaultdict[date, list[OpenBatch]] = defaultdict(list)
     for row in rows:
@@ -92,7 +92,7 @@ def _requests(
 
 
 def _work(pipeline: Pipeline, day: date, batches: list[OpenBatch]) -> str:
-    """A name for what a run of the day is requested for. What is held is asked for again the next day."""
+    """Return a name for the work of the day's run. Held questions are requested again the next day."""
     held = [str(pipeline.assistant.now().date())] if any(row.state == "held" for row in batches) else []
     answers = digest(sorted(row.batch_key for row in batches) + held)[:12]
     return f"{pipeline.place}:{day}:batches:{answers}"

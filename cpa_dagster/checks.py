@@ -1,4 +1,7 @@
-"""Asset checks: what a person should look at after a run. They report; the stages themselves decide what goes out."""
+"""Asset checks: findings for a person after a run.
+
+They only report; the stages themselves decide which events are sent.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +44,7 @@ Shown = dict[str, Any]
 Look = Callable[[Assistant, Sequence[date]], Result]
 
 FAILED_SHARE = 0.05
-"""The share of conversations that may fail at a stage, for good or not, before somebody should look."""
+"""The share of conversations that may fail at a stage, finally or not, before the check warns."""
 
 COVERED_SHARE = 0.25
 """The share of messages that should have an event; with fewer, the schema misses what people talk about."""
@@ -52,7 +55,7 @@ ERROR = dg.AssetCheckSeverity.ERROR
 
 @dataclass(frozen=True)
 class Check:
-    """A check of an asset: what it says, and how it looks at the days of its run."""
+    """A check of an asset: its description, and the function that checks the days of its run."""
 
     asset: str
     name: str
@@ -61,7 +64,7 @@ class Check:
 
 
 def checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
-    """The checks of one assistant: those of an asset are one step."""
+    """Return the checks of one assistant: the checks of one asset are one step."""
     found: defaultdict[str, list[Check]] = defaultdict(list)
     for one in all_checks(pipeline):
         found[one.asset].append(one)
@@ -105,7 +108,7 @@ RECONCILED = "Every event has a receipt at each destination, and nothing that is
 
 
 def _step(pipeline: Pipeline, asset: str, those: Sequence[Check]) -> dg.AssetChecksDefinition:
-    """The checks of one asset over the days of their run, each of which can be run alone too."""
+    """Return the checks of one asset over the days of the run; each can also be run alone."""
     key = pipeline.key(asset)
     by_name = {one.name: one for one in those}
 
@@ -126,7 +129,7 @@ def _step(pipeline: Pipeline, asset: str, those: Sequence[Check]) -> dg.AssetChe
 
 
 def replace_key(found: Result, key: dg.AssetCheckKey) -> Result:
-    """The result, said of a check of an asset."""
+    """Return the result under the key of a check."""
     return Result(
         asset_key=key.asset_key,
         check_name=key.name,
@@ -162,7 +165,7 @@ def complete(stage: str) -> Look:
 
 
 def few_failures(stage: str) -> Look:
-    """Whether no more conversations failed than may."""
+    """Whether the share of failed conversations is within its limit."""
 
     def look(assistant: Assistant, days: Sequence[date]) -> Result:
         failed = [row for row in failures(assistant, days) if row["stage"] == stage]
@@ -182,7 +185,7 @@ def few_failures(stage: str) -> Look:
 
 
 def few_rejects(assistant: Assistant, days: Sequence[date]) -> Result:
-    """Whether the newest landing rejected no more than it may."""
+    """Whether the newest landing rejected no more than CPA_MOST_REJECTED allows."""
     found = rejects(assistant)
     if found is None:
         return Result(passed=True, metadata={"records": 0})
@@ -224,7 +227,7 @@ def schema_accepted(assistant: Assistant, days: Sequence[date]) -> Result:
 
 
 def schema_covers(assistant: Assistant, days: Sequence[date]) -> Result:
-    """Whether the schema's event types occur in what people say."""
+    """Whether the schema's event types occur in enough of the messages."""
     covered = messages_covered(assistant, days)
     asked, found = (sum(row[name] for row in covered) for name in ("asked", "with_events"))
     share = found / asked if asked else 1.0
@@ -242,7 +245,7 @@ def schema_covers(assistant: Assistant, days: Sequence[date]) -> Result:
 
 
 def coverage_drift(assistant: Assistant, days: Sequence[date]) -> Result:
-    """Whether what happens on the days is what happens on usual ones."""
+    """Whether the rates of the days are within the range of earlier days."""
     found = drift(assistant, days)
     rows = [one.measured.model_dump() | {"conversations": ", ".join(one.examples)} for one in found]
     shown: Shown = {"days": len(days), "out of the ordinary": len(found), **table("measures", rows)}
@@ -251,7 +254,7 @@ def coverage_drift(assistant: Assistant, days: Sequence[date]) -> Result:
 
 
 def history_current(assistant: Assistant, days: Sequence[date]) -> Result:
-    """Whether days are of another schema than the one in force; it says so and changes nothing."""
+    """Whether days are of another schema than the one in force; it reports them and changes nothing."""
     try:
         rows = [one.model_dump() for one in stale_days(assistant)]
     except CpaError as error:
@@ -277,6 +280,6 @@ def reconciles(assistant: Assistant, days: Sequence[date]) -> Result:
 
 
 def days_of(step: Step) -> list[date]:
-    """The days of the run on which something landed; all such days, when the check is run by itself without a day."""
+    """Return the days of the run with landed records; all such days if the check runs alone, without a partition."""
     known = known_days(step.assistant)
     return sorted(set(known).intersection(step.days)) if step.days else known

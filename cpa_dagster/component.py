@@ -17,7 +17,7 @@ class ConversationAnalytics(dg.Component, dg.Model, dg.Resolvable):
     """Transcripts of one assistant in, events at the destinations out, day by day.
 
     Every other setting is given under `settings`, by its name in docs/reference/settings.md. Keys are read from the
-    environment: they do not belong into a file.
+    environment: they do not belong in a file.
     """
 
     name: str = Field(description="Goes before the asset keys and the names of jobs and sensors.")
@@ -38,11 +38,11 @@ class ConversationAnalytics(dg.Component, dg.Model, dg.Resolvable):
     more: dict[str, str] = Field({}, alias="settings", description='Other settings by name: {CPA_QUIET_MINUTES: "30"}.')
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The definitions of the assistant. Raises SettingsError for a value that is none."""
+        """Return the definitions of the assistant. Raises SettingsError for a value that a setting does not allow."""
         return assistant_definitions(settings(environment() | self.texts(context.path)), name=self.name)
 
     def texts(self, folder: Path) -> dict[str, str]:
-        """The settings as texts, by name; paths that are there are those beside the file."""
+        """Return the settings as texts, by name; relative paths that exist beside the file are resolved to it."""
         own: dict[str, Any] = {
             "schema": self.schema_file,
             "model": self.label_model,

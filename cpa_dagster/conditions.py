@@ -1,7 +1,7 @@
-"""When the insights and the report are made anew: after what they are made from, whatever day that is of.
+"""The automation conditions of the insights and the report: they are rebuilt after any day that they depend on changes.
 
-Dagster's `eager` looks at the newest day only, and so drops late ones; and it waits until no upstream day is missing,
-which days without conversations always are. The schema is no part of either: an edit of it changes no day.
+Dagster's `eager` considers only the newest day, so it drops late ones. It also waits until no upstream day is missing,
+and days without conversations always are. Neither condition includes the schema: an edit of it changes no day.
 """
 
 import dagster as dg

@@ -1,4 +1,4 @@
-"""The days of one run of a partitioned asset: which of them there is work on, and what each reports."""
+"""The days of one run of a partitioned asset: the days with work, and the report of each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,18 +19,18 @@ from cpa_dagster.resources import Pipeline, RunContext
 Days = Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult[None]]
 
 HOME = "home id"
-"""The metadata of `landed_files` that says which home it landed in."""
+"""The metadata of `landed_files` with the id of its home."""
 
 OPEN = "open"
 """The metadata of a failed step that lists the conversations which hold their days back."""
 
 BUSY_TRIES, BUSY_PAUSE = 20, 15
-"""How often, and after how many seconds, a step is tried again that met a store held by another process."""
+"""Retries, and seconds between them, of a step whose store another process holds."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run: where it is, for which assistant, with which options."""
+    """One step of a run: its Dagster context, its assistant, its options and its keys."""
 
     context: RunContext
     pipeline: Pipeline
@@ -47,22 +47,26 @@ class Step:
 
     @cached_property
     def days(self) -> list[date]:
-        """The days of the run, in order; none where it has no partition."""
+        """Return the days of the run, in order; none if it has no partition."""
         has_days = self.context.has_partition_key or self.context.has_partition_key_range
         return [date.fromisoformat(key) for key in self.context.partition_keys] if has_days else []
 
     @cached_property
     def landed(self) -> list[date]:
-        """The days of the run on which something landed, in order. Raises dg.Failure where the run is a mistake."""
+        """Return the days of the run with landed records, in order. Raises dg.Failure if the run is a mistake."""
         return landed_of(self)
 
 
 def each_day(step: Step, work: Callable[[date], Metadata], report: Report, *, builds: bool = False) -> Days:
-    """Do the days of the run. A day that is held back does not stop the others; the days done are recorded,
-    then the step fails and names the rest. Anything else that stops the work stops it there. A day that waits for
-    batches is no failure: the days done are recorded, and the stages after this one are left out.
-    Days on which nothing landed are left as they are, however many they are. A day that has landed and is not built
-    fails the step, unless it `builds` days itself."""
+    """Do the work of each day of the run.
+
+    A day that is held back does not stop the others: the finished days are recorded, then the step fails and names the
+    rest. Any other error stops the step there. A day that waits for batches is no failure: the finished days are
+    recorded, and the stages after this one are left out.
+
+    Days without landed records are left as they are. A day that has landed and is not built fails the step, unless the
+    step `builds` days itself.
+    """
     with errors_of(step):
         known = step.landed
         if not builds:
@@ -103,7 +107,10 @@ def _each_day(step: Step, known: Sequence[date], work: Callable[[date], Metadata
 
 
 def _recorded(step: Step, done: dict[date, Metadata], report: Report, left: set[date] | None) -> Days:
-    """What the days show: with the step's one result, or each alone, without those `left`, where it has none."""
+    """Record each day's metadata with the step's result.
+
+    If days are `left`, the step has none: yield a materialization for every other day.
+    """
     context = step.context
     assert isinstance(context, dg.AssetExecutionContext)
     reports = report(step.assistant, list(done)) if done else {}
@@ -118,9 +125,10 @@ def _recorded(step: Step, done: dict[date, Metadata], report: Report, left: set[
 
 
 def landed_of(step: Step) -> list[date]:
-    """The days of the run on which something landed. Raises dg.Failure where the run can only be a mistake.
+    """Return the days of the run with landed records. Raises dg.Failure if the run can only be a mistake.
 
-    That is: nothing has landed in this home, it is not the home that landed, or nothing is known of the only day.
+    A run is a mistake if nothing has landed in this home, if the newest landing went to another home, or if its only
+    day is unknown.
     """
     known = known_days(step.assistant)
     if words := _mistake(step, known):
@@ -132,7 +140,7 @@ def landed_of(step: Step) -> list[date]:
 
 
 def _must_be_built(step: Step, known: Sequence[date]) -> None:
-    """Raises dg.Failure where a day has conversations and none is built: the step would be green and do nothing."""
+    """Raise dg.Failure if a day has conversations and none is built: the step would succeed without doing anything."""
     missing = sorted(set(unbuilt_days(step.assistant)).intersection(known))
     if missing:
         named = ", ".join(map(str, missing[:10])) + (" …" if len(missing) > 10 else "")
@@ -158,7 +166,7 @@ def _mistake(step: Step, known: Sequence[date]) -> str:
 
 
 def landed_elsewhere(step: Step) -> str:
-    """The id of the home of the newest landing in Dagster, where it is not this one; else empty."""
+    """Return the home id of the newest landing in Dagster if it is another home; else empty."""
     newest = step.context.instance.get_latest_materialization_event(step.pipeline.key("landed_files"))
     landed = newest.asset_materialization if newest else None
     value = landed.metadata.get(HOME) if landed else None
@@ -168,7 +176,7 @@ def landed_elsewhere(step: Step) -> str:
 
 @contextmanager
 def errors_of(step: Step) -> Iterator[None]:
-    """Turns our errors into Dagster's: a busy store is tried again, everything else fails with its own words."""
+    """Turn our errors into Dagster's: a busy store is retried, any other error fails with its own text."""
     try:
         yield
     except StoreBusy as busy:
@@ -179,16 +187,19 @@ def errors_of(step: Step) -> Iterator[None]:
 
 
 def _left(step: Step, days: Sequence[date]) -> list[str]:
-    """What of the run's days is left to ask, and what that would cost."""
+    """Return the questions of the run's days that are still unasked, with their price."""
     lines = quote(step.assistant, days, retag=step.options.retag).lines
     return [f"left of {len(days)} days: {line.task}: {line.questions} questions, {price(line)}" for line in lines]
 
 
 def price(line: QuoteLine) -> str:
-    """What the questions of a quote would cost at most, in words."""
+    """Return the highest cost of a quote's questions, in words."""
     return "an unknown sum" if line.cost is None else f"at most about ${line.cost:.4f}"
 
 
 def failure(words: str, rows: Sequence[Row] = ()) -> dg.Failure:
-    """A step that fails with words for people, and which conversations are open; the same run would meet the same."""
+    """Return a failure with its text and the open conversations.
+
+    Dagster does not retry it: the same run would fail again.
+    """
     return dg.Failure(description=words, metadata=table(OPEN, rows), allow_retries=False)

@@ -1,4 +1,4 @@
-"""What `dagster dev` loads: the assistant of the environment and `.env`, or the demo when none is configured."""
+"""The definitions that `dagster dev` loads: those of the environment and `.env`, or the demo if no source is set."""
 
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,8 @@ DEMO = (
 )
 
 DEMO_LAST_DAY = date(2026, 3, 6)
-"""With days of the demo's own only, the UI opens on them: of a longer range it shows the last 90 days."""
+"""The partitions end with the demo's days, so that the UI opens on them: of a longer range it shows the last 90 days.
+"""
 
 given = settings(environment())
 

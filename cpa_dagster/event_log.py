@@ -20,7 +20,7 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._serdes import ConfigurableClassData, serialize_value
 
 BATCHED = ASSET_EVENTS - {dg.DagsterEventType.FRESHNESS_STATE_CHANGE}
-"""The kinds of events that stand in the file of their run and, once more, in the one of all runs."""
+"""The kinds of events that are stored in the file of their run and again in the file of all runs."""
 
 
 class BatchedEventLog(SqliteEventLogStorage):
@@ -60,7 +60,7 @@ class BatchedEventLog(SqliteEventLogStorage):
     def _store_asset_check_evaluation_planned(self, event: dg.EventLogEntry, event_id: int | None) -> None:
         """The rows of a check that a run plans, one for each of its days, as Dagster's own storage has them.
 
-        Dagster compiles them as one statement of all values, which takes a millisecond for each day and check.
+        Dagster compiles all values into one statement, which takes a millisecond for each day and check.
         """
         planned: Any = event.get_dagster_event().event_specific_data
         written_at = datetime.fromtimestamp(event.timestamp, UTC).replace(tzinfo=None)  # as Dagster's: no zone

@@ -1,4 +1,4 @@
-"""The assets `gold_labels` and `label_quality`: what people say of conversations, and how good the labels are by it."""
+"""The assets `gold_labels` and `label_quality`: people's labels, and how well the model's labels match them."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
 
 
 def gold_labels(step: Step) -> dict[str, Any]:
-    """Bring the tables up to the files, and count what is there."""
+    """Update the tables from the files, and count the labels."""
     unread = merge_gold(step.assistant) if step.assistant.store.exists() else 0
     rows = gold_counts(step.assistant) if step.assistant.store.exists() else []
     reviews = sum(row["reviews"] for row in rows)
@@ -136,7 +136,7 @@ CHECKS: tuple[tuple[str, str, Callable[[Assistant, Sequence[date]], Result]], ..
         gold_is_fresh,
     ),
 )
-"""The checks of `label_quality`: name, what it says, how it looks."""
+"""The checks of `label_quality`: name, description, function."""
 
 
 def gold_assets(pipeline: Pipeline) -> list[dg.AssetsDefinition]:

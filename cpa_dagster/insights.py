@@ -1,4 +1,4 @@
-"""The asset `insights`: what each day adds to every range, as small tables for other tools."""
+"""The asset `insights`: the sums of each day, which add up over any range, as small tables for other tools."""
 
 import warnings
 from collections import defaultdict
@@ -39,12 +39,12 @@ def insights(step: Step) -> Days:
 
 
 def figures(day: date, summed: Summed) -> Metadata:
-    """The figures of a day; what nothing was scored for is left out."""
+    """Return the figures of a day, without those that have no score."""
     return {name: value for name, value in summed.model_dump().items() if value is not None}
 
 
 def of_sums(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
-    """After how many turns conversations ended, drawn, and the most frequent transitions."""
+    """Return for each day a plot of the turns after which conversations ended, and the most frequent transitions."""
     turns: defaultdict[date, list[Row]] = by_day(turns_of_days(assistant, days))
     transitions = by_day(transitions_of_days(assistant, days, SHOWN))
     return {

@@ -1,6 +1,6 @@
-"""A Dagster instance whose daemon looks for backfills every few seconds.
+"""A Dagster instance whose daemon checks for backfills every few seconds.
 
-Dagster's backfill daemon (1.13.27) sleeps 30 seconds between two looks and offers no setting for it
+Dagster's backfill daemon (1.13.27) sleeps 30 seconds between two checks and offers no setting for it
 (github.com/dagster-io/dagster/issues/11649). The daemon reads the interval from a constant when its thread starts.
 `dagster.yaml` names this class under `instance_class`; it sets the constant in the daemon's process.
 """
@@ -13,7 +13,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._serdes import ConfigurableClassData
 
 BACKFILL_INTERVAL = 5
-"""Seconds between two looks of the daemon for backfills, unless `dagster.yaml` says otherwise."""
+"""Seconds between the daemon's checks for backfills, unless `dagster.yaml` sets another value."""
 
 
 class Instance(dg.DagsterInstance):
@@ -35,7 +35,7 @@ class Instance(dg.DagsterInstance):
 
     @staticmethod
     def config_defaults(base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
-        """Dagster's own storage in a folder, for what `dagster.yaml` does not name."""
+        """Return Dagster's own storage in a folder as the default for parts that `dagster.yaml` does not name."""
         return InstanceRef.config_defaults(base_dir)
 
     def get_required_daemon_types(self) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""What one run may do otherwise than the settings say: the fields of the Launchpad, and where the keys come from."""
+"""The options of one run that override the settings: the fields of the Launchpad, and the source of the keys."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -29,7 +29,7 @@ OVERRIDDEN: Mapping[str, SettingLine] = {
         ]
     )
 }
-"""The settings that a run may have otherwise, by their field. Unset, the setting holds."""
+"""The settings that a run may override, by their field. An unset field leaves the setting as it is."""
 
 OWN: Mapping[str, tuple[Any, Any, str]] = {
     "retag": (bool, False, "Ask again what another schema, prompt or model labelled. Default: only what is open."),
@@ -39,14 +39,14 @@ OWN: Mapping[str, tuple[Any, Any, str]] = {
     "dry_run": (bool, False, "Ask and send nothing: show the questions of each day and their price."),
     "most_conversations": (int | None, None, "Ask about the first so many conversations of a day only: a trial."),
 }
-"""What is chosen for a run alone: type, default and help."""
+"""The options that exist for a run only: type, default and help."""
 
 SECRETS = tuple(line.name for line in TABLE.values() if line.secret)
-"""The keys. They are in no run's configuration, which everybody can read in the UI."""
+"""The keys. No run's configuration holds them, because everybody can read it in the UI."""
 
 
 class RunOptions(dg.ConfigurableResource[Any]):
-    """One run's choices. Fields that are left out are as the settings have them."""
+    """The options of one run. An omitted field keeps the value of the settings."""
 
     retag: bool = False
     correct: bool = False
@@ -56,7 +56,7 @@ class RunOptions(dg.ConfigurableResource[Any]):
     most_conversations: int | None = None
 
     def applied(self, given: Settings) -> Settings:
-        """The settings of the run. Raises SettingsError in the words of the setting that is wrong."""
+        """The settings of the run. Raises SettingsError with the text of the setting that is wrong."""
         if self.most_conversations is not None and self.most_conversations < 1:
             raise SettingsError(f"most_conversations is {self.most_conversations}: at least 1 is needed")
         chosen = {name: getattr(self, name, None) for name in OVERRIDDEN}
@@ -97,7 +97,10 @@ Options = cast(type[RunOptions], create_model("Options", __base__=RunOptions, __
 
 
 class SecretKeys(dg.ConfigurableResource[Any]):
-    """Keys that win over those of the settings; give them as `dg.EnvVar`, so that no page of Dagster shows them."""
+    """Keys that take precedence over those of the settings.
+
+    Give them as `dg.EnvVar`, so that no page of Dagster shows them.
+    """
 
     def texts(self) -> dict[str, str]:
         """The keys that are given, by the names of their settings."""
@@ -123,20 +126,20 @@ def keys_that_are_set() -> SecretKeys:
 
 
 class QuoteConfig(dg.Config):
-    """Which days are quoted."""
+    """The days to quote."""
 
     first: str | None = Field(None, description="The first day, as 2026-03-01. Default: the first that has landed.")
     last: str | None = Field(None, description="The last day. Default: the last that has landed.")
 
     def of(self, known: Sequence[date]) -> list[date]:
-        """Those of the known days that are meant. Raises SettingsError."""
+        """Return the known days within the range. Raises SettingsError."""
         first = day(self.first, "first") if self.first else date.min
         last = day(self.last, "last") if self.last else date.max
         return [one for one in known if first <= one <= last]
 
 
 class ReportConfig(dg.Config):
-    """Which days the report is on, and what it should point out."""
+    """The days of the report, the changes to mark in it, and whether it holds suggestions."""
 
     first: str | None = Field(None, description="The first day, as 2026-03-01. Default: the first with conversations.")
     last: str | None = Field(None, description="The last day. Default: the last with conversations.")

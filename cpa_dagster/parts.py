@@ -1,4 +1,4 @@
-"""What is set and what is off: everything loads without any key, and the assets say what they would need."""
+"""The configured and the missing parts: everything loads without keys, and each asset names the settings it lacks."""
 
 from cpa_core.destinations import DESTINATIONS
 from cpa_core.errors import SettingsError
@@ -9,7 +9,7 @@ from cpa_core.settings.addresses import scheme_of
 
 
 def asks(assistant: Assistant, task: str) -> str:
-    """Which model a stage asks and what that may cost, or what is missing for it."""
+    """Return the model that a stage asks and its budget, or the settings that it lacks."""
     given = assistant.settings
     try:
         model = assistant.model(task)
@@ -29,7 +29,7 @@ def asks(assistant: Assistant, task: str) -> str:
 
 
 def destinations_off(assistant: Assistant) -> str:
-    """Where events go, and which destinations cannot be used as they are."""
+    """Return the destinations of events, and those that lack settings."""
     given = assistant.settings
     off = []
     for name, spec in DESTINATIONS.items():
@@ -42,7 +42,7 @@ def destinations_off(assistant: Assistant) -> str:
 
 
 def parts(assistant: Assistant) -> dict[str, str]:
-    """What is said beside the description of each asset."""
+    """Return the text that follows the description of each asset."""
     return {
         "tagged_events": asks(assistant, "tag"),
         "judge_scores": asks(assistant, "judge"),
@@ -51,7 +51,7 @@ def parts(assistant: Assistant) -> dict[str, str]:
 
 
 def pool(assistant: Assistant, task: str) -> str | None:
-    """Whose turn it must be to ask the model: Dagster lets as many stages ask a provider at once as the pool allows."""
+    """Return the pool of the provider that a stage asks: Dagster runs as many stages at once as the pool allows."""
     try:
         provider = assistant.model(task).provider
     except SettingsError:
@@ -60,7 +60,7 @@ def pool(assistant: Assistant, task: str) -> str | None:
 
 
 def kinds(assistant: Assistant, name: str) -> set[str]:
-    """What an asset works with beside DuckDB."""
+    """Return the kinds that Dagster shows for an asset, besides DuckDB."""
     given = assistant.settings
     if name == "landed_files":
         return {scheme_of(given.source or "") or "file"}

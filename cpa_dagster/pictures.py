@@ -11,7 +11,7 @@ from cpa_core.pipeline import Assistant
 from cpa_core.store.database import Row
 
 SHOWN = 50
-"""Lines of a list, and rows of a table, where nobody reads on."""
+"""The most lines of a list and rows of a table: nobody reads more."""
 
 BAR, LABELS, LINE = 160, 170, 16
 """Widths of the longest bar and of the labels, and the height of a line, in pixels."""
@@ -23,18 +23,18 @@ MARKDOWN = frozenset(r"\`*_{}[]<>()#+-.!|~&")
 """Characters that mean something in Markdown."""
 
 INLINE = 1_000
-"""Characters of Markdown from which on Dagster's UI shows a link instead of what is written."""
+"""Characters of Markdown above which Dagster's UI shows a link instead of the text."""
 
 
 def listed(values: Any) -> dg.MetadataValue[Any]:
-    """A list, cut where nobody reads on."""
+    """Return a list, cut after SHOWN lines."""
     lines = [f"- {value}" for value in list(values)[:SHOWN]]
     rest = len(values) - SHOWN
     return dg.MetadataValue.md("\n".join(lines + ([f"- … and {rest} more"] if rest > 0 else [])) or "none")
 
 
 def table(name: str, rows: Sequence[Row]) -> dict[str, dg.MetadataValue[Any]]:
-    """A table under its name; nothing at all without rows."""
+    """Return a table under its name; empty without rows."""
     records = [
         dg.TableRecord({key: "" if value is None else str(value) for key, value in row.items()}) for row in rows[:SHOWN]
     ]
@@ -42,19 +42,19 @@ def table(name: str, rows: Sequence[Row]) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def in_workbench(assistant: Assistant, conversations: Iterable[str]) -> dict[str, dg.MetadataValue[Any]]:
-    """Links to conversations in the workbench; nothing at all where its address is not set."""
+    """Return links to conversations in the workbench; empty if its address is not set."""
     links = {one: assistant.settings.conversation_link(one) for one in conversations}
     shown = [f"[{_literal(one)}](<{link}>)" for one, link in links.items() if link]
     return {"in the workbench": listed(shown)} if shown else {}
 
 
 def _literal(text: str) -> str:
-    """A text that Markdown shows as it is."""
+    """Return the text escaped so that Markdown shows it as it is."""
     return "".join(f"\\{one}" if one in MARKDOWN else one for one in text if one.isprintable())
 
 
 def bars(lengths: Mapping[str, int]) -> dg.MetadataValue[Any]:
-    """A bar for each name, with its figure, drawn; the last ones are left out where there are too many to be shown."""
+    """Return a drawing with a bar and a figure for each name; the last ones are left out if there are too many."""
     if not any(lengths.values()):
         return dg.MetadataValue.md("none")
     drawings = (_drawn(list(lengths.items())[:count], len(lengths) - count) for count in range(len(lengths), 0, -1))

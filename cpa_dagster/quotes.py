@@ -1,4 +1,4 @@
-"""What a run would ask and cost, said before anybody spends: the asset `quote`, a dry run, a run that re-tags.
+"""Quotes of a run's questions and cost before it spends: the asset `quote`, a dry run, and a run that re-tags.
 
 A dry run of one day succeeds and materializes nothing. A backfill of dry runs would end as failed for that reason, so a
 range is quoted by the asset.
@@ -42,7 +42,7 @@ def quoted_days(step: Step, task: str) -> Iterator[dg.AssetObservation]:
 
 
 def _of_day(step: Step, task: str, day: date, *, retagged: bool) -> dict[str, Any]:
-    """What a day would ask, and what it would with everything brought to the schema in force, where that differs."""
+    """Return a day's questions and cost, and those with `retag` if another schema labelled the day."""
     build_day(step.assistant, day)
     chosen = _shown(_line(quote(step.assistant, [day], retag=step.options.retag), task))
     if not retagged or step.options.retag:
@@ -56,7 +56,7 @@ def _line(found: Quote, task: str) -> QuoteLine | None:
 
 
 def _shown(line: QuoteLine | None) -> dict[str, Any]:
-    """Numbers only; a price that is not known is left out."""
+    """Return numbers only; an unknown price is left out."""
     if line is None:
         return {"questions": 0, "cost": 0.0}
     shown = line.model_dump(include={"model", "questions", "answered", "prompt_tokens", "completion_tokens", "cost"})
@@ -64,7 +64,7 @@ def _shown(line: QuoteLine | None) -> dict[str, Any]:
 
 
 def say_what_it_costs(step: Step) -> None:
-    """Before days of another schema are brought to the one in force: how many questions, at what price."""
+    """Log the number and the price of the questions before a run re-tags days of another schema."""
     with errors_of(step):
         days = [one.day for one in stale_days(step.assistant) if one.day in set(step.days)]
         lines = quote(step.assistant, days).lines if days else ()
@@ -101,7 +101,7 @@ def _row(found: Quote) -> dict[str, Any]:
 
 
 def quote_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
-    """The asset of one assistant: made by hand only."""
+    """Return the asset of one assistant, which only a person materializes."""
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so

@@ -13,7 +13,7 @@ from cpa_dagster.resources import Pipeline
 
 GROUP = "insights"
 NEW_ISSUES = "new issues"
-"""The metadata of the report that holds the issues which the days before had not: names by id."""
+"""The metadata of the report with its new issues, those that earlier days did not have: names by id."""
 ABOUT = (
     "One HTML file that needs no network: what happens, what goes wrong, and the conversations behind each number. "
     "With CPA_REPORTS it is in a bucket too, and `open` is a link to it for seven days."
@@ -21,7 +21,7 @@ ABOUT = (
 
 
 def report(step: Step, config: ReportConfig) -> dg.MaterializeResult[None]:
-    """Write the report, on all days unless the run names some."""
+    """Write the report, on all days unless the run names a range."""
     with errors_of(step):
         made = write_report(step.assistant, config.span())
     return dg.MaterializeResult(
@@ -39,7 +39,7 @@ def report(step: Step, config: ReportConfig) -> dg.MaterializeResult[None]:
 
 
 def preview(made: Reported) -> str:
-    """The head of the report as Markdown: no word of a conversation is in it."""
+    """Return the head of the report as Markdown, without any message's words."""
     rows = [f"| {name} | **{value}** | {of} |" for name, value, of in made.headlines]
     return "\n".join([made.summary, "", "| figure | | of |", "|---|---|---|", *rows])
 

@@ -1,4 +1,7 @@
-"""What a materialization reports of its day: figures, a small table, a plot. Read for all days of a run at once."""
+"""The metadata that a materialization reports of its day: figures, a small table, a plot.
+
+Read for all days of a run at once.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +32,9 @@ ROWS = "dagster/partition_row_count"
 
 
 def asked(assistant: Assistant, stage: Stage) -> Metadata:
-    """What a stage that asks a model did. A price or a number of tokens that is not known is left out, not zero.
+    """Return the counts of a stage that asks a model.
+
+    An unknown price or number of tokens is left out, not zero.
 
     Raises DayWaits when questions wait in batches.
     """
@@ -41,7 +46,7 @@ def asked(assistant: Assistant, stage: Stage) -> Metadata:
 
 
 def tagged_run(step: "Step", task: str, stages: Sequence[Stage]) -> None:
-    """Tag the run with its model, and what it asked, paid and failed; a price that is not known is left out."""
+    """Tag the run with its model, questions, cost and failures; an unknown price is left out."""
     cost = sum(one.cost for one in stages if one.cost is not None)
     tags = {
         f"cpa/{task}.model": str(step.assistant.model(task)) if stages else "",
@@ -53,12 +58,12 @@ def tagged_run(step: "Step", task: str, stages: Sequence[Stage]) -> None:
 
 
 def of_conversations(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
-    """Rows of the days."""
+    """Return the number of rows of each day."""
     return {row["day"]: {ROWS: row["conversations"]} for row in summaries(assistant, days)}
 
 
 def of_tags(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
-    """Events by type, in a table and drawn, and the failures."""
+    """Return for each day the events by type, as a table and a plot, and the failures."""
     types = by_day(events_by_type(assistant, days))
     failed = _failed(assistant, days, "tag")
     return {
@@ -75,7 +80,7 @@ def of_tags(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
 
 
 def of_judgments(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
-    """Scores by tens, drawn, the conversations with the lowest, and the failures."""
+    """Return for each day a plot of scores in bands of ten, the conversations with the lowest, and the failures."""
     bands, lowest = by_day(scores_by_band(assistant, days)), by_day(lowest_scores(assistant, days))
     failed = _failed(assistant, days, "judge")
     return {
@@ -93,7 +98,7 @@ def of_judgments(assistant: Assistant, days: Sequence[date]) -> dict[date, Metad
 
 
 def of_receipts(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
-    """Events and receipts by destination, and what the day has cost so far."""
+    """Return for each day the events and receipts by destination, and its cost so far."""
     places = by_day(line.model_dump() for line in reconciled(assistant, days))
     return {
         row["day"]: {
@@ -106,7 +111,7 @@ def of_receipts(assistant: Assistant, days: Sequence[date]) -> dict[date, Metada
 
 
 def by_day(rows: Iterable[Row]) -> defaultdict[date, list[Row]]:
-    """Rows under their day, which they then lack."""
+    """Return the rows grouped by their day, without that field."""
     found: defaultdict[date, list[Row]] = defaultdict(list)
     for row in rows:
         found[row["day"]].append({name: value for name, value in row.items() if name != "day"})
@@ -120,7 +125,7 @@ def _failed(assistant: Assistant, days: Sequence[date], stage: str) -> defaultdi
 
 
 def _by_tens(rows: Sequence[Row]) -> dict[str, int]:
-    """Every band, those without a conversation too."""
+    """Return the count of every band of ten, including empty bands."""
     found = {row["band"]: row["conversations"] for row in rows}
     shown = {f"{band}-{band + 9 if band < 90 else 100}": found.get(band, 0) for band in range(0, 100, 10)}
     return shown | ({"unknown": found[None]} if None in found else {})

@@ -1,4 +1,4 @@
-"""What the assets of one assistant are made from: the assistant, the range of its days, and its names in Dagster."""
+"""The values behind the assets of one assistant: the assistant, the range of its days, and its names in Dagster."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,10 +15,10 @@ from cpa_dagster.options import RunOptions, SecretKeys
 RunContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 WORK = "cpa/work"
-"""The tag of a run that automation requested: which landing, or which generation of which day."""
+"""The tag of a run that automation requested: the landing, or the day and its generation."""
 
 PAUSES = (timedelta(minutes=5), timedelta(minutes=30))
-"""How long the sensor waits after the first and the second failed run of the same work; after the third it gives up."""
+"""The sensor's waits after the first and the second failed run of the same work; after the third it gives up."""
 
 ATTEMPTS = len(PAUSES) + 1
 """Runs that the sensor requests for the same work."""
@@ -29,9 +29,9 @@ LOG_EVERY = 10.0
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One assistant in Dagster. `prefix` goes before its asset keys; `note` is said wherever users look first.
+    """One assistant in Dagster. `prefix` precedes its asset keys; `note` is shown wherever users look first.
 
-    `owners` are shown with its assets; `goes_on` says that new days come by themselves, unlike those of the demo.
+    `owners` are shown with its assets; `goes_on` is true if new days keep arriving, unlike in the demo.
     """
 
     assistant: Assistant
@@ -42,9 +42,9 @@ class Pipeline:
     goes_on: bool = True
 
     def of_run(self, context: RunContext, options: RunOptions, keys: SecretKeys) -> Assistant:
-        """The assistant for one run: answers are kept under the run's id, progress goes to its log.
+        """Return the assistant for one run: answers are stored under the run's id, and progress is written to its log.
 
-        Raises SettingsError for a choice that no run can have.
+        Raises SettingsError for an option that no run can have.
         """
         given = self.assistant.settings
         if own := keys.texts():
@@ -63,7 +63,7 @@ class Pipeline:
 
     @property
     def place(self) -> str:
-        """What the tags of its runs begin with."""
+        """Return the prefix of the tags of its runs."""
         return "/".join(self.prefix) or "cpa"
 
     def named(self, name: str) -> str:
@@ -71,7 +71,7 @@ class Pipeline:
         return "_".join([*self.prefix, name])
 
     def outside(self, days: list[date]) -> str:
-        """Which of these days no partition stands for, and what would include them; empty when all have one."""
+        """Return a note on the days without a partition and the setting that includes them; empty if all have one."""
         beyond = self.without_partition(days)
         if not beyond:
             return ""
@@ -82,12 +82,12 @@ class Pipeline:
         return f"{named}: before the first partition; set CPA_START_DATE={beyond[0]} and reload the code location"
 
     def without_partition(self, days: list[date]) -> list[date]:
-        """Which of these days no partition stands for, in order."""
+        """Return the days without a partition, in order."""
         return sorted(day for day in days if not self.days.has_partition_key(day.isoformat()))
 
 
 def logged(log: Callable[[str], object]) -> Progress:
-    """Progress as lines of a log, one every few seconds whatever it is about: each line is a write to Dagster."""
+    """Return a progress that logs a line every few seconds at most: each line is a write to Dagster."""
     said = time.monotonic()
 
     @contextmanager

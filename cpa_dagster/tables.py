@@ -1,4 +1,4 @@
-"""The tables behind the assets: their columns, from the store's migrations, and from which columns those are made."""
+"""The tables behind the assets: their columns, read from the store's migrations, and the lineage of each column."""
 
 import dagster as dg
 
@@ -7,7 +7,7 @@ from cpa_core.store.reference import columns_by_table
 from cpa_dagster.resources import Pipeline
 
 TABLES = {"event_schema": "event_schemas"}
-"""Tables that do not bear the asset's name."""
+"""Tables whose name differs from the asset's."""
 
 Sources = dict[str, tuple[tuple[str, str], ...]]
 """For a column, the assets and columns that it is made from."""

@@ -1,4 +1,4 @@
-"""The asset `topics`: what users come for, what no event covers and why criteria are missed, each day placed anew."""
+"""The asset `topics`: what users come for, what no event covers, why criteria are missed. It is updated each day."""
 
 import warnings
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ NEW_FOR = 7
 
 
 def found(step: Step) -> dict[str, Any]:
-    """Bring the topics up to the days, and show them by size and trend."""
+    """Update the topics with the new days, and show them by size and trend."""
     if not step.assistant.store.exists():
         return {"topics": 0}
     done = find_topics(step.assistant)
@@ -44,7 +44,10 @@ def found(step: Step) -> dict[str, Any]:
 
 
 def named(one: TopicRow, has_text: bool) -> str:
-    """A topic's name, which is made of words of messages; without text its id. Texts without a topic have a row too."""
+    """Return a topic's name, which is made of words of messages; its id if text is hidden.
+
+    Texts without a topic have a row too.
+    """
     return (one.name if has_text else one.topic_id) or "no topic"
 
 

@@ -1,9 +1,8 @@
-"""The executor: steps in the run's process, whose wait for a place in a pool says what it waits for and can be ended.
+"""The executor: steps in the run's process, which log whom they wait for at a pool, and whose wait can be interrupted.
 
-Dagster's in-process executor (1.13.27) looks at no signal while a step waits for its pool, and a place whose run was
-killed is freed by the daemon's monitoring only, which a run from the command line does not have. So each run holds a
-lock file in Dagster's storage for as long as its process lives, and whoever waits frees the places of runs whose lock
-nobody holds any more.
+Dagster's in-process executor (1.13.27) checks no signal while a step waits for its pool. The place of a killed run is
+freed only by the daemon's monitoring, which a run from the command line does not have. So each run holds a lock file in
+Dagster's storage while its process lives. A waiting run frees the places of runs whose lock nobody holds.
 """
 
 import fcntl
@@ -26,7 +25,7 @@ from dagster._core.executor.in_process import InProcessExecutor
 from dagster._utils.interrupts import check_captured_interrupt, pop_captured_interrupt
 
 LOOKS = 2.0
-"""Seconds between two looks at who holds the place that a step waits for."""
+"""Seconds between two checks of the holder of the place that a step waits for."""
 
 PAUSE = 0.2
 """Seconds between two tries to take it."""
@@ -36,7 +35,7 @@ GOES_ON = "Goes on where run {} ended: its answers and its finished days are kep
 
 
 class Waiting(InstanceConcurrencyContext):
-    """Dagster's taking of places in pools, with an eye on signals and on runs that were killed."""
+    """Dagster's claim of places in pools, which also checks for signals and for runs that were killed."""
 
     def __init__(self, job_context: PlanExecutionContext) -> None:
         super().__init__(job_context.instance, job_context.dagster_run)
@@ -45,7 +44,7 @@ class Waiting(InstanceConcurrencyContext):
         self._told = ""
 
     def claim(self, concurrency_key: str, step_key: str, step_priority: int = 0) -> bool:
-        """Whether the step has its place now. Raises DagsterExecutionInterruptedError when the wait is ended."""
+        """Return whether the step has its place now. Raises DagsterExecutionInterruptedError when the wait is ended."""
         if super().claim(concurrency_key, step_key, step_priority):
             return True
         if check_captured_interrupt():
@@ -58,7 +57,7 @@ class Waiting(InstanceConcurrencyContext):
         return False
 
     def _look(self, pool: str, step_key: str) -> None:
-        """Free what killed runs hold, and say once for each holder who it is."""
+        """Free the places of killed runs, and log each holder once."""
         held = self._instance.event_log_storage.get_concurrency_info(pool)
         holders = sorted(held.active_run_ids)
         freed = [run_id for run_id in holders if free_dead(self._instance, run_id)]
@@ -72,7 +71,7 @@ class Waiting(InstanceConcurrencyContext):
 
 
 def free_dead(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Free the places of a run that ended, or whose process is no more; that run is then reported as failed."""
+    """Free the places of a run that ended or whose process died; such a run is then reported as failed."""
     record = instance.get_run_by_id(run_id)
     is_over = record is None or record.is_finished
     if not is_over and not is_killed(instance, run_id):
@@ -104,7 +103,7 @@ def lock_of(instance: dg.DagsterInstance, run_id: str) -> Path:
 
 @contextmanager
 def alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """Hold the lock of a run; the kernel gives it up when the process is killed."""
+    """Hold the lock of a run; the kernel releases it when the process is killed."""
     path = lock_of(instance, run_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:

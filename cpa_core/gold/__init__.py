@@ -1,1 +1,1 @@
-"""Labels by people: reviews, draws, how good the labels are, and rates that are corrected by them."""
+"""Labels by people: reviews, draws, the quality of the model's labels, and the rates corrected by people's."""

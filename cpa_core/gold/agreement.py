@@ -1,4 +1,4 @@
-"""How far labels agree: tagger and people, people and people; each figure with its jackknife interval over units."""
+"""Agreement of labels, between tagger and people and among people, with jackknife intervals over units."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ Sums = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of one unit, or weighted sums of several: said by both, by the tagger alone, by people alone, by none."""
+    """Counts of one unit, or weighted sums of several: labelled by both, by the tagger or people alone, by neither."""
 
     both: float = 0.0
     tagger_only: float = 0.0
@@ -29,10 +29,10 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well a tagger's label agrees with people's. Shares from 0 to 1, kappa from -1; null where undefined.
+    """The agreement of a tagger's label with people's. Shares are from 0 to 1, kappa from -1; null where undefined.
 
-    `false_positives` is the share of what people deny that the tagger says; `prevalence` is people's share of it.
-    `positive_agreement` is 2a / (2a + b + c).
+    `false_positives` is the share of people's negatives that the tagger labels; `prevalence` is the label's share by
+    people. `positive_agreement` is 2a / (2a + b + c).
     """
 
     precision: Estimate
@@ -64,7 +64,7 @@ def agreement(units: Sequence[Confusion]) -> Agreement:
 
 
 def cohen(both: float, first_only: float, second_only: float, neither: float) -> float | None:
-    """Cohen's kappa of two raters; null where both say the same of everything."""
+    """Cohen's kappa of two raters; null if both give the same label to every item."""
     count = both + first_only + second_only + neither
     if count <= 0:
         return None
@@ -77,7 +77,7 @@ def cohen(both: float, first_only: float, second_only: float, neither: float) ->
 def left_one_out(units: Sequence[Sums], figure: Callable[[Sums], float | None], least: float = 0.0) -> Estimate:
     """A figure of sums over units, with its t interval from leaving out one unit at a time, between `least` and 1.
 
-    The interval is null with fewer than two units, or where the figure is undefined without one of them.
+    The interval is null with fewer than two units, or if the figure is undefined without one of them.
     """
     totals = _totals(units, len(units[0]) if units else 0)
     value = figure(totals) if units else None
@@ -95,7 +95,7 @@ def left_one_out(units: Sequence[Sums], figure: Callable[[Sums], float | None], 
 
 
 def _bound(value: float, units: int, least: float) -> tuple[float | None, float | None]:
-    """Where the units do not differ: Clopper and Pearson's bound of a share that is 0 or 1; null for what is none."""
+    """Return Clopper and Pearson's bound of a share of 0 or 1, if the units do not differ; null for any other value."""
     if least < 0 or value not in (0.0, 1.0):
         return None, None
     return clopper_pearson(units * value, units)
@@ -111,7 +111,7 @@ def _over(part: float, whole: float) -> float | None:
 
 @dataclass(frozen=True)
 class PeopleAgreement:
-    """How far people agree on one label: the ceiling of any tagger. Null where no item has two reviewers.
+    """People's agreement on one label, the ceiling of any tagger. Null if no item has two reviewers.
 
     `alpha` is Krippendorff's for yes and no; `kappa` the mean of Cohen's over pairs of reviewers. `disputed` counts
     items on which reviewers differ.
@@ -128,11 +128,11 @@ class PeopleAgreement:
 
 
 Ratings = Mapping[Hashable, Mapping[str, bool]]
-"""By item, such as a message: what each reviewer says of it."""
+"""For each item, such as a message: each reviewer's label of it."""
 
 
 def people_agreement(units: Iterable[Mapping[Hashable, Mapping[str, bool]]]) -> PeopleAgreement:
-    """How far people agree on a label, from the ratings in each unit. Items with one reviewer are left out."""
+    """Return people's agreement on a label, from the ratings in each unit. Items with one reviewer are left out."""
     double = [{item: said for item, said in unit.items() if len(said) > 1} for unit in units]
     double = [unit for unit in double if unit]
     sums = [_alpha_sums(unit) for unit in double]
@@ -152,7 +152,7 @@ def people_agreement(units: Iterable[Mapping[Hashable, Mapping[str, bool]]]) -> 
 
 
 def _alpha_sums(unit: Ratings) -> Sums:
-    """What an item of u ratings, c1 of them yes and c0 no, adds: 2·c0·c1 / (u - 1), c1, c0."""
+    """Return the sums of a unit. An item of u ratings, c1 of them yes and c0 no, adds 2·c0·c1 / (u - 1), c1 and c0."""
     found = [0.0, 0.0, 0.0]
     for said in unit.values():
         yes = sum(said.values())

@@ -1,4 +1,4 @@
-"""Rates corrected by people's labels, with intervals: from sums of each unit, a user or a conversation, alone.
+"""Rates corrected by people's labels, with intervals, from the sums of each unit: a user or a conversation.
 
 Prediction-powered inference with a tuned weight (PPI++; Angelopoulos, Duchi and Zrnic 2023), on totals of units and
 with the jackknife over units, because events of one conversation and conversations of one user come in clusters.
@@ -18,15 +18,15 @@ LEAST_POSITIVES = 10
 """Labelled positives below which no rate is corrected."""
 
 LEAST_DIFFERENCE = 0.02
-"""What sensitivity must exceed false alarms by, for a tagger's errors to be turned round."""
+"""Least excess of sensitivity over the false-positive rate at which a tagger's errors can be inverted."""
 
 
 @dataclass(frozen=True)
 class GoldUnit:
-    """What people and the tagger counted in one unit: `gold` of `gold_of`, `tagged` of `tagged_of`, `both` agreed on.
+    """Counts of people and the tagger in one unit: `gold` of `gold_of`, `tagged` of `tagged_of`, `both` agreed on.
 
-    For a rate of messages these are events and messages; for a verdict `gold_of` and `tagged_of` are 1. Where chances
-    of selection differ, each conversation's numbers are divided by its chance before they are added.
+    For a rate of messages these are events and messages; for a verdict `gold_of` and `tagged_of` are 1. If chances of
+    selection differ, each conversation's numbers are divided by its chance before they are added.
     """
 
     gold: float
@@ -40,7 +40,7 @@ class GoldUnit:
 class CorrectedRate:
     """A corrected share with its interval of 95 %, and the variance of the share.
 
-    `is_bound` says that nothing was seen, or all of it, so that the interval is Clopper and Pearson's bound alone.
+    `is_bound` means that no positive was seen, or only positives, so that the interval is Clopper and Pearson's bound.
     """
 
     value: float
@@ -57,9 +57,9 @@ class CorrectedRate:
 
 
 def corrected_rate(units: Sequence[GoldUnit], tagged_share: float, *, sampled: float = 0.0) -> CorrectedRate | None:
-    """The share in a population of which the tagger counts `tagged_share`, and of which the units are a random sample.
+    """Return the share in a population of which the tagger counts `tagged_share`; the units are a random sample of it.
 
-    `sampled` is the sampled share of the population, 0 to 1. None with fewer than two units or nothing to count in.
+    `sampled` is the sampled share of the population, 0 to 1. Null with fewer than two units or without any item.
     """
     return _jackknifed(units, lambda sums: _tuned(sums, tagged_share), sampled)
 
@@ -112,8 +112,8 @@ def _jackknifed(
 def interval(value: float, variance: float, units: int, *, is_seen: bool = True) -> CorrectedRate:
     """Wilson's interval at the effective sample size, with Student's t; or Clopper and Pearson's bound.
 
-    The bound stands where no positive was seen, or nothing else, where nothing varies, and where the estimate lies
-    outside of 0 to 1: it then is cut there.
+    The bound applies if no positive was seen, if all are positive, if nothing varies, or if the estimate lies outside 0
+    to 1: it is then cut to that range.
     """
     if not is_seen or variance <= 0 or not 0 < value < 1:
         cut = min(1.0, max(0.0, value))
@@ -127,8 +127,8 @@ def interval(value: float, variance: float, units: int, *, is_seen: bool = True)
 def beyond_the_gold(units: Sequence[GoldUnit], tagged_share: float) -> CorrectedRate | None:
     """The share in another population, of which the tagger counts `tagged_share`: Rogan and Gladen's on units.
 
-    It assumes that the tagger errs there as it does in the units. None where its errors cannot be turned round: where
-    sensitivity exceeds false alarms by no more than LEAST_DIFFERENCE, or a class was never seen.
+    It assumes that the tagger errs there as it does in the units. Null if its errors cannot be inverted: sensitivity
+    exceeds the false-positive rate by no more than LEAST_DIFFERENCE, or a class was never seen.
     """
     positives = sum(unit.gold for unit in units)
     negatives = sum(unit.gold_of - unit.gold for unit in units)
@@ -147,7 +147,7 @@ def beyond_the_gold(units: Sequence[GoldUnit], tagged_share: float) -> Corrected
 
 
 def _influence(unit: GoldUnit, at: tuple[float, float, float], classes: tuple[float, float]) -> float:
-    """What a unit adds to the error of Rogan and Gladen's estimate, by the delta method."""
+    """Return a unit's contribution to the error of Rogan and Gladen's estimate, by the delta method."""
     found, false, value = at
     positives, negatives = classes
     of_false = ((unit.tagged - unit.both) - false * (unit.gold_of - unit.gold)) / negatives
@@ -168,7 +168,7 @@ def difference(value: float, variance: float) -> Estimate:
 
 @dataclass(frozen=True)
 class DoubtedMessage:
-    """A message drawn by doubt: what people say, the probability it was drawn by, the chance of one draw of it."""
+    """A message drawn by doubt: people's label, the probability it was drawn by, and the chance of one draw of it."""
 
     present: bool
     believed: float
@@ -176,9 +176,10 @@ class DoubtedMessage:
 
 
 def by_doubt_rate(drawn: Sequence[DoubtedMessage], mean_believed: float, frame: int) -> CorrectedRate | None:
-    """The share of messages with a label, from draws by doubt out of a frame of so many messages.
+    """The share of messages with a label, from draws by doubt out of `frame` messages.
 
-    The mean of the probabilities, corrected by what people say of those drawn (Zrnic and Candès, ICML 2024).
+    It is the mean of the probabilities, corrected by people's labels of the drawn messages (Zrnic and Candès, ICML
+    2024).
     """
     n = len(drawn)
     if n < 2 or frame < 1:
@@ -191,7 +192,7 @@ def by_doubt_rate(drawn: Sequence[DoubtedMessage], mean_believed: float, frame: 
 
 @dataclass(frozen=True)
 class Lacking:
-    """How many more labelled conversations a correction needs; 0 where it has enough."""
+    """The labelled conversations that a correction still needs; 0 if it has enough."""
 
     conversations: int
     positives: int

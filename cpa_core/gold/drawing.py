@@ -1,4 +1,4 @@
-"""Which conversations and messages a person reads next: draws whose chances of selection are known and kept."""
+"""Draws of the conversations and messages that a person reads next; each item's chance of selection is stored."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -11,11 +11,13 @@ from cpa_core.models import Value, digest
 
 Way = Literal["random", "doubt", "disagreement", "second", "imported"]
 LEAST_DOUBT = 0.02
-"""What is added to each message's doubt, so that none has no chance (Zrnic and Candès, ICML 2024, section 3)."""
+"""Constant added to each message's doubt, so that all have a chance (Zrnic and Candès, ICML 2024, section 3)."""
 
 
 class DrawnItem(Value):
-    """What a reviewer is given: a conversation, or one message of it. `chance` of selection; null where unknown.
+    """One item for a reviewer: a conversation, or one message of it. `chance` of selection; null if unknown.
+
+    `chance` of selection; null where unknown.
 
     `believed` is the probability that the message has the label, by which it was drawn; null for other draws.
     """
@@ -31,7 +33,7 @@ class Draw(Value):
 
     `frame` is the number of conversations, or of messages for a draw by doubt, that could have been drawn on the days
     from `first` to `last`. `label` is the key of the type that a draw by doubt is for, and `mean_believed` the mean of
-    the probabilities over the frame. `drawn_as` is its id where items were forgotten since.
+    the probabilities over the frame. `drawn_as` is its original id if items were forgotten since.
     """
 
     way: Way
@@ -54,10 +56,10 @@ class Draw(Value):
 
 
 def at_random(frame: Sequence[tuple[date, str]], size: int, seed: int) -> tuple[DrawnItem, ...]:
-    """So many of these conversations (day and id), each with the same chance, and each day with its share of them.
+    """Draw `size` of these conversations (day and id), each with the same chance, and each day by its share.
 
     Systematic sampling of the conversations in the order of their days, in random order within a day: every chance is
-    size / frame exactly, so that no weights are needed. A frame that is smaller is taken whole.
+    size / frame exactly, so that no weights are needed. A smaller frame is taken whole.
     """
     random = Random(seed)
     ordered = sorted((day, random.random(), conversation) for day, conversation in sorted(frame))
@@ -74,9 +76,9 @@ def at_random(frame: Sequence[tuple[date, str]], size: int, seed: int) -> tuple[
 
 
 def by_doubt(believed: Sequence[tuple[str, str, float]], size: int, seed: int) -> tuple[DrawnItem, ...]:
-    """So many draws, with replacement, of these messages (conversation, message, probability of the label).
+    """Make `size` draws, with replacement, of these messages (conversation, message, probability of the label).
 
-    The chance of one draw is proportional to √(s(1 − s)) + LEAST_DOUBT. A message that is drawn twice stands twice.
+    The chance of one draw is proportional to √(s(1 − s)) + LEAST_DOUBT. A message that is drawn twice appears twice.
     """
     weights = [sqrt(max(0.0, s * (1 - s))) + LEAST_DOUBT for _, _, s in believed]
     total = sum(weights)
@@ -95,9 +97,9 @@ def by_doubt(believed: Sequence[tuple[str, str, float]], size: int, seed: int) -
 
 
 def chance_in(draws: Sequence[tuple[date, date, float]], day: date) -> float | None:
-    """The chance of a conversation of a day to be read, given several draws: first day, last day, chance of each.
+    """Return the chance that a conversation of a day is read, given several draws: first day, last day, chance of each.
 
-    Draws leave out what was drawn before, so the chances of not being drawn multiply. Null where no draw covers it.
+    Draws exclude conversations drawn before, so the chances of not being drawn multiply. Null where no draw covers it.
     """
     missed = 1.0
     for first, last, chance in draws:
@@ -109,7 +111,7 @@ def chance_in(draws: Sequence[tuple[date, date, float]], day: date) -> float | N
 def beliefs(
     tagged: Mapping[str, bool], doubtful: frozenset[str], neighbours: frozenset[str], precision: float, missed: float
 ) -> dict[str, float]:
-    """The probability of a label for each message, from what the tagger said of it.
+    """Return the probability of a label for each message, from the tagger's labels.
 
     `precision` and `missed` are the shares of tagged and of untagged messages that have the label. A tag whose quote
     was not found, or whose answer had to be repaired, is `doubtful` and halfway between the two. A message without

@@ -1,4 +1,4 @@
-"""Gold as Label Studio has it: a task for each conversation, a region for each event, choices for each verdict.
+"""Gold in Label Studio's form: a task for each conversation, a region for each event, choices for each verdict.
 
 Sources: labelstud.io/guide/task_format, labelstud.io/tags/paragraphs, labelstud.io/tags/paragraphlabels.
 """

@@ -1,4 +1,4 @@
-"""What people say now: the labels that are still valid, whose they are, and how far people agree on each."""
+"""People's current labels: those still valid, their units, and people's agreement on each label."""
 
 import json
 from collections import defaultdict
@@ -18,12 +18,12 @@ def schema_in_force(view: Transaction) -> EventSchema | None:
 
 
 def know_gold(view: Transaction, schema: EventSchema) -> None:
-    """Make the table of what people say now, which the questions about gold read."""
+    """Create the table of people's current labels, which the questions about gold read."""
     view.answer("gold/now", valid=json.dumps(meanings(view, schema)), adjudicated=ADJUDICATED)
 
 
 def meanings(view: Transaction, schema: EventSchema) -> list[str]:
-    """What labels may mean to be valid: kind, key and digest of the definition, with those said to mean the same."""
+    """Return the valid meanings of labels: kind, key and digest of each definition, and those declared the same."""
     current = [("event", kind.key, definition_of(kind)) for kind in schema.event_types]
     criteria_now = (("criterion", schema.criteria.goals()), ("dealbreaker", schema.criteria.dealbreakers_by_id()))
     current += [(kind, words, digest(words)[:12]) for kind, found in criteria_now for words in found.values()]
@@ -39,7 +39,7 @@ def meanings(view: Transaction, schema: EventSchema) -> list[str]:
 
 
 def people_on_labels(view: Transaction, valid: Sequence[str]) -> dict[tuple[str, str], PeopleAgreement]:
-    """How far people agree on each label, by kind and key."""
+    """Return people's agreement on each label, by kind and key."""
     rated: dict[tuple[str, str], dict[str, dict[Hashable, dict[str, bool]]]] = {}
     for row in view.answer("gold/ratings", valid=json.dumps(list(valid)), adjudicated=ADJUDICATED):
         units = rated.setdefault((row["kind"], row["key"]), {})
@@ -49,7 +49,7 @@ def people_on_labels(view: Transaction, valid: Sequence[str]) -> dict[tuple[str,
 
 
 def unit_of(row: Row) -> str:
-    """What a row belongs to: its user, where that is a person, else its conversation."""
+    """Return the unit of a row: its user, if that is a person, else its conversation."""
     return f"user {row['user_id']}" if is_person(row["user_id"]) else f"conversation {row['conversation_id']}"
 
 

@@ -1,4 +1,4 @@
-"""How many more labels bring a corrected rate within a wanted width, and which reading is worth the next half hour."""
+"""Plans: the labels that bring a corrected rate within a wanted width, and the reading worth the next half hour."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from cpa_core.gold.drawing import LEAST_DOUBT
 
 QUANTILE = 1.96
 ASSUMED_CORRELATION = 0.6
-"""How closely the tagger is taken to follow people before anybody has labelled: a tagger of kappa 0.6."""
+"""The assumed correlation of tagger and people before anybody has labelled: a tagger of kappa 0.6."""
 HALF_HOUR = 1800.0
 CONVERSATION_SECONDS, MESSAGE_SECONDS = 180.0, 20.0
-"""How long reading one takes, before reviews have said."""
+"""Assumed time to read one, in seconds, until reviews give it."""
 
 
 @dataclass(frozen=True)
 class LabelCost:
-    """Labels by one way: the half width of the interval for each number of labels in all, and what a label takes.
+    """Labels by one way of drawing: the interval's half width by number of labels, and the seconds for each.
 
-    `spread` is the variance of the rate times the labels; `of` how many there are to label, 0 where there is no end;
-    `done` how many are; `least` how many any correction needs.
+    `spread` is the variance of the rate times the labels. `of` is the number of items to label, 0 if unlimited; `done`
+    are the labelled ones; `least` is the number that any correction needs.
     """
 
     spread: float
@@ -30,20 +30,23 @@ class LabelCost:
     least: int = 0
 
     def half_width(self, labels: int) -> float | None:
-        """With so many labels in all; null without any."""
+        """Return the half width with this number of labels in all; null without any."""
         if labels < 2:
             return None
         unseen = max(0.0, 1 - labels / self.of) if self.of else 1.0
         return QUANTILE * sqrt(self.spread / labels * unseen)
 
     def needed(self, within: float) -> int | None:
-        """Labels in all for a half width, the finite number counted; null where even all of them do not bring it."""
+        """Return the labels needed for a half width; null if labelling everything does not suffice.
+
+        The number is corrected for a finite population.
+        """
         per = self.spread * QUANTILE * QUANTILE / (within * within)
         found = ceil(per / (1 + per / self.of)) if self.of else ceil(per)
         return max(found, self.least) if not self.of or found <= self.of else None
 
     def after(self, seconds: float) -> float | None:
-        """The half width after `seconds` more of reading; null while the labels are too few for a correction."""
+        """Return the half width after `seconds` more of reading; null while the labels are too few for a correction."""
         labels = self.done + int(seconds / self.seconds)
         return self.half_width(min(labels, self.of or labels)) if labels >= self.least else None
 
@@ -53,8 +56,8 @@ def spread_of_conversations(
 ) -> float:
     """The variance of a corrected rate times the number of labelled conversations.
 
-    From gold where there are enough of `units`; else from how the tagger's own counts vary (`tagged`: every
-    conversation, with nothing by people), of which the tagger is assumed to explain ASSUMED_CORRELATION.
+    It is estimated from gold if `units` suffice. Else it comes from the variance of the tagger's own counts (`tagged`:
+    every conversation, without people's labels), with ASSUMED_CORRELATION.
     """
     found = corrected_rate(units, tagged_share) if conversations >= LEAST_CONVERSATIONS else None
     if found and found.variance > 0:

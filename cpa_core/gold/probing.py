@@ -1,7 +1,7 @@
-"""The instrument apart from what it measures: the same conversations asked again, by another tagger or in other order.
+"""Probes separate the instrument from the measured: the same conversations asked again, by another tagger or order.
 
-Where nothing but the model, the prompt or the schema changed, a shift of a rate is the instrument's. Where nothing but
-the order of types and criteria in the question changed, a label that differs is chance.
+If only the model, the prompt or the schema changed, a shift of a rate is the instrument's. If only the order of types
+and criteria in the question changed, a differing label is chance.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ Tasks = Literal["tag", "judge"]
 
 
 class Anchor(Value):
-    """A conversation that is asked again, drawn once for good."""
+    """A conversation for repeated probes, drawn once and kept."""
 
     day: date
     conversation_id: str
@@ -29,10 +29,10 @@ class Anchor(Value):
 
 
 class ProbedLabels(Value):
-    """What one tagger said of one conversation. No words of messages are in it.
+    """One tagger's labels of one conversation, without words of messages.
 
-    `items` counts for each label what it was asked of: the messages of its role, or 1 for a criterion. `said` holds the
-    ids of the messages that have it, or the verdict. Labels are event types' keys and criteria's words.
+    `items` counts for each label the items it was asked about: the messages of its role, or 1 for a criterion. `said`
+    holds the ids of the messages that have it, or the verdict. Labels are event types' keys and criteria's words.
     """
 
     probed_at: datetime
@@ -49,7 +49,7 @@ class ProbedLabels(Value):
 
     @property
     def tagger(self) -> Tagger:
-        """What the labels were made by."""
+        """Return the tagger that made the labels."""
         return Tagger(self.schema_version, self.prompt_id, self.model)
 
     @property
@@ -60,9 +60,9 @@ class ProbedLabels(Value):
 
 @dataclass(frozen=True)
 class InstrumentShift:
-    """How a label's rate on the anchors differs between two taggers: of messages, or of judged conversations.
+    """The difference of a label's rate on the anchors between two taggers: of messages, or of judged conversations.
 
-    `difference` is the second less the first, each conversation beside itself, with its interval by unit.
+    `difference` is the second less the first, paired by conversation, with its interval by unit.
     """
 
     label: str
@@ -74,7 +74,7 @@ class InstrumentShift:
 
 @dataclass(frozen=True)
 class LabelFlips:
-    """Of the items that have a label in either order, those that have it in one alone; of verdicts, those changed."""
+    """The share of labelled items whose label depends on the question's order; for verdicts, those that changed."""
 
     label: str
     flipped: Rate
@@ -105,7 +105,7 @@ def turned(schema: EventSchema) -> EventSchema:
 def latest_before(probed: Sequence[ProbedLabels], now: Sequence[ProbedLabels]) -> list[ProbedLabels]:
     """The newest earlier answers about the same conversations by another tagger: none before the first change.
 
-    Of each task the tagger that was probed last; a probe by the present one is no earlier one.
+    For each task it takes the tagger that was probed last, other than the present one.
     """
     found: list[ProbedLabels] = []
     for task in sorted({one.task for one in now}):
@@ -118,7 +118,7 @@ def latest_before(probed: Sequence[ProbedLabels], now: Sequence[ProbedLabels]) -
 
 
 def between(probed: Sequence[ProbedLabels], old: Tagger, new: Tagger) -> list[InstrumentShift]:
-    """The shifts of shares of conversations between two taggers that were both probed; empty where either was not."""
+    """Return the shifts of shares of conversations between two probed taggers; empty if either was not probed."""
     tagged = [one for one in probed if one.task == "tag" and one.order == "own"]
     sides = ([one for one in tagged if one.tagger == tagger] for tagger in (old, new))
     return [] if old == new else instrument_shifts(*sides, of_conversations=True)
@@ -129,7 +129,7 @@ def instrument_shifts(
 ) -> list[InstrumentShift]:
     """The shift of each label that both taggers were asked for, on the conversations that both answered.
 
-    `of_conversations`: of the share of conversations that have it at all, instead of that of messages.
+    `of_conversations`: compare shares of conversations that have the label at all, instead of shares of messages.
     """
     found: list[InstrumentShift] = []
     for label, pairs in _paired(before, after).items():
@@ -146,7 +146,7 @@ def instrument_shifts(
 
 
 def label_flips(own: Sequence[ProbedLabels], other: Sequence[ProbedLabels]) -> list[LabelFlips]:
-    """How often each label depends on the order of the question."""
+    """Return how often each label depends on the order of the question."""
     found: list[LabelFlips] = []
     for label, pairs in _paired(own, other).items():
         sums: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])

@@ -1,4 +1,4 @@
-"""How good the labels of a selection are: each label of the schema in force beside what people say of it."""
+"""The quality of a selection's labels: each label of the schema in force compared with people's labels."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,9 +20,9 @@ from cpa_core.store.database import Row
 
 
 def trust(of: Selection) -> tuple[Trust, ...]:
-    """How far each label of the schema in force can be trusted, in the schema's order: types, goals, dealbreakers.
+    """Return the trust in each label of the schema in force, in its order: types, goals, dealbreakers.
 
-    Empty where no schema is recorded, or nobody has labelled anything.
+    Empty if no schema is recorded, or nobody has labelled anything.
     """
     return of.once(_trust)
 
@@ -35,7 +35,7 @@ def _trust(of: Selection) -> tuple[Trust, ...]:
 
 
 def gold_units(of: Selection, kind: EventType) -> tuple[list[GoldUnit], int]:
-    """The random gold units of the selection for a label's share of messages, and of how many conversations."""
+    """Return the random gold units for a label's share of messages, and the number of their conversations."""
     asked = of.once(_asked_of)
     if asked is None:
         return [], 0
@@ -46,7 +46,7 @@ def gold_units(of: Selection, kind: EventType) -> tuple[list[GoldUnit], int]:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the questions about gold answer for one selection."""
+    """The answers of the SQL questions about gold for one selection."""
 
     selection: Selection
     schema: EventSchema
@@ -78,7 +78,7 @@ class _Asked:
         )
 
     def by_doubt(self, key: str) -> dict[str, Any]:
-        """The share of messages from the draw by doubt that was read most, of those over the days asked about."""
+        """Return the share of messages from the most-read draw by doubt over the selected days."""
         days = self.taggers["tag"].days
         draws = rows_by(self.doubted.get(key, ()), "draw_id").values()
         same = [rows for rows in draws if days and (rows[0]["first_day"], rows[0]["last_day"]) == (days[0], days[-1])]
@@ -111,7 +111,7 @@ class _Asked:
 
 
 def _asked_of(of: Selection) -> _Asked | None:
-    """What the questions about gold answer; none before the first schema is recorded."""
+    """Return the answers of the questions about gold; null before the first schema is recorded."""
     schema = schema_in_force(of.view)
     if schema is None:
         return None
@@ -152,7 +152,7 @@ def _event_types(asked: _Asked) -> Iterable[Trust]:
 
 
 def _tagged(found: Row, name: str) -> Rate:
-    """A share as it was tagged, by unit; unknown where nobody of the role said anything."""
+    """Return a share as tagged, by unit; unknown if no message has the role."""
     return share(UnitSums(**found[name])) if found else rate(0, 0)
 
 
@@ -231,7 +231,7 @@ def _places(rows: Iterable[Row]) -> tuple[int, ...]:
 
 
 def _says_yes(row: Row) -> bool | None:
-    """Whether the judge says met, or hit; null where it cannot tell."""
+    """Return whether the judge's verdict is met or hit; null if it cannot tell."""
     return None if row["by_judge"] == "cannot tell" else row["by_judge"] in ("met", "hit")
 
 

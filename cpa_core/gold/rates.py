@@ -1,4 +1,4 @@
-"""The rates of one label three times: as tagged, corrected by what people read, and by people alone."""
+"""The rates of one label in three forms: as tagged, corrected by people's labels, and by people alone."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -21,20 +21,20 @@ class LabelRates:
 
     @property
     def inside(self) -> list[Row]:
-        """The conversations that are asked about."""
+        """Return the conversations within the selection."""
         return [row for row in self._rows if row["n"] is not None]
 
     def validity(self, positives: Callable[[Row], int]) -> Validity:
-        """What a correction would hold for."""
+        """Return the validity of a correction."""
         seen = [GoldSeen(r["day"], _tagger(r), positives(r), r["n"] is not None) for r in self._rows]
         return validity(self._population, list(self._frames.values()), seen)
 
     def units(self, unit: Callable[[Row], GoldUnit]) -> list[GoldUnit]:
-        """The units that are asked about."""
+        """Return the units within the selection."""
         return self._units(self.inside, unit)
 
     def rate(self, tagged: Rate, unit: Callable[[Row], GoldUnit], held: Validity) -> TrustedRate:
-        """A rate three times."""
+        """Return a rate as tagged, as corrected and by people alone."""
         units = self.units(unit)
         total = sum(self._population.taggers(self._population.days).values())
         sampled = min(1.0, len(self.inside) / total) if total else 0.0

@@ -1,4 +1,4 @@
-"""What a file says of one message or conversation, before it is checked against the schema and the conversations."""
+"""A file's review of one message or conversation, before it is checked against the schema and the conversations."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,7 +8,7 @@ from cpa_core.models import Value
 
 
 class RawReview(Value):
-    """One review as a file has it. What the file does not say is null, and is found by `place`: `file: row 7`."""
+    """One review as a file has it. A field that the file lacks is null. `place` locates the review: `file: row 7`."""
 
     place: str
     conversation_id: str

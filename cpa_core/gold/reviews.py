@@ -1,4 +1,4 @@
-"""What a person said of a message or a conversation: one review, with an answer for every type that was asked about."""
+"""Reviews: one person's answers about a message or a conversation, one for every type that was asked about."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from cpa_core.models import NOT_APPLICABLE, EventSchema, EventType, Property, Va
 LabelKind = Literal["event", "criterion", "dealbreaker"]
 Part = Literal["teach", "measure"]
 TEACHING = 5
-"""One in so many conversations is for teaching: definitions and examples. The others measure."""
+"""One conversation in this many is for teaching: definitions and examples. The others measure."""
 
 VERDICTS = ("met", "partly", "missed", "cannot tell")
 HITS = ("hit", "not hit", "cannot tell")
 ADJUDICATED = "adjudicated"
-"""The queue of reviews that settle a dispute between reviewers: their answers stand before all others."""
+"""The queue of reviews that settle a dispute between reviewers: their answers take precedence over all others."""
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(lambda at: datetime.astimezone(at, UTC))]
@@ -34,7 +34,7 @@ class Labelled(Value):
 
 
 class GoldAnswer(Value):
-    """What a reviewer says of one type in one message, or of one criterion in one conversation.
+    """A reviewer's answer about one type in one message, or about one criterion in one conversation.
 
     `key` never changes: the type's first name with its role, or the words of a criterion. `definition` is a digest
     of the definition that the reviewer read. `present` is null where the reviewer cannot tell.
@@ -54,8 +54,8 @@ class GoldAnswer(Value):
 class Review(Value):
     """One review by one person. `message_id` and `role` are null for verdicts on a conversation as a whole.
 
-    `said` is a digest of the text that was read, empty where it is unknown; `seconds` how long it took; `chance` with
-    which the conversation was drawn, null where it was not drawn at random; `blind` whether the reviewer answered
+    `said` is a digest of the text that was read, empty if unknown. `seconds` is the time it took. `chance` is the
+    conversation's chance of selection, null if it was not drawn at random. `blind` is true if the reviewer answered
     before seeing the model's labels.
     """
 
@@ -97,9 +97,9 @@ def said_hash(content: str) -> str:
 
 
 def definition_of(kind: EventType | Property) -> str:
-    """A digest of what a type or a property means: its words, and a property's choices, whatever the spacing.
+    """Return a digest of a type's or a property's definition and choices, whatever the spacing.
 
-    Examples are left out: they change what a model is shown, not what people look for.
+    Examples are left out: they change the model's prompt, not the meaning for people.
     """
     choices = kind.choices if isinstance(kind, Property) else ()
     return digest([kind.definition.split(), sorted(choices)])[:12]
@@ -137,8 +137,8 @@ def _answer(kind: EventType, one: Labelled | None) -> GoldAnswer:
 def answers_on_conversation(schema: EventSchema, verdicts: Mapping[str, str]) -> tuple[GoldAnswer, ...]:
     """The answers on criteria and dealbreakers, by their ids in the schema (`P1`, `D1`). Raises InputError.
 
-    Verdicts on goals are met, partly, missed or cannot tell; on dealbreakers hit, not hit or cannot tell. An id that
-    is not named was not asked about.
+    Verdicts on goals are met, partly, missed or cannot tell; on dealbreakers hit, not hit or cannot tell. An id that is
+    missing was not asked about.
     """
     goals, dealbreakers = schema.criteria.goals(), schema.criteria.dealbreakers_by_id()
     found: list[GoldAnswer] = []

@@ -1,4 +1,4 @@
-"""Gold as CSV: a row for each event that a reviewer sees in a message, one without event type where there is none."""
+"""Gold as CSV: a row for each event that a reviewer sees in a message; one without event type if there is none."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ ABOUT = (
     "said",
 )
 COLUMNS = ("conversation_id", "message_id", "role", "event_type", "quote", "criterion", "verdict", *ABOUT)
-"""Our columns, beside one for each property. Only `conversation_id` is needed, and what was labelled."""
+"""Our columns, beside one for each property. Only `conversation_id` and the labels are needed."""
 OTHER_NAMES = {"annotator": "reviewer", "annotator_id": "reviewer", "rater": "reviewer", "label": "event_type"}
 """Names that other files have for a column."""
 NO = ("no", "false", "0")

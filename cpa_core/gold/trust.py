@@ -1,4 +1,4 @@
-"""How far a label can be trusted, and its rates as tagged, corrected, and by people alone."""
+"""Trust in a label, and its rates as tagged, as corrected, and by people alone."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,14 +11,14 @@ from cpa_core.insights import UNKNOWN, Estimate, Rate
 
 Grade = Literal["good", "fair", "poor", "unknown"]
 LEAST_ALPHA = 0.4
-"""Krippendorff's alpha between people below which a label is not one thing to them."""
+"""Krippendorff's alpha between people below which they do not share one meaning of a label."""
 GOOD_KAPPA, FAIR_KAPPA = 0.6, 0.4
 """Kappa from which a label is trusted, and below which it is not (Landis and Koch 1977: substantial; fair)."""
 
 
 @dataclass(frozen=True)
 class TrustedRate:
-    """One rate three times: as tagged, corrected by gold, by the gold alone; and what the correction is valid for."""
+    """One rate in three forms, as tagged, corrected by gold and by gold alone, with the validity of the correction."""
 
     tagged: Rate
     corrected: Estimate
@@ -41,7 +41,7 @@ def corrected_change(before: TrustedRate, after: TrustedRate) -> Estimate:
 
 @dataclass(frozen=True)
 class PropertyTrust:
-    """The share of events with the value of a property that people give, among those that both see."""
+    """The share of events whose property value matches people's, among events that both see."""
 
     name: str
     accuracy: Estimate
@@ -50,12 +50,12 @@ class PropertyTrust:
 
 @dataclass(frozen=True)
 class Trust:
-    """How far a label can be trusted. `of_messages` is null for criteria and dealbreakers, which are of conversations.
+    """The trust in a label. `of_messages` is null for criteria and dealbreakers, which are of conversations.
 
-    `lacking` are the conversations that people have to label before its rates are corrected. `cannot_tell` counts
-    conversations of which the tagger, and of which people, could not tell. `places` are the numbers that the
-    conversations that people read have in the selection. `by_doubt` is the share of messages from a draw by doubt of
-    these very days, and `doubted` how many of its messages people read.
+    `lacking` are the conversations that people have to label before its rates are corrected. `cannot_tell` counts the
+    conversations for which the tagger, and for which people, could not tell. `places` are the numbers, in the
+    selection, of the conversations that people read. `by_doubt` is the share of messages from a draw by doubt of these
+    very days, and `doubted` how many of its messages people read.
     """
 
     kind: LabelKind
@@ -76,13 +76,13 @@ class Trust:
     doubted: int = 0
 
     def is_below(self, least: float | None) -> bool:
-        """Whether people were asked, and agree less than a kappa of `least`; no where none is wanted."""
+        """Return whether people labelled it and kappa is below `least`; false if no least kappa is set."""
         kappa = self.agreement.kappa.value
         return least is not None and kappa is not None and kappa < least
 
     @property
     def do_people_differ(self) -> bool:
-        """Whether two people read the same and their alpha is below LEAST_ALPHA."""
+        """Return whether two people read the same items and their alpha is below LEAST_ALPHA."""
         return self.people.alpha.value is not None and self.people.alpha.value < LEAST_ALPHA
 
     @property
@@ -92,7 +92,7 @@ class Trust:
 
     @property
     def grade(self) -> Grade:
-        """In a word, by kappa; unknown without labels by people."""
+        """Return the grade by kappa; unknown without labels by people."""
         kappa = self.agreement.kappa.value
         if kappa is None:
             return "unknown"

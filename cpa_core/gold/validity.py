@@ -1,4 +1,4 @@
-"""For which days a correction holds: where gold was drawn, and where the tagger is the one that gold met."""
+"""The days for which a correction holds: days in a random draw of gold, labelled by the tagger that gold measured."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,21 +9,21 @@ from typing import Literal, NamedTuple
 from cpa_core.gold.correcting import LEAST_CONVERSATIONS, Lacking
 
 SMALL_PART = 0.1
-"""The share of conversations that another tagger may have tagged without gold of its own."""
+"""The largest share of conversations whose tagger needs no gold of its own."""
 
 Basis = Literal["sample", "assumed", "none"]
-"""A correction by gold of these days; by older gold, assuming that the tagger errs as it did; none."""
+"""A correction by gold of these days; by older gold, assuming unchanged errors of the tagger; or none."""
 
 
 class Tagger(NamedTuple):
-    """What labels were made by."""
+    """The maker of labels: schema version, prompt and model."""
 
     schema_version: str | None
     prompt_id: str | None
     model: str | None
 
     def words(self) -> str:
-        """As people read it."""
+        """Return it as text for people."""
         return f"{self.model or 'an unknown model'}, schema {(self.schema_version or 'unknown')[:6]}"
 
 
@@ -38,7 +38,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Population:
-    """What is asked about: conversations by day and tagger."""
+    """The population of a rate: conversations by day and tagger."""
 
     counts: Mapping[tuple[date, Tagger], int]
 
@@ -69,7 +69,10 @@ class GoldSeen:
 
 @dataclass(frozen=True)
 class Validity:
-    """What a correction is valid for, in words, and whose gold it uses. `lacking`: conversations to label for one."""
+    """The validity of a correction in words, and the tagger whose gold it uses.
+
+    `lacking`: conversations still to label.
+    """
 
     basis: Basis
     words: str
@@ -78,10 +81,11 @@ class Validity:
 
 
 def validity(population: Population, frames: Sequence[Frame], gold: Sequence[GoldSeen]) -> Validity:
-    """Whether gold corrects a rate of the population, and on what assumption.
+    """Return whether gold corrects a rate of the population, and under which assumption.
 
-    By a sample where every day was in a random draw and each tagger of a tenth of the conversations or more has enough
-    gold. Else by older gold of the one tagger, marked as an assumption. Else not at all: it says what is lacking.
+    A sample corrects it if every day was in a random draw and each tagger of a tenth of the conversations or more has
+    enough gold. Else older gold of the one tagger corrects it, marked as an assumption. Else nothing does, and the
+    result names the labels that are lacking.
     """
     inside = [one for one in gold if one.is_inside]
     lacking = _lacking(inside)
@@ -96,7 +100,7 @@ def validity(population: Population, frames: Sequence[Frame], gold: Sequence[Gol
 
 
 def _unsampled(population: Population, inside: Sequence[GoldSeen]) -> list[Tagger]:
-    """Taggers of a good part of the population, in a population of several, without enough gold of their own."""
+    """Return the taggers, of several, that labelled a large part of the population and lack gold of their own."""
     counted = population.taggers(population.days)
     if len(counted) < 2:
         return []
@@ -106,7 +110,7 @@ def _unsampled(population: Population, inside: Sequence[GoldSeen]) -> list[Tagge
 
 
 def _assumed(population: Population, beyond: Sequence[date], gold: Sequence[GoldSeen], lacking: Lacking) -> Validity:
-    """By gold of other days, where one tagger made all labels that are asked about and enough of that gold's."""
+    """Return validity by gold of other days, if one tagger made all selected labels and enough of that gold's."""
     taggers = population.taggers(population.days)
     most, count = taggers.most_common(1)[0] if taggers else (None, 0)
     if most is None or count <= (1 - SMALL_PART) * taggers.total():

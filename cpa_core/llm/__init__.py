@@ -1,4 +1,4 @@
-"""Asking language models: one request value, a closed set of outcomes, every answer kept before its slot is free."""
+"""Asking language models: one request value, a closed set of outcomes, every answer stored before its slot is free."""
 
 from cpa_core.errors import Limits
 from cpa_core.llm.batches import BatchForm, BatchLine, BatchLook, BatchVendor, Found, Lost

@@ -1,4 +1,4 @@
-"""What a server of chat completions does with what it is asked for, found out from its first answers."""
+"""The abilities of a server of chat completions, discovered from its first answers."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,13 +8,13 @@ from typing import Literal
 from cpa_core.models import Value
 
 Structured = Literal["strict", "lax", "json_object", "prompt"]
-"""How a server is told the shape of an answer: a JSON schema that it enforces, or only reads; any JSON; in words."""
+"""How a server gets the shape of an answer: a JSON schema that it enforces or only reads, any JSON, or words."""
 LADDER: tuple[Structured, ...] = ("strict", "json_object", "prompt")
-"""What is tried, in this order: each takes less of the server."""
+"""The forms to try, in this order: each requires less of the server."""
 
 
 class Abilities(Value):
-    """How a model at an endpoint is asked: the form that brought a whole answer, and whether it reasons first."""
+    """The way to ask a model at an endpoint: the form that brought a whole answer, and whether it reasons first."""
 
     structured: Structured
     reasons: bool = False
@@ -23,9 +23,9 @@ class Abilities(Value):
 class Discovery:
     """Finds the abilities of one endpoint and model, shared by the threads that ask it.
 
-    Until they are known, one call runs at a time: each that brings no answer in the shape moves on by one form, so
-    that finding out takes two calls more than knowing. `found` is called once with what works, which is the first form
-    with a whole answer; else the first with an answer that fits; else nothing, and the run goes on as it began.
+    Until they are known, one call runs at a time. A call whose answer lacks the shape moves on by one form, so
+    discovery costs two calls more than known abilities. `found` is called once with the form that works: the first with
+    a whole answer, else the first whose answer fits. If none does, it is not called, and the run keeps its first form.
     """
 
     def __init__(self, first: Structured = LADDER[0]) -> None:
@@ -41,7 +41,7 @@ class Discovery:
 
     @contextmanager
     def turn(self) -> Iterator[bool]:
-        """Whether this call finds out: it then has its turn alone. What an earlier run found is recalled first."""
+        """Yield whether this call discovers; it then runs alone. The findings of an earlier run are recalled first."""
         if self.is_known:
             yield False
             return
@@ -60,16 +60,16 @@ class Discovery:
             self.recall = None
 
     def may_reason(self) -> bool:
-        """Whether a call made now may be given room to reason: the model does, or nobody knows yet."""
+        """Return whether a call now gets room to reason: the model reasons, or it is not known yet."""
         self._recall_once()
         return self.now.reasons or not self.is_known
 
     def give_up(self) -> None:
-        """The server hangs: no call waits for another to find out."""
+        """Stop discovery because the server hangs: no call waits for another."""
         self.is_known = True
 
     def reasons(self) -> bool:
-        """Note that the model reasons; whether that was new."""
+        """Note that the model reasons. Return whether that is new."""
         new = not self.now.reasons
         if new:
             self.now = self.now.model_copy(update={"reasons": True})
@@ -78,18 +78,18 @@ class Discovery:
         return new
 
     def works(self) -> None:
-        """The present form brought a whole answer."""
+        """Note that the present form brought a whole answer."""
         self.is_known = True
         self.found(self.now)
 
     def fits(self) -> None:
-        """The present form brought an answer that fits, with something wrong in it."""
+        """Note that the present form brought an answer that fits, with an error in it."""
         self._second = self._second or self.now
 
     def fails(self, tried: Structured) -> bool:
-        """Move on from the form that was tried: whether there is another. After the last, what fitted best is taken.
+        """Move on from the form that was tried. Return whether another is left; after the last, the best fit is taken.
 
-        Calls that ran beside each other move on once.
+        Calls that ran in parallel move on only once.
         """
         with self._moving:
             return self.now.structured != tried or self._moves_on()

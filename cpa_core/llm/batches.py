@@ -1,4 +1,4 @@
-"""Many questions handed over at once and answered within a day, at half the price: what a vendor of batches does."""
+"""Batches of questions, answered within a day at half the price: the protocol of a vendor of batches."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -9,7 +9,7 @@ from cpa_core.llm.values import Reply, Request
 
 
 class BatchForm(NamedTuple):
-    """How the file of a batch is written, and how large it may be: lines, and bytes in all."""
+    """The form of a batch's file, and its limits: lines, and bytes in all."""
 
     opening: bytes
     between: bytes
@@ -19,9 +19,9 @@ class BatchForm(NamedTuple):
 
 
 class BatchLook(NamedTuple):
-    """What a vendor says of a batch; `done` counts its questions.
+    """The state of a batch at its vendor; `done` counts its answered questions.
 
-    `refused` is one that was refused as a whole, and `crowded` one that was so only because too much is enqueued.
+    `refused` means that the vendor refused the whole batch, `crowded` that it did so only because its queue is full.
     """
 
     phase: Literal["waiting", "ended", "refused", "crowded"]
@@ -30,9 +30,9 @@ class BatchLook(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """A batch that may have been created by a process that was killed before it knew the batch's id.
+    """A batch that may exist: the process that created it was killed before it knew the batch's id.
 
-    `taken` are ids of batches that are known to be others; `since` is when its own row was written.
+    `taken` are ids of batches known to be others; `since` is the time at which its own row was written.
     """
 
     key: str
@@ -42,16 +42,16 @@ class Lost(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The id of a lost batch, null when there is none. `undecided` when the vendor will only say so later."""
+    """The id of a lost batch, null when there is none. `undecided` means that the vendor cannot tell yet."""
 
     batch_id: str | None
     undecided: bool = False
 
 
 class BatchLine(NamedTuple):
-    """What became of one question of a batch: a reply, or the reason why there is none.
+    """The result of one question of a batch: a reply, or the reason why there is none.
 
-    `stops` when the reason is the account or the model, so that every other question would meet the same.
+    `stops` is true if the reason is the account or the model, so that every other question would fail too.
     """
 
     request_hash: str
@@ -69,21 +69,21 @@ class BatchVendor(Protocol):
         ...
 
     def line(self, request: Request) -> bytes:
-        """The question as the file has it, under its hash, with the same body that a single call has."""
+        """Return the question's line in the file, under its hash, with the same body as a single call."""
         ...
 
     def submit(self, key: str, path: Path) -> str:
-        """Hand a file over, with our own key where the vendor keeps one. The batch's id. Raises QueueFull as well."""
+        """Submit a file, with our own key if the vendor stores one. Return the batch's id. Raises QueueFull as well."""
         ...
 
     def find(self, lost: Lost) -> Found:
-        """Whether a batch was created after all."""
+        """Return whether a lost batch was created, and its id."""
         ...
 
     def look(self, batch_id: str) -> BatchLook:
-        """How far a batch is."""
+        """Return the state of a batch."""
         ...
 
     def results(self, batch_id: str) -> Iterator[BatchLine]:
-        """What became of the questions of a batch that ended, in any order; some may be missing."""
+        """Yield the results of an ended batch's questions, in any order; some may be missing."""
         ...

@@ -1,4 +1,4 @@
-"""One end for all that asks: whoever meets a reason to stop stops the others too."""
+"""One brake for all engines of a pass: the first that has a reason to stop also stops the others."""
 
 from collections.abc import Mapping
 
@@ -7,9 +7,11 @@ from cpa_core.llm.watch import Watch
 
 
 class Brake:
-    """Shared by the `engines` of a pass and their threads. `why` is the first reason, null while asking goes on.
+    """Shared by the `engines` of a pass and their threads.
 
-    `watches` are what the run has seen of its models, by their names; of others nothing is held against them.
+    `why` is the first reason to stop, null while the engines ask.
+
+    `watches` are the run's observations of its models, by name; a model without one is not stopped for its answers.
     """
 
     def __init__(self, engines: int = 1, watches: Mapping[str, Watch] | None = None) -> None:
@@ -18,7 +20,7 @@ class Brake:
         self.why: Stopped | None = None
 
     def watch(self, model: str) -> Watch:
-        """What the run has seen of this model, written `provider:model`."""
+        """Return the run's watch of this model, written `provider:model`."""
         return self.watches.setdefault(model, Watch(model, first=None))
 
     def stop(self, why: Stopped) -> None:
@@ -26,6 +28,6 @@ class Brake:
         self.why = self.why or why
 
     def check(self) -> None:
-        """Raises the Stopped that asking was ended with."""
+        """Raise the reason for which asking was stopped, if it was."""
         if self.why:
             raise self.why

@@ -1,4 +1,4 @@
-"""Money set aside before each call, so that calls under way together cannot spend more than there is."""
+"""Cost reserved before each call, so that parallel calls together cannot exceed the budget."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,30 +11,30 @@ from cpa_core.llm.values import Request
 
 @dataclass
 class Bill:
-    """US dollars for one call: `held` before it, null where nothing limits it, and `paid` after it."""
+    """US dollars for one call: `held` is reserved before it, null without a limit; `paid` is its cost afterwards."""
 
     held: float | None
     paid: float = 0.0
 
     def pay(self, cost: float | None) -> None:
-        """The call cost so much; where that is unknown, all that was held."""
+        """Record the cost of the call; an unknown cost counts as all that was held."""
         self.paid = (self.held or 0.0) if cost is None else cost
 
 
 Reserve = Callable[[Request], AbstractContextManager[Bill]]
-"""Sets the money for a call aside, and gives back what it did not cost. Raises BudgetReached."""
+"""Reserves the cost of a call, and releases the unspent part. Raises BudgetReached."""
 
 
 @contextmanager
 def no_budget(request: Request) -> Iterator[Bill]:
-    """Money does not matter."""
+    """Reserve nothing: no budget applies."""
     yield Bill(None)
 
 
 class Budget:
-    """US dollars that may still be spent; `name` is the setting that says so, as people read it.
+    """US dollars that may still be spent; `name` is the setting of the limit, as people read it.
 
-    A call that would fit if those under way cost less than was set aside for them waits until they are over.
+    A call that fits only if running calls cost less than their reservation waits until they end.
     """
 
     def __init__(self, name: str, left: float) -> None:
@@ -46,7 +46,7 @@ class Budget:
 
     @contextmanager
     def holding(self, dollars: float) -> Iterator[Bill]:
-        """Hold so much while a call runs. Its bill is what counts, or all of it where that is unknown."""
+        """Reserve this amount while a call runs. Its bill then counts, or the whole amount if the cost is unknown."""
         self._hold(dollars)
         bill = Bill(dollars)
         try:

@@ -1,4 +1,4 @@
-"""The engine of a stage: it asks, tries again, checks, and keeps every answer."""
+"""The engine of a stage: it asks, retries, checks, and stores every answer."""
 
 import random
 import threading
@@ -26,27 +26,31 @@ from cpa_core.llm.watch import Watch
 MAX_FAILURES = 4
 """Calls for one question that may fail (no connection, 5xx, timeout) before it is given up for this run."""
 UNREACHED_TRIES = 2
-"""Tries of one question that may meet no connection before anything was answered."""
+"""Tries of one question that may find no connection before the provider has answered anything."""
 HUNG_TRIES = 2
-"""How many of those a call counts for that had no answer until its time was over."""
+"""Failures that a call counts as if it had no answer until its timeout."""
 MIN_SILENCE = 24
-"""Such failures in a row, over all questions, at which the provider is given up; more where more calls run at once.
+"""Failures in a row, over all questions, at which the run gives the provider up; more if more calls run at once.
 
-Engines that share the slots share these too."""
+Engines that share the slots share these too.
+"""
 FIRST_SILENCE = 22
-"""Such failures before any answer: with the calls that are under way then, at most 30 at the usual concurrency."""
+"""The same limit before any answer: with the calls then in progress, at most 30 at the usual concurrency."""
 FIRST_PAUSE = 2
-"""How much longer a question waits before its next try while there was no answer: a server may be starting."""
+"""Factor on the wait before a question's next try until the first answer: a server may be starting."""
 MAX_BUSY = 30
 """Calls for one question that may meet a rate limit."""
 MAX_WAIT = 60.0
 """Longest pause, seconds, that a Retry-After can cause."""
 BYTES_PER_TOKEN = 3.5
-"""Fewer than real text has, so that a guess errs upwards."""
+"""Fewer than real text has, so that estimates of tokens err upwards."""
 
 
 class Silence:
-    """Notices that a provider answers nobody; `is_first` until it has. A rate limit is neither answer nor silence."""
+    """Detects a provider that answers no call; `is_first` is true until it has answered.
+
+    A rate limit is neither answer nor silence.
+    """
 
     def __init__(self, slots: int, engines: int) -> None:
         self._patience = max(MIN_SILENCE, MAX_FAILURES * slots) // engines
@@ -57,18 +61,21 @@ class Silence:
 
     @property
     def stretch(self) -> float:
-        """How much longer than usual a question waits for its next try."""
+        """Return the factor on a question's usual wait for its next try."""
         return FIRST_PAUSE if self.is_first else 1.0
 
     def broken(self) -> None:
-        """There was an answer, whatever it said."""
+        """Note that there was an answer, whatever its content."""
         with self._guard:
             self.is_first = False
             self._tries.clear()
 
     def lasts(self, failed: ProviderFailed) -> None:
-        """There was none. Raises ProviderStopped once every slot has met that as often as a question may; or sooner,
-        where there never was one."""
+        """Note that there was no answer.
+
+        Raises ProviderStopped once every slot has failed as often as a question may; sooner if there never was an
+        answer.
+        """
         with self._guard:
             self.is_first = self.is_first and not isinstance(failed, Garbled)
             self._tries.append(failed.tries)
@@ -79,7 +86,7 @@ class Silence:
 
 
 class Usual(NamedTuple):
-    """What the calls of a task took so far: tokens read for a character, the cached share of them, tokens written."""
+    """Averages of a task's calls so far: tokens read for a character, the cached share of them, and tokens written."""
 
     read: float = 1 / BYTES_PER_TOKEN
     cached: float = 0.0
@@ -89,9 +96,9 @@ class Usual(NamedTuple):
 class Engine:
     """Asks one model, retries, reads, checks and keeps. Shared by the threads of a run.
 
-    `asked` and `reused` count questions by task, `folded` what was changed in their answers when they were read.
-    Answers are kept as the model wrote them; who asks gets them as plain JSON of the question's schema.
-    `brake` stops it together with the engines that share it, and its limiter's slots with it.
+    `asked` and `reused` count questions by task, `folded` the changes made to their answers when they were read.
+    Answers are stored as the model wrote them; callers get them as plain JSON of the question's schema. `brake` stops
+    it together with the engines that share it, and its limiter's slots with it.
     """
 
     def __init__(
@@ -118,10 +125,10 @@ class Engine:
         self._usual: dict[str, Usual] = {}
 
     def ask(self, request: Request, check: Callable[[str], None], about: About) -> Reply:
-        """A reply to the question: kept from before, or paid for now.
+        """Return a reply to the question: a stored one, or one paid for now.
 
-        `check` raises ReplyInvalid for an answer that has nothing usable in it; such an answer is kept for
-        the accounts and not used again. Raises Stopped when the provider, the budget or the deadline ends the run.
+        `check` raises ReplyInvalid for an answer without usable content; such an answer is stored for the accounts and
+        never reused. Raises Stopped when the provider, the budget or the deadline ends the run.
         """
         request_hash = request.hash
         with self._guard:
@@ -183,7 +190,7 @@ class Engine:
         return self._brake.watch(f"{request.provider}:{request.model}")
 
     def _unanswered(self, request: Request, failed: ProviderFailed, failures: float, about: About) -> None:
-        """A call brought nothing of use. Raises ProviderStopped when no other would either."""
+        """Handle a call without a usable answer. Raises ProviderStopped if no other call would get one either."""
         if isinstance(failed, NotReached) and self._silence.is_first and failures >= UNREACHED_TRIES:
             raise ProviderNotReached(f"{failed.reason}, in {failures:.0f} tries")
         watch = self._watch(request)
@@ -203,7 +210,7 @@ class Engine:
         return _checked(request, reply.model_copy(update={"cost": cost, "limits": None}), check)
 
     def read(self, request: Request, reply: Reply) -> Reply:
-        """The reply with its answer as plain JSON; without one, and invalid, where nothing can be read in it."""
+        """Return the reply with its answer as plain JSON; invalid and without text if no answer can be read in it."""
         try:
             read = understood(request, reply)
         except ReplyInvalid as invalid:
@@ -213,13 +220,13 @@ class Engine:
         return read
 
     def _load(self, request: Request) -> Load:
-        """About what a call takes: by its length, and by what the others took."""
+        """Estimate the load of a call from its length and from the averages of earlier calls."""
         usual = self._usual.get(request.task, Usual())
         read = _length(request) * usual.read
         return Load(read, read * usual.cached, usual.written)
 
     def _measure(self, request: Request, reply: Reply, thought: Load) -> None:
-        """Let the limiter know what the call really took."""
+        """Report the actual load of the call to the limiter."""
         usage = reply.usage
         if usage.prompt_tokens is None or usage.completion_tokens is None:
             self.limiter.answered(reply.limits)
@@ -233,7 +240,7 @@ class Engine:
 
 
 def _checked(request: Request, reply: Reply, check: Callable[[str], None]) -> Reply:
-    """The reply, invalid where its text breaks a rule."""
+    """Return the reply, marked invalid if its text breaks a rule."""
     if reply.outcome == "ok":
         try:
             check(understood(request, reply).text)

@@ -10,28 +10,28 @@ from typing import NamedTuple
 from cpa_core.errors import DeadlineReached, Limits
 
 MARGIN = 0.98
-"""The share of a limit that is used: clocks differ, and a call refused costs more than a call later."""
+"""The share of a limit that is used: clocks differ, and a refused call costs more than a late one."""
 SLACK = 0.5
 """Seconds that calls may be behind their pace and catch up, since threads wake late."""
 FIRST_CALLS = 4
-"""Calls that may start before the first is over: its headers say what the others may do."""
+"""Calls that may start before the first ends: its headers hold the limits for the others."""
 FIRST_WAIT = 2.0
-"""Seconds that the others wait for it at most."""
+"""The most seconds that the others wait for it."""
 STEP = 0.5
-"""Longest sleep, seconds, before the pace is looked at again."""
+"""Longest sleep in seconds before the pace is checked again."""
 UNKNOWN_CUT, KNOWN_CUT = 0.7, 0.9
-"""What a refusal leaves of the pace: where no limit is known, and where one is."""
+"""Factors on the pace after a refusal: without a known limit, and with one."""
 LEAST_SHARE = 0.5
-"""Calls a second for each slot below which nothing is guessed: where no limit is known, Retry-After goes further."""
+"""Calls a second for each slot, the lowest guessed pace: if no limit is known, only Retry-After slows calls further."""
 GROWTH = 0.05
-"""What an answer adds to a pace that was cut, in calls a second."""
+"""Calls a second that each answer adds to a pace that was cut."""
 
 Check = Callable[[], None]
-"""Raises what ends the waiting."""
+"""Raises the error that ends the wait."""
 
 
 def always() -> None:
-    """Nothing ends the waiting."""
+    """Never end the wait."""
 
 
 class Load(NamedTuple):
@@ -43,7 +43,7 @@ class Load(NamedTuple):
 
     @property
     def units(self) -> tuple[float, ...]:
-        """What the call takes of each of the `Limits`, in their order."""
+        """Return the units that the call uses of each of the `Limits`, in their order."""
         return 1.0, self.read + self.written, max(0.0, self.read - self.cached), self.written
 
 
@@ -51,7 +51,7 @@ NO_LOAD = Load()
 
 
 class Pace:
-    """So many units a second, spread evenly: what one call takes must pass before the next may start."""
+    """Units a second, spread evenly: the next call starts after the time that the last call's units take."""
 
     def __init__(self, ceiling: float = math.inf) -> None:
         self.ceiling = ceiling
@@ -59,11 +59,11 @@ class Pace:
         self._free_at = 0.0
 
     def free_at(self) -> float:
-        """When the next call may start."""
+        """Return the time at which the next call may start."""
         return self._free_at if self.rate < math.inf else 0.0
 
     def take(self, units: float, now: float) -> None:
-        """A call starts that takes so many units."""
+        """Start a call that takes these units."""
         if self.rate < math.inf:
             self._free_at = max(self._free_at, now - SLACK) + units / self.rate
 
@@ -90,7 +90,7 @@ class Pace:
             self.rate = max(min(self.rate, slots) * UNKNOWN_CUT, LEAST_SHARE * slots)
 
     def grow(self) -> None:
-        """The vendor has answered a call: be faster, up to the limit."""
+        """Speed up after an answer, up to the limit."""
         self.rate = min(self.ceiling, self.rate + GROWTH)
 
 
@@ -108,9 +108,9 @@ TIMER = Timer()
 class Limiter:
     """At most `concurrency` calls at once, as many a minute as the vendor allows, none after the deadline.
 
-    `rpm` and `tpm` are limits of our own, calls and tokens a minute; `deadline` is by the timer; `slots` are given
-    where others share them. A slot is held while a call waits for its turn in the pace, in which nobody could go
-    sooner; it is free while a call waits to be tried again, or for the end of a pause.
+    `rpm` and `tpm` are limits of our own, calls and tokens a minute; `deadline` is by `time.monotonic`; `slots` are
+    given if others share them. A call holds its slot while it waits for its turn in the pace, because no other call
+    could start sooner. It frees the slot while it waits for a retry or for the end of a pause.
     """
 
     def __init__(
@@ -139,7 +139,10 @@ class Limiter:
 
     @contextmanager
     def slot(self, load: Load = NO_LOAD, go_on: Check = always) -> Iterator[None]:
-        """Hold a slot for a call of about this load, once it may start. Raises DeadlineReached, and as `go_on`."""
+        """Hold a slot for a call of about this load, once it may start.
+
+        Raises DeadlineReached, and whatever `go_on` raises.
+        """
         with self._guard:
             first = self._started < FIRST_CALLS
             self._started += 1
@@ -158,16 +161,16 @@ class Limiter:
                     return
 
     def _rest(self, go_on: Check) -> None:
-        """Wait for the end of a pause, in which the slots are for calls to other models."""
+        """Wait for the end of a pause, without a slot: slots are free for other models."""
         while (left := self._until - self._clock()) > 0:
             go_on()
             self._in_time(self._until)
             self._sleep(min(STEP, left))
 
     def _start(self, load: Load, go_on: Check) -> bool:
-        """Wait for the turn; false when a pause came instead.
+        """Wait for the call's turn. Return false if a pause began instead.
 
-        Only one thread does, so that a pace that changes meanwhile counts for all.
+        Only one thread waits at a time, so that a changed pace applies to all.
         """
         while True:
             go_on()
@@ -189,13 +192,13 @@ class Limiter:
             raise DeadlineReached("the run has reached its deadline (CPA_DEADLINE_MINUTES)")
 
     def left(self) -> float | None:
-        """Seconds until the deadline; null where there is none. Raises DeadlineReached."""
+        """Return the seconds until the deadline; null if there is none. Raises DeadlineReached."""
         now = self._clock()
         self._in_time(now)
         return None if math.isinf(self.deadline) else max(0.05, self.deadline - now)
 
     def answered(self, limits: Limits | None, thought: Load = NO_LOAD, really: Load = NO_LOAD) -> None:
-        """A call was answered; it was thought to have one load, and really had another."""
+        """Adjust the pace after an answer, from the call's estimated and its actual load."""
         with self._guard:
             self._learn(limits)
             self._may_cut = True
@@ -204,7 +207,10 @@ class Limiter:
                 pace.correct(after - before)
 
     def refused(self, limits: Limits | None, seconds: float) -> None:
-        """A call met the rate limit: nobody starts for so long, then all go slower, once for each such time."""
+        """Handle a call that met the rate limit.
+
+        No call starts for these seconds; then all are slower, once for each such period.
+        """
         with self._guard:
             self._learn(limits)
             if self._may_cut and seconds > 0:
@@ -217,11 +223,14 @@ class Limiter:
             pace.learn(min((limit for limit in (theirs, ours) if limit is not None), default=None))
 
     def pause(self, seconds: float) -> None:
-        """Let nobody start a call for so long."""
+        """Let no call start for these seconds."""
         self._until = max(self._until, self._clock() + seconds)
 
     def wait(self, seconds: float, go_on: Check = always) -> None:
-        """Wait outside any slot. Raises DeadlineReached at once where the deadline would pass, and as `go_on`."""
+        """Wait outside any slot.
+
+        Raises DeadlineReached at once if the deadline would pass, and whatever `go_on` raises.
+        """
         self._in_time(self._clock() + seconds)
         while seconds > 0:
             go_on()

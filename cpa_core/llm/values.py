@@ -1,4 +1,4 @@
-"""What is asked and what comes back: the values and protocols of the language-model layer."""
+"""The requests, replies and protocols of the language-model layer."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -18,14 +18,14 @@ class ModelName(Value):
 
 
 UNHASHED = {"task", "max_tokens", "seconds", "is_roomier", "other_schema"}
-"""Fields of a question that change nothing in what is asked."""
+"""Fields of a request that do not affect its answer."""
 
 
 class Request(Value):
-    """One question. What changes the answer decides its hash: not the fields in UNHASHED.
+    """One question. Its hash covers every field that affects the answer, so not those in UNHASHED.
 
-    `seconds` is what is left of a run that has a deadline: no answer may take longer. An answer in `other_schema`,
-    which nobody is told, is as good as one in `json_schema`.
+    `seconds` is the time left until the run's deadline: no answer may take longer. An answer in `other_schema`, which
+    no prompt mentions, is as good as one in `json_schema`.
     """
 
     task: str
@@ -60,15 +60,15 @@ class Usage(Value):
 
 
 NOT_BILLED = Usage(prompt_tokens=0, cached_tokens=0, cache_write_tokens=0, completion_tokens=0)
-"""Of a call that was refused before a model read it, or that nobody answered."""
+"""The usage of a call that was refused before a model read it, or that had no answer."""
 
 
 class Reply(Value):
-    """What came back. `text` is the answer for outcome ok; `detail` says the rule broken, never the words.
+    """A model's reply. `text` is the answer for outcome ok; `detail` names the rule broken, never the words.
 
-    `cost` is in US dollars, null when the price is unknown; `lane` is the one the vendor used, and `limits` what its
-    headers say. `folded` counts what was changed in the answer when it was read. `again`: the provider found out how
-    this server is to be asked, and the same question is put to it once more.
+    `cost` is in US dollars, null if the price is unknown. `lane` is the lane that the vendor used, `limits` the rate
+    limits of its headers. `folded` counts the changes made to the answer when it was read. `again`: the provider
+    discovered the server's form, and the same question is asked once more in it.
     """
 
     outcome: Outcome
@@ -83,12 +83,12 @@ class Reply(Value):
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether an answer was begun, so that more room for it may help."""
+        """Return whether an answer was begun, so that a higher token limit may help."""
         return self.outcome == "truncated" and self.usage.completion_tokens != 0
 
 
 class Answer(Value):
-    """A reply with its accounts, as it is kept. `estimate` is what was set aside for it where its cost is unknown."""
+    """A reply with its accounts, as stored. `estimate` is the reserved cost if the cost is unknown."""
 
     request_hash: str
     attempt: int
@@ -107,7 +107,7 @@ Ask = Callable[["Request", Callable[[str], None]], Reply]
 
 
 class Provider(Protocol):
-    """A vendor of models. One call, one reply; ProviderFailed may pass, ProviderStopped will not."""
+    """A vendor of models. One call, one reply; ProviderFailed may be temporary, ProviderStopped is not."""
 
     def call(self, request: Request) -> Reply:
         """Ask once, without retries."""
@@ -115,19 +115,19 @@ class Provider(Protocol):
 
 
 class Answers(Protocol):
-    """Where answers are kept and found again."""
+    """The storage of answers."""
 
     def find(self, request_hash: str) -> Reply | None:
-        """A reply that the same question may use again."""
+        """Return a stored reply that the same question may reuse; null if there is none."""
         ...
 
     def keep(self, answer: Answer) -> None:
-        """Write an answer down; it is safe when this returns."""
+        """Store an answer durably: it is safe when this returns."""
         ...
 
 
 class About(Value):
-    """Which conversation a question is about, for the accounts.
+    """The conversation that a question is about, for the accounts.
 
     `failed_before`: its questions failed in an earlier run in which the model answered others well.
     """

@@ -1,4 +1,4 @@
-"""What a run has seen of a model: whether its first answers are all unusable, and about what it answered well."""
+"""A run's observations of a model: whether its first answers are all unusable, and which questions it answered well."""
 
 import re
 import threading
@@ -9,21 +9,21 @@ from cpa_core.errors import AnswersUnusable, Foreign, Garbled
 from cpa_core.llm.values import About, Reply, Request
 
 FIRST_ANSWERS = 20
-"""Answers, none of use among them or before them, at which a run stops."""
+"""Number of first answers, all unusable, at which a run stops."""
 LEAST_SHARE = 4
-"""One of so many must be an answer: a server that is only down for a moment is another matter."""
+"""At least one of this many must be an answer: a server that is down for a moment is a different case."""
 MOST_OWED = FIRST_ANSWERS // 2
-"""Questions that may be about to be asked in another way: of many calls at once, all may be cut off at first."""
+"""Most questions owed a second try in another form: of many parallel calls, all may be cut off at first."""
 MOST_KINDS = 4
-"""Kinds of uselessness that are named."""
+"""Kinds of unusable answers that the error names."""
 ENOUGH = 3
-"""Questions that are remembered as answered well: whoever asks means another question than his own."""
+"""Questions remembered as answered well: enough for any caller to find one other than its own."""
 VALUES = re.compile(r"'[^']*'|\d+")
-"""What differs in a rule from answer to answer: values and positions."""
+"""The parts of a rule that differ between answers: values and positions."""
 ANOTHER_API = "another API"
-"""The kind of an answer in the form of one, or of a page."""
+"""The kind of an answer in the form of another API, or of a web page."""
 NO_ANSWER = "no answer"
-"""The kind of a call that brought none, as one of several kinds."""
+"""The kind of a call without an answer, among several kinds."""
 
 
 class Subject(NamedTuple):
@@ -34,19 +34,19 @@ class Subject(NamedTuple):
 
 
 class Useless(NamedTuple):
-    """A kind of answer that is of no use, in `rule` with its values left out, and the words of the first."""
+    """A kind of unusable answer: its outcome, and the rule that it breaks without the values."""
 
     outcome: str
     rule: str
 
 
 class Watch:
-    """Shared by the engines of a run that ask one model. Refused and filtered answers say nothing here.
+    """Shared by the engines of a run that ask one model. Refused and filtered answers do not count.
 
-    Useless answers count together, whatever their kinds. Where one is cut off, or in a form that the server does not
-    take, its question is put once more in another way: while many such second answers are owed, the run goes on.
-    Questions that failed in an earlier run, in which the model answered others well, are no evidence against it.
-    `first` is how many useless answers end the run; null: none does.
+    Unusable answers count together, whatever their kinds. A question whose answer is cut off, or in a form that the
+    server does not support, is asked once more in another way. While many such second answers are owed, the run
+    continues. Questions that failed in an earlier run, in which the model answered others well, do not count against
+    it. `first` is the number of unusable answers that ends the run; null means no limit.
     """
 
     def __init__(self, model: str, first: int | None = FIRST_ANSWERS) -> None:
@@ -61,7 +61,7 @@ class Watch:
         self._guard = threading.Lock()
 
     def note(self, request: Request, reply: Reply, about: About) -> None:
-        """The model answered. Raises AnswersUnusable when its first answers are all useless."""
+        """Note an answer. Raises AnswersUnusable if the model's first answers are all unusable."""
         subject = Subject(request.task, about.conversation_id)
         if reply.outcome == "ok":
             with self._guard:
@@ -72,15 +72,18 @@ class Watch:
             self._note(reply.outcome, reply.detail)
 
     def garbled(self, failed: Garbled) -> None:
-        """An answer of status 200 that cannot be read, or of another API. Raises AnswersUnusable, as `note`."""
+        """Note an answer of status 200 that cannot be read, or is of another API.
+
+        Raises AnswersUnusable, as `note` does.
+        """
         self._note(ANOTHER_API if isinstance(failed, Foreign) else "invalid", failed.reason)
 
     def failed(self, reason: str) -> None:
-        """A call without an answer. Raises AnswersUnusable where answers among such calls are useless."""
+        """Note a call without an answer. Raises AnswersUnusable if the answers among such calls are unusable."""
         self._note(NO_ANSWER, reason)
 
     def _owes(self, subject: Subject, *, is_owed: bool) -> None:
-        """Whether a second answer about the subject is to come; there is one only."""
+        """Note whether a second answer about the subject is owed; there is at most one."""
         with self._guard:
             if is_owed and subject not in self._asked_again:
                 self._owed.add(subject)
@@ -101,7 +104,7 @@ class Watch:
                 raise self._unusable()
 
     def _shows(self) -> bool:
-        """Whether what was seen is enough to stop."""
+        """Return whether the observations suffice to stop."""
         seen = self._kinds.total()
         if self._first is None or seen < self._first:
             return False
@@ -119,7 +122,7 @@ class Watch:
         )
 
     def _said(self, kind: Useless) -> str:
-        """Its words, without what differs in them."""
+        """Return the text of a kind, without the parts that differ."""
         words = self._words[kind]
         return next(iter(words)) if len(words) == 1 else kind.rule
 

@@ -1,4 +1,4 @@
-"""The answer in what a model wrote: the one JSON object of the schema asked for, wherever a server puts it."""
+"""Reading an answer from a model's reply: the one JSON object of the requested schema, wherever a server puts it."""
 
 import json
 from collections import Counter
@@ -19,8 +19,10 @@ MOST_WRAPPERS = 3
 
 
 class Reading(NamedTuple):
-    """An answer as it was read. `folded` counts what was changed on the way, by kind; `whole` is true where it conforms
-    to the schema at every depth."""
+    """An answer that was read.
+
+    `folded` counts changes by kind; `whole` is true if it conforms to the schema at every depth.
+    """
 
     tree: dict[str, Any]
     folded: Counter[str]
@@ -41,7 +43,10 @@ def understood(request: Request, reply: Reply) -> Reply:
 
 
 def read_reply(text: str, request: Request) -> Reading:
-    """The answer to a question, in its schema or, where not all of it is, in the other one. Raises ReplyInvalid."""
+    """Return the answer to a question, in its schema or, if it does not conform, in the other one.
+
+    Raises ReplyInvalid.
+    """
     try:
         reading = read_answer(text, request.json_schema)
     except ReplyInvalid:
@@ -65,10 +70,10 @@ def read_answer(text: str, schema: Schema) -> Reading:
 
     It is the only object of the reply, reasoning aside, that fits the schema: fences, prose, wrappers and strings
     around it do not matter. The first object is not simply taken, nor the last: the judged conversation may hold a
-    verdict of its own, and a model that repeats it would let it speak. So a reply with two different objects that fit
-    is invalid, as is one in which the object stands beside, or within, JSON that cannot be read. Types are changed only
-    where the meaning is certain (`"3"`, `"false"`, an object for a list of pairs). Damaged JSON is mended only where
-    all of the answer then conforms.
+    verdict of its own, and a model that repeats it would let it speak. So a reply with two different fitting objects is
+    invalid. So is one whose object stands beside, or within, JSON that cannot be read. Types are changed only where the
+    meaning is certain (`"3"`, `"false"`, an object for a list of pairs). Damaged JSON is mended only if the whole
+    answer then conforms.
     """
     try:
         found = _values(text)
@@ -82,13 +87,13 @@ def read_answer(text: str, schema: Schema) -> Reading:
 
 
 def brought(value: Any, schema: Schema) -> tuple[Any, int]:
-    """A value that has been read, in the shape of another schema as far as that is certain; how much was changed."""
+    """Return a read value in the shape of another schema as far as that is certain, and the number of changes."""
     notes: Counter[str] = Counter()
     return (value, 0) if conforms(value, schema) else (shaped(value, schema, notes), notes.total())
 
 
 def _values(text: str) -> Standing:
-    """The value that a reply is as a whole, be it in a string of JSON; else those that stand in it."""
+    """Return the value that the whole reply is, even as a JSON string; else the values within it."""
     for _ in range(MOST_WRAPPERS):
         try:
             value = loads(text)
@@ -104,7 +109,7 @@ def _values(text: str) -> Standing:
 
 
 def _fitting(value: Any, schema: Schema, wrappers: int = MOST_WRAPPERS) -> Iterator[Reading]:
-    """The readings of a value: it, or what is wrapped in it, in the shape of the schema."""
+    """Yield the readings of a value: the value or a wrapped one, in the shape of the schema."""
     if _is_schema(value):
         return
     notes: Counter[str] = Counter()
@@ -117,9 +122,9 @@ def _fitting(value: Any, schema: Schema, wrappers: int = MOST_WRAPPERS) -> Itera
 
 
 def _within(value: Any, schema: Schema) -> Iterator[Any]:
-    """What may be the answer in a value that is not: the schema's only list at the root, or an object in an object.
+    """Yield candidates for the answer within a value: the schema's only list at the root, or a nested object.
 
-    A string is looked into only under a name that the schema does not have: a quote may hold an object of its own.
+    A string is searched only under a name that the schema does not have: a quote may hold an object of its own.
     """
     entries = value if isinstance(value, list) else [value]
     only = schema.get("required", ())
@@ -147,7 +152,7 @@ def _is_schema(value: Any) -> bool:
 
 
 def _are(entries: list[Any], schema: Schema) -> bool:
-    """Whether all are of the schema, as far as `fits` looks."""
+    """Return whether all entries fit the schema, by the checks of `fits`."""
     brought = [shaped(one, schema, Counter()) for one in entries]
     return bool(entries) and all(
         fits(one, schema) if "properties" in schema else conforms(one, schema) for one in brought
@@ -167,7 +172,7 @@ def _decoded(value: Any) -> Iterator[Any]:
 
 
 def _damaged(found: Standing, schema: Schema) -> Reading:
-    """A damaged answer that was mended; or the only object that there is, in which the task's checks name the fault."""
+    """Return a mended answer; or the only object in the reply, so that the task's checks name its fault."""
     if lines := _lines(found, schema):
         return lines
     if found.values and not found.is_broken:
@@ -184,7 +189,7 @@ def _damaged(found: Standing, schema: Schema) -> Reading:
 
 
 def _lines(found: Standing, schema: Schema) -> Reading | None:
-    """An answer of lines without JSON around them, where the schema asks for nothing but lines: as one text."""
+    """Return an answer of plain lines as one text, if the schema asks for lines only."""
     properties = schema.get("properties", {})
     rows = rows_of(found.rest) if len(properties) == 1 and all(map(takes_lines, properties.values())) else None
     return Reading({name: [rows] for name in properties}, Counter(lines=1), True) if rows else None

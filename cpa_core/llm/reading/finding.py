@@ -5,7 +5,7 @@ import re
 from typing import Any, NamedTuple
 
 MOST_TRIES = 500
-"""Brackets at which a value may be looked for: a reply of nothing but brackets must not take seconds."""
+"""The most brackets at which a value is searched: a reply of brackets alone must not take seconds."""
 NAMES = r"(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis|seed:think)"
 OPENING = (
     rf"<{NAMES}>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|channel\|>\s*(?:analysis|commentary)\b|<unused94>"
@@ -16,30 +16,30 @@ CLOSING = (
     r"|<\|channel\|>\s*final\s*(?:\w+\s*)?(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>|<unused95>"
     r"|<\|end\|>(?=\s*[{\[])|<channel\|>|here(?:'s| is) my response:"
 )
-"""How models mark their reasoning when the server leaves it in the answer.
+"""How models mark their reasoning if the server leaves it in the answer.
 
-Sources: DeepSeek, Qwen and most others `<think>` (vllm-project/vllm#18255); Magistral `[THINK]`
-(mistralai/mistral-common, `tokens/tokenizers/base.py`); Kimi `◁think▷` (MoonshotAI/Kimi-VL); Command A Reasoning
-`<|START_THINKING|>` (docs.cohere.com, reasoning); gpt-oss its channels (openai/harmony, and with a kind after the
-channel's name, openai/harmony#56; without a last channel, ggml-org/llama.cpp#15181); MedGemma `<unused94>`; Gemma 4
-`<|channel>thought` (vllm-project/vllm#38858); Granite two sentences (vllm-project/vllm#14202); Seed `<seed:think>`
+Sources: DeepSeek, Qwen and most others `<think>` (vllm-project/vllm#18255). Magistral `[THINK]`
+(mistralai/mistral-common, `tokens/tokenizers/base.py`). Kimi `◁think▷` (MoonshotAI/Kimi-VL). Command A Reasoning
+`<|START_THINKING|>` (docs.cohere.com, reasoning). gpt-oss its channels (openai/harmony; with a kind after the channel's
+name, openai/harmony#56; without a last channel, ggml-org/llama.cpp#15181). MedGemma `<unused94>`. Gemma 4
+`<|channel>thought` (vllm-project/vllm#38858). Granite two sentences (vllm-project/vllm#14202). Seed `<seed:think>`
 (ByteDance-Seed/seed-oss).
 """
 MARK = re.compile(rf"(?P<opening>{OPENING})|(?P<closing>{CLOSING})|(?P<bracket>[{{\[])", re.IGNORECASE)
 TOKENS = re.compile(r"[\s`]+|<\|\w+\|>")
-"""What may stand after an answer: spaces, the end of a fence, tokens of a template."""
+"""Text allowed after an answer: spaces, the end of a fence, tokens of a template."""
 CLOSED = re.compile(CLOSING, re.IGNORECASE)
 BROKEN = re.compile(r"""[{\[]\s*["'{\[]""")
 ENDED = re.compile(r"""["'}\]]\s*[}\]]""")
-"""What is left of JSON that could not be read: how it begins, and how it ends. Prose with a bracket looks otherwise."""
+"""Remains of unreadable JSON: its beginning, and its end. Prose with a bracket looks different."""
 INSIDE = re.compile(r"""[{\[]|["']\s*:""")
-"""What stands in JSON before a value within it."""
+"""Text that precedes an inner value in JSON."""
 
 
 class Standing(NamedTuple):
-    """What stands in a reply, its reasoning aside: JSON values in order, the text around them, and all of it as `rest`.
+    """The content of a reply without its reasoning: JSON values in order, the text around them, and all as `rest`.
 
-    `is_open` when a mark of reasoning was never closed and the reply does not end with a value.
+    `is_open` is true if a mark of reasoning was never closed and the reply does not end with a value.
     """
 
     values: tuple[Any, ...]
@@ -49,7 +49,7 @@ class Standing(NamedTuple):
 
     @property
     def is_broken(self) -> bool:
-        """Whether there is JSON beside the values that could not be read: they may stand within it.
+        """Return whether unreadable JSON stands beside the values, which may be part of it.
 
         An end alone, after a whole value, is none (MemberJunction/MJ#3065).
         """
@@ -59,7 +59,7 @@ class Standing(NamedTuple):
 
 
 class Contradiction(ValueError):
-    """An object says two things under one name."""
+    """An object has two different values under one name."""
 
 
 def loads(text: str) -> Any:
@@ -71,10 +71,10 @@ def loads(text: str) -> Any:
 
 
 def standing(text: str) -> Standing:
-    """The JSON values of a reply. A value inside another is no value of its own, nor is one in its reasoning.
+    """The JSON values of a reply. Values inside another value or inside reasoning do not count.
 
-    Whatever stands before the last end of reasoning is reasoning: a model that repeats a conversation in its thoughts
-    may repeat such a mark, too. A mark in a string of a value is none.
+    Everything before the last closing mark is reasoning, because a model that quotes a conversation in its thoughts may
+    quote such a mark. A mark inside a string of a value does not count.
     """
     values: list[Any] = []
     around: list[str] = []

@@ -1,4 +1,4 @@
-"""Damaged JSON mended, where the mending changes nothing but its signs: commas, comments, quotation marks, brackets."""
+"""Mending damaged JSON, only by changes of its signs: commas, comments, quotation marks, brackets."""
 
 import ast
 import json
@@ -19,15 +19,16 @@ STRING = re.compile(r'("(?:[^"\\]|\\.)*")', re.DOTALL)
 NO_ESCAPE = re.compile(r'(\\\\)|\\(?![\\"/bfnrtu])')
 KEY = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(\s*:)")
 AFTER = re.compile(r"(?:\s|`|<\|\w+\|>)+$")
-"""What may stand after an object: spaces, the end of a fence, tokens of a template."""
+"""Text allowed after an object: spaces, the end of a fence, tokens of a template."""
 
 
 def mended(text: str) -> Any:
-    """The value of a damaged object or list. Raises ValueError where the mending would be a guess.
+    """Return the value of a damaged object or list. Raises ValueError if the mending would be a guess.
 
-    It is none when keys, strings, numbers and brackets of the value are those of the text, in their order: a comma
-    too many or missing, or a comment. An end that was cut off, or a quotation mark inside a string, is no such
-    damage. An object as Python writes it (`{'a': True}`) is read as Python reads it. One of `REWRITTEN` may be undone.
+    A mending is certain if keys, strings, numbers and brackets of the value are those of the text, in their order: only
+    a comma or a comment is too many or missing. A cut-off end, or a quotation mark inside a string, is not mended. An
+    object as Python writes it (`{'a': True}`) is read as Python reads it. One of the rewritings in `REWRITTEN` may be
+    undone.
     """
     bare = _between(text)
     for rewrite in REWRITTEN:
@@ -60,22 +61,22 @@ def _whole(text: str) -> Any:
 
 
 def _closed(text: str) -> str:
-    """With the object's own last bracket: everything in it is whole (tenstorrent/tt-inference-server#3199)."""
+    """Add the object's missing last bracket, if everything in it is whole (tenstorrent/tt-inference-server#3199)."""
     return AFTER.sub("", text[max(0, text.find("{")) :]) + "}"
 
 
 def _escaped(text: str) -> str:
-    """With backslashes before other signs as signs (marcusgreen/moodle-qtype_aitext#53); one before ' is none."""
+    """Escape backslashes that begin no escape (marcusgreen/moodle-qtype_aitext#53); a backslash before ' is dropped."""
     return NO_ESCAPE.sub(lambda found: found[1] or "\\\\", text.replace("\\'", "'"))
 
 
 def _straight(text: str) -> str:
-    """With straight quotation marks in the place of typographic ones (BoundaryML/baml#1074)."""
+    """Replace typographic quotation marks by straight ones (BoundaryML/baml#1074)."""
     return text.replace("“", '"').replace("”", '"')
 
 
 def _outside(change: Callable[[str], str]) -> Callable[[str], str]:
-    """A change of everything but strings."""
+    """Return the change applied to everything but strings."""
     return lambda text: "".join(part if n % 2 else change(part) for n, part in enumerate(STRING.split(text)))
 
 
@@ -86,7 +87,7 @@ REWRITTEN: tuple[Callable[[str], str], ...] = (
     _outside(lambda part: part.replace("{{", "{").replace("}}", "}")),
     _closed,
 )
-"""What writers do to the signs of JSON, undone one at a time: the whole must then be JSON.
+"""Inverses of common changes to JSON's signs, tried one at a time: the whole must then be JSON.
 
 The third are names without quotation marks (Project-N-E-K-O/N.E.K.O#718), the fourth brackets doubled as in a template
 (run-llama/llama_index#7886).
@@ -115,7 +116,7 @@ def _python(bare: str) -> Any:
 
 
 def _is_balanced(tokens: Iterable[str]) -> bool:
-    """Whether every bracket is closed by its own; one at a time, so that no depth is too great."""
+    """Return whether every bracket is closed by its counterpart; iterative, so that no depth is too great."""
     closing: list[str] = []
     for token in tokens:
         if token in PAIRS:
@@ -132,7 +133,7 @@ def _token(written: str) -> object:
 
 
 def _tokens(value: Any) -> Iterator[object]:
-    """A value as its text has it: brackets, names, strings and the rest, in order."""
+    """Yield the tokens of a value in the order of its text: brackets, names, strings and the rest."""
     if isinstance(value, dict):
         yield "bracket", "{"
         for name, one in value.items():

@@ -1,4 +1,4 @@
-"""An answer in lines of plain text, as a prompt that asks for lines gets it from a server that promises no JSON."""
+"""Answers in plain lines, which servers without JSON support return to a prompt that asks for lines."""
 
 import re
 from typing import Any
@@ -22,8 +22,8 @@ def takes_lines(schema: dict[str, Any]) -> bool:
 def rows_of(text: str) -> str | None:
     """The rows of an answer that consists of rows, without the fence, headings and sentences around them; else null.
 
-    A sentence may stand before the rows, or after them and an empty line or the end of a fence. It has no bar: words
-    that were cut from a row are never left out.
+    A sentence may stand before the rows, or after them and an empty line or the end of a fence. Such a sentence has no
+    bar, so no part of a row is lost.
     """
     lines = text.replace("\r\n", "\n").split("\n")
     found = [_row(line) for line in lines]
@@ -45,7 +45,7 @@ def rows_of(text: str) -> str | None:
 
 
 def rows_by_number(value: dict[str, Any]) -> list[str] | None:
-    """The rows of an object that has them by the number of their message; null where it is none."""
+    """Return the rows of an object that maps message numbers to rows; null for any other object."""
     found: list[str] = []
     for number, said in value.items():
         lines = said if isinstance(said, list) else [said]

@@ -1,4 +1,4 @@
-"""A JSON value brought into the shape that a JSON schema asks for, where what it means is certain."""
+"""Shaping a JSON value to a JSON schema, only where its meaning is certain."""
 
 import re
 import unicodedata
@@ -21,13 +21,13 @@ EDGES = "'\"*.:"
 
 
 def plain_name(name: str) -> str:
-    """A name without what writers change in it: case, spaces, dashes, typographic signs, marks around it."""
+    """Return a name without differences in case, spaces, dashes, typographic signs and marks around it."""
     plain = unicodedata.normalize("NFKC", name.translate(SIGNS)).casefold()
     return GAPS.sub("", plain).strip(EDGES)
 
 
 def matched_name(written: str, names: Iterable[str]) -> str | None:
-    """The one of the names that was written: exactly, else the only one that is the same as a `plain_name`."""
+    """Return the name that was written: an exact match, else the only one with the same `plain_name`; null for none."""
     known = list(dict.fromkeys(names))
     if written in known:
         return written
@@ -37,7 +37,7 @@ def matched_name(written: str, names: Iterable[str]) -> str | None:
 
 
 def shaped(value: Any, schema: Schema, notes: Notes) -> Any:
-    """The value in the schema's shape as far as that is certain, else as it is. `notes` counts what was changed."""
+    """Return the value in the schema's shape as far as that is certain, else unchanged. `notes` counts the changes."""
     kinds = _kinds(schema)
     simple = kinds - {"array", "object", "string"}
     if not kinds or (simple and _is(value, simple)):
@@ -66,7 +66,7 @@ def conforms(value: Any, schema: Schema) -> bool:
 
 
 def fits(value: Any, schema: Schema) -> bool:
-    """Whether the value is an object with the required properties, each of its type; what is in them may be wrong."""
+    """Whether the value is an object with the required properties, each of its type; their content may be wrong."""
     inner = schema.get("properties", {})
     return isinstance(value, dict) and all(
         name in value and _is(value[name], _kinds(inner.get(name, {}))) for name in schema.get("required", ())
@@ -93,7 +93,7 @@ def _is(value: Any, kinds: set[str]) -> bool:
 
 
 def _unquoted(written: str, schema: Schema, kinds: set[str], notes: Notes) -> Any:
-    """What a string holds where none is wanted: a number, true or false, or JSON (iterative/datachain#1930)."""
+    """Return the value inside a string: a number, true or false, or JSON (iterative/datachain#1930)."""
     bare = written.strip()
     if kinds & {"integer", "number"} and WHOLE.fullmatch(bare):
         notes["number"] += 1
@@ -116,7 +116,7 @@ def _unquoted(written: str, schema: Schema, kinds: set[str], notes: Notes) -> An
 
 
 def _list(value: Any, schema: Schema, notes: Notes) -> Any:
-    """A list; one object for a list of one, and an object by name for a list of named ones (instructor#1341)."""
+    """Return a list: a single object becomes a list of one, a mapping a list of named ones (instructor#1341)."""
     item: Schema = schema.get("items", {})
     if value is None:
         notes["list"] += 1
@@ -134,7 +134,7 @@ def _list(value: Any, schema: Schema, notes: Notes) -> Any:
 def _keyed(value: dict[str, Any], item: Schema) -> Any:
     """`{"P1": {...}}` as `[{"id": "P1", ...}]`, and `{"Topic": "Tax"}` as a list of name and value.
 
-    The name goes to the first property, which must be able to hold every one of them; else the object stays.
+    The name becomes the first property, which must allow every one of them; else the object stays.
     """
     inner: dict[str, Schema] = item.get("properties", {})
     key, *others = inner or [""]
@@ -168,7 +168,7 @@ def _object(value: Any, schema: Schema, notes: Notes) -> Any:
 
 
 def _spelled(value: Any, notes: Notes) -> Any:
-    """The value in a pair of name and value: a bare number, true or false as it is written."""
+    """Return the value of a name-value pair as text: a number, true or false as written."""
     if not isinstance(value, bool | int | float):
         return value
     notes["text"] += 1
@@ -176,7 +176,7 @@ def _spelled(value: Any, notes: Notes) -> Any:
 
 
 def _property(name: str, value: dict[str, Any], inner: dict[str, Schema], notes: Notes) -> str:
-    """The property that was meant, where it is written in another way and not there beside."""
+    """Return the intended property of a differently written name, unless the property is present as well."""
     if name in inner:
         return name
     found = matched_name(name, inner)
@@ -188,7 +188,7 @@ def _property(name: str, value: dict[str, Any], inner: dict[str, Schema], notes:
 
 
 def _text(value: Any, schema: Schema, notes: Notes) -> Any:
-    """One of the names, where there are names to choose from."""
+    """Return the matching name of an enum, if the schema has one."""
     if not isinstance(value, str) or "enum" not in schema:
         return value
     found = matched_name(value, schema["enum"])
@@ -206,4 +206,4 @@ def _integer(value: Any, schema: Schema, notes: Notes) -> Any:
 
 
 SHAPES = {"array": _list, "object": _object, "string": _text, "integer": _integer}
-"""How a value is brought into each kind of shape."""
+"""The function that shapes a value of each kind."""
