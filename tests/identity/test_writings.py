@@ -283,6 +283,26 @@ def test_calls_without_an_id_that_are_exported_again_add_nothing(tmp_path: Path,
     assert sorted(after.values()) == sorted([list(MORE), [*MORE[:4], ("user", "Thank you."), ("assistant", "Bye.")]])
 
 
+@pytest.mark.parametrize("form", sorted(WITHOUT_ID))
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_calls_of_strangers_without_an_id_are_never_one_conversation(
+    tmp_path: Path, form: str, order: Sequence[int]
+) -> None:
+    words = ("Hi, I am {}", "Hello.", "What is the news of the day for {}?", "None.")
+    who = ("user", "assistant", "user", "assistant")
+    talks = corpus([list(zip(who, [one.format(name) for one in words], strict=True)) for name in ("Ada", "Bo", "Cy")])
+    one = Home(tmp_path)
+    for n in order:
+        one.write(f"{n}.jsonl", lines([WITHOUT_ID[form](call, full) for call in calls(talks[n])]))
+        one.land()
+    found = in_home(one)
+    assert sorted(found.values()) == [list(told.turns) for told in talks]
+    together = Home(tmp_path / "together")
+    together.write("all.jsonl", lines([WITHOUT_ID[form](call, full) for told in talks for call in calls(told)]))
+    together.land()
+    assert in_home(together) == found  # an id is made of who, when and what, not of a place
+
+
 def in_home(one: Home) -> dict[str, list[tuple[str, str]]]:
     """Role and text by conversation, in the order in which a day is built."""
     found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)

@@ -14,6 +14,9 @@ from cpa_core.models import digest
 from cpa_core.sources.identity.calls import NEWEST_ONLY, WINDOW, Chains, LoggedCall, sent
 from cpa_core.sources.identity.values import Talk
 
+NEW = "\0"
+"""How the number begins that a new conversation has until it is named: no id of a home does."""
+
 
 class Refused(NamedTuple):
     """A call that cannot be put anywhere: why, and the first of its messages that is a reject."""
@@ -61,7 +64,7 @@ class Chaining:
 
     def _begin(self, call: LoggedCall, alone: bool) -> None:
         talk = self.begun(call)
-        talk.conversation_id = f"{len(self.new)}"
+        talk.conversation_id = f"{NEW}{len(self.new)}"
         self.new.append(talk.conversation_id)
         self.told[talk.conversation_id] = (talk, [call])
         self.alone |= {talk.conversation_id} if alone else set()

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from cpa_core.sources.identity import calls, talks
 from cpa_core.sources.identity.calls import Chains, LoggedCall
-from cpa_core.sources.identity.chaining import Chaining, Refused
+from cpa_core.sources.identity.chaining import NEW, Chaining, Refused
 from cpa_core.sources.identity.following import followed
 from cpa_core.sources.identity.links import SPOKEN, Row, Spoken, day_of, mark, parts_of, rows_of, start_of
 from cpa_core.sources.identity.snapshots import Filed, times_known, without_snapshots
@@ -353,7 +353,7 @@ def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, na
     for refused in chaining.refused:
         _refuse(files, refused)
     for talk, found in chaining.told.values():
-        named = talk if talk.conversation_id else naming.name(talk)  # an id, once given, stays
+        named = naming.name(talk) if talk.conversation_id.startswith(NEW) else talk  # an id, once given, stays
         naming.talks[named.conversation_id] = named
         for call in found:
             call.conversation_id = named.conversation_id
