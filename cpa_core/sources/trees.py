@@ -36,6 +36,12 @@ WRAPPERS = frozenset({"data", "results", "hits", "payload", "conversation", "exp
 
 NESTED = ("{", "[")
 
+TABLE = "="
+"""The step of a route that makes objects of the rows of a table saved as JSON."""
+NAMES = ("columns", "cols", "meta", "column_names")
+ROWS = ("results", "rows", "data", "values")
+"""Keys under which such a table names its columns, and those under which its rows stand."""
+
 
 class Records:
     """The records of a file, each with its place, read anew each time they are gone through.
@@ -100,7 +106,7 @@ def _streamed(window: Window, place: str, route: Route) -> Found:
     if route[:1] == ("[]",) and mark == "[":
         for n, tree in enumerate(elements(window)):
             yield from along(_within(place, f"{n}"), tree, route[1:])
-    elif route and route[0] != "[]" and mark == "{":
+    elif route and route[0] not in ("[]", TABLE) and mark == "{":
         for key in documents.keys(window):
             if key == route[0]:
                 yield from _streamed(window, _within(place, key), route[1:])
@@ -120,7 +126,10 @@ def along(place: str, tree: Any, route: Route) -> Found:
         yield place, tree
         return
     step, rest = route[0], route[1:]
-    if step == "[]" and isinstance(tree, list):
+    if step == TABLE and (found := tabled(tree)) is not None:
+        for n, one in enumerate(found):
+            yield from along(_within(place, f"row {n + 1}"), one, rest)
+    elif step == "[]" and isinstance(tree, list):
         for n, one in enumerate(tree):
             yield from along(_within(place, f"{n}"), one, rest)
     elif isinstance(tree, dict) and step in tree:
@@ -146,11 +155,34 @@ def _steps(trees: Iterable[Any]) -> Iterator[tuple[Route, list[Any]]]:
         if isinstance(tree, list):
             yield ("[]",), tree[:20]
         elif isinstance(tree, dict):
+            if found := tabled(tree):
+                yield (TABLE,), found[:20]
             for key, value in islice(tree.items(), 40):
                 if isinstance(value, list) and value and isinstance(value[0], dict | list):
                     yield (key, "[]"), value[:20]
                 elif key in WRAPPERS and isinstance(value, dict):
                     yield (key,), [value]
+
+
+def tabled(tree: Any) -> list[dict[str, Any]] | None:
+    """The rows of a table that is saved as JSON, its columns named once: as objects. None where it is none.
+
+    So answer PostHog's queries, Metabase, ClickHouse (JSONCompact), pandas (`orient="split"`) and others. A column
+    `*` holds a whole row.
+    """
+    if not isinstance(tree, dict):
+        return None
+    named = next((tree[key] for key in NAMES if isinstance(tree.get(key), list) and tree[key]), None)
+    rows_ = next((tree[key] for key in ROWS if isinstance(tree.get(key), list) and tree[key]), None)
+    if named is None or rows_ is None or not all(type(row) is list and len(row) == len(named) for row in rows_):
+        return None
+    names = [str(one.get("name")) if isinstance(one, dict) else str(one) for one in named]
+    return [_row(dict(zip(names, map(unfolded, row), strict=True))) for row in rows_]
+
+
+def _row(cells: dict[str, Any]) -> dict[str, Any]:
+    everything = cells.pop("*", None)
+    return {**everything, **cells} if isinstance(everything, dict) else cells
 
 
 def table(file: File, holds: str) -> Found:

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from tests.formats import generated_agents as by_agent
 from tests.formats import generated_calls as by_call
 from tests.formats import generated_talks as by_talk
 from tests.formats.generated_talks import RESULT, THOUGHT, USE
@@ -499,6 +500,14 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "elevenlabs": ("elevenlabs", by_talk.elevenlabs),
     "rasa events": ("rasa_events", by_talk.rasa_events),
     "rasa rows": ("rasa_events", by_talk.rasa_rows),
+    "gemini cli": ("gemini_cli", by_agent.gemini_cli),
+    "codex early": ("codex_early", by_agent.codex_early),
+    "cline": ("cline", by_agent.cline),
+    "zendesk messaging": ("zendesk_messaging", by_agent.messaging),
+    "zendesk messaging webhooks": ("zendesk_messaging_events", by_agent.messaging_events),
+    "jaeger": ("jaeger", lambda told: by_agent.jaeger(_spans(told, _as_text))),
+    "jaeger events": ("jaeger", lambda told: by_agent.jaeger(_spans(told, _events))),
+    "posthog query": ("posthog", lambda told: by_agent.queried(posthog(told))),
     "chatwoot webhooks": ("chatwoot", by_talk.chatwoot_webhooks),
 }
 """One line a way of writing: the format that reads it, and its records of one conversation."""

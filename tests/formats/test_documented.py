@@ -313,7 +313,8 @@ def test_conversations_of_one_content_are_told_apart_by_their_turns() -> None:
         {"conversation_hash": "h", **TIME, "conversation": [{**message(*one), "turn_identifier": n} for one in BOTH]}
         for n in (101, 205)
     ]
-    assert said(lines(*rows), "a.jsonl") == {"h": BOTH, "h-205": BOTH}
+    assert said(lines(*rows), "a.jsonl") == {"h-101": BOTH, "h-205": BOTH}
+    assert said(lines(rows[1]), "b.jsonl") == {"h-205": BOTH}  # whatever else its file holds
 
 
 @pytest.mark.parametrize("ids", [True, False])
@@ -333,6 +334,52 @@ def test_each_checkpoint_of_a_thread_adds_what_the_one_before_it_had_not(ids: bo
     assert told(states[::-1]) == [
         [(who, text) for who, (_, text) in zip(("user", "assistant") * 2, spoken, strict=True)]
     ]
+
+
+EARLY = [
+    {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
+    for role, kind, text in (
+        ("user", "input_text", "<environment_context>x</environment_context>"),
+        ("user", "input_text", "hi"),
+        ("assistant", "output_text", "ho"),
+    )
+]
+
+
+def test_a_rollout_whose_items_stand_bare_is_a_session() -> None:
+    file = lines({"id": "s", "timestamp": AT}, *EARLY[:2], {"record_type": "state"}, EARLY[2])
+    assert said(file, "rollout.jsonl") == {"s": BOTH}
+
+
+COLUMNS = ["conversation_id", "role", "content", "timestamp"]
+CELLS = [["c", role, text, at] for (role, text), at in zip(BOTH, (AT, LATER), strict=True)]
+TABLES = {
+    "pandas, split": {"columns": COLUMNS, "index": [0, 1], "data": CELLS},
+    "ClickHouse, JSONCompact": {"meta": [{"name": name, "type": "String"} for name in COLUMNS], "data": CELLS},
+    "a query's answer": {"columns": COLUMNS, "results": CELLS, "types": [], "hasMore": False},
+    "Metabase": {"data": {"cols": [{"name": name} for name in COLUMNS], "rows": CELLS}},
+}
+
+
+@pytest.mark.parametrize("writer", TABLES)
+def test_a_table_saved_as_json_with_its_columns_named_once_is_its_rows(writer: str) -> None:
+    assert said(TABLES[writer]) == {"c": BOTH}
+
+
+def test_of_a_task_only_what_a_person_typed_is_the_users() -> None:
+    def texts(*found: str) -> list[dict[str, str]]:
+        return [{"type": "text", "text": one} for one in found]
+
+    editor = "<environment_details>\nx\n</environment_details>"
+    task = [
+        message("user", texts("<task>\nhi\n</task>", editor)),
+        message("assistant", texts("<thinking>x</thinking>ho<read_file><path>x</path></read_file>")),
+        message("user", texts("[read_file for 'x'] Result:", "x", editor)),
+        message("assistant", texts("<ask_followup_question><question>Which?</question></ask_followup_question>")),
+        message("user", texts("[ask_followup_question for 'Which?'] Result:", "<answer>\nboth\n</answer>", editor)),
+        message("assistant", texts("<attempt_completion><result>Done.</result></attempt_completion>")),
+    ]
+    assert told(task) == [[*BOTH, ("assistant", "Which?"), ("user", "both"), ("assistant", "Done.")]]
 
 
 NOBODY = ("anonymous", "null", "0", "undefined", "Guest")

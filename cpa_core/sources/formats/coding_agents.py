@@ -1,7 +1,8 @@
 """Session files of coding agents: Claude Code and Codex, a record a line.
 
 Sources: https://github.com/simonw/claude-code-transcripts (Claude Code: user, assistant and summary lines of a
-sessionId), https://github.com/openai/codex/tree/main/codex-rs/protocol (Codex: response items of a rollout).
+sessionId), https://github.com/openai/codex/tree/main/codex-rs/protocol (Codex: response items of a rollout), and
+codex-rs/core/src/rollout.rs (before that the items stood bare, behind a line of the session).
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks, turns
 from cpa_core.sources.formats.form import Format, attempted, each
 from cpa_core.sources.formats.talks import list_at, object_at
-from cpa_core.sources.records import Draft, Reject
+from cpa_core.sources.records import Draft, Reject, SourceRecord
 from cpa_core.sources.trees import Trees
 
 ASIDE = "a line that holds no message"
@@ -87,6 +88,41 @@ def _codex(file: File, records: Trees) -> Iterator[columns.Found]:
         yield from [one] if isinstance(one, Reject) else attempted(file, one, line)
 
 
+BARE = "no line of a session before it names it"
+
+
+def _early(file: File, records: Trees) -> Iterator[columns.Found]:
+    """Rollouts whose items stand bare behind the line of their session, or in one object with it."""
+    found: list[tuple[str, dict[str, Any], list[Any]]] = []
+    for one in records:
+        if isinstance(one, Reject):
+            yield one
+            continue
+        place, tree = one
+        session = object_at(tree, "session")
+        if session or (isinstance(tree, dict) and {"id", "timestamp"} <= tree.keys() and "type" not in tree):
+            found.append((place, session or tree, list(list_at(tree, "items"))))
+        elif not found:
+            yield Reject(place, BARE, raw(tree))
+        else:
+            found[-1][2].append(tree)
+    for place, session, items in found:
+        held = {"id": session.get("id"), "timestamp": session.get("timestamp"), "items": items}
+        yield from attempted(file, (place, held), _early_session)
+
+
+def _early_session(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    about = talks.head(file, place, tree, "id", start="timestamp")
+    items = [one for one in tree["items"] if isinstance(one, dict) and one.get("type") not in (None, "compacted")]
+    return talks.talk(about, (made for n, one in enumerate(items) for made in _item(file, f"{place}: items.{n}", one)))
+
+
+def _item(file: File, place: str, item: dict[str, Any]) -> Iterator[talks.Made]:
+    kept = {key: value for key, value in item.items() if key != "id"}
+    words = "".join(str(object_at(one).get("text") or "") for one in list_at(item, "content"))
+    return turns.drafts_of(file, place, {**kept, "role": "system"} if words.startswith(INJECTED) else kept)
+
+
 CLAUDE_CODE = Format(
     name="claude_code",
     title="sessions of Claude Code",
@@ -121,4 +157,23 @@ CODEX = Format(
     times="timestamp of each line",
     speech="response items that are messages of user and assistant",
     silent="instructions and environment that Codex puts before the user's words, reasoning, tools, events",
+)
+
+CODEX_EARLY = Format(
+    name="codex_early",
+    title="rollouts of Codex before September 2025",
+    kind="conversation",
+    signs=(
+        "record_type=state",
+        "id timestamp instructions !type !messages",
+        "id timestamp git !type !messages",
+        "session.id session.timestamp items[].type=message",
+    ),
+    read=_early,
+    docs="https://github.com/openai/codex/commit/89a151f502213bec8140159e728170b0d999eca2",
+    ids="id of the session's line",
+    users="none",
+    times="timestamp of the session's line: the messages have none",
+    speech=CODEX.speech,
+    silent=CODEX.silent,
 )

@@ -29,6 +29,7 @@ INVENTORIES = frozenset({"export_manifest.json", "user_settings.json", "model_co
 
 CLAUDE = "https://support.claude.com/en/articles/9450526-how-can-i-export-my-claude-data"
 CHATGPT = "https://difegam.github.io/chatgpt-to-markdown/explanation/export-format"
+CLINE_DOCS = "https://github.com/cline/cline"
 BLOB = "https://langfuse.com/docs/api-and-data-platform/features/blob-storage-export-fields"
 
 COMPANIONS: dict[str, Format] = {
@@ -47,6 +48,14 @@ COMPANIONS: dict[str, Format] = {
             "projectId exportSource files",
             docs="https://langfuse.com/docs/api-and-data-platform/features/export-to-blob-storage",
         ),
+        _companion(
+            "cline_window",
+            "what Cline's window showed, which says api_conversation_history.json beside it in other words,",
+            "[].ts [].type=say|ask",
+            "[].ts [].type=say|ask [].say",
+            docs=CLINE_DOCS,
+        ),
+        _companion("cline_metadata", "metadata of a task of Cline's,", "files_in_context model_usage", docs=CLINE_DOCS),
         _companion("chatgpt_user", "the account of a ChatGPT export", "id email chatgpt_plus_user", docs=CHATGPT),
         _companion(
             "chatgpt_feedback",

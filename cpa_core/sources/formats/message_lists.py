@@ -19,7 +19,8 @@ ALSO = frozenset({"name", "tool_call_id", "created_at", "createdAt", "metadata",
 """Keys that a message may have besides those that are read."""
 
 
-def _list(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+def bare(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """The conversation of a bare list of messages. Raises ValueError where they may be rows of several."""
     if not isinstance(tree, list):
         raise ValueError(f"a list of messages is needed, this is a {fields.kind(tree)}")
     others = sorted({key for one in tree if isinstance(one, dict) for key in one if key not in KNOWN | ALSO})
@@ -35,7 +36,7 @@ MESSAGES = OPENAI._replace(
     name="messages",
     title="a list of messages",
     signs=("[].role [].content",),
-    read=each(_list),
+    read=each(bare),
     ids="none: what was said",
     users="none",
     times="timestamp of each message",

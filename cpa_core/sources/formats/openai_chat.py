@@ -10,6 +10,7 @@ from cpa_core.sources import fields
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import turns
 from cpa_core.sources.formats.form import Format, each
+from cpa_core.sources.formats.wrappers import is_wrapped, unwrapped
 from cpa_core.sources.records import Draft, Reject, SourceRecord, moment
 
 ONLY_ANSWERS = "only answers stand here, and not what was asked: export the prompts (the input of each call) with them"
@@ -57,6 +58,8 @@ def conversation(
     if not messages:
         yield Reject(place, "no messages", "{}", loss=False)
         return
+    if is_wrapped(messages):
+        messages = list(unwrapped(messages))
     first = [{"role": "system", "content": system}] if system else []
     said: list[Draft] = []
     for made in turns.drafts(file, f"{place}: messages", [*first, *messages]):

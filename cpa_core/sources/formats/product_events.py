@@ -1,6 +1,7 @@
 """AI events as product analytics export them: PostHog's `$ai_generation` and Amplitude's `[Agent]` events.
 
-Sources: https://posthog.com/docs/llm-analytics/generations, https://posthog.com/docs/llm-analytics/traces;
+Sources: https://posthog.com/docs/llm-analytics/generations, https://posthog.com/docs/llm-analytics/traces,
+https://posthog.com/docs/api/queries (an answer to a query: `columns`, and `results` in lists);
 https://amplitude.com/docs/amplitude-ai/agent-analytics/taxonomy, https://amplitude.com/docs/apis/analytics/export
 (times without a zone are UTC's).
 """
@@ -21,13 +22,15 @@ from cpa_core.sources.trees import unfolded
 
 GENERATIONS = frozenset({"$ai_generation"})
 STEPS = frozenset({"$ai_trace", "$ai_span"})
+PROPERTY = "properties."
+COLUMNS = (f"{PROPERTY}$ai_", "$ai_")
+"""How the columns of an answer to a query begin that are properties of AI events."""
 
 
 def _posthog(tree: dict[str, Any]) -> TraceRow:
     """An event of PostHog's: a generation, or the trace or span around it. Any other says nothing."""
-    given = unfolded(tree.get("properties"))
-    about: dict[str, Any] = given if isinstance(given, dict) else {}
-    event = str(tree.get("event") or "")
+    about = _properties(tree)
+    event = str(tree.get("event") or ("$ai_generation" if "$ai_input" in about else ""))
     trace = str(about.get("$ai_trace_id") or tree.get("uuid"))
     own = (
         trace
@@ -51,9 +54,17 @@ def _posthog(tree: dict[str, Any]) -> TraceRow:
     )
 
 
+def _properties(tree: dict[str, Any]) -> dict[str, Any]:
+    """The properties of an event; in a query's answer each may be a column of its own, with or without that word."""
+    given = unfolded(tree.get("properties"))
+    about: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
+    apart = {key.removeprefix(PROPERTY): unfolded(value) for key, value in tree.items() if key.startswith(COLUMNS)}
+    return about | {key: value for key, value in apart.items() if value is not None}
+
+
 def _is_foreign(tree: dict[str, Any]) -> bool:
     """Whether an event has nothing to do with a model: an export holds those of the whole product."""
-    return not str(tree.get("event")).startswith("$ai_")
+    return "$ai_" not in str(tree.get("event")) and not any(key.startswith(COLUMNS) for key in tree)
 
 
 AMPLITUDE_ROLES = {"[Agent] User Message": "user", "[Agent] AI Response": "assistant", "[Agent] Tool Call": "tool_call"}
@@ -92,6 +103,8 @@ POSTHOG = Format(
         "event=$ai_generation|$ai_trace|$ai_span properties",
         "event=$ai_generation|$ai_trace|$ai_span properties distinct_id timestamp",
         "event properties distinct_id timestamp",
+        "properties.$ai_input properties.$ai_output_choices timestamp",
+        "$ai_input $ai_output_choices timestamp",
     ),
     read=spans(_posthog, foreign=_is_foreign),
     docs="https://posthog.com/docs/llm-analytics/generations",

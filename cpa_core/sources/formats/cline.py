@@ -1,0 +1,35 @@
+"""Tasks of Cline and its relatives (Roo Code, Kilo Code): `api_conversation_history.json` with times.
+
+Source: https://github.com/cline/cline (src/core/task). What the program wraps around words stands in `wrappers`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cpa_core.sources.files import File
+from cpa_core.sources.formats import message_lists
+from cpa_core.sources.formats.form import each
+from cpa_core.sources.formats.openai_chat import OPENAI, conversation
+from cpa_core.sources.formats.wrappers import is_wrapped
+from cpa_core.sources.records import Reject, SourceRecord
+
+
+def _task(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    if not isinstance(tree, list) or not is_wrapped(tree):
+        return message_lists.bare(file, place, tree)
+    timed = [{"timestamp": one.get("ts"), **one} if isinstance(one, dict) else one for one in tree]
+    return conversation(file, place, {}, timed)
+
+
+CLINE = OPENAI._replace(
+    name="cline",
+    title="tasks of Cline and its relatives",
+    signs=("[].role [].content[].type [].ts",),
+    read=each(_task),
+    docs="https://github.com/cline/cline",
+    ids="none: what was said",
+    users="none",
+    times="ts of each message",
+    speech="what the user typed (task, feedback, answer, user_message); the assistant's text, questions and results",
+    silent="the state of the editor, results and calls of tools, reasoning, files that the program put in",
+)

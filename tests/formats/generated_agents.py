@@ -1,0 +1,140 @@
+"""Sessions of coding agents, messages of Zendesk's messaging, traces of Jaeger and answers to PostHog's queries."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tests.formats.generated_talks import THOUGHT, timed
+from tests.formats.marks import SILENT
+from tests.support.writings import Told
+
+Record = dict[str, Any]
+EDITOR = {"type": "text", "text": f"<environment_details>\n{SILENT}\n</environment_details>"}
+READ = [{"type": "text", "text": "[read_file for 'a.py'] Result:"}, {"type": "text", "text": SILENT}, EDITOR]
+
+
+def gemini_cli(told: Told) -> list[Record]:
+    """Lines of a session: thoughts and tools, notes of the program, a message that was taken back."""
+    start = told.begins.isoformat()
+    found: list[Record] = [{"sessionId": told.key, "projectHash": SILENT, "startTime": start, "lastUpdated": start}]
+    for n, at, role, text in timed(told):
+        about = {"timestamp": at.isoformat()}
+        call = {"id": "x", "name": "f", "args": {"q": SILENT}, "result": [{"text": SILENT}]}
+        thought = {"subject": SILENT, "description": SILENT, "timestamp": start}
+        found.append({"id": f"{n}i", "type": "info", "content": SILENT, **about})
+        found.append({"id": f"{n}x", "type": "user", "content": [{"text": SILENT}], **about})
+        found.append({"$rewindTo": f"{n}x"})
+        if role == "user":
+            typed = {"content": [{"text": text}, {"text": SILENT}], "displayContent": text}
+            found.append({"id": f"{n}", "type": "user", **typed, **about})
+        else:
+            found.append({"id": f"{n}", "type": "gemini", "content": "", "toolCalls": [call], **about})
+            found.append({"id": f"{n}", "type": "gemini", "content": [{"text": text}], "thoughts": [thought], **about})
+        found.append({"$set": {"lastUpdated": start, "summary": SILENT}})
+    return found
+
+
+def codex_early(told: Told) -> list[Record]:
+    """A session saved in one object: what the program puts before the user's words, reasoning, tools."""
+
+    def item(role: str, text: str) -> Record:
+        content = [{"type": "output_text" if role == "assistant" else "input_text", "text": text}]
+        return {"type": "message", "id": None, "role": role, "content": content}
+
+    session = {"id": told.key, "timestamp": told.begins.isoformat(), "instructions": SILENT}
+    found: list[Record] = [item("user", f"<environment_context>{SILENT}</environment_context>")]
+    for _, _, role, text in timed(told):
+        found += [
+            {"type": "reasoning", "id": "r", "summary": [{"type": "summary_text", "text": SILENT}]},
+            {"type": "function_call", "id": "f", "name": "shell", "arguments": SILENT, "call_id": "x"},
+            {"type": "function_call_output", "call_id": "x", "output": SILENT},
+            item(role, text),
+        ]
+    return [{"session": session, "items": found, "state": {"previous_response_id": SILENT}}]
+
+
+def cline(told: Told) -> list[list[Record]]:
+    """A task: the user's words in elements, beside the state of the editor and results of tools."""
+    said: list[Record] = []
+    for n, at, role, text in timed(told):
+        about = {"role": role, "ts": int(at.timestamp() * 1000)}
+        if role == "user":
+            tag = "feedback" if n else "task"
+            words = {"type": "text", "text": f"<{tag}>\n{text}\n</{tag}>"}
+            said.append({**about, "content": [words, EDITOR]})
+            use = f"<read_file>\n<path>{SILENT}</path>\n</read_file>"
+            said.append({**about, "role": "assistant", "content": [THOUGHT, {"type": "text", "text": use}]})
+            said.append({**about, "content": READ})
+        else:
+            end = f"<thinking>{SILENT}</thinking>\n<attempt_completion>\n<result>\n{text}\n</result>"
+            said.append({**about, "content": [{"type": "text", "text": f"{end}\n</attempt_completion>"}]})
+    return [said]
+
+
+def messaging(told: Told) -> list[Record]:
+    """A page of messages, between pictures and a message that was deleted."""
+    user = {"type": "user", "userId": told.user, "displayName": SILENT}
+    authors = {"user": user, "assistant": {"type": "business", "displayName": SILENT, "subtypes": ["AI"]}}
+    said: list[Record] = []
+    for n, at, role, text in timed(told):
+        about = {"author": authors[role], "received": at.isoformat(), "source": {"type": "web"}}
+        picture = {"type": "image", "mediaUrl": SILENT, "altText": SILENT}
+        gone = {"id": f"{n}c", "content": {"type": "text", "text": SILENT}, "deleted": True, **about}
+        said += [{"id": f"{n}a", "content": {"type": "text", "text": text}, **about}, gone]
+        said += [{"id": f"{n}b", "content": picture, **about}]
+    return [{"conversation": {"id": told.key}, "messages": said, "meta": {"hasMore": False}}]
+
+
+def messaging_events(told: Told) -> list[Record]:
+    """The same in webhooks, with an event that holds no message."""
+    (page,) = messaging(told)
+    about = {"id": "e", "createdAt": told.begins.isoformat()}
+    named = {"conversation": page["conversation"]}
+    found = [
+        {**about, "type": "conversation:message", "payload": {**named, "message": one}} for one in page["messages"]
+    ]
+    return [*found, {**about, "type": "conversation:read", "payload": {**named, "activity": {"data": SILENT}}}]
+
+
+def jaeger(spans: Sequence[Record]) -> list[Record]:
+    """Spans of OTLP, with attributes as text, as Jaeger has them."""
+    return [_jaeger(one) for page in spans for scope in page["resourceSpans"] for one in _spans(scope)]
+
+
+def _spans(resource: Record) -> list[Record]:
+    return [one for scope in resource["scopeSpans"] for one in scope["spans"]]
+
+
+def _tag(one: Record) -> Record:
+    return {"key": one["key"], "type": "string", "value": next(iter(one["value"].values()))}
+
+
+def _jaeger(span: Record) -> Record:
+    start, end = (int(span[f"{word}TimeUnixNano"]) // 1000 for word in ("start", "end"))
+    parent = span.get("parentSpanId")
+    logs = [
+        {
+            "timestamp": start,
+            "fields": [_tag({"key": "event", "value": {"stringValue": one["name"]}})]
+            + [_tag(each) for each in one["attributes"]],
+        }
+        for one in span.get("events", [])
+    ]
+    return {
+        "traceID": span["traceId"],
+        "spanID": span["spanId"],
+        "operationName": span.get("name", "chat"),
+        "references": [{"refType": "CHILD_OF", "traceID": span["traceId"], "spanID": parent}] if parent else [],
+        "startTime": start,
+        "duration": end - start,
+        "tags": [_tag(one) for one in span.get("attributes", [])],
+        "logs": logs,
+        "processID": "p1",
+    }
+
+
+def queried(events: Sequence[Record]) -> list[Record]:
+    """The answer to a query of PostHog's for these events."""
+    names = list(events[0])
+    cells = [[json.dumps(v) if isinstance(v, dict) else v for v in one.values()] for one in events]
+    return [{"columns": names, "results": cells, "types": [[name, SILENT] for name in names], "hasMore": False}]
