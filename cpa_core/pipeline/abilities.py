@@ -1,6 +1,6 @@
-"""What the store remembers of servers of chat completions, so that it is found out once.
+"""The store's record of the abilities of servers of chat completions, so that they are discovered once.
 
-An endpoint is written down and shown without user, password and parameters.
+An endpoint is stored and shown without user, password and parameters.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ DELETED = "delete from server_abilities where endpoint = $endpoint and model = $
 
 
 def remembering(store: Store, now: Callable[[], datetime], model: ModelName, made: Provider) -> Provider:
-    """The provider; where its abilities are found out, the store tells what it knows and learns more."""
+    """Return the provider, which reads its server's abilities from the store and records what it discovers."""
     discovery = getattr(made, "discovery", None)
     if isinstance(discovery, Discovery):
         endpoint = str(getattr(made, "url", ""))
@@ -27,7 +27,7 @@ def remembering(store: Store, now: Callable[[], datetime], model: ModelName, mad
 
 
 def recalled(store: Store, endpoint: str, model: str) -> Abilities | None:
-    """What the store knows of an endpoint and model; null where nothing."""
+    """Return the stored abilities of an endpoint and model; null if there are none."""
     rows = known_servers(store, without_login(endpoint), model)
     return Abilities(structured=rows[0]["structured"], reasons=rows[0]["reasons"]) if rows else None
 
@@ -39,7 +39,7 @@ def known_servers(store: Store, endpoint: str | None = None, model: str | None =
 
 
 def remember(store: Store, now: Callable[[], datetime], endpoint: str, model: str, found: Abilities) -> None:
-    """Write down what was found out, in the place of what was known."""
+    """Store discovered abilities in place of the earlier ones."""
     row = {"endpoint": without_login(endpoint), "model": model, **found.model_dump(), "found_at": now()}
     with store.writing() as transaction:
         transaction.execute(DELETED, endpoint=without_login(endpoint), model=model)

@@ -1,4 +1,4 @@
-"""What every stage is given: the settings, the store, the clock, the providers and a way to show progress."""
+"""The context of every stage: the settings, the store, the clock, the providers and a way to show progress."""
 
 import json
 import uuid
@@ -23,7 +23,7 @@ from cpa_core.store import Store
 
 Advance = Callable[[], None]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
-"""Shows a stage's progress: what is done, out of how many; call the advance once for each."""
+"""Shows a stage's progress out of a total; call the advance once for each finished item."""
 
 
 @contextmanager
@@ -34,10 +34,11 @@ def silent(stage: str, total: int) -> Iterator[Advance]:
 
 @dataclass
 class Pacing:
-    """What the stages of a run share: when it began to ask, by `timer`, slots, and for each model a limiter and what
-    was seen of its answers. By `timer` calls wait for their pace, to be tried again, and after a refusal.
+    """State that the stages of a run share: its start by `timer`, its slots, and for each model a limiter and a watch.
 
-    Providers too, by model and settings: reading the certificates for one takes a tenth of a second.
+    Calls use `timer` to wait for their pace, for a retry, and after a refusal.
+
+    Providers are shared too, by model and settings: reading the certificates for one takes a tenth of a second.
     """
 
     began: dict[str, float] = field(default_factory=dict)
@@ -78,7 +79,7 @@ class Assistant:
         return model_name(written) if written else default_model(self.settings)
 
     def listing(self, landed: Sequence[databases.LandedRange] = ()) -> Listing:
-        """What the source holds now; a database says what is new after what `landed`.
+        """List the objects of the source; a database lists the ranges after those that `landed`.
 
         Raises SettingsError when none is named, SourceError.
         """
@@ -90,13 +91,13 @@ class Assistant:
         return chosen(found, self.settings.include, self.settings.exclude)
 
     def file(self, name: str, content: bytes) -> File:
-        """A file with what the settings say of its format."""
+        """Return a file with the settings about its format."""
         given = self.settings
         return File(name, content, given.names, given.form, ZoneInfo(given.assumed_zone), given.roles, given.times)
 
     @property
     def reading(self) -> str:
-        """What the settings name of how files are read, as JSON; empty where they name nothing."""
+        """Return the settings that control how files are read, as JSON; empty if none is set."""
         given = self.settings
         zone = None if given.assumed_zone == "UTC" else given.assumed_zone
         named = {
@@ -119,7 +120,7 @@ class Assistant:
         return self.pacing.providers[key]
 
     def watch(self, model: ModelName) -> Watch:
-        """What the run has seen of a model's answers."""
+        """Return the run's watch of a model's answers."""
         return self.pacing.watches.setdefault((self.run_id, str(model)), Watch(str(model)))
 
     def batches_of(self, provider: str) -> BatchVendor:
@@ -131,16 +132,14 @@ class Assistant:
 
 
 class Stage(Value):
-    """What one stage did to one day. Tokens and `cost`, in US dollars, are this run's own, null when unknown.
+    """The result of one stage on one day. Tokens and `cost`, in US dollars, are this run's own, null when unknown.
 
     `cost_per_conversation` is for those that were asked about. `reused` counts questions that were answered from the
-    ledger, `share_reused` their share, null without questions.
-    `folded` counts what was not written as asked in the answers, and read all the same: names in another case, numbers
-    in strings, damaged JSON.
-    `quoted` is what the others would cost by `cpa quote`, as it was before they were asked.
-    `waiting` counts questions that wait in batches: then nothing else was asked, and the day is as it was.
-    `postponed` counts conversations among the failures that were not asked in this run: they failed in a way that
-    counted less than `CPA_GIVE_UP_HOURS` ago.
+    ledger, `share_reused` their share, null without questions. `folded` counts deviations in the answers that could be
+    read all the same: names in another case, numbers in strings, damaged JSON. `quoted` is the price of the other
+    questions by `cpa quote`, before they were asked. `waiting` counts questions that wait in batches: then nothing else
+    was asked, and the day is as it was. `postponed` counts failed conversations that this run did not ask about,
+    because their last counted failure was less than `CPA_GIVE_UP_HOURS` ago.
     """
 
     stage: str

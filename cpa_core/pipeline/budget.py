@@ -1,4 +1,4 @@
-"""Money and time of asking: what a question would cost, what may still be spent, how fast and how long it may ask."""
+"""Cost and time of asking: the price of a question, the budgets that are left, the pace and the deadline."""
 
 import json
 import math
@@ -21,10 +21,12 @@ from cpa_core.store.answers import live_costs
 
 @dataclass(frozen=True)
 class Tariff:
-    """What questions of one task to one model would take. `usual` is the length of an answer so far, null before.
+    """The estimated tokens and cost of questions of one task to one model.
 
-    `room` gives the tokens that an answer may take for hidden reasoning, beside those that a question asks for: for a
-    server whose abilities are found out that changes within a run.
+    `usual` is the mean length of an answer so far, null before the first.
+
+    `room` returns the tokens that an answer may use for hidden reasoning, beyond those that a question asks for. For a
+    server whose abilities are being discovered, it changes within a run.
     """
 
     model: ModelName
@@ -34,8 +36,10 @@ class Tariff:
     room: Callable[[], int]
 
     def usage(self, requests: Sequence[Request]) -> Usage:
-        """About the tokens of these questions, at most: nothing is cached, and an answer whose like is not known yet
-        takes all of its room. So does one to a question that is asked anew because its answer was cut off.
+        """Return an upper estimate of these questions' tokens.
+
+        Nothing counts as cached, and an answer of unknown length takes all of its room. So does the answer to a
+        question that is repeated because it was cut off.
         """
         prompt = sum(math.ceil(self._size(request) / BYTES_PER_TOKEN) for request in requests)
         room = self.room()
@@ -76,7 +80,7 @@ class Tariff:
 
 
 def tariff(assistant: Assistant, task: str, model: ModelName) -> Tariff:
-    """What a task would take, by the model's own answers in the ledger. Raises SettingsError."""
+    """Return the tariff of a task, from the model's own answers in the ledger. Raises SettingsError."""
     with assistant.store.reading() as view:
         found = view.answer("label/mean_answer", task=task, provider=model.provider, model=model.model)
     given = assistant.settings
@@ -115,11 +119,12 @@ def reserve(limits: Sequence[Budget], tariff_of: Callable[[Request], Tariff]) ->
 
 
 def budgets(assistant: Assistant, *tariffs: Tariff) -> list[Budget]:
-    """What run and day may still spend: the ledger's sums, what runs beside this one have spent by now, and what the
-    batches may cost that are not answered yet.
+    """Return the budgets left of run and day.
 
-    A pass counts for the UTC day on which it began, a batch for that of its handing over. Raises SettingsError
-    without a price.
+    They count the ledger's sums, the spend of parallel runs so far, and the possible cost of unanswered batches.
+
+    A pass counts for the UTC day of its start, a batch for the day of its submission. Raises SettingsError without a
+    price.
     """
     given = assistant.settings
     if given.budget is None and given.daily_budget is None:
@@ -144,9 +149,9 @@ def budgets(assistant: Assistant, *tariffs: Tariff) -> list[Budget]:
 
 
 def limiter(assistant: Assistant, model: ModelName) -> Limiter:
-    """The one limiter of a run for a model: what its stages learn of the vendor's limits, they learn together.
+    """Return the run's one limiter for a model, so that its stages share what they learn of the vendor's limits.
 
-    A vendor limits each model; the slots are those of the run, whatever models it asks.
+    A vendor limits each model by its own; the slots belong to the run and serve all models.
     """
     given, pacing = assistant.settings, assistant.pacing
     slots = pacing.slots.setdefault(assistant.run_id, BoundedSemaphore(given.concurrency))

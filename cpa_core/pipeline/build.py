@@ -18,7 +18,7 @@ TOGETHER = 50
 
 
 class Built(Value):
-    """What a build made of a day. `waiting` counts conversations that are not quiet for long enough yet."""
+    """The result of building a day. `waiting` counts conversations that have not been quiet long enough."""
 
     conversations: int
     messages: int
@@ -26,15 +26,15 @@ class Built(Value):
 
 
 def build_day(assistant: Assistant, day: date) -> Built:
-    """Replace the day's conversations and messages by what has landed, in one transaction."""
+    """Replace the day's conversations and messages by the landed ones, in one transaction."""
     return build_days(assistant, [day])[day]
 
 
 def build_days(assistant: Assistant, days: Sequence[date]) -> dict[date, Built]:
     """Build the first of these days and those after it in one transaction, up to a day that another run holds.
 
-    Opening the file is most of what a small day costs, so a range is built in such pieces. `days` are in order, none
-    twice; at most `TOGETHER` of them are built, and at least the first, for which this waits.
+    Opening the database takes most of the time of a small day, so a range is built in such pieces. `days` are in order,
+    without duplicates. At most `TOGETHER` of them are built, and at least the first, whose lock this waits for.
     """
     settled = _settled(assistant)
     with ExitStack() as held:
@@ -57,7 +57,7 @@ def _settled(assistant: Assistant) -> datetime:
 
 
 def _is_free(assistant: Assistant, day: date, held: ExitStack) -> bool:
-    """Whether nobody else holds the day: now it is held here."""
+    """Take the day's lock if nobody else holds it. Return whether it was taken."""
     try:
         held.enter_context(assistant.store.day_lock(day, wait=0))
     except StoreBusy:

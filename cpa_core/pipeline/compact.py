@@ -1,4 +1,4 @@
-"""Compacting a home: what can be given back of its database and its files of answers."""
+"""Compacting a home: freeing unused space of its database and its files of answers."""
 
 from cpa_core.errors import NotFound
 from cpa_core.models import Value

@@ -11,7 +11,7 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 AHEAD = 250
-"""So many that no thread waits while we look up the next."""
+"""Enough that no thread waits while the next item is looked up."""
 
 
 def in_order_of_end(
@@ -21,10 +21,12 @@ def in_order_of_end(
     ahead: int = AHEAD,
     cut_short: Callable[[], None] = lambda: None,
 ) -> Generator[tuple[Given, Made | Stopped], None, None]:
-    """Each with what became of it. `given` is drawn from as threads become free, and `ahead` of them.
+    """Yield each item with its result, in the order in which they end.
 
-    After the first Stopped nothing more begins, and only what had begun is told of. Raises what else `work` raises,
-    once what is under way has ended: then, and where its user ends early, `cut_short` is called first.
+    Items are taken from `given` as threads become free, and `ahead` more in advance.
+
+    After the first Stopped no item begins, and only items that had begun are yielded. Raises any other error of `work`
+    once running items have ended. In that case, and if the caller stops early, `cut_short` is called first.
     """
     ended: SimpleQueue[tuple[Given, Future[Made]]] = SimpleQueue()
     out = 0

@@ -48,7 +48,7 @@ LEAST_DAYS = 60
 
 
 class HealthCheck(Value):
-    """One thing that was looked at: what was found, and where it is not well the remedy."""
+    """One check: its finding, and its remedy if the state is not ok."""
 
     name: str
     state: State
@@ -57,9 +57,9 @@ class HealthCheck(Value):
 
 
 def health(assistant: Assistant, *, ask: bool = True, event_log: Path | None = None) -> Iterator[HealthCheck]:
-    """Look at everything that a run needs, in the order in which it needs it. Nothing is delivered.
+    """Check everything that a run needs, in the order of need. Nothing is delivered.
 
-    With `ask`, the model is asked one small question, which is kept and counted like any other. `event_log` is the
+    With `ask`, the model is asked one small question, which is stored and counted like any other. `event_log` is the
     folder in which Dagster keeps its event log, where it runs beside.
     """
     parts: Sequence[tuple[str, Callable[[Assistant], Iterator[HealthCheck]]]] = [
@@ -92,7 +92,7 @@ REMEDIES = {
     "model": "set CPA_MODEL and the key of its provider (docs/guides/models.md)",
     "destinations": "set the key, or name another: --destination, CPA_DESTINATIONS",
 }
-"""What helps where a look itself fails, beside the error's own words."""
+"""The remedy if a check itself fails, shown after the error."""
 
 
 def _machine(assistant: Assistant) -> Iterator[HealthCheck]:
@@ -131,7 +131,7 @@ def _home(assistant: Assistant) -> Iterator[HealthCheck]:
 
 
 def _growth(assistant: Assistant) -> Iterator[HealthCheck]:
-    """What of the home grows, and the point at which it begins to hurt."""
+    """Yield checks of the files that grow, with the size at which they become a problem."""
     home = assistant.settings.home
     store = _size(assistant.store.path)
     yield HealthCheck(
@@ -179,7 +179,7 @@ def _store(assistant: Assistant) -> Iterator[HealthCheck]:
 
 
 def free_room(room: FileRoom) -> HealthCheck:
-    """How much of the database's file is free; DuckDB uses it again, and only a copy gives it back."""
+    """Return the check of free space in the database's file: DuckDB reuses it; only a copy returns it to the disk."""
     is_much = room.free > max(LEAST_GIVEN_BACK, room.size // 4)
     words = f"{bytes_shown(room.free)} of the database's {bytes_shown(room.size)} are free for new rows"
     remedy = "cpa compact gives them back to the disk" if is_much else ""
@@ -187,7 +187,7 @@ def free_room(room: FileRoom) -> HealthCheck:
 
 
 def _growth_a_day(home: Path, days: int) -> HealthCheck:
-    """How fast the home has grown, and for how long the disk lasts at that rate."""
+    """Return the check of the home's growth, and of the days that the disk lasts at that rate."""
     rate = max(1, sum(_size(path) for path in home.rglob("*") if path.is_file()) // days)
     left = shutil.disk_usage(home).free // rate
     words = f"{bytes_shown(rate)} a day over {days} days; "
@@ -200,7 +200,7 @@ def _growth_a_day(home: Path, days: int) -> HealthCheck:
 
 
 def _event_log(folder: Path | None, assistant: Assistant) -> Iterator[HealthCheck]:
-    """What Dagster keeps of its runs, in files of its own."""
+    """Yield the check of Dagster's event log, which is in files of its own."""
     if folder is None or not folder.exists():
         return
     size = sum(_size(path) for path in folder.rglob("*") if path.is_file())
@@ -278,7 +278,10 @@ def _model(assistant: Assistant) -> Iterator[HealthCheck]:
 
 
 def _destinations(assistant: Assistant) -> Iterator[HealthCheck]:
-    """Each destination configured, and its address accepting a connection; no vendor has a check of a key by itself."""
+    """Yield the check of each destination: it is configured, and its address accepts a connection.
+
+    No vendor offers a check of a key alone.
+    """
     for name in assistant.settings.destinations:
         try:
             made = destination(name, assistant.settings)

@@ -1,4 +1,4 @@
-"""One small question to the model of tagging: what its server can do, how fast it is, and what a day would take."""
+"""A small question to the tagging model that shows its server's abilities, its speed, and the cost of a day."""
 
 import time
 from collections import defaultdict
@@ -32,7 +32,7 @@ class DayEstimate(Value):
 
 
 class ModelCheck(Value):
-    """What a model did with one small question. `abilities` are null where nothing had to be found out.
+    """The result of one small question to a model. `abilities` are null if nothing had to be discovered.
 
     `address` is without user, password and parameters, `seconds` are the last call's, and `speed` its
     tokens written a second, null when the server counts none.
@@ -50,7 +50,7 @@ class ModelCheck(Value):
 
 
 def check_model(assistant: Assistant) -> ModelCheck:
-    """Ask the model of tagging about two messages, as a run asks; what is known of its server is found out again.
+    """Ask the tagging model about two messages, as a run asks; its server's abilities are discovered anew.
 
     Every call is in the ledger and counts for the budgets. Raises SettingsError, Stopped.
     """
@@ -104,7 +104,7 @@ def _small(assistant: Assistant) -> Conversation:
 
 
 def _day(assistant: Assistant, schema: EventSchema, speed: float | None) -> DayEstimate | None:
-    """What the latest day takes, each conversation tagged and judged; null where none can be read."""
+    """Return the estimate of tagging and judging the latest day; null if no conversation can be read."""
     try:
         found = source_conversations(assistant) if assistant.settings.source else stored_conversations(assistant)
     except (DayNeeded, SourceError):

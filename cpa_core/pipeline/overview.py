@@ -1,4 +1,4 @@
-"""What a home holds as its user asks for it: what runs spent, which days wait, which conversations there are."""
+"""Overviews of a home for its user: the spend of runs, the waiting days, the conversations."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
@@ -9,9 +9,9 @@ from cpa_core.pipeline.assistant import Assistant
 
 
 class TaskSpend(Value):
-    """What one task by one model took in a run. `cost` is in US dollars, null where a price is unknown.
+    """The calls and cost of one task by one model in a run. `cost` is in US dollars, null if a price is unknown.
 
-    `failed_calls` brought no answer that is used, such as one cut short by an outage.
+    `failed_calls` counts calls without a usable answer, such as calls cut short by an outage.
     """
 
     task: str
@@ -22,7 +22,7 @@ class TaskSpend(Value):
 
 
 class RunSpend(Value):
-    """What a run spent by task, and what all runs spent in its UTC day and month, in US dollars; null is unknown."""
+    """The spend of a run by task, and of all runs in its UTC day and month, in US dollars; null is unknown."""
 
     tasks: tuple[TaskSpend, ...]
     run: float | None
@@ -58,7 +58,7 @@ class ConversationList(Value):
 
 
 class ConversationFilter(Value):
-    """Which conversations are listed. Null lets all through; `below` is a score, `most` how many are listed."""
+    """A filter of conversations. A null field filters nothing; `below` is a score, `most` the most to list."""
 
     first: date | None = None
     last: date | None = None
@@ -69,7 +69,7 @@ class ConversationFilter(Value):
 
 
 def spend_of_run(assistant: Assistant) -> RunSpend:
-    """What this run spent so far, and the totals of its UTC day and month."""
+    """Return this run's spend so far, and the totals of its UTC day and month."""
     today = datetime.combine(assistant.now().astimezone(UTC).date(), time(), UTC)
     with assistant.store.reading() as view:
         rows = view.answer("status/spend_of_run", run=f"{assistant.run_id}-")
@@ -82,7 +82,7 @@ def spend_of_run(assistant: Assistant) -> RunSpend:
 
 
 def landed_days(assistant: Assistant) -> list[LandedDay]:
-    """The days that hold landed conversations not built yet, or changed since, in order."""
+    """Return the days with landed conversations that are not built yet or have changed, in order."""
     with assistant.store.reading() as view:
         return [LandedDay(**row) for row in view.answer("status/landed_days")]
 

@@ -1,4 +1,4 @@
-"""Restoring a home that lost its database: from the files of answers and the source, and what these do not hold."""
+"""Restoring a home that lost its database, from the files of answers and the source; it lists data that is lost."""
 
 from cpa_core.errors import CpaError
 from cpa_core.models import Value
@@ -14,11 +14,11 @@ LOST = (
     "earlier versions of the schema: a day is of the schema by which the next run labels it",
     "messages of files that the source does not hold any more",
 )
-"""What stands in the database alone."""
+"""The data that only the database holds."""
 
 
 class Restored(Value):
-    """What was put back, and what could not be. `quote` is what the next run asks; null where `unknown` says why."""
+    """The restored data, and the data that is lost. `quote` is the next run's; null for the reason in `unknown`."""
 
     was_lost: bool
     answers: int

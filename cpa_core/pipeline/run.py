@@ -21,7 +21,7 @@ from cpa_core.store.database import Row
 
 
 class DayDone(Value):
-    """One day after a run. `held` says why nothing of it was delivered."""
+    """One day after a run. `held` is the reason why nothing of it was delivered."""
 
     day: date
     built: Built
@@ -44,9 +44,9 @@ class DayDone(Value):
 
 
 def ready(assistant: Assistant) -> list[str]:
-    """Check what a person may have to change before anything is written or paid: schema, models, destinations.
+    """Check schema, models and destinations, which a person may have to change, before anything is written or paid.
 
-    The schema's warnings. Raises SchemaError, SettingsError.
+    Return the schema's warnings. Raises SchemaError, SettingsError.
     """
     given = assistant.settings
     schema, warnings = read_schema(assistant)
@@ -70,7 +70,7 @@ def ready(assistant: Assistant) -> list[str]:
 
 
 def _login_and_key(given: Settings) -> list[str]:
-    """That a key is left out because the address has a login: both would go into one header."""
+    """Return a warning that a key is not used because the address has a login: both would go into one header."""
     server = given.compatible
     if not server.key or not server.url or not parted(server.url)[0]:
         return []
@@ -81,7 +81,7 @@ def _login_and_key(given: Settings) -> list[str]:
 
 
 def _selected(assistant: Assistant, schema: EventSchema) -> list[str]:
-    """Advice on what destinations are not to be sent. Raises SettingsError."""
+    """Return advice on the filters of destinations. Raises SettingsError."""
     selections = selection.load(assistant.settings.delivery_path)
     unknown = [name for name in selections if name not in DESTINATIONS]
     if unknown:
@@ -123,7 +123,7 @@ def known_days(assistant: Assistant) -> list[date]:
 
 
 def home_id(assistant: Assistant) -> str | None:
-    """What tells this home from any other, whatever its path; none where nothing was ever stored."""
+    """Return the id of this home, whatever its path; null if nothing was ever stored."""
     if not assistant.store.exists():
         return None
     with assistant.store.reading() as view:
@@ -142,7 +142,7 @@ def run_day(
 ) -> DayDone:
     """Build, tag, judge and deliver one day. An incomplete day is held back, not an error.
 
-    What another schema, prompt or model has made of it is brought to the present ones where `retag`.
+    With `retag`, labels of another schema, prompt or model are renewed.
     """
     built = build_day(assistant, day)
     tagged, judged = tag_and_judge_day(assistant, day, retag=retag)
@@ -160,15 +160,15 @@ def run_day(
 
 
 def summaries(assistant: Assistant, days: Sequence[date]) -> list[Row]:
-    """What is in each of these days: counts, mean score, spend in US dollars (null unknown), receipts, failures."""
+    """Return a summary of each day: counts, mean score, spend in US dollars (null is unknown), receipts, failures."""
     with assistant.store.reading() as view:
         return view.answer("status/day_summary", days=list(days))
 
 
 def spending(assistant: Assistant) -> list[Row]:
-    """What each task by each model took in this home so far, by lane: calls, tokens, US dollars (null unknown).
+    """Return calls, tokens and US dollars (null is unknown) of each task, model and lane in this home so far.
 
-    Its first lane says how many of all its questions the ledger answered; the others are null there.
+    The first lane of a task and model also counts the questions that the ledger answered; null in the others.
     """
     with assistant.store.reading() as view:
         return view.answer("status/spend_by_model")

@@ -1,6 +1,6 @@
-"""Upgrading a home to this version: what is migrated, which ids change, what the model is asked, what is sent.
+"""Upgrading a home to this version: its migrations, changed ids, questions to the model, and events to send.
 
-The dry run does it to a copy. The copy stands in the home, for it holds what was said; a kill leaves it there, and the
+The dry run does it to a copy. The copy is in the home, because it contains messages. A kill leaves it there, and the
 next upgrade, or `cpa forget`, removes it.
 """
 
@@ -49,9 +49,9 @@ class KeptIds(Value):
 
 
 class NextRun(Value):
-    """What `cpa run` would do to the days that are due: what it asks, and how many events it sends or withdraws.
+    """The effect of `cpa run` on the due days: its questions, and the events that it sends or withdraws.
 
-    `unknown` says why nothing is known, such as a setting that is missing; then the rest is null.
+    `unknown` is the reason if it cannot be computed, such as a missing setting; then the rest is null.
     """
 
     days: tuple[date, ...] | None
@@ -83,7 +83,7 @@ class Upgrade(Value):
 
 
 def preview_upgrade(assistant: Assistant) -> Upgrade:
-    """What an upgrade would do, by doing it to a copy; of the home nothing is changed.
+    """Return the effect of an upgrade, by upgrading a copy; the home stays unchanged.
 
     Raises NotFound, SettingsError where a newer version wrote the home, StoreBusy.
     """
@@ -103,7 +103,7 @@ def preview_upgrade(assistant: Assistant) -> Upgrade:
 
 
 def upgrade_home(assistant: Assistant) -> Upgrade:
-    """Upgrade the home, after a preview of it, and say what was done. Raises as `preview_upgrade` does."""
+    """Upgrade the home after a preview, and return the changes. Raises as `preview_upgrade` does."""
     expected = preview_upgrade(assistant)
     with assistant.store.landing_lock():
         with assistant.store.as_written() as view:
@@ -139,7 +139,7 @@ def _about(sql: str) -> str:
 
 @contextmanager
 def _copied(store: Store) -> Iterator[tuple[Path, Origin, pa.Table]]:
-    """A copy of what a run reads, who wrote it, and its ids. It is gone afterwards."""
+    """Yield a copy of a run's input, its origin and its ids. The copy is removed afterwards."""
     folder = store.home / COPY
     remove_copy(store.home)
     try:
@@ -156,7 +156,7 @@ def _copied(store: Store) -> Iterator[tuple[Path, Origin, pa.Table]]:
 
 
 def remove_copy(home: Path) -> bool:
-    """Remove what a dry run left that was killed: whether there was anything."""
+    """Remove the copy that a killed dry run left. Return whether there was one."""
     folder = home / COPY
     is_ours = (folder / "cpa.duckdb").exists() or (folder.is_dir() and not any(folder.iterdir()))
     if is_ours:

@@ -38,9 +38,10 @@ def handed_over(view: Transaction, asker: Asker) -> Mapping[str, Sequence[Row]]:
 
 
 def earlier(known: Mapping[str, Sequence[Row]], asker: Asker, questions: Iterable[BatchQuestion]) -> dict[str, Earlier]:
-    """For the hash of a question the same one in other words, where batches hold all of its conversation in those.
+    """Return, by a question's hash, the same question in earlier words, if batches hold its conversation in those
+    words.
 
-    The nth question about a conversation is the nth that was handed over; an answer about other messages fails its
+    The nth question about a conversation matches the nth that was submitted; an answer about other messages fails its
     check, and is asked for again.
     """
     now: defaultdict[str, list[BatchQuestion]] = defaultdict(list)

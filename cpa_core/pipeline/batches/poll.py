@@ -1,4 +1,4 @@
-"""The lane of batches: what a stage hands over is looked after, found again after a kill, and its answers stored.
+"""The lane of batches: a stage's batches are polled, recovered after a kill, and their answers stored.
 
 The states of a batch and their order: `states.py`.
 """
@@ -23,28 +23,31 @@ from cpa_core.store.answers import merge
 from cpa_core.store.database import Transaction, as_json
 
 MOST_BATCHES = 3
-"""Batches that a question may be in. What they leave unanswered is asked at once, in the standard lane."""
+"""The most batches that a question may be in.
+
+A question still unanswered is then asked at once, in the standard lane.
+"""
 SETTLING = timedelta(minutes=1)
-"""How long a batch that was perhaps created may take to show in the vendor's list."""
+"""The time that a possibly created batch may take to appear in the vendor's list."""
 KEPT = timedelta(days=2)
-"""A batch that the vendor does not know is given up after so long: it would have ended after one day."""
+"""A batch unknown to the vendor is given up after this time: it would have ended after one day."""
 LONGEST = 26 * 3600.0
 """Seconds that a run waits for batches at most: they end within a day."""
 FIRST_PAUSE = 5.0
-"""Seconds before the first look again; they double until CPA_POLL."""
+"""Seconds before the second poll; the pause doubles up to CPA_POLL."""
 MAX_SILENT = 30
 """Looks at batches in a row that may all fail before waiting ends."""
 
 Problems = list[tuple[OpenBatch, CpaError]]
-"""Batches that could not be looked at, and why."""
+"""Batches that could not be polled, with the error."""
 Questions = Callable[[], Iterator[Sequence[BatchQuestion]]]
 """The questions that a stage begins with, a chunk at a time."""
 
 
 class Settled(NamedTuple):
-    """How a stage stands: its questions that wait in batches, and the batches whose answers it may use now.
+    """The state of a stage: its questions that wait in batches, and the batches whose answers it may use now.
 
-    `earlier` has questions that an earlier version put into batches, by the hash that this version gives them.
+    `earlier` maps the hashes of this version's questions to questions that an earlier version submitted.
     """
 
     waiting: int
@@ -66,14 +69,14 @@ def awaited(assistant: Assistant) -> list[OpenBatch]:
 
 
 def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
-    """Look after the batches of a stage, and hand over what is open in the lane of batches.
+    """Poll the batches of a stage, and submit its open questions in the lane of batches.
 
-    A question that waits in a batch is asked in no other lane. Raises Stopped.
+    A question in a batch is asked in no other lane. Raises Stopped.
     """
     by_batch = assistant.settings.lane == "batch" and has_batches(asker.model.provider)
     if not by_batch and not at_work(assistant):
         return Settled(0, ())
-    merge(assistant.store)  # what a killed run has paid for is not handed over
+    merge(assistant.store)  # answers that a killed run paid for are not asked for again
     with assistant.store.batch_lock():
         _stop(_looked_at(assistant, at_work(assistant, asker.task, asker.day), store=True))
         waiting, before = _asked_later(assistant, asker, questions, by_batch=by_batch)
@@ -82,7 +85,7 @@ def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
 
 
 def _stop(problems: Problems) -> None:
-    """Raises ProviderStopped where a vendor said that asking again is of no use."""
+    """Raise ProviderStopped if a vendor refuses for good."""
     for _, problem in problems:
         if isinstance(problem, ProviderStopped):
             raise problem
@@ -91,7 +94,7 @@ def _stop(problems: Problems) -> None:
 def _asked_later(
     assistant: Assistant, asker: Asker, questions: Questions, *, by_batch: bool
 ) -> tuple[int, dict[str, Earlier]]:
-    """How many questions wait in batches, once what is open was handed over, and which in words of before."""
+    """Submit the open questions. Return the number of questions in batches, and those in an earlier version's words."""
     with assistant.store.reading() as view:
         out = {row["request_hash"] for row in view.answer("batches/questions_in_batches", awaited=sorted(AWAITED))}
         tries = {
@@ -125,9 +128,9 @@ def _asked_later(
 
 
 def look(assistant: Assistant, *, store: bool, wait: float | None = None, seconds: float = LONGEST) -> Problems:
-    """Ask how far the batches are, for so many seconds at most; `store` the answers of those that ended.
+    """Poll the batches for at most this many seconds; with `store`, store the answers of those that ended.
 
-    Raises StoreBusy when somebody else speaks of batches for longer than `wait` seconds.
+    Raises StoreBusy if another process polls batches for longer than `wait` seconds.
     """
     with assistant.store.batch_lock(wait):
         return _looked_at(assistant, at_work(assistant), store=store, until=time.monotonic() + seconds)
@@ -165,7 +168,10 @@ def _look_at(assistant: Assistant, row: OpenBatch, *, store: bool) -> None:
 
 
 def _found(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> str | None:
-    """The id of a batch that a process may have created before it was gone. One that is not there is forgotten."""
+    """Return the id of a batch that a killed process may have created.
+
+    Its row is deleted if the vendor never created it.
+    """
     with assistant.store.reading() as view:
         taken = view.rows("select batch_id from batches where batch_id is not null")
     hashes = frozenset(questions_of(assistant, row))
@@ -180,9 +186,9 @@ def _found(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> str | N
 
 
 def _state(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> OpenBatch:
-    """The batch as the vendor sees it now. Raises ProviderStopped for a batch that is not known there.
+    """Return the batch in its state at the vendor. Raises ProviderStopped if the vendor does not know it.
 
-    One that is not known for long has ended with every question unanswered.
+    A batch that stays unknown for longer than KEPT counts as ended with every question unanswered.
     """
     try:
         seen = vendor.look(row.vendor_id)
@@ -202,7 +208,7 @@ def _state(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> OpenBat
 def _move(
     assistant: Assistant, row: OpenBatch, state: BatchState, held: Mapping[str, str] | None = None, **fields: Any
 ) -> OpenBatch:
-    """The batch in its next state, as it was written, and its questions in a row of their own where they are `held`."""
+    """Write the batch in its next state, and its `held` questions in a row of their own. Return the batch."""
     with assistant.store.writing() as transaction:
         moved = move(transaction, row, state, **fields)
         if held:
@@ -211,7 +217,7 @@ def _move(
 
 
 def brought(assistant: Assistant, keys: Sequence[str]) -> tuple[int, float | None]:
-    """How many answers these batches brought, about to be used for the first time, and what they were quoted at."""
+    """Return the number of answers in these batches that are used for the first time, and their quoted price."""
     if not keys:
         return 0, 0.0
     with assistant.store.reading() as view:
@@ -227,9 +233,9 @@ def mark_used(transaction: Transaction, task: str, day: date) -> None:
 
 
 def wait_for_one(assistant: Assistant) -> Problems:
-    """Wait until a batch has ended, and store its answers: what was met on the way.
+    """Wait until a batch has ended, and store its answers. Return the problems on the way.
 
-    Raises DeadlineReached at the run's deadline; ProviderStopped when a vendor refuses, or says nothing for too long.
+    Raises DeadlineReached at the run's deadline; ProviderStopped if a vendor refuses, or does not answer for too long.
     """
     rows = awaited(assistant)
     timer = assistant.pacing.timer

@@ -1,7 +1,7 @@
-"""How much of a model a vendor takes at once, by what it refused because too much was enqueued.
+"""A vendor's queue limit for a model, learnt from the batches that it refused because its queue was full.
 
-No vendor says how much that is or how much is left, so it is learnt: within a day of a refusal one batch is at work at
-a time, of half the size of the smallest that was refused while no other was. What there is no room for is `held`.
+No vendor reports the limit or the room left. So within a day of a refusal, one batch is at work at a time. It has half
+the size of the smallest batch that was refused while no other was at work. Questions without room are `held`.
 """
 
 import math
@@ -15,15 +15,15 @@ from cpa_core.pipeline.batches.states import AT_VENDOR, BatchState, OpenBatch
 from cpa_core.store.database import Row, Transaction
 
 REMEMBERED = timedelta(days=1)
-"""How long a refusal counts."""
+"""The time for which a refusal counts."""
 MOST_SINGLE = 3
 """Refusals of single questions, with no other batch at work, after which one as long is asked at once."""
 
 
 class Room(NamedTuple):
-    """What the vendor takes of a model now.
+    """The room that a vendor has for a model now.
 
-    `is_free` when no batch of it is at work, `one_by_one` when no second may be. Sizes are bytes of a file.
+    `is_free`: no batch of it is at work. `one_by_one`: no second may be. Sizes are bytes of a file.
     """
 
     is_free: bool = True
@@ -33,7 +33,7 @@ class Room(NamedTuple):
 
 
 def room(assistant: Assistant, model: ModelName) -> Room:
-    """What the vendor takes of a model now."""
+    """Return the room that a vendor has for a model now."""
     names = {"provider": model.provider, "model": model.model}
     with assistant.store.reading() as view:
         since = assistant.now() - REMEMBERED
@@ -57,14 +57,15 @@ def hold(transaction: Transaction, row: Row, key: str, conversations: Mapping[st
 
 
 def let_go(transaction: Transaction, task: str, day: date) -> None:
-    """Forget what a stage held: whoever runs it sees what is open."""
+    """Delete the questions that a stage held: its next run finds the open ones itself."""
     transaction.execute("delete from batches where state = 'held' and task = $task and day = $day", task=task, day=day)
 
 
 def ready_days(rows: Sequence[OpenBatch], days: Sequence[date], busy: Collection[BatchState] = AT_VENDOR) -> list[date]:
-    """Those of the days that may go on, given the open batches: none of theirs is in one of the `busy` states.
+    """Return the days that can continue: none of their open batches is in one of the `busy` states.
 
-    Of days that hold questions to the same model only the first, and that when nothing of the model is at work.
+    Of several days that hold questions to one model, only the first can continue, and only if nothing of the model is
+    at work.
     """
     taken = {(row.provider, row.model) for row in rows if row.state in AT_VENDOR}
     ready = []

@@ -1,4 +1,4 @@
-"""The states of a batch, and which follows which. A row of the table `batches` is in one of them.
+"""The states of a batch, and their transitions. A row of the table `batches` is in one of them.
 
     submitting -> submitted -> ended -> stored -> used
     submitting -> (deleted)               the vendor never created it
@@ -6,8 +6,8 @@
     submitted -> refused -> failed        refused as a whole; failed once a run has stopped with the vendor's words
     held -> (deleted)                     its questions are submitted, or the stage is run again
 
-Only the holder of the store's batch lock moves a batch. One that it finds `submitting` was left by a process that is
-gone.
+Only the holder of the store's batch lock moves a batch. A batch that it finds in `submitting` was left by a killed
+process.
 """
 
 from collections.abc import Mapping
@@ -28,8 +28,11 @@ NEXT: Mapping[BatchState, frozenset[BatchState]] = {
     "crowded": frozenset(),
     "failed": frozenset(),
 }
-"""The states that may follow each. `submitted` follows itself when the vendor has answered more questions; `stored`
-follows it directly when the vendor no longer knows the batch."""
+"""The states that may follow each.
+
+`submitted` follows itself if the vendor has answered more questions; `stored` follows it directly if the vendor no
+longer knows the batch.
+"""
 
 AT_VENDOR: frozenset[BatchState] = frozenset({"submitting", "submitted"})
 """The vendor is, or may be, at work on the batch."""
@@ -44,7 +47,8 @@ OPEN: frozenset[BatchState] = AWAITED | {"stored", "held", "refused"}
 class OpenBatch(NamedTuple):
     """One batch that is not finished, or the questions that a stage holds until the vendor has room.
 
-    `batch_id` is the vendor's, null before it is known. `done` and `questions` are counts. `retag`: its day was named.
+    `batch_id` is the vendor's, null before it is known. `done` and `questions` are counts. `retag`: its day was named
+    for a re-tag.
     """
 
     batch_key: str

@@ -15,7 +15,7 @@ from cpa_core.pipeline.budget import Tariff, budgets
 from cpa_core.store.database import Row
 
 BUSY_TRIES = 4
-"""Times that a batch is handed over to a vendor who says that there are too many requests."""
+"""Tries to submit a batch to a vendor that answers with too many requests."""
 MAX_PAUSE = 60.0
 """Longest pause, seconds, between these."""
 
@@ -37,7 +37,7 @@ class Asker:
 
 
 class BatchQuestion(NamedTuple):
-    """A question, and about which conversation; `content` is a hash of everything of that which questions show."""
+    """A question and its conversation; `content` is a hash of all content that questions show of it."""
 
     conversation_id: str
     content: str
@@ -45,7 +45,7 @@ class BatchQuestion(NamedTuple):
 
 
 class Pile:
-    """Questions on their way into one file, which holds text and is removed when it is handed over."""
+    """Questions collected in one file, which holds text and is removed once it is submitted."""
 
     def __init__(self, path: Path, form: BatchForm) -> None:
         self.path = path
@@ -60,7 +60,7 @@ class Pile:
         self._write(form.opening)
 
     def fits(self, line: bytes) -> bool:
-        """Whether one more question keeps to the vendor's limits."""
+        """Return whether one more question stays within the vendor's limits."""
         size = self.size + len(self.form.between) + len(line) + len(self.form.closing)
         return len(self.conversations) < self.form.most and size <= self.form.most_bytes
 
@@ -89,7 +89,7 @@ class Pile:
 
 
 class BatchSubmitter:
-    """Gathers a stage's questions and hands them over, as far as the money goes and the vendor has room.
+    """Collects a stage's questions and submits them, within the budget and the vendor's room.
 
     Its owner holds the batch lock.
     """
@@ -110,7 +110,10 @@ class BatchSubmitter:
             left_behind.unlink()
 
     def add(self, request_hash: str, question: BatchQuestion) -> bool:
-        """A question more: it waits then, unless it is too dear or too long. A file that is full goes on its way."""
+        """Add a question. Return whether it now waits: it does not if it is too expensive or too long.
+
+        A full file is submitted.
+        """
         request = question.request
         line = self.vendor.line(request)
         if len(line) + len(self._form.opening) + len(self._form.closing) >= self._room.too_long:
@@ -210,9 +213,9 @@ class BatchSubmitter:
         }
 
     def _created(self, key: str, path: Path) -> str | None:
-        """The batch's id; null where it was perhaps created, which its row remembers until the vendor's list says so.
+        """Return the batch's id; null if it may exist, which its row records until the vendor's list shows it.
 
-        Raises ProviderStopped or QueueFull when it was not.
+        Raises ProviderStopped or QueueFull if it was not created.
         """
         for n in range(BUSY_TRIES):
             try:

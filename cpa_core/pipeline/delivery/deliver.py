@@ -25,14 +25,14 @@ from cpa_core.pipeline.schema.acceptance import destinations_of
 from cpa_core.store.database import Row
 
 FLUSH = timedelta(seconds=2)
-"""How long answers may wait to be written: what a kill can make us send a second time."""
+"""The longest time before answers are written: a kill can repeat the requests of this time."""
 
 
 class Delivered(Value):
-    """What delivering a day came to, over all destinations.
+    """The result of delivering a day, over all destinations.
 
-    `left_out` are events that a destination is not to be sent; `stale` is what is there and no longer true, and
-    `withdrawn` how much of it was now said to be so.
+    `left_out` counts events that the filter excludes. `stale` counts delivered events that are no longer true, and
+    `withdrawn` those of them that were withdrawn now.
     """
 
     events: int
@@ -48,7 +48,7 @@ class Delivered(Value):
 
 @dataclass(frozen=True)
 class EventBatch:
-    """Events of one call of `send`, and what the ledger knew of them."""
+    """The events of one call of `send`, with their earlier receipts."""
 
     events: Sequence[Event]
     ledger: Ledger
@@ -108,7 +108,7 @@ def deliver_day(
 
 
 def _check_whole(assistant: Assistant, day: date) -> None:
-    """Raises DayIncomplete for a day that has something open, with both ways out, or nothing but what was given up."""
+    """Raise DayIncomplete, with both remedies, if a day has open questions or only questions that were given up."""
     if unfinished := open_work(assistant, [day]):
         reasons = sorted({f"{row['stage']}: {row['reason']}" for row in unfinished})
         after = " after that, cpa run --retry-final at once" if any("waits until" in one for one in reasons) else ""
@@ -137,7 +137,7 @@ def _deliver(book: Book) -> Delivered:
 
 
 def _withdraw(book: Book) -> Delivered:
-    """Say of what is stale at a destination that it is. Raises DestinationStopped."""
+    """Withdraw the stale events of a destination. Raises DestinationStopped."""
     rows = withdrawable(book.assistant, book.day, book.name, book.place.project)
     events = [of_withdrawal(row, book.place.replaces) for row in rows]
     way = _sent(book, iter([events]), len(events))
@@ -146,7 +146,7 @@ def _withdraw(book: Book) -> Delivered:
 
 
 def _sent(book: Book, groups: Iterator[Sequence[Event]], total: int) -> "_Way":
-    """Send what has to be sent of these. Raises DestinationStopped when all answers are written."""
+    """Send those of the events that need it. Raises DestinationStopped after all answers are written."""
     with book.assistant.progress("deliver", total) as advance:
         way = _Way(book, groups, advance)
         for batch, answer in _answers(book.place, way.batches()):
@@ -156,7 +156,7 @@ def _sent(book: Book, groups: Iterator[Sequence[Event]], total: int) -> "_Way":
 
 
 def _answers(place: Destination, batches: Iterator[EventBatch]) -> Iterator[tuple[EventBatch, SendResult]]:
-    """Each batch that was tried with what was answered. The first goes alone, so that a wrong key costs one request."""
+    """Yield each tried batch with its answers. The first batch is sent alone, so that a wrong key costs one request."""
     stopped = threading.Event()
 
     def send(batch: EventBatch) -> SendResult | None:
@@ -194,7 +194,7 @@ class _Way:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How the events that were sent ended."""
+        """Return the counts of sent events by outcome."""
         return {
             "sent": self.statuses.total(),
             "accepted": self.statuses["accepted"] + self.statuses["accepted_warning"],
@@ -203,7 +203,7 @@ class _Way:
         }
 
     def batches(self) -> Iterator[EventBatch]:
-        """What has to be sent, with pending rows written; nothing more once the destination has stopped."""
+        """Yield the batches to send, after writing their pending rows; none once the destination has stopped."""
         for events in self._groups:
             ledger = self.book.known(events)
             waiting = [event for event in events if not ledger.is_settled(event)]
@@ -233,7 +233,10 @@ class _Way:
             self._flush()
 
     def end(self) -> None:
-        """Write what is left. Raises DestinationStopped, when events that were not tried are as they were before."""
+        """Write the remaining answers.
+
+        Raises DestinationStopped; events that were not tried then keep their earlier receipts.
+        """
         self._flush()
         if self._stop:
             untried = list(self._tried.values())
@@ -252,7 +255,7 @@ class _Way:
 
 
 def _noted(ledger: Ledger, event: Event, answer: SendResult) -> Receipt | None:
-    """The event's receipt; none for one that was known before, and that the destination stopped before."""
+    """Return the event's receipt; null for a known event that was not tried before the destination stopped."""
     if not answer.stop or ledger.sent_id(event) in answer.receipts:
         return ledger.receipt(event, answer.receipts)
     return None if ledger.row(event) else unsent(event, "retryable", answer.stop)

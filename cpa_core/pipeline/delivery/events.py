@@ -26,18 +26,18 @@ from cpa_core.selection import EVERYTHING, DeliveryFilter
 from cpa_core.store.database import Row, Transaction
 
 MESSAGES = 10_000
-"""Messages of the conversations that are composed at a time: what bounds the memory of a delivery."""
+"""Messages of the conversations composed at a time. It bounds the memory of a delivery."""
 
 
 def count_of_day(assistant: Assistant, day: date, selection: DeliveryFilter = EVERYTHING) -> int:
-    """How many events the day has of those selected."""
+    """Return the number of the day's selected events."""
     with assistant.store.reading() as view:
         rows = view.answer("delivery/count_of_day", day=day, judged=JUDGED_EVENT)
     return sum(row["events"] for row in rows if selection.takes(row["event_type"], row["role"]))
 
 
 def events_of_day(assistant: Assistant, day: date, selection: DeliveryFilter = EVERYTHING) -> Iterator[list[Event]]:
-    """The selected events of the day as it stands, by groups of whole conversations in the order of their start.
+    """Yield the day's selected events in groups of whole conversations, in the order of their start.
 
     In a group, each judged conversation's own event comes last. Raises SettingsError.
     """
@@ -54,7 +54,7 @@ def events_of_day(assistant: Assistant, day: date, selection: DeliveryFilter = E
 
 
 def _groups(conversations: Sequence[Row]) -> Iterator[list[Row]]:
-    """Conversations by their messages: about so many that memory is bounded, and never less than one."""
+    """Yield groups of conversations, bounded by their messages, with at least one conversation each."""
     group: list[Row] = []
     messages = 0
     for row in conversations:
@@ -92,7 +92,7 @@ def _events(
 
 
 def _views(assistant: Assistant, view: Transaction, asked: Mapping[str, Any]) -> Callable[[str], View]:
-    """How each of these conversations may be shown."""
+    """Return the privacy view of each of these conversations."""
     if assistant.settings.privacy == "full":
         whole = full_view()
         return lambda conversation_id: whole

@@ -1,4 +1,4 @@
-"""Previewing a delivery: what would be sent, and nothing is."""
+"""Previewing a delivery: the events that would be sent; nothing is sent."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ SAMPLES = 3
 
 
 class Preview(Value):
-    """What one destination would be sent of one day: how many by type, and the first of some types.
+    """The events of one day that one destination would receive: counts by type, and samples of some types.
 
-    `left_out` counts what the destination is not to be sent, `unfinished` what holds the day back, `already` the
-    events that need not be sent, `stale` those that are there, are no longer true and can be withdrawn.
+    `left_out` counts events that the filter excludes, `unfinished` the open questions that hold the day back. `already`
+    counts events that need not be sent, `stale` delivered events that are no longer true and can be withdrawn.
     """
 
     day: date
@@ -35,7 +35,7 @@ class Preview(Value):
 
 
 def preview_day(assistant: Assistant, day: date, *, retry_rejected: bool = False) -> list[Preview]:
-    """A preview for each destination, of what is tagged and judged by now. Raises SettingsError."""
+    """Return a preview for each destination, of the labels so far. Raises SettingsError."""
     given = assistant.settings
     places = {name: destination(name, given) for name in given.destinations}
     unfinished = len(open_work(assistant, [day]))
@@ -78,7 +78,10 @@ class Expected(Value):
 
 
 def expected_events(assistant: Assistant, days: Sequence[date]) -> list[Expected]:
-    """What these built days would send to each destination, by what a message had so far. Raises SettingsError."""
+    """Return the expected events of these built days for each destination, from the events a message has had so far.
+
+    Raises SettingsError.
+    """
     given = assistant.settings
     selections, withheld = selection.load(given.delivery_path), untrusted(assistant)
     with assistant.store.reading() as view:

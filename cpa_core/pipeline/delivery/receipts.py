@@ -1,4 +1,4 @@
-"""The ledger of receipts: what became of events at a destination, and what is written of the next ones."""
+"""The ledger of receipts: the receipts of events at a destination, and the writing of new ones."""
 
 import json
 import uuid
@@ -25,7 +25,7 @@ def key_of(event: Event) -> Key:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What was sent to a destination before, by event id: one row a payload, in the order of their receipts."""
+    """The earlier receipts of a destination by event id: one row for each payload, in the order of their receipts."""
 
     rows: Mapping[str, Sequence[Row]]
     replaces: Replaces
@@ -54,7 +54,10 @@ class Ledger:
         return self.replaces == "never" or row["status"] == "rejected" or not later
 
     def sent_id(self, event: Event) -> str:
-        """The id to send under. Where nothing is replaced, a corrected payload needs one of its own."""
+        """Return the id to send under.
+
+        If the destination replaces nothing, a corrected payload needs an id of its own.
+        """
         if self.replaces != "never" or event.event_id not in self.rows:
             return event.event_id
         row = self.row(event)
@@ -67,7 +70,7 @@ class Ledger:
         return event.event_id
 
     def stale(self, event: Event) -> str:
-        """What stays at the destination beside this event, from before it was corrected; empty when nothing does."""
+        """Return a warning if an earlier version stays at the destination beside this event; else an empty text."""
         others = [o for o in self.others(event) if not o["withdraws"] and not _is_withdrawn(o)]
         moved = [o for o in others if _is_moved(o, event)]
         if self.replaces == "never" and others:
@@ -77,7 +80,7 @@ class Ledger:
         return ""
 
     def _replacing(self, event: Event) -> list[Row]:
-        """Rows of other payloads that the destination puts in the event's place."""
+        """Return the rows of other payloads that the destination replaces by this event."""
         moves = self.replaces == "same_name_and_day"
         return [other for other in self.others(event) if not (moves and _is_moved(other, event))]
 
@@ -87,7 +90,7 @@ class Ledger:
         return event if sent_id == event.event_id else event.model_copy(update={"event_id": sent_id})
 
     def receipt(self, event: Event, answered: Mapping[str, Receipt]) -> Receipt:
-        """What was answered for the event, with a warning when an earlier version of it stays there."""
+        """Return the event's receipt, with a warning if an earlier version of it stays there."""
         receipt = answered.get(self.sent_id(event)) or unsent(event, "unknown", "the destination gave no receipt")
         stale = self.stale(event) if event.event_id in self.rows and not event.withdraws else ""
         if stale and receipt.status.startswith("accepted"):
@@ -123,7 +126,7 @@ class Book:
     retry_rejected: bool = False
 
     def known(self, events: Sequence[Event]) -> Ledger:
-        """What became of these events at the destination so far."""
+        """Return the earlier receipts of these events at the destination."""
         ids = json.dumps([event.event_id for event in events])
         with self.assistant.store.reading() as view:
             found = view.answer(
@@ -173,7 +176,7 @@ class Book:
         self._write(list(zip(columns["event_id"], columns["payload_hash"], strict=True)), columns)
 
     def put_back(self, ledger: Ledger, untried: Sequence[Event]) -> None:
-        """Of events that were not tried after all: the row from before, or none."""
+        """Restore the earlier row, or none, of events that were not tried."""
         rows = [row for event in untried if (row := ledger.row(event))]
         names = rows[0].keys() - {"withdrawn_at"} if rows else ()
         self._write([key_of(event) for event in untried], {name: [row[name] for row in rows] for name in names})
@@ -196,7 +199,7 @@ class Book:
             transaction.insert_columns("upload_receipts", columns)
 
     def mark_delivered(self) -> None:
-        """Note that the destination holds all of the day."""
+        """Record that the destination has all events of the day."""
         with self.assistant.store.writing() as transaction:
             transaction.execute(
                 "update days set delivered_to = list_sort(list_distinct(list_append(coalesce(delivered_to, []), "

@@ -12,11 +12,11 @@ from cpa_core.store.database import Row, Transaction
 
 
 class Reconciled(Value):
-    """One day at one destination. `events` is tags and judgments together, as they stand now.
+    """One day at one destination. `events` is the current number of tags and judgments.
 
-    `left_out` are not to be sent there and not in `events`. `difference` is how many events have no receipt. `stale`
-    counts what was delivered, is no longer true and stays there: events that are no more, and versions from before a
-    correction that the vendor does not replace.
+    `left_out` counts excluded events, which are not in `events`. `difference` is how many events have no receipt.
+    `stale` counts delivered events that are no longer true and stay there: removed events, and uncorrected versions
+    that the vendor does not replace.
     """
 
     day: date
@@ -43,16 +43,16 @@ def reconciled(assistant: Assistant, days: Sequence[date]) -> list[Reconciled]:
 
 
 def stale_receipts(assistant: Assistant, days: Sequence[date]) -> list[Row]:
-    """The receipts of what was delivered of these days, is no longer true and stays there, not withdrawn either."""
+    """Return the receipts of delivered events that are no longer true, stay there and were not withdrawn."""
     with assistant.store.reading() as view:
         ids = [row["event_id"] for row in _judged(view, days)]
         return view.answer("delivery/receipts_without_event", days=list(days), judged=json.dumps(ids))
 
 
 def withdrawable(assistant: Assistant, day: date, name: str, project: str) -> list[Row]:
-    """What of a day is stale at one destination and can be withdrawn.
+    """Return the receipts of a day's stale events at one destination that can be withdrawn.
 
-    To whom an event belonged that was delivered before version 3 of the store is not known: it stays as it is.
+    The user of events delivered before version 3 of the store is unknown: they stay.
     """
     rows = stale_receipts(assistant, [day])
     return [row for row in rows if (row["destination"], row["project"]) == (name, project) and row["distinct_id"]]
@@ -88,7 +88,7 @@ def rejected_days(assistant: Assistant) -> list[date]:
 
 
 def days_to_correct(assistant: Assistant) -> list[date]:
-    """Days of which a destination in use holds something that is no longer true."""
+    """Return the days of which a destination in use has events that are no longer true."""
     with assistant.store.reading() as view:
         days = [row["day"] for row in view.rows("select day from days")]
     stale = stale_receipts(assistant, days)

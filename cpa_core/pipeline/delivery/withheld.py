@@ -21,12 +21,12 @@ def untrusted(assistant: Assistant) -> Untrusted:
 
 
 def without(chosen: DeliveryFilter, withheld: Untrusted) -> DeliveryFilter:
-    """What a destination is sent, less the event types that are withheld."""
+    """Return a destination's filter that also excludes the withheld event types."""
     return chosen.model_copy(update={"untrusted": frozenset(withheld)}) if withheld else chosen
 
 
 def decide_withheld(assistant: Assistant, day: date) -> Untrusted:
-    """Decide what is withheld of a day that is delivered now, and keep that: later labels do not change its count."""
+    """Decide which types of a delivered day are withheld, and store it: later labels do not change the day's counts."""
     found = untrusted(assistant)
     with assistant.store.reading() as view:
         known = view.rows("select role, event_type from withheld_labels where day = $day", day=day)

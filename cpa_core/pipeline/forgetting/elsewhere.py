@@ -1,4 +1,4 @@
-"""What a home cannot remove: events at destinations and batches at vendors, each with the request that removes them.
+"""Copies that a home cannot remove: events at destinations and batches at vendors, each with its deletion request.
 
 PostHog: https://posthog.com/docs/privacy/data-deletion, bulk deletion by distinct id. Amplitude:
 https://amplitude.com/docs/apis/analytics/user-privacy. Mixpanel: https://developer.mixpanel.com/reference/gdpr-api.

@@ -1,4 +1,4 @@
-"""The files of a home without what is forgotten: each is replaced as a whole, and others' lines and rows stay equal."""
+"""Removing the subject from a home's files: each file is replaced as a whole, and all other lines stay equal."""
 
 import fcntl
 import json
@@ -20,16 +20,19 @@ from cpa_core.store.archive import sync_folder
 from cpa_core.store.database import Row
 
 FOLDERS = ("answers", "batches", "gold", "outbox")
-"""The folders of a home that hold what was said of conversations."""
+"""The folders of a home with data about conversations."""
 BLANKED = {"conversation_id": None, "answer": None, "detail": None, "request_hash": ""}
-"""What is taken out of a stored answer: its tokens and its cost stay, or budgets would forget what was spent."""
+"""The fields removed from a stored answer. Its tokens and its cost stay, so that budgets keep counting them."""
 
 Cleaned = dict[Path, int]
-"""How many lines or rows of each file go."""
+"""The number of lines or rows removed, by file."""
 
 
 def clean_files(home: Path, subject: Forgotten, *, write: bool) -> Cleaned:
-    """Take the subject out of every file that the tool wrote, or only count what would go. A report goes as a whole."""
+    """Remove the subject from every file that the tool wrote, or only count the removals.
+
+    A report is deleted as a whole.
+    """
     found: Cleaned = {}
     for path in _own_files(home):
         clean = _way(path)
@@ -45,7 +48,7 @@ def _own_files(home: Path) -> list[Path]:
 
 
 def _way(path: Path) -> Callable[[Path, Forgotten, bool], int] | None:
-    """How a file is cleaned; null for those that hold nothing of a conversation."""
+    """Return the function that cleans a file; null for files without data of conversations."""
     if path.suffix == ".parquet":
         return _clean_answers if path.parent.name == "answers" else _clean_rows
     ways = {
@@ -60,7 +63,7 @@ def _way(path: Path) -> Callable[[Path, Forgotten, bool], int] | None:
 
 
 def _remove_page(path: Path, subject: Forgotten, write: bool) -> int:
-    """The report goes in any case; another page where it names an id, or holds a text, of the subject."""
+    """Delete the report in any case; delete another page if it contains an id or a text of the subject."""
     if path.name == NAME:
         return _remove(path, subject, write)
     page = path.read_text("utf-8", "replace")
@@ -96,7 +99,7 @@ def _held(path: Path) -> Iterator[None]:
 
 
 def _line(line: bytes, subject: Forgotten) -> bytes:
-    """The line as it stays: of a draw only its items go, for its chances hold for the others."""
+    """Return the line that stays. Of a draw only items are removed: its chances still hold for the others."""
     text = line.decode("utf-8", "replace").strip()
     if not _is_about(text, subject):
         return line
@@ -122,7 +125,10 @@ def _fields(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _ids_for(name: str, subject: Forgotten) -> tuple[str, ...]:
-    """The ids that count in a column or field of this name. Who is unknown at a destination has the conversation's."""
+    """Return the ids that count in a column of this name.
+
+    At a destination, an unknown user has the conversation's id.
+    """
     return {
         "conversation_id": subject.conversations,
         "distinct_id": subject.users,

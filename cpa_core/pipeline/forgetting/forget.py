@@ -1,6 +1,6 @@
-"""Forgetting: what a home holds of a person or a conversation, its removal, and the copy of the database without it.
+"""Forgetting a person or a conversation: finding the data, removing it, and copying the database without it.
 
-A journal in the home says what is under way: whoever runs the command after a kill finishes that first.
+A journal in the home records the removal in progress: after a kill, the next call of the command finishes it first.
 """
 
 import json
@@ -25,7 +25,7 @@ from cpa_core.store.database import Transaction, as_json
 
 JOURNAL = "journal.json"
 WAIT = 30.0
-"""Seconds that another run may hold a lock before nothing is forgotten."""
+"""Seconds to wait for another run's lock; then the command ends and removes nothing."""
 
 
 class HeldElsewhere(Value):
@@ -47,7 +47,7 @@ class VendorBatch(Value):
 
 
 class Forgetting(Value):
-    """What a home holds of users or conversations: rows by table, lines or rows by file, days whose sums change.
+    """A home's data of users or conversations: rows by table, lines or rows by file, and days whose sums change.
 
     `quoting` names versions of the event schema and files whose examples quote the person: a person edits these.
     """
@@ -86,9 +86,9 @@ def forgetting(assistant: Assistant, users: Sequence[str] = (), conversations: S
 
 
 def forget(assistant: Assistant, users: Sequence[str] = (), conversations: Sequence[str] = ()) -> Forgetting:
-    """Remove it from the home, for good, and say what was removed.
+    """Remove it from the home for good, and return the removed data.
 
-    A run that was killed is finished first. Raises NotFound, StoreBusy where a run is at work, StoreNotWritten.
+    A killed removal is finished first. Raises NotFound, StoreBusy where a run is at work, StoreNotWritten.
     """
     resume_forgetting(assistant)
     found = forgetting(assistant, users, conversations)
@@ -98,7 +98,7 @@ def forget(assistant: Assistant, users: Sequence[str] = (), conversations: Seque
 
 
 def resume_forgetting(assistant: Assistant) -> bool:
-    """Finish what was begun: whether there was anything."""
+    """Finish a removal that was begun. Return whether there was one."""
     path = _journal(assistant.store.home)
     if not path.exists():
         return False
@@ -111,7 +111,7 @@ def resume_forgetting(assistant: Assistant) -> bool:
 
 
 def _carry_out(assistant: Assistant, users: tuple[str, ...], conversations: tuple[str, ...]) -> None:
-    """Tombstones, then files, then the database: it is asked what the files must not hold until they do not."""
+    """Write tombstones, clean files, then clean the database, which names the files' contents until they are clean."""
     store = assistant.store
     with store.reading() as view:
         subject = subject_of(view, users, conversations)
@@ -158,7 +158,10 @@ def _keep_journal(home: Path, users: Sequence[str], conversations: Sequence[str]
 
 
 def _tables(view: Transaction, subject: Forgotten) -> Iterator[tuple[str, str]]:
-    """Each table that names conversations or users, with the condition of what goes. Answers keep their cost."""
+    """Yield each table that names conversations or users, with the condition of its removed rows.
+
+    Answers keep their cost.
+    """
     for row in view.answer("forgetting/columns_with_ids"):
         if row["name"] != "answers":
             names = "$conversations" if row["place"] == "conversation_id" else "$users"
@@ -205,7 +208,7 @@ def _counted(view: Transaction, subject: Forgotten) -> Forgetting:
 
 
 def _quotes(yaml: str, subject: Forgotten) -> bool:
-    """Whether a line of a schema, such as an example, is of what the person said."""
+    """Return whether a line of a schema, such as an example, quotes the person."""
     lines = (line.strip().lstrip("-").strip().strip("'\"") for line in yaml.splitlines())
     return any(subject.mentions(line) for line in lines)
 

@@ -1,4 +1,4 @@
-"""What a landing leaves out: everything of whom the home has forgotten, also where a talk grew or stands elsewhere."""
+"""The filter of a landing: it leaves out records of forgotten people, also in conversations that grew or were moved."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from cpa_core.store import Store
 
 
 def without_forgotten(store: Store, part: Sequence[Parsed], found: Identified) -> tuple[Sequence[Parsed], Identified]:
-    """A part of a landing, and what identity has to remember of it, without what was forgotten."""
+    """Return a part of a landing and its identity records, without forgotten people and conversations."""
     stones = tombstones(store.home)
     if not stones:
         return part, found
@@ -60,7 +60,7 @@ def _is_of_them_alone(stones: Tombstones, before: Parsed, after: Parsed) -> bool
 
 
 def _rows_of(stones: Tombstones, table: pa.Table, gone: set[str]) -> pa.Array:
-    """Which rows are of a forgotten user or conversation."""
+    """Return a mask of the rows that belong to a forgotten user or conversation."""
     out = pa.array([False] * table.num_rows)
     for name, kind, more in _columns(gone):
         column = _texts(table, name)
@@ -74,7 +74,7 @@ def _rows_of(stones: Tombstones, table: pa.Table, gone: set[str]) -> pa.Array:
 
 
 def _columns(gone: set[str]) -> Iterable[tuple[str, Kind, set[str]]]:
-    """The columns that hold ids, what kind of tombstone counts for each, and what is known to go beside."""
+    """Yield the columns with ids, the kind of tombstone for each, and ids that are removed in addition."""
     yield "conversation_id", "conversation", gone
     yield "user_id", "user", set()
 

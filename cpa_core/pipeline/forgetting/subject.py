@@ -1,4 +1,4 @@
-"""Whom or what a home is to forget: the ids and texts of it, and whether a text or a record mentions it."""
+"""The subject to forget: its ids and texts, and the tests whether a text or a record mentions it."""
 
 import json
 import re
@@ -10,15 +10,15 @@ from cpa_core.pipeline.forgetting.tombstones import Kind
 from cpa_core.store.database import Row, Transaction, as_json
 
 LEAST = 12
-"""Shorter texts are what many people say: they do not show whose a record is."""
+"""Shorter texts are common to many people: they do not identify a record's owner."""
 LEAST_ID = 6
-"""Shorter ids tell whose a record is only in a field that is known to hold them."""
+"""Shorter ids identify a record's owner only in a field for ids."""
 WORDS = re.compile(r"[^\s\"',;:(){}\[\]<>/|]+")
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """The users and conversations to forget, with what the database says of them while it still does.
+    """The users and conversations to forget, with their data in the database, read before it is removed.
 
     `ids` are those of the users, the conversations and their events. `texts` are messages and quotes of at least
     `LEAST` characters. `stones` become tombstones.
@@ -31,7 +31,7 @@ class Forgotten:
     stones: tuple[tuple[Kind, str], ...] = ()
 
     def names(self, text: str) -> bool:
-        """Whether a string of a record is one of the ids, or one of the ids stands in it as a word.
+        """Return whether a string of a record is one of the ids, or contains one as a word.
 
         Ids of fewer than `LEAST_ID` characters do not count: a number is in many records.
         """
@@ -39,9 +39,9 @@ class Forgotten:
         return bool(told.intersection(strings_in(text)) or told.intersection(WORDS.findall(text)))
 
     def mentions(self, text: str | None) -> bool:
-        """Whether a text names one of the ids, says one of the texts, or quotes it.
+        """Return whether a text contains one of the ids or one of the texts, or quotes one.
 
-        For records that say of no conversation that they are about it: of others, `names` alone decides.
+        It is for records without a conversation id; for others, `names` alone decides.
         """
         return bool(text) and (self.names(text or "") or any(self._says(leaf) for leaf in strings_in(text or "")))
 
@@ -76,7 +76,10 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def subject_of(view: Transaction, users: tuple[str, ...], conversations: tuple[str, ...]) -> Forgotten:
-    """Everything that the database knows of these users and conversations. A user's conversations go as a whole."""
+    """Return all data of these users and conversations in the database.
+
+    A user's conversations are included as a whole.
+    """
     found = view.answer("forgetting/conversations_of", users=as_json(users), conversations=as_json(conversations))
     names = tuple(sorted({*conversations, *(row["conversation_id"] for row in found)}))
     rows = view.answer("forgetting/words_of", ids=as_json(names))
@@ -88,7 +91,7 @@ def subject_of(view: Transaction, users: tuple[str, ...], conversations: tuple[s
 
 
 def _stones(view: Transaction, subject: Forgotten) -> Iterator[tuple[Kind, str]]:
-    """What must not land again."""
+    """Yield the kinds and texts that must not land again."""
     ids = as_json(subject.conversations)
     made = view.answer("forgetting/made_conversations", ids=ids)
     for row in made:
@@ -108,7 +111,7 @@ def _stones(view: Transaction, subject: Forgotten) -> Iterator[tuple[Kind, str]]
 
 
 def message_key(row: Row) -> str:
-    """What a message is known by where only its user is given."""
+    """Return the key of a message that has a user but no conversation id."""
     return f"{row['user_id']} {row['sent_at'].timestamp():.6f} {row['content']}"
 
 
@@ -119,12 +122,12 @@ def rejects_of(view: Transaction, subject: Forgotten) -> list[Row]:
 
 
 def objects_of(view: Transaction, subject: Forgotten) -> list[str]:
-    """The objects of the source that are named by an id and hold nothing of anybody else."""
+    """Return the source's objects that are named by an id and contain nobody else's data."""
     rows = view.answer("forgetting/objects_of_them_alone", ids=as_json(subject.conversations))
     return [row["uri"] for row in rows if subject.ids & set(names_of_object(row["uri"]))]
 
 
 def names_of_object(uri: str) -> tuple[str, str]:
-    """What an object may be named by: the last part of its address, with and without what follows the first point."""
+    """Return the possible names of an object: the last part of its address, with and without its extensions."""
     name = re.split(r"[/#]", uri)[-1]
     return name, name.partition(".")[0]

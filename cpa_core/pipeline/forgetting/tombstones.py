@@ -1,4 +1,4 @@
-"""Tombstones: salted hashes of what was forgotten, in a file of the home, so that the next landing leaves it out."""
+"""Tombstones: salted hashes of forgotten ids and texts, in a file of the home, which the next landing leaves out."""
 
 import hashlib
 import hmac
@@ -12,16 +12,16 @@ from typing import Literal
 from cpa_core.store.ledgers import append_lines, lines_after
 
 Kind = Literal["user", "conversation", "beginning", "message", "reject", "object"]
-"""Of what a tombstone is the hash.
+"""The content that a tombstone hashes.
 
-The id of a user; that of a conversation; the beginning of a conversation whose id was made; a message that is known by
-user and time alone; a record that could not be used; the address of an object that is named by such an id.
+A `beginning` is that of a conversation whose id was generated. A `message` is one that only user and time identify. A
+`reject` is a record that could not be used. An `object` is the address of an object that is named by such an id.
 """
 FILE = "tombstones.jsonl"
 
 
 def forgotten_folder(home: Path) -> Path:
-    """Where a home keeps its tombstones. It outlives the database, so that `cpa restore` brings nobody back."""
+    """Return the folder of a home's tombstones. It outlives the database, so that `cpa restore` brings nobody back."""
     return home / "forgotten"
 
 
@@ -45,7 +45,7 @@ class Tombstones:
         return text is not None and kind in self.kinds and self.hash_of(kind, text) in self.hashes
 
     def held(self, kind: Kind, texts: Iterable[str | None]) -> set[str]:
-        """Those of these texts that were forgotten."""
+        """Return those of these texts that were forgotten."""
         return {text for text in set(texts) if text is not None and self.holds(kind, text)}
 
 

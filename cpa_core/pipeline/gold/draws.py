@@ -1,4 +1,4 @@
-"""Drawing what people read next, and the queue of it: what is read, what is left."""
+"""Draws of the items that people read next, and their queue: which are read, which are left."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -16,12 +16,11 @@ from cpa_core.pipeline.schema.current import current_schema
 from cpa_core.store.database import Row
 
 PRECISION, MISSED = 0.8, 0.02
-"""What is believed of a tagger whose labels nobody has checked: the share of its events that are right, and of the
-messages without one that should have one."""
+"""Assumed quality of an unchecked tagger: the share of its events that are right, and of messages that it missed."""
 
 
 class WantedDraw(Value):
-    """Which draw is wanted: the way, how many, of which days (all where null), for which label, with which seed."""
+    """The options of a draw: way, size, days (null means all), label and seed."""
 
     way: Way
     size: int
@@ -42,7 +41,7 @@ class QueueItem(Value):
 
 
 def draw_gold(assistant: Assistant, wanted: WantedDraw) -> Draw:
-    """Draw conversations or messages for people to read, and keep the draw. What was drawn before is left out.
+    """Draw conversations or messages for people to read, and store the draw. Items of earlier draws are left out.
 
     Raises NotFound where there is nothing to draw from, InputError for a label that the schema does not have.
     """
@@ -97,9 +96,9 @@ def _doubt(assistant: Assistant, wanted: WantedDraw, schema: EventSchema, frame:
 
 
 def beliefs_of(assistant: Assistant, wanted: WantedDraw, kind: EventType) -> list[tuple[str, str, float]]:
-    """Every message that may have the label: conversation, message, and how probable the label is.
+    """Return every message that may have the label: conversation, message, and the label's probability.
 
-    By what people found of the tagger's errors so far; before that, by PRECISION and MISSED.
+    The probability comes from people's labels so far; before there are any, from PRECISION and MISSED.
     """
     found = next((one.agreement for one in trust_of(assistant) if one.key == kind.key), agreement(()))
     precision = found.precision.value if found.precision.value is not None else PRECISION
@@ -145,7 +144,7 @@ def label_of(label: str | None, schema: EventSchema) -> EventType:
 
 
 def _messages(assistant: Assistant, wanted: WantedDraw, kind: EventType) -> list[Row]:
-    """The messages of the label's role in tagged conversations, with what the tagger said of each."""
+    """Return the messages of the label's role in tagged conversations, with the tagger's label of each."""
     whole = insights.whole(assistant.store)
     if whole is None:
         return []
@@ -155,7 +154,7 @@ def _messages(assistant: Assistant, wanted: WantedDraw, kind: EventType) -> list
 
 
 def gold_queue(assistant: Assistant, queue: str | None = None, reviewer: str | None = None) -> list[QueueItem]:
-    """What was drawn, in the order to read it in, the oldest draw first; without what `reviewer` has read already."""
+    """Return the drawn items in reading order, the oldest draw first, without items that `reviewer` has read."""
     merge_gold(assistant)
     with assistant.store.reading() as view:
         rows = view.answer("gold/queue", queue=queue)

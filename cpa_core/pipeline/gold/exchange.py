@@ -28,7 +28,7 @@ FORMS: dict[str, GoldForm] = {".csv": "csv", ".jsonl": "jsonl", ".json": "label-
 
 
 class Imported(Value):
-    """What an import kept: reviews, labels, and what was left out: the reasons, each with its place, and how many."""
+    """The result of an import: reviews and labels stored, the number left out, and the reasons with their places."""
 
     reviews: int
     labels: int
@@ -57,10 +57,10 @@ def form_of(path: Path, form: str | None) -> GoldForm:
 def import_gold(
     assistant: Assistant, path: Path, form: GoldForm, reviewer: str | None = None, *, at_random: bool = False
 ) -> Imported:
-    """Keep what a file says; what is known already is not kept twice. Raises InputError, SchemaError, LedgerNotWritten.
+    """Store the reviews of a file; known ones are not stored twice. Raises InputError, SchemaError, LedgerNotWritten.
 
-    `at_random` says that the file's conversations are a random sample of those of their days: rates are corrected
-    by them then. A review of a message or conversation that is not here is left out, with its place.
+    `at_random` means that the file's conversations are a random sample of their days, so that rates may be corrected by
+    them. A review of an unknown message or conversation is left out and reported with its place.
     """
     schema, _ = current_schema(assistant)
     merge_gold(assistant)
@@ -215,7 +215,7 @@ def _written(files: Sequence[tuple[Path, str]], reviews: Sequence[Review], conve
 
 
 def _reviews(assistant: Assistant) -> list[Review]:
-    """Every review, as it was given."""
+    """Return every review as it was given."""
     with assistant.store.reading() as view:
         rows = view.rows("select * from gold_labels order by reviewed_at, review_id, rowid")
     found: dict[str, list[Row]] = {}

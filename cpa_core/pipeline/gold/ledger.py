@@ -17,7 +17,7 @@ from cpa_core.store.ledgers import append_lines, lines_after
 
 
 class SameMeaning(Value):
-    """That a person says that a type means the same with a newer definition: its earlier gold stays valid."""
+    """A person's statement that a type means the same with a newer definition, so its earlier gold stays valid."""
 
     key: str
     older: str
@@ -27,7 +27,7 @@ class SameMeaning(Value):
 
 
 class GoldUse(Value):
-    """One use of gold: what for, which part of it, how much."""
+    """One use of gold: its purpose, the part used, and the counts."""
 
     used_at: datetime
     purpose: str
@@ -37,7 +37,7 @@ class GoldUse(Value):
 
 
 def gold_folder(assistant: Assistant) -> Path:
-    """Where the home keeps what people say."""
+    """Return the home's folder of people's labels."""
     return assistant.settings.home / "gold"
 
 
@@ -53,7 +53,7 @@ def append_draw(assistant: Assistant, draw: Draw) -> None:
 
 
 def append_meaning(assistant: Assistant, meaning: SameMeaning) -> None:
-    """Keep what a person says of a changed definition. Raises LedgerNotWritten."""
+    """Store a person's statement about a changed definition. Raises LedgerNotWritten."""
     _append(assistant, "meanings", [meaning])
 
 
@@ -67,9 +67,9 @@ def _append(assistant: Assistant, name: str, values: Sequence[Value]) -> None:
 
 
 def merge_gold(assistant: Assistant) -> int:
-    """Bring the tables up to the files: how many lines could not be read, ever. Raises StoreBusy, StoreNotWritten.
+    """Update the tables from the files. Return the total number of unreadable lines. Raises StoreBusy, StoreNotWritten.
 
-    Only what was appended since is read. A home that lost its database gets its gold back so.
+    Only appended lines are read. This also restores the gold of a home that lost its database.
     """
     paths = {name: gold_folder(assistant) / f"{name}.jsonl" for name in TABLES}
     there = {name: path for name, path in paths.items() if path.exists()}
@@ -91,7 +91,7 @@ def _merge(transaction: Transaction, name: str, path: Path) -> None:
         {"bytes": 0, "unread": 0}
     ]
     offset, unread = before["bytes"], before["unread"]
-    if path.stat().st_size < offset:  # another file took its place: what is known already is left out below
+    if path.stat().st_size < offset:  # another file replaced it: known lines are left out below
         offset = 0
     read: list[Value] = []
     for line, end in lines_after(path, offset):
@@ -107,12 +107,12 @@ def _merge(transaction: Transaction, name: str, path: Path) -> None:
 
 KINDS: dict[str, type[Value]] = {"reviews": Review, "draws": Draw, "meanings": SameMeaning, "uses": GoldUse}
 TABLES = {"reviews": "gold_labels", "draws": "gold_draws", "meanings": "gold_meanings", "uses": "gold_uses"}
-"""What each file holds, and the table that it is merged into."""
+"""The value type of each file, and the table that it is merged into."""
 IDS = {"reviews": "review_id", "draws": "draw_id"}
 
 
 def _fresh(transaction: Transaction, name: str, read: Iterable[Value]) -> list[Row]:
-    """The rows of what the table does not hold yet."""
+    """Return the rows that the table does not have yet."""
     column = IDS.get(name)
     known = (
         {row["id"] for row in transaction.rows(f"select distinct {column} as id from {TABLES[name]}")}

@@ -29,11 +29,11 @@ from cpa_core.store.database import Row
 
 
 class PlannedWay(Value):
-    """One way of drawing: labels done, and in all for the wanted width (null: not to be had); minutes for what lacks.
+    """One way of drawing: labels done, labels needed for the wanted width (null: unreachable), minutes for the rest.
 
     Conversations are counted with the fifth of them that teaches.
 
-    `now` and `after_half_an_hour` are half widths as shares; null where there is no correction yet.
+    `now` and `after_half_an_hour` are half widths as shares; null if there is no correction yet.
     """
 
     way: str
@@ -61,10 +61,10 @@ class Planned(Value):
 
 
 class NextWidth(Value):
-    """What conversations at random bring for a label's share of messages, in half widths as shares.
+    """The effect of reading random conversations on a label's share of messages, in half widths as shares.
 
-    `now` is null where there are too few labels for a correction; `within` is the next width, and `more` the
-    conversations that bring it, those that teach counted in (null: not even all of them), in about `minutes`.
+    `now` is null if the labels are too few for a correction. `within` is the next width. `more` are the conversations
+    that reach it, including those that teach (null: not even all of them), in about `minutes`.
     """
 
     now: float | None
@@ -76,18 +76,18 @@ class NextWidth(Value):
 WIDTHS = (0.1, 0.075, 0.05, 0.04, 0.03, 0.02, 0.015, 0.01, 0.0075, 0.005, 0.0025, 0.001)
 """Half widths that people aim for, one after the other."""
 NARROWER = 0.8
-"""A width is a next one where it is at most so much of what there is."""
+"""The next width is at most this share of the present one."""
 
 
 def next_width(of: Selection, kind: EventType) -> NextWidth | None:
-    """What reading more conversations at random brings for a label; null where none of its role is tagged."""
+    """Return the effect of reading more random conversations on a label; null if none of its role is tagged."""
     rows = of.view.answer("gold/planned", role=kind.role, event_type=kind.name)
     if not rows or not sum(row["messages"] for row in rows):
         return None
     (seconds,) = of.view.answer("gold/seconds")
     cost = _randomly(rows, gold_units(of, kind), seconds["conversation"])
     now = cost.half_width(cost.done) if cost.done >= cost.least else None
-    first = cost.half_width(cost.least) or WIDTHS[0]  # all of a small home are fewer than a correction needs
+    first = cost.half_width(cost.least) or WIDTHS[0]  # a small home has fewer than a correction needs
     within = next((one for one in WIDTHS if one <= NARROWER * now), WIDTHS[-1]) if now else first
     way = with_teaching(_way("random", "conversations", cost, within), len(rows), cost.seconds)
     more = None if way.needed is None else max(0, way.needed - way.done)
@@ -95,7 +95,7 @@ def next_width(of: Selection, kind: EventType) -> NextWidth | None:
 
 
 def plan_gold(assistant: Assistant, label: str, within: float) -> Planned:
-    """How many conversations at random, or messages by doubt, bring the label's share of messages within ± `within`.
+    """Return the conversations at random, or messages by doubt, that bring the label's share within ± `within`.
 
     `within` is a share, 0 to 1. Raises InputError, NotFound without a tagged conversation.
     """

@@ -1,4 +1,4 @@
-"""Asking the same conversations again: what a change of model, prompt or schema does to rates, and what chance does."""
+"""Probes: the same conversations asked again show the effect of a new model, prompt or schema, and of chance."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -39,9 +39,9 @@ from cpa_core.store.ledgers import append_lines, lines_after
 
 @dataclass(frozen=True)
 class Probe:
-    """What is to be asked: the anchors and those asked in another order, by the schema in force.
+    """The plan of a probe: the anchors, and those asked in another order, by the schema in force.
 
-    `drawn` are anchors that no probe has asked yet, to be kept when this one asks.
+    `drawn` are new anchors, which are stored once this probe asks them.
     """
 
     schema: EventSchema
@@ -58,7 +58,7 @@ class Probe:
 
 
 class ProbeQuote(Value):
-    """What a probe would ask. `cost` is in US dollars at list price, null when unknown."""
+    """The quote of a probe. `cost` is in US dollars at list price, null if unknown."""
 
     anchors: int
     again: int
@@ -73,9 +73,11 @@ class ProbeQuote(Value):
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What a probe found. `shifts` is empty until another tagger has been probed before; `since` is that one's model.
+    """The result of a probe.
 
-    `unanswered` are questions about conversations that came to no usable answer.
+    `shifts` is empty until another tagger has been probed before; `since` is that tagger's model.
+
+    `unanswered` counts questions without a usable answer.
     """
 
     shifts: tuple[InstrumentShift, ...]
@@ -85,7 +87,7 @@ class ProbeResult:
 
 
 def planned_probe(assistant: Assistant, size: int, again: float) -> Probe:
-    """The conversations to ask, of which nothing is kept yet. The anchors are those of the home's first probe.
+    """Return the conversations to ask; nothing is stored yet. The anchors are those of the home's first probe.
 
     Raises NotFound, SchemaError.
     """
@@ -105,7 +107,7 @@ def planned_probe(assistant: Assistant, size: int, again: float) -> Probe:
 
 
 def quote_probe(assistant: Assistant, probe: Probe) -> ProbeQuote:
-    """What a probe would ask and cost, before anything is asked. Raises SettingsError."""
+    """Return the questions and the cost of a probe, before anything is asked. Raises SettingsError."""
     lines = []
     for work in (TAG, JUDGE):
         model = assistant.model(work.task)
@@ -120,7 +122,7 @@ def quote_probe(assistant: Assistant, probe: Probe) -> ProbeQuote:
 
 
 def run_probe(assistant: Assistant, probe: Probe) -> ProbeResult:
-    """Ask within the budget, keep the labels, and compare them. Raises Stopped; what was answered is kept.
+    """Ask within the budget, store the labels, and compare them. Raises Stopped; answers so far are kept.
 
     The labels go to a file of the home alone: no table, no event and no figure of a day changes.
     """

@@ -1,4 +1,4 @@
-"""How good the labels of a home are, over all its days or some of them; and which older gold still counts."""
+"""The quality of a home's labels, over all its days or some of them, and the older gold that still counts."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from cpa_core.store.database import Row
 
 
 def trust_of(assistant: Assistant, scope: Scope | None = None) -> tuple[Trust, ...]:
-    """How far each label can be trusted on these days, all where null; empty without gold. Raises StoreBusy."""
+    """Return the trust in each label on these days (null means all); empty without gold. Raises StoreBusy."""
     merge_gold(assistant)
     asked = scope or (insights.whole(assistant.store) if assistant.store.exists() else None)
     if asked is None:
@@ -25,7 +25,10 @@ def trust_of(assistant: Assistant, scope: Scope | None = None) -> tuple[Trust, .
 
 
 def record_use(assistant: Assistant, purpose: str, labels: Sequence[Trust]) -> None:
-    """Keep that the measuring part was used, for what: who measures often tunes to it. Raises LedgerNotWritten."""
+    """Record a use of the measuring part and its purpose: repeated measuring overfits to it.
+
+    Raises LedgerNotWritten.
+    """
     labelled = max((one.labelled for one in labels), default=0)
     if labelled:
         count = sum(one.labelled > 0 for one in labels)
@@ -69,7 +72,10 @@ def _quality_row(one: Trust) -> Row:
 
 
 def same_meaning(assistant: Assistant, label: str, said_by: str) -> int:
-    """Keep that a type's newest definition means what the earlier ones did: how many. Raises NotFound without any."""
+    """Record that a type's newest definition means the same as the earlier ones. Return their number.
+
+    Raises NotFound without any.
+    """
     schema, _ = current_schema(assistant)
     merge_gold(assistant)
     kind = next((one for one in schema.event_types if label in (one.name, one.key)), None)

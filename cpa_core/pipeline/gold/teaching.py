@@ -1,4 +1,4 @@
-"""What people's labels teach: the confusions of the teaching part; and examples that would teach what measures."""
+"""Lessons of people's labels: the confusions of the teaching part, and schema examples that leak the measuring part."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ class Mistake(Value):
 
 
 class LabelConfusion(Value):
-    """One confusion of the teaching part: a label that was missed, or given where people see none, and what for."""
+    """One confusion of the teaching part: a label that was missed, or given wrongly, and the label in its place."""
 
     label: str
     is_missed: bool
@@ -71,9 +71,9 @@ def _confusion(label: str, is_missed: bool, instead: str, rows: Sequence[Row]) -
 
 
 def measured_examples(assistant: Assistant, path: Path) -> list[Finding]:
-    """Examples in a schema's file whose words stand in a labelled message that measures: errors with their lines.
+    """Return the examples of a schema's file that quote a labelled message of the measuring part, as errors by line.
 
-    Whoever shows the model such an example measures what it was told. Empty where the home has no gold.
+    A model that is shown such an example is measured on its own answers. Empty where the home has no gold.
     """
     if not assistant.store.exists():
         return []

@@ -1,4 +1,4 @@
-"""What a schema wants shown of a conversation's metadata: the task, the plan, whatever its `context` names."""
+"""The context of conversations: the metadata that a schema names for the prompts, such as the task or the plan."""
 
 import json
 from collections import defaultdict
@@ -18,7 +18,7 @@ Pairs = tuple[tuple[str, str], ...]
 def with_context(
     assistant: Assistant, schema: EventSchema, conversations: Sequence[Conversation]
 ) -> list[Conversation]:
-    """The conversations of one day with what the schema names of their metadata, in the schema's order.
+    """Return the conversations of one day with the metadata that the schema names, in its order.
 
     A conversation's own metadata counts, else that of its first message that has the name; the rest is left out.
     """
@@ -34,7 +34,7 @@ def _shown(conversation: Conversation, pairs: Pairs) -> Conversation:
 
 
 def contexts(view: Transaction, day: date, ids: Sequence[str], names: Sequence[str]) -> dict[str, Pairs]:
-    """What these names are in the metadata of these conversations of a day, by conversation."""
+    """Return the values of these names in the conversations' metadata, by conversation."""
     rows = view.answer("label/context_of_day", day=day, conversations=json.dumps(list(ids)))
     return {row["conversation_id"]: tuple(_pairs(row, names)) for row in rows}
 

@@ -1,4 +1,4 @@
-"""Tagging and judging a day: only what is open is asked, and the day is replaced in one transaction.
+"""Tagging and judging a day: the stages ask only open questions, and replace the day in one transaction.
 
 Both tasks share one pass where they can: a conversation is read once, and no slot is idle while one task is all but
 done and the other has not begun.
@@ -49,9 +49,9 @@ ASKED = ("message_id", "position", "role", "content", "sent_at")
 
 
 def tag_day(assistant: Assistant, day: date, *, retag: bool = True) -> Stage:
-    """Tag the conversations of a day that are not tagged as they are now. Raises Stopped.
+    """Tag the conversations of a day whose tags are missing or outdated. Raises Stopped.
 
-    What another schema, prompt or model has tagged is brought to the present ones where `retag`, else left as it is.
+    With `retag`, tags by another schema, prompt or model are renewed; without it, they stay.
     """
     return _ask_day(assistant, day, (TAG,), retag)[0]
 
@@ -88,7 +88,7 @@ def _ask_day(assistant: Assistant, day: date, works: Sequence[Work], retag: bool
 
 @dataclass(frozen=True)
 class Asking:
-    """How the conversations of a day are asked about."""
+    """The parameters of asking about a day's conversations."""
 
     origin: LabelOrigin
     model: ModelName
@@ -102,11 +102,11 @@ class Asking:
         return self.work.first(conversation, self.origin.schema, self.model, self._positions(conversation))
 
     def ask(self, conversation: Conversation, ask: Ask) -> Result:
-        """Ask what is open about a conversation."""
+        """Ask the open questions about a conversation."""
         return self.work.ask(conversation, self.origin.schema, self.model, ask, self._positions(conversation))
 
     def rows(self, conversation: Conversation, result: Result, prompt_id: str | None = None) -> dict[str, list[Row]]:
-        """What is written of a result, with the tags that go on beside it; `prompt_id` where it is another."""
+        """Return the rows to write of a result, with the tags carried over; `prompt_id` replaces the origin's."""
         origin = replace(self.origin, prompt_id=prompt_id) if prompt_id else self.origin
         rows = self.work.rows(origin, conversation, result)
         carried = self.plan.carried.get(conversation.conversation_id, ())
@@ -117,10 +117,10 @@ class Asking:
 
 
 class TaskShare:
-    """One task's share of a pass: what is asked, which batches have answers to it, and what came of it so far.
+    """One task's share of a pass: its questions, the batches that answer them, and its results so far.
 
-    `failed` are results that may pass: they are written down when asking has ended, if it shows that the model works.
-    `counted` says how often each of them failed so, as it is stored.
+    `failed` are failures that may be temporary. They are written when the pass ends, if the model then works. `counted`
+    is the stored number of such failures of each.
     """
 
     def __init__(self, asking: Asking, batches: Settled) -> None:
@@ -140,7 +140,7 @@ class TaskShare:
         self.prompts: dict[str, str] = {}
 
     def take_earlier(self, book: AnswerBook, conversations: Sequence[Conversation]) -> None:
-        """Let answers that batches brought to these in the words of an earlier version stand for those of now."""
+        """Use batch answers to an earlier version's questions as answers to the present ones."""
         for one in conversations if self.batches.earlier else ():
             for request in self.asking.first(one):
                 before = self.batches.earlier.get(request.hash)
@@ -153,7 +153,7 @@ class TaskShare:
         return self.asking.work.task
 
     def quote(self, dollars: float | None) -> None:
-        """So much more would be asked for; null where its price is unknown."""
+        """Add this price to the quote; null if it is unknown."""
         self.quoted = None if self.quoted is None or dollars is None else self.quoted + dollars
 
 
@@ -175,7 +175,7 @@ def _still_open(times: Mapping[str, datetime], found: Plan) -> dict[str, datetim
 def _shares(
     assistant: Assistant, day: date, works: Sequence[Work], schema: EventSchema, retag: bool
 ) -> tuple[list[TaskShare], Stopped | None]:
-    """The tasks' shares, as far as their batches could be looked after, and what stopped that."""
+    """Return the tasks' shares as far as their batches could be polled, and the reason that stopped it."""
     shares: list[TaskShare] = []
     for work in works:
         wanted = retag or any(row.retag for row in at_work(assistant, work.task, day))
@@ -208,7 +208,7 @@ def open_questions(assistant: Assistant, day: date, schema: EventSchema, *, reta
 def questions_and_names(
     assistant: Assistant, day: date, schema: EventSchema, *, retag: bool
 ) -> Iterator[tuple[Request, str]]:
-    """The same, each with the hash under which its answer is known: another where a batch asks it in earlier words."""
+    """Yield the same questions, each with the hash of its answer, which differs if a batch asks it in earlier words."""
     for work in (TAG, JUDGE):
         asking = _asking(assistant, day, work, schema, retag=retag)
         asker = _asker(asking, retag=retag)
@@ -222,7 +222,7 @@ def questions_and_names(
 
 
 def _questions(assistant: Assistant, asking: Asking, ids: Sequence[str]) -> Iterator[list[BatchQuestion]]:
-    """What asking about these begins with, a chunk at a time."""
+    """Yield the first questions about these conversations, a chunk at a time."""
     for chunk in conversations_asked(assistant, asking.origin.day, asking.origin.schema, ids):
         yield [
             BatchQuestion(one.conversation_id, one.asked_content, request)
@@ -262,9 +262,9 @@ def _threads(slots: int) -> int:
 
 
 def _ask_all(assistant: Assistant, day: date, shares: Sequence[TaskShare]) -> Stopped | None:
-    """Ask about every pending conversation what batches have not answered: what stopped that, else null.
+    """Ask every pending question that no batch has answered. Return the reason that stopped it, else null.
 
-    What was answered before a stop is kept.
+    Answers before a stop are kept.
     """
     if not shares:
         return None
@@ -318,9 +318,9 @@ def _engines(
 def _looked_up(
     assistant: Assistant, day: date, shares: Sequence[TaskShare], book: AnswerBook
 ) -> Iterator[tuple[TaskShare, Conversation]]:
-    """The conversations, each once for every task that it is pending in, when the ledger was searched for answers.
+    """Yield each conversation once for every task that it is pending in, after searching the ledger for answers.
 
-    What the others would cost is quoted then.
+    The price of the others is then quoted.
     """
     pending = frozenset[str]().union(*(share.pending for share in shares))
     asking = shares[0].asking
@@ -338,7 +338,7 @@ def _looked_up(
 
 
 def _take(share: TaskShare, conversation: Conversation, result: Result, assistant: Assistant) -> None:
-    """Write a result down, or put it aside where it is a failure that may pass."""
+    """Write a result, or set it aside if it is a failure that may be temporary."""
     if result.outcome in FINAL_OUTCOMES:
         _note(share, conversation, result, assistant)
     else:
@@ -346,7 +346,7 @@ def _take(share: TaskShare, conversation: Conversation, result: Result, assistan
 
 
 def _is_blameless(result: Result, why: Stopped | None) -> bool:
-    """Whether a failure says nothing of its conversation: the model answered nobody, or nobody well."""
+    """Return whether a failure is not the conversation's fault: the model answered no question, or none well."""
     return isinstance(why, AnswersUnusable) or (isinstance(why, ProviderStopped) and result.outcome == "error")
 
 
@@ -386,9 +386,9 @@ def _answers_others(assistant: Assistant, share: TaskShare, conversation: Conver
 
 
 def _note_failures(share: TaskShare, assistant: Assistant) -> None:
-    """Write down what failed.
+    """Write the failures.
 
-    Where the run found out another way of asking than it began with, what failed before in the old one is no matter.
+    If the run discovered another form of asking, earlier failures in the old form do not count.
     """
     began = share.asking.origin
     origin = replace(began, form=form_of(assistant, share.asking.model)) if share.failed else began
@@ -440,9 +440,10 @@ def _failure(
 
 
 def _count(assistant: Assistant, share: TaskShare, engine: Engine) -> None:
-    """How many questions were asked, and how many were answered before.
+    """Count the questions asked, and those answered before.
 
-    What this day's batches brought was found in the ledger, but asked and paid for now; not all of it needs be used.
+    Answers from this day's batches are found in the ledger, but count as asked and paid for now, as far as they are
+    used.
     """
     asked, reused = engine.asked[share.task], engine.reused[share.task]
     first, estimate = brought(assistant, share.batches.keys)
@@ -487,7 +488,7 @@ def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str
 
 
 def _left(assistant: Assistant, share: TaskShare) -> Iterator[str]:
-    """What a task that reached its budget has left to do, and what that would cost."""
+    """Yield a line with the conversations that a task left when it reached its budget, and their cost."""
     asking = share.asking
     left = [one for one in asking.plan.pending if one not in share.ids]
     chunks = _questions(assistant, asking, left)

@@ -20,13 +20,13 @@ MOST_COUNTED = 3
 ANSWERED: frozenset[Outcome] = frozenset({"invalid", "truncated"})
 """Outcomes with which a model has answered. No other can count: the others blame the connection, or end at once."""
 SHOWN_TIME = "%Y-%m-%d %H:%M UTC"
-"""How people read until when a question waits."""
+"""The format of the time until which a question waits."""
 CONTROL_ID = "control"
 """The conversation that no home has, by which a run sees whether a model works that was asked nothing else."""
 
 
 class Failures(NamedTuple):
-    """How often failures of a task on one conversation counted, in one way of asking, and the last that did."""
+    """The counted failures of a task on one conversation, in one form of asking, and the time of the last."""
 
     outcome: str | None = None
     counted: int = 0
@@ -61,7 +61,7 @@ def way_of(assistant: Assistant, task: Task) -> str:
 
 
 def ways(assistant: Assistant) -> list[str] | None:
-    """The ways of both tasks; null where they cannot be known now, as without a schema."""
+    """Return the forms of asking of both tasks; null if they are unknown, for example without a schema."""
     try:
         return [way_of(assistant, task) for task in ("tag", "judge")]
     except CpaError:
@@ -69,7 +69,7 @@ def ways(assistant: Assistant) -> list[str] | None:
 
 
 def form_of(assistant: Assistant, model: ModelName) -> str:
-    """Where a model is asked, and how it is told the shape of an answer: as it is set, else as it was found out."""
+    """Return a model's endpoint and the form of its answers: as set, else as discovered."""
     given = assistant.settings
     forms = {
         "openai": given.openai.url,
@@ -89,12 +89,12 @@ def _structured(assistant: Assistant, model: ModelName) -> str:
 
 
 def pause_of(assistant: Assistant) -> timedelta:
-    """How long a question waits after a failure that counted."""
+    """Return the time that a question waits after a counted failure."""
     return timedelta(hours=assistant.settings.give_up_hours)
 
 
 def with_wait(assistant: Assistant, row: Row) -> Row:
-    """A row with `waits_until`, which its reason says too, in the place of `waits_since`, when a failure counted."""
+    """Return the row with `waits_until`, also in its reason, in place of `waits_since`, if a failure counted."""
     since = row["waits_since"]
     until = None if since is None else (since + pause_of(assistant)).astimezone(UTC)
     others = {key: value for key, value in row.items() if key != "waits_since"}
@@ -110,7 +110,7 @@ def waiting(assistant: Assistant, before: Mapping[str, Failures]) -> dict[str, d
 
 
 def failures_before(view: Transaction, origin: LabelOrigin, task: Task) -> dict[str, Failures]:
-    """What failed before of the day, by conversation, with how often that counted; nothing, where it never did."""
+    """Return the day's earlier failures by conversation, with their counts; empty if there were none."""
     rows = view.answer("label/unusable_before", day=origin.day, task=task, way=origin.way)
     return {row["conversation_id"]: Failures(row["outcome"], row["counted"], row["counted_at"]) for row in rows}
 
@@ -147,7 +147,10 @@ def control(day: date) -> Conversation:
 
 
 def ask_again(assistant: Assistant) -> int:
-    """Forget what was given up and what waits, so that the next run asks it: how many questions."""
+    """Delete the records of final and waiting failures, so that the next run asks them.
+
+    Return the number of questions.
+    """
     with assistant.store.writing() as transaction:
         found = transaction.rows("select count(*) as n from unusable_answers")[0]["n"]
         transaction.execute("delete from unusable_answers")

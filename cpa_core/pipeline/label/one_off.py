@@ -21,7 +21,7 @@ class NotAnswered(Exception):
 
 
 class Inquiry:
-    """Asks the model of a task, and keeps every answer in the ledger."""
+    """Asks the model of a task, and stores every answer in the ledger."""
 
     def __init__(self, engine: Engine, book: AnswerBook, brake: Brake) -> None:
         self._engine = engine
@@ -33,7 +33,10 @@ class Inquiry:
         self._brake.stop(Stopped("asking was ended"))
 
     def settled(self, work: Callable[[Ask], Made], is_good: Callable[[Made], bool], conversation_id: str = "") -> Made:
-        """What asking comes to. Where that was good before, repairs included, nothing is asked. Raises Stopped."""
+        """Return the result of asking. If the ledger has a good result, repairs included, nothing is asked.
+
+        Raises Stopped.
+        """
         try:
             if is_good(before := work(self._recalled)):
                 return before
@@ -43,7 +46,7 @@ class Inquiry:
         return work(lambda request, check: self._asked(request, check, about))
 
     def ask(self, request: Request, check: Callable[[str], None]) -> Reply:
-        """A reply to one question, kept from before or paid for now. Raises Stopped."""
+        """Return a reply to one question: a stored one, or one paid for now. Raises Stopped."""
         return self._asked(request, check, About(day="", conversation_id=""))
 
     def calls(self, task: Task) -> int:

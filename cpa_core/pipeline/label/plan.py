@@ -1,4 +1,4 @@
-"""What of a day is open: never done, changed since, or made by another schema, prompt or model; the rest goes on."""
+"""The plan of a day: which conversations are open (new, changed, or of another schema, prompt or model), which stay."""
 
 import json
 from collections import defaultdict
@@ -17,9 +17,9 @@ from cpa_core.store.database import Row, Transaction
 
 @dataclass(frozen=True)
 class LabelOrigin:
-    """By what a day was asked: written beside every result.
+    """The schema, prompt and model of a day's labels, written with every result.
 
-    `form` is where the model is asked, and how it is told the shape of an answer.
+    `form` is the model's endpoint and the form of its answers.
     """
 
     day: date
@@ -49,12 +49,12 @@ class LabelOrigin:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a stage does with a day's conversations, `ids` in order of their start.
+    """A stage's plan for a day's conversations; `ids` are in order of their start.
 
-    `kept` stay as they are. The rest is `pending`: asked about as a whole, but of those in `partly` only these
-    messages, perhaps none, while `carried` are the tags of their other messages in the schema's words. What was
-    `done` by another schema, prompt or model stays until the new answers are there. `waiting` failed a short while ago
-    in a way that counted: they are asked at that time, and what is stored of them stays.
+    `kept` are not asked again. The rest is `pending` and asked about as a whole, except that `partly` limits some to
+    certain messages, perhaps none. `carried` are the tags of their other messages, in the schema's words. Labels `done`
+    by another schema, prompt or model stay until the new answers arrive. `waiting` had a counted failure recently: they
+    are asked when their wait ends, and their stored labels stay.
     """
 
     ids: Sequence[str]
@@ -67,16 +67,16 @@ class Plan:
 
     @property
     def pending(self) -> list[str]:
-        """What is asked now, neither kept nor waiting: of the first `most` of the day where so many are asked."""
+        """Return the conversations to ask now, neither kept nor waiting, among the first `most` of the day if set."""
         return [one for one in self.ids[: self.most] if one not in self.kept and one not in self.waiting]
 
 
 DONE_ALREADY = {"tag": "label/tagged_already", "judge": "label/judged_already"}
-"""The question that finds what a task has done of a day."""
+"""The SQL question that finds a task's labels of a day."""
 
 
 def plan(view: Transaction, origin: LabelOrigin, task: Task, *, retag: bool = True) -> Plan:
-    """What is open of a built day. Without `retag`, what was done by whatever schema, prompt and model is kept."""
+    """Return the plan of a built day. Without `retag`, labels of any schema, prompt and model are kept."""
     found = view.rows(
         "select conversation_id from raw_conversations where day = $day order by started_at, conversation_id",
         day=origin.day,
@@ -117,9 +117,9 @@ def difference(view: Transaction, version: str, newer: EventSchema) -> Diff | No
 def messages_in(
     view: Transaction, days: Sequence[date], version: str, scope: ReaskScope, *, refused: bool
 ) -> list[Row]:
-    """Day, conversation and position of the messages, tagged by this version, that are within a scope.
+    """Return day, conversation and position of the messages tagged by this version within a scope.
 
-    Those of conversations that were `refused` or filtered as well, for the answer may be another.
+    With `refused`, include conversations that were refused or filtered: their answer may change.
     """
     if not scope:
         return []
@@ -147,7 +147,7 @@ def _messages(view: Transaction, day: date, version: str, diff: Diff, scope: Rea
 def _carried(
     view: Transaction, origin: LabelOrigin, version: str, diff: Diff, asked: Mapping[str, frozenset[int]]
 ) -> dict[str, list[Row]]:
-    """The tags that go on, of these conversations."""
+    """Return the tags of these conversations that are carried over."""
     found: dict[str, list[Row]] = {one: [] for one in asked}
     for row in view.answer("label/tags_of_version", day=origin.day, version=version):
         if row["conversation_id"] in asked and row["position"] not in asked[row["conversation_id"]]:

@@ -1,4 +1,4 @@
-"""What the days that are due would cost, before anything is spent."""
+"""Quotes of the due days' cost, before anything is spent."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ class QuoteLine(Value):
 
 
 class Quote(Value):
-    """What the days would cost; `calibrated` says whether lengths of this model's own answers were used."""
+    """The quote of days; `calibrated` is true if lengths of this model's own answers were used."""
 
     days: tuple[date, ...]
     lines: tuple[QuoteLine, ...]
@@ -49,10 +49,10 @@ def quote(
     retag: bool = True,
     builds: bool = True,
 ) -> Quote:
-    """Count what the days, built as they are now, would ask by the schema of the settings or another.
+    """Count the questions of the days, built now, by the schema of the settings or by another.
 
-    Without `builds` the days are taken as they were built last, and nothing is written. Nothing is spent.
-    Raises SchemaError, SettingsError.
+    Without `builds`, the days are counted as they were built last, and nothing is written. Nothing is spent. Raises
+    SchemaError, SettingsError.
     """
     schema = schema or read_schema(assistant)[0]
     groups: defaultdict[tuple[str, str, str], list[Request]] = defaultdict(list)
@@ -77,9 +77,9 @@ def quote_line(
     requests: Sequence[Request],
     names: Mapping[str, str] | None = None,
 ) -> tuple[QuoteLine, bool]:
-    """What these questions of one task would take, and whether lengths of the model's own answers were used.
+    """Return the quote of one task's questions, and whether it used lengths of the model's own answers.
 
-    `names` are the hashes under which answers are known, by those of the questions: the same where null.
+    `names` maps the questions' hashes to those of their answers; null means that they are the same.
     """
     by_hash = {(names or {}).get(request.hash, request.hash): request for request in requests}
     by_hash |= {request.hash: request for request in requests}

@@ -1,4 +1,4 @@
-"""Redacting before the model, by choice: what leaves for a provider, and how its answer finds back to what was said."""
+"""Optional redaction before the model: the redacted text for a provider, and the original text for its answers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ def _replaced(text: str, hide: Pseudonyms) -> tuple[str, tuple[Hidden, ...]]:
 
 
 def restored(conversation: Conversation, result: Result) -> Result:
-    """A result whose quotes have the words and the places of what was said. A judge's have no place, and stay."""
+    """Return the result with quotes in the original words and places. A judge's quotes have no place, and stay."""
     messages = {message.position: message for message in conversation.messages if message.hidden}
     if not messages or not isinstance(result, Tagged):
         return result
@@ -107,7 +107,7 @@ def said(message: Message) -> str:
 
 
 def _place(message: Message, at: int, *, last: bool) -> int:
-    """Where in what was said a place of the content is: the first or the last place of what a placeholder hides."""
+    """Return the original place of a place in the content; within a placeholder, the first or last of its span."""
     shift = 0
     for one in message.hidden:
         if at <= one.start:

@@ -1,4 +1,4 @@
-"""The two tasks of a day, tagging and judging: what they ask about a conversation, and the rows that come of it."""
+"""The two tasks of a day, tagging and judging: their questions about a conversation, and the rows of their results."""
 
 import json
 from collections.abc import Callable, Collection
@@ -22,7 +22,7 @@ Positions = Collection[int] | None
 
 @dataclass(frozen=True)
 class Work:
-    """How a task is done: its words, its tables, and how one conversation is asked and written down."""
+    """The parts of a task: its words, its tables, and the functions that ask about a conversation and make its rows."""
 
     task: Task
     tables: tuple[str, ...]

@@ -24,10 +24,10 @@ PASTED = "pasted"
 
 
 class TrialQuote(Value):
-    """What trying a schema on a conversation would ask.
+    """The quote of trying a schema on a conversation.
 
-    `questions` are those that the ledger has no answer to, `answered` the others. `cost` is in US dollars at list
-    price, null where it is unknown; `left` what the budgets leave, null without one. Repairs of an answer come on top.
+    `questions` counts those without an answer in the ledger, `answered` the others. `cost` is in US dollars at list
+    price, null if unknown; `left` is the rest of the budgets, null without one. Repairs of an answer are not included.
     """
 
     model: str
@@ -38,7 +38,7 @@ class TrialQuote(Value):
 
 
 def stored_conversation(assistant: Assistant, schema: EventSchema, conversation_id: str) -> Conversation:
-    """A conversation of a built day, with what the schema wants shown of its metadata. Raises NotFound."""
+    """Return a conversation of a built day, with the metadata that the schema names. Raises NotFound."""
     with assistant.store.reading() as view:
         days = view.rows("select day from raw_conversations where conversation_id = $id", id=conversation_id)
         if not days:
@@ -53,8 +53,8 @@ def stored_conversation(assistant: Assistant, schema: EventSchema, conversation_
 def pasted_conversation(assistant: Assistant, text: str) -> Conversation:
     """A conversation that somebody pasted: lines such as `user: …`, or JSON in any form that landing reads.
 
-    A line without a role goes on with the message before it. Raises InputError where there is no message in it, or
-    more than one conversation.
+    A line without a role continues the message before it. Raises InputError where there is no message in it, or more
+    than one conversation.
     """
     said = text.strip()
     found = _of_json(assistant, said) if said[:1] in ("{", "[") else _of_lines(said)
@@ -100,7 +100,7 @@ def _of_json(assistant: Assistant, text: str) -> list[tuple[str, str]]:
 
 
 def quote_trial(assistant: Assistant, conversation: Conversation, schema: EventSchema) -> TrialQuote:
-    """What trying it would ask and cost; nothing is asked. Raises SettingsError without a model."""
+    """Return the questions and cost of a trial; nothing is asked. Raises SettingsError without a model."""
     model = assistant.model("tag")
     own = tariff(assistant, "tag", model).at_once()
     requests = [one for sent in as_sent(assistant, [conversation]) for one in first_requests(sent, schema, model)]
@@ -121,8 +121,8 @@ def quote_trial(assistant: Assistant, conversation: Conversation, schema: EventS
 def try_schema(assistant: Assistant, conversation: Conversation, schema: EventSchema) -> Tagged:
     """The tags that the model gives by this schema; no day is changed. Raises Stopped, SettingsError.
 
-    Answers of the ledger are used again, new ones are kept there and count in the budgets of run and day. A run is
-    the life of the assistant's process; the time that a run may take begins with each trial.
+    Answers in the ledger are reused; new ones are stored there and count for the budgets of run and day. A run is the
+    life of the assistant's process; the time that a run may take begins with each trial.
     """
     model = assistant.model("tag")
     (sent,) = as_sent(assistant, [conversation])

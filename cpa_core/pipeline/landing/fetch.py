@@ -24,7 +24,7 @@ THREADS = 8
 """Objects fetched at once: fewer than the connections that S3's client keeps."""
 
 BYTES_AHEAD = 64 << 20
-"""So much is fetched before its turn; a larger object is fetched alone."""
+"""The bytes fetched in advance; a larger object is fetched alone."""
 
 MOST_OBJECTS, MOST_BYTES = 250, 64 << 20
 """A part of a landing, kept in one transaction, ends with the object that reaches one of these."""
@@ -32,14 +32,14 @@ MOST_OBJECTS, MOST_BYTES = 250, 64 << 20
 
 @dataclass(frozen=True)
 class Parsed:
-    """One object that was read, with its records as a table; `problem` when it cannot be read as a whole.
+    """One object that was read, with its records as a table; `problem` is set if the whole object cannot be read.
 
-    `arrived` is false when it could not be fetched: the next run tries it again. `untimed_day` is the day that its
-    messages without times were given, `zoneless` counts times that were written without a zone, `untagged` messages
-    by role where nobody tags it, `future` times after the present, of which `latest` is the last. `reading` is what
-    the settings named of how it is read. `within`: it is a member of an archive, which is an object itself. `opened`
-    has the records of an object until identity has named their conversations; then `repeated` are the rows that only
-    a call's history tells (see Decided), and `untold` counts conversations that cannot be told apart from known ones.
+    `arrived` is false when it could not be fetched: the next run tries it again. `untimed_day` is the day given to its
+    messages without times. `zoneless` counts times written without a zone, `untagged` counts messages by role that
+    nobody tags. `future` counts times after the present, `latest` is the last of them. `reading` are the settings that
+    controlled how it was read. `within`: it is a member of an archive, which is an object itself. `opened` holds the
+    records of an object until identity has named their conversations. Then `repeated` are the rows that only a call's
+    history contains (see Decided), and `untold` counts conversations that cannot be distinguished from known ones.
     `whole`: each of its records is a whole conversation.
     """
 
@@ -70,7 +70,7 @@ class Parsed:
 
 
 def in_parts(parsed: Iterable[Parsed], advance: Advance) -> Iterator[list[Parsed]]:
-    """What fits one transaction and the memory; `advance` is called for each object."""
+    """Yield the parsed objects in parts that fit one transaction and the memory; call `advance` for each object."""
     part: list[Parsed] = []
     size = 0
     for one in parsed:
@@ -92,7 +92,7 @@ def read_in_order(
     day: date | None,
     sessions: bool = True,
 ) -> Iterator[Parsed]:
-    """The fresh objects, read, with what is wrong with them. Raises what the only object of a source raises.
+    """Yield the fresh objects as read, with their problems. Raises the error of a source's only object.
 
     `sessions`: see File.
     """
@@ -120,9 +120,9 @@ def read_in_order(
 def _ranges(
     assistant: Assistant, fresh: Sequence[Object], read: Callable[[Object, Callable[[], bytes]], Parsed]
 ) -> Iterator[Parsed]:
-    """The parts of what is new in a database, each a range of its own; then ranges that hold nothing any more.
+    """Yield the new rows of a database in parts, each a range of its own; then the ranges that have become empty.
 
-    Raises SourceError: nobody could tell later which rows were not read.
+    Raises SourceError: otherwise it would be unknown which rows were not read.
     """
     landed: set[str] = set()
     for one in fresh:
@@ -143,7 +143,8 @@ def _members(
 ) -> Iterator[Parsed]:
     """The members of an archive, each as an object of its own, and last the archive itself, which is then known.
 
-    A member of no known format is named beside those of other kinds. Raises SourceError where none is known.
+    A member of an unknown format is listed with objects of other kinds. Raises SourceError if no member has a known
+    format.
     """
     wanted = partial(fits, include=assistant.settings.include, exclude=assistant.settings.exclude)
     archive = archives.opened(one, content, wanted)
@@ -218,7 +219,7 @@ def finished(assistant: Assistant, parsed: Parsed, file: Opened, decided: Decide
 
 
 def _later(times: Any, now: datetime) -> dict[str, Any]:
-    """How many of these times lie in the future, and the last of them."""
+    """Return the number of these times in the future, and the last of them."""
     latest = pc.max(times).as_py()
     if latest is None or latest <= now:
         return {}

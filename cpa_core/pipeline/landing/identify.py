@@ -1,4 +1,4 @@
-"""Identity in a home: what the store knows of conversations, and what a part of a landing adds to it."""
+"""Identity in a home: the store's record of conversations, and the additions of a part of a landing."""
 
 import json
 from collections import defaultdict
@@ -15,7 +15,7 @@ from cpa_core.sources.identity.links import SPOKEN, chain, day_of, mark, values_
 from cpa_core.store.database import Row, Transaction, as_json
 
 SEEDED = "identity"
-"""The name under which a home says that what it landed before is known to identity."""
+"""The flag of a home whose earlier landings identity knows."""
 
 BY_WORDS = "conversations_by_words"
 """Set by migration 19 in a home that named conversations by their words when `session_id` was not read."""
@@ -24,7 +24,7 @@ ROWS_AT_ONCE = 200_000
 
 
 class Stored:
-    """What the store knows. Messages of the objects `uris` do not count: they are being replaced."""
+    """The known conversations of the store, without messages of the objects `uris`, which are being replaced."""
 
     def __init__(self, view: Transaction, uris: Collection[str]) -> None:
         self.view = view
@@ -74,7 +74,7 @@ def _talks(found: pa.Table) -> list[Talk]:
 
 
 def named_part(assistant: Assistant, part: Sequence[Parsed]) -> tuple[list[Parsed], Identified]:
-    """A part of a landing with the conversations of its records named, and what identity has to remember of it."""
+    """Return a part of a landing with the conversations of its records named, and the identity records to store."""
     waiting = [(parsed, parsed.opened) for parsed in part if parsed.opened is not None]
     if not waiting:
         return list(part), Identified((), (), ())
@@ -116,7 +116,7 @@ def reads_sessions(assistant: Assistant) -> bool:
 
 
 def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:
-    """Keep what is known of these talks in place of what was: nothing was of those whose ids are fresh."""
+    """Store these talks in place of their earlier state; fresh ids have none."""
     if not talks:
         return
     if replaced := [talk.conversation_id for talk in talks if not talk.fresh]:
@@ -132,7 +132,7 @@ def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:
 
 
 def remember_traces(transaction: Transaction, traces: Sequence[KnownTrace]) -> None:
-    """Keep what is known of these traces in place of what was."""
+    """Store these traces in place of their earlier state."""
     if not traces:
         return
     transaction.execute(
@@ -144,13 +144,13 @@ def remember_traces(transaction: Transaction, traces: Sequence[KnownTrace]) -> N
 
 
 def note_spoken(transaction: Transaction, conversation_ids: Sequence[str]) -> None:
-    """Note the ids of the messages of conversations that go on, before their objects are replaced."""
+    """Note the message ids of continued conversations, before their objects are replaced."""
     if conversation_ids:
         transaction.answer("landing/spoken_before", ids=as_json(conversation_ids))
 
 
 def keep_message_ids(transaction: Transaction, conversation_ids: Sequence[str]) -> None:
-    """Give fresh messages the ids under which they are known, where their times are written otherwise now."""
+    """Give fresh messages their known ids if their times are now written in another form."""
     if conversation_ids:
         transaction.answer("landing/spoken_again")
 
@@ -180,7 +180,7 @@ def note_new_home(transaction: Transaction) -> None:
 
 
 def _seed(assistant: Assistant) -> None:
-    """Make known, once, the conversations that an earlier version named by their first message."""
+    """Register, once, the conversations that an earlier version named by their first message."""
     with assistant.store.writing() as transaction:
         (count,) = transaction.rows("select count(*) as n from landed_messages")
         parts = 1 + count["n"] // ROWS_AT_ONCE

@@ -41,16 +41,16 @@ from cpa_core.store.database import Row, Transaction
 MOST_NOTES = 5
 SELDOM = 100_000
 KNOWN_BEFORE = {"map", "format", "zone"}
-"""What settings could name of an object's reading before the store kept it."""
+"""The reading settings that existed before the store recorded them."""
 CONTRADICTED = "another object, newer, says something else under the same ids"
 
 
 class Landed(Value):
-    """What a landing found. `lost` counts what was rejected now and holds something a person wrote.
+    """The result of a landing. `lost` counts records rejected now that contain a person's text.
 
-    `removed` names the objects that were there at the last landing; their messages stay. `warnings` say what was
-    assumed, and what looks wrong. `untold` counts conversations that cannot be told apart from known ones: each is one
-    of its own.
+    `removed` lists objects that have disappeared since the last landing; their messages stay. `warnings` list
+    assumptions and suspicious findings. `untold` counts conversations that cannot be distinguished from known ones:
+    each stays separate.
     """
 
     objects: int
@@ -68,7 +68,7 @@ class Landed(Value):
 
 
 class Unlanded(Value):
-    """What a source holds that the store does not know yet, by listing alone."""
+    """The source's objects that the store does not know yet, found by listing alone."""
 
     listing: Listing
     fresh: tuple[Object, ...]
@@ -81,7 +81,10 @@ class Unlanded(Value):
 
 
 def unlanded(assistant: Assistant, wait: float | None = None) -> Unlanded:
-    """List the source and compare it with what landed. Raises SourceError, SettingsError, StoreBusy after `wait`."""
+    """List the source and compare it with the landed objects.
+
+    Raises SourceError, SettingsError, StoreBusy after `wait`.
+    """
     rows = _landed_files(assistant, wait)
     read_so = {(row["uri"], row["etag"]): row["reading"] for row in rows}
     found = assistant.listing(_ranges(assistant, rows, read_so))
@@ -103,9 +106,9 @@ def unlanded(assistant: Assistant, wait: float | None = None) -> Unlanded:
 
 
 def _is_fresh(read_so: Mapping[tuple[str, str], str | None], key: tuple[str, str], now: str) -> bool:
-    """Whether an object is new, changed, or was read otherwise than the settings name now.
+    """Return whether an object is new, has changed, or was read under other settings.
 
-    Where they name nothing, what was read stays as it is. An earlier version knew no roles, and kept no record.
+    Without such settings, read objects stay. An earlier version knew no roles and recorded nothing.
     """
     if key not in read_so:
         return True
@@ -140,7 +143,7 @@ def _ranges(
 
 
 def land(assistant: Assistant, day: date | None = None) -> Landed:
-    """Land what is new in the source, part by part: each is kept at once. `day` serves messages without times.
+    """Land new objects of the source, part by part; each part is stored at once. `day` is for messages without times.
 
     Raises SourceError when the only object cannot be read (of several, the others land), DayNeeded,
     SettingsError when no source is named. The parts that were written before it raises are kept.
@@ -166,10 +169,10 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
 
 @contextmanager
 def _collecting_seldom() -> Iterator[None]:
-    """While it lasts, Python looks for circles of values at most once in so many that are made.
+    """Let Python's cyclic garbage collection run only once for every SELDOM new values.
 
-    A landing makes millions of values and no circles: looking for them took an eighth of its processor time. What
-    another landing of this process has set stays, for that one restores it.
+    A landing makes millions of values and no cycles: collection took an eighth of its processor time. If another
+    landing of this process has set it, it stays, and that one restores it.
     """
     before = gc.get_threshold()
     if not 0 < before[0] < SELDOM:
@@ -184,7 +187,7 @@ def _collecting_seldom() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Written:
-    """What one part changed: days, and the contradictions that it brought about or ended."""
+    """The changes of one part: days, and the contradictions that it caused or ended."""
 
     days: frozenset[date] = frozenset()
     contradicting: tuple[Row, ...] = ()
@@ -194,7 +197,7 @@ class _Written:
 
 @dataclass
 class _Told:
-    """What the parts of a landing amount to."""
+    """The totals over the parts of a landing."""
 
     found: Unlanded
     read: int = 0
@@ -274,7 +277,7 @@ class _Told:
 
 
 def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity: Identified) -> _Written:
-    """One part of a landing, whole: its objects, what they settle, and the days that they make dirty."""
+    """Write one part of a landing in one transaction: objects, their effect on conversations, and dirty days."""
     given = assistant.settings
     with assistant.store.writing() as transaction:
         transaction.execute("create temp table touched (conversation_id varchar)")
@@ -297,7 +300,10 @@ def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity
 
 
 def _mark_removed(assistant: Assistant, found: Unlanded, now: datetime) -> None:
-    """Last of all: what a landing that was cut short has not told is told by the next."""
+    """Mark removed and returned objects.
+
+    It is the last step, so that the landing after an interrupted one reports them.
+    """
     mark = "update landed_files set removed_at = $at where replaced_at is null and list_contains($uris::varchar[], uri)"
     if found.removed or found.returned:
         with assistant.store.writing() as transaction:
@@ -335,7 +341,7 @@ def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: da
 
 
 def _forget_read_again(transaction: Transaction, parsed: Sequence[Parsed]) -> None:
-    """Of the rows of a database that landed before and are read again, in another range, the new ones count alone."""
+    """Delete landed rows of a database that another range has read again: only the new ones count."""
     again = json.dumps([p.object.uri for p in parsed if p.object.again])
     whole = json.dumps([p.object.uri for p in parsed if p.object.again and p.whole])
     if not any(p.object.again for p in parsed):
@@ -384,7 +390,7 @@ def _reject_rows(parsed: Parsed, now: datetime) -> list[Row]:
 
 
 def _settle(transaction: Transaction, now: datetime) -> tuple[list[Row], list[Row]]:
-    """Where several objects hold a conversation, which rows count; contradictions that are new, and that ended."""
+    """Decide which rows count if several objects contain a conversation. Return new contradictions, and ended ones."""
     transaction.answer("landing/shared_conversations")
     if not transaction.rows("select 1 from shared limit 1"):
         return [], []
@@ -405,7 +411,7 @@ def _place(row: Row) -> tuple[str, ...]:
 
 
 def _dirty_days(transaction: Transaction, zone: str) -> set[date]:
-    """Compare the touched conversations with what they were; both days of one that moved are dirty."""
+    """Compare the touched conversations with their earlier state; both days of a moved one are dirty."""
     transaction.answer("landing/touched_conversations", zone=zone)
     dirty = {row["day"] for row in transaction.answer("landing/changed_days")}
     transaction.execute(

@@ -1,4 +1,4 @@
-"""What share of a landing was rejected, so that a check can say when it is too much."""
+"""The rejected share of a landing, for the check that warns when it is too high."""
 
 from datetime import datetime
 
@@ -7,9 +7,9 @@ from cpa_core.pipeline.assistant import Assistant
 
 
 class Rejects(Value):
-    """What came of the newest landing that read anything. `refused` counts objects that could not be read as a whole.
+    """The result of the newest landing that read anything. `refused` counts objects that could not be read at all.
 
-    `share` is that of lost records or of refused objects, whichever is more; `most` is what CPA_MOST_REJECTED allows.
+    `share` is the larger of the shares of lost records and of refused objects; `most` is the limit CPA_MOST_REJECTED.
     """
 
     landed_at: datetime

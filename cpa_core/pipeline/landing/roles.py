@@ -7,7 +7,7 @@ from cpa_core.sources import roles
 
 SHOWN = 5
 LONGEST = 40
-"""Characters of a role: a longer one is no role, and perhaps what somebody said."""
+"""The most characters of a role: a longer text is no role, and may be a message."""
 
 
 def roles_not_tagged(assistant: Assistant) -> dict[str, int]:
@@ -21,7 +21,7 @@ def roles_not_tagged(assistant: Assistant) -> dict[str, int]:
 
 
 def roles_warning(found: Mapping[str, int]) -> str:
-    """What such roles mean and the flag that helps; empty where there are none."""
+    """Return a warning about these roles and the flag that maps them; empty if there are none."""
     if not found:
         return ""
     ordered = sorted(found.items(), key=lambda one: (-one[1], one[0]))

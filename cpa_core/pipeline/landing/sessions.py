@@ -1,4 +1,4 @@
-"""Conversations known by a user's id alone: one for each user, or cut into sessions where the user was silent."""
+"""Conversations identified by a user's id alone: one for each user, or one for each session between silences."""
 
 from datetime import date
 
@@ -18,7 +18,7 @@ def is_other_gap(assistant: Assistant) -> bool:
 
 
 def note_users(transaction: Transaction) -> None:
-    """Remember whose conversations the fresh objects hold, before and after they are replaced."""
+    """Note the users of the fresh objects' conversations, before and after the objects are replaced."""
     transaction.execute(
         "insert into users select distinct user_id from landed_messages "
         "where by_user and uri in (select uri from fresh where problem is null)"
@@ -41,7 +41,7 @@ def cut_sessions(transaction: Transaction, asked: int | None) -> int:
 
 
 def spanning(transaction: Transaction, zone: str) -> dict[str, tuple[date, date]]:
-    """The touched conversations of users that go on for days: their first and last."""
+    """Return the touched user conversations that span days, with their first and last day."""
     if not transaction.rows("select 1 from users limit 1"):
         return {}
     rows = transaction.answer("landing/spanning_users", zone=zone)

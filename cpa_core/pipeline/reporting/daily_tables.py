@@ -1,4 +1,4 @@
-"""The insights of a day as small tables, kept beside the others; and all of them as files, for other tools."""
+"""The insights of a day as small tables in the store, and their export as files for other tools."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -28,7 +28,7 @@ CONVERSATIONS_AT_ONCE = 20_000
 
 
 class Summed(Value):
-    """What a day comes to. The mean score and the share of bad conversations are null without a score."""
+    """The figures of a day. The mean score and the share of bad conversations are null without a score."""
 
     conversations: int
     users: int
@@ -47,15 +47,15 @@ class Exported(Value):
 
 
 def sum_day(assistant: Assistant, day: date) -> Summed:
-    """Replace the day's sums by those of what is tagged and judged now, in one transaction."""
+    """Replace the day's sums by those of its present tags and judgments, in one transaction."""
     with assistant.store.day_lock(day):
         return _sum(assistant, [day])[day]
 
 
 def sum_days(assistant: Assistant, days: Sequence[date]) -> Iterator[tuple[date, Summed]]:
-    """Do what `sum_day` does for each of these days, many at once; each with its figures, in order.
+    """Replace the sums of these days, many in one transaction, and yield each with its figures, in order.
 
-    A day that a run is at work on is summed alone, when that run lets go of it.
+    A day that a run holds is summed alone, once that run releases it.
     """
     for part in _parts(assistant, sorted(days)):
         done: dict[date, Summed] = {}
@@ -116,13 +116,13 @@ def _summed(row: Row) -> Summed:
 
 
 def turns_of_days(assistant: Assistant, days: Sequence[date]) -> list[Row]:
-    """After how many turns conversations ended, by what was summed."""
+    """Return the turns after which conversations ended, from the stored sums."""
     with assistant.store.reading() as view:
         return view.answer("status/turns_of_days", days=list(days))
 
 
 def transitions_of_days(assistant: Assistant, days: Sequence[date], most: int) -> list[Row]:
-    """The most frequent transitions of each day, by what was summed. Null is the beginning or the end."""
+    """Return the most frequent transitions of each day, from the stored sums. Null is the beginning or the end."""
     with assistant.store.reading() as view:
         return view.answer("status/transitions_of_days", days=list(days), most=most)
 
@@ -130,8 +130,8 @@ def transitions_of_days(assistant: Assistant, days: Sequence[date], most: int) -
 def export_sums(assistant: Assistant, folder: Path, form: Form, scope: Scope) -> list[Exported]:
     """Write the sums of each day of a scope as one file a table: no words of messages are in them.
 
-    How far each label can be trusted is a file of its own, where people have labelled any. All are computed from what
-    is tagged and judged now. Files of an earlier export are replaced.
+    If people have labelled any, the trust in each label is a file of its own. All are computed from the present tags
+    and judgments. Files of an earlier export are replaced.
     """
     merge_gold(assistant)
     with selected(assistant.store, scope) as of:

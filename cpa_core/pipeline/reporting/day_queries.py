@@ -1,4 +1,4 @@
-"""What people look at after a run: rows by day, for as many days as the run had in one reading each."""
+"""Results that people look at after a run: rows by day, one reading for all days of the run."""
 
 from collections.abc import Sequence
 from datetime import UTC, date
@@ -26,7 +26,7 @@ def lowest_scores(assistant: Assistant, days: Sequence[date]) -> list[Row]:
 
 
 def failures(assistant: Assistant, days: Sequence[date]) -> list[Row]:
-    """What failed on each day: stage, conversation, reason, whether it may pass, attempts."""
+    """Return the failures of each day: stage, conversation, reason, whether it is retried, attempts."""
     return _answer(assistant, "status/failures_of_days", days)
 
 

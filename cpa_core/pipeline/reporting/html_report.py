@@ -22,10 +22,10 @@ NAME = "report.html"
 
 
 class Reported(Value):
-    """The report that was written: its place, its bytes, and what is in it. Headlines: name, figure, what it is of.
+    """A written report: its place, its size in bytes, and its contents. Headlines are name, figure and base.
 
     `link` opens it in a browser elsewhere, where CPA_REPORTS names a bucket. `scores`: conversations by tens of the
-    score. `new_issues`: id and name of those that the days before had not.
+    score. `new_issues`: id and name of issues that earlier days did not have.
     """
 
     path: Path
@@ -45,10 +45,10 @@ class Reported(Value):
 
 
 class DayRange(Value):
-    """Which days are reported on: from `first` to `last`, each the home's own where null.
+    """The days of a report, from `first` to `last`; null is the home's first or last.
 
-    `compare` are the days to compare with; null: as many directly before, or the later half with the earlier.
-    `changes` are what was changed: the day, and its name. `suggest`: ask a model for a change to each issue.
+    `compare` are the days to compare with; null means as many days before, or the earlier half with the later.
+    `changes` are changes to mark: the day, and a name. `suggest`: ask a model for a change to each issue.
     """
 
     first: date | None = None
@@ -61,8 +61,8 @@ class DayRange(Value):
 def write_report(assistant: Assistant, span: DayRange | None = None, out: Path | None = None) -> Reported:
     """Write the report to `out`, or into the home, and into the bucket of CPA_REPORTS where one is named.
 
-    Raises NotFound without a conversation on its days, InputError, SourceError where the bucket does not take it.
-    Message text is in it as the privacy allows: by default quotes alone, redacted.
+    Raises NotFound without a conversation on its days, InputError, SourceError where the bucket does not take it. The
+    privacy setting controls its message text: by default redacted quotes only.
     """
     span = span or DayRange()
     scope = scope_of(assistant, span.first, span.last)
@@ -110,7 +110,10 @@ def scope_of(assistant: Assistant, first: date | None, last: date | None) -> ins
 
 
 def _written(path: Path, page: str) -> int:
-    """Write beside and move, so that nobody opens half a report. Raises InputError where a folder stands."""
+    """Write a temporary file and move it, so that nobody opens half a report.
+
+    Raises InputError if the path is a folder.
+    """
     if path.is_dir():
         raise InputError(f"{path} is a folder; name the file to write: {path / NAME}")
     path.parent.mkdir(parents=True, exist_ok=True)

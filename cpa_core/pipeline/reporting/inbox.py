@@ -26,7 +26,7 @@ LOOKED_BACK = lives.REFERENCE + 2 * lives.REFERENCE + lives.RECENT
 
 
 class IssueDay(Value):
-    """How an issue stood at the end of a day; `harmed` of `of_conversations` are those of the week that ends then."""
+    """An issue's state at the end of a day; `harmed` of `of_conversations` count the week that ends then."""
 
     day: date
     state: Life
@@ -54,7 +54,7 @@ class FixOutcome(Value):
 
 
 class IssueChange(Value):
-    """What somebody says of an issue; null leaves it as it is. `fixed_on` belongs to the status fixed."""
+    """A person's change of an issue; a null field stays unchanged. `fixed_on` belongs to the status fixed."""
 
     status: IssueStatus | None = None
     fixed_on: date | None = None
@@ -117,7 +117,7 @@ def issue_days(assistant: Assistant, issue_id: str) -> tuple[IssueDay, ...]:
 
 
 def set_issue(assistant: Assistant, issue_id: str, change: IssueChange) -> FollowedIssue:
-    """Keep what somebody says of an issue. An issue that is fixed has a day, and any other status has none.
+    """Store a person's change of an issue. An issue that is fixed has a day, and any other status has none.
 
     Raises NotFound, InputError.
     """
@@ -138,7 +138,7 @@ def set_issue(assistant: Assistant, issue_id: str, change: IssueChange) -> Follo
 
 
 def fix_outcome(assistant: Assistant, issue_id: str) -> FixOutcome | None:
-    """The issue before its fix and since; null for one that nobody called fixed. Raises NotFound, InputError."""
+    """Return the issue before and after its fix; null if nobody marked it fixed. Raises NotFound, InputError."""
     one = issue_named(assistant, issue_id)
     fixed = one.fixed_on
     if fixed is None:
@@ -318,7 +318,7 @@ def _prepare(of: Selection, issues: Sequence[Row]) -> None:
 
 
 def _sums(of: Selection, asked: Iterable[tuple[int, DaySpan]]) -> dict[tuple[int, DaySpan], UnitSums]:
-    """What each of these issues harmed in each of these spans; no conversation is no trial."""
+    """Return the harm of each of these issues in each of these spans; a span without conversations has no trials."""
     wanted = sorted(set(asked))
     rows = of.answer(
         "harm_of_spans",
@@ -341,7 +341,7 @@ def _write(
     followed: tuple[list[Row], dict[str, Row]],
     now: datetime,
 ) -> None:
-    """Replace the days from the first that was followed on; what people said meanwhile stays."""
+    """Replace the days from the first followed one on; people's changes meanwhile stay."""
     rows, issues = followed
     for table in ("issue_days", "issue_followings"):
         tables.execute(f"delete from {table} where day >= $first", first=due[0])
@@ -362,5 +362,5 @@ def _write(
 
 
 def _is_reopened(row: Row, there: Row) -> bool:
-    """Whether following opened it again, and nobody said something else of it meanwhile."""
+    """Return whether following reopened it and nobody changed its status meanwhile."""
     return row["reopened_on"] is not None and there["status"] == "fixed" and row["fixed_on"] == there["fixed_on"]

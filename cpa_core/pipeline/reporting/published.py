@@ -8,7 +8,7 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.sources import s3
 
 LINK = timedelta(days=7)
-"""How long a link opens the report: S3 signs none for longer, and none outlives temporary credentials.
+"""The lifetime of a link to the report: S3 signs none for longer, and none outlives temporary credentials.
 
 Source: docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html
 """

@@ -1,4 +1,4 @@
-"""Asking a model for a change to each issue of a report; what was answered once is not paid for again."""
+"""Asking a model for a change to each issue of a report; an answered question is not paid for again."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,7 +9,7 @@ from cpa_core.suggesting import Evidence, Suggestion, suggest
 
 
 def suggestions(assistant: Assistant, evidence: Sequence[Evidence]) -> dict[str, Suggestion]:
-    """Suggestions by the issue's id; an issue without a valid answer has none. Raises what asking raises."""
+    """Suggestions by the issue's id; an issue without a valid answer has none. Raises the errors of asking."""
     if not evidence:
         return {}
     model = assistant.model("suggest")

@@ -1,4 +1,4 @@
-"""Which proposed schemas wait for a person: a run's own proposal reaches no vendor before somebody has accepted it."""
+"""Proposed schemas that wait for a person: events by a run's proposal reach no vendor before somebody accepts it."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -14,7 +14,7 @@ OUTBOX = "outbox"
 
 
 class Accepted(Value):
-    """What was accepted: versions of the schema, and the days that were held for them."""
+    """The accepted versions of the schema, and the days that were held for them."""
 
     versions: tuple[str, ...]
     days: tuple[date, ...]
@@ -54,7 +54,10 @@ def waiting_days(assistant: Assistant) -> list[date]:
 
 
 def destinations_of(assistant: Assistant, day: date) -> Sequence[str]:
-    """Where a day's events may go: the outbox alone while the proposal that labelled it waits. Raises SchemaError."""
+    """Return the destinations of a day's events: only the outbox while the proposal that labelled it waits.
+
+    Raises SchemaError.
+    """
     return (OUTBOX,) if day in waiting_days(assistant) else assistant.settings.destinations
 
 

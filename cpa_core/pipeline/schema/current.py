@@ -48,7 +48,7 @@ def accepts(assistant: Assistant) -> bool:
 
 
 def record_version(assistant: Assistant, version: str, text: str, origin: str, *, proposed: bool) -> None:
-    """Keep a version of the schema, unless it is known. A proposal waits for a person to accept it."""
+    """Store a version of the schema, unless it is known. A proposal waits for a person to accept it."""
     if _recorded(assistant, version):
         return
     now = assistant.now()

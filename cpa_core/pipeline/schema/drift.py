@@ -1,4 +1,4 @@
-"""Whether days are out of the ordinary: what the schema does not cover, and how often each type happens."""
+"""Drift of days: the rates of messages that the schema does not cover, and of each type, against earlier days."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 
 LOOKED_BACK = timedelta(days=90)
-"""Where days of history are looked for: an assistant that rests at weekends has 28 of them in less."""
+"""The time in which earlier days are searched: an assistant that rests at weekends has 28 of them in less."""
 
 
 class Drift(Value):
@@ -20,9 +20,9 @@ class Drift(Value):
 
 
 def measures_of(assistant: Assistant, day: date) -> list[Measured]:
-    """Every measure of a day beside the days before that the same version of the schema tagged.
+    """Return every measure of a day against the earlier days that the same version of the schema tagged.
 
-    Another version counts otherwise, so the first week of a version says nothing.
+    Another version counts differently, so the first week of a version has no measure.
     """
     with assistant.store.reading() as view:
         versions = view.rows(
@@ -39,7 +39,7 @@ def measures_of(assistant: Assistant, day: date) -> list[Measured]:
 
 
 def drift(assistant: Assistant, days: Sequence[date]) -> list[Drift]:
-    """What of these days is out of the ordinary, with at most five conversations each, by id."""
+    """Return the drifts of these days, each with at most five conversation ids."""
     found: list[Drift] = []
     for day in days:
         for one in measures_of(assistant, day):

@@ -39,7 +39,7 @@ ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Proposal:
-    """A proposed schema, the sample it rests on, and what of it happened there, by which model.
+    """A proposed schema, its sample, the counts of its types there, and the model.
 
     `base` is the text of the file that it only adds to, empty where there is none.
     """
@@ -52,7 +52,7 @@ class Proposal:
 
     @property
     def head(self) -> list[str]:
-        """What is to be said of it first."""
+        """Return the lines of the proposal's head."""
         shown = self.sample.conversations
         days = len({one.day for one in shown})
         span = f"{days} days" if days > 1 else "1 day"
@@ -78,9 +78,9 @@ class Proposal:
 def ensure_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
     """The current schema and its warnings. Where no file is named and none is in the home yet, one is proposed.
 
-    That proposal waits for a person: its events go to the outbox only until it is accepted. It is recorded as one
-    before its file is there, so that a kill in between accepts nothing. Raises SchemaError for a named file that is
-    absent, CpaError when no answer is valid.
+    That proposal waits for a person: its events go to the outbox only until it is accepted. It is recorded as a
+    proposal before its file is written, so that a kill in between accepts nothing. Raises SchemaError for a named file
+    that is absent, CpaError when no answer is valid.
     """
     path = schema_path(assistant)
     if assistant.settings.schema_path or path.exists():
@@ -102,10 +102,10 @@ def propose_schema(
     base: EventSchema | None = None,
     about: str = "",
 ) -> Proposal:
-    """Propose from a seeded sample, and count by tagging it what each type would be.
+    """Propose a schema from a seeded sample, and tag the sample to count each type.
 
-    With a `base`, only additions to it. `about` is what the team sells and will do with the counts.
-    Raises SourceError without conversations, CpaError when no answer is valid.
+    With a `base`, only additions to it. `about` describes the team's product and its use of the counts. Raises
+    SourceError without conversations, CpaError when no answer is valid.
     """
     chosen = sample(conversations, seed, size)
     shown = chosen.model_copy(update={"batches": tuple(tuple(as_sent(assistant, one)) for one in chosen.batches)})
@@ -120,7 +120,7 @@ def propose_schema(
 
 
 class ProposalQuote(Value):
-    """What a proposal asks: `proposing` questions, then `counting` ones, which tag the sample by what was proposed.
+    """The quote of a proposal: `proposing` questions, then `counting` ones, which tag the sample by the proposal.
 
     `cost` is in US dollars at list price, null where a price is unknown.
     """
@@ -134,7 +134,9 @@ class ProposalQuote(Value):
 def quote_proposal(
     assistant: Assistant, conversations: Sequence[Conversation], seed: int, size: int, base: EventSchema | None = None
 ) -> ProposalQuote:
-    """What `propose_schema` would ask and about what it would cost. The catalogue is not known yet: a full one counts.
+    """Return the questions of `propose_schema` and their approximate cost.
+
+    The catalogue is not known yet, so a full one is assumed.
 
     Raises SettingsError without a model.
     """
@@ -177,9 +179,9 @@ def _asked(
 def _tagged(
     assistant: Assistant, shown: Sample, schema: EventSchema
 ) -> tuple[list[tuple[Conversation, Tagged]], Counter[str]]:
-    """The sample tagged by the schema, and how many of it were not, by reason.
+    """Return the sample tagged by the schema, and the number of untagged conversations by reason.
 
-    Taken over as it is, these answers are used again. What stops the counting does not take the proposal away.
+    If the proposal is accepted unchanged, these answers are reused. A stop of the counting keeps the proposal.
     """
     model = assistant.model("tag")
     conversations = shown.conversations
@@ -217,7 +219,9 @@ def write_proposal(proposal: Proposal, path: Path) -> Path:
 
 
 def accept_proposal(proposed: Path, path: Path) -> Path | None:
-    """Take a proposal over as it stands, comments and all. What was there goes beside under its version: that path.
+    """Accept a proposal unchanged, comments included.
+
+    The earlier schema is kept beside it under its version; return that path.
 
     Raises SchemaError where the proposal is no schema.
     """
@@ -251,7 +255,7 @@ def stored_conversations(assistant: Assistant) -> list[Conversation]:
 
 
 def uncovered_conversations(assistant: Assistant) -> list[Conversation]:
-    """Of every tagged conversation the messages in which nothing of the schema happened; those with none left out."""
+    """Return tagged conversations with only their messages without an event; conversations without any are left out."""
     return _stored(assistant, "landing/uncovered_transcripts")
 
 

@@ -1,4 +1,4 @@
-"""What a change of the schema means for the days that are there: which are stale, and what it would cost to re-tag."""
+"""The effect of a schema change on existing days: which are stale, and the cost to re-tag them."""
 
 from collections import defaultdict
 from datetime import date
@@ -17,7 +17,7 @@ from cpa_core.tagging import WINDOW
 
 
 class Stale(Value):
-    """A day of which so many conversations are not tagged, or not judged, as the schema in force would have them."""
+    """A day with the numbers of its conversations whose tags, or judgments, are not by the schema in force."""
 
     day: date
     tagged: int
@@ -26,9 +26,9 @@ class Stale(Value):
 
 
 class Weight(Value):
-    """What one change touches among the conversations that the older schema tagged or judged.
+    """The conversations that one change touches, among those that the older schema tagged or judged.
 
-    `questions` counts what this change alone would have asked.
+    `questions` counts the questions of this change alone.
     """
 
     change: Change
@@ -37,7 +37,10 @@ class Weight(Value):
 
 
 def stale_days(assistant: Assistant) -> list[Stale]:
-    """The days that another schema made, in order, by the schema in force. Nothing re-tags them by itself."""
+    """Return the days labelled by another schema than the one in force, in order.
+
+    They are not re-tagged automatically.
+    """
     schema = schema_in_force(assistant)
     tagged: defaultdict[date, set[str]] = defaultdict(set)
     judged: defaultdict[date, set[str]] = defaultdict(set)
@@ -66,7 +69,7 @@ def schema_in_force(assistant: Assistant) -> EventSchema | None:
 
 
 def _made_otherwise(view: Transaction, schema: EventSchema | None) -> list[Row]:
-    """Task, day, conversation and version of everything that a run would not leave as it is."""
+    """Return task, day, conversation and version of every label that a run with `retag` would change."""
     found: list[Row] = []
     for row in view.answer("schema/versions_in_use") if schema else ():
         diff = difference(view, row["version"], schema) if schema else None
@@ -99,7 +102,7 @@ def named_schema(assistant: Assistant, name: str) -> EventSchema:
 
 
 def weights(assistant: Assistant, diff: Diff) -> list[Weight]:
-    """What each change touches here, in the order of the changes."""
+    """Return the weight of each change in this home, in their order."""
     with assistant.store.reading() as view:
         days = [row["day"] for row in view.rows("select distinct day from raw_conversations order by day")]
         made = view.answer("schema/labels_by_version", version=diff.older.version)
@@ -107,7 +110,7 @@ def weights(assistant: Assistant, diff: Diff) -> list[Weight]:
 
 
 def quote_of_history(assistant: Assistant, schema: EventSchema) -> Quote:
-    """What running every built day again by this schema would cost. Nothing is built.
+    """Return the quote of running every built day again by this schema. Nothing is built.
 
     Raises SettingsError without a model.
     """

@@ -1,4 +1,4 @@
-"""Bringing the topics up to the days: new texts are placed, and what is left over is clustered once a week."""
+"""Updating the topics: new texts are placed each day, and texts without a topic are clustered once a week."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ from cpa_core.topics import CORPORA, Corpus, FoundTopic, Item, Layer, Placement,
 from cpa_core.topics.vectors import Space, module
 
 LEAST_ITEMS = 200
-"""Texts of a corpus before its first topics are looked for."""
+"""Texts that a corpus needs before its first topics are searched."""
 CLUSTERED_EVERY = 7
 """Days of conversations after which texts without a topic are clustered again."""
 NEAREST = 3
@@ -43,12 +43,12 @@ class TopicRow(Value):
     conversations_behind: tuple[str, ...] = ()
 
     def is_recent(self, days: int) -> bool:
-        """Whether it became new within so many days before the corpus's last one."""
+        """Return whether it was new within this many days before the corpus's last one."""
         return self.is_new and self.found_day is not None and (self.last_day - self.found_day).days < days
 
 
 class CorpusTopics(Value):
-    """What was done to one corpus. `needed` is how many texts it lacks before topics are looked for."""
+    """The changes to one corpus. `needed` counts the texts that it lacks before topics are searched."""
 
     corpus: Corpus
     texts: int
@@ -58,7 +58,7 @@ class CorpusTopics(Value):
 
 
 class TopicsFound(Value):
-    """What was done, and every topic by corpus and size."""
+    """The changes, and every topic by corpus and size."""
 
     corpora: tuple[CorpusTopics, ...]
     topics: tuple[TopicRow, ...]
@@ -67,8 +67,9 @@ class TopicsFound(Value):
 def find_topics(assistant: Assistant) -> TopicsFound:
     """Place each text that is new or changed, cluster where it is due, and return every topic.
 
-    What no longer exists loses its place; a topic never changes its id. The database is locked only to read and write,
-    not while texts are clustered. Raises NotFound where nothing was stored, SettingsError without the extra `topics`.
+    Texts that no longer exist lose their place; a topic never changes its id. The database is locked only to read and
+    write, not while texts are clustered. Raises NotFound where nothing was stored, SettingsError without the extra
+    `topics`.
     """
     if not assistant.store.exists():
         raise NotFound(f"{assistant.settings.home}: nothing was stored here yet")
@@ -122,7 +123,7 @@ class _Corpus:
 
 @dataclass(frozen=True)
 class _Changed:
-    """What a run found: places of texts, by item, and a layer that is new where one is."""
+    """The findings of a run: places of texts, by item, and the new layer if there is one."""
 
     places: dict[str, Placement]
     layer: Layer | None
