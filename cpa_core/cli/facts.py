@@ -32,6 +32,7 @@ from cpa_core.pipeline.model_check import ModelCheck
 from cpa_core.pipeline.overview import ConversationList, LandedDay, RunSpend
 from cpa_core.pipeline.reporting.inbox import FixOutcome, IssueDay
 from cpa_core.pipeline.topics.placing import CorpusTopics, TopicRow
+from cpa_core.pipeline.topics.promoting import Promotion
 from cpa_core.pipeline.upgrade import Upgrade
 from cpa_core.schema import Change, Finding
 
@@ -374,6 +375,12 @@ class TopicRenamedFacts(Value):
     earlier: str
 
 
+class PromotionFacts(Value):
+    """`cpa topics promote`."""
+
+    promotion: Promotion
+
+
 class IssuesFacts(Value):
     """`cpa issues list`: the whole inbox, also what was set aside."""
 
@@ -433,6 +440,7 @@ FACTS: dict[str, type[Value]] = {
     "topics find": TopicsFacts,
     "topics list": TopicsFacts,
     "topics rename": TopicRenamedFacts,
+    "topics promote": PromotionFacts,
     "issues list": IssuesFacts,
     "issues show": IssueFacts,
     "issues set": IssueFacts,

@@ -1,9 +1,9 @@
 """The commands `cpa topics …` and their flags. Their work stands in `topics`, imported when one is called."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from typer import Argument
+from typer import Argument, Option
 
 from cpa_core.cli.flags import command
 from cpa_core.settings import Settings
@@ -45,3 +45,22 @@ def rename(
     from cpa_core.cli import topics
 
     return topics.rename(given, topic, name)
+
+
+@command(topics_app, PANEL, "cpa topics promote 3f2a90bc11de", "CPA_HOME", "CPA_SCHEMA", "CPA_MODEL")
+def promote(
+    given: Settings,
+    topic: Annotated[str, Argument(help="the topic's id", metavar="ID")],
+    name: Annotated[str | None, Option(help="the event type's name; without it the model's", metavar="NAME")] = None,
+    definition: Annotated[
+        str | None, Option(help="its definition; without it the model's, from 8 central and 4 border texts")
+    ] = None,
+    role: Annotated[
+        Literal["user", "assistant"] | None, Option(help="whose messages it labels; without it the corpus's")
+    ] = None,
+) -> "Done":
+    """Propose an event type for a topic beside the schema, with the price of old days; nothing is tagged."""
+    from cpa_core.cli import topics
+    from cpa_core.pipeline.topics.promoting import WantedType
+
+    return topics.promote(given, WantedType(topic_id=topic, name=name, definition=definition, role=role))

@@ -1,12 +1,16 @@
 """The work of the commands on topics (`cpa topics …`)."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from cpa_core.cli.display import existing
-from cpa_core.cli.facts import Done, TopicRenamedFacts, TopicsFacts
+from cpa_core import schema
+from cpa_core.cli.display import bar, existing, quote_lines
+from cpa_core.cli.facts import Done, PromotionFacts, TopicRenamedFacts, TopicsFacts
+from cpa_core.cli.schemas import diff_lines
 from cpa_core.cli.screen import say, show_table
-from cpa_core.pipeline import Assistant
+from cpa_core.pipeline import Assistant, schema_path, weights
 from cpa_core.pipeline.topics.placing import TopicRow, find_topics, rename_topic, topics_now
+from cpa_core.pipeline.topics.promoting import WantedType, promote_topic
 from cpa_core.settings import Settings
 from cpa_core.topics import CORPORA, Corpus
 
@@ -46,6 +50,22 @@ def rename(given: Settings, topic: str, name: str) -> Done:
     return Done(0, TopicRenamedFacts(topic_id=topic, name=name, earlier=earlier))
 
 
+def promote(given: Settings, wanted: WantedType) -> Done:
+    """Propose an event type for a topic, and show its diff, its price and what comes next."""
+    existing(given)
+    assistant = Assistant.of(given, bar)
+    found = promote_topic(assistant, wanted)
+    place, one = schema_path(assistant), found.event_type
+    say(f"{one.name} ({one.role}): {one.definition}")
+    say(f"drafted by {found.drafted_by}: {found.because}" if found.drafted_by else "defined by you")
+    diff = schema.compare(schema.load(place)[0], schema.load(Path(found.path))[0])
+    say(f"{found.path}, beside {place}:", *diff_lines(diff, weights(assistant, diff)))
+    say(*(quote_lines(found.quote) if found.quote else ["what old days would cost is not known: name a model"]))
+    say(f"to read first: {len(found.border)} conversations at its border, in the queue topic {found.topic_id}")
+    say("next:", f"  edit {found.path}", f"  cpa schema accept {found.path} --as {place} --yes", "  cpa run --retag")
+    return Done(0, PromotionFacts(promotion=found))
+
+
 def _show(topics: Sequence[TopicRow]) -> None:
     for corpus, about in CORPORA.items():
         _show_corpus(corpus, about, [one for one in topics if one.corpus == corpus])
@@ -63,8 +83,9 @@ def _show_corpus(corpus: Corpus, about: str, topics: Sequence[TopicRow]) -> None
 
 def _cells(one: TopicRow) -> tuple[str, ...]:
     name = one.name if one.topic_id is not None else "no topic"
+    promoted = f" → {one.event_key.partition('|')[0]}" if one.event_key else ""
     return (
-        f"{name} (new)" if one.is_new else str(name),
+        f"{name} (new){promoted}" if one.is_new else f"{name}{promoted}",
         f"{one.items:,}",
         f"{one.share:.1%}",
         f"{one.last_week:,}",

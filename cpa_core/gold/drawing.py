@@ -9,7 +9,8 @@ from typing import Literal
 
 from cpa_core.models import Value, digest
 
-Way = Literal["random", "doubt", "disagreement", "second", "imported"]
+Way = Literal["random", "doubt", "disagreement", "second", "border", "imported"]
+"""How a draw was made. Texts at the border of a topic, and those of people, are no sample: no rate is made of them."""
 LEAST_DOUBT = 0.02
 """Constant added to each message's doubt, so that all have a chance (Zrnic and Candès, ICML 2024, section 3)."""
 

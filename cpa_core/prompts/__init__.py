@@ -11,7 +11,7 @@ from typing import Literal
 
 from cpa_core.models import Message
 
-Task = Literal["tag", "judge", "propose", "consolidate", "suggest"]
+Task = Literal["tag", "judge", "propose", "consolidate", "suggest", "promote"]
 
 Prompt = Task | Literal["propose_more"]
 """A file of words. Later batches of a proposal have one of their own."""

@@ -14,9 +14,13 @@ CORPORA: dict[Corpus, str] = {
 
 
 class Item(NamedTuple):
-    """One text of a corpus. `item_id` is made from its place and content: a text that changed is another item."""
+    """One text of a corpus. `item_id` is made from its place and content: a text that changed is another item.
+
+    `place` is its message, or the criterion that the judge's reason is about; empty for a whole conversation.
+    """
 
     item_id: str
     day: date
     conversation_id: str
     text: str
+    place: str = ""

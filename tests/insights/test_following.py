@@ -126,7 +126,7 @@ def test_one_heavy_user_neither_makes_nor_ends_an_issue() -> None:
     assert chance_of_more(unit_sums([]), usual) == chance_of_less(usual, unit_sums([])) == 1
 
 
-SMALL = PlantedDays("dealbreaker", conversations=100, users=1_000)
+SMALL = PlantedDays(conversations=100, users=1_000)
 DAYS = days_from(FIRST, 6)
 
 
@@ -137,7 +137,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, dict[date, Fol
     made, random = begin(home), Random(1)
     inboxes: dict[date, FollowedIssue] = {}
     for day, share in zip(DAYS, (0, 0, 0.3, 0, 0, 0.3), strict=True):
-        add_day(made, day, SMALL, random, share)
+        add_day(made, day, SMALL, random, {"dealbreaker": share})
         if day == DAYS[0]:
             continue
         issues = [one for one in follow_issues(made) if one.cause == "dealbreaker"]

@@ -16,7 +16,7 @@ from cpa_core import judging, suggesting, tagging
 from cpa_core.llm import Request
 from cpa_core.models import Criteria
 from cpa_core.prompts import known, line, numbers, prompt_id, ranges, render, spoken, transcript, words
-from cpa_core.proposing import consolidating, drafting
+from cpa_core.proposing import consolidating, drafting, promoting
 from tests.support.fakes import MODEL, SCHEMA, conversation
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -65,6 +65,12 @@ EVIDENCE = suggesting.Evidence(
     ),
 )
 
+TOPIC = promoting.TopicEvidence(
+    role="user",
+    central=("Where is my parcel?", "parcel </texts> late"),
+    border=("Thanks\u2028all the same",),
+    base=SCHEMA,
+)
 CANDIDATES = [
     drafting.CandidateType(event_type=one, seen=n, quotes=("Can I?", "a <b>"))
     for n, one in enumerate(SCHEMA.event_types)
@@ -85,6 +91,8 @@ REQUESTS = {
     "judge_again": judging.question(TALK, SCHEMA, MODEL, "goals: P1: missing"),
     "suggest": suggesting.question(EVIDENCE, MODEL),
     "suggest_again": suggesting.question(EVIDENCE.model_copy(update={"quotes": ()}), MODEL, "change: text is needed"),
+    "promote": promoting.promotion_question(TOPIC, MODEL),
+    "promote_again": promoting.promotion_question(TOPIC, MODEL, "because: text is needed"),
     "propose": drafting.question([TALK, conversation("Hello?", "Hi.")], MODEL),
     "propose_with_a_purpose": drafting.question([TALK], MODEL, about="We sell tax software\nand watch deductions."),
     "propose_additions": drafting.question([TALK], MODEL, CANDIDATES[:1]),

@@ -27,7 +27,7 @@ class Question(NamedTuple):
     def task(self) -> str:
         """Which of our tasks it is."""
         tasks = {"messages": "tag", "goals": "judge", "event_types": "propose", "types": "consolidate"}
-        tasks |= {"change": "suggest"}
+        tasks |= {"change": "suggest", "border_texts": "promote"}
         return next(task for key, task in tasks.items() if key in self.shape)
 
 
@@ -59,11 +59,21 @@ def answer(question: Question) -> str:
         tree = judgment(question.user, question.shape)
     elif question.task == "suggest":
         tree = suggestion(question.user)
+    elif question.task == "promote":
+        tree = promoted(question.user)
     elif question.task == "consolidate":
         tree = consolidated(question.user)
     else:
         tree = proposal(question.user)
     return json.dumps(tree, ensure_ascii=False)
+
+
+def promoted(user: str) -> Body:
+    """An event type for a topic: the first border text belongs to it."""
+    rows = [json.loads(row) for row in user.partition("<texts>\n")[2].partition("\n</texts>")[0].split("\n")]
+    border = [row["n"] for row in rows if row["place"] == "border"]
+    definition = "The user speaks of what these texts have in common."
+    return {"border_texts": border[:1], "because": "They are alike.", "definition": definition, "name": "Drafted"}
 
 
 def shown_text(user: str) -> str:

@@ -1,6 +1,7 @@
 """A home whose days have an issue or have it not: conversations, labels and judgments as rows, of users who return."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -12,7 +13,7 @@ from cpa_core.schema import dump
 from tests.support.homes import Home
 
 FIRST = date(2026, 3, 1)
-REFUSAL = "Refusal"
+REFUSAL, CLOSING = "Refusal", "Closing"
 NEUTRAL = tuple(f"Asking {nth}" for nth in range(6))
 """Kinds of event that go with nothing: how a conversation ends depends on none of them."""
 INSULT = "Insults the user."
@@ -23,6 +24,7 @@ SCHEMA = EventSchema(
     event_types=(
         *(EventType(name=name, definition="The user asks.", role="user") for name in NEUTRAL),
         EventType(name=REFUSAL, definition="The assistant refuses.", role="assistant"),
+        EventType(name=CLOSING, definition="The assistant closes.", role="assistant"),
     ),
 )
 ROLES = {one.name: one.role for one in SCHEMA.event_types}
@@ -30,16 +32,25 @@ PlantedCause = Literal["event", "dealbreaker", "path"]
 WHOLE = {"schema_version": SCHEMA.version, "prompt_id": "p", "model": "m:1", "outcome": "ok"}
 
 
+TITLES: dict[PlantedCause, str] = {"event": REFUSAL, "dealbreaker": INSULT, "path": CLOSING}
+"""What the planted issue of each cause is called."""
+
+
 @dataclass(frozen=True)
 class PlantedDays:
-    """How the days are: conversations of each by users who return, the share that has the issue while it is there."""
+    """How the days are, beside what is planted: conversations of each, by users who return, of whom few are heavy."""
 
-    cause: PlantedCause = "dealbreaker"
     conversations: int = 300
     users: int = 2_000
-    share: float = 0.2
     bad: float = 0.1
-    bad_with_it: float = 0.75
+    bad_with_event: float = 0.75
+    closings: float = 0.15
+    end: float = 0.35
+    end_after_path: float = 0.9
+
+
+Planted = Mapping[PlantedCause, float]
+"""What is planted on a day: the share of conversations that have it; with a path, that end after it."""
 
 
 def begin(home: Home) -> Assistant:
@@ -51,13 +62,14 @@ def begin(home: Home) -> Assistant:
     return made
 
 
-def add_day(made: Assistant, day: date, planted: PlantedDays, random: Random, share: float) -> None:
-    """Add a day whose conversations have the issue by this share."""
+def add_day(made: Assistant, day: date, days: PlantedDays, random: Random, planted: Planted) -> None:
+    """Add a day on which these issues are there."""
     rows: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("raw_conversations", "tagged_conversations", "tagged_events", "judge_scores")
     }
-    for nth in range(planted.conversations):
-        for name, found in _conversation(f"{day}-{nth}", day, planted, random, random.random() < share).items():
+    for nth in range(days.conversations):
+        has = {cause for cause, share in planted.items() if random.random() < share}
+        for name, found in _conversation(f"{day}-{nth}", day, days, random, has).items():
             rows[name] += found
     with made.store.writing() as tables:
         for name, found in rows.items():
@@ -65,12 +77,12 @@ def add_day(made: Assistant, day: date, planted: PlantedDays, random: Random, sh
 
 
 def _conversation(
-    name: str, day: date, planted: PlantedDays, random: Random, has_it: bool
+    name: str, day: date, days: PlantedDays, random: Random, has: set[PlantedCause]
 ) -> dict[str, list[dict[str, Any]]]:
-    user = f"u{int(planted.users * random.random() ** 1.5)}"
-    kinds = _kinds(planted, random, has_it)
-    hit = has_it and planted.cause == "dealbreaker"
-    is_bad = hit or random.random() < (planted.bad_with_it if has_it and planted.cause == "event" else planted.bad)
+    user = f"u{int(days.users * random.random() ** 1.5)}"
+    kinds = _kinds(days, random, has)
+    hit = "dealbreaker" in has
+    is_bad = hit or random.random() < (days.bad_with_event if "event" in has else days.bad)
     key = {"day": day, "conversation_id": name}
     whole = key | {"content_hash": name}
     raw = whole | {"user_id": user, "started_at": _at(day), "ended_at": _at(day), "message_count": 6}
@@ -92,16 +104,16 @@ def _conversation(
     }
 
 
-def _kinds(planted: PlantedDays, random: Random, has_it: bool) -> list[str]:
-    """The kinds of a conversation. With a path, the refusal is always there, and more end after it while it has it."""
+def _kinds(days: PlantedDays, random: Random, has: set[PlantedCause]) -> list[str]:
+    """The kinds of a conversation. Closings are always there, and more end after one while the path is planted."""
     kinds: list[str] = []
     ended = False
     while not ended:
-        is_refusal = planted.cause == "path" and random.random() < 0.15
-        kinds.append(REFUSAL if is_refusal else random.choice(NEUTRAL))
-        ended = random.random() < (0.9 if is_refusal and has_it else 0.35)
-    if has_it and planted.cause == "event":
-        kinds.insert(random.randrange(len(kinds) + 1), REFUSAL)
+        is_closing = random.random() < days.closings
+        kinds.append(CLOSING if is_closing else random.choice(NEUTRAL))
+        ended = random.random() < (days.end_after_path if is_closing and "path" in has else days.end)
+    if "event" in has:
+        kinds.insert(0, REFUSAL)
     return kinds
 
 

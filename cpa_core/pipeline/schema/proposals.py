@@ -212,9 +212,14 @@ def _reason(end: Tagged) -> str:
 
 def write_proposal(proposal: Proposal, path: Path) -> Path:
     """Write a proposal where no file is; beside it, as `.proposed.yml`, where one is. The path written."""
+    return write_proposed(proposal.text, path)
+
+
+def write_proposed(text: str, path: Path) -> Path:
+    """Write the text of a proposed schema, as `write_proposal` does. The path written."""
     target = path if not path.exists() else path.with_suffix(".proposed.yml")
     target.parent.mkdir(parents=True, exist_ok=True)
-    _write(target, proposal.text)
+    _write(target, text)
     return target
 
 

@@ -25,7 +25,8 @@ class TopicRow(Value):
     """One topic of a corpus; `topic_id` and `name` are null for the texts that no topic is near to.
 
     `share` is of the corpus's texts. `last_week` and `week_before` count texts by day, from the corpus's last day back.
-    `mean_score` is from 0 to 100, null where nothing is judged. `conversations_behind` are nearest to its centre.
+    `mean_score` is from 0 to 100, null where nothing is judged. `event_key` is the event type that it was
+    promoted to. `conversations_behind` are nearest to its centre.
     """
 
     corpus: Corpus
@@ -40,6 +41,7 @@ class TopicRow(Value):
     week_before: int
     mean_score: float | None
     last_day: date
+    event_key: str | None = None
     conversations_behind: tuple[str, ...] = ()
 
     def is_recent(self, days: int) -> bool:
@@ -150,9 +152,14 @@ def _brought_up(assistant: Assistant, corpus: Corpus) -> CorpusTopics:
 
 
 def _read(view: Transaction, corpus: Corpus) -> _Corpus:
-    items = tuple(_item(corpus, row) for row in view.answer(f"topics/{corpus}"))
+    items = items_of(view, corpus)
     rows = view.rows("select max(last_day) as day from topic_clusterings where corpus = $corpus", corpus=corpus)
     return _Corpus(corpus, items, _known(view, corpus), tuple(_layers(view, corpus)), rows[0]["day"])
+
+
+def items_of(view: Transaction, corpus: Corpus) -> tuple[Item, ...]:
+    """The texts of a corpus as they are now, in the order of days and conversations."""
+    return tuple(_item(corpus, row) for row in view.answer(f"topics/{corpus}"))
 
 
 def _changed(there: _Corpus) -> _Changed:
@@ -206,9 +213,8 @@ def _due(there: _Corpus) -> date | None:
 
 def _item(corpus: Corpus, row: Row) -> Item:
     parts = (corpus, row["conversation_id"], row["place"], row["text"])
-    return Item(
-        hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24], row["day"], row["conversation_id"], parts[3]
-    )
+    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    return Item(name, row["day"], row["conversation_id"], row["text"], row["place"])
 
 
 def _forget(tables: Transaction, corpus: Corpus, item_ids: Sequence[str]) -> None:

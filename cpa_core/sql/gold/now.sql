@@ -35,7 +35,7 @@ select
   first(property_definitions order by is_settled desc, draw_id is null, reviewed_at, review_id)
     as property_definitions,
   first(draw_id order by is_settled desc, draw_id is null, reviewed_at, review_id) as draw_id,
-  bool_and(coalesce(way, '') in ('doubt', 'disagreement') and draws is null) as is_chosen_for_doubt,
+  bool_and(coalesce(way, '') in ('doubt', 'disagreement', 'border') and draws is null) as is_chosen_for_doubt,
   any_value(draws) as draws,
   bool_or(is_settled) as is_settled,
   count(distinct present) > 1 as is_disputed
