@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,7 +22,7 @@ from cpa_core.insights.following import (
 )
 from cpa_core.insights.inbox import FollowedIssue
 from cpa_core.insights.statistics import UnitSums, unit_sums
-from cpa_core.pipeline import write_report
+from cpa_core.pipeline import Assistant, write_report
 from cpa_core.pipeline.reporting.inbox import (
     IssueChange,
     fix_outcome,
@@ -33,6 +32,7 @@ from cpa_core.pipeline.reporting.inbox import (
     issues_now,
     set_issue,
 )
+from cpa_core.settings import settings
 from tests.support.homes import Home
 from tests.support.planted_issues import FIRST, INSULT, PlantedDays, add_day, begin, days_from
 
@@ -239,7 +239,7 @@ def test_a_change_needs_an_issue_and_a_fix_its_day(
 
 
 def test_an_empty_home_has_no_issues_and_writes_none(tmp_path: Path) -> None:
-    made = Home(tmp_path).assistant()
-    with suppress(NotFound):
+    made = Assistant.of(settings({"CPA_HOME": str(tmp_path / "home")}))
+    with pytest.raises(NotFound):
         issue_named(made, "a")
     assert follow_issues(made) == issues_now(made) == () and not made.store.exists()
