@@ -43,6 +43,7 @@ def behind(of: Selection, friction: Iterable[Kind], unit: str, changes: Iterable
     rows = _asked(of, "conversations", zone=of.timezone)
     rows += _asked(of, "events", friction=[numbers[kind] for kind in kinds if kind in numbers])
     rows += _asked(of, "paths")
+    rows += _asked(of, "topics")
     for day in changes:
         rows += _asked(of, "changes", day=day)
     rows += _asked(of, "work", within=WITHIN)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -56,11 +56,14 @@ def compose(store: Store, wanted: Wanted) -> Document:
 
 def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
     """The document of what was asked."""
+    if wanted.privacy == "no_text":  # a topic's name is made of words of messages
+        asked = replace(asked, topics=tuple(replace(one, name=None) for one in asked.topics))
     heads = sections.headlines(asked)
     parts = [
         sections.issues(asked),
         *([sections.changes(asked)] if asked.declared else []),
         sections.quality(asked),
+        *([sections.topics(asked)] if asked.topics else []),
         sections.mix(asked),
         *([sections.trust(asked)] if asked.trust else []),
         sections.paths(asked),

@@ -12,6 +12,7 @@ from cpa_core.report.sections.asked import Asked
 from cpa_core.report.sections.changes import FIGURES
 from cpa_core.report.sections.conversations import WEEKDAYS
 from cpa_core.report.sections.flow import ribbons
+from cpa_core.report.sections.topics import topic_title
 from cpa_core.report.sections.trust import gold_groups, gold_title
 
 ARROW = " → "
@@ -209,6 +210,7 @@ TITLES: dict[str, Callable[[Asked, str], Titled]] = {
     "bad-length": _before("Bad:", _length),
     "turn": _turn,
     "bad-turn": _before("Bad:", _turn),
+    "topic": topic_title,
     "cost": lambda asked, rest: (f"Asked: {rest}", ()),
     "failure": lambda asked, rest: (f"Failed: {rest}", ()),
 }

@@ -12,7 +12,7 @@ from cpa_core.cli import main
 from cpa_core.errors import CpaError, InputError, NotFound, ReplyInvalid, SchemaError
 from cpa_core.llm import Reply, Request
 from cpa_core.models import EventType
-from cpa_core.pipeline import Assistant, accept_proposal, run_day
+from cpa_core.pipeline import Assistant, accept_proposal, run_day, write_report
 from cpa_core.pipeline.gold.draws import gold_queue
 from cpa_core.pipeline.topics.placing import find_topics, topics_now
 from cpa_core.pipeline.topics.promoting import Promotion, WantedType, promote_topic
@@ -86,6 +86,17 @@ def test_the_border_texts_wait_for_review_and_make_no_rate(promoted: Promoted) -
     queue = gold_queue(promoted.assistant, f"topic {promoted.topic.topic_id}")
     assert [one.conversation_id for one in queue] == list(promoted.found.border)
     assert all(one.chance is None for one in queue)
+
+
+def test_the_report_shows_topics_with_their_ends_and_names_no_word_where_no_text_may_leave(promoted: Promoted) -> None:
+    name = next(one.name for one in topics_now(promoted.assistant) if one.topic_id == promoted.topic.topic_id)
+    for privacy, shown, hidden in (("redacted", name, None), ("no_text", promoted.topic.topic_id, name)):
+        made = promoted.assistant
+        made = replace(made, settings=made.settings.model_copy(update={"report_privacy": privacy}))
+        page = write_report(made, out=promoted.path.with_name("report.html")).path.read_text("utf-8")
+        section = page.partition('id="topics"')[2].partition("</section>")[0]
+        assert f">{shown}<" in section and (hidden is None or hidden not in page)
+        assert "event type Drafted" in section and "topic:requests:" in section
 
 
 def test_old_days_ask_what_was_quoted_and_each_event_is_delivered_once(promoted: Promoted) -> None:

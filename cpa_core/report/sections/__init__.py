@@ -9,6 +9,7 @@ from cpa_core.report.sections.mix import mix
 from cpa_core.report.sections.operations import operations
 from cpa_core.report.sections.paths import paths, shown_drop_offs
 from cpa_core.report.sections.quality import quality
+from cpa_core.report.sections.topics import topics
 from cpa_core.report.sections.trust import trust
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "quality",
     "shown_drop_offs",
     "summary",
+    "topics",
     "trust",
 ]

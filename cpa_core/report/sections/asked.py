@@ -11,6 +11,7 @@ from cpa_core.gold.trust import Trust
 from cpa_core.insights import Kind, Selection
 from cpa_core.insights.inbox import FollowedIssue, inbox
 from cpa_core.insights.statistics import Mean, Rate, UnitSums, bounded_mean, share
+from cpa_core.insights.topic_figures import TopicFigures, topic_figures
 from cpa_core.insights.volume import MOST_SCORE
 from cpa_core.report.behind import Behind, behind
 from cpa_core.report.comparing import Comparison
@@ -73,6 +74,7 @@ class Asked:
     kinds: dict[int, Kind]
     trust: tuple[Trust, ...] = ()
     inbox: tuple[FollowedIssue, ...] = ()
+    topics: tuple[TopicFigures, ...] = ()
 
     @property
     def cost(self) -> float | None:
@@ -92,12 +94,13 @@ def ask(of: Selection, compared: Comparison | None = None, declared: Sequence[Co
     effects = insights.low_score_events(of)
     friction = friction_kinds(effects)
     unit = unit_of(of.scope.first, of.scope.last)
+    issues = insights.issues(of)
     found = behind(of, friction, unit, [one.after.first for one in declared])
     return Asked(
         scope=of.scope,
         compared=compared,
         declared=tuple(declared),
-        issues=insights.issues(of),
+        issues=issues,
         unit=unit,
         overview=insights.overview(of),
         stretches=tuple(_stretch(row) for row in of.view.answer("report/stretches")),
@@ -125,6 +128,7 @@ def ask(of: Selection, compared: Comparison | None = None, declared: Sequence[Co
         kinds=of.kinds,
         trust=tuple(_placed(of, trust(of))),
         inbox=inbox(of.view),
+        topics=topic_figures(of, issues),
     )
 
 

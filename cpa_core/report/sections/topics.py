@@ -1,0 +1,86 @@
+"""What users come for, what no event covers and why criteria are missed: topics by size, trend and ends."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from cpa_core.insights.topic_figures import TopicFigures
+from cpa_core.report import words
+from cpa_core.report.cells import number_cell, share_cell
+from cpa_core.report.document import Cell, Column, Section, Table
+from cpa_core.report.sections.asked import Asked
+from cpa_core.topics import CORPORA
+
+MOST_TOPICS = 20
+"""Topics of a corpus that are shown, the largest ones."""
+NEW_FOR = timedelta(days=7)
+"""Time for which a topic is called new, back from the report's last day."""
+
+
+def topics(asked: Asked) -> Section:
+    """The section."""
+    new = [one for one in asked.topics if is_new(asked, one)]
+    return Section(
+        name="topics",
+        short="Topics",
+        title="What they are about",
+        lead="Groups of alike texts, with ids that stay. Size and growth count texts; ends count conversations.",
+        tables=[
+            _table(asked, corpus, about, found)
+            for corpus, about in CORPORA.items()
+            if (found := [one for one in asked.topics if one.corpus == corpus])
+        ],
+        notes=[f"{words.count(len(new))} new in the last seven days."] if new else [],
+        is_tables_first=True,
+    )
+
+
+def is_new(asked: Asked, one: TopicFigures) -> bool:
+    """Whether a topic became new within the last seven days of the report."""
+    found = one.found_day
+    return one.is_new and found is not None and asked.scope.last - NEW_FOR < found <= asked.scope.last
+
+
+def _table(asked: Asked, corpus: str, about: str, found: Sequence[TopicFigures]) -> Table:
+    columns = [
+        Column("topic"),
+        Column("texts", "number"),
+        Column("last 7 days", "number"),
+        Column("score", "number"),
+        Column("good", "number"),
+        Column("with an issue", "number"),
+    ]
+    shown = [*[one for one in found if one.topic_id][:MOST_TOPICS], *[one for one in found if not one.topic_id]]
+    more = len(found) - len(shown)
+    caption = f"{corpus}: {about}" + (f"; {words.count(more)} smaller ones are left out" if more else "")
+    rows = [_row(asked, one) for one in shown]
+    return Table(f"topics-{corpus}-table", caption, columns, rows, filters=len(shown) > 8)
+
+
+def _row(asked: Asked, one: TopicFigures) -> list[Cell]:
+    drill = asked.behind.has(topic_key(one))
+    promoted = f"event type {one.event_key.partition('|')[0]}" if one.event_key else ""
+    return [
+        Cell(topic_name(one), of=promoted, note="new" if is_new(asked, one) else ""),
+        Cell(words.count(one.items), of=words.percent(one.share), sort=one.items, drill=drill),
+        Cell(words.count(one.last_week), of=f"{words.count(one.week_before)} before", sort=one.last_week),
+        Cell(words.points(one.score.mean), of=words.mean_of(one.score, "scored"), sort=one.score.mean),
+        share_cell(one.good),
+        share_cell(one.with_issue, is_bad=True) if one.topic_id else number_cell(one.with_issue.count),
+    ]
+
+
+def topic_name(one: TopicFigures) -> str:
+    """What a topic is called: its name, its id where no text may be shown, or that it is none."""
+    return one.name or one.topic_id or "no topic"
+
+
+def topic_key(one: TopicFigures) -> str:
+    """The key of the conversations behind a topic."""
+    return f"topic:{one.corpus}:{one.topic_id or ''}"
+
+
+def topic_title(asked: Asked, rest: str) -> tuple[str, Sequence[int]]:
+    """The title of a topic's drill-down."""
+    corpus, _, topic_id = rest.partition(":")
+    found = next(one for one in asked.topics if (one.corpus, one.topic_id or "") == (corpus, topic_id))
+    return f"{corpus}: {topic_name(found)}", ()
