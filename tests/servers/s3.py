@@ -2,6 +2,7 @@
 
 import http.client
 import logging
+import random
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -15,18 +16,25 @@ from moto.server import ThreadedMotoServer
 Fault = Literal["refuse", "break", "gone"]
 """403 AccessDenied; the connection ends after half of the object; the connection ends without an answer."""
 
+BUSY = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>'
 DENIED = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "keep-alive", "server", "date"})
 
 
 class Relay(ThreadingHTTPServer):
-    """Passes every request on to moto. `faults` are used up by the requests for their object, in order."""
+    """Passes every request on to moto. `faults` are used up by the requests for their object, in order.
+
+    `busy` is the share of all requests that are answered by 503 SlowDown; `slowed` counts them.
+    """
 
     daemon_threads = True
     request_queue_size = 64
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.busy = 0.0
+        self.slowed = 0
+        self.chance = random.Random(7)
         self.faults: defaultdict[str, list[Fault]] = defaultdict(list)
         self.whole: Counter[tuple[str, str]] = Counter()
         self.asked: Counter[str] = Counter()
@@ -37,6 +45,13 @@ class Relay(ThreadingHTTPServer):
     def url(self) -> str:
         """Its address."""
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def is_busy(self) -> bool:
+        """Whether this request is answered by 503."""
+        with self.guard:
+            found = self.chance.random() < self.busy
+            self.slowed += found
+        return found
 
     def fault(self, key: str) -> Fault | None:
         """What becomes of this request for an object."""
@@ -57,6 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
         is_object = self.command == "GET" and bool(key)
         fault = self.server.fault(key) if is_object else None
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server.is_busy():
+            return self._say(503, {"Content-Type": "application/xml", "Content-Length": str(len(BUSY))}, BUSY)
         if fault == "refuse":
             return self._say(403, {"Content-Type": "application/xml", "Content-Length": str(len(DENIED))}, DENIED)
         if fault == "gone":
