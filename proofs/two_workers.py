@@ -30,6 +30,7 @@ from cpa_core.schema import dump
 from cpa_core.settings import settings
 from cpa_core.sources.s3 import client
 from cpa_core.store import Store
+from cpa_core.store.lake.upkeep import keys_twice, look_after
 from proofs.figures import OF_DAYS, Claims, Figures, Timeline, proved, show, total
 from proofs.scene import FOREIGN
 from tests.servers.chat_completions import Behaviour, ChatServer
@@ -41,16 +42,8 @@ from tests.support.commands import ONE_EACH, at, chat
 BUCKET = "lake"
 START = date(2026, 3, 1)
 CALM_DAYS, MESSAGES, IN_FLIGHT, LATENCY, BUSY = 2, 4, 16, 0.3, 0.05
-PAUSES = 4.0, 10.0
+PAUSES = 8.0, 20.0
 """Seconds between two kills."""
-TWICE = """
-  select
-    (select count(*) - count(distinct (day, conversation_id, message_id)) from messages) as messages,
-    (select count(*) - count(distinct (day, conversation_id)) from raw_conversations) as conversations,
-    (select count(*) - count(distinct (day, conversation_id)) from tagged_conversations) as tagged,
-    (select count(*) - count(distinct (day, event_id)) from tagged_events) as events,
-    (select count(*) - count(distinct (day, conversation_id)) from judge_scores) as judged
-"""
 
 
 @dataclass
@@ -192,13 +185,13 @@ def calm(claims: Claims, outside: Outside) -> None:
 
 
 class Watching:
-    """Looks at the lake every second from another process's view: rows that are there twice, and errors."""
+    """Looks at the lake every second for rows that are there twice, and looks after it now and then."""
 
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look)
-        self.looks, self.away = 0, 0
+        self.looks, self.away, self.upkeeps = 0, 0, 0
         self.wrong: list[Any] = []
 
     def _look(self) -> None:
@@ -206,13 +199,13 @@ class Watching:
         while not self._stop.wait(1.0):
             try:
                 with store.reading() as view:
-                    (row,) = view.rows(TWICE)
+                    found = keys_twice(view)
+                self.upkeeps += self.looks % 15 == 14 and bool(look_after(store, 0))
             except CpaError:
                 self.away += 1
                 continue
             self.looks += 1
-            if any(row.values()):
-                self.wrong.append(row)
+            self.wrong += [found] if found else []
 
     def __enter__(self) -> "Watching":
         self._thread.start()
@@ -280,7 +273,17 @@ def wild(claims: Claims, outside: Outside, seconds: float, count: int) -> None:
     found = [row for row in seen(outside) if row["day"] >= str(days[0])]
     show("after the kills", [total(found, ["conversations", "messages", "tagged", "judged", "events", "receipts"])])
     show("runs", [dict(outside.runs) | {"killed": outside.kills}])
-    show("the watcher", [{"looks": watching.looks, "without an answer": watching.away, "wrong": len(watching.wrong)}])
+    show(
+        "the watcher",
+        [
+            {
+                "looks": watching.looks,
+                "without an answer": watching.away,
+                "wrong": len(watching.wrong),
+                "upkeeps": watching.upkeeps,
+            }
+        ],
+    )
     show("S3", [{"answered by 503": outside.s3.slowed}])
     words = f"every day was finished, after {outside.kills} kills and a restart of Postgres"
     claims.claim(words, not killing.left and killing.restarted)

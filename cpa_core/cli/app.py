@@ -14,6 +14,7 @@ from cpa_core import __version__
 from cpa_core.cli.flags import command, flag_of, switch
 from cpa_core.cli.gold_commands import gold_app
 from cpa_core.cli.issue_commands import issues_app
+from cpa_core.cli.store_commands import store_app
 from cpa_core.cli.topic_commands import topics_app
 from cpa_core.settings import Settings
 from cpa_core.settings import day as day_of
@@ -406,4 +407,5 @@ app.add_typer(schema_app, name="schema", rich_help_panel=READ)
 app.add_typer(gold_app, name="gold", rich_help_panel=LOOK)
 app.add_typer(topics_app, name="topics", rich_help_panel=LOOK)
 app.add_typer(issues_app, name="issues", rich_help_panel=LOOK)
+app.add_typer(store_app, name="store", rich_help_panel=KEEP)
 app.add_typer(check_app, name="check", rich_help_panel=BEGIN)

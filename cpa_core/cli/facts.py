@@ -31,6 +31,7 @@ from cpa_core.pipeline.health import HealthCheck
 from cpa_core.pipeline.model_check import ModelCheck
 from cpa_core.pipeline.overview import ConversationList, LandedDay, RunSpend
 from cpa_core.pipeline.reporting.inbox import FixOutcome, IssueDay
+from cpa_core.pipeline.stores import StoreCopied, StoreKept
 from cpa_core.pipeline.topics.placing import CorpusTopics, TopicRow
 from cpa_core.pipeline.topics.promoting import Promotion
 from cpa_core.pipeline.upgrade import Upgrade
@@ -294,6 +295,18 @@ class UpgradeFacts(Value):
     upgrade: Upgrade
 
 
+class StoreCopyFacts(Value):
+    """`cpa store copy`."""
+
+    copied: StoreCopied
+
+
+class StoreUpkeepFacts(Value):
+    """`cpa store upkeep`."""
+
+    kept: StoreKept
+
+
 class DoctorFacts(Value):
     """`cpa doctor`."""
 
@@ -444,5 +457,7 @@ FACTS: dict[str, type[Value]] = {
     "issues list": IssuesFacts,
     "issues show": IssueFacts,
     "issues set": IssueFacts,
+    "store copy": StoreCopyFacts,
+    "store upkeep": StoreUpkeepFacts,
 }
 """The value that each command prints with `--json`."""

@@ -1,7 +1,7 @@
 """A transaction of the store: statements and questions with their inputs bound, and bulk writes through Arrow."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -87,6 +87,19 @@ class Transaction:
         connection.register("incoming", pa.table(arrays))
         connection.execute(into)
         connection.unregister("incoming")
+
+    def insert_arrow(self, table: str, rows: pa.Table) -> None:
+        """Add the rows of an Arrow table, whose columns are some of the table's."""
+        into = f"insert into {table} by name select * from incoming"
+        connection = self._writing(into)
+        connection.register("incoming", rows)
+        connection.execute(into)
+        connection.unregister("incoming")
+
+    def batches(self, sql: str, rows: int) -> Iterator[pa.Table]:
+        """The rows of a query as Arrow tables of about so many rows."""
+        for batch in self._connection.sql(sql).to_arrow_reader(rows):
+            yield pa.Table.from_batches([batch])
 
     def insert_day(self, table: str, day: date, rows: Sequence[Mapping[str, Any]]) -> None:
         """Replace a day of a table by these rows."""

@@ -38,6 +38,7 @@ from tests.support.deliveries import (
     to_amplitude,
     to_posthog,
 )
+from tests.support.lakes import far_environ
 
 SEED_KEYS = {"conversation_id", "message_id", "content", "role", "explanation", "llm_judge_score", "Topic"}
 
@@ -141,7 +142,7 @@ def test_killed_between_sending_and_receipt_the_same_ids_are_sent_and_stored_onc
         "from cpa_core.settings import settings; "
         "deliver_day(Assistant.of(settings(dict(os.environ))), datetime.date(2026, 3, 4))"
     )
-    environ = os.environ | {"CPA_HOME": str(tmp_path)} | to_posthog(posthog)
+    environ = os.environ | {"CPA_HOME": str(tmp_path)} | far_environ(tmp_path) | to_posthog(posthog)
     with subprocess.Popen([sys.executable, "-c", code], env=environ) as child:
         assert stored.wait(60)
         child.send_signal(signal.SIGKILL)

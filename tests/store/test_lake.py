@@ -16,12 +16,14 @@ from cpa_core.errors import AnswersNotKept, SettingsError, StoreBusy, StoreNotWr
 from cpa_core.pipeline import build_day
 from cpa_core.settings import settings, shown
 from cpa_core.store import Store
+from cpa_core.store.copying import contents_of, copy_store
 from cpa_core.store.lake.address import address_of
 from cpa_core.store.lake.answers import LedgerLog
 from cpa_core.store.lake.engine import LakeEngine, table_of
 from cpa_core.store.lake.ledger import in_postgres
 from cpa_core.store.lake.postgres import is_pooled
 from cpa_core.store.lake.sides import WRITES
+from cpa_core.store.lake.upkeep import keys_twice, look_after
 from cpa_core.store.transaction import Row
 from tests.servers.postgres import PASSWORD, Postgres, programs, server
 from tests.support.homes import Home, turn
@@ -376,3 +378,63 @@ def test_landing_and_building_give_the_same_rows_in_the_file_and_in_the_lake(lak
             names = ("raw_conversations", "messages", "landed_conversations", "days")
             found.append({name: view.rows(f"select * from {name} order by all") for name in names})
     assert found[0] == found[1] and found[0]["messages"]
+
+
+@needs_postgres
+def test_a_store_copied_to_a_lake_and_back_holds_the_same_rows_and_goes_on_after_a_kill(
+    lakes: Lakes, tmp_path: Path
+) -> None:
+    file, lake = Store(tmp_path / "file"), Store(tmp_path / "far", engine=lakes.engine(tmp_path / "far"))
+    with file.writing() as tables:
+        tables.insert("messages", [{"day": DAY, "message_id": str(n), "content": "x" * n} for n in range(9)])
+        tables.insert("landed_files", [{"uri": "a", "days": [str(DAY)]}, {"uri": "b", "days": []}])
+        tables.insert("answers", [_answer(n) for n in range(3)])
+        tables.insert("upload_receipts", [_receipt(n) for n in range(3)])
+        tables.insert("batches", [{"batch_key": "k", "request_hashes": ["a", "b"]}])
+
+    class Killed(Exception):
+        pass
+
+    def kill(table: str) -> None:
+        if table == "messages":
+            raise Killed
+
+    with suppress(Killed):
+        copy_store(file, lake, kill)
+    copied = copy_store(file, lake)
+    assert {one.table for one in copied if one.was_there} >= {"answers", "landed_files"}
+    back = Store(tmp_path / "back")
+    copy_store(lake, back)
+    first, far, last = (contents_of(one) for one in (file, lake, back))
+    assert first == far and first["messages"].rows == 9
+    assert {name for name in first if first[name] != last[name]} <= {"settings_fixed"}
+    with pytest.raises(SettingsError, match="rows of this home already"):
+        copy_store(file, lake)
+    other = Store(tmp_path / "other")
+    with other.writing() as tables:
+        tables.insert("landed_files", [{"uri": "c"}])
+    with pytest.raises(SettingsError, match="another home"):
+        copy_store(other, lake)
+
+
+@needs_postgres
+def test_upkeep_merges_files_and_keeps_every_row(store: Store) -> None:
+    day = date(2022, 1, 1)
+    for n in range(1, 5):
+        with store.writing() as tables:
+            tables.insert(
+                "messages", [{"day": day, "conversation_id": "c", "message_id": f"{n}-{m}"} for m in range(n)]
+            )
+    with store.writing() as tables:
+        tables.execute("delete from messages where message_id like '1-%' and day = $day", day=day)
+    question = "select message_id from messages where day = $day order by message_id"
+    with store.reading() as view:
+        before = view.rows(question, day=day)
+    kept = look_after(store, keep_days=0, grace_days=0)
+    with store.reading() as view:
+        assert view.rows(question, day=day) == before and len(before) == 9
+    assert kept.after.files < kept.before.files and kept.removed and kept.after.snapshots < kept.before.snapshots
+    with store.writing() as tables:
+        tables.insert("messages", [{"day": day, "conversation_id": "c", "message_id": "2-0"}])
+    with store.reading() as view:
+        assert keys_twice(view)["messages"] == 1

@@ -4,27 +4,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from cpa_core.settings import settings
 from cpa_core.store import Store
 from cpa_core.store.lake import lake_engine
-from cpa_core.store.lake.engine import LakeEngine
-from tests.servers.postgres import Postgres
+
+if TYPE_CHECKING:
+    from cpa_core.store.lake.engine import LakeEngine
+    from tests.servers.postgres import Postgres
+
+
+def far_environ(home: Path) -> dict[str, str]:
+    """What a process needs to see the store of a home: nothing where that is the home's file."""
+    return CURRENT[-1].environ(home) if CURRENT else {}
 
 
 class Lakes:
     """Makes the lake of each home at need."""
 
-    def __init__(self, server: Postgres) -> None:
+    def __init__(self, server: "Postgres") -> None:
         self.server = server
         self._engines: dict[Path, LakeEngine] = {}
 
     def environ(self, home: Path) -> dict[str, str]:
         """The settings of a home's lake; its database is made unless it is there."""
+        import psycopg  # the extra `scale`
+
         name = f"lake_{blake2b(str(home.absolute()).encode(), digest_size=8).hexdigest()}"
         with psycopg.connect(self.server.url, autocommit=True) as connection:
             if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
@@ -32,7 +40,7 @@ class Lakes:
         url = f"{self.server.url.removesuffix('app')}{name}"
         return {"CPA_STORE": f"ducklake:{url}", "CPA_STORE_DATA": str(home.with_name(f"{home.name}-lake"))}
 
-    def engine(self, home: Path) -> LakeEngine:
+    def engine(self, home: Path) -> "LakeEngine":
         """The engine of a home's lake."""
         if home not in self._engines:
             self._engines[home] = lake_engine(settings(self.environ(home)))
@@ -45,10 +53,15 @@ class Lakes:
         self._engines.clear()
 
 
+CURRENT: list[Lakes] = []
+"""Those whose lakes every store is now."""
+
+
 @contextmanager
-def every_store_a_lake(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lakes]:
+def every_store_a_lake(server: "Postgres", monkeypatch: pytest.MonkeyPatch) -> Iterator[Lakes]:
     """Every store that is made meanwhile without an engine is a lake."""
     lakes = Lakes(server)
+    CURRENT.append(lakes)
     original = Store.__init__
 
     def made(self: Store, home: Path, *given: Any, engine: Any = None, **named: Any) -> None:
@@ -58,4 +71,5 @@ def every_store_a_lake(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Ite
     try:
         yield lakes
     finally:
+        CURRENT.remove(lakes)
         lakes.close()

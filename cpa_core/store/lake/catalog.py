@@ -38,16 +38,27 @@ class Catalog:
 
     @contextmanager
     def cursor(self) -> Iterator[Connection]:
-        """A connection on which unqualified names are those of the lake and of the ledgers. Raises StoreBusy."""
+        """A connection. Raises StoreBusy where the catalog does not answer."""
         with self._guard:
             memory = self._memory = self._memory or self._made()
             self._renew_credentials(memory)
             cursor = memory.cursor()
         try:
-            cursor.execute(f"set search_path = 'store.main,ledger.{self.address.schema}'")
             yield cursor
         finally:
             cursor.close()
+
+    def begin(self, cursor: Connection) -> None:
+        """Begin a transaction in which names are those of the lake and of the ledgers.
+
+        The names come second: setting them reads the newest snapshot, which the transaction then has.
+        """
+        cursor.execute("begin")
+        self.name(cursor)
+
+    def name(self, cursor: Connection) -> None:
+        """Let unqualified names be those of the lake and of the ledgers."""
+        cursor.execute(f"set search_path = 'store.main,ledger.{self.address.schema}'")
 
     def give_up(self) -> None:
         """After a lost connection: the next transaction attaches anew."""

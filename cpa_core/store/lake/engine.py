@@ -45,8 +45,8 @@ class LakeEngine:
     @contextmanager
     def beside(self, wait: float | None) -> Iterator[Transaction]:
         """A snapshot, under no lock. Raises StoreBusy where Postgres does not answer."""
-        with self._attached(wait) as connection, self._said(StoreBusy):
-            connection.execute("begin")
+        with self._said(StoreBusy, "this cannot be read now"), self.catalog.cursor() as connection:
+            self.catalog.begin(connection)
             yield Transaction(connection, Side(self.catalog, self.ledger))
             connection.execute("rollback")
 
@@ -57,10 +57,11 @@ class LakeEngine:
         Raises StoreBusy, StoreNotWritten.
         """
         self.ledger.prepare()
-        with self.locks.writing(wait) as writer, self._attached(wait) as connection, self._said(StoreNotWritten):
+        said = self._said(StoreNotWritten, "nothing of this step is stored")
+        with self.locks.writing(wait) as writer, said, self.catalog.cursor() as connection:
             side = Side(self.catalog, self.ledger)
             with side:
-                connection.execute("begin")
+                self.catalog.begin(connection)
                 try:
                     yield Transaction(connection, side)
                     self.locks.expect_held(writer)
@@ -74,7 +75,9 @@ class LakeEngine:
     @contextmanager
     def whole(self, wait: float | None) -> Iterator[Transaction]:
         """The lake outside a transaction, for no other writer meanwhile: for upkeep. Raises StoreBusy."""
-        with self.locks.writing(wait), self._attached(wait) as connection, self._said(StoreNotWritten):
+        said = self._said(StoreNotWritten, "this step is not done")
+        with self.locks.writing(wait), said, self.catalog.cursor() as connection:
+            self.catalog.name(connection)
             yield Transaction(connection, Side(self.catalog, self.ledger))
 
     def held(self, name: str, wait: float | None) -> AbstractContextManager[None]:
@@ -99,12 +102,7 @@ class LakeEngine:
         self.connections.close()
 
     @contextmanager
-    def _attached(self, wait: float | None) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self.catalog.cursor() as connection:
-            yield connection
-
-    @contextmanager
-    def _said(self, kind: type[StoreBusy] | type[StoreNotWritten]) -> Iterator[None]:
+    def _said(self, kind: type[StoreBusy] | type[StoreNotWritten], what: str) -> Iterator[None]:
         """Turns what DuckDB says of a lost server or a refused write into our errors, without the login."""
         try:
             yield
@@ -114,7 +112,7 @@ class LakeEngine:
             if is_lost:
                 self.catalog.give_up()
             if is_lost or isinstance(failed, duckdb.IOException | duckdb.TransactionException | duckdb.HTTPException):
-                raise kind(f"{self.address.shown}: nothing of this step is stored: {words}") from None
+                raise kind(f"{self.address.shown}: {what}: {words}") from None
             raise
 
 

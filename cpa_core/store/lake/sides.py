@@ -34,7 +34,7 @@ class Side:
             return None
         if self._connection is None:
             self._connection = self._stack.enter_context(self._catalog.cursor())
-            self._connection.execute("begin")
+            self._catalog.begin(self._connection)
         return self._connection
 
     def answer(self, question: str, names: Mapping[str, Any]) -> list[Row] | None:
