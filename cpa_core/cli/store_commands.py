@@ -24,7 +24,7 @@ def copy(
     given: Settings,
     to: Annotated[Literal["lake", "file"], Option(help="the store of CPA_STORE, or the home's own file")],
 ) -> "Done":
-    """Copy all tables, answers and receipts among them, and compare each; a copy that was killed goes on."""
+    """Copy all tables, answers and receipts among them, and compare each; run a killed copy again."""
     from cpa_core.cli import storing
 
     return storing.copy(given, is_lake=to == "lake")
