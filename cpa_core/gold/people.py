@@ -27,9 +27,7 @@ def meanings(view: Transaction, schema: EventSchema) -> list[str]:
     current = [("event", kind.key, definition_of(kind)) for kind in schema.event_types]
     criteria_now = (("criterion", schema.criteria.goals()), ("dealbreaker", schema.criteria.dealbreakers_by_id()))
     current += [(kind, words, digest(words)[:12]) for kind, found in criteria_now for words in found.values()]
-    same = {
-        (row["key"], row["newer"], row["older"]) for row in view.rows("select key, newer, older from gold_meanings")
-    }
+    same = {(row["key"], row["newer"], row["older"]) for row in view.answer("gold/meanings_joined")}
     found = list(current)
     for kind, key, definition in found:  # grows while it is read: what an older meaning was the same as
         found += [

@@ -83,7 +83,7 @@ class Selection:
     @cached_property
     def kinds(self) -> dict[int, Kind]:
         """The kinds of event that occur, by the numbers they have here."""
-        rows = self.view.rows("select kind, role, event_type from chosen_kinds order by kind")
+        rows = self.view.answer("insights/kinds_by_number")
         return {row["kind"]: Kind(row["role"], row["event_type"]) for row in rows}
 
     @cached_property
@@ -94,7 +94,7 @@ class Selection:
     @cached_property
     def keys(self) -> dict[Kind, str]:
         """What each kind keeps through renames, where a schema knows it."""
-        rows = self.view.rows("select distinct role, name, key from known_names")
+        rows = self.view.answer("insights/keys_of_kinds")
         return {Kind(row["role"], row["name"]): row["key"] for row in rows}
 
 
@@ -114,7 +114,7 @@ def selected(store: Store, scope: Scope, wait: float | None = None) -> Iterator[
 def whole(store: Store) -> Scope | None:
     """All days that have conversations; none while there are none."""
     with store.reading() as view:
-        found = view.rows("select min(day) as first, max(day) as last from raw_conversations")[0]
+        found = view.answer("insights/days_of_conversations")[0]
     return Scope(found["first"], found["last"]) if found["first"] else None
 
 

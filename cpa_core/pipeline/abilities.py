@@ -13,8 +13,6 @@ from cpa_core.settings.addresses import without_login
 from cpa_core.store import Store
 from cpa_core.store.database import Row
 
-DELETED = "delete from server_abilities where endpoint = $endpoint and model = $model"
-
 
 def remembering(store: Store, now: Callable[[], datetime], model: ModelName, made: Provider) -> Provider:
     """Return the provider, which reads its server's abilities from the store and records what it discovers."""
@@ -42,11 +40,11 @@ def remember(store: Store, now: Callable[[], datetime], endpoint: str, model: st
     """Store discovered abilities in place of the earlier ones."""
     row = {"endpoint": without_login(endpoint), "model": model, **found.model_dump(), "found_at": now()}
     with store.writing() as transaction:
-        transaction.execute(DELETED, endpoint=without_login(endpoint), model=model)
+        transaction.answer("label/forget_server", endpoint=without_login(endpoint), model=model)
         transaction.insert("server_abilities", [row])
 
 
 def forget(store: Store, endpoint: str, model: str) -> None:
     """Know nothing of an endpoint and model, so that it is found out again."""
     with store.writing() as transaction:
-        transaction.execute(DELETED, endpoint=without_login(endpoint), model=model)
+        transaction.answer("label/forget_server", endpoint=without_login(endpoint), model=model)

@@ -68,32 +68,32 @@ def _is_free(assistant: Assistant, day: date, held: ExitStack) -> bool:
 def _built(transaction: Transaction, day: date, settled: datetime) -> Built:
     before = _contents(transaction, day)
     for table in ("raw_conversations", "messages"):
-        transaction.execute(f"delete from {table} where day = $day", day=day)
+        transaction.insert_day(table, day, [])
     transaction.answer("build/built_conversations", day=day, settled=settled)
     transaction.answer("build/built_messages", day=day)
     after = _contents(transaction, day)
     waiting = _waiting(transaction, day) - len(after)
     _record(transaction, day, waiting, changed=outdate(transaction, day) or before != after)
-    messages = transaction.rows("select count(*) as n from messages where day = $day", day=day)[0]["n"]
+    messages = transaction.answer("build/messages_of_day", day=day)[0]["n"]
     return Built(conversations=len(after), messages=messages, waiting=waiting)
 
 
 def _contents(transaction: Transaction, day: date) -> set[tuple[str, str]]:
-    rows = transaction.rows("select conversation_id, content_hash from raw_conversations where day = $day", day=day)
+    rows = transaction.answer("build/contents_of_day", day=day)
     return {(row["conversation_id"], row["content_hash"]) for row in rows}
 
 
 def _waiting(transaction: Transaction, day: date) -> int:
-    rows = transaction.rows("select count(*) as n from landed_conversations where day = $day", day=day)
+    rows = transaction.answer("build/landed_of_day", day=day)
     return int(rows[0]["n"])
 
 
 def _record(transaction: Transaction, day: date, waiting: int, *, changed: bool) -> None:
     """A day with conversations that wait stays dirty; a day that changed is delivered nowhere yet."""
     if waiting == 0:
-        transaction.execute("update days set built_generation = generation where day = $day", day=day)
+        transaction.answer("build/mark_built", day=day)
     else:
         reason = f"{waiting} conversations not settled"
-        transaction.execute("update days set reason = $reason where day = $day", day=day, reason=reason)
+        transaction.answer("build/set_reason", day=day, reason=reason)
     if changed:
-        transaction.execute("update days set delivered_to = [] where day = $day", day=day)
+        transaction.answer("build/mark_undelivered", day=day)

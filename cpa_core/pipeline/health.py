@@ -169,8 +169,8 @@ def _store(assistant: Assistant) -> Iterator[HealthCheck]:
         yield HealthCheck(name="store", state="ok", found="none yet; the first landing makes it")
         return
     with assistant.store.reading(LOCK_WAIT) as view:
-        row = view.rows("select max(number) as migration from migrations")[0]
-        days = view.rows("select count(*) as days from days")[0]["days"]
+        row = view.answer("status/newest_migration")[0]
+        days = view.answer("status/days_counted")[0]["days"]
         room = room_of(view)
     yield HealthCheck(name="store", state="ok", found=f"{days} days, migration {row['migration']}, not locked")
     yield free_room(room)

@@ -106,8 +106,8 @@ def conversations_named(assistant: Assistant, name: str, most: int = 20) -> list
 def criteria_of(assistant: Assistant, versions: Sequence[str]) -> dict[str, dict[str, str]]:
     """The words of goals and dealbreakers by id (P1, D2), for each of these versions that is recorded."""
     with assistant.store.reading() as view:
-        rows = view.rows(
-            "select version, yaml, origin from event_schemas where list_contains($versions::varchar[], version)",
+        rows = view.answer(
+            "schema/words_of_versions",
             versions=list(versions),
         )
     found = {}

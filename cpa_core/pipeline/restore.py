@@ -39,7 +39,7 @@ def restore_home(assistant: Assistant) -> Restored:
     indexed = rebuild_index(assistant.store)
     landed = land(assistant) if assistant.settings.source else None
     with assistant.store.reading() as view:
-        days = [row["day"] for row in view.rows("select day from days order by day")]
+        days = [row["day"] for row in view.answer("status/days_in_order")]
     for day in days:
         build_day(assistant, day)
     found, unknown = None, ""

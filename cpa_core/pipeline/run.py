@@ -118,7 +118,7 @@ def known_days(assistant: Assistant) -> list[date]:
     if not assistant.store.exists():
         return []
     with assistant.store.reading() as view:
-        rows = view.rows("select day from days union select day from raw_conversations order by day")
+        rows = view.answer("status/days_known")
     return [row["day"] for row in rows]
 
 
@@ -127,7 +127,7 @@ def home_id(assistant: Assistant) -> str | None:
     if not assistant.store.exists():
         return None
     with assistant.store.reading() as view:
-        rows = view.rows("select id from home")
+        rows = view.answer("status/home_id")
     return str(rows[0]["id"])
 
 

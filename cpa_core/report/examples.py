@@ -80,7 +80,7 @@ def _by_place(of: Selection, what: str, places: Sequence[int]) -> dict[int, list
 
 
 def _criteria(of: Selection) -> dict[tuple[str, str], str]:
-    rows = of.view.rows("select schema_version, criterion, words from known_criteria")
+    rows = of.view.answer("report/criteria_in_words")
     return {(row["schema_version"], row["criterion"]): row["words"] for row in rows}
 
 

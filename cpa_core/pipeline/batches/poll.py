@@ -173,7 +173,7 @@ def _found(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> str | N
     Its row is deleted if the vendor never created it.
     """
     with assistant.store.reading() as view:
-        taken = view.rows("select batch_id from batches where batch_id is not null")
+        taken = view.answer("batches/ids_taken")
     hashes = frozenset(questions_of(assistant, row))
     lost = Lost(row.batch_key, hashes, row.submitted_at, {other["batch_id"] for other in taken})
     found = vendor.find(lost)
@@ -181,7 +181,7 @@ def _found(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> str | N
         _move(assistant, row, "submitted", batch_id=found.batch_id)
     elif not found.undecided and assistant.now() - row.submitted_at >= SETTLING:
         with assistant.store.writing() as transaction:
-            transaction.execute("delete from batches where batch_key = $key", key=row.batch_key)
+            transaction.answer("batches/delete_batch", key=row.batch_key)
     return found.batch_id
 
 
@@ -227,9 +227,7 @@ def brought(assistant: Assistant, keys: Sequence[str]) -> tuple[int, float | Non
 
 def mark_used(transaction: Transaction, task: str, day: date) -> None:
     """The day was written from the answers of its batches."""
-    transaction.execute(
-        "update batches set state = 'used' where state = 'stored' and task = $task and day = $day", task=task, day=day
-    )
+    transaction.answer("batches/mark_used", task=task, day=day)
 
 
 def wait_for_one(assistant: Assistant) -> Problems:

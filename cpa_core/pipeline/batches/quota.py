@@ -58,7 +58,7 @@ def hold(transaction: Transaction, row: Row, key: str, conversations: Mapping[st
 
 def let_go(transaction: Transaction, task: str, day: date) -> None:
     """Delete the questions that a stage held: its next run finds the open ones itself."""
-    transaction.execute("delete from batches where state = 'held' and task = $task and day = $day", task=task, day=day)
+    transaction.answer("batches/delete_held", task=task, day=day)
 
 
 def ready_days(rows: Sequence[OpenBatch], days: Sequence[date], busy: Collection[BatchState] = AT_VENDOR) -> list[date]:

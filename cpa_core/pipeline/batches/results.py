@@ -18,9 +18,8 @@ LANE = "batch"
 
 def questions_of(assistant: Assistant, row: OpenBatch) -> dict[str, str]:
     """The conversation of each question of a batch, by the question's hash."""
-    sql = "select request_hashes, conversation_ids from batches where batch_key = $key"
     with assistant.store.reading() as view:
-        found = view.rows(sql, key=row.batch_key)[0]
+        found = view.answer("batches/questions_of_batch", key=row.batch_key)[0]
     return dict(zip(found["request_hashes"], found["conversation_ids"], strict=True))
 
 
@@ -32,7 +31,7 @@ def fetch(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> None:
     """
     questions = questions_of(assistant, row)
     with assistant.store.reading() as view:
-        kept = view.rows("select request_hash from answers where run_id = $key", key=row.batch_key)
+        kept = view.answer("batches/answers_kept", key=row.batch_key)
     unanswered = questions.keys() - {answer["request_hash"] for answer in kept}
     problems: Counter[str] = Counter()
     stops = ""

@@ -176,7 +176,7 @@ class BatchSubmitter:
             self._update(key, state="crowded", detail=str(full), ended_at=self.assistant.now())
         except ProviderStopped:
             with self.assistant.store.writing() as transaction:
-                transaction.execute("delete from batches where batch_key = $key", key=key)
+                transaction.answer("batches/delete_batch", key=key)
             raise
         finally:
             pile.remove()

@@ -43,9 +43,8 @@ def events_of_day(assistant: Assistant, day: date, selection: DeliveryFilter = E
     """
     with assistant.store.reading() as view:
         known = view.answer("delivery/schemas_of_day", day=day)
-        conversations = view.rows(
-            "select conversation_id, message_count, started_at, ended_at from raw_conversations where day = $day "
-            "order by started_at, conversation_id",
+        conversations = view.answer(
+            "delivery/conversations_of_day",
             day=day,
         )
     choices = choices_of(schemas.parse(row["yaml"], row["origin"])[0] for row in known)

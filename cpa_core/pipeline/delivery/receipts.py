@@ -187,12 +187,11 @@ class Book:
             return
         with self.assistant.store.writing() as transaction:
             if replaced:
-                transaction.execute("create temp table written (event_id varchar, payload_hash varchar)")
+                transaction.answer("delivery/written_receipts")
                 ids, hashes = zip(*replaced, strict=True)
                 transaction.insert_columns("written", {"event_id": ids, "payload_hash": hashes})
-                transaction.execute(
-                    "delete from upload_receipts where destination = $name and project = $project "
-                    "and (event_id, payload_hash) in (select (event_id, payload_hash) from written)",
+                transaction.answer(
+                    "delivery/delete_written",
                     name=self.name,
                     project=self.place.project,
                 )
@@ -201,9 +200,8 @@ class Book:
     def mark_delivered(self) -> None:
         """Record that the destination has all events of the day."""
         with self.assistant.store.writing() as transaction:
-            transaction.execute(
-                "update days set delivered_to = list_sort(list_distinct(list_append(coalesce(delivered_to, []), "
-                "$name))) where day = $day",
+            transaction.answer(
+                "delivery/mark_delivered",
                 name=self.name,
                 day=self.day,
             )

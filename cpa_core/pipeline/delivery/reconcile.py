@@ -60,8 +60,8 @@ def withdrawable(assistant: Assistant, day: date, name: str, project: str) -> li
 
 def _judged(view: Transaction, days: Sequence[date]) -> list[dict[str, str]]:
     """The judgments' events of these days."""
-    rows = view.rows(
-        "select day, conversation_id from judge_scores where outcome = 'ok' and list_contains($days::date[], day)",
+    rows = view.answer(
+        "delivery/judged_conversations",
         days=list(days),
     )
     return [
@@ -90,6 +90,6 @@ def rejected_days(assistant: Assistant) -> list[date]:
 def days_to_correct(assistant: Assistant) -> list[date]:
     """Return the days of which a destination in use has events that are no longer true."""
     with assistant.store.reading() as view:
-        days = [row["day"] for row in view.rows("select day from days")]
+        days = [row["day"] for row in view.answer("status/days_recorded")]
     stale = stale_receipts(assistant, days)
     return sorted({row["day"] for row in stale if row["destination"] in assistant.settings.destinations})

@@ -29,7 +29,7 @@ def decide_withheld(assistant: Assistant, day: date) -> Untrusted:
     """Decide which types of a delivered day are withheld, and store it: later labels do not change the day's counts."""
     found = untrusted(assistant)
     with assistant.store.reading() as view:
-        known = view.rows("select role, event_type from withheld_labels where day = $day", day=day)
+        known = view.answer("delivery/withheld_types", day=day)
     if found or known:
         now = assistant.now()
         rows = [

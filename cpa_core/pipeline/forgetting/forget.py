@@ -176,9 +176,8 @@ def _named(subject: Forgotten, condition: str) -> dict[str, str]:
 
 def _answers_about(view: Transaction, subject: Forgotten) -> list[str]:
     """Answers about the conversations, and steps of a proposal that quote them."""
-    rows = view.rows(
-        "select answer_id, conversation_id, answer, detail from answers "
-        "where conversation_id is null or conversation_id in (select unnest($ids::json::varchar[]))",
+    rows = view.answer(
+        "forgetting/answers_about",
         ids=as_json(subject.conversations),
     )
     return [row["answer_id"] for row in rows if about(row, subject)]
@@ -194,7 +193,7 @@ def _counted(view: Transaction, subject: Forgotten) -> Forgetting:
     counts["landed_files"] = len(objects_of(view, subject))
     gone = list(subject.conversations)
     persons = view.answer("forgetting/persons_at_destinations", ids=as_json(gone))
-    schemas = view.rows("select version, yaml from event_schemas order by created_at")
+    schemas = view.answer("forgetting/schemas")
     return Forgetting(
         users=subject.users,
         conversations=subject.conversations,
@@ -218,9 +217,8 @@ def _quoting_files(home: Path, subject: Forgotten) -> list[str]:
 
 
 def _days(view: Transaction, subject: Forgotten) -> list[date]:
-    rows = view.rows(
-        "select distinct day from raw_conversations "
-        "where conversation_id in (select unnest($ids::json::varchar[])) order by day",
+    rows = view.answer(
+        "forgetting/days_of_conversations",
         ids=as_json(subject.conversations),
     )
     return [row["day"] for row in rows]
@@ -235,15 +233,14 @@ def _delete(transaction: Transaction, subject: Forgotten) -> None:
     for table, condition in _tables(transaction, subject):
         transaction.execute(f"delete from {table} where {condition}", **_named(subject, condition))
     for row in rejects:
-        transaction.execute(
-            "delete from rejected_records where uri = $uri and place = $place and raw is not distinct from $raw",
+        transaction.answer(
+            "forgetting/delete_reject",
             **{name: row[name] for name in ("uri", "place", "raw")},
         )
     for table in ("landed_files", "rejected_records", "landed_messages"):
         uris = as_json(objects)
         transaction.execute(f"delete from {table} where uri in (select unnest($uris::json::varchar[]))", uris=uris)
-    transaction.execute(
-        "update answers set conversation_id = null, answer = null, detail = null, request_hash = '' "
-        "where answer_id in (select unnest($ids::json::varchar[]))",
+    transaction.answer(
+        "forgetting/empty_answers",
         ids=as_json(answers),
     )

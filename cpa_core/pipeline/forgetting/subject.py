@@ -117,7 +117,7 @@ def message_key(row: Row) -> str:
 
 def rejects_of(view: Transaction, subject: Forgotten) -> list[Row]:
     """The rejected records that mention the subject."""
-    rows = view.rows("select uri, place, reason, raw from rejected_records")
+    rows = view.answer("forgetting/rejects")
     return [row for row in rows if any(subject.mentions(row[name]) for name in ("raw", "place", "reason"))]
 
 

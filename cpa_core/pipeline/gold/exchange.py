@@ -71,7 +71,7 @@ def import_gold(
     reading = _Reading(assistant, schema, sorted(wanted), reviewer or "imported")
     reviews = [found for one in raw if (found := reading.checked(one)) is not None]
     with assistant.store.reading() as view:
-        known = {row["review_id"] for row in view.rows("select distinct review_id from gold_labels")}
+        known = {row["review_id"] for row in view.answer("gold/reviews_known")}
     fresh = list({one.review_id: one for one in reviews if one.review_id not in known}.values())
     append_reviews(assistant, fresh)
     drawn = _declared_random(assistant, schema, reading.days, reviews) if at_random and reviews else None
@@ -217,7 +217,7 @@ def _written(files: Sequence[tuple[Path, str]], reviews: Sequence[Review], conve
 def _reviews(assistant: Assistant) -> list[Review]:
     """Return every review as it was given."""
     with assistant.store.reading() as view:
-        rows = view.rows("select * from gold_labels order by reviewed_at, review_id, rowid")
+        rows = view.answer("gold/labels_in_order")
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(row["review_id"], []).append(row)

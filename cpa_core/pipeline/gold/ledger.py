@@ -76,20 +76,18 @@ def merge_gold(assistant: Assistant) -> int:
     if not there:
         return 0
     with assistant.store.reading() as view:
-        done = {row["file"]: row for row in view.rows("select file, bytes, unread from gold_merged")}
+        done = {row["file"]: row for row in view.answer("gold/merged_files")}
     grown = [name for name, path in there.items() if path.stat().st_size != done.get(name, {"bytes": 0})["bytes"]]
     if grown:
         with assistant.store.merge_lock(), assistant.store.writing() as transaction:
             for name in grown:
                 _merge(transaction, name, there[name])
     with assistant.store.reading() as view:
-        return int(view.rows("select coalesce(sum(unread), 0) as lines from gold_merged")[0]["lines"])
+        return int(view.answer("gold/lines_unread")[0]["lines"])
 
 
 def _merge(transaction: Transaction, name: str, path: Path) -> None:
-    (before,) = transaction.rows("select * from gold_merged where file = $name", name=name) or [
-        {"bytes": 0, "unread": 0}
-    ]
+    (before,) = transaction.answer("gold/merged_file", name=name) or [{"bytes": 0, "unread": 0}]
     offset, unread = before["bytes"], before["unread"]
     if path.stat().st_size < offset:  # another file replaced it: known lines are left out below
         offset = 0
@@ -101,7 +99,7 @@ def _merge(transaction: Transaction, name: str, path: Path) -> None:
         except ValidationError:
             unread += 1
     transaction.insert(TABLES[name], _fresh(transaction, name, read))
-    transaction.execute("delete from gold_merged where file = $name", name=name)
+    transaction.answer("gold/forget_merged", name=name)
     transaction.insert("gold_merged", [{"file": name, "bytes": offset, "unread": unread}])
 
 

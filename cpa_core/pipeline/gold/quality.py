@@ -83,7 +83,7 @@ def same_meaning(assistant: Assistant, label: str, said_by: str) -> int:
         raise NotFound(f"{label!r} is no event type of the schema")
     now = definition_of(kind)
     with assistant.store.reading() as view:
-        rows = view.rows("select distinct definition from gold_labels where key = $key", key=kind.key)
+        rows = view.answer("gold/definitions_of_label", key=kind.key)
     older = sorted({row["definition"] for row in rows} - {now})
     if not older:
         raise NotFound(f"{label}: no gold of an earlier definition")

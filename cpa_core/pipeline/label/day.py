@@ -473,7 +473,7 @@ def _replace(assistant: Assistant, day: date, shares: Sequence[TaskShare], *, wh
             if whole:
                 mark_used(transaction, share.task, day)
         if changed or any(share.ids for share in shares):
-            transaction.execute("update days set delivered_to = [] where day = $day", day=day)
+            transaction.answer("build/mark_undelivered", day=day)
 
 
 def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str]) -> bool:

@@ -152,6 +152,6 @@ def ask_again(assistant: Assistant) -> int:
     Return the number of questions.
     """
     with assistant.store.writing() as transaction:
-        found = transaction.rows("select count(*) as n from unusable_answers")[0]["n"]
-        transaction.execute("delete from unusable_answers")
+        found = transaction.answer("label/failures_counted")[0]["n"]
+        transaction.answer("label/delete_all_failures")
     return int(found)

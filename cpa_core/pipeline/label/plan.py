@@ -77,8 +77,8 @@ DONE_ALREADY = {"tag": "label/tagged_already", "judge": "label/judged_already"}
 
 def plan(view: Transaction, origin: LabelOrigin, task: Task, *, retag: bool = True) -> Plan:
     """Return the plan of a built day. Without `retag`, labels of any schema, prompt and model are kept."""
-    found = view.rows(
-        "select conversation_id from raw_conversations where day = $day order by started_at, conversation_id",
+    found = view.answer(
+        "label/conversations_in_order",
         day=origin.day,
     )
     rows = view.answer(DONE_ALREADY[task], day=origin.day, way=origin.way)
@@ -110,7 +110,7 @@ def _by_version(rows: Sequence[Row], origin: LabelOrigin) -> dict[str, set[str]]
 
 def difference(view: Transaction, version: str, newer: EventSchema) -> Diff | None:
     """From a recorded version to this schema, none when it was never recorded."""
-    found = view.rows("select yaml, origin from event_schemas where version = $version", version=version)
+    found = view.answer("schema/words_of_version", version=version)
     return schemas.compare(schemas.parse(found[0]["yaml"], found[0]["origin"])[0], newer) if found else None
 
 

@@ -40,7 +40,7 @@ class TrialQuote(Value):
 def stored_conversation(assistant: Assistant, schema: EventSchema, conversation_id: str) -> Conversation:
     """Return a conversation of a built day, with the metadata that the schema names. Raises NotFound."""
     with assistant.store.reading() as view:
-        days = view.rows("select day from raw_conversations where conversation_id = $id", id=conversation_id)
+        days = view.answer("label/day_of_conversation", id=conversation_id)
         if not days:
             raise NotFound("there is no conversation with this id in any built day")
         day = days[0]["day"]

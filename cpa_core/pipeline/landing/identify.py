@@ -62,7 +62,7 @@ class Stored:
 
     def chained(self) -> bool:
         """See Known."""
-        return bool(self.view.rows("select 1 from known_conversations where kind = 'call' and len(said) > 2 limit 1"))
+        return bool(self.view.answer("landing/has_calls"))
 
 
 def _talks(found: pa.Table) -> list[Talk]:
@@ -98,7 +98,7 @@ def _known(assistant: Assistant, uris: Sequence[str]) -> Iterator[Known]:
         yield Nothing()
         return
     with assistant.store.reading() as view:
-        seeded = bool(view.rows("select 1 from settings_fixed where name = $name", name=SEEDED))
+        seeded = bool(view.answer("landing/is_set", name=SEEDED))
         if seeded:
             yield Stored(view, uris)
     if not seeded:
@@ -112,7 +112,7 @@ def reads_sessions(assistant: Assistant) -> bool:
     if not assistant.store.exists():
         return True
     with assistant.store.reading() as view:
-        return not view.rows("select 1 from settings_fixed where name = $name", name=BY_WORDS)
+        return not view.answer("landing/is_set", name=BY_WORDS)
 
 
 def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:
@@ -120,8 +120,8 @@ def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:
     if not talks:
         return
     if replaced := [talk.conversation_id for talk in talks if not talk.fresh]:
-        transaction.execute(
-            "delete from known_conversations where conversation_id in (select unnest($ids::json::varchar[]))",
+        transaction.answer(
+            "landing/forget_conversations",
             ids=as_json(replaced),
         )
     names = ("conversation_id", "kind", "user_id", "started_at", "day", "basis", "number", "last_at", "headless")
@@ -135,8 +135,8 @@ def remember_traces(transaction: Transaction, traces: Sequence[KnownTrace]) -> N
     """Store these traces in place of their earlier state."""
     if not traces:
         return
-    transaction.execute(
-        "delete from known_traces where trace_id in (select unnest($ids::json::varchar[]))",
+    transaction.answer(
+        "landing/forget_traces",
         ids=as_json(one.trace_id for one in traces),
     )
     names = ("trace_id", "conversation_id", "user_id", "standing")
@@ -165,16 +165,13 @@ def mark_repeated(transaction: Transaction, rows: Mapping[str, Mapping[int, tupl
 def forget_repeated(transaction: Transaction, places: Sequence[tuple[str, int]]) -> None:
     """Forget messages, by object and place in it, that were known from a history and have a call of their own now."""
     for uri, ordinal in places:
-        transaction.execute(
-            "delete from landed_messages where uri = $uri and ordinal = $ordinal and repeated", uri=uri, ordinal=ordinal
-        )
+        transaction.answer("landing/delete_repeated", uri=uri, ordinal=ordinal)
 
 
 def note_new_home(transaction: Transaction) -> None:
     """Note of a home in which nothing has landed that it has no conversations that an earlier version named."""
-    transaction.execute(
-        "insert into settings_fixed select $name, '1' where not exists (select 1 from landed_messages) "
-        "and not exists (select 1 from settings_fixed where name = $name)",
+    transaction.answer(
+        "landing/set_once",
         name=SEEDED,
     )
 
@@ -182,7 +179,7 @@ def note_new_home(transaction: Transaction) -> None:
 def _seed(assistant: Assistant) -> None:
     """Register, once, the conversations that an earlier version named by their first message."""
     with assistant.store.writing() as transaction:
-        (count,) = transaction.rows("select count(*) as n from landed_messages")
+        (count,) = transaction.answer("landing/messages_landed")
         parts = 1 + count["n"] // ROWS_AT_ONCE
         for part in range(parts if count["n"] else 0):
             rows = transaction.answer("landing/named_before", parts=parts, part=part)

@@ -121,10 +121,7 @@ def _landed_files(assistant: Assistant, wait: float | None) -> list[Row]:
     if not assistant.store.exists():
         return []
     with assistant.store.reading(wait) as view:
-        return view.rows(
-            "select uri, etag, untimed_day, removed_at, reading, modified_at, landed_at from landed_files "
-            "where replaced_at is null"
-        )
+        return view.answer("landing/objects_landed")
 
 
 def _ranges(
@@ -280,9 +277,7 @@ def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity
     """Write one part of a landing in one transaction: objects, their effect on conversations, and dirty days."""
     given = assistant.settings
     with assistant.store.writing() as transaction:
-        transaction.execute("create temp table touched (conversation_id varchar)")
-        transaction.execute("create temp table fresh (uri varchar, etag varchar, problem varchar)")
-        transaction.execute("create temp table users (user_id varchar)")
+        transaction.answer("landing/tables_of_landing")
         note_new_home(transaction)
         note_spoken(transaction, identity.continued)
         _replace_objects(transaction, [p for p in part if p.arrived], now)
@@ -304,40 +299,30 @@ def _mark_removed(assistant: Assistant, found: Unlanded, now: datetime) -> None:
 
     It is the last step, so that the landing after an interrupted one reports them.
     """
-    mark = "update landed_files set removed_at = $at where replaced_at is null and list_contains($uris::varchar[], uri)"
     if found.removed or found.returned:
         with assistant.store.writing() as transaction:
-            transaction.execute(mark, at=now, uris=list(found.removed))
-            transaction.execute(mark, at=None, uris=list(found.returned))
+            transaction.answer("landing/mark_removed", at=now, uris=list(found.removed))
+            transaction.answer("landing/mark_removed", at=None, uris=list(found.returned))
 
 
 def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: datetime) -> None:
     """The new version of an object takes the place of the old one, unless it cannot be read as a whole."""
     transaction.insert("fresh", [{"uri": p.object.uri, "etag": p.object.etag, "problem": p.problem} for p in parsed])
-    transaction.execute(
-        "insert into touched select distinct conversation_id from landed_messages "
-        "where uri in (select uri from fresh where problem is null)"
-    )
+    transaction.answer("landing/touch_replaced")
     note_users(transaction)
-    transaction.execute("delete from landed_messages where uri in (select uri from fresh where problem is null)")
-    transaction.execute(
-        "update landed_files set replaced_at = $now from fresh where landed_files.uri = fresh.uri "
-        "and replaced_at is null and (fresh.problem is null or landed_files.problem is not null)",
+    transaction.answer("landing/delete_replaced")
+    transaction.answer(
+        "landing/mark_replaced",
         now=now,
     )
-    transaction.execute(
-        "delete from rejected_records where uri in (select uri from fresh) "
-        "and (uri, etag) not in (select (uri, etag) from landed_files where replaced_at is null)"
-    )
+    transaction.answer("landing/delete_outdated_rejects")
     transaction.insert("landed_files", [_file_row(p, now) for p in parsed])
     _insert_messages(transaction, [p for p in parsed if p.records])
     mark_repeated(transaction, {p.object.uri: p.repeated for p in parsed if p.repeated})
     note_users(transaction)
     transaction.insert("rejected_records", [row for p in parsed for row in _reject_rows(p, now)])
     _forget_read_again(transaction, parsed)
-    transaction.execute(
-        "insert into touched select distinct conversation_id from landed_messages where uri in (select uri from fresh)"
-    )
+    transaction.answer("landing/touch_landed")
 
 
 def _forget_read_again(transaction: Transaction, parsed: Sequence[Parsed]) -> None:
@@ -348,8 +333,8 @@ def _forget_read_again(transaction: Transaction, parsed: Sequence[Parsed]) -> No
         return
     transaction.answer("landing/rejects_read_again", again=again)
     transaction.answer("landing/rows_read_again", again=again, whole=whole)
-    transaction.execute("insert into touched select distinct conversation_id from outdated")
-    transaction.execute("delete from landed_messages where (uri, ordinal) in (select (uri, ordinal) from outdated)")
+    transaction.answer("landing/touch_outdated")
+    transaction.answer("landing/delete_outdated")
 
 
 def _insert_messages(transaction: Transaction, parsed: Sequence[Parsed]) -> None:
@@ -392,7 +377,7 @@ def _reject_rows(parsed: Parsed, now: datetime) -> list[Row]:
 def _settle(transaction: Transaction, now: datetime) -> tuple[list[Row], list[Row]]:
     """Decide which rows count if several objects contain a conversation. Return new contradictions, and ended ones."""
     transaction.answer("landing/shared_conversations")
-    if not transaction.rows("select 1 from shared limit 1"):
+    if not transaction.answer("landing/has_shared"):
         return [], []
     transaction.answer("landing/settle_messages", now=now)
     before = transaction.answer("landing/contradictions_known", reason=CONTRADICTED)
@@ -414,30 +399,22 @@ def _dirty_days(transaction: Transaction, zone: str) -> set[date]:
     """Compare the touched conversations with their earlier state; both days of a moved one are dirty."""
     transaction.answer("landing/touched_conversations", zone=zone)
     dirty = {row["day"] for row in transaction.answer("landing/changed_days")}
-    transaction.execute(
-        "delete from landed_conversations where conversation_id in (select conversation_id from touched)"
-    )
-    transaction.execute("insert into landed_conversations by name select * from now_so")
+    transaction.answer("landing/delete_touched")
+    transaction.answer("landing/insert_touched")
     return dirty
 
 
 def mark_days(transaction: Transaction, days: set[date], reason: str) -> None:
     """Raise the generation of these days."""
-    transaction.execute(
-        "update days set generation = generation + 1, reason = $reason where list_contains($days::date[], day)",
+    transaction.answer(
+        "landing/mark_days",
         days=sorted(days),
         reason=reason,
     )
-    known = {row["day"] for row in transaction.rows("select day from days")}
+    known = {row["day"] for row in transaction.answer("status/days_recorded")}
     fresh = [{"day": day, "generation": 1, "reason": reason} for day in sorted(days - known)]
     transaction.insert("days", fresh)
 
 
 def _record_days(transaction: Transaction) -> None:
-    transaction.execute(
-        "update landed_files set days = found.days from ("
-        "  select m.uri, list(distinct c.day::varchar order by c.day::varchar) as days"
-        "  from landed_messages m join landed_conversations c using (conversation_id)"
-        "  where m.uri in (select uri from fresh where problem is null) group by m.uri"
-        ") as found where landed_files.uri = found.uri and landed_files.replaced_at is null"
-    )
+    transaction.answer("landing/days_of_objects")

@@ -19,10 +19,7 @@ def is_other_gap(assistant: Assistant) -> bool:
 
 def note_users(transaction: Transaction) -> None:
     """Note the users of the fresh objects' conversations, before and after the objects are replaced."""
-    transaction.execute(
-        "insert into users select distinct user_id from landed_messages "
-        "where by_user and uri in (select uri from fresh where problem is null)"
-    )
+    transaction.answer("landing/touch_users_of_objects")
 
 
 def cut_sessions(transaction: Transaction, asked: int | None) -> int:
@@ -30,10 +27,10 @@ def cut_sessions(transaction: Transaction, asked: int | None) -> int:
     gap = before = _gap(transaction)
     if asked is not None and asked != before:
         gap = asked
-        transaction.execute("delete from settings_fixed where name = $name", name=GAP)
+        transaction.answer("landing/forget_setting", name=GAP)
         transaction.insert("settings_fixed", [{"name": GAP, "value": str(gap)}])
-        transaction.execute("insert into users select distinct user_id from landed_messages where by_user")
-    if transaction.rows("select 1 from users limit 1"):
+        transaction.answer("landing/all_users")
+    if transaction.answer("landing/has_users"):
         _touch_conversations(transaction)
         transaction.answer("landing/sessions_of_users", gap=gap)
         _touch_conversations(transaction)
@@ -42,19 +39,16 @@ def cut_sessions(transaction: Transaction, asked: int | None) -> int:
 
 def spanning(transaction: Transaction, zone: str) -> dict[str, tuple[date, date]]:
     """Return the touched user conversations that span days, with their first and last day."""
-    if not transaction.rows("select 1 from users limit 1"):
+    if not transaction.answer("landing/has_users"):
         return {}
     rows = transaction.answer("landing/spanning_users", zone=zone)
     return {row["conversation_id"]: (row["first"], row["last"]) for row in rows}
 
 
 def _gap(view: Transaction) -> int:
-    rows = view.rows("select value from settings_fixed where name = $name", name=GAP)
+    rows = view.answer("landing/value_set", name=GAP)
     return int(rows[0]["value"]) if rows else 0
 
 
 def _touch_conversations(transaction: Transaction) -> None:
-    transaction.execute(
-        "insert into touched select distinct conversation_id from landed_messages "
-        "where by_user and user_id in (select user_id from users)"
-    )
+    transaction.answer("landing/touch_users")

@@ -33,7 +33,7 @@ def waiting_versions(assistant: Assistant) -> list[str]:
 
 
 def _unaccepted(view: Transaction) -> list[str]:
-    rows = view.rows("select version from event_schemas where proposed and accepted_at is null order by created_at")
+    rows = view.answer("schema/proposals_waiting")
     return [row["version"] for row in rows]
 
 

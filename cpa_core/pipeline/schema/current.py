@@ -62,8 +62,8 @@ def accept_versions(assistant: Assistant, versions: Sequence[str]) -> None:
     if not versions:
         return
     with assistant.store.writing() as transaction:
-        transaction.execute(
-            "update event_schemas set accepted_at = $now where list_contains($versions::varchar[], version)",
+        transaction.answer(
+            "schema/mark_accepted",
             now=assistant.now(),
             versions=list(versions),
         )
@@ -75,8 +75,8 @@ def _put_in_force(assistant: Assistant, version: str) -> None:
         last = view.answer("schema/versions")[-1]["version"]
     if last != version:
         with assistant.store.writing() as transaction:
-            transaction.execute(
-                "update event_schemas set in_force_at = $now where version = $version",
+            transaction.answer(
+                "schema/mark_in_force",
                 now=assistant.now(),
                 version=version,
             )
@@ -84,4 +84,4 @@ def _put_in_force(assistant: Assistant, version: str) -> None:
 
 def _recorded(assistant: Assistant, version: str) -> list[Row]:
     with assistant.store.reading() as view:
-        return view.rows("select proposed, accepted_at from event_schemas where version = $version", version=version)
+        return view.answer("schema/is_accepted", version=version)

@@ -25,9 +25,8 @@ def measures_of(assistant: Assistant, day: date) -> list[Measured]:
     Another version counts differently, so the first week of a version has no measure.
     """
     with assistant.store.reading() as view:
-        versions = view.rows(
-            "select schema_version as version from tagged_conversations where day = $day "
-            "group by schema_version order by count(*) desc, schema_version limit 1",
+        versions = view.answer(
+            "schema/version_of_day",
             day=day,
         )
         span = {"first": day - LOOKED_BACK, "last": day}

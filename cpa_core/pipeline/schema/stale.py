@@ -93,9 +93,7 @@ def named_schema(assistant: Assistant, name: str) -> EventSchema:
         return schemas.load(Path(name))[0]
     if assistant.store.exists():
         with assistant.store.reading() as view:
-            found = view.rows(
-                "select version, yaml, origin from event_schemas where starts_with(version, $name)", name=name
-            )
+            found = view.answer("schema/versions_named", name=name)
         if len(found) == 1:
             return schemas.parse(found[0]["yaml"], found[0]["origin"])[0]
     raise SchemaError(f"{name}: no such file, and no version that {assistant.settings.home} knows")
@@ -104,7 +102,7 @@ def named_schema(assistant: Assistant, name: str) -> EventSchema:
 def weights(assistant: Assistant, diff: Diff) -> list[Weight]:
     """Return the weight of each change in this home, in their order."""
     with assistant.store.reading() as view:
-        days = [row["day"] for row in view.rows("select distinct day from raw_conversations order by day")]
+        days = [row["day"] for row in view.answer("schema/days_built")]
         made = view.answer("schema/labels_by_version", version=diff.older.version)
         return [_weight(view, days, diff, change, made) for change in diff.changes]
 
@@ -115,7 +113,7 @@ def quote_of_history(assistant: Assistant, schema: EventSchema) -> Quote:
     Raises SettingsError without a model.
     """
     with assistant.store.reading() as view:
-        days = [row["day"] for row in view.rows("select distinct day from raw_conversations order by day")]
+        days = [row["day"] for row in view.answer("schema/days_built")]
     return quote(assistant, days, schema, builds=False)
 
 
@@ -131,10 +129,7 @@ def _weight(view: Transaction, days: list[date], diff: Diff, change: Change, mad
 def types_and_events(assistant: Assistant, schema: EventSchema) -> list[Row]:
     """Each event type with how many events of it are stored, in how many conversations."""
     with assistant.store.reading() as view:
-        rows = view.rows(
-            "select role, event_type, count(*) as events, count(distinct conversation_id) as conversations "
-            "from tagged_events group by role, event_type"
-        )
+        rows = view.answer("schema/events_by_type")
     counts = {(row["role"], row["event_type"]): row for row in rows}
     none = {"events": 0, "conversations": 0}
     return [

@@ -136,7 +136,7 @@ def _placed(of: Selection, labels: Sequence[Trust]) -> Iterator[Trust]:
     """The labels, with the conversations that people read by their places in the report."""
     wanted = sorted({n for one in labels for n in one.places})
     if wanted:
-        rows = of.view.rows("select n, place from sampled where list_contains($wanted::bigint[], n)", wanted=wanted)
+        rows = of.view.answer("report/places_of_sample", wanted=wanted)
         at = {row["n"]: row["place"] for row in rows}
         labels = [replace(one, places=tuple(sorted(at[n] for n in one.places))) for one in labels]
     yield from labels

@@ -1,0 +1,2 @@
+-- This batch was never created, or not taken.
+delete from batches where batch_key = $key

@@ -1,0 +1,2 @@
+-- Why is the day due?
+update days set reason = $reason where day = $day

@@ -1,0 +1,2 @@
+-- A table for the receipts that are written now.
+create temp table written (event_id varchar, payload_hash varchar)

@@ -1,0 +1,5 @@
+-- On which days are these conversations?
+select distinct day
+from raw_conversations
+where conversation_id in (select unnest($ids::json::varchar[]))
+order by day

@@ -1,0 +1,2 @@
+-- Which records were rejected?
+select uri, place, reason, raw from rejected_records

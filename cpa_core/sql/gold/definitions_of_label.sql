@@ -1,0 +1,2 @@
+-- Which definitions had this label when people used it?
+select distinct definition from gold_labels where key = $key

@@ -1,0 +1,2 @@
+-- Has a person labelled anything?
+select 1 from gold_labels limit 1

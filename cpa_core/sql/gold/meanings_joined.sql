@@ -1,0 +1,2 @@
+-- Which meanings of a label were said to be the same?
+select key, newer, older from gold_meanings

@@ -1,0 +1,2 @@
+-- On which day is this conversation?
+select day from raw_conversations where conversation_id = $id

@@ -1,0 +1,2 @@
+-- The setting is written anew.
+delete from settings_fixed where name = $name

@@ -1,0 +1,2 @@
+-- How many days are recorded?
+select count(*) as days from days

@@ -1,0 +1,2 @@
+-- Which days are recorded?
+select day from days

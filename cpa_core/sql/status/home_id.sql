@@ -1,0 +1,2 @@
+-- What is the id of this home?
+select id from home

@@ -1,0 +1,2 @@
+-- Which migration is the newest of this home?
+select max(number) as migration from migrations
