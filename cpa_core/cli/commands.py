@@ -28,6 +28,7 @@ from cpa_core.cli.facts import DemoFacts, DemoHome, Done, LandFacts, PreviewFact
 from cpa_core.cli.models import address_lines
 from cpa_core.cli.screen import say
 from cpa_core.demo import EXAMPLES, demo_settings
+from cpa_core.destinations.shared import outbox_place
 from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SettingsError
 from cpa_core.pipeline import (
     Assistant,
@@ -188,8 +189,9 @@ def _run_facts(
 
 def _outbox(given: Settings) -> Path | None:
     """Return the folder of events that go to files; null if no destination writes files."""
-    folders = {"outbox": given.home / "outbox", "parquet": given.home / "outbox"}
-    return next((folders[name] for name in given.destinations if name in folders), None)
+    place = outbox_place(given)
+    writes_files = not {"outbox", "parquet"}.isdisjoint(given.destinations)
+    return place if writes_files and isinstance(place, Path) else None
 
 
 def _show_run(assistant: Assistant, facts: RunFacts) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from cpa_core.destinations.outbox import Outbox
+from cpa_core.destinations.shared import outbox_of
 from cpa_core.errors import SettingsError
 from cpa_core.extras import not_installed
 from cpa_core.models import Event, Receipt, Replaces
@@ -72,7 +73,8 @@ def _mixpanel(given: Settings) -> Destination:
 def _parquet(given: Settings) -> Destination:
     from cpa_core.destinations.parquet import ParquetOutbox
 
-    return ParquetOutbox(given.home / "outbox")
+    made: Destination = outbox_of(given, ParquetOutbox, "parquet")
+    return made
 
 
 def _webhook(given: Settings) -> Destination:
@@ -82,7 +84,8 @@ def _webhook(given: Settings) -> Destination:
 
 
 def _outbox(given: Settings) -> Destination:
-    return Outbox(given.home / "outbox")
+    made: Destination = outbox_of(given, Outbox, "jsonl")
+    return made
 
 
 MIXPANEL = (("MIXPANEL_TOKEN",), ("MIXPANEL_SERVICE_ACCOUNT", "MIXPANEL_PROJECT_ID"))

@@ -7,9 +7,11 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from cpa_core.buckets import client
 from cpa_core.errors import SettingsError, SourceError, SourceUnreadable
-from cpa_core.settings import AwsSettings
 from cpa_core.sources.objects import DAY_TEMPLATE, MOST_NAMED, Listing, Object, before_day, readable
+
+__all__ = ["bucket", "client", "put"]
 
 BAD_KEYS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
@@ -21,34 +23,6 @@ OTHER_REGION = frozenset(
 GONE = frozenset({"NoSuchKey", "404"})
 BROKEN = 3
 """So often the connection may break in the middle of one object: botocore itself repeats only what was not begun."""
-
-
-def client(aws: AwsSettings, *, signature: str | None = None) -> Any:
-    """An S3 client; what is not set is found where boto3 looks. Links need the signature s3v4. Raises SettingsError."""
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
-
-    if bool(aws.key_id) != bool(aws.secret):
-        raise SettingsError("S3: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both")
-    endpoint = aws.s3_endpoint
-    # A server of one's own seldom answers at bucket.host; AWS does either way.
-    addressing = {"addressing_style": "path"} if endpoint else {}
-    retries = {"mode": "standard", "max_attempts": 5}
-    config = Config(retries=retries, connect_timeout=10, s3=addressing, signature_version=signature)
-    try:
-        session = boto3.session.Session(
-            aws_access_key_id=aws.key_id,
-            aws_secret_access_key=aws.secret,
-            aws_session_token=aws.session_token,
-            region_name=aws.region,  # botocore by itself reads AWS_DEFAULT_REGION only
-            profile_name=aws.profile,
-        )
-        return session.client("s3", endpoint_url=endpoint, config=config)
-    except ValueError:
-        raise SettingsError(f"AWS_ENDPOINT_URL_S3 (or AWS_ENDPOINT_URL): {endpoint}: not a URL") from None
-    except BotoCoreError as error:
-        raise SettingsError(f"S3: {type(error).__name__}: look at the AWS_ settings") from None
 
 
 def bucket(source: str, connect: Callable[[], Any]) -> Listing:

@@ -15,7 +15,7 @@ ORDER = [
     {"settings"},
     {"prompts"},
     {"llm"},
-    {"evidence"},
+    {"evidence", "buckets"},
     {
         "providers",
         "sources",

@@ -1,5 +1,6 @@
 """A store past one machine: its address, its locks and fences, its ledgers, and the same rows as in the file."""
 
+import json
 import threading
 import uuid
 from collections.abc import Iterator
@@ -12,8 +13,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from cpa_core.buckets import client
+from cpa_core.destinations import destination
 from cpa_core.errors import AnswersNotKept, SettingsError, StoreBusy, StoreNotWritten
 from cpa_core.pipeline import build_day
+from cpa_core.pipeline.schema.current import current_schema, schema_path
+from cpa_core.schema import dump
 from cpa_core.settings import settings, shown
 from cpa_core.store import Store
 from cpa_core.store.copying import contents_of, copy_store
@@ -26,8 +31,11 @@ from cpa_core.store.lake.sides import WRITES
 from cpa_core.store.lake.upkeep import keys_twice, look_after
 from cpa_core.store.transaction import Row
 from tests.servers.postgres import PASSWORD, Postgres, programs, server
-from tests.support.homes import Home, turn
+from tests.servers.s3 import relayed
+from tests.support.fakes import SCHEMA
+from tests.support.homes import NOW, Home, turn
 from tests.support.lakes import Lakes
+from tests.support.vendor_events import event
 
 needs_postgres = pytest.mark.skipif(programs() is None, reason="Postgres is not installed: apt-get install postgresql")
 DAY = date(2026, 3, 4)
@@ -438,3 +446,46 @@ def test_upkeep_merges_files_and_keeps_every_row(store: Store) -> None:
         tables.insert("messages", [{"day": day, "conversation_id": "c", "message_id": "2-0"}])
     with store.reading() as view:
         assert keys_twice(view)["messages"] == 1
+
+
+@needs_postgres
+def test_a_worker_without_a_schema_file_takes_the_one_in_force_and_an_edit_here_is_kept(
+    lakes: Lakes, tmp_path: Path
+) -> None:
+    environ = lakes.environ(tmp_path / "schemas")
+    first = Home(tmp_path / "one", dict(environ)).assistant()
+    second = Home(tmp_path / "two", dict(environ)).assistant(now=lambda: NOW + timedelta(hours=1))
+    texts = [dump(SCHEMA), dump(SCHEMA.model_copy(update={"description": "Another one."}))]
+    first.settings.home.mkdir(parents=True)
+    (first.settings.home / "schema.yml").write_text(texts[0], "utf-8")
+    current_schema(first)
+    assert schema_path(second).read_text("utf-8") == texts[0]
+    (second.settings.home / "schema.yml").write_text(texts[1], "utf-8")
+    assert current_schema(second)[0].description == "Another one."
+    assert schema_path(first).read_text("utf-8") == texts[1]
+
+
+def test_workers_of_different_machines_add_to_the_outbox_of_a_bucket(tmp_path: Path) -> None:
+    with relayed() as s3:
+        given = settings(
+            {
+                "CPA_STORE": "ducklake:postgresql://u:p@h/d",
+                "CPA_STORE_DATA": "s3://bucket/store",
+                "CPA_HOME": str(tmp_path / "home"),
+                "AWS_ENDPOINT_URL_S3": s3.url,
+                "AWS_ACCESS_KEY_ID": "key",
+                "AWS_SECRET_ACCESS_KEY": "word",
+                "AWS_REGION": "eu-west-1",
+            }
+        )
+        events = [event(n) for n in range(3)]
+        assert {one.status for one in destination("outbox", given).send(events)} == {"retryable"}, "there is no bucket"
+        bucket = client(given.aws)
+        bucket.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        for part in (events[:2], events[1:]):
+            assert {one.status for one in destination("outbox", given).send(part)} == {"accepted"}
+        (key,) = [one["Key"] for one in bucket.list_objects_v2(Bucket="bucket")["Contents"]]
+        lines = bucket.get_object(Bucket="bucket", Key=key)["Body"].read().decode().splitlines()
+    assert key == f"store/outbox/{events[0].day}.jsonl"
+    assert [json.loads(line)["event_id"] for line in lines] == [one.event_id for one in events]
+    assert not (tmp_path / "home").exists()

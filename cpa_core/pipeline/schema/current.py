@@ -11,8 +11,35 @@ from cpa_core.store.database import Row
 
 
 def schema_path(assistant: Assistant) -> Path:
-    """The file of the schema: the one named, else `schema.yml` in the home."""
-    return assistant.settings.schema_path or assistant.settings.home / "schema.yml"
+    """The file of the schema: the one named, else `schema.yml` in the home.
+
+    In a store past one machine the newest version in force is every worker's, so the home's file is written from it.
+    """
+    if assistant.settings.schema_path:
+        return assistant.settings.schema_path
+    path = assistant.settings.home / "schema.yml"
+    if not assistant.store.is_file:
+        _follow_store(assistant, path)
+    return path
+
+
+def _follow_store(assistant: Assistant, path: Path) -> None:
+    """Write the schema that is in force in the store into the home's file, where that is missing or an older version.
+
+    A file that no version in the store equals was edited here: the next run puts it in force for all.
+    """
+    if not assistant.store.exists():
+        return
+    with assistant.store.reading() as view:
+        versions = view.answer("schema/versions")
+    if not versions:
+        return
+    *older, text = [row["yaml"] for row in versions]
+    if not path.exists() or path.read_text("utf-8") in older:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{assistant.run_id}.tmp")
+        fresh.write_text(text, "utf-8")
+        fresh.replace(path)
 
 
 def read_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
