@@ -1,4 +1,4 @@
-"""Where events go. Adding one is a module with `send`, a line in the table here, and its settings."""
+"""The destinations of events. To add one: a module with `send`, a line in the table here, and its settings."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
@@ -12,16 +12,16 @@ from cpa_core.settings import Needs, Settings, lacking
 
 
 class Destination(Protocol):
-    """Takes events and says truthfully what became of each."""
+    """Receives events and returns a truthful receipt for each."""
 
     @property
     def project(self) -> str:
-        """What the events belong to there: with the destination's name and the event's id, the key of a receipt."""
+        """Return the events' project; with the destination's name and the event's id, it is the key of a receipt."""
         ...
 
     @property
     def replaces(self) -> Replaces:
-        """When an event replaces the one sent before under its id. Where never, a corrected one needs a new id."""
+        """Return when an event replaces an earlier one with its id. If never, a corrected event needs a new id."""
         ...
 
     @property
@@ -37,7 +37,7 @@ class Destination(Protocol):
     def send(self, events: Sequence[Event]) -> Iterable[Receipt]:
         """One receipt per event, in any order, each as soon as it is known.
 
-        Raises DestinationStopped when nothing more is accepted: the receipts given before that stand.
+        Raises DestinationStopped if nothing more is accepted: earlier receipts remain valid.
         """
         ...
 

@@ -47,9 +47,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Amplitude:
-    """One project of Amplitude. An id that came within seven days is ignored, so nothing is ever replaced.
+    """One project of Amplitude. It ignores an id that it received within seven days, so nothing is ever replaced.
 
-    `shortest_id` is what the project takes for a user's id; as an `agent`, events follow Agent Analytics.
+    `shortest_id` is the least length of a user's id in the project; as an `agent`, events follow Agent Analytics.
     """
 
     replaces: Replaces = "never"
@@ -98,9 +98,9 @@ class Amplitude:
 
 
 def _parcel(event: Event, agent: bool) -> tuple[Parcel, str]:
-    """The event as the package's model writes it, and why it cannot be sent, or nothing.
+    """Return the event as the package's model writes it, and the reason if it cannot be sent.
 
-    The model silently cuts long strings and leaves out what it does not take: this compares before and after.
+    The model silently cuts long strings and drops unknown values: this compares before and after.
     """
     name, added = as_agent(event) if agent else (event.name, {})
     payload, changed = mended(event.payload | added)
@@ -123,7 +123,7 @@ def _parcel(event: Event, agent: bool) -> tuple[Parcel, str]:
 
 
 def _is_flat(value: Any) -> bool:
-    """Whether the model, which writes into what it is given, cannot change the value itself."""
+    """Return whether a value is immutable, since the model modifies its arguments."""
     return not isinstance(value, dict | list)
 
 
@@ -150,7 +150,7 @@ def as_agent(event: Event) -> tuple[str, dict[str, Any]]:
 
 
 def _session(event: Event) -> int | None:
-    """The session of the application, where its id is what Amplitude's are: the time it began, in milliseconds."""
+    """Return the application's session if its id has Amplitude's form: its start in milliseconds."""
     text = event.session_id or ""
     return int(text) if len(text) == 13 and text.isdecimal() else None
 
@@ -195,7 +195,10 @@ def _unreadable(parcels: Sequence[Parcel], answered: HttpReply) -> RequestOutcom
 
 
 def _ingested(parcels: Sequence[Parcel], status: int, answer: Response) -> RequestOutcome:
-    """A 200 counts what it took. When that is less, each half is asked about, down to the event."""
+    """Handle a 200, which counts the accepted events.
+
+    If some are missing, each half is sent again, down to one event.
+    """
     count = answer.body.get("events_ingested", len(parcels))
     if count == len(parcels):
         return RequestOutcome(receipts=[parcel.receipt("accepted", status) for parcel in parcels])
@@ -205,9 +208,9 @@ def _ingested(parcels: Sequence[Parcel], status: int, answer: Response) -> Reque
 
 
 def _named(parcels: Sequence[Parcel], status: int, answer: Response) -> RequestOutcome:
-    """Nothing of a 400 is stored. The events that it names are at fault, the others are sent again.
+    """Handle a 400, after which nothing is stored. The events that it names are rejected, the others are sent again.
 
-    One that is named for its user's id alone goes again without it: its device tells whose it is.
+    An event that is named only for its user's id is sent again without it: its device id identifies it.
     """
     bad = {index for index in answer.invalid_or_silenced_index() if 0 <= index < len(parcels)}
     if not bad:
@@ -221,7 +224,7 @@ def _named(parcels: Sequence[Parcel], status: int, answer: Response) -> RequestO
 
 
 def _is_for_its_user(parcel: Parcel, answer: Response, index: int) -> bool:
-    """Whether an event is refused for its user's id alone, and has a device's to be known by."""
+    """Return whether an event is refused only for its user's id, and has a device id."""
     named = {name for _, name in _faults(answer, index)}
     return named == {"user_id"} and "user_id" in parcel.form and "device_id" in parcel.form
 
@@ -233,7 +236,7 @@ def _without_user(parcel: Parcel) -> Parcel:
 
 
 def _faults(answer: Response, index: int) -> list[tuple[str, str]]:
-    """What a 400 says of one event: kind and field."""
+    """Return the faults of one event in a 400: kind and field."""
     kinds = {
         "missing": answer.events_with_missing_fields,
         "invalid": answer.events_with_invalid_fields,
@@ -248,7 +251,10 @@ def _reason(answer: Response, index: int) -> str:
 
 
 def _throttled(parcels: Sequence[Parcel], answer: Response, wait: float | None) -> RequestOutcome:
-    """Nothing of a 429 is stored. Those over their daily quota end here, the unthrottled go first, the others wait."""
+    """Handle a 429, after which nothing is stored.
+
+    Events over their daily quota are rejected, unthrottled ones go first.
+    """
     slow = set(answer.throttled_events or ())
     free = [p for index, p in enumerate(parcels) if index not in slow]
     held = [p for index, p in enumerate(parcels) if index in slow]

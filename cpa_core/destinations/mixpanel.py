@@ -1,4 +1,4 @@
-"""Mixpanel, by its import in strict mode, which stores what is valid and names the rest.
+"""Mixpanel, by its import in strict mode, which stores valid events and names the others.
 
 Sources: docs.mixpanel.com/reference/import-events (form, limits, authentication) and troubleshooting/errors.
 """
@@ -38,9 +38,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Mixpanel:
-    """One project. Which of two events with one `$insert_id` stays is not said, so a correction gets an id of its own.
+    """One project.
 
-    `project_id` is needed by a service account; a project's token goes without.
+    Mixpanel does not define which of two events with one `$insert_id` stays, so a correction gets its own id.
+
+    `project_id` is needed by a service account; a project's token does not.
     """
 
     replaces: Replaces = "never"
@@ -121,7 +123,10 @@ def _verdict(parcels: Sequence[Parcel], answered: HttpReply) -> RequestOutcome:
 
 
 def _imported(parcels: Sequence[Parcel], count: Any) -> RequestOutcome:
-    """A 200 counts what it took. When that is less, each half is asked about, down to the event."""
+    """Handle a 200, which counts the accepted events.
+
+    If some are missing, each half is sent again, down to one event.
+    """
     if count == len(parcels):
         return RequestOutcome(receipts=[parcel.receipt("accepted", 200) for parcel in parcels])
     if len(parcels) == 1:
@@ -130,7 +135,7 @@ def _imported(parcels: Sequence[Parcel], count: Any) -> RequestOutcome:
 
 
 def _failed(parcels: Sequence[Parcel], said: Mapping[str, Any]) -> RequestOutcome:
-    """What a 400 does not name is stored: if the count says so too."""
+    """Handle a 400. Events that it does not name are accepted, if its count agrees."""
     reasons: dict[str, list[str]] = {}
     for record in said["failed_records"]:
         reasons.setdefault(str(record.get("insert_id")), []).append(

@@ -12,7 +12,7 @@ from cpa_core.models import Event, Receipt, Replaces
 
 
 class Outbox:
-    """A folder of `<day>.jsonl` files. New events are added; one that is sent again replaces its line."""
+    """A folder of `<day>.jsonl` files. New events are added; a repeated event replaces its line."""
 
     project = "files"
     replaces: Replaces = "always"

@@ -39,7 +39,7 @@ class ParquetOutbox:
         self.folder = folder
 
     def send(self, events: Sequence[Event]) -> list[Receipt]:
-        """Write the events; a file is complete or as it was before."""
+        """Write the events; a file is replaced completely or not at all."""
         days: defaultdict[date, dict[str, Event]] = defaultdict(dict)
         for event in events:
             days[event.day][event.event_id] = event

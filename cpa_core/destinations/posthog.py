@@ -1,4 +1,4 @@
-"""PostHog, by its V1 capture endpoint, which says for each event what became of it.
+"""PostHog, by its V1 capture endpoint, which returns a verdict for each event.
 
 The wire form is in posthog_wire.py. Sources: PostHog/posthog `rust/capture/src/v1/{error.rs,analytics/
 {process,response,types}.rs,quota_limiter_shim.rs}` (verdicts, limits), posthog.com/docs/migrate (old events).
@@ -61,8 +61,8 @@ ONLY_WHOLE = "an older PostHog: /batch/ answers for the whole request, not for t
 class PostHog:
     """One project of PostHog, in the cloud or self-hosted.
 
-    An event is replaced by a later one of the same id as long as its name, its person and its day stay: the events
-    table sorts by (team, day, event, distinct_id, uuid) and merges what is equal there, in time.
+    A later event replaces an earlier one with the same id, name, person and day. The events table sorts by (team, day,
+    event, distinct_id, uuid) and merges equal rows in time.
     """
 
     replaces: Replaces = "same_name_and_day"
@@ -119,7 +119,7 @@ class PostHog:
         return self._of_failure(parcels, reply, tag, words)
 
     def _post_batch(self, parcels: Sequence[Parcel]) -> RequestOutcome:
-        """The endpoint of before V1, for self-hosted servers: its 200 is all that it tells."""
+        """Send to the endpoint before V1, for self-hosted servers, whose only verdict is the status 200."""
         forms = [parcel.form for parcel in parcels]
         body = batch_body(self._key, forms, history=self._is_history(parcels), now=self._now())
         try:
@@ -136,7 +136,7 @@ class PostHog:
         return RequestOutcome(receipts=[p.receipt("accepted_warning", reply.status, ONLY_WHOLE) for p in parcels])
 
     def _of_failure(self, parcels: Sequence[Parcel], reply: HttpReply, tag: str, words: str) -> RequestOutcome:
-        """What a refusal comes to, by its status, its tag and its words. Raises DestinationStopped."""
+        """Return the outcome of a refusal, by its status, its tag and its words. Raises DestinationStopped."""
         status, said = reply.status, rule_words(words or tag) or "no words"
         if 300 <= status < 400:
             place = urlsplit(self.host).netloc
@@ -157,7 +157,7 @@ class PostHog:
 def _parcel(event: Event, persons: str) -> Parcel:
     """The message as the package's client would queue it.
 
-    Without skew correction the message's own time is stored, and a resend has the same one. The address of this
+    Without skew correction, PostHog stores the message's own time, and a resend has the same one. The address of this
     machine says nothing about the user.
     """
     payload, warning = mended(event.payload)
@@ -179,7 +179,7 @@ def _parcel(event: Event, persons: str) -> Parcel:
 
 
 def _of_results(parcels: Sequence[Parcel], said: Any, status: int, wait: float | None) -> RequestOutcome:
-    """A receipt for each event by what the server says of it, `{uuid: {result, details}}`; silence is unknown."""
+    """Return a receipt for each event from the server's `{uuid: {result, details}}`; a missing verdict is unknown."""
     results = said if isinstance(said, dict) else {}
     receipts: list[Receipt] = []
     again: list[Parcel] = []
@@ -210,7 +210,7 @@ def _json(content: bytes) -> Mapping[str, Any]:
 
 
 def ingestion_host(written: str | None) -> str:
-    """Where events go, by the package's own function, for every usual spelling. Raises SettingsError."""
+    """Return the address for events, by the package's own function, for every usual spelling. Raises SettingsError."""
     if not (written or "").strip():
         return determine_server_host(None)
     address = web_address(written or "", "POSTHOG_HOST")

@@ -17,7 +17,7 @@ from posthog.request import USER_AGENT
 from cpa_core.destinations.posting import HttpReply, Unanswered, retry_after
 
 EVENTS, BATCH = "/i/v1/analytics/events", "/batch/"
-"""Where events go: the endpoint that answers for each event, and that of servers before it."""
+"""The endpoint that answers for each event, and the endpoint of older servers."""
 TIMEOUT = 30.0
 """Seconds for one request."""
 SWITCHES = {
@@ -36,9 +36,9 @@ NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, http
 
 
 def v1_event(form: Mapping[str, Any]) -> dict[str, Any]:
-    """An event of the older form (properties alone) in that of V1: what is no property there is taken out.
+    """Return an event of the older form (properties only) in the form of V1, where some properties are fields.
 
-    A switch or a text of another type is left out: it would make the server refuse the whole body.
+    A field with a value of the wrong type is left out: the server would refuse the whole body.
     """
     properties = {name: value for name, value in form["properties"].items() if name not in BY_SERVER}
     options = dict(_taken(properties, SWITCHES, _truth)) | dict(_taken(properties, OPTIONAL_TEXTS, _text))
@@ -96,7 +96,7 @@ def utc_text(moment: datetime) -> str:
 
 
 def _taken(properties: dict[str, Any], names: Mapping[str, str], read: Any) -> Iterator[tuple[str, Any]]:
-    """What these properties become, by its name there; they are no longer among the properties."""
+    """Yield the fields of V1 that these properties become, and remove them from the properties."""
     for name, theirs in names.items():
         value = read(properties.pop(name, None))
         if value is not None:

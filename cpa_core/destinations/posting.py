@@ -1,4 +1,4 @@
-"""One POST, with its answer whatever that says; no redirect is followed, for a POST would arrive as a GET."""
+"""One POST with its answer, whatever the status. No redirect is followed, because a POST would arrive as a GET."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ STOPS = frozenset({401, 402, 403, 404, 405, 410})
 
 @dataclass(frozen=True)
 class HttpReply:
-    """What came back; `wait` is what the server asked for, seconds."""
+    """A server's answer; `wait` is the wait in seconds that the server asked for."""
 
     status: int
     content: bytes
@@ -73,7 +73,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpReply:
 
 
 def by_status(parcels: Sequence[Parcel], name: str, answered: HttpReply) -> RequestOutcome:
-    """What a refusal comes to when only its status is understood. Raises DestinationStopped."""
+    """Return the outcome of a refusal of which only the status is understood. Raises DestinationStopped."""
     status = answered.status
     if status in STOPS or 300 <= status < 400:
         raise DestinationStopped(f"{name}: {status}: refused, and no event is named")
@@ -86,7 +86,7 @@ def by_status(parcels: Sequence[Parcel], name: str, answered: HttpReply) -> Requ
 
 
 def retry_after(headers: Any) -> float | None:
-    """Seconds that a server asks to wait, or until a time; null where it says neither (RFC 9110, 10.2.3)."""
+    """Return the seconds of Retry-After, given as a number or a time; null if it is missing (RFC 9110, 10.2.3)."""
     written = headers.get("Retry-After") or ""
     try:
         return float(written)

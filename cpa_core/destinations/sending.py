@@ -18,14 +18,17 @@ TRIES = 5
 MAX_WAIT = 30.0
 """Longest pause, seconds, between two of them, whatever the server asks for."""
 MAX_DETAIL = 300
-"""Characters of a vendor's words that a receipt keeps."""
+"""The most characters of a vendor's text in a receipt."""
 
 Sleep = Callable[[float], None]
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """An event in its vendor's form, and that as JSON. `warning` says what the vendor will not keep of it."""
+    """An event in its vendor's form, and that form as JSON.
+
+    `warning` names the parts that the vendor will not store.
+    """
 
     event: Event
     form: dict[str, Any]
@@ -52,10 +55,10 @@ class Parcel:
 
 @dataclass(frozen=True)
 class RequestOutcome:
-    """What one request came to: receipts, `parts` to be sent at once and alone, and those to send `again` later.
+    """The outcome of one request: receipts, `parts` to send separately at once, and parcels to send `again` later.
 
-    `status`, `http_status` and `detail` become the receipts of `again` when the tries are used up; `wait` is what
-    the server asked for, seconds.
+    `status`, `http_status` and `detail` become the receipts of `again` when the tries are used up; `wait` is the wait
+    in seconds that the server asked for.
     """
 
     receipts: Sequence[Receipt] = ()
@@ -110,7 +113,7 @@ class Sender:
 
 
 class EventRate:
-    """At most so many events a second; without a number, as fast as it goes."""
+    """A limit of events a second; without a number, there is no limit."""
 
     def __init__(
         self, per_second: float | None, clock: Callable[[], float] = time.monotonic, sleep: Sleep = time.sleep
@@ -125,7 +128,7 @@ class EventRate:
         return batch if self._per_second is None else max(1, min(batch, int(self._per_second)))
 
     def wait(self, events: int) -> None:
-        """Wait until so many more may go."""
+        """Wait until this many events may be sent."""
         if self._per_second is None:
             return
         now = self._clock()
@@ -135,7 +138,7 @@ class EventRate:
 
 
 def bodies(parcels: Sequence[Parcel], most_bytes: int) -> Iterator[list[Parcel]]:
-    """The parcels in order, in bodies of at most so many bytes, no id twice in one; a larger one stands alone."""
+    """Yield the parcels in order, in bodies of at most `most_bytes`, without duplicate ids; a larger one is alone."""
     body: list[Parcel] = []
     size = 0
     ids: set[str] = set()
@@ -207,7 +210,7 @@ def web_address(written: str, setting: str) -> str:
 
 
 def project_name(key: str, address: str) -> str:
-    """What a key's events belong to: the beginning of its hash, at the host. Never the key."""
+    """Return the project of a key: the beginning of its hash, at the host. It never contains the key."""
     parts = urlsplit(address)
     host = parts.hostname or ""
     return f"{digest(key)[:12]}@{host}" + (f":{parts.port}" if parts.port else "")

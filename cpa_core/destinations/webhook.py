@@ -1,4 +1,4 @@
-"""A webhook of one's own: batches of events, signed as the Standard Webhooks specification says.
+"""A webhook of the user's own: batches of events, signed by the Standard Webhooks specification.
 
 Source: github.com/standard-webhooks/standard-webhooks (headers, `v1,` HMAC-SHA256 over id, time and body).
 """
@@ -32,10 +32,10 @@ MOST_BYTES = 1_000_000
 
 
 class Webhook:
-    """One address. An event that comes again under its `event_id` is to replace the one before.
+    """One address. The receiver should replace an event by a later one with its `event_id`.
 
-    A status of 200 to 299 accepts all events of the request, 409 says that they came before; 400, 413 and 422 are
-    narrowed down to the event at fault. The same events have the same `Idempotency-Key`, in whatever run.
+    A status of 200 to 299 accepts all events of the request, 409 means that they were received before; 400, 413 and 422
+    are narrowed down to the event at fault. The same events have the same `Idempotency-Key` in every run.
     """
 
     replaces: Replaces = "always"
@@ -89,7 +89,7 @@ class Webhook:
 
 
 def _key(secret: str) -> bytes:
-    """The bytes that sign: `whsec_` is followed by them in base64, any other secret is taken as it is."""
+    """Return the signing key: base64 after `whsec_`, any other secret as its bytes."""
     if not secret.startswith("whsec_"):
         return secret.encode()
     try:

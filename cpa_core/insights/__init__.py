@@ -1,4 +1,4 @@
-"""Questions about what was tagged and judged: each a SQL file, a typed function, and figures with their intervals."""
+"""Questions about tags and judgments: each is a SQL file, a typed function, and figures with their intervals."""
 
 from cpa_core.insights.changes import FigureChange, compared
 from cpa_core.insights.content import (

@@ -1,4 +1,4 @@
-"""Before and after: what differs between two selections, and the honest word when too little is known."""
+"""Before and after: the differences between two selections, marked as unknown if there is too little data."""
 
 from dataclasses import dataclass, replace
 from math import inf
@@ -40,7 +40,7 @@ class FigureChange:
 
 
 def compared(before: Selection, after: Selection) -> tuple[FigureChange, ...]:
-    """What differs: the header figures, then the kinds of event, those with a clear difference first."""
+    """Return the differences: the header figures, then the kinds of event, those with a clear difference first."""
     return (*_headers(before, after), *_events(before, after))
 
 

@@ -24,11 +24,10 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Compared:
-    """What came of one: the sums of the share of ends in its own cases, in the others, and of their difference.
+    """The result of one contrast: sums for the share of ends in its own cases, in the others, and for their difference.
 
-    `met` are those of the share of its own cases in its base.
-    `plain` and `layered` are sums whose ratio is the difference of the two shares, over all and within layers; `plain`
-    is null where it was not asked for.
+    `met` are the sums for the share of its own cases in its base. `plain` and `layered` are sums whose ratio is the
+    difference of the two shares, over all and within layers; `plain` is null if it was not requested.
     """
 
     own: UnitSums
@@ -49,7 +48,7 @@ class Compared:
 
     @property
     def difference(self) -> Estimate:
-        """The difference of the two shares over all layers; unknown where it was not asked for."""
+        """Return the difference of the two shares over all layers; unknown if it was not requested."""
         return ratio(self.plain).within(1) if self.plain else UNKNOWN
 
     @property
@@ -59,7 +58,7 @@ class Compared:
 
     @property
     def chance(self) -> float | None:
-        """How likely a difference as large within layers is where there is none; null unknown."""
+        """Return the p-value of the difference within layers; null if unknown."""
         return score_chance(self.layered.hits, self.layered.hit_squares)
 
 

@@ -1,4 +1,4 @@
-"""What happens in conversations: events, their properties, and which follows which."""
+"""The contents of conversations: events, their properties, and their order."""
 
 from dataclasses import dataclass
 from datetime import date

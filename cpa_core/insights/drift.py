@@ -11,18 +11,18 @@ from cpa_core.models import Value
 HISTORY = 28
 """Days before, at most: older ones may be of another product."""
 LEAST_DAYS = 7
-"""Days of history below which nothing is said."""
+"""Days of history below which no interval is given."""
 LEAST_TRIALS = 30
-"""Messages, or values, of the day below which nothing is said."""
+"""Messages, or values, of the day below which no interval is given."""
 FALSE_ALARM = 0.01
 """The chance that a usual day is called out of the ordinary, over all of its measures together."""
 NEGLIGIBLE = 1e-14
 LEAST_SPREAD = 1e-6
-"""Of shares between days: below it they differ by chance alone."""
+"""The spread of shares between days below which they differ by chance alone."""
 
 
 class Share(Value):
-    """So many of so many, on one day."""
+    """Hits of trials on one day."""
 
     day: date
     hits: int
@@ -30,7 +30,7 @@ class Share(Value):
 
 
 class Measured(Value):
-    """One share of a day, 0 to 1, beside its own history; null where there is too little to say what is usual."""
+    """One share of a day, 0 to 1, beside its own history; null if the history is too short for a usual range."""
 
     name: str
     day: date
@@ -48,13 +48,15 @@ class Measured(Value):
 
 
 def measured(histories: Mapping[str, Sequence[Share]], day: date, leading: Collection[str] = ()) -> list[Measured]:
-    """Every share of the day, by name. Together they call a usual day out with a chance of at most FALSE_ALARM.
+    """Return every share of the day, by name.
 
-    The `leading` ones, where what is new shows first, have half of that chance among them, the others the rest.
+    Together their false alarms on a usual day have a chance of at most FALSE_ALARM.
+
+    The `leading` shares, which show changes first, have half of that chance among them, the others the rest.
 
     Days differ by more than chance (people and weekdays do), so that the hits of a day are beta-binomial. Mean and
-    spread are estimated from the days before, and the interval is that of a new day: it is wider by what the mean is
-    uncertain, and by Student's t for the spread of few days.
+    spread are estimated from the earlier days, and the interval is that of a new day. The uncertain mean widens it, and
+    so does Student's t for the spread of few days.
     """
     today = {name: share for name, shares in histories.items() for share in shares if share.day == day and share.trials}
     found: list[Measured] = []
@@ -69,7 +71,7 @@ def measured(histories: Mapping[str, Sequence[Share]], day: date, leading: Colle
 
 
 def _usual(before: Sequence[Share], trials: int, chance: float) -> dict[str, float]:
-    """Mean, and the interval that a new day of so many trials leaves with this chance."""
+    """Return the mean, and the interval that a new day of these trials leaves with this chance."""
     all_trials = sum(share.trials for share in before)
     mean = (sum(share.hits for share in before) + 0.5) / (all_trials + 1)
     squares = [(s.hits - s.trials * mean) ** 2 / (s.trials * mean * (1 - mean)) for s in before]
@@ -81,7 +83,7 @@ def _usual(before: Sequence[Share], trials: int, chance: float) -> dict[str, flo
 
 
 def _widening(chance: float, freedom: int) -> float:
-    """How much wider, squared, an interval is whose spread was estimated from so few days."""
+    """Return the factor, squared, by which an interval widens if its spread was estimated from few days."""
     normal = NormalDist().inv_cdf(1 - chance / 2)
     low, high = normal, 100 * normal
     for _ in range(60):
@@ -112,7 +114,7 @@ def interval(mean: float, correlation: float, trials: int, chance: float) -> tup
 
 
 def _kept(weights: Sequence[float], chance: float) -> int:
-    """How many steps outwards until what lies beyond is no more than the chance."""
+    """Return the number of steps outwards until the rest is no more than the chance."""
     beyond = 0.0
     for n in range(len(weights) - 1, 0, -1):
         beyond += weights[n]

@@ -1,7 +1,7 @@
 """The life of an issue from day to day: new, growing, steady, shrinking, gone, come back. Pure, from sums by unit.
 
-An issue's figure is its share of harm: of all conversations, how many end badly with it beyond what happens without it.
-Each day compares the last one to seven days with up to 28 before them, in the spell that the issue is in.
+An issue's figure is its share of harm: the share of all conversations that end badly with it, beyond the rate without
+it. Each day compares the last one to seven days with up to 28 before them, in the spell that the issue is in.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +16,9 @@ Life = Literal["new", "growing", "steady", "shrinking", "gone", "come back"]
 RECENT, REFERENCE = 7, 28
 """Days that a change shows in at most, and days that it is compared with at most."""
 CHANCE = 0.0005
-"""How unlikely a change must be where there is none: each issue is looked at on each day, in seven ways."""
+"""The significance level of a change: each issue is tested on each day, in seven ways."""
 RESIDUE = 0.25
-"""An issue is gone below this part of its earlier share, and back above it."""
+"""An issue is gone below this fraction of its earlier share, and back above it."""
 
 Sums = Mapping["DaySpan", UnitSums]
 
@@ -33,11 +33,11 @@ class DaySpan:
 
 @dataclass(frozen=True)
 class IssueStanding:
-    """How an issue stands at the end of a day.
+    """An issue's state at the end of a day.
 
-    `since` is the first day of its spell: of being there, or of being gone. `told_on` is the day on which that spell
-    was told, null for an issue that was there before anything was followed. `last_found` is the last day on which it
-    was an issue beyond chance; `share_there` the share that it had when it went.
+    `since` is the first day of its spell, present or gone. `told_on` is the day on which that spell was reported, null
+    for an issue older than the following. `last_found` is the last day on which it was an issue beyond chance;
+    `share_there` its share when it was last present.
     """
 
     state: Life
@@ -61,7 +61,7 @@ def spans_of(standing: IssueStanding, day: date, fixed_on: date | None = None) -
 
 
 def next_standing(before: IssueStanding, day: date, sums: Sums, *, is_found: bool) -> IssueStanding:
-    """How an issue stands at the end of a day. `sums` has the stretches of `spans_of`."""
+    """Return an issue's state at the end of a day. `sums` has the stretches of `spans_of`."""
     last_found = day if is_found else before.last_found
     now = replace(before, last_found=last_found)
     if before.state == "gone":
@@ -77,7 +77,7 @@ def next_standing(before: IssueStanding, day: date, sums: Sums, *, is_found: boo
 
 
 def is_back_after_fix(standing: IssueStanding, day: date, sums: Sums, fixed_on: date) -> bool:
-    """Whether an issue that somebody called fixed is there after that day, beyond chance: back, or never gone."""
+    """Return whether an issue marked as fixed is present after that day, beyond chance: it is back, or never went."""
     if standing.state == "gone" or day <= fixed_on:
         return False
     if standing.state == "come back" and standing.told_on == day:
@@ -86,17 +86,17 @@ def is_back_after_fix(standing: IssueStanding, day: date, sums: Sums, fixed_on: 
 
 
 def chance_of_more(one: UnitSums, other: UnitSums, times: float = 1.0) -> float:
-    """How likely the first share is as high where it is `times` the second at most; 1 where it cannot be told."""
+    """Return the p-value that the first share is at most `times` the second; 1 if unknown."""
     return _chance(_share(one) - times * _share(other), one, other, times)
 
 
 def chance_of_less(one: UnitSums, other: UnitSums) -> float:
-    """How likely the first share is as low where it is the second at least; 1 where it cannot be told."""
+    """Return the p-value that the first share is at least the second; 1 if unknown."""
     return _chance(_share(other) - _share(one), one, other, 1.0)
 
 
 def _chance(gap: float, one: UnitSums, other: UnitSums, times: float) -> float:
-    """One-sided, by a t distribution. Where a stretch has no hit, its variance is the other's at least."""
+    """One-sided, by a t distribution. If a stretch has no hit, its variance is at least the other's."""
     if gap <= 0 or one.variance is None or other.variance is None:
         return 1.0
     as_other = times * other.variance * other.effective / one.effective
@@ -131,7 +131,7 @@ def _trend(since: date, day: date, sums: Sums) -> Life:
 def _best(
     sums: Sums, pairs: Sequence[tuple[DaySpan, DaySpan]], chance: Callable[[UnitSums, UnitSums], float]
 ) -> tuple[DaySpan, DaySpan] | None:
-    """The stretch that is least likely by chance, with what it is compared with; null where none is unlikely enough."""
+    """Return the pair of stretches with the lowest p-value; null if none is below CHANCE."""
     chances = [(chance(sums[recent], sums[earlier]), recent, earlier) for recent, earlier in pairs]
     least = min(chances, default=None, key=lambda one: one[0])
     return (least[1], least[2]) if least and least[0] < CHANCE else None

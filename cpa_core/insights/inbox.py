@@ -1,4 +1,4 @@
-"""The inbox of issues as it was followed last: how each stands, and what people say of it."""
+"""The inbox of issues as it was followed last: the state of each, and people's changes of it."""
 
 from datetime import date
 from typing import Literal
@@ -9,18 +9,18 @@ from cpa_core.store.database import Transaction
 
 IssueStatus = Literal["open", "accepted", "fixed", "not an issue"]
 SET_ASIDE: frozenset[IssueStatus] = frozenset({"accepted", "not an issue"})
-"""Statuses of issues that nobody is told of."""
+"""Statuses of issues that cause no alert."""
 ALERTED_FOR = 7
-"""Days for which a new issue, or one that came back, stands in the alerts."""
+"""Days for which a new or returned issue stays in the alerts."""
 
 
 class FollowedIssue(Value):
-    """One issue of the inbox, as it stands on `day`, the last that was followed with it.
+    """One issue of the inbox on `day`, the last on which it was followed.
 
-    `since`: first day of its spell, of being there or gone; `told_on`: the day that told of it, null where it was
-    there before. `harmed` of `of_conversations` of the last seven days end badly with it, beyond what happens without
-    it at equal length (a path: end there; a dealbreaker: hit it); `share` with its interval of 95 %, by unit.
-    `reopened_on`: the day on which it came back though it was called fixed.
+    `since` is the first day of its spell, present or gone. `told_on` is the day that reported it, null if it is older
+    than the following. `harmed` of the `of_conversations` of the last seven days end badly with it, beyond the rate
+    without it at equal length. For a path they end there; for a dealbreaker they hit it. `reopened_on`: the day on
+    which it came back although it was marked fixed.
     """
 
     issue_id: str
@@ -44,7 +44,7 @@ class FollowedIssue(Value):
     reopened_on: date | None = None
 
     def news(self) -> str | None:
-        """What an alert says of it, null where it says nothing: what is new, back or not fixed, and not set aside."""
+        """Return an alert's text about it: new, back or not fixed, and not set aside; null if there is no alert."""
         if self.status in SET_ASIDE or self.state == "gone":
             return None
         if self.reopened_on and (self.day - self.reopened_on).days < ALERTED_FOR:
@@ -54,7 +54,7 @@ class FollowedIssue(Value):
         return "issue came back" if self.told_on != self.first_found else "new issue"
 
     def spell(self) -> str:
-        """The day that names its spell: an alert is told once for each."""
+        """Return the day that identifies its spell: each spell causes one alert."""
         return str(max(filter(None, (self.reopened_on, self.told_on)), default=self.since))
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong, how often and how badly: issues found by rule, with an identity that lasts from day to day."""
+"""Issues found by rule, with their frequency and harm, and an identity that lasts from day to day."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,14 +20,14 @@ HITS = 5
 
 @dataclass(frozen=True)
 class Issue:
-    """One thing that goes wrong. `id` stays the same from day to day, and when an event type is renamed.
+    """One issue. `id` stays the same from day to day, and if an event type is renamed.
 
-    `cause`: an `event` that goes with bad ends, a `path` after which conversations break off, or a `dealbreaker`.
+    `cause`: an `event` associated with bad ends, a `path` after which conversations break off, or a `dealbreaker`.
     `kinds` are its event or events in order, `criterion` and `words` its dealbreaker. `met`: the scored conversations
-    that have it (for a path: the steps that take it, of all steps). `badness`: how much more often these end badly
-    (a path: end there), at equal length. `impact` is size times badness: the conversations that would have ended
-    better (gone on) without it. `state` compares with the days before, null when there is too little of them;
-    `met_before` is what was met then.
+    that have it (for a path: the steps that take it, of all steps). `badness`: by how much more often these end badly
+    (a path: end there), at equal length. `impact` is size times badness: the conversations that would have ended better
+    (gone on) without it. `state` compares with the days before, null if they have too little data; `met_before` is
+    `met` of those days.
     """
 
     id: str
@@ -43,19 +43,19 @@ class Issue:
     state: State | None = None
     met_before: Rate | None = None
     most: float = 0.0
-    """The part of what is met that one unit has, 0 to 1: the largest user, else the largest conversation."""
+    """The share of `met` in the largest unit, 0 to 1: a user, else a conversation."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What may be an issue, and whether it is one."""
+    """A candidate for an issue, and whether it is one."""
 
     issue: Issue
     is_found: bool
 
 
 def issues(now: Selection, before: Selection | None = None) -> tuple[Issue, ...]:
-    """The issues of a selection, the one with the surest impact first; then those that were issues before, `gone`.
+    """Return the issues of a selection, the surest impact first; then earlier issues that are `gone`.
 
     `before` is the selection of the days to compare with, as `Scope.previous` names them.
     """
@@ -93,7 +93,7 @@ def _followed(issue: Issue, earlier: Candidate | None) -> Issue:
 
 
 def _gone(earlier: Issue, now: Candidate | None) -> Issue:
-    """An issue of before, with what is met of it now."""
+    """Return an earlier issue with its present `met`."""
     nothing = rate(0, 0)
     return replace(now.issue if now else replace(earlier, met=nothing), state="gone", met_before=earlier.met)
 
@@ -158,7 +158,7 @@ def _of_dealbreaker(found: DealbreakerResult) -> Issue:
 
 
 def keys_of_kinds(of: Selection, kinds: Sequence[Kind]) -> tuple[str, ...]:
-    """What each kind keeps through renames; one that no schema knows has its name and role."""
+    """Return the key of each kind, which survives renames; a kind unknown to every schema has its name and role."""
     return tuple(of.keys.get(kind, f"{kind.event_type}|{kind.role}") for kind in kinds)
 
 

@@ -1,4 +1,4 @@
-"""How the figures came about: coverage, versions, costs and failures; and whether users came back."""
+"""The base of the figures: coverage, versions, costs and failures; and whether users came back."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +12,7 @@ WITHIN = 14
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of a day is tagged, judged, scored: of all there is. `refused` were refused by a model for good."""
+    """How many of a day's conversations are tagged, judged and scored. `refused` were refused by a model for good."""
 
     day: date
     conversations: int
@@ -25,7 +25,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Version:
-    """By what conversations were tagged, and when: where the figures before and after may not compare."""
+    """The schema, prompt and model of tagged conversations, with the days: figures across versions may not compare."""
 
     schema_version: str
     prompt_id: str
@@ -37,7 +37,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Cost:
-    """What asking about the conversations cost by task and model, in US dollars; null is unknown."""
+    """The cost of asking about the conversations by task and model, in US dollars; null is unknown."""
 
     task: str
     model: str
@@ -60,9 +60,9 @@ class Failed:
 
 @dataclass(frozen=True)
 class Returns:
-    """Users who came back within `within` days of their first judged conversation, by how it was.
+    """Users who came back within `within` days of their first judged conversation, by its score.
 
-    `too_recent` users are left out: what they will do is not known yet.
+    `too_recent` users are left out: their return is not known yet.
     """
 
     within: int
@@ -95,7 +95,7 @@ def costs(of: Selection) -> tuple[Cost, ...]:
 
 
 def failures(of: Selection) -> tuple[Failed, ...]:
-    """What failed, most frequent first."""
+    """Return the failures, the most frequent first."""
     return tuple(Failed(**row) for row in of.answer("failures"))
 
 

@@ -23,7 +23,7 @@ MOST = 100
 """Endings that are listed for each kind of end."""
 
 NO_CHANCE = 0.001
-"""How unlikely it must be that the good ends of a path are chance, before the path is taken for a good one."""
+"""The significance level at which a path counts as one that leads to good ends."""
 
 Path = tuple[int, ...]
 
@@ -135,10 +135,10 @@ def _drop_off(of: Selection, path: Path, one: Compared, conversations: tuple[int
 
 
 def _explaining(of: Selection, raised: Sequence[Path], parts: dict[Path, int]) -> list[Path]:
-    """The paths after which more end, beyond chance, and that no other such path accounts for.
+    """Return the paths after which more conversations end, beyond chance, unless another such path explains it.
 
-    A longer path counts only if more end after it than after its own last events otherwise; a shorter one only if
-    more end after it where it is not part of a longer one that counts.
+    A longer path counts only if more end after it than after its own last events otherwise. A shorter path counts only
+    if more end after it outside the longer paths that count.
     """
     kept: list[Path] = []
     for length in (3, 2, 1):

@@ -1,4 +1,4 @@
-"""How good conversations are, and which events go with low scores."""
+"""The quality of conversations, and the events associated with low scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ class GoalResult:
 
 @dataclass(frozen=True)
 class DealbreakerResult:
-    """How many of the judged conversations hit a dealbreaker. `most` is the part of the hits that one unit has."""
+    """How many of the judged conversations hit a dealbreaker. `most` is the share of the hits in the largest unit."""
 
     criterion: str
     words: str
@@ -49,7 +49,7 @@ class DealbreakerResult:
 
 @dataclass(frozen=True)
 class Effect:
-    """How conversations with a kind of event ended, beside those without it.
+    """The ends of conversations with a kind of event, compared with those without it.
 
     `difference` of the two shares of bad conversations, from -1 to 1, and `lift`, their ratio; `at_equal_length` is
     the difference within bands of length; `score_difference` is in points. `p_value` is for the comparison at equal
@@ -160,7 +160,7 @@ def _effect(kind: Kind, one: Compared, points: UnitSums | None) -> Effect:
 
 
 def friction(of: Selection, kinds: Sequence[Kind] | None = None) -> tuple[FrictionAt, ...]:
-    """Where in a conversation friction shows, for its first POSITIONS messages.
+    """Return the places of friction in a conversation, for its first POSITIONS messages.
 
     Friction is these kinds of event; without any given, those that `low_score_events` finds.
     """

@@ -1,4 +1,4 @@
-"""What is asked about: a range of days and filters, made into temporary tables that every question reads."""
+"""The selection of conversations: a range of days and filters, made into temporary tables that every question reads."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,11 +23,11 @@ GOOD_FROM = 80.0
 
 @dataclass(frozen=True)
 class Scope:
-    """Which conversations: those that began from `first` to `last`, both included, and pass every filter.
+    """The filter of conversations: those that began from `first` to `last`, both included, and pass every filter.
 
     `user`: name and value in the conversation's metadata, or `user_id`. `events`: types that occur in it, under their
     newest names. `properties`: name and value that one of its events has. `score_from` and `score_below` leave out
-    what has no score. A name may stand in `user` and in `properties` once.
+    conversations without a score. A name may occur once in `user` and once in `properties`.
     """
 
     first: date
@@ -41,7 +41,7 @@ class Scope:
     good_from: float = GOOD_FROM
 
     def previous(self) -> "Scope":
-        """As many days directly before, with the same filters."""
+        """Return the scope of the same number of days directly before, with the same filters."""
         length = self.last - self.first + timedelta(days=1)
         return replace(self, first=self.first - length, last=self.last - length)
 
@@ -60,7 +60,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Selection:
-    """The conversations of a scope as they are now. What was tagged or judged in an earlier form does not count."""
+    """The conversations of a scope as they are now. Labels of an earlier content of a conversation do not count."""
 
     view: Transaction
     scope: Scope
@@ -93,7 +93,7 @@ class Selection:
 
     @cached_property
     def keys(self) -> dict[Kind, str]:
-        """What each kind keeps through renames, where a schema knows it."""
+        """Return the key of each kind that a schema knows, which survives renames."""
         rows = self.view.answer("insights/keys_of_kinds")
         return {Kind(row["role"], row["name"]): row["key"] for row in rows}
 
@@ -145,7 +145,7 @@ KNOWN = {
 
 
 def _know(view: Transaction) -> None:
-    """What the recorded schemas say: the names in force of types and properties, choices, words of criteria."""
+    """Create the tables of the recorded schemas: present names of types and properties, choices, words of criteria."""
     for table, columns in KNOWN.items():
         view.execute(f"create temp table {table} ({', '.join(f'{name} varchar' for name in columns)})")
     rows = view.answer("schema/versions")

@@ -1,7 +1,7 @@
 """Intervals, tests and corrections, from sums by unit alone: pure, and without a numerical library.
 
-The unit is what is independent of the others: a user, else a conversation. Every figure is a ratio of two sums over
-units, and its variance comes from leaving one unit out at a time (the jackknife). docs/decisions says why.
+The unit is independent of other units: a user, else a conversation. Every figure is a ratio of two sums over units, and
+its variance comes from leaving one unit out at a time (the jackknife). docs/decisions gives the reasons.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,10 +11,10 @@ from math import erfc, exp, fsum, inf, lgamma, log, pi, sqrt
 from typing import Literal
 
 ENOUGH = 50
-"""Conversations below which a figure says little: it is flagged, and no finding is made of it."""
+"""Conversations below which a figure is uncertain: it is flagged, and makes no finding."""
 
 ENOUGH_UNITS = 15
-"""Effective units below which the same holds: the other bound of enough data."""
+"""Effective units below which the same applies: the second bound of enough data."""
 
 MUCH = 0.2
 """The part of a finding from which on one user's share of it is named."""
@@ -25,7 +25,7 @@ Z = 1.959963984540054
 
 @dataclass(frozen=True)
 class Basis:
-    """What the units of a figure are: users, and each of the selection's conversations that has none."""
+    """The units of a figure: users, and each of the selection's conversations without a user."""
 
     conversations: int
     with_user: int
@@ -43,7 +43,7 @@ class Basis:
 
 @dataclass(frozen=True)
 class UnitSums:
-    """Sums over the units that have trials: what a ratio `hits / trials`, its interval and its tests are made of.
+    """Sums over the units with trials, from which a ratio `hits / trials`, its interval and its tests are computed.
 
     `hit_squares`, `products` and `trial_squares` are the sums over units of hits², hits x trials and trials²;
     `most_hits` and `most_trials` those of the largest unit. `variance` is the jackknife's of the ratio, null with
@@ -64,7 +64,7 @@ class UnitSums:
 
     @property
     def effective(self) -> float:
-        """As how many units of equal size these count (Kish): (sum of trials)² / sum of trials²."""
+        """Return the effective number of units of equal size (Kish): (sum of trials)² / sum of trials²."""
         return self.trials**2 / self.trial_squares if self.trial_squares else 0.0
 
     @property
@@ -112,7 +112,7 @@ def jackknife(left_out: Sequence[float]) -> float | None:
 
 
 def effective_size(share: float, variance: float) -> float:
-    """As how many independent cases a share of this variance counts; 0 where that cannot be told."""
+    """Return the number of independent cases that give a share this variance; 0 if unknown."""
     return share * (1 - share) / variance if variance > 0 and 0 < share < 1 else 0.0
 
 
@@ -139,8 +139,8 @@ def share_interval(
 ) -> tuple[float | None, float | None]:
     """The interval of a share whose variance over units is known: Wilson's with t at the effective size.
 
-    At 0 and 1 it is Clopper and Pearson's at the effective units. Where the units do not differ they count as the
-    cases; `most` bounds the effective size. Null with fewer than two units.
+    At 0 and 1 it is Clopper and Pearson's at the effective units. If the units do not differ, they count as the cases;
+    `most` bounds the effective size. Null with fewer than two units.
     """
     if variance is None:
         return None, None
@@ -152,10 +152,10 @@ def share_interval(
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of `of` with its interval of 95 %, 0 to 1; null when it cannot be told.
+    """A share of `of` with its interval of 95 %, 0 to 1; null if unknown.
 
-    `conversations` is how many it stands on, `units` as how many independent units of equal size they count, and
-    `most` the part of `of` that the largest unit has. `basis` is null where no unit was looked at.
+    `conversations` is the number it is based on, `units` the effective number of independent units of equal size, and
+    `most` the share of `of` in the largest unit. `basis` is null if there is no unit.
     """
 
     count: int
@@ -192,13 +192,13 @@ class Mean:
 
 
 def is_enough(conversations: int, units: float) -> bool:
-    """Whether a figure of so many conversations and effective units says enough to be shown as sure."""
+    """Return whether a figure of these conversations and effective units is shown as certain."""
     return conversations >= ENOUGH and units >= ENOUGH_UNITS - 1e-9
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval of 95 %; null when it cannot be told."""
+    """A value with its interval of 95 %; null if unknown."""
 
     value: float | None
     low: float | None
@@ -209,7 +209,7 @@ class Estimate:
         return Estimate(*(None if one is None else one * factor for one in (self.value, self.low, self.high)))
 
     def within(self, most: float) -> "Estimate":
-        """The same, its interval cut to -most..most: what two figures from 0 to `most` can differ by."""
+        """Return the estimate with its interval cut to -most..most, the range of a difference of two such figures."""
         low, high = (None if one is None else min(most, max(-most, one)) for one in (self.low, self.high))
         return Estimate(self.value, low, high)
 
@@ -218,7 +218,7 @@ UNKNOWN = Estimate(None, None, None)
 
 
 def share(of: UnitSums) -> Rate:
-    """The share of hits in trials, with its interval by unit. Trials are cases: what is counted at all."""
+    """The share of hits in trials, with its interval by unit. Trials are all counted cases."""
     count, trials = round(of.hits), round(of.trials)
     if not trials:
         return Rate(count, trials, None, None, None, of.conversations, 0.0, basis=_basis(of))
@@ -294,7 +294,7 @@ def difference(one: Rate, other: Rate) -> Estimate:
 def lift(one: UnitSums, other: UnitSums) -> Estimate:
     """The first share as a multiple of the second, with Katz's interval on the logarithm at the effective sizes.
 
-    Half a case is added to each where one has none, for the interval alone; unknown when both have none.
+    If one share has no case, the interval adds half a case to each; unknown if both have none.
     """
     if not one.trials or not other.trials or not one.hits + other.hits:
         return UNKNOWN
@@ -317,7 +317,7 @@ def _cases(of: UnitSums) -> tuple[float, float]:
 
 
 def change_chance(one: UnitSums, other: UnitSums) -> float | None:
-    """How likely two ratios of different units differ as much where they are the same; null unknown."""
+    """Return the p-value of the difference of two ratios of different units; null if unknown."""
     trials = one.trials + other.trials
     if not one.trials or not other.trials:
         return None
@@ -328,7 +328,7 @@ def change_chance(one: UnitSums, other: UnitSums) -> float | None:
 
 
 def score_chance(total: float, squares: float) -> float | None:
-    """How likely a sum over units as far from zero is where each unit's part is zero on average; null unknown.
+    """Return the p-value of a sum over units, if each unit's part is zero on average; null if unknown.
 
     `squares` is the sum of the squared parts: the variance under no difference, which one unit cannot make small.
     """
@@ -375,7 +375,7 @@ def _t_density(t: float, freedom: float) -> float:
 
 
 def t_tails(t: float, freedom: float) -> float:
-    """How much of a t distribution lies beyond t on either side."""
+    """Return the two-sided tail probability of t."""
     return _beta_share(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 

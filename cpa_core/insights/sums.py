@@ -1,4 +1,4 @@
-"""What a day adds to every range that holds it: the same questions, asked by day, as small tables."""
+"""The sums of each day, which add up over any range: the same questions, asked by day, as small tables."""
 
 import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""How much there is: conversations, users, messages and events, by day, hour, turn and length."""
+"""Volume: conversations, users, messages and events, by day, hour, turn and length."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +11,7 @@ from cpa_core.store.database import Row
 
 @dataclass(frozen=True)
 class Figures:
-    """What there is in all, or on a day. Rates are shares of the conversations that have a score."""
+    """The volume in all, or of a day. Rates are shares of the conversations that have a score."""
 
     conversations: int
     users: int
@@ -29,13 +29,13 @@ class Figures:
 
     @property
     def basis(self) -> Basis:
-        """What the units of its intervals are."""
+        """Return the units of its intervals."""
         return self.messages_per_conversation.basis or Basis(self.conversations, 0)
 
 
 @dataclass(frozen=True)
 class DayFigures:
-    """What there is on a day."""
+    """The volume of a day."""
 
     day: date
     figures: Figures
@@ -77,16 +77,16 @@ MOST_SCORE = 100.0
 """A score is from 0 to this."""
 
 BANDS = (1, 3, 5, 7, 10, 15, 20, 30, 50)
-"""Where the bands of length begin, in messages."""
+"""The lower bounds of the bands of length, in messages."""
 
 
 def overview(of: Selection) -> Figures:
-    """What there is in all."""
+    """Return the volume in all."""
     return _figures(of.answer("overview")[0])
 
 
 def days(of: Selection) -> tuple[DayFigures, ...]:
-    """What there is on each day that has conversations, in order."""
+    """Return the volume of each day with conversations, in order."""
     return tuple(DayFigures(row["day"], _figures(row)) for row in of.answer("days"))
 
 
@@ -115,7 +115,7 @@ def turns(of: Selection) -> tuple[Turn, ...]:
 
 
 def hours(of: Selection) -> tuple[Hour, ...]:
-    """The hours of the week in which conversations began. Those whose times are assumed are left out."""
+    """The hours of the week in which conversations began. Conversations whose times are assumed are left out."""
     rows = of.answer("hours", zone=of.timezone)
     return tuple(
         Hour(row["weekday"], row["hour"], row["conversations"], share(UnitSums(**row["of_bad"]))) for row in rows

@@ -27,18 +27,18 @@ __all__ = [
 ]
 
 USUAL_WORDS = "The user says in words of their own what has happened, what they need, and what they have tried so far."
-"""As long as a definition usually is."""
+"""A text of the usual length of a definition."""
 
 
 def drafting_questions(shown: Sample, catalogue: EventSchema, model: ModelName) -> list[Request]:
-    """About the questions that proposing asks: a catalogue stands for what the later ones know by then."""
+    """Return roughly the questions of a proposal: a catalogue stands for the types that later questions will know."""
     types = [CandidateType(event_type=one) for one in catalogue.event_types]
     drafts = [question(batch, model, types if n else ()) for n, batch in enumerate(shown.batches)]
     return [*drafts, consolidation([], types, model)]
 
 
 def full_schema() -> EventSchema:
-    """A schema of as many types as a proposal has at most: what a catalogue costs before it is known."""
+    """Return a schema of the most types that a proposal can have, to estimate the cost of a catalogue."""
     topic = Property(name="Topic", definition="What it is about.", choices=tuple(f"Topic {n}" for n in range(6)))
     kinds = [(role, n) for role, most in MOST_TYPES.items() for n in range(most)]
     types = [EventType(name=f"Kind {n}", definition=USUAL_WORDS, role=role, properties=(topic,)) for role, n in kinds]
@@ -50,10 +50,10 @@ def full_schema() -> EventSchema:
 def propose(
     shown: Sample, base: EventSchema | None, model: ModelName, ask: Ask, about: str = ""
 ) -> tuple[EventSchema | None, Reply]:
-    """A schema from a sample: a draft of each batch beside the types known by then, and one consolidation of all.
+    """A schema from a sample: a draft of each batch with the types known so far, and one consolidation of all.
 
-    With a `base` it is that, with the types that the sample adds to it. `about` is what the team says of its purpose.
-    None where no answer is valid, with the reply that ended it. Raises what `ask` raises.
+    With a `base`, it is the base plus the types that the sample adds. `about` is the team's statement of its purpose.
+    Null if no answer is valid, with the last reply. Raises what `ask` raises.
     """
     owned = len(base.event_types) if base else 0
     known = [CandidateType(event_type=one) for one in base.event_types] if base else []
@@ -77,7 +77,7 @@ def propose(
 
 
 def _mended(known: Sequence[CandidateType], found: BatchDraft, owned: int) -> list[CandidateType]:
-    """The known types as a later batch saw them. The first `owned` are people's, and stay as they wrote them."""
+    """Return the known types with a later batch's changes. The first `owned` are people's, and stay unchanged."""
     mended = list(known)
     for n, seen, definition in found.known:
         one = mended[n - 1]
@@ -89,7 +89,7 @@ def _mended(known: Sequence[CandidateType], found: BatchDraft, owned: int) -> li
 
 
 def _new(known: Sequence[CandidateType], found: Sequence[CandidateType]) -> Iterator[CandidateType]:
-    """Those that are not known to the letter."""
+    """Yield the types that are not known literally."""
     types = [one.event_type for one in known]
     for one in found:
         if one.event_type not in types:
@@ -97,5 +97,5 @@ def _new(known: Sequence[CandidateType], found: Sequence[CandidateType]) -> Iter
 
 
 def _beside(base: Sequence[EventType], found: Sequence[EventType]) -> list[EventType]:
-    """Those that say nothing that one of the base says. The base stays as people wrote it."""
+    """Return the types that repeat none of the base. The base stays as people wrote it."""
     return [one for one in found if not any(one.role == own.role and are_near(own, one) for own in base)]

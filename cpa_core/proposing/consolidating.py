@@ -1,4 +1,4 @@
-"""One vocabulary from many candidates: a model says which are the same, and code keeps the result within bounds."""
+"""One vocabulary from many candidates: a model merges equal ones, and code keeps the result within bounds."""
 
 import json
 import re
@@ -39,7 +39,7 @@ NOTHING = re.compile(
 
 
 class Told(NamedTuple):
-    """What the team says of its purpose, and how many conversations were read."""
+    """The team's statement of its purpose, and the number of conversations read."""
 
     about: str = ""
     conversations: int = 0
@@ -55,7 +55,7 @@ def consolidate(
     ask: Ask,
     told: Told = NOTHING_TOLD,
 ) -> tuple[EventSchema | None, Reply]:
-    """One schema from drafts and all their types; none where no answer is valid. Raises what `ask` raises."""
+    """Return one schema from drafts and all their types; null if no answer is valid. Raises what `ask` raises."""
 
     def check(text: str) -> None:
         read(text, types)
@@ -152,7 +152,7 @@ def tidy(schema: EventSchema) -> EventSchema:
 
 
 def merged(types: Sequence[EventType]) -> list[EventType]:
-    """The types without those that say what an earlier one says, whose choices and properties it takes."""
+    """Return the types without duplicates of an earlier one, which takes over their choices and properties."""
     kept: list[EventType] = []
     for one in types:
         near = next((n for n, other in enumerate(kept) if are_near(other, one)), None)
@@ -180,7 +180,7 @@ def _tidied(one: EventType) -> EventType:
 
 
 def _tidied_property(found: Property) -> Property | None:
-    """None where it tells nothing."""
+    """Return the property tidied; null if it carries no information."""
     choices = {re.sub(r"[\W_]+", "", c.casefold()) or c: c for c in reversed(found.choices) if not NOTHING.fullmatch(c)}
     listed_ = list(reversed(choices.values()))
     if found.choices and not [c for c in listed_ if not ANYTHING_ELSE.match(c)][1:]:

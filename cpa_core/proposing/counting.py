@@ -1,4 +1,4 @@
-"""How often each proposed type happens in the sample, with examples; and which types a message has tried to plant."""
+"""How often each proposed type happens in the sample, with examples; and the types that a message tried to plant."""
 
 import re
 from collections import defaultdict
@@ -16,11 +16,11 @@ SPEAKS_OF_SCHEMAS = re.compile(
     r"\b(add|create|propose|define)\b.{0,40}\bevent",
     re.IGNORECASE | re.DOTALL,
 )
-"""What a message says that would rather write the schema than be described by it."""
+"""Words of a message that tries to influence the schema."""
 
 
 class Firing(Value):
-    """How often a type happened in the sample, and quotes of it from different conversations where there are."""
+    """The number of a type's events in the sample, and quotes of it, from different conversations if possible."""
 
     event_type: EventType
     messages: int
@@ -29,9 +29,9 @@ class Firing(Value):
 
 @dataclass(frozen=True)
 class Counted:
-    """The proposed schema without planted types, whose names are apart, and what happened in so many messages.
+    """The proposed schema without planted types, whose names are listed separately, and the counts of its types.
 
-    `conversations` were counted; `failed` has how many were not, for each reason: no figure says anything of them.
+    `conversations` were counted; `failed` is the number that were not, by reason: no figure includes them.
     """
 
     schema: EventSchema
@@ -49,7 +49,7 @@ class Counted:
 
     @property
     def said(self) -> str:
-        """How much of the sample the figures rest on, and what became of the rest."""
+        """Return a line on the part of the sample behind the figures, and on the rest."""
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.failed)
         if not self.conversations and self.lost:
             return (
@@ -66,8 +66,10 @@ Found = tuple[Conversation, Tagged]
 
 
 def counted(schema: EventSchema, tagged: Iterable[Found], failed: Mapping[str, int] | None = None) -> Counted:
-    """What a tagged sample says of a schema. A type is planted when some message that speaks of schemas names it,
-    and it happens in no message that does not."""
+    """Return the counts of a schema's types in a tagged sample.
+
+    A type is planted if a message about schemas names it, and it occurs in no other message.
+    """
     found = sorted(tagged, key=lambda one: one[0].conversation_id)
     events: defaultdict[tuple[str, str], list[tuple[Message, Tag]]] = defaultdict(list)
     for conversation, result in found:

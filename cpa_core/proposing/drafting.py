@@ -1,4 +1,4 @@
-"""A draft of the event schema from one batch of conversations, beside the types that are known by then."""
+"""A draft of the event schema from one batch of conversations, with the types known so far."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -29,8 +29,10 @@ class CandidateType(Value):
 
 
 class BatchDraft(Value):
-    """What one batch says: of the assistant, of its conversations, the types it adds, and of those known before by
-    number how often they were seen and the wider definition that they need, empty where they need none."""
+    """A model's draft from one batch: the assistant, its conversations, and new types.
+
+    For known types, by number, it has the count seen and a wider definition, empty if none is needed.
+    """
 
     name: str
     description: str
@@ -42,9 +44,9 @@ class BatchDraft(Value):
 def draft(
     conversations: Sequence[Conversation], known: Sequence[CandidateType], model: ModelName, ask: Ask, about: str = ""
 ) -> tuple[BatchDraft | None, Reply]:
-    """What these conversations add to the types that are known: a valid draft, without types where there is nothing.
+    """Return the types that these conversations add to the known ones: a valid draft, without types if there are none.
 
-    None where no answer is valid, with the reply that ended it. Raises what `ask` raises.
+    Null if no answer is valid, with the last reply. Raises what `ask` raises.
     """
 
     def check(text: str) -> None:
@@ -62,7 +64,7 @@ def draft(
 
 
 def purpose(about: str) -> str:
-    """What the team says of itself and of what it will do with the counts, as a paragraph of a prompt."""
+    """Return the team's statement about itself and its use of the counts, as a paragraph of a prompt."""
     return f"\nThe team says of it: {' '.join(about.split())}\n" if about.strip() else ""
 
 
@@ -73,7 +75,7 @@ def question(
     problem: str = "",
     about: str = "",
 ) -> Request:
-    """The question that shows a batch; `problem` says what was wrong with the last answer, `about` is the team's."""
+    """Return the question about a batch; `problem` is the previous answer's fault, `about` the team's statement."""
     fenced = [f"<conversation>\n{transcript(c.messages)}\n</conversation>" for c in conversations]
     types = "\n".join(type_line(n, one) for n, one in enumerate(known, 1))
     told = {
@@ -116,22 +118,22 @@ TEXT = {"type": "string"}
 NUMBER = {"type": "integer"}
 LINES = {"type": "array", "items": TEXT}
 DRAFT: dict[str, Any] = {"name": TEXT, "description": TEXT, "summary": TEXT}
-"""What a draft says of the assistant."""
+"""The fields of a draft about the assistant."""
 ABOUT: dict[str, Any] = {"name": TEXT, "description": TEXT, **dict.fromkeys(GOALS, LINES)}
-"""What the consolidation says of it."""
+"""The fields of the consolidation about the assistant."""
 TYPE: dict[str, Any] = {
     "name": TEXT,
     "definition": TEXT,
     "role": {"type": "string", "enum": ["user", "assistant"]},
     "properties": {"type": "array", "items": closed({"name": TEXT, "definition": TEXT, "choices": LINES})},
 }
-"""What an answer says of an event type."""
+"""The fields of an answer about an event type."""
 
 
 def read(text: str, conversations: Sequence[Conversation], known: Sequence[CandidateType] = ()) -> BatchDraft:
     """The draft in an answer, valid by the rules of `schema.yml`. Raises ReplyInvalid with place and rule.
 
-    Only where types are known already it may have none. Quotes that stand in no message of the role are left out.
+    It may have no types only if some are known already. Quotes that occur in no message of the role are left out.
     """
     tree = answer_object(text)
     items = listed(tree, "event_types")

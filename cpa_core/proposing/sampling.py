@@ -1,4 +1,4 @@
-"""Which conversations are shown to have a schema proposed: a seeded choice over days, lengths and users."""
+"""The sample of conversations behind a proposal: a seeded choice over days, lengths and users."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from cpa_core.models import Conversation, Message, Value, digest
 
 SAMPLE_CONVERSATIONS = 60
 BATCH_CHARACTERS = 60_000
-"""Of one question: about 15,000 tokens, so that a model reads all of it with the same care."""
+"""Characters of one question, about 15,000 tokens, so that a model reads all of it with the same care."""
 LINE_CHARACTERS = 40
-"""What a message's number and role add to its words."""
+"""Characters that a message's number and role add to its text."""
 
 
 class Sample(Value):
-    """The conversations that are shown, in the batches in which they are, and what they were chosen from."""
+    """The sampled conversations in their batches, and the number that they were chosen from."""
 
     seed: int
     of: int
@@ -71,7 +71,7 @@ def _size(conversation: Conversation) -> int:
 
 
 def _beginning(conversation: Conversation) -> Conversation:
-    """As much of a conversation as one question holds."""
+    """Return as much of a conversation's beginning as fits one question."""
     if _size(conversation) <= BATCH_CHARACTERS:
         return conversation
     room = BATCH_CHARACTERS

@@ -1,4 +1,4 @@
-"""A proposal as a file for people: the schema, and in comments what it rests on."""
+"""A proposal as a file for people: the schema, with its evidence in comments."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -26,11 +26,14 @@ ABOVE = {
         "cpa schema check FILE finds what is wrong; cpa schema diff OLD NEW says what a change would cost.",
     ),
 }
-"""What a person who edits the file has to know, above the key that it is about."""
+"""Explanations for a person who edits the file, each above its key."""
 
 
 def written(schema: EventSchema, head: Sequence[str], found: Counted | None, ids: Sequence[str]) -> str:
-    """The text of the file. Reading it gives the schema; every comment stays on its line, whatever a message holds."""
+    """The text of the file.
+
+    Reading it returns the schema; every comment stays on its line, whatever a message contains.
+    """
     lines = dump(schema).splitlines()
     first = lines.index("event_types:") + 1
     top = (said for line in lines[:first] for said in _explained(line))
@@ -38,14 +41,14 @@ def written(schema: EventSchema, head: Sequence[str], found: Counted | None, ids
 
 
 def _explained(line: str) -> list[str]:
-    """A line of the file, below what a person who edits it has to know of its key."""
+    """Return a line of the file, below the explanation of its key."""
     return ["", *(f"# {said}" for said in ABOVE[line]), line] if line in ABOVE else [line]
 
 
 def completed(base: str, schema: EventSchema, head: Sequence[str], found: Counted | None, ids: Sequence[str]) -> str:
-    """The text of a file, comments and all, with the types that the schema has beyond it at the end of its list.
+    """Return the text of a file, comments included, with the schema's additional types at the end of its list.
 
-    As `written` where the schema is other than that, or the list is not written a type a line.
+    Return the same as `written` if the schema differs otherwise, or the list is not in block style.
     """
     before = parse(base, "the schema in use")[0]
     added = schema.model_copy(update={"event_types": schema.event_types[len(before.event_types) :]})
@@ -66,7 +69,7 @@ def _head(head: Sequence[str], ids: Sequence[str]) -> list[str]:
 
 
 def _counted_types(lines: Sequence[str], schema: EventSchema, found: Counted | None) -> Iterator[str]:
-    """The lines of a dumped list of types, before each what was counted of it."""
+    """Yield the lines of a dumped list of types, each preceded by its counts."""
     firings = {(one.event_type.name, one.event_type.role): one for one in found.firings} if found else {}
     types = iter(schema.event_types)
     is_first = True
@@ -95,7 +98,10 @@ def _end_of_types(text: str) -> tuple[str, int] | None:
 
 
 def _leaves(node: yaml.Node) -> Iterator[yaml.Node]:
-    """What in a node is no list or mapping of lines: YAML puts the ends of those behind the comments that follow."""
+    """Yield the nodes that are no block list or mapping.
+
+    YAML puts the ends of those behind the comments that follow.
+    """
     if isinstance(node, yaml.ScalarNode) or (isinstance(node, yaml.CollectionNode) and node.flow_style):
         yield node
     elif isinstance(node, yaml.SequenceNode):

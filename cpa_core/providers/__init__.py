@@ -12,10 +12,10 @@ from cpa_core.settings import Lane, Needs, Settings, lacking
 class ProviderSpec(NamedTuple):
     """One vendor of models.
 
-    `make` and `make_batches` import the vendor's SDK only when they are called. `needs` are the settings that it cannot
-    do without, one set of names for each way to configure it. `default_model` is asked where no model is named and this
-    vendor alone is configured; empty where there is none. `room` gives the tokens that a model may add to an answer for
-    hidden reasoning. A provider that `is_free` sends no request, so every lane suits it.
+    `make` and `make_batches` import the vendor's SDK only when they are called. `needs` are the settings that it
+    requires, one set of names for each way to configure it. `default_model` is asked if no model is named and only this
+    vendor is configured; empty if there is none. `room` returns the tokens that a model may add to an answer for hidden
+    reasoning. A provider that `is_free` sends no request, so every lane suits it.
     """
 
     name: str
@@ -140,7 +140,7 @@ def default_model(given: Settings) -> ModelName:
 
 
 def lane_of(provider: str, given: Settings) -> Lane:
-    """The lane in which a provider is asked: the one that is set, as far as it has that; prices follow it."""
+    """Return the lane of a provider's requests: the configured one if the provider has it. Prices follow it."""
     return given.lane if given.lane in PROVIDERS[provider].lanes else "standard"
 
 

@@ -1,4 +1,4 @@
-"""Which setting mends what stopped a provider: the key that it refuses, the address, the form of its answers."""
+"""Advice on a stopped provider: the setting to correct, such as a refused key, the address, or the form of answers."""
 
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ SHAPES = ("json_object", "prompt")
 
 
 def advice(stopped: ProviderStopped, given: Settings) -> str:
-    """The setting to look at, as the end of the sentence that says what stopped; empty where none is known."""
+    """Return the setting to check, as the end of the error's sentence; empty if none is known."""
     names = NAMES.get(stopped.provider)
     if isinstance(stopped, AnswersUnusable) and stopped.outcome != ANOTHER_API:
         return _form(stopped, given.compatible.structured)
@@ -44,7 +44,7 @@ def advice(stopped: ProviderStopped, given: Settings) -> str:
 
 
 def address(provider: str, given: Settings) -> str:
-    """Where a provider is asked, the setting that says so, and what is likelier to serve."""
+    """Return the provider's address, its setting, and a likelier address."""
     name = NAMES[provider].address
     urls = {"compatible": given.compatible.url, "openai": given.openai.url}
     if provider not in urls:
@@ -55,12 +55,12 @@ def address(provider: str, given: Settings) -> str:
 
 
 def answer_advice(detail: str, provider: str, given: Settings) -> str:
-    """What to look at where a question failed with this detail; empty where the address is not in doubt."""
+    """Return advice on a question that failed with this detail; empty if the address is not in doubt."""
     return address(provider, given) if is_foreign(detail) and provider in NAMES else ""
 
 
 def _form(stopped: AnswersUnusable, structured: str | None) -> str:
-    """What to try where a server's answers are of no use."""
+    """Return the setting to try if a server's answers are unusable."""
     other = "another model (CPA_MODEL)"
     if stopped.outcome == "truncated":
         return f"try {other} or, where the server is yours, one with a longer context"
@@ -74,7 +74,7 @@ def _form(stopped: AnswersUnusable, structured: str | None) -> str:
 
 
 def advised(stopped: ProviderStopped, given: Settings) -> ProviderStopped:
-    """The same with the setting to look at at the end of its words."""
+    """Return the same error with the setting to check appended to its text."""
     words = advice(stopped, given)
     if words and words not in str(stopped):
         stopped.args = (f"{stopped}: {words}",)

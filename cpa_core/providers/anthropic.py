@@ -16,28 +16,28 @@ from cpa_core.providers.wire import Response, count, mapping, patience, received
 from cpa_core.settings import TIMEOUT, Settings
 
 THINKING_OFF = ("claude-haiku-5-5",)
-"""Models that think unless told not to, and may be told.
+"""Models that think by default, and accept to be told not to.
 
 Source: platform.claude.com, migrating to Haiku 5.5. It and its successors refuse temperature, top_p and top_k, which
 the SDK knows no more since 2.0; Sonnet and Opus 5.5 refuse a forced tool. None is sent.
 """
 NO_THINKING = ("claude-3", "claude-haiku-4", "claude-sonnet-4", "claude-opus-4")
-"""Older models, which think only when asked to, and some with a low limit for the answer.
+"""Older models, which think only on request, some with a low limit for the answer.
 
-Sources: platform.claude.com, extended thinking (through 4.x a request without `thinking` has none), models overview
-(Haiku 3 answers in 4,096 tokens at most); from 5 on they think by themselves (docs.apiyi.com, 2026-11-09).
+Sources: platform.claude.com, extended thinking (through 4.x a request without `thinking` has none). Models overview
+(Haiku 3 answers in 4,096 tokens at most). From 5 on they think by default (docs.apiyi.com, 2026-11-09).
 """
 THINKING_ROOM = 4_000
-"""Tokens for the thinking of every other model, known or not: it counts towards the answer's limit."""
+"""Tokens for the thinking of every other model, known or not: thinking counts towards the answer's limit."""
 
 
 class Messages:
-    """Anthropic's Messages API, by whichever client speaks it."""
+    """Anthropic's Messages API, by any client that supports it."""
 
     def __init__(
         self, client: "sdk.Anthropic | sdk.AnthropicBedrock", unsigned: tuple[type[Exception], ...] = ()
     ) -> None:
-        """`unsigned` are the errors of a client that signs what it sends and has lost its credentials."""
+        """`unsigned` are the errors of a signing client that has lost its credentials."""
         self._timeout = client.timeout if isinstance(client.timeout, float | int) else TIMEOUT
         self._client = client
         self._unsigned = unsigned
@@ -87,14 +87,14 @@ def body(request: Request, *, structured: bool = True) -> dict[str, Any]:
 
 
 def room(model: str) -> int:
-    """Tokens of an answer's limit that are for thinking, where a model is told no effort."""
+    """Return the tokens of an answer's limit for thinking, if the request sets no effort."""
     return 0 if any(name in model for name in (*THINKING_OFF, *NO_THINKING)) else THINKING_ROOM
 
 
 def decode(raw: Any) -> Reply:
     """The reply in a message's JSON: its blocks of text, since the first block may be thinking.
 
-    Raises ProviderFailed when it is none.
+    Raises ProviderFailed if there is none.
     """
     blocks = mapping(raw).get("content")
     if not isinstance(blocks, list):
@@ -111,7 +111,7 @@ def decode(raw: Any) -> Reply:
 
 
 def _text(blocks: list[Any]) -> str:
-    """The blocks of text; without JSON in them the input of the tools that are called, as gateways ask for JSON.
+    """Return the blocks of text; if they hold no JSON, the input of the called tools, by which gateways request JSON.
 
     Source: platform.claude.com, tool use (`type: tool_use`, `input` an object).
     """
@@ -124,7 +124,7 @@ def _text(blocks: list[Any]) -> str:
 
 
 def _usage(raw: dict[str, Any]) -> Usage:
-    """`input_tokens` there excludes what was cached or written; ours includes both."""
+    """Return the usage. Anthropic's `input_tokens` exclude cached and written tokens; ours include both."""
     bare, cached = count(raw.get("input_tokens")), count(raw.get("cache_read_input_tokens"))
     written = count(raw.get("cache_creation_input_tokens"))
     return Usage(
@@ -136,7 +136,7 @@ def _usage(raw: dict[str, Any]) -> Usage:
 
 
 def anthropic(given: Settings) -> Messages:
-    """Anthropic itself, or what stands at ANTHROPIC_BASE_URL."""
+    """Return the provider for Anthropic, or for the server at ANTHROPIC_BASE_URL."""
     key, url, seconds = given.anthropic.key, given.anthropic.url, given.timeout
     if not key:
         raise SettingsError("ANTHROPIC_API_KEY is not set, and the model is of provider anthropic")

@@ -50,14 +50,17 @@ class MessageBatches:
         )
 
     def submit(self, key: str, path: Path) -> str:
-        """Below `create`, so that the file goes as it is and is never in memory. There is no place for our key."""
+        """Submit the file as it is, beneath the SDK's `create`, so that it is never in memory.
+
+        The API stores no key of ours.
+        """
         headers: sdk.RequestOptions = {"headers": {"Content-Type": "application/json"}}
         with errors(sdk), path.open("rb") as file:
             made = self._client.post("/v1/messages/batches", content=file, cast_to=MessageBatch, options=headers)
         return made.id
 
     def find(self, lost: Lost) -> Found:
-        """Among batches created since with as many requests: one that ended shows whose they are, others not yet."""
+        """Search batches created since with as many requests: an ended one shows its questions, others not yet."""
         undecided = False
         with errors(sdk):
             for batch in self._client.messages.batches.list(limit=100):
@@ -80,7 +83,7 @@ class MessageBatches:
         return BatchLook("waiting", _size(batch) - batch.request_counts.processing)
 
     def results(self, batch_id: str) -> Iterator[BatchLine]:
-        """As the vendor streams them. Raises ProviderFailed where there are none any more."""
+        """Yield the results as the vendor streams them. Raises ProviderFailed if they have expired."""
         with errors(sdk):
             batch = self._client.messages.batches.retrieve(batch_id)
             if not batch.results_url:
@@ -107,7 +110,7 @@ def _result(request_hash: str, result: dict[str, Any]) -> BatchLine:
 
 
 def batches(given: Settings) -> MessageBatches:
-    """Anthropic itself, or what stands at ANTHROPIC_BASE_URL."""
+    """Return the batches of Anthropic, or of the server at ANTHROPIC_BASE_URL."""
     key, url = given.anthropic.key, given.anthropic.url
     if not key:
         raise SettingsError("ANTHROPIC_API_KEY is not set, and a batch of provider anthropic is to be asked for")

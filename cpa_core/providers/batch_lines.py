@@ -1,4 +1,4 @@
-"""What the vendors' batches have in common: how an answer's line and a refusal are understood."""
+"""The common parts of the vendors' batches: reading a line of results, and a refusal."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -15,15 +15,18 @@ from cpa_core.providers.statuses import answered, fault, outcome
 from cpa_core.providers.wire import Response, mapping, unanswered
 
 CLOCKS_DIFFER = timedelta(hours=1)
-"""How far the vendor's clock may be from ours when batches created since are looked through."""
+"""The most difference of the vendor's clock from ours in the search for batches created since."""
 
 LANE = "batch"
 
 CROWDED_CODE = "token_limit_exceeded"
 CROWDED_WORD = "enqueued"
-"""How OpenAI says that too much is enqueued: "Enqueued token limit reached for MODEL ... Please try again once some
-in_progress batches have been completed." (openai/openai-python#2084), or "Enqueued request limit reached" in the same
-words (community.openai.com/t/1002388). Azure's has the same code (learn.microsoft.com/answers/questions/2285577)."""
+"""OpenAI's word for a full queue: "Enqueued token limit reached for MODEL ...
+
+Please try again once some in_progress batches have been completed." (openai/openai-python#2084), or "Enqueued request
+limit reached" in the same words (community.openai.com/t/1002388). Azure's has the same code
+(learn.microsoft.com/answers/questions/2285577).
+"""
 
 
 def is_crowded(code: str, message: str) -> bool:
@@ -32,7 +35,7 @@ def is_crowded(code: str, message: str) -> bool:
 
 
 def parsed(text: str) -> dict[str, Any] | None:
-    """A line of results with its `custom_id`; null for what is none, as its question is asked again then."""
+    """Return a line of results with its `custom_id`; null for any other line, whose question is then asked again."""
     try:
         tree = mapping(json.loads(text))
     except (ValueError, RecursionError):
@@ -41,7 +44,7 @@ def parsed(text: str) -> dict[str, Any] | None:
 
 
 def line_of(request_hash: str, response: Response, decode: Callable[[Any], Reply]) -> BatchLine:
-    """What a response in a batch says about its question."""
+    """Return the result of a question from its response in a batch."""
     try:
         reply = answered(response, decode)
     except ProviderStopped as stopped:

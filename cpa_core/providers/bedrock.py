@@ -34,7 +34,7 @@ def bedrock(given: Settings) -> Messages:
 
 
 def _credentials(aws: AwsSettings, region: str) -> dict[str, Any]:
-    """What the client signs with, in AWS's order: a Bedrock key, a pair of keys, a profile, the machine's own role."""
+    """Return the client's credentials, in AWS's order: a Bedrock key, a pair of keys, a profile, the machine's role."""
     if aws.bearer_token:
         return {"api_key": aws.bearer_token}
     if bool(aws.key_id) != bool(aws.secret):

@@ -1,4 +1,4 @@
-"""How calls travel: HTTP/1.1 by the standard library beneath a vendor's SDK, a connection for each call under way."""
+"""The transport of calls: HTTP/1.1 by the standard library beneath a vendor's SDK, a connection for each call."""
 
 import io
 import math
@@ -17,11 +17,13 @@ from urllib.request import getproxies
 import httpx2
 
 KEPT = 30.0
-"""Seconds that an unused connection is kept: what stands between may forget it in silence."""
+"""Seconds that an unused connection is kept: a proxy between may drop it silently."""
 
 SHARED = 0.9
-"""Seconds for which a failure to connect is that of all calls, before there was any connection: less than the pause
-before a question's next try."""
+"""Seconds for which all calls share one failure to connect, before the first connection.
+
+It is less than the pause before a question's next try.
+"""
 
 Origin = tuple[str, str, int | None]
 """Scheme, host and port."""
@@ -42,7 +44,7 @@ class Idle(NamedTuple):
 
 
 def http_client(timeout: float) -> httpx2.Client:
-    """What a vendor's SDK sends through; behind a proxy, `httpx2` alone, whose answers end in twice their time."""
+    """Return the client of a vendor's SDK; behind a proxy, `httpx2` alone, whose answers end in twice their time."""
     certificates = httpx2.create_ssl_context()
     if getproxies().keys() - {"no"}:
         many = httpx2.Limits(max_connections=1000, max_keepalive_connections=256)
@@ -73,7 +75,7 @@ class Until(httpx2.SyncByteStream):
 
 
 def _ends(request: httpx2.Request) -> float:
-    """The instant at which its time is over: a request that follows a redirection has no more than what is left."""
+    """Return the instant at which a request times out: after a redirection, only the rest of the time is left."""
     ends: float = request.extensions.setdefault("ends", _instant(request.extensions.get("timeout", {}).get("read")))
     return ends
 
@@ -86,7 +88,7 @@ class Client(httpx2.Client):
     """Takes a request as an SDK has written it: headers, cookies and address are not merged with others each time."""
 
     def build_request(self, method: str, url: httpx2.URL | str, **given: Any) -> httpx2.Request:
-        """As `httpx2.Client.build_request`, where more than headers, content and seconds is given."""
+        """Build a request directly, or as httpx2 does if more than headers, content and seconds is given."""
         rest = given.keys() - {"headers", "content", "timeout"}
         if any(given[name] is not None for name in rest) or not isinstance(given.get("content"), bytes):
             return super().build_request(method, url, **given)
@@ -104,10 +106,10 @@ _url = lru_cache(maxsize=64)(httpx2.URL)
 class Connections(httpx2.BaseTransport):
     """For `httpx2.Client`, shared by threads: sends a request, reads all of its response.
 
-    Its own pool searches its connections twice a call, and its HTTP is written in Python: seven times the processor
-    of this one. Raises `httpx2.TransportError`, as it does, but its timeout `read` is for the exchange as a whole: a
-    busy server may send empty lines for minutes (api-docs.deepseek.com, rate limit). Only the look-up of a host's
-    addresses is not in it, which nothing can interrupt.
+    Its own pool searches its connections twice a call, and its HTTP is written in Python: seven times the processor of
+    this one. Raises `httpx2.TransportError` as it does, but its timeout `read` covers the whole exchange: a busy server
+    may send empty lines for minutes (api-docs.deepseek.com, rate limit). Only the look-up of a host's addresses is
+    outside it, because nothing can interrupt that.
     """
 
     def __init__(self, certificates: ssl.SSLContext) -> None:
@@ -144,7 +146,7 @@ class Connections(httpx2.BaseTransport):
         return response
 
     def _connection(self, origin: Origin, ends: float) -> HTTPConnection:
-        """One that is still open, else a new one."""
+        """Return a connection that is still open, else a new one."""
         while True:
             with self._guard:
                 if not self._idle[origin]:
@@ -191,9 +193,9 @@ class Connections(httpx2.BaseTransport):
 
 
 class Incoming(io.RawIOBase):
-    """What a socket receives until an instant: its own timeout begins anew with every byte.
+    """The bytes that a socket receives until an instant: its own timeout restarts with every byte.
 
-    HTTPResponse takes it for the socket, and keeps the connection open through it until its body is read.
+    HTTPResponse uses it as the socket, and through it keeps the connection open until the body is read.
     """
 
     def __init__(self, sock: socket.socket, ends: float) -> None:
@@ -210,7 +212,7 @@ class Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Wait for what comes next. Raises TimeoutError at the instant."""
+        """Wait for the next bytes. Raises TimeoutError at the instant."""
         self._sock.settimeout(_left(self._ends))
         return self._raw.readinto(buffer)
 
@@ -221,7 +223,7 @@ class Incoming(io.RawIOBase):
 
 
 def _instant(seconds: float | None) -> float:
-    """So many seconds from now, by `time.monotonic`."""
+    """Return the instant these seconds from now, by `time.monotonic`."""
     return math.inf if seconds is None else time.monotonic() + seconds
 
 
@@ -270,7 +272,7 @@ def _has_ended(sock: socket.socket) -> bool:
 
 
 def _exchanged(connection: HTTPConnection, request: httpx2.Request, ends: float) -> httpx2.Response:
-    """As `httpx2` wrote the request, so it is sent; the client decodes what is read."""
+    """Send the request as `httpx2` wrote it, and return the response; the client decodes it."""
     connection.putrequest(request.method, request.url.raw_path.decode("ascii"), True, True)
     for name, value in request.headers.raw:
         connection.putheader(name.decode("ascii"), value)

@@ -20,13 +20,13 @@ FILTER_CODES = frozenset(
         "1301",
     }
 )
-"""Words for a filter in the place of a code or type, in small letters without signs.
+"""Words for a filter in place of a code or type, in lower case without punctuation.
 
 Sources: Azure OpenAI `content_filter` with the inner `ResponsibleAIPolicyViolation` (compl-ai/compl-ai#20), which
-LiteLLM moves to `provider_specific_fields` (BerriAI/litellm#16231); OpenAI's and OpenRouter's
+LiteLLM moves to `provider_specific_fields` (BerriAI/litellm#16231). OpenAI's and OpenRouter's
 `content_policy_violation` (BerriAI/litellm#19328; developersdigest.tech, OpenRouter errors) and `moderation_blocked`
-(microsoft/PyRIT#1463); Moonshot's type `content_filter` (666ghj/BettaFish#499); Alibaba's `data_inspection_failed`
-(help.aliyun.com, Model Studio error codes; QwenLM/qwen-code#2905); z.AI's 1301 (docs.z.ai, error codes).
+(microsoft/PyRIT#1463). Moonshot's type `content_filter` (666ghj/BettaFish#499). Alibaba's `data_inspection_failed`
+(help.aliyun.com, Model Studio error codes; QwenLM/qwen-code#2905). z.AI's 1301 (docs.z.ai, error codes).
 """
 FILTER_SENTENCES = re.compile(
     r"(litellm\.\w+: )*(litellm\.)?ContentPolicyViolationError\b"
@@ -39,7 +39,9 @@ FILTER_SENTENCES = re.compile(
     r"|your request was rejected (by|as a result of) (the|our) safety system",
     re.IGNORECASE,
 )
-"""How the sentence of a filter begins where no code says so. Further on, a vendor may quote the prompt.
+"""Beginnings of a filter's sentence, for answers without a code.
+
+Only the beginning counts, because a vendor may quote the prompt later.
 
 Sources: LiteLLM (meta-llama/PurpleLlama#109); Azure (stanford-crfm/helm#3327); Anthropic
 (anthropics/claude-code#58367); DeepSeek (666ghj/BettaFish#108, deepseek-ai/DeepSeek-V2#30); Alibaba
@@ -61,11 +63,11 @@ FILTER_ENDINGS = frozenset(
         "jailbreak",
     }
 )
-"""Reasons, in small letters, for which an answer ended because of a filter.
+"""Finish reasons of a filter, in lower case.
 
-Sources: OpenAI and Azure (learn.microsoft.com, content filter); Bedrock (boto3's `bedrock-runtime`, StopReason); z.AI
-`sensitive` (anomalyco/opencode#44092); Gemini and Vertex, whose own words pass through their compatible endpoint
-(HKUDS/Vibe-Trading#308; docs.cloud.google.com, Candidate.FinishReason and PromptFeedback.BlockedReason), there also as
+Sources: OpenAI and Azure (learn.microsoft.com, content filter). Bedrock (boto3's `bedrock-runtime`, StopReason). z.AI
+`sensitive` (anomalyco/opencode#44092). Gemini and Vertex, whose own words pass through their compatible endpoint
+(HKUDS/Vibe-Trading#308; docs.cloud.google.com, Candidate.FinishReason and PromptFeedback.BlockedReason), also as
 `content_filter: SAFETY`.
 """
 REFUSAL_ENDINGS = frozenset({"refusal"})
@@ -76,9 +78,9 @@ GUARDRAIL = "amazon-bedrock-guardrailAction"
 A guardrail that only masks intervenes as well: then there is an answer.
 """
 NESTED = ("error", "innererror", "inner_error", "provider_specific_fields", "metadata", "raw", "details")
-"""Where gateways keep the error that they were given themselves; OpenRouter's `raw` is JSON as text."""
+"""The keys under which gateways keep the original error; OpenRouter's `raw` is JSON as text."""
 DEPTH = 6
-"""How far these are followed."""
+"""The depth to which these keys are followed."""
 
 
 def is_filter_error(tree: Any) -> bool:
@@ -87,7 +89,7 @@ def is_filter_error(tree: Any) -> bool:
 
 
 def filtered_answer(tree: Any) -> Ending | None:
-    """How a filter or the model itself ended an answer of status 200; null for every other answer."""
+    """Return how a filter or the model ended an answer of status 200; null for every other answer."""
     body = mapping(tree)
     choices = [mapping(choice) for choice in _listed(body.get("choices"))]
     if not choices and (_blocked_prompt(body) or is_filter_error(body.get("error"))):

@@ -1,4 +1,4 @@
-"""Answers that are none of the API that was asked: pages, and the forms of other APIs at a wrong address."""
+"""Answers that are not of the requested API: web pages, and the forms of other APIs at a wrong address."""
 
 import re
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ FORMS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"data", "object"}), "a list of models"),
     (frozenset({"error"}), "an error with status 200"),
 )
-"""Keys at the root of an answer, and what it then is; the entry with the most keys counts.
+"""Keys at the root of an answer, and the API that they identify; the entry with the most keys counts.
 
 Sources: ai.google.dev (generateContent); platform.openai.com/docs/api-reference/responses; docs.aws.amazon.com
 (Converse); docs.ollama.com/api; platform.claude.com/docs/en/api/messages; llama.cpp, `tools/server/README.md`;
@@ -32,9 +32,10 @@ REASONS = tuple(f"{IN_FORM}{form}" for form in (*(form for _, form in FORMS), PA
 """Every reason of such a failure."""
 PATHS = re.compile(r"unexpected endpoint|unknown (request )?(url|path|endpoint)|invalid (url|path)|cannot post", re.I)
 MODELS = re.compile(r"model|deployment|engine|no endpoints found", re.I)
-"""What a sentence with status 404 speaks of, where it is about the model.
+"""Words of a sentence with status 404 that is about the model.
 
-The last: OpenRouter (openrouter.ai/docs/errors)."""
+The last is OpenRouter's (openrouter.ai/docs/errors).
+"""
 ENDINGS = (
     "/chat/completions",
     "/completions",
@@ -61,12 +62,12 @@ def foreign(form: str, tries: float = 1) -> Foreign:
 
 
 def is_foreign(detail: str) -> bool:
-    """Whether a question's last failure, as it is stored, was an answer in another form."""
+    """Return whether a question's last stored failure was an answer in another form."""
     return detail.endswith(REASONS)
 
 
 def page_of(content: bytes) -> str | None:
-    """What a body that is no JSON is, where that is certain."""
+    """Return the kind of a body that is not JSON; null if uncertain."""
     bare = content[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if bare.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or (bare[:1] == b"<" and b"<html" in bare):
         return PAGE
@@ -74,7 +75,7 @@ def page_of(content: bytes) -> str | None:
 
 
 def form_of(tree: Any) -> str:
-    """What a JSON body is that is not of the API that was asked."""
+    """Return the API of a JSON body that is not of the requested API."""
     if isinstance(tree, list):
         tree = tree[0] if tree else {}
     keys = tree.keys() if isinstance(tree, dict) else frozenset()
@@ -91,7 +92,7 @@ def is_about_address(status: int, message: str, codes: tuple[str, ...]) -> bool:
 
 
 def asked_at(base: str) -> AskedAddress:
-    """Where a server of chat completions is asked, by its address as it is set, without what may be secret in it."""
+    """Return the address at which a server of chat completions is asked, by its setting, without secrets."""
     parts = urlsplit(base)
     host = parts.netloc.rpartition("@")[2]
     root = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"

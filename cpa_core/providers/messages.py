@@ -6,7 +6,7 @@ from typing import Any
 from cpa_core.providers.wire import mapping
 
 REASONING = ("reasoning_content", "reasoning", "thinking")
-"""Where servers put a model's reasoning: DeepSeek and vLLM, OpenRouter and Ollama, others."""
+"""The fields of a model's reasoning: at DeepSeek and vLLM, at OpenRouter and Ollama, at others."""
 
 THOUGHTS = ("thinking", "reasoning", "redacted_thinking")
 """Kinds of chunks of a content that hold reasoning: Mistral's, OpenRouter's, Claude's through gateways."""
@@ -16,8 +16,8 @@ def answer_text(message: dict[str, Any]) -> str:
     """The text that holds the answer; empty where there is none.
 
     Content with JSON in it comes first. Else a tool call (LiteLLM's form of a JSON schema is one), the parsed object
-    that some servers add, then other content. Reasoning is taken only where all of it is JSON, beside an empty
-    content: some parsers take the whole answer for reasoning (vllm-project/vllm#16182).
+    that some servers add, then other content. Reasoning counts only if it is all JSON and the content is empty: some
+    parsers treat the whole answer as reasoning (vllm-project/vllm#16182).
     """
     content = content_text(message.get("content"))
     if "{" in content or "[" in content:

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions, and every server that speaks the same form."""
+"""OpenAI's chat completions, and every server of the same form."""
 
 import hashlib
 import weakref
@@ -35,13 +35,13 @@ gpt-4-turbo answer in 4,096 tokens at most (platform.openai.com/docs/models).
 REASONING_ROOM = 8_000
 """Tokens for the hidden reasoning of every other model, known or not: it counts towards the answer's limit."""
 MARKED = ("gpt-5.6", "gpt-6-", "gpt-6.1-", "gpt-6.2-")
-"""Models told where the part ends that questions share: up to there their cache is written, and read.
+"""Models that are told where the shared part of questions ends: their cache is written and read up to there.
 
-They bill what is written at 1.25 times the price of input, and by themselves write each conversation as well, which
-nobody sends again. Sources: the SDK's `types/chat/completion_create_params.py` (`prompt_cache_options`: gpt-5.6 and
-later) with the names in its `types/shared/chat_model.py`; developers.openai.com, prompt caching, which advises a key
-for them too. Older models refuse it (anomalyco/opencode#36315), and so do some servers that pass on to OpenAI
-(Kilo-Org/kilocode#13285): these are asked without from then on.
+They bill written tokens at 1.25 times the price of input, and by default also write each conversation, which is never
+sent again. Source: the SDK's `types/chat/completion_create_params.py` (`prompt_cache_options`: gpt-5.6 and later) with
+the names in its `types/shared/chat_model.py`. OpenAI's page on prompt caching advises a key for them too
+(developers.openai.com). Older models refuse it (anomalyco/opencode#36315), and so do some servers that forward to
+OpenAI (Kilo-Org/kilocode#13285): these are then asked without it.
 """
 
 CUT_OFF = ("length", "max_tokens", "MAX_TOKENS", "model_length")
@@ -49,15 +49,16 @@ CUT_OFF = ("length", "max_tokens", "MAX_TOKENS", "model_length")
 ENDED = ("error",)
 """Finish reasons of an answer that the server broke off."""
 HALF_TRIES = 1.5
-"""Of a question's four tries, those that half an answer or none with status 200 uses up: after three it ends.
+"""The tries, of a question's four, that half an answer or none with status 200 uses: the question ends after three.
 
 Each may be billed.
 
-Source: maximhq/bifrost#5425 (`finish_reason: error`, the usage null)."""
+Source: maximhq/bifrost#5425 (`finish_reason: error`, the usage null).
+"""
 
 
 class Form(NamedTuple):
-    """How a question is written: its shape, and whether the end of what is cached may be marked."""
+    """The form of a request: the shape of its answer, and whether it marks the end of the cached part."""
 
     structured: Structured
     marked: bool
@@ -70,7 +71,7 @@ FLEX_TIMEOUT = 900.0
 class ChatCompletions:
     """One server. `is_openai` chooses between OpenAI's parameters and those every compatible server knows.
 
-    Where no form is named (`how` is null), `discovery` finds it out. `url` is the address that its abilities belong to.
+    If no form is named (`how` is null), `discovery` finds it. `url` is the address that its abilities belong to.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class ChatCompletions:
         weakref.finalize(self, self._client.close)  # else its sockets wait for the garbage collector
 
     def call(self, request: Request) -> Reply:
-        """Ask; what the model or the server does not take is left out once it says so, and from then on."""
+        """Ask once. Options that the model or the server refuses are left out from then on."""
         if self.discovery:
             return self._discovered(request, self.discovery)
         sent = self._form
@@ -110,7 +111,7 @@ class ChatCompletions:
         return answered(response, decode)
 
     def _discovered(self, request: Request, discovery: Discovery) -> Reply:
-        """Ask as the server is known to take it; else once, so that it is known better then."""
+        """Ask in the server's known form; else ask once, to learn it."""
         with discovery.turn() as is_finding_out:
             abilities = discovery.now
             room = REASONING_ROOM if abilities.reasons else 0
@@ -166,7 +167,7 @@ class ChatCompletions:
 
 
 def _without(response: Response, sent: Form) -> Form | None:
-    """The form without what a bad request was refused for; null for any other answer."""
+    """Return the form without the option for which a request was refused; null for any other answer."""
     found = fault(response) if response.status in (400, 422) else None
     if sent.marked and found and "prompt_cache" in f"{found.parameter} {found.message}":
         return sent._replace(marked=False)
@@ -207,7 +208,7 @@ def _message(response: Response) -> dict[str, Any]:
 
 
 def _learned(request: Request, reply: Reply, abilities: Abilities, discovery: Discovery) -> Reply:
-    """The reply, after the form in which it was asked for was held to be one that works, or not."""
+    """Record whether the request's form works, and return the reply."""
     if reply.outcome not in ("ok", "invalid"):
         return reply
     try:
@@ -263,7 +264,7 @@ def body(
 
 
 def room(model: str) -> int:
-    """Tokens of an answer's limit that are for hidden reasoning, where OpenAI's model is told no effort."""
+    """Return the tokens of an answer's limit for hidden reasoning, if the request to OpenAI's model sets no effort."""
     return 0 if model.startswith((*NO_EFFORT, *NO_REASONING)) else REASONING_ROOM
 
 
@@ -272,9 +273,9 @@ def _marked(static: str) -> list[dict[str, Any]]:
 
 
 def decode(raw: Any) -> Reply:
-    """The reply in a chat completion's JSON. `prompt_tokens` there includes the cached ones already.
+    """The reply in a chat completion's JSON. Its `prompt_tokens` already include the cached ones.
 
-    Raises ProviderFailed when it is none.
+    Raises ProviderFailed if it is none.
     """
     if "choices" not in mapping(raw):
         raise foreign(form_of(raw), HALF_TRIES)
@@ -314,7 +315,7 @@ def _usage(raw: dict[str, Any]) -> Usage:
 
 
 def openai(given: Settings) -> ChatCompletions:
-    """OpenAI itself, or what stands at OPENAI_BASE_URL."""
+    """Return the provider for OpenAI, or for the server at OPENAI_BASE_URL."""
     if not given.openai.key:
         raise SettingsError("OPENAI_API_KEY is not set, and the model is of provider openai")
     made = ChatCompletions(given.openai.key, given.openai.url, is_openai=True, timeout=given.timeout)

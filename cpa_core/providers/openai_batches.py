@@ -58,7 +58,10 @@ class OpenAIBatches:
         return Found(None)
 
     def look(self, batch_id: str) -> BatchLook:
-        """An expired or cancelled batch has ended as well: what it answered is there, and billed."""
+        """Return the state of a batch.
+
+        An expired or cancelled one has ended too: its answers are available, and billed.
+        """
         with errors(sdk):
             batch = self._client.batches.retrieve(batch_id)
         if batch.status == "failed":
@@ -90,7 +93,7 @@ def _result(request_hash: str, tree: dict[str, Any]) -> BatchLine:
 
 
 def batches(given: Settings) -> OpenAIBatches:
-    """OpenAI itself, or what stands at OPENAI_BASE_URL."""
+    """Return the batches of OpenAI, or of the server at OPENAI_BASE_URL."""
     key, url = given.openai.key, given.openai.url
     if not key:
         raise SettingsError("OPENAI_API_KEY is not set, and a batch of provider openai is to be asked for")

@@ -1,4 +1,4 @@
-"""The examples' reference annotations, replayed through the real prompts: it knows their conversations only."""
+"""The examples' reference annotations, replayed through the real prompts, for their conversations only."""
 
 import json
 import re
@@ -69,7 +69,7 @@ class Annotated:
         return shared.pop()
 
     def _consolidated(self, user: str) -> dict[str, Any]:
-        """The first draft with every candidate as it is, and the criteria of the schema that has its name."""
+        """Return the first draft with every candidate unchanged, and the criteria of the schema of its name."""
         lines = [json.loads(line) for line in user.splitlines() if line.startswith("{")]
         draft = next(line for line in lines if "n" not in line)
         trees = [yaml.safe_load(path.read_text("utf-8")) for path in sorted(set(self.schemas.values()))]

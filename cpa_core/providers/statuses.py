@@ -1,4 +1,4 @@
-"""What an HTTP error status of a provider means: this question is at fault, try again, or stop for good."""
+"""The meaning of a provider's HTTP error status: the question is at fault, a retry may help, or the run must stop."""
 
 import re
 from collections.abc import Callable
@@ -17,11 +17,13 @@ ACCOUNT = frozenset({401, 402})
 STOPPING = ACCOUNT | {403, 404}
 """The account or the model is refused: every other question would meet the same."""
 ABOUT: dict[int, Literal["", "key", "model", "address"]] = {401: "key", 403: "key", 404: "model"}
-"""What has to be mended after a status."""
+"""The setting to correct after a status."""
 PASSING = frozenset({408, 409, 424, 425, 498, 529})
-"""May pass, as every 5xx: 424 is Bedrock's for a model that failed, 498 Groq's and 529 Anthropic's for overload.
+"""Statuses that may be temporary, as every 5xx is.
 
-None is a rate limit, whatever it says in Retry-After: a server that is busy with others may be so all night.
+424 is Bedrock's for a failed model, 498 Groq's and 529 Anthropic's for overload.
+
+None counts as a rate limit, whatever its Retry-After: a server that is busy with others may be so all night.
 """
 TERMINAL_CODES = frozenset(
     {
@@ -38,7 +40,7 @@ TERMINAL_CODES = frozenset(
         "invalid_model",
     }
 )
-"""Words for an account or a model that stop whatever the status, often 429: waiting mends none.
+"""Codes about an account or a model that stop the run whatever the status, often 429: waiting does not help.
 
 Sources: OpenAI's first five (developers.openai.com, error codes: a retry restores no access; help.openai.com 5955604),
 and `billing_not_active` (BerriAI/litellm#2743); Anthropic's two (platform.claude.com/docs/en/api/errors, rate-limits);
@@ -56,16 +58,16 @@ TERMINAL_SENTENCES = re.compile(
     r"|invalid model\b|(the )?(requested )?model (\S+ )?(is |was |does )?(not exist|not found|not supported by any)",
     re.IGNORECASE,
 )
-"""How a sentence begins that is about the account, the model or the lane, where status and code do not say so.
+"""Beginnings of a sentence about the account, the model or the lane, if status and code do not show it.
 
-Only its beginning tells: further on, a vendor may quote the prompt. Sources, line by line: Anthropic
-(platform.claude.com/docs/en/api/errors, rate-limits); Bedrock; OpenAI (developers.openai.com, error codes); Gemini
-(google/timesketch#3703, google-gemini/gemini-cli#25198); xAI (docs.x.ai/docs/key-information/debugging: 400 for a wrong
-key; continuedev/continue#10778, #10373); OpenRouter (OpenRouterTeam/openrouter-examples#74); DeepSeek
+Only the beginning counts, because a vendor may quote the prompt later. Sources, line by line: Anthropic
+(platform.claude.com/docs/en/api/errors, rate-limits). Bedrock. OpenAI (developers.openai.com, error codes). Gemini
+(google/timesketch#3703, google-gemini/gemini-cli#25198). xAI (docs.x.ai/docs/key-information/debugging: 400 for a wrong
+key; continuedev/continue#10778, #10373). OpenRouter (OpenRouterTeam/openrouter-examples#74). DeepSeek
 (langbot-app/LangBot#1643), Mistral, Hugging Face (cline/cline#5098), OpenAI's form.
 """
 SCHEMA_WORDS = ("response_format", "response format", "json_schema", "output_config", "compiled grammar")
-"""A bad request that speaks of these is one whose JSON schema the model does not take."""
+"""A refused request whose error mentions these has a JSON schema that the model does not accept."""
 LENGTH_WORDS = re.compile(
     r"context[ _](length|window|size|limit)|(prompt|input) is too long|maximum prompt length|input token count"
     r"|range of (input length|max_tokens)|reduce the length|maximum tokens you requested exceeds"
@@ -73,19 +75,19 @@ LENGTH_WORDS = re.compile(
     r"|max_(completion_|output_|new_)?tokens\b.*(too large|less than|<=|maximum)",
     re.IGNORECASE,
 )
-"""A refused request that speaks of these is too long, or asks for too long an answer: a smaller one may do.
+"""A refused request whose error mentions these is too long, or asks for too long an answer: a smaller one may work.
 
-Sources, of status 400 but for Together's 403 (docs.together.ai/docs/error-codes): OpenAI and vLLM `maximum context
-length` (vllm-project/vllm#20409), `max_tokens is too large` (tailcallhq/forgecode#1185); Groq `must be less than or
-equal to` (anomalyco/opencode#1000); DeepSeek, Model Studio `range of` (deepseek-ai/DeepSeek-V3#69; alibabacloud.com,
-coding-plan-faq); Anthropic (docker/docker-agent#569, anthropics/claude-code#12186); Bedrock
-(aws-samples/bedrock-access-gateway#41); Gemini (google-gemini/gemini-cli#6678); Cohere (docs.cohere.com,
-errors-reference); xAI, llama.cpp, Kimi (openxjarvis/pi-mono-python, `overflow.py`).
+Sources, of status 400 except for Together's 403 (docs.together.ai/docs/error-codes): OpenAI and vLLM `maximum context
+length` (vllm-project/vllm#20409), `max_tokens is too large` (tailcallhq/forgecode#1185). Groq `must be less than or
+equal to` (anomalyco/opencode#1000). DeepSeek, Model Studio `range of` (deepseek-ai/DeepSeek-V3#69; alibabacloud.com,
+coding-plan-faq). Anthropic (docker/docker-agent#569, anthropics/claude-code#12186). Bedrock
+(aws-samples/bedrock-access-gateway#41). Gemini (google-gemini/gemini-cli#6678). Cohere (docs.cohere.com,
+errors-reference). xAI, llama.cpp, Kimi (openxjarvis/pi-mono-python, `overflow.py`).
 """
 FILTERED = "the provider's content filter"
 """The detail of every filtered answer: the vendor's own sentence could quote the prompt."""
 CODE = re.compile(r"[\w.-]{1,80}", re.ASCII)
-"""What a code looks like: xAI writes sentences in its place, which could quote the prompt."""
+"""The form of a code: xAI writes sentences in its place, which could quote the prompt."""
 FLAGGED_WORDS = ("input was flagged", "content violates usage guidelines")
 """Status 403, but about this question alone: OpenRouter's (openrouter.ai/docs/errors), which repeats what it flagged
 in the metadata, and xAI's (UKGovernmentBEIS/inspect_ai#2267)."""
@@ -105,9 +107,10 @@ class Fault(NamedTuple):
 
 
 def answered(response: Response, decode: Callable[[Any], Reply]) -> Reply:
-    """The reply in a response, with what its headers say. Raises ProviderFailed or ProviderStopped.
+    """Return the reply in a response, with the limits of its headers. Raises ProviderFailed or ProviderStopped.
 
-    Once a model has begun, OpenRouter's status is 200, and that of an error stands in it (openrouter.ai/docs/errors).
+    Once a model has begun, OpenRouter's status is 200, and the body holds the status of an error
+    (openrouter.ai/docs/errors).
     """
     if response.status >= 300:
         return outcome(response)
@@ -119,7 +122,7 @@ def answered(response: Response, decode: Callable[[Any], Reply]) -> Reply:
 
 
 def _read(tree: Any, decode: Callable[[Any], Reply]) -> Reply:
-    """What a body of status 200 says, with the filters of every gateway. Raises Garbled."""
+    """Return the reply in a body of status 200, checked for the filters of every gateway. Raises Garbled."""
     ended = filtered_answer(tree)
     masks = has_intervened(tree)
     try:
@@ -138,11 +141,11 @@ def _read(tree: Any, decode: Callable[[Any], Reply]) -> Reply:
 
 
 def outcome(response: Response, *, begun: bool = False) -> Reply:
-    """A reply when only this question is at fault. Raises ProviderFailed or ProviderStopped otherwise.
+    """Return a reply if only this question is at fault. Raises ProviderFailed or ProviderStopped otherwise.
 
-    The vendor's sentence is repeated only when it is about the account or the model: others could quote the prompt.
-    Nobody bills what was refused so, but for a filtered prompt: Azure may (learn.microsoft.com, Azure OpenAI, manage
-    costs), so its usage is unknown. Where the model had `begun`, only what is about the account stops the others.
+    The vendor's sentence is repeated only when it is about the account or the model: others could quote the prompt. No
+    vendor bills such a refusal, except for a filtered prompt: Azure may (learn.microsoft.com, Azure OpenAI, manage
+    costs), so its usage is unknown. If the model had `begun`, only an error about the account stops other questions.
     """
     status, found = response.status, fault(response)
     code = next(iter(found.codes), "")
@@ -170,7 +173,7 @@ def outcome(response: Response, *, begun: bool = False) -> Reply:
 
 
 def _path_words(response: Response, found: Fault) -> str:
-    """Where a path that does not serve leads to, without what may be secret; else the server's words."""
+    """Return the advice on a path that does not exist, without secrets; else the server's words."""
     if 300 <= response.status < 400:
         parts = urlsplit(response.headers.get("location", ""))
         to = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
@@ -186,7 +189,7 @@ def refuses_schema(response: Response) -> bool:
 
 
 def fault(response: Response) -> Fault:
-    """The error in a response; empty where it is in no form that is known."""
+    """Return the error in a response; empty if its form is unknown."""
     try:
         read = decoded(response.content)
     except ProviderFailed:

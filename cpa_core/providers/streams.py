@@ -1,18 +1,18 @@
-"""A response that a server streamed although nobody asked for it, put together."""
+"""Assembling a response that a server streamed without being asked to."""
 
 import json
 from typing import Any
 
 TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
-"""What a delta adds to; the second and third hold a model's reasoning."""
+"""The text fields of a delta; the second and third hold a model's reasoning."""
 
 
 def streamed(content: bytes) -> Any:
-    """The chat completion in server-sent events, as it is without streaming. Raises ValueError where they are none.
+    """Return the chat completion of server-sent events in its unstreamed form. Raises ValueError for other content.
 
-    Usage and finish reason are the last ones that are told. An event that is no JSON makes the whole unreadable: a
-    part of an answer is none. Source: platform.openai.com/docs/api-reference/chat/streaming; a server that streams
-    unasked, open-webui/computer#193.
+    Usage and finish reason are the last ones sent. An event that is not JSON makes the whole unreadable: a partial
+    answer is not used. Source: platform.openai.com/docs/api-reference/chat/streaming; a server that streams unasked,
+    open-webui/computer#193.
     """
     events = [json.loads(line) for line in _lines(content) if line != "[DONE]"]
     chunks = [event for event in events if isinstance(event, dict)]

@@ -1,4 +1,4 @@
-"""Vendors and servers of OpenAI's chat completions: address, key, what each takes and refuses, and the sources."""
+"""Vendors and servers of OpenAI's chat completions: address, key, supported and refused options, and the sources."""
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -7,11 +7,11 @@ from cpa_core.llm.abilities import Structured
 
 
 class Vendor(NamedTuple):
-    """One vendor. `hosts` are its hosts, or ends of them; a server of one's own has none, and is as `OWN`.
+    """One vendor. `hosts` are its hosts, or ends of them; the user's own server has none, and is treated as `OWN`.
 
-    `key_header` carries the key beside `Authorization: Bearer`. `limit` is the name of the answer's room. `query`
-    goes with every call whose address is of the older form `deployments`. `takes` are the forms in which a question may
-    ask for JSON, the first one tried first; `refuses` says what happens with others.
+    `key_header` carries the key in addition to `Authorization: Bearer`. `limit` is the parameter for the answer's
+    tokens. `query` is added to every call whose address is of the older form `deployments`. `takes` are the forms in
+    which a question may ask for JSON, in order of trial; `refuses` describes the effect of others.
     """
 
     name: str
@@ -161,7 +161,7 @@ def _ends(host: str, end: str) -> bool:
 
 
 def query_of(url: str, vendor: Vendor) -> str:
-    """What stands after the path of every call: what the address has, else what the vendor's older form needs."""
+    """Return the query string of every call: the address's own, else the one that the vendor's older form needs."""
     parts = urlsplit(url)
     if parts.query:
         return f"?{parts.query}"

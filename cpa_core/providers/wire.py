@@ -1,4 +1,4 @@
-"""What goes to a vendor and comes back: the words of a schema, and JSON of which nothing can be taken for granted."""
+"""The wire format of calls to a vendor: schemas in words, and JSON of which nothing can be assumed."""
 
 import json
 import re
@@ -21,7 +21,7 @@ IN_WORDS = "Answer with one JSON object of this schema and nothing else:\n"
 
 
 class Response(NamedTuple):
-    """What a server answered, whatever its status. `headers` are found in any case."""
+    """A server's answer, whatever its status. `headers` ignore case."""
 
     status: int
     headers: Mapping[str, str]
@@ -29,7 +29,7 @@ class Response(NamedTuple):
 
 
 def received(found: httpx2.Response) -> Response:
-    """What came back. Where a redirection made another request of it, whose body is lost, the redirection."""
+    """Return the response. If a redirection changed the request and lost its body, return the redirection."""
     if found.history and found.request.method != "POST":
         moved = found.history[0]
         return Response(moved.status_code, moved.headers, b"")
@@ -37,7 +37,7 @@ def received(found: httpx2.Response) -> Response:
 
 
 def patience(usual: float, request: Request) -> float:
-    """Seconds for one call: as usual, or what is left of the run."""
+    """Return the timeout of one call in seconds: the usual one, or the rest of the run."""
     return usual if request.seconds is None else min(usual, request.seconds)
 
 
@@ -59,7 +59,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _address(error: Exception) -> str:
-    """Scheme, host and port that a call went to, without what may be secret in an address."""
+    """Return scheme, host and port of a call, without the secrets of an address."""
     url = getattr(getattr(error, "request", None), "url", None)
     return "no connection" if url is None else f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
 
@@ -93,12 +93,12 @@ def count(found: Any) -> int | None:
 
 
 def limits(headers: Mapping[str, str]) -> Limits | None:
-    """Calls and tokens a minute by the headers of OpenAI's form or of Anthropic's; null where they say nothing.
+    """Calls and tokens a minute by the headers of OpenAI's form or of Anthropic's; null if they hold none.
 
     `x-ratelimit-limit-requests` counts a day at Groq (console.groq.com/docs/rate-limits) and for OpenAI's smallest
-    accounts: where what is used comes back at the speed of a day, it is no limit to pace by. Anthropic limits what is
-    read, but for what its cache has, and what is written (platform.claude.com/docs/en/api/rate-limits); its
-    `tokens-limit` is the narrowest of several, and tells nothing beside these.
+    accounts: a limit that refills over a day is not used as a pace. Anthropic limits uncached input tokens and output
+    tokens (platform.claude.com/docs/en/api/rate-limits); its `tokens-limit` is the narrowest of several, and adds
+    nothing to these.
     """
     fresh = _number(headers, "anthropic-ratelimit-input-tokens-limit")
     found = Limits(

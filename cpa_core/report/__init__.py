@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs no network, from what it shows to the page that shows it."""
+"""The report: one HTML file that needs no network, from its contents to its page."""
 
 from cpa_core.report.comparing import Declared, scopes_compared
 from cpa_core.report.compose import Wanted, compose

@@ -1,4 +1,4 @@
-"""What stands behind each number: the conversations it counts, and at most 20 of them as examples."""
+"""The conversations behind each number: their count, and at most 20 of them as examples."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from cpa_core.store.database import Row
 
 @dataclass(frozen=True)
 class Group:
-    """So many conversations; the places of those that serve as examples."""
+    """A number of conversations, and the places of those that serve as examples."""
 
     total: int
     places: tuple[int, ...]

@@ -5,7 +5,7 @@ from cpa_core.report import words
 from cpa_core.report.document import Cell
 
 LAST = -1e9
-"""What an unknown value is sorted by."""
+"""The sort key of an unknown value."""
 
 
 def number_cell(number: int | None, drill: str | None = None) -> Cell:
@@ -14,7 +14,7 @@ def number_cell(number: int | None, drill: str | None = None) -> Cell:
 
 
 def share_cell(rate: Rate, drill: str | None = None, *, is_bad: bool = False, has_bar: bool = True) -> Cell:
-    """A share with what it is of, its interval and its bar; grey where it stands on too few."""
+    """Return a share with its base, its interval and its bar; grey if it is based on too few."""
     return Cell(
         words.percent(rate.share),
         of=words.rate_of(rate),
@@ -36,7 +36,7 @@ def part_cell(rate: Rate) -> Cell:
 
 
 def change_cell(estimate: Estimate, unit: str = "", factor: float = 1.0) -> Cell:
-    """A difference with its interval; grey where there is too little data to tell."""
+    """Return a difference with its interval; grey if there is too little data."""
     is_few = estimate.value is None
     return Cell(words.change(estimate, unit, factor), sort=_sort(estimate.value), is_few=is_few)
 

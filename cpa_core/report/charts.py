@@ -16,7 +16,7 @@ VERDICT_COLOURS = {
 }
 LABELS = {"labelOverlap": "greedy", "labelAngle": 0}
 HEAT_LIMIT = 0.85
-"""How dense the fullest cell of a heat map is: text in it must stay readable."""
+"""The density of the fullest cell of a heat map: its text must stay readable."""
 
 
 def stacked(rows: Sequence[Row], kinds: Sequence[str], rest: str, markers: Sequence[Row], unit: str) -> Spec:

@@ -1,4 +1,4 @@
-"""Which conversations are in the file: a fair share for each number, within what a file may weigh."""
+"""The choice of conversations in the file: a fair share for each number, within the file's size."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -6,13 +6,13 @@ from cpa_core.report.behind import Group
 
 MOST_CONVERSATIONS = 1_500
 MOST_BYTES = 4_500_000
-"""What conversations may weigh in a file that is to stay below 8 MB."""
+"""The bytes of conversations in a file that must stay below 8 MB."""
 
 
 def chosen(groups: Iterable[Group], room: float, weight: Callable[[int], float] = lambda place: 1.0) -> set[int]:
     """Places of conversations, at most `room` by their weight: the first of every group, then the second of each...
 
-    Groups share them: what is taken for one costs another nothing.
+    Groups share them: a place chosen for one is free for another.
     """
     lists = [group.places for group in groups]
     found: set[int] = set()

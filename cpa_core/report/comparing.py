@@ -1,4 +1,4 @@
-"""What is compared: these days with those before, and the days after a declared change with those before it."""
+"""The comparisons of a report: these days with earlier ones, and the days after a change with those before it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ class Declared:
 class Comparison:
     """Days compared with days before them. `issues` are those of `after`, with their state; `label` names a change.
 
-    `trust` pairs each label before and after; empty where nobody has labelled anything. `instrument` is what asking
-    the same conversations again shows to be the model's, prompt's or schema's part; empty where nothing was probed.
+    `trust` pairs each label before and after; empty if nobody has labelled anything. `instrument` is the part of the
+    model, prompt or schema, measured by asking the same conversations again; empty without a probe.
     """
 
     before: Scope
@@ -84,7 +84,7 @@ def comparison(
 
 
 def _instrument(old: Selection, new: Selection, probed: Sequence[ProbedLabels]) -> tuple[tuple[Kind, Estimate], ...]:
-    """What part of each event's difference is that of the taggers that most conversations of the two sides have."""
+    """Return the part of each event's difference that the most common taggers of the two sides cause."""
     if not probed:
         return ()
     taggers = [_most_common_tagger(of) for of in (old, new)]

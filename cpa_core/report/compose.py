@@ -30,7 +30,7 @@ LEFT_OUT = ("behind", "inbox", "mix", "flow", "kinds", "transitions", "coverage"
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which report is wanted. `compare`: days before, and the days to compare with them.
+    """The options of a report. `compare`: days before, and the days to compare with them.
 
     `link` gives the address at which a conversation can be read whole, null for none.
     `probed` are the labels of conversations that were asked again.
@@ -55,7 +55,7 @@ def compose(store: Store, wanted: Wanted) -> Document:
 
 
 def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
-    """The document of what was asked."""
+    """Return the document of the results."""
     if wanted.privacy == "no_text":  # a topic's name is made of words of messages
         asked = replace(asked, topics=tuple(replace(one, name=None) for one in asked.topics))
     heads = sections.headlines(asked)
@@ -98,7 +98,7 @@ def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
 
 
 def _conversations(of: Selection, used: Mapping[str, Group], wanted: Wanted, choices: Choices) -> dict[int, Example]:
-    """The conversations behind the numbers by place, as many as the file may hold."""
+    """Return the conversations behind the numbers by place, as many as the file may contain."""
     places = sorted(chosen(used.values(), MOST_CONVERSATIONS))
     found = dict(zip(places, examples(of, places, wanted.privacy, wanted.redactor, choices), strict=True))
     for one in found.values():

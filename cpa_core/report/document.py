@@ -1,4 +1,4 @@
-"""What a report shows, before it is a page: headlines, sections of charts and tables, drill-downs, conversations."""
+"""The contents of a report before rendering: headlines, sections of charts and tables, drill-downs, conversations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ MOST_EXAMPLES = 20
 class Cell:
     """One cell of a table.
 
-    `of` stands below the text, small. `share`, 0 to 1, draws a bar, with `low` and `high` as its interval.
-    `sort` is what the column is sorted by where the text is not. `quotes` names the drill-down whose quotes are shown,
-    `issue` the issue whose suggestion is.
+    `of` stands below the text, small. `share`, 0 to 1, draws a bar, with `low` and `high` as its interval. `sort` is
+    the sort key of the column if it is not the text. `quotes` names the drill-down whose quotes are shown, `issue` the
+    issue whose suggestion is.
     """
 
     text: str
@@ -69,7 +69,7 @@ class Chart:
 class Headline:
     """One figure at the head of the report.
 
-    `trend` says the change in words, `is_better` which colour that has, null where neither. `daily` draws a line.
+    `trend` is the change in words, `is_better` its colour, null if neutral. `daily` draws a line.
     """
 
     name: str
@@ -99,7 +99,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Drill:
-    """What stands behind a number: so many conversations, at most 20 of them as examples, by place in the document.
+    """The conversations behind a number: their count, and at most 20 as examples, by place in the document.
 
     `focus` are the keys of the events whose quotes are highlighted; `quotes` are some of these.
     """
@@ -115,8 +115,8 @@ class Drill:
 class Document:
     """A whole report. `figures` are its raw numbers, `conversations` its examples, as the page's script reads them.
 
-    `evidence` is what a model may be shown of its issues; `suggestions`, by issue, is what one said to that.
-    `new_issues` are the names, by issue, of those that the days before had not.
+    `evidence` is the part of its issues that a model may see; `suggestions`, by issue, are a model's replies to it.
+    `new_issues` are the names, by issue, of issues that earlier days did not have.
     """
 
     title: str

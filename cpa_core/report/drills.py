@@ -45,7 +45,7 @@ def _named(tree: object) -> Iterable[str]:
 
 
 def groups_of(asked: Asked) -> dict[str, Group]:
-    """What is behind every key, the flow's links among them."""
+    """Return the group of conversations behind every key, including the flow's links."""
     links, _ = ribbons(asked)
     return {
         **asked.behind.groups,
@@ -84,7 +84,7 @@ def _quotes(conversations: Iterable[Example], focus: Sequence[str], *, last: boo
 
 
 def titled(asked: Asked, key: str) -> Titled:
-    """What a key stands for."""
+    """Return the title of a key, and the events in focus."""
     prefix, _, rest = key.partition(":")
     return (TITLES[prefix](asked, rest)) if prefix in TITLES else (PLAIN[prefix], ())
 

@@ -1,4 +1,4 @@
-"""The evidence of each issue as a model is shown it: what the report itself holds, and no more."""
+"""The evidence of each issue for a model: only the report's own contents."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -53,7 +53,7 @@ def _figures(issue: Issue) -> str:
 
 
 def _quotes(examples: Iterable[Example], focus: Sequence[str]) -> list[Quoted]:
-    """What was quoted for these events, each with its reason, one of each conversation."""
+    """Return the quotes of these events, each with its reason, one from each conversation."""
     found: list[Quoted] = []
     for one in examples:
         for turn in one["turns"]:
@@ -68,7 +68,7 @@ def _quotes(examples: Iterable[Example], focus: Sequence[str]) -> list[Quoted]:
 
 
 def _findings(examples: Iterable[Example], criterion: str) -> list[Quoted]:
-    """What the judge quoted for a dealbreaker, and why."""
+    """Return the judge's quotes for a dealbreaker, with the reasons."""
     found: list[Quoted] = []
     for one in examples:
         for finding in one["judgment"]["findings"] if one["judgment"] else ():

@@ -18,7 +18,7 @@ Quote = Callable[[str, int, int], str | None]
 
 @dataclass(frozen=True)
 class Shown:
-    """What of one conversation may be in the file. `has_messages`: whole messages are shown, not quotes alone."""
+    """The privacy of one conversation in the file. `has_messages`: whole messages are shown, not only quotes."""
 
     view: View
     quote: Quote
@@ -26,7 +26,7 @@ class Shown:
 
 
 def shown(privacy: Privacy, texts: Sequence[str], redactor: Redactor, names: Sequence[str]) -> Shown:
-    """How a conversation may be shown: all of it, redacted quotes alone, or no word."""
+    """Return how a conversation may be shown: in full, as redacted quotes, or without any text."""
     if privacy == "full":
         return Shown(full_view(), lambda text, start, end: text[start:end], True)
     if privacy == "no_text":
@@ -50,7 +50,7 @@ def people(rows: Sequence[Row]) -> dict[int, list[str]]:
 def examples(
     of: Selection, places: Sequence[int], privacy: Privacy, redactor: Redactor, choices: Choices
 ) -> list[Example]:
-    """The conversations at these places, in their order. `is_own_id`: what is shown as the id is the id."""
+    """The conversations at these places, in their order. `is_own_id`: the shown id is the real id, not a hash."""
     said, events = _by_place(of, "messages", places), _by_place(of, "events", places)
     names = people(of.view.answer("report/example_names", places=list(places))) if privacy == "redacted" else {}
     criteria = _criteria(of)

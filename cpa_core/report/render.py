@@ -36,7 +36,7 @@ def render(document: Document) -> str:
 
 
 def policy() -> str:
-    """The content security policy: what is in the file by its hash, and nothing else."""
+    """Return the content security policy: only the file's own scripts and styles, by their hashes."""
     scripts = " ".join(_hash(_asset(script)) for script in SCRIPTS)
     style = _hash(_asset(STYLE))
     return f"default-src 'none'; script-src {scripts}; style-src {style}; base-uri 'none'; form-action 'none'"
@@ -60,7 +60,7 @@ def spark(daily: Sequence[float | None]) -> str:
 
 
 def _cited(document: Document) -> Callable[[Suggestion], list[str]]:
-    """What the quotes say that a suggestion relies on."""
+    """Return a function that gives the texts of the quotes that a suggestion relies on."""
     quotes = {one.issue: [quoted.text for quoted in one.quotes] for one in document.evidence}
     return lambda suggestion: [quotes[suggestion.issue][n - 1] for n in suggestion.quotes]
 

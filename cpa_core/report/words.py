@@ -20,14 +20,14 @@ def percent(share: float | None) -> str:
 
 
 def rate_of(rate: Rate) -> str:
-    """What a share is of, its interval, and what it stands on."""
+    """Return the base of a share, its interval, and its effective units."""
     if rate.share is None:
         return "of none"
     return f"{count(rate.count)} of {count(rate.of)} · 95%: {span(rate)}{stands_on(rate)}"
 
 
 def stands_on(figure: Rate | Mean) -> str:
-    """As how many independent units a figure counts, what these are, and what is assumed of them."""
+    """Return the effective number of independent units of a figure, their kind, and the assumption about them."""
     basis = figure.basis
     if basis is None:
         return ""
@@ -49,7 +49,7 @@ def points(value: float | None) -> str:
 
 
 def mean_of(mean: Mean, of: str) -> str:
-    """What a mean is of, its interval, where there are enough for one, and what it stands on."""
+    """Return the base of a mean, its interval if there are enough cases, and its effective units."""
     if mean.low is None or mean.high is None:
         return f"{count(mean.of)} {of}{stands_on(mean)}"
     interval = f"95%: {points(max(0.0, mean.low))}–{points(mean.high)}"

@@ -1,4 +1,4 @@
-"""What is taken from an answer: the entry of each message asked about, and what is wrong with it."""
+"""Reading an answer: the entry of each message asked about, and its problems."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from cpa_core.tagging.question import json_schema
 
 
 class Entry(Value):
-    """One message's entry in an answer: its tags, and what is wrong with it.
+    """One message's entry in an answer: its tags, and its problems.
 
-    A `hard` problem makes the entry unusable; a `soft` one is worth asking again, then the entry is taken as it is.
-    `wrong` are the labels that it gave instead of allowed ones, as they are.
-    `folded` counts names of types and choices that were written in another way.
+    A `hard` problem makes the entry unusable; a `soft` one is worth one repeated question, after which the entry is
+    used as it is. `wrong` are its disallowed labels, unchanged. `folded` counts names of types and choices in another
+    spelling.
     """
 
     tags: tuple[Tag, ...] = ()
@@ -63,7 +63,7 @@ def _entry(given: Any, message: Message, schema: EventSchema) -> Entry:
 
 
 def _folds(event: Any, tags: dict[str, Tag]) -> int:
-    """How many names of an event's type and choices were matched without being written so."""
+    """Return the number of an event's names, of type and choices, that matched in another spelling."""
     written = str(event.get("type")).strip() if isinstance(event, dict) else ""
     tag = tags.get(matched_name(written, tags) or "")
     if tag is None:

@@ -1,4 +1,4 @@
-"""Asking about a conversation: a question for each window, what is missing or wrong once more, and what came of it."""
+"""Asking about a conversation: a question for each window, repeated for missing or wrong entries, and the result."""
 
 from collections.abc import Collection, Sequence
 from functools import cache
@@ -15,10 +15,10 @@ REPAIRS = 2
 
 
 class Tagged(Value):
-    """What tagging one conversation came to. `cost` is in US dollars, null when a price is unknown.
+    """The result of tagging one conversation. `cost` is in US dollars, null when a price is unknown.
 
-    `wrong` are labels that the model gave last and the schema does not have, shortened, without words of a message.
-    `folded` counts names of types and choices that were written in another way, and matched.
+    `wrong` are labels of the last answer that the schema does not have, shortened, without words of a message. `folded`
+    counts names of types and choices that matched in another spelling.
     """
 
     outcome: Outcome
@@ -65,7 +65,7 @@ class _Work:
         self.read = entries
 
     def window(self, window: Sequence[Message], open_positions: list[int]) -> None:
-        """Ask for a window, halve it when the answer is cut off, ask again for what is missing or wrong."""
+        """Ask about a window; halve it if the answer is cut off; ask again for missing or wrong entries."""
         problems: dict[int, tuple[str, ...]] = {}
         for round_ in range(1 + REPAIRS):
             reply = self._question(window, open_positions, problems)

@@ -1,8 +1,8 @@
-"""The lines of an answer, `m quote|why|type|values`, read as the objects that other answers consist of.
+"""The lines of an answer, `m quote|why|type|values`, read into the objects of other answers.
 
-Three quarters of what tagging costs is the answer. A tokenizer has one token for `"because":"` as for `"w":"`, so short
-keys save nothing; what costs are braces, brackets and quotation marks. Objects are still read wherever they stand: in
-answers of earlier versions, and where a question asks again.
+The answer makes three quarters of the cost of tagging. A tokenizer has one token for `"because":"` as for `"w":"`, so
+short keys save nothing; braces, brackets and quotation marks cost most. Objects are still read: in answers of earlier
+versions, and in answers to repeated questions.
 """
 
 import re
@@ -19,7 +19,7 @@ from cpa_core.models import EventSchema, EventType, Message
 LINE = re.compile(r"\s*(?:m\s*=?\s*)?(\d+)(?:[.:)]?\s+|\s*\|\s*)(\S.*)", re.DOTALL)
 """The number of a message, as models write it, and the words after it."""
 NOTHING = frozenset({"", "none", "nothing", "no event", "no events"})
-"""What is said of a message without events, dashes and marks around it aside."""
+"""Texts for a message without events, without dashes and marks around them."""
 EDGES = " -–—.()[]"
 WORDS = re.compile(r"[^\W\d_]+|\d+")
 """Runs of letters, and of digits."""
@@ -27,11 +27,11 @@ UNCLEAR = "unclear"
 """The key of an event that could be read in two ways."""
 BAR = "|"
 ROLE = re.compile(r"\s*[(\[](?:user|assistant)(?:, plain)?[)\]]$")
-"""What the catalogue shows with a type's name."""
+"""The suffix that the catalogue shows after a type's name."""
 
 
 def entries_of(items: Sequence[Any], messages: Mapping[int, Message], schema: EventSchema) -> dict[int, Any]:
-    """The entries in an answer's list by `m`, objects or lines. Where a message has both, its objects count.
+    """The entries in an answer's list by `m`, objects or lines. If a message has both, its objects count.
 
     A message with several objects has the events of all of them.
     """
@@ -50,11 +50,11 @@ def entries_of(items: Sequence[Any], messages: Mapping[int, Message], schema: Ev
 def _rows(
     item: str, messages: Mapping[int, Message], schema: EventSchema, barred: Collection[str]
 ) -> list[tuple[int, list[dict[str, Any]]]]:
-    """The messages that a line is about, each with its events; a text of several lines is several rows.
+    """Return the messages of a line, each with its events; a text of several lines is several rows.
 
-    Words of a message that are copied with their line breaks look like rows, too. So a text is several rows only where
-    each is whole and none begins as words of a message do; it is one where its quote holds the line breaks. Else all
-    the messages that it may be about are unclear.
+    A quote copied with its line breaks looks like several rows, too. So a text is several rows only if each is whole
+    and none begins like words of a message. It is one row if its quote contains the line breaks. Otherwise all messages
+    that it may refer to are unclear.
     """
     parts = [part for part in item.replace("\r\n", "\n").split("\n") if part.strip()]
     starts = [start for part in parts if (start := _start(part, messages))]
@@ -107,7 +107,7 @@ def _is_one(
 def _are_whole(
     rows: Sequence[tuple[int, list[dict[str, Any]]]], messages: Mapping[int, Message], schema: EventSchema
 ) -> bool:
-    """Whether each row says that there is no event, or names a type with all of its values."""
+    """Return whether each row states that there is no event, or names a type with all of its values."""
     for m, events in rows:
         types = schema.of_role(messages[m].role)
         for event in events:
@@ -130,7 +130,7 @@ def _plain(content: str) -> str:
 
 
 def _together(first: Any, second: Any) -> Any:
-    """Two entries of one message as one; where they cannot be, the one that has a fault."""
+    """Return two entries of one message merged; if they cannot be merged, the faulty one."""
     if first is None or not isinstance(second.get("events"), list):
         return second
     both = isinstance(first.get("events"), list)
@@ -138,7 +138,7 @@ def _together(first: Any, second: Any) -> Any:
 
 
 def _with_events(item: dict[str, Any], message: Message | None, schema: EventSchema) -> dict[str, Any]:
-    """An entry, or one that is an event itself, with the keys that the lines are explained by."""
+    """Return an entry, or an event as an entry, with the keys by which the lines are explained."""
     written = item.get("type")
     if message is None or "events" in item or not isinstance(written, str):
         return item
@@ -157,15 +157,14 @@ def _with_events(item: dict[str, Any], message: Message | None, schema: EventSch
 
 
 def _is_nothing(words: str) -> bool:
-    """Whether a line says that there is no event."""
+    """Return whether a line states that there is no event."""
     return all(cell.strip(EDGES).casefold() in NOTHING for cell in words.split(BAR))
 
 
 def _event(words: str, message: Message, schema: EventSchema, barred: Collection[str]) -> dict[str, Any]:
-    """One line as an object. What it lacks is left out; a `|` in a quote or in the last value belongs to it.
+    """Return one line as an object. Missing parts are left out; a `|` in a quote or in the last value belongs to it.
 
-    `barred` are the messages with a `|`: what stands in one of them is no answer. A line that reads in two ways is
-    `unclear`.
+    `barred` are the messages with a `|`: text that occurs in one of them is no answer. An ambiguous line is `unclear`.
     """
     cells = words.split(BAR)
     types = schema.of_role(message.role)
@@ -194,9 +193,9 @@ def _stands(cells: Sequence[str], barred: Collection[str]) -> bool:
 
 
 def _is_unclear(cells: Sequence[str], kinds: Sequence[EventType | None], is_barred: bool) -> bool:
-    """Whether more than one cell may be the type, with as many values after it as it takes.
+    """Return whether more than one cell may be the type, followed by as many values as the type has.
 
-    Where no message has a `|` to be copied, a line with a cell for each part is clear.
+    If no message contains a `|`, a line with a cell for each part is clear.
     """
     after = {n: len(cells) - n - 1 - len(kind.properties) for n, kind in enumerate(kinds) if kind and n > 1}
     fitting = [n for n, more in after.items() if more == 0 or (more > 0 and _has_open_end(kinds[n]))]
@@ -209,14 +208,14 @@ def _has_open_end(kind: EventType | None) -> bool:
 
 
 def _place_of_type(cells: Sequence[str], types: Sequence[EventType | None]) -> int | None:
-    """Which cell names the type: of those that might, the first that as many values follow as the type has."""
+    """Return the cell of the type: the first candidate that is followed by as many values as the type has."""
     found = [(n, one) for n, one in enumerate(types) if one and (n >= 2 or not "".join(cells[:n]).strip())]
     fitting = [n for n, one in found if len(cells) - n - 1 == len(one.properties)]
     return next(iter([*fitting, *(n for n, _ in found)]), None)
 
 
 def _quote_and_reason(cells: Sequence[str], content: str) -> tuple[str, str]:
-    """The longest beginning that the message holds, and the rest; the last cell is always of the reason."""
+    """Return the longest beginning that occurs in the message, and the rest; the last cell is always the reason's."""
     cuts = range(len(cells) - 1, 0, -1)
     cut = next((n for n in cuts if locate(BAR.join(cells[:n]).strip(), content)), len(cells) - 1)
     return BAR.join(cells[:cut]).strip(), BAR.join(cells[cut:]).strip()

@@ -1,4 +1,4 @@
-"""The question about a window of a conversation: what is shown, what is asked, and the shape of the answer."""
+"""The question about a window of a conversation: messages shown, messages asked about, and the answer's shape."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ WINDOW = 50
 EARLIER = 10
 """Messages before the window that are shown as context."""
 OPENING = 4
-"""Messages of the beginning that later windows are shown as well: they say what the talk is about."""
+"""Opening messages that later windows also show, for context."""
 MANY = "every type whose definition it meets, each at most once; often none"
 AGAIN = (
     "This time write an object for each m in place of lines: m and its events, each with quote, because, type, and "
@@ -58,7 +58,7 @@ def question(
 ) -> Request:
     """The question for the messages at `positions`, shown in their window after the opening and about ten earlier ones.
 
-    What is asked again, because of `problems`, is asked for as objects, which vendors can hold a model to.
+    Repeated questions, with their `problems`, request objects, because vendors can enforce a schema for these.
     """
     start = window[0].position
     shown = conversation.messages[start : window[-1].position + 1]
@@ -94,7 +94,7 @@ def question(
 
 
 def correction(problems: dict[int, tuple[str, ...]]) -> str:
-    """What was wrong with the last answer, as the instruction of the next."""
+    """Return the problems of the previous answer as an instruction for the next."""
     if not problems:
         return ""
     lines = [f"- m {p}: {problem}" for p, found in sorted(problems.items()) for problem in found]
@@ -107,7 +107,7 @@ def catalogue(schema: EventSchema, role: str) -> str:
 
 
 def _rows(event_type: EventType) -> Iterator[str]:
-    """A type, where its examples decide what its definition leaves open, and its properties."""
+    """Yield the lines of a type, its examples, and its properties."""
     marks = f"({event_type.role}, plain)" if event_type.plain else f"({event_type.role})"
     yield f"- {event_type.name}: {marks} {event_type.definition}"
     yes, no = (", ".join(map(_quoted, found)) for found in (event_type.examples, event_type.counterexamples))
@@ -117,7 +117,7 @@ def _rows(event_type: EventType) -> Iterator[str]:
 
 
 def _quoted(words: str) -> str:
-    """An example in quotation marks; what a person says of it in parentheses stays outside."""
+    """Return an example in quotation marks; a person's note in parentheses stays outside."""
     quote, bracket, aside = words.partition(" (that is ")
     return f'"{quote}"{bracket}{aside}'
 

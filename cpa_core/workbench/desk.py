@@ -1,4 +1,4 @@
-"""The reviewer's desk: what was drawn, what is next, and a finished conversation as reviews."""
+"""The reviewer's desk: the draws, the next item, and the reviews of a finished conversation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -28,7 +28,7 @@ from cpa_core.workbench.drafts import Drafts, DraftStep, ReviewDraft
 from cpa_core.workbench.figures import FigureDesk
 
 WRONG = "reported"
-"""The queue of conversations of which somebody said, while reading, that a label looks wrong."""
+"""The queue of conversations that a reader reported for a wrong label."""
 
 
 class Task(Value):
@@ -43,9 +43,9 @@ class Task(Value):
 
 
 class QueueProgress(Value):
-    """How far a reviewer is in one draw, or in all that was reported as wrong (then `draw_id` is null).
+    """A reviewer's progress in one draw, or in the queue of reported items (then `draw_id` is null).
 
-    `minutes` is what the rest takes at the median so far; null at first.
+    `minutes` is the time for the rest at the median so far; null at first.
     """
 
     draw_id: str | None
@@ -58,7 +58,7 @@ class QueueProgress(Value):
 
 
 class Desk:
-    """Draws and reviews as the files of the home hold them; the store is not asked, so nobody waits for a run."""
+    """Draws and reviews, read from the files of the home and not from the store, so that nobody waits for a run."""
 
     def __init__(self, assistant: Assistant) -> None:
         self.assistant = assistant
@@ -103,7 +103,7 @@ class Desk:
         return _task(draw, place, draw.items[place])
 
     def next(self, reviewer: str, draw_id: str | None = None, queue: str | None = None) -> Task | None:
-        """What the reviewer reads next, deferred items last; of one draw, of one queue or of all."""
+        """Return the reviewer's next item, of one draw, of one queue or of all; deferred items come last."""
         draws = [one for one in self.draws() if draw_id in (None, one.draw_id) and queue in (None, one.queue)]
         self._bring_up()
         waiting: Task | None = None
@@ -117,7 +117,7 @@ class Desk:
         return waiting
 
     def progress(self, reviewer: str) -> list[QueueProgress]:
-        """How far the reviewer is in each draw; what was reported as wrong is one queue, the last."""
+        """Return the reviewer's progress in each draw; reported items form one queue, the last."""
         draws = self.draws()
         self._bring_up()
         drawn = [self._progress(reviewer, [draw]) for draw in draws if draw.queue != WRONG]
@@ -125,7 +125,7 @@ class Desk:
         return [*drawn, *([self._progress(reviewer, reported)] if reported else [])]
 
     def progress_of(self, reviewer: str, task: Task) -> QueueProgress:
-        """How far the reviewer is in the draw of an item."""
+        """Return the reviewer's progress in the draw of an item."""
         return self._progress(reviewer, [draw for draw in self.draws() if draw.draw_id == task.draw_id])
 
     def _progress(self, reviewer: str, draws: Sequence[Draw]) -> QueueProgress:
@@ -157,7 +157,7 @@ class Desk:
         )
 
     def _bring_up(self) -> None:
-        """Read what was added to the reviews and their drafts."""
+        """Read the lines added to the reviews and their drafts."""
         self.drafts.refresh()
         with self._turn:
             for line in self._reviews.fresh():
@@ -172,11 +172,11 @@ class Desk:
                     self._seconds[key] = self._seconds.get(key, 0.0) + review.seconds
 
     def draft(self, reviewer: str, task: Task) -> ReviewDraft:
-        """Where the reviewer stands in an item."""
+        """Return the reviewer's draft of an item."""
         return self.drafts.of(reviewer, task.draw_id, task.conversation_id)
 
     def finish(self, reviewer: str, task: Task, schema: EventSchema, messages: Sequence[Row]) -> list[Review]:
-        """Keep the reviews of an item that was read. Raises InputError while a message has no answer yet."""
+        """Store the reviews of an item. Raises InputError while a message has no answer yet."""
         draft = self.draft(reviewer, task)
         asked = messages_of(task, messages)
         if open_messages := [row for row in asked if row["message_id"] not in draft.messages]:
@@ -188,7 +188,7 @@ class Desk:
         return reviews
 
     def after_reveal(self, step: DraftStep, task: Task, schema: EventSchema, row: Row) -> None:
-        """Keep what a reviewer says of a message after seeing the model's labels: stored, never counted as blind."""
+        """Store a reviewer's labels of a message after seeing the model's: they never count as blind."""
         append_reviews(self.assistant, [_review(task, schema, step, row).model_copy(update={"blind": False})])
 
     def settle(self, reviewer: str, row: Row, schema: EventSchema, labelled: Sequence[Labelled]) -> None:
@@ -205,14 +205,14 @@ class Desk:
         append_reviews(self.assistant, [review])
 
     def reported(self, conversation_id: str) -> set[str | None]:
-        """Of which messages somebody said that a label looks wrong; null stands for the conversation as a whole."""
+        """Return the messages reported for a wrong label; null stands for the conversation as a whole."""
         items = [item for draw in self.draws() if draw.queue == WRONG for item in draw.items]
         return {item.message_id for item in items if item.conversation_id == conversation_id}
 
     def report(self, conversation_id: str, message_id: str | None, day: date, schema_version: str) -> None:
-        """Put a conversation or a message into the queue of what looks wrong: never part of a random sample.
+        """Add a conversation or a message to the queue of reported items, which is never part of a random sample.
 
-        What is in the queue stays there once.
+        An item is in the queue at most once.
         """
         if message_id in self.reported(conversation_id):
             return
@@ -231,7 +231,7 @@ class Desk:
 
 
 def _review(task: Task, schema: EventSchema, step: DraftStep, row: Row | None = None) -> Review:
-    """The review of a message, or without one that of the conversation as a whole."""
+    """Return the review of a message; without one, of the conversation as a whole."""
     answers = (
         answers_on_conversation(schema, step.verdicts)
         if row is None
@@ -253,7 +253,7 @@ def _review(task: Task, schema: EventSchema, step: DraftStep, row: Row | None = 
 
 
 def _of_message(row: Row | None) -> dict[str, Any]:
-    """What a review says of the message that it is about."""
+    """Return a review's fields about its message."""
     if row is None:
         return {"message_id": None, "role": None}
     return {"message_id": row["message_id"], "role": row["role"], "said": said_hash(row["content"])}
@@ -266,7 +266,7 @@ def messages_of(task: Task, messages: Sequence[Row]) -> list[Row]:
 
 
 def labelled_of(schema: EventSchema, role: str, chosen: Sequence[str], given: Mapping[str, str]) -> list[Labelled]:
-    """What a form says: the types chosen, with `quote TYPE` and `property TYPE NAME` of each among `given`."""
+    """Return the labels of a form: the chosen types, with their `quote TYPE` and `property TYPE NAME` in `given`."""
     found: list[Labelled] = []
     for name in chosen:
         kind = schema.find(name, role)

@@ -1,4 +1,4 @@
-"""Where the workbench answers, and what it asks of those who come: never beyond this machine without a password."""
+"""The workbench's address and its access rule: beyond this machine, it needs a password."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ class Door(Value):
 
     @property
     def is_https(self) -> bool:
-        """Whether people open it by https, so that cookies may be kept to that."""
+        """Return whether people open it by https, so that cookies can be limited to https."""
         return (self.address or "").startswith("https:")
 
     def hosts(self, port: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a reviewer said of a conversation that is not finished: kept at each step, so that a kill loses nothing."""
+"""Drafts of unfinished reviews, stored at each step, so that a kill loses nothing."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,9 +16,9 @@ Step = Literal["message", "verdicts", "undo", "defer"]
 
 
 class DraftStep(Value):
-    """One step: what was said of a message or of the whole conversation, an undo of the last, or a deferral.
+    """One step: labels of a message or verdicts on the conversation, an undo of the last step, or a deferral.
 
-    `said_at` is when; `seconds` what it took. `verdicts` are by the ids of criteria and dealbreakers.
+    `said_at` is its time; `seconds` the time it took. `verdicts` are by the ids of criteria and dealbreakers.
     """
 
     step: Step
@@ -34,7 +34,7 @@ class DraftStep(Value):
 
 
 class ReviewDraft(Value):
-    """Where a reviewer stands in a conversation: the last word on each message, on the whole, and whether it waits."""
+    """A reviewer's draft of a conversation: the last step on each message and on the whole, and any deferral."""
 
     messages: Mapping[str, DraftStep] = {}
     verdicts: DraftStep | None = None
@@ -47,7 +47,7 @@ class ReviewDraft(Value):
 
 
 class Drafts:
-    """The file of the steps. Read from where it was left, so that a page costs what was added since."""
+    """The file of the steps. Each reading continues where the last ended, so a page reads only added lines."""
 
     def __init__(self, path: Path) -> None:
         self._lines = GrowingLines(path)
@@ -59,7 +59,7 @@ class Drafts:
         append_lines(self._lines.path, [step.model_dump_json()])
 
     def of(self, reviewer: str, draw_id: str, conversation_id: str) -> ReviewDraft:
-        """Where the reviewer stands in this conversation."""
+        """Return the reviewer's draft of this conversation."""
         self.refresh()
         messages: dict[str, DraftStep] = {}
         verdicts: DraftStep | None = None
@@ -73,7 +73,7 @@ class Drafts:
         return ReviewDraft(messages=messages, verdicts=verdicts, is_deferred=deferred)
 
     def is_begun(self, reviewer: str, draw_id: str, conversation_id: str) -> bool:
-        """Whether the reviewer has said anything of this conversation, as far as the file was read."""
+        """Return whether the reviewer has begun this conversation, as far as the file was read."""
         return (reviewer, draw_id, conversation_id) in self._steps
 
     def _standing(self, reviewer: str, draw_id: str, conversation_id: str) -> list[DraftStep]:
@@ -87,11 +87,11 @@ class Drafts:
         return standing
 
     def refresh(self) -> None:
-        """Read what was added to the file."""
+        """Read the lines added to the file."""
         with self._turn:
             for line in self._lines.fresh():
                 try:
                     step = DraftStep.model_validate_json(line)
                 except ValidationError:
-                    continue  # a line of another version: what it said is asked again
+                    continue  # a line of another version: its step is asked again
                 self._steps.setdefault((step.reviewer, step.draw_id, step.conversation_id), []).append(step)

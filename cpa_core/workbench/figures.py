@@ -1,4 +1,4 @@
-"""How good the labels are and what reading more brings: computed beside the pages, so that none waits for it."""
+"""The quality of labels and the effect of reading more, computed in the background, so that no page waits for it."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ from cpa_core.pipeline.gold.teaching import LabelConfusion, confusions_of
 NEWER, FIRST = 0.15, 5.0
 """Seconds that a page waits for newer figures, and for the first ones."""
 SHARE_OF_TIME, LONGEST_GAP = 0.05, 60.0
-"""Figures are computed anew at most so often that they take this share of a processor, or after so many seconds."""
+"""The most of a processor's time that recomputing takes, and the longest gap in seconds between two computations."""
 
 
 @dataclass(frozen=True)
 class LabelFigures:
-    """The figures of every label as of a time. `widths` are by the key of an event type, `confusions` by its name.
+    """The figures of every label at a time. `widths` are by the key of an event type, `confusions` by its name.
 
-    `wrong` says why there are none, where there are none.
+    `wrong` is the reason if there are no figures.
     """
 
     at: datetime
@@ -38,12 +38,12 @@ class LabelFigures:
     wrong: str = ""
 
     def of(self, key: str) -> Trust | None:
-        """How far an event type can be trusted; none while nobody has labelled anything."""
+        """Return the trust in an event type; null while nobody has labelled anything."""
         return next((one for one in self.trust if one.key == key), None)
 
 
 class FigureDesk:
-    """The newest figures of a home, renewed in a thread when somebody looks at them and something has changed."""
+    """The newest figures of a home, renewed in a thread if somebody looks at them after a change."""
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
@@ -55,9 +55,9 @@ class FigureDesk:
         self._next_at = 0.0
 
     def newest(self, patience: float, wait_first: float | None = None) -> LabelFigures | None:
-        """The figures, after waiting at most `patience` seconds for newer ones; null where there are none yet.
+        """Return the figures after waiting at most `patience` seconds for newer ones; null if there are none yet.
 
-        `wait_first` is how long to wait where there are none.
+        `wait_first` is the wait in seconds if there are none.
         """
         mark = self._marks()
         with self._turn:
@@ -70,11 +70,11 @@ class FigureDesk:
             return self._newest
 
     def is_current(self) -> bool:
-        """Whether nothing was said and nothing was stored since the newest figures."""
+        """Return whether no review and no data was stored since the newest figures."""
         return self._mark == self._marks()
 
     def _marks(self) -> object:
-        """What changes when there is something new: sizes of what people said, and the store's last write."""
+        """Return marks that change with new data: sizes and times of people's files, and the store's last write."""
         folder = gold_folder(self._assistant)
         paths = [*(folder / f"{name}.jsonl" for name in ("reviews", "draws", "meanings")), self._assistant.store.path]
         return tuple((path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None for path in paths)
@@ -87,7 +87,7 @@ class FigureDesk:
             if found.trust and not self._is_counted:
                 self._is_counted = True
                 record_use(self._assistant, "workbench", found.trust)
-            mark = self._marks()  # merging what people said has written to the store
+            mark = self._marks()  # merging people's reviews has written to the store
         except CpaError as wrong:
             found = LabelFigures(self._assistant.now(), wrong=str(wrong))
         finally:

@@ -1,4 +1,4 @@
-"""What a browser sent: forms as values, bounded and checked."""
+"""Forms that a browser sent, as bounded and checked values."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -22,7 +22,7 @@ class SentForm:
         return next((value for key, value in reversed(self._fields) if key == name), "").strip()
 
     def raw(self, name: str) -> str:
-        """The last value of a field as it was sent, with one end of line whatever the browser writes."""
+        """Return the last value of a field unstripped, with line ends normalised."""
         found = next((value for key, value in reversed(self._fields) if key == name), "")
         return found.replace("\r\n", "\n").replace("\r", "\n")
 

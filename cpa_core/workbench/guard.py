@@ -17,10 +17,10 @@ from cpa_core.workbench.pages import page
 COOKIE = "cpa_workbench"
 ENTRY = "/enter"
 WRONG_PASSWORD_SECONDS = 1.0
-"""How long a wrong password takes; wrong ones wait for each other, so that guessing is slow."""
+"""Seconds that a wrong password takes; wrong ones wait for each other, so that guessing is slow."""
 READING = frozenset({"GET", "HEAD"})
 QUESTIONS = frozenset({"/read", "/schema", "/schema/problems"})
-"""Forms that ask something: their words stand in no address. A page that only reads takes them and saves nothing."""
+"""Forms that only ask: their words appear in no address. A page that only reads takes them and saves nothing."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -34,16 +34,16 @@ HEADERS: Mapping[str, str] = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
-"""What every answer says: nothing from outside, in no frame, kept by no cache, no address handed on."""
+"""The headers of every answer: no outside content, no frame, no cache, no referrer."""
 
 
 class Guard:
     """Lets through what comes from the workbench's own page, and marks every answer with `HEADERS`.
 
-    A request is refused whose Host is not one of `hosts` (a name that an attacker points at this machine), that has
-    neither the token nor its cookie, or that changes something and comes from another origin, or on a page that only
-    reads. Where there is a password, who has no cookie is asked for it. The token stands in the address that the
-    command prints, and in a cookie from then on.
+    It refuses a request whose Host is not one of `hosts` (a name that an attacker points at this machine), and a
+    request without the token or its cookie. It also refuses a changing request from another origin, or on a page that
+    only reads. With a password set, a visitor without the cookie is asked for it. The token is in the address that the
+    command prints, and afterwards in a cookie.
     """
 
     def __init__(
@@ -76,26 +76,26 @@ class Guard:
         await (answer(scope, receive, marked) if answer else self._app(scope, receive, marked))
 
     def _answer(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
-        """What is said instead of the page; none where the page may speak."""
+        """Return the answer in place of the page; null if the page may answer."""
         if headers.get("host", "") not in self._hosts:
             return PlainTextResponse("this workbench answers under its own address only", 421)
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if given and self._is_token(given):
             return self._welcome(scope["path"])
         if self._password is not None and scope["path"] == "/static/workbench.css":
-            return None  # nobody's words are in it, and the page that asks for the password is dressed in it
+            return None  # it holds no private text, and the password page uses it
         if not self._is_token(_cookie(headers.get("cookie", ""))):
             return self._stranger(scope)
         return None if scope["method"] in READING else self._refused(scope["path"], headers)
 
     def _stranger(self, scope: Scope) -> Response:
-        """What is said to a browser that has no token."""
+        """Return the answer to a browser without the token."""
         if self._password is not None and scope["method"] in READING:
             return page("enter", status=401, title="Workbench", goes_to=scope["path"], is_wrong=False)
         return PlainTextResponse("open the address that `cpa serve` printed: it holds the token of this start", 403)
 
     async def _entered(self, scope: Scope, receive: Receive, headers: Mapping[str, str]) -> Response:
-        """Let in who knows the password."""
+        """Admit a visitor with the right password."""
         if headers.get("host", "") not in self._hosts:
             return PlainTextResponse("this workbench answers under its own address only", 421)
         if not self._is_own(headers):
@@ -111,7 +111,7 @@ class Guard:
         return page("enter", status=403, title="Workbench", goes_to=form.get("goes_to"), is_wrong=True)
 
     def _refused(self, path: str, headers: Mapping[str, str]) -> Response | None:
-        """What is said to a request that would change something; none where it may."""
+        """Return the refusal of a request that would change something; null if it is allowed."""
         if not self._is_own(headers):
             return PlainTextResponse("this came from another page", 403)
         if self._read_only and path not in QUESTIONS:
@@ -128,9 +128,11 @@ class Guard:
         return origin.netloc == headers["host"] and site == "same-origin"
 
     def _welcome(self, wanted: str) -> Response:
-        """Go on without the token in the address. The cookie goes with links from the report and from Dagster (Lax).
+        """Redirect to the page without the token in the address.
 
-        Nothing changes by reading a page, and what changes something has its origin checked.
+        The cookie goes with links from the report and from Dagster (Lax).
+
+        Reading a page changes nothing, and every changing request has its origin checked.
         """
         is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
         answer = RedirectResponse(quote(wanted, safe="/") if is_path else "/", 303)

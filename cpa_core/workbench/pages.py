@@ -65,7 +65,7 @@ def share(found: Estimate | Rate) -> str:
 
 
 def width(name: str, found: NextWidth) -> str:
-    """What reading more brings: `Refund ± 2.1 points, 14 more to ± 1.5, about 40 minutes`."""
+    """Return the effect of reading more: `Refund ± 2.1 points, 14 more to ± 1.5, about 40 minutes`."""
     now = (
         f"{name} ± {_points(found.now)} points" if found.now is not None else f"{name}: too few labels for an interval"
     )
@@ -79,7 +79,7 @@ def _points(share: float) -> str:
 
 
 def badge(grade: Grade) -> Markup:
-    """How far a label can be trusted, in a word that has a colour too."""
+    """Return the grade of a label as a coloured word."""
     return Markup('<span class="pill {}">{}</span>').format(
         PILLS[grade], "not checked" if grade == "unknown" else grade
     )

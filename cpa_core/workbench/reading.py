@@ -1,4 +1,4 @@
-"""Reading: conversations by filters, one conversation with what the model found in it."""
+"""Reading: conversations by filters, and one conversation with the model's labels."""
 
 import json
 
@@ -15,7 +15,7 @@ FILTERS = ("first", "last", "user", "type", "property", "value", "least", "most"
 
 
 def search(visit: Visit) -> Response:
-    """Conversations that fit the form. Words are sent in a form, so that none stands in an address."""
+    """Show the conversations that match the form. Words are sent in a form, so that none appears in an address."""
     form = visit.form
     skip = int(form.number("skip", 0, 1e9) or 0)
     found = visit.rows(
@@ -83,7 +83,7 @@ def _first(rows: list[Row]) -> Row | None:
 
 
 def report(visit: Visit) -> Response:
-    """Put a conversation, or one of its messages, into the queue of what looks wrong."""
+    """Add a conversation, or one of its messages, to the queue of reported items."""
     wanted, message = visit.form.get("conversation"), visit.form.get("message_id") or None
     messages = visit.rows("status/shown_messages", conversation=wanted)
     place = next((row["position"] for row in messages if row["message_id"] == message), None)

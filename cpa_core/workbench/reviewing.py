@@ -1,4 +1,4 @@
-"""Reviewing: what is next, what is said of each message, what the model said, and where reviewers disagree."""
+"""Reviewing: the next item, the labels of each message, the model's labels, and disputes between reviewers."""
 
 import json
 from typing import Any
@@ -23,14 +23,14 @@ KEYS = "123456789qwertzsdfgyxcvb"
 
 
 def home(visit: Visit) -> Response:
-    """The first page: who reviews, what was drawn, how far they are, and what reading more brings."""
+    """Show the first page: reviewers, draws, progress, and the effect of reading more."""
     name = visit.reviewer
     found = visit.desk.figures.newest(0.0)
     return visit.shown("home", "Workbench", queues=visit.desk.progress(name) if name else [], widths=_widths(found))
 
 
 def _widths(found: LabelFigures | None) -> list[Row]:
-    """For each event type the width of its interval, and what the next one takes."""
+    """Return for each event type the width of its interval, and the effort for the next width."""
     if found is None:
         return []
     names = {one.key: one.name for one in found.trust}
@@ -59,7 +59,7 @@ def draw(visit: Visit) -> Response:
 
 
 def next_item(visit: Visit) -> Response:
-    """Go to what the reviewer reads next, or home where all is read."""
+    """Go to the reviewer's next item, or home if all are read."""
     asked = visit.request.query_params
     found = visit.desk.next(visit.named(), asked.get("draw"), asked.get("queue"))
     return to(_address(found)) if found else to("/")
@@ -105,7 +105,7 @@ def _keyed(kinds: list[EventType]) -> list[tuple[str, EventType]]:
 
 
 def say_message(visit: Visit) -> Response:
-    """Keep what is said of one message."""
+    """Store the labels of one message."""
     task = visit.task()
     row = _row(visit, task)
     labelled = labelled_of(visit.schema(), row["role"], visit.form.all("type"), visit.form.as_mapping())
@@ -124,7 +124,7 @@ def say_none_of_rest(visit: Visit) -> Response:
 
 
 def say_verdicts(visit: Visit) -> Response:
-    """Keep what is said of the conversation as a whole."""
+    """Store the verdicts on the conversation as a whole."""
     task, schema = visit.task(), visit.schema()
     ids = [*schema.criteria.goals(), *schema.criteria.dealbreakers_by_id()]
     verdicts = {one: visit.form.get(f"verdict {one}") for one in ids if visit.form.get(f"verdict {one}")}
@@ -141,7 +141,7 @@ def undo(visit: Visit) -> Response:
 
 
 def defer(visit: Visit) -> Response:
-    """Read it last, and go on with the next."""
+    """Defer the item to the end, and continue with the next."""
     task = visit.task()
     _keep(visit, task, "defer")
     found = visit.desk.next(visit.named(), task.draw_id)
@@ -149,7 +149,7 @@ def defer(visit: Visit) -> Response:
 
 
 def finish(visit: Visit) -> Response:
-    """Keep the reviews of the conversation, and show what the model said."""
+    """Store the reviews of the conversation, and show the model's labels."""
     task, name = visit.task(), visit.named()
     if not visit.desk.is_done(name, task):
         visit.desk.finish(name, task, visit.schema(), _messages(visit, task))
@@ -157,7 +157,7 @@ def finish(visit: Visit) -> Response:
 
 
 def reveal(visit: Visit) -> Response:
-    """What the model found beside what the reviewer said: only after the reviewer has said it."""
+    """Show the model's labels beside the reviewer's, only after the reviewer has finished."""
     task, name, schema = visit.task(), visit.named(), visit.schema()
     if not visit.desk.is_done(name, task):
         return to(_address(task))
@@ -180,7 +180,7 @@ def reveal(visit: Visit) -> Response:
 
 
 def after_reveal(visit: Visit) -> Response:
-    """Keep what the reviewer says of a message after seeing the model's labels."""
+    """Store the reviewer's labels of a message after seeing the model's."""
     task, name, schema = visit.task(), visit.named(), visit.schema()
     if not visit.desk.is_done(name, task):
         raise InputError("say what you see first; what the model said comes after it")
@@ -237,7 +237,7 @@ def settle(visit: Visit) -> Response:
 
 
 def quality(visit: Visit) -> Response:
-    """How far each label can be trusted, and how many more conversations each needs."""
+    """Show the trust in each label, and the conversations that each still needs."""
     found = visit.desk.figures.newest(NEWER, FIRST)
     current = visit.desk.figures.is_current()
     about = {"found": found, "widths": _widths(found), "is_current": current}

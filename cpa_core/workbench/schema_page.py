@@ -1,4 +1,4 @@
-"""The schema: what each type means and how good its labels are; its file edited, checked, compared and saved."""
+"""The schema: each type's meaning and the quality of its labels; its file edited, checked, compared and saved."""
 
 import hashlib
 import os
@@ -24,13 +24,13 @@ from cpa_core.workbench.visit import Visit, to
 
 
 def show(visit: Visit) -> Response:
-    """The types with what is known of their labels, and the file as it stands."""
+    """Show the types with the quality of their labels, and the file."""
     text, mark = _file(visit.assistant)
     return _shown(visit, text, mark)
 
 
 def check_or_save(visit: Visit) -> Response:
-    """Check what was edited and show what it changes; or save it, if nobody changed the file meanwhile."""
+    """Check the edited text and show its changes; or save it, if nobody changed the file meanwhile."""
     text, mark = visit.form.raw("yaml"), visit.form.get("mark")
     if visit.form.get("action") != "save":
         return _shown(visit, text, mark, is_checked=True)
@@ -45,7 +45,7 @@ def check_or_save(visit: Visit) -> Response:
 
 
 def problems(visit: Visit) -> Response:
-    """For the page's script, while somebody types: what is wrong by line, and what changes, in words."""
+    """Return problems by line and changes in words, for the page's script while somebody types."""
     text = visit.form.raw("yaml")
     edited, found, broken = _checked(text)
     current = schema_in_force(visit.assistant) if edited else None
@@ -60,18 +60,18 @@ def problems(visit: Visit) -> Response:
 
 
 def accept(visit: Visit) -> Response:
-    """Accept what runs proposed: its days go to every destination at the next run."""
+    """Accept the runs' proposals: their days go to every destination at the next run."""
     accept_schema(visit.assistant)
     return to("/schema")
 
 
 def proposals(visit: Visit) -> Response:
-    """What a proposal has beyond the schema's file, to be taken over one by one."""
+    """Show the additions of a proposal to the schema's file, to be accepted one by one."""
     return _additions(visit, _file(visit.assistant)[0], visit.request.query_params.get("file", ""), "")
 
 
 def take_over(visit: Visit) -> Response:
-    """Show what a proposal adds; or put one piece of it into the text as edited, which is saved later."""
+    """Show the additions of a proposal; or add one of them to the edited text, which is saved later."""
     text, mark = _file(visit.assistant)
     text, mark = visit.form.raw("yaml") or text, visit.form.get("mark") or mark
     file, pasted = visit.form.get("file"), visit.form.raw("proposal")
@@ -115,7 +115,7 @@ def _proposal(assistant: Assistant, file: str, pasted: str) -> str:
 
 
 def _checked(text: str) -> tuple[EventSchema | None, Sequence[Finding], str]:
-    """The schema in a text, none where it is refused; what is wrong by line; and why it cannot be read at all."""
+    """Return the schema in a text (null if refused), its problems by line, and the reason if it cannot be read."""
     try:
         edited, found = schemas.check_text(text, "schema")
     except SchemaError as wrong:
@@ -156,7 +156,7 @@ def _shown(visit: Visit, text: str, mark: str, *, is_checked: bool = False, prop
 
 
 def _types(visit: Visit, current: EventSchema) -> list[Row]:
-    """Each type with its counts, how far it can be trusted, what it is confused with, and examples for and against."""
+    """Return each type with its counts, its trust, its confusions, and examples for and against."""
     figures = visit.desk.figures.newest(NEWER) or LabelFigures(visit.assistant.now())
     quotes: dict[tuple[str, str], list[Row]] = {}
     for row in visit.rows("workbench/quotes"):
@@ -171,7 +171,7 @@ def _types(visit: Visit, current: EventSchema) -> list[Row]:
 
 
 def _compared(assistant: Assistant, edited: EventSchema) -> tuple[list[object], str]:
-    """Each change with what it touches here, and the price of asking again."""
+    """Return each change with its effect on this home, and the price of asking again."""
     current = schema_in_force(assistant)
     if current is None:
         return [], ""

@@ -59,7 +59,7 @@ ACTIONS: dict[str, Answer] = {
 }
 STATUS = ((NotFound, 404), (InputError, 400), (BudgetReached, 402))
 BUSY = 503
-"""What is said of everything else that a person may try again: a busy store, a full disk, a provider that stopped."""
+"""The status of every other failure that a person may retry: a busy store, a full disk, a provider that stopped."""
 
 
 def application(
@@ -89,7 +89,7 @@ def application(
 
 @dataclass(frozen=True)
 class _House:
-    """What every request shares."""
+    """The state that all requests share."""
 
     assistant: Assistant
     desk: Desk
@@ -128,7 +128,7 @@ async def _not_found(_request: Request, wrong: Exception) -> Response:
 
 
 def serve(assistant: Assistant, door: Door, said: Callable[[str], None], *, read_only: bool = False) -> None:
-    """Answer until interrupted. Port 0 takes a free one. `said` is told the address with its token.
+    """Answer until interrupted. Port 0 takes a free one. `said` is called with the address and its token.
 
     Raises SettingsError where the address cannot be bound.
     """
@@ -141,7 +141,7 @@ def serve(assistant: Assistant, door: Door, said: Callable[[str], None], *, read
         listening.bind((door.host, door.port))
     except OSError as taken:
         raise SettingsError(f"{door.host} port {door.port}: {taken.strerror}: --port 0 takes a free one") from taken
-    listening.listen(128)  # who follows the address at once waits for the first answer, and is not refused
+    listening.listen(128)  # a visitor who opens the address at once waits for the first answer, and is not refused
     hosts = door.hosts(listening.getsockname()[1])
     token = secrets.token_urlsafe(24)
     app = application(assistant, token=token, hosts=hosts, read_only=read_only, door=door)

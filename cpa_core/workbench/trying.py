@@ -25,12 +25,12 @@ ONE_AT_A_TIME = Lock()
 
 
 def form(visit: Visit) -> Response:
-    """What is to be tried: the schema as it stands, and a conversation if the address names one."""
+    """Show the form of a trial: the schema's text, and a conversation if the address names one."""
     return _shown(visit, _file_text(visit), conversation=visit.request.query_params.get("conversation", ""))
 
 
 def try_it(visit: Visit) -> Response:
-    """Price what is asked, or ask it. Raises InputError, Stopped."""
+    """Quote the trial, or run it. Raises InputError, Stopped."""
     text = visit.form.raw("yaml") or _file_text(visit)
     wanted, pasted = visit.form.get("conversation"), visit.form.raw("pasted")
     if visit.form.get("action") not in ("price", "ask"):  # from the schema's page: nothing is picked yet

@@ -1,4 +1,4 @@
-"""One request: whose it is, of which home, and what was sent."""
+"""One request: its reviewer, its home, and its form."""
 
 from dataclasses import dataclass
 from typing import Any

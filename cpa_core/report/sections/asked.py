@@ -24,12 +24,12 @@ FLOW_STEPS = 6
 """Messages with events, from a conversation's first, that the flow shows."""
 
 FRICTION_KINDS = 3
-"""Kinds of event that stand for friction where none is a finding."""
+"""Kinds of event that count as friction if none is a finding."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of time: what there is in it."""
+    """A stretch of time with its volume."""
 
     bucket: date
     conversations: int
@@ -78,7 +78,7 @@ class Asked:
 
     @property
     def cost(self) -> float | None:
-        """What asking about all conversations cost; null when a price is unknown."""
+        """Return the cost of asking about all conversations, in US dollars; null if a price is unknown."""
         known = [one.cost for one in self.costs]
         return None if None in known else sum(cost for cost in known if cost is not None)
 

@@ -73,7 +73,7 @@ def _corrected(change: FigureChange, of: Comparison) -> str:
 
 
 def _instrument(change: FigureChange, of: Comparison) -> str:
-    """What part of the difference is the instrument's; empty where the same conversations were not asked by both."""
+    """Return the instrument's part of the difference; empty if a probe of both sides' taggers is missing."""
     found = next((part for kind, part in of.instrument if kind == change.kind), None)
     return f"of the model, prompt or schema: {words.change(found, ' points', 100)}" if found else ""
 

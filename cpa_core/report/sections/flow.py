@@ -10,7 +10,7 @@ from cpa_core.report.document import MOST_EXAMPLES
 from cpa_core.report.sections.asked import FLOW_STEPS, Asked
 
 SHOWN = 7
-"""Kinds of event that are told apart; the others are one block."""
+"""Kinds of event with a block of their own; the others share one."""
 
 GAP = 0.016
 THICK = 0.045
@@ -50,7 +50,7 @@ def ribbons(asked: Asked) -> tuple[list[Link], list[dict[str, Any]]]:
 
 
 def _names(asked: Asked) -> dict[Kind, str]:
-    """Names of the kinds that are told apart: those in most steps of the flow."""
+    """Return the names of the kinds with a block of their own: those in most steps of the flow."""
     counts: dict[int, int] = {}
     for row in asked.flow:
         counts[row["kind"]] = counts.get(row["kind"], 0) + row["total"]

@@ -1,4 +1,4 @@
-"""The head of the report: its figures, and what they come to in a sentence or two."""
+"""The head of the report: its figures, and a summary in a sentence or two."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -89,7 +89,7 @@ def _cost(asked: Asked) -> Headline:
 
 
 def summary(asked: Asked) -> str:
-    """What there is, in words that code writes."""
+    """Return a summary of the figures, in words that code writes."""
     all_of = asked.overview
     said = [f"{words.count(all_of.conversations)} conversations with {words.count(all_of.messages)} messages."]
     if all_of.score.mean is not None:
@@ -113,7 +113,7 @@ def summary(asked: Asked) -> str:
 
 
 def banner(asked: Asked) -> str:
-    """What to bear in mind: conversations that are not tagged or judged, or too few of them; empty with neither."""
+    """Return a caution about untagged or unjudged conversations, or too few of them; empty if there is none."""
     of, said = asked.overview, []
     if min(of.tagged, of.judged) < of.conversations:
         said.append(
@@ -141,7 +141,7 @@ def banner(asked: Asked) -> str:
 
 
 def about(asked: Asked, privacy: str) -> list[str]:
-    """How the figures are made."""
+    """Return notes on the computation of the figures."""
     text = {
         "no_text": "No word of any message is in this file: types, properties with choices, verdicts and scores.",
         "redacted": "Of the messages, this file holds quotes and reasons, with placeholders for what tells who it was.",

@@ -1,4 +1,4 @@
-"""What goes wrong, how often and how bad, most urgent first; and what may, where the data are too few to tell."""
+"""Issues with their frequency and harm, the most urgent first, and candidates for which the data is too small."""
 
 from collections.abc import Sequence
 
@@ -89,7 +89,7 @@ def _row(asked: Asked, rank: int, issue: Issue) -> list[Cell]:
 
 
 def _of_one(issue: Issue) -> str:
-    """That one unit makes much of an issue, which may be a test account or a script."""
+    """Return a note if one unit accounts for much of an issue: it may be a test account or a script."""
     if issue.most <= MUCH or issue.met.basis is None:
         return ""
     return f"; one {issue.met.basis.unit} makes {words.percent(issue.most)} of it"
@@ -122,7 +122,7 @@ def _inbox_row(one: FollowedIssue) -> list[Cell]:
 
 
 def title(issue: Issue) -> str:
-    """What an issue is called."""
+    """Return the title of an issue."""
     if issue.cause == "dealbreaker":
         return issue.words or issue.criterion
     return ARROW.join(kind.event_type for kind in issue.kinds)

@@ -1,4 +1,4 @@
-"""What happens: events over time by role, and their properties."""
+"""The mix of events: over time by role, and their properties."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -13,7 +13,7 @@ from cpa_core.report.sections.asked import Asked
 from cpa_core.report.sections.trust import badge, with_correction
 
 SHOWN = 7
-"""Kinds of event that a chart tells apart; the others are one."""
+"""Kinds of event that a chart shows separately; the others share one series."""
 
 REST = "all others"
 ROLES = {"user": "What users do", "assistant": "What the assistant does"}
@@ -81,7 +81,7 @@ def _bar(asked: Asked, bucket: date, kind: Kind | None, shown: Sequence[Kind]) -
 
 
 def label(bucket: date, asked: Asked) -> str:
-    """A stretch of time as axes name it; the year where the range goes over several."""
+    """Return a stretch of time as axes name it, with the year if the range spans several."""
     if asked.unit == "month":
         return f"{bucket:%b %Y}"
     year = f" {bucket.year}" if asked.scope.first.year != asked.scope.last.year else ""
@@ -89,7 +89,7 @@ def label(bucket: date, asked: Asked) -> str:
 
 
 def markers(asked: Asked) -> list[dict[str, Any]]:
-    """Where another schema, prompt or model begins to tag, and declared changes: the stretch and what is new."""
+    """Return the starts of another schema, prompt or model, and declared changes: the stretch and the new value."""
     buckets = [stretch.bucket for stretch in asked.stretches]
     found: list[dict[str, Any]] = []
     for version in sorted(asked.versions, key=lambda one: one.first_day)[1:]:

@@ -1,4 +1,4 @@
-"""How the figures came about: coverage, failures, cost."""
+"""The base of the figures: coverage, failures, cost."""
 
 from cpa_core.report import words
 from cpa_core.report.cells import number_cell, part_cell

@@ -1,4 +1,4 @@
-"""Which way conversations go: what follows what, the paths to a good and to a bad end, and where they break off."""
+"""The paths of conversations: transitions, the paths to good and to bad ends, and the places where they break off."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""How good conversations are: scores, goals and dealbreakers, and the events that go with low scores."""
+"""The quality of conversations: scores, goals and dealbreakers, and the events associated with low scores."""
 
 from dataclasses import replace
 

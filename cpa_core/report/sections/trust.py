@@ -1,4 +1,4 @@
-"""How far the labels can be trusted: checked by people, with the rates corrected by what they found."""
+"""Trust in the labels: people's checks of them, and the rates corrected by these."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from cpa_core.report.sections.asked import Asked
 PILLS = {"good": "good", "fair": "middle", "poor": "bad", "unknown": "not"}
 SAID = {"good": "trusted", "fair": "fair", "poor": "not trusted", "unknown": "not checked"}
 BASES = {"sample": "by labels of these days", "assumed": "assumption", "none": "no correction"}
-"""The words and colours of a grade, and the words for what a correction stands on."""
+"""The words and colours of a grade, and the words for the basis of a correction."""
 
 
 def trust(asked: Asked) -> Section:
@@ -138,7 +138,7 @@ def gold_title(asked: Asked, rest: str) -> tuple[str, Sequence[int]]:
 
 
 def _of(asked: Asked, label: Kind | str) -> Trust | None:
-    """What is known of an event type, or of a criterion by its words."""
+    """Return the trust in an event type, or in a criterion by its words; null if there is none."""
     for one in asked.trust:
         if isinstance(label, str) and one.kind != "event" and one.key == label:
             return one
@@ -148,7 +148,7 @@ def _of(asked: Asked, label: Kind | str) -> Trust | None:
 
 
 def badge(asked: Asked, label: Kind | str) -> Cell:
-    """How far a label can be trusted, beside its rates."""
+    """Return the grade of a label, for display beside its rates."""
     one = _of(asked, label)
     if one is None:
         return Cell(SAID["unknown"], pill=PILLS["unknown"])
@@ -164,7 +164,7 @@ def badge(asked: Asked, label: Kind | str) -> Cell:
 
 
 def with_correction(asked: Asked, label: Kind | str, cell: Cell) -> Cell:
-    """A tagged rate of conversations with its corrected one below; as it is where nobody has labelled anything."""
+    """Return a tagged rate of conversations with its corrected one below; unchanged if nobody has labelled anything."""
     one = _of(asked, label)
     return replace(cell, note=_corrected(one.of_conversations)) if one and one.labelled else cell
 
@@ -183,7 +183,7 @@ def _corrected(rate: TrustedRate) -> str:
 
 
 def checked(labels: Sequence[Trust]) -> str:
-    """What rates of labels rest on, for the notes on how figures are made."""
+    """Return the note on the basis of label rates."""
     if not any(one.labelled for one in labels):
         return (
             "Rates of events, goals and dealbreakers are the model's: nobody has checked its labels yet, and intervals "
