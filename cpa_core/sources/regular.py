@@ -33,7 +33,7 @@ def csv_drafts(file: File) -> Table | None:
         return None
     first = content[: content.index(b"\n") + 1].decode()
     header, end = first.rstrip("\r\n").split(","), "\r\n" if first.endswith("\r\n") else "\n"
-    if not file.is_plain(header) or len(set(header)) != len(header):
+    if not file.is_plain(header) or len(set(header)) != len(header) or content.find(b"\n" + first.encode()) >= 0:
         return None
     if not _are_known([file.ours(name) for name in header]):
         return None

@@ -138,13 +138,15 @@ def _from_delimited(file: File, delimiter: str) -> Iterator[columns.Found]:
     first = next(numbered, (1, []))
     if isinstance(first, Reject):
         raise SourceError(f"{file.name}: {first.place}: {first.reason}")
-    header = [column.strip() for column in first[1]]
+    header = distinct([column.strip() for column in first[1]], file)
     check_header(file, header)
+    again = first[1]
     if file.is_plain(header):
         header, file = _named(file, header), file._replace(names={})
     while found := list(islice(numbered, columns.CHUNK)):
         yield from (one for one in found if isinstance(one, Reject))
-        if part := [one for one in found if not isinstance(one, Reject)]:
+        yield from (header_again(one[0]) for one in found if not isinstance(one, Reject) and one[1] == again)
+        if part := [one for one in found if not isinstance(one, Reject) and one[1] != again]:
             plain = _plain(file, header, part)
             yield from [plain] if plain is not None else _careful(file, header, part)
 
@@ -201,6 +203,24 @@ def missing(file: File, header: Sequence[str]) -> list[str]:
     given |= {word for word, path in file.names.items() if mapping.begins_in(path, header)}
     lacking = [column for column in ("role", "content") if column not in given]
     return lacking if {"conversation_id", "user_id"} & given else [*lacking, "conversation_id (or user_id)"]
+
+
+def distinct(header: Sequence[str], file: File) -> list[str]:
+    """The names of columns, each once: one without a name, or like another, has its number; ours are left as they are.
+
+    A sheet that is saved as CSV has commas for empty columns.
+    """
+    counts = Counter(header)
+    ours = {column for column in header if file.ours(column) in KNOWN or column in file.names.values()}
+    return [
+        column if column in ours or (column and counts[column] == 1) else f"{column or 'column'} ({n})"
+        for n, column in enumerate(header, 1)
+    ]
+
+
+def header_again(line: int) -> Reject:
+    """A row that repeats the header, as in exports that were put one behind the other."""
+    return Reject(f"line {line}", "the header again", "{}", loss=False)
 
 
 def check_header(file: File, header: Sequence[str]) -> None:

@@ -4,8 +4,10 @@ A route says where the records stand in each value of a file: `()` the value its
 `("data", "[]")` those of a list under `data`. Large files are read along it one record at a time.
 """
 
+import ast
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from json import JSONDecoder
@@ -21,7 +23,7 @@ from cpa_core.sources.documents import DECODER, ONCE, Repeating, Window, element
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Reject, whole
 from cpa_core.sources.samples import Layout
-from cpa_core.sources.tables import Lines, numbered_rows, separator, trees_of
+from cpa_core.sources.tables import Lines, distinct, header_again, numbered_rows, separator, trees_of
 
 Route: TypeAlias = tuple[str, ...]
 Placed: TypeAlias = tuple[str, Any]
@@ -31,10 +33,16 @@ Found: TypeAlias = Iterator[Placed | Reject]
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 MOST_ROWS = 1_000
 DEPTH = 6
-WRAPPERS = frozenset({"data", "results", "hits", "payload", "conversation", "export", "call", "message"})
+WRAPPERS = frozenset(
+    {"data", "results", "result", "hits", "payload", "conversation", "thread", "session", "trace", "export", "call"}
+    | {"message"}
+)
 """Under these keys an export may hold the object that holds its records; other keys of objects may be ids."""
 
 NESTED = ("{", "[")
+PRINTED = ("[{'", '[{"')
+LONGEST_PRINTED = 1 << 20
+"""Characters of a printed list that is read: Python's own reader of such texts is slow."""
 
 TABLE = "="
 """The step of a route that makes objects of the rows of a table saved as JSON."""
@@ -194,10 +202,12 @@ def rows(file: File, delimiter: str) -> Found:
     """The rows of a table of text as objects; a cell that holds JSON is parsed, an empty one is null."""
     numbered = numbered_rows(Lines(documents.lines(file.name, file.content)), delimiter)
     first = next(numbered, (1, []))
-    header = [] if isinstance(first, Reject) else [name.strip() for name in first[1]]
+    header = [] if isinstance(first, Reject) else distinct([name.strip() for name in first[1]], file)
     for one in numbered:
         if isinstance(one, Reject):
             yield one
+        elif not isinstance(first, Reject) and one[1] == first[1]:
+            yield header_again(one[0])
         elif len(one[1]) != len(header):
             reason = f"{len(one[1])} fields where the header has {len(header)}"
             yield Reject(f"line {one[0]}", reason, raw(one[1]))
@@ -214,7 +224,18 @@ def unfolded(cell: Any) -> Any:
     try:
         return decoded(cell)
     except ValueError:
-        return whole(cell)
+        return _of_python(cell) or whole(cell)
+
+
+def _of_python(cell: str) -> Any:
+    """A list of objects as Python prints it, which is how pandas writes one into a table; None for anything else."""
+    if not cell.lstrip().startswith(PRINTED) or len(cell) > LONGEST_PRINTED:
+        return None
+    try:
+        found = ast.literal_eval(cell.strip())
+        return decoded(json.dumps(found))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
 
 
 def opened(tree: Any) -> Any:

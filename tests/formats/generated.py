@@ -91,6 +91,20 @@ def gemini(told: Told) -> list[Record]:
     return [{**given, "contents": said, "systemInstruction": {"parts": [{"text": SILENT}]}}]
 
 
+def gemini_history(told: Told) -> list[list[Record]]:
+    return [gemini(told)[0]["contents"]]
+
+
+def ai_studio(told: Told) -> list[Record]:
+    chunks: list[Record] = []
+    for role, text in told.turns:
+        thought = {"text": SILENT, "role": "model", "isThought": True}
+        chunks += [thought] if role == "assistant" else [{"driveDocument": {"id": SILENT}, "role": "user"}]
+        chunks.append({"text": text, "role": "model" if role == "assistant" else "user", "tokenCount": 1})
+    prompt = {"chunks": chunks, "pendingInputs": [{"text": SILENT, "role": "user"}]}
+    return [{"runSettings": {"model": SILENT}, "systemInstruction": {"text": SILENT}, "chunkedPrompt": prompt}]
+
+
 def bedrock(told: Told) -> list[Record]:
     use = {"toolUse": {"toolUseId": "t", "name": "f", "input": {"q": SILENT}}}
     result = {"toolResult": {"toolUseId": "t", "content": [{"text": SILENT}], "status": "success"}}
@@ -442,6 +456,8 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "anthropic": ("anthropic", anthropic),
     "sharegpt": ("sharegpt", sharegpt),
     "gemini": ("gemini", gemini),
+    "gemini history": ("gemini_history", gemini_history),
+    "ai studio": ("ai_studio", ai_studio),
     "bedrock": ("bedrock", bedrock),
     "bedrock log": ("bedrock_logs", invocations),
     "responses": ("openai_responses", responses),

@@ -336,6 +336,93 @@ def test_each_checkpoint_of_a_thread_adds_what_the_one_before_it_had_not(ids: bo
     ]
 
 
+def spans(attributes: dict[str, str], *events: tuple[str, str, str]) -> dict[str, Any]:
+    """A span of OTLP with attributes and events of text."""
+    heard = [{"name": name, "attributes": [{"key": key, "value": {"stringValue": one}}]} for name, key, one in events]
+    given = [{"key": key, "value": {"stringValue": one}} for key, one in attributes.items()]
+    times = {"startTimeUnixNano": "1772442000000000000", "endTimeUnixNano": "1772442001000000000"}
+    one = {"traceId": "t", "spanId": "s", "attributes": given, "events": heard, **times}
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [one]}]}]}
+
+
+CONTENTS = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "config": {"system_instruction": "s"}}
+ANSWERED = {"content": {"role": "model", "parts": [{"text": "ho"}]}}
+SPANS = {
+    "prompt and completion, whole": spans({"gen_ai.prompt": "hi", "gen_ai.completion": "ho"}),
+    "LangSmith's": spans(
+        {
+            "gen_ai.prompt": json.dumps(ASK),
+            "gen_ai.completion": json.dumps({"messages": [message("assistant", "ho")]}),
+        }
+    ),
+    "Google's agents": spans(
+        {
+            "gcp.vertex.agent.llm_request": json.dumps(CONTENTS),
+            "gcp.vertex.agent.llm_response": json.dumps(ANSWERED),
+        }
+    ),
+    "Strands' agents": spans(
+        {"gen_ai.operation.name": "chat"},
+        ("gen_ai.user.message", "content", '[{"text": "hi"}]'),
+        ("gen_ai.choice", "message", '[{"text": "ho"}]'),
+    ),
+    "Langfuse's": spans(
+        {
+            "langfuse.observation.input": json.dumps(ASK["messages"]),
+            "langfuse.observation.output": json.dumps(message("assistant", "ho")),
+        }
+    ),
+    "Tempo's page": {"trace": spans({"gen_ai.prompt": "hi", "gen_ai.completion": "ho"})},
+}
+
+
+@pytest.mark.parametrize("writer", SPANS)
+def test_a_span_is_read_whoever_wrote_it(writer: str) -> None:
+    assert told(SPANS[writer]) == [BOTH]
+
+
+PIECES = [{"candidates": [{"content": {"role": "model", "parts": [{"text": one}]}}]} for one in ("h", "o")]
+
+
+@pytest.mark.parametrize("contents", [GEMINI["contents"], GEMINI["contents"][0], [{"text": "hi"}], "hi"])
+def test_an_answer_of_gemini_in_pieces_is_one_and_its_request_may_be_short(contents: Any) -> None:
+    assert told(lines({**TIME, "request": {"contents": contents}, "response": PIECES}), "a.jsonl") == [BOTH]
+
+
+def test_what_librechat_shows_where_an_answer_failed_is_nobodys() -> None:
+    asked = {"messageId": "1", "parentMessageId": None, "isCreatedByUser": True, "text": "hi", "createdAt": AT}
+    failed = {"messageId": "2", "parentMessageId": "1", "isCreatedByUser": False, "error": True, "createdAt": AT}
+    assert told({"conversationId": "c", "messages": [asked, {**failed, "text": "boom"}]}) == [BOTH[:1]]
+
+
+def test_a_pressed_button_says_what_stands_on_it() -> None:
+    button = {"buttons": [{"title": "Yes", "payload": "/affirm"}]}
+    events = [
+        {"event": "bot", "text": "Sure?", "data": button, "timestamp": 1772442000},
+        {"event": "user", "text": "/affirm", "timestamp": 1772442001},
+    ]
+    assert told({"sender_id": "s", "events": events}) == [[("assistant", "Sure?"), ("user", "Yes")]]
+
+
+HEADER = "conversation_id,role,content,timestamp"
+ROWS = [f"c,{role},{text},{at}" for (role, text), at in zip(BOTH, (AT, LATER), strict=True)]
+SHEETS = {
+    "empty columns": [f"{HEADER},,", *(f"{row},," for row in ROWS)],
+    "columns of one name that nobody asks for": [f"{HEADER},x,x", *(f"{row},1,2" for row in ROWS)],
+    "two exports, one behind the other": [HEADER, ROWS[0], HEADER, ROWS[1]],
+    "a list as pandas writes it": [
+        "conversation_id,messages",
+        f"c,\"[{{'role': 'user', 'content': 'hi', 'timestamp': '{AT}'}}, "
+        f"{{'role': 'assistant', 'content': 'ho', 'timestamp': '{LATER}'}}]\"",
+    ],
+}
+
+
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_tables_as_people_save_them_are_read(sheet: str) -> None:
+    assert said("\n".join(SHEETS[sheet]) + "\n", "a.csv") == {"c": BOTH}
+
+
 EARLY = [
     {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
     for role, kind, text in (

@@ -12,6 +12,7 @@ from cpa_core.errors import DayNeeded, SourceError
 from cpa_core.sources import columns, dialects, documents, mapping, roles, times, workbooks
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import (
+    ai_studio,
     anthropic_messages,
     bedrock,
     bots,
@@ -64,7 +65,9 @@ FORMATS: dict[str, Format] = {
         anthropic_messages.ANTHROPIC,
         sharegpt.SHAREGPT,
         gemini.GEMINI,
+        gemini.GEMINI_HISTORY,
         gemini.GEMINI_LOGS,
+        ai_studio.AI_STUDIO,
         bedrock.BEDROCK,
         bedrock.BEDROCK_LOGS,
         openai_responses.RESPONSES,

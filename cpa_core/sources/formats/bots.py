@@ -26,10 +26,22 @@ def _rasa(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     about = talks.head(file, place, tree, "sender_id")
     made = (
         one
-        for n, event in enumerate(list_at(tree, "events"))
+        for n, event in enumerate(_as_shown(list_at(tree, "events")))
         for one in _rasa_event(file, f"{place}: events.{n}", event)
     )
     return talks.talk(about, made)
+
+
+def _as_shown(events: list[Any]) -> Iterator[Any]:
+    """The events, with what stands on a button for the payload that pressing it sends."""
+    titles: dict[str, str] = {}
+    for event in events:
+        buttons = object_at(event, "data").get("buttons") or object_at(event, "data").get("quick_replies")
+        for one in buttons if isinstance(buttons, list) else ():
+            if isinstance(one, dict) and isinstance(one.get("payload"), str) and isinstance(one.get("title"), str):
+                titles[one["payload"]] = one["title"]
+        pressed = titles.get(str(object_at(event).get("text"))) if object_at(event).get("event") == "user" else None
+        yield {**event, "text": pressed} if pressed else event
 
 
 def _rasa_event(file: File, place: str, event: Any) -> Iterator[Made]:

@@ -42,12 +42,19 @@ def _messages(file: File, place: str, listed: list[dict[str, Any]]) -> Iterator[
     leaf = listed[-1].get("messageId") if listed else None
     way = [nodes[key] for key in talks.branch(leaf, parents)] if len(nodes) == len(listed) else listed
     for n, message in enumerate(way):
-        role = "user" if str(message.get("isCreatedByUser")).lower() == "true" else "assistant"
+        role = _role(message)
         parts = [_part(one) for one in list_at(message, "content")]
         content = _without_thoughts(message["text"]) if isinstance(message.get("text"), str) else None
         content = content or parts
         where, at = f"{place}: messages.{n}", message.get("createdAt")
         yield from talks.turn(file, where, role, content, at, message.get("messageId"))
+
+
+def _role(message: dict[str, Any]) -> str:
+    """Who says a message; what LibreChat shows where an answer failed is its own."""
+    if str(message.get("isCreatedByUser")).lower() == "true":
+        return "user"
+    return "system" if message.get("error") is True else "assistant"
 
 
 _THOUGHT = re.compile(r"\A\s*:::thinking\s*\n(.*?)\n:::\s*", re.DOTALL)
@@ -99,7 +106,7 @@ LIBRECHAT = Format(
     users="user",
     times="createdAt of each message",
     speech="text on the branch that ends at the last message: the user's where isCreatedByUser, else the assistant's",
-    silent="other branches, thoughts, tool calls",
+    silent="other branches, thoughts, tool calls, errors that are shown for an answer",
 )
 
 LIBRECHAT_ROWS = LIBRECHAT._replace(

@@ -3,13 +3,17 @@
 Sources: https://opentelemetry.io/docs/specs/semconv/gen-ai/ (attributes; events up to 1.36),
 https://arize-ai.github.io/openinference/spec/semantic_conventions.html, https://www.traceloop.com/docs/openllmetry and
 https://ai-sdk.dev/docs/ai-sdk-core/telemetry. Agents of Pydantic AI:
-https://logfire.pydantic.dev/docs/integrations/llms/pydanticai/.
+https://logfire.pydantic.dev/docs/integrations/llms/pydanticai/. LangSmith's attributes:
+https://docs.smith.langchain.com/observability/how_to_guides/trace_with_opentelemetry. Google's Agent Development Kit:
+https://github.com/google/adk-python (src/google/adk/telemetry/tracing.py). Langfuse's and MLflow's attributes:
+https://hexdocs.pm/langfuse/Langfuse.OpenTelemetry.AttributeMapper.html.
+Strands' agents: https://strandsagents.com (traces).
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from cpa_core.sources.formats.calls import spoken
+from cpa_core.sources.formats.calls import prompted, spoken
 from cpa_core.sources.trees import unfolded
 
 Attributes = dict[str, Any]
@@ -116,13 +120,30 @@ def _message(item: Any) -> dict[str, Any]:
 
 
 def _openllmetry(attributes: Attributes, events: list[Event]) -> Exchange | None:
-    """`gen_ai.prompt.N.role` and `.content`, `gen_ai.completion.N.content`."""
+    """`gen_ai.prompt.N.role` and `.content`, `gen_ai.completion.N.content`; or each whole, as LangSmith has them."""
     asked, answered = (
         [_traced(one) for one in listed(attributes, f"gen_ai.{word}")] for word in ("prompt", "completion")
     )
     for one in answered:
         one["role"] = one.get("role") or "assistant"
-    return Exchange(asked, answered[:1]) if asked or answered else None
+    if asked or answered:
+        return Exchange(asked, answered[:1])
+    whole = [unfolded(attributes.get(f"gen_ai.{word}")) for word in ("prompt", "completion")]
+    return Exchange(prompted(whole[0]), whole[1]) if any(whole) else None
+
+
+def _adk(attributes: Attributes, events: list[Event]) -> Exchange | None:
+    """`gcp.vertex.agent.llm_request` and `.llm_response`, as Google's Agent Development Kit has them."""
+    request, response = (unfolded(attributes.get(f"gcp.vertex.agent.llm_{word}")) for word in ("request", "response"))
+    if not isinstance(request, dict):
+        return None
+    config = request.get("config")
+    system = config.get("system_instruction") if isinstance(config, dict) else None
+    return Exchange(request.get("contents"), response.get("content") if isinstance(response, dict) else None, system)
+
+
+BLOCKS = frozenset({"type", "text", "image", "document", "video", "toolUse", "toolResult", "reasoningContent"})
+"""Keys of parts of a message, of which Bedrock's have no type: so write Strands' agents."""
 
 
 def _traced(item: Any) -> dict[str, Any]:
@@ -130,7 +151,9 @@ def _traced(item: Any) -> dict[str, Any]:
     if not isinstance(item, dict):
         return {"content": item}
     content = unfolded(item.get("content"))
-    parts = content and isinstance(content, list) and all(isinstance(one, dict) and "type" in one for one in content)
+    parts = (
+        content and isinstance(content, list) and all(isinstance(one, dict) and BLOCKS & one.keys() for one in content)
+    )
     found = {key: unfolded(item[key]) for key in ("role", "tool_calls") if item.get(key)}
     return {**found, "content": content if parts else item.get("content")}
 
@@ -149,6 +172,22 @@ def _ai_sdk(attributes: Attributes, events: list[Event]) -> Exchange | None:
     return Exchange(asked, [answer] if answered or calls else [], system) if asked or answered else None
 
 
+def _sides(attributes: Attributes, events: list[Event]) -> Exchange | None:
+    """Input and output as Langfuse and MLflow have them on a span: what is no message or text says nothing."""
+    for asked, answered in SIDES:
+        sides = [_readable(attributes.get(word)) for word in (asked, answered)]
+        if all(sides):
+            return Exchange(*sides)
+    return None
+
+
+SIDES = (
+    ("langfuse.observation.input", "langfuse.observation.output"),
+    ("langfuse.trace.input", "langfuse.trace.output"),
+    ("mlflow.spanInputs", "mlflow.spanOutputs"),
+)
+
+
 def _pydantic_ai(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """`pydantic_ai.all_messages`, or `all_messages_events` before: the whole state of an agent's run."""
     state = unfolded(attributes.get("pydantic_ai.all_messages")) or unfolded(attributes.get("all_messages_events"))
@@ -160,7 +199,9 @@ DIALECTS: tuple[Callable[[Attributes, list[Event]], Exchange | None], ...] = (
     _openinference,
     _openllmetry,
     _ai_sdk,
+    _adk,
     _pydantic_ai,
+    _sides,
     _events,
 )
 """One line a dialect; the first that finds something in a span has read it."""

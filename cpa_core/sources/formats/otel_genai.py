@@ -25,7 +25,8 @@ SESSIONS = (
     "gen_ai.conversation.id",
     "session.id",
     "langfuse.session.id",
-    "langsmith.metadata.thread_id",
+    *(f"langsmith.metadata.{word}" for word in ("thread_id", "session_id", "conversation_id")),
+    "gcp.vertex.agent.session_id",
     *(f"ai.telemetry.metadata.{word}" for word in ("sessionId", "threadId", "conversationId", "chatId")),
     *(f"traceloop.association.properties.{word}" for word in ("session_id", "conversation_id", "thread_id", "chat_id")),
 )
