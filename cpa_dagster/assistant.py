@@ -19,6 +19,7 @@ from cpa_dagster.options import Keys, Options, SecretKeys
 from cpa_dagster.quotes import quote_asset
 from cpa_dagster.report import report_asset
 from cpa_dagster.resources import Pipeline
+from cpa_dagster.retention import retention_definitions
 from cpa_dagster.topics import topics_asset
 from cpa_dagster.waiting import in_this_process
 
@@ -56,6 +57,7 @@ def definitions_of(pipeline: Pipeline, keys: SecretKeys | None = None) -> dg.Def
 
     `keys` take precedence over those of the settings.
     """
+    retention, own = retention_definitions(pipeline), automation(pipeline)
     return dg.Definitions(
         assets=[
             *assets(pipeline),
@@ -64,11 +66,14 @@ def definitions_of(pipeline: Pipeline, keys: SecretKeys | None = None) -> dg.Def
             quote_asset(pipeline),
             *gold_assets(pipeline),
             topics_asset(pipeline),
+            *retention["assets"],
         ],
         asset_checks=checks(pipeline),
         resources={"options": OPTIONS, "keys": keys or NO_KEYS},
         executor=in_this_process,
-        **automation(pipeline),
+        sensors=own["sensors"],
+        jobs=[*own["jobs"], *retention["jobs"]],
+        schedules=[*own["schedules"], *retention["schedules"]],
     )
 
 

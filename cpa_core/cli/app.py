@@ -318,11 +318,17 @@ def forget(
     conversation: Annotated[
         list[str] | None, Option(help="forget this conversation; may be repeated", metavar="CONVERSATION")
     ] = None,
+    older_than: Annotated[
+        int | None,
+        Option(help="forget conversations that ended so many days ago; their sums stay", metavar="DAYS", min=1),
+    ] = None,
     yes: Annotated[bool, switch("--yes", "remove it; without this, only list what would go")] = False,
 ) -> "Done":
-    """Remove a person or a conversation from the home, and keep them from landing again."""
+    """Remove a person, a conversation or what is old from the home, and keep it from landing again."""
     from cpa_core.cli import forgetting
 
+    if older_than is not None:
+        return forgetting.forget_older_command(given, older_than, [*(user or []), *(conversation or [])], yes=yes)
     return forgetting.forget_command(given, user or [], conversation or [], yes=yes)
 
 

@@ -23,6 +23,7 @@ from cpa_core.pipeline import (
 )
 from cpa_core.pipeline.compact import Compacted
 from cpa_core.pipeline.forgetting.forget import Forgetting
+from cpa_core.pipeline.forgetting.retention import Outdated
 from cpa_core.pipeline.gold.exchange import ExportedGold, Imported
 from cpa_core.pipeline.gold.planning import Planned
 from cpa_core.pipeline.gold.probing import ProbeQuote, ProbeResult
@@ -419,6 +420,13 @@ class ForgetFacts(Value):
     requests: tuple[str, ...]
 
 
+class OutdatedFacts(Value):
+    """`cpa forget --older-than`. Nothing was removed unless `done`."""
+
+    found: Outdated
+    done: bool
+
+
 FACTS: dict[str, type[Value]] = {
     "demo": DemoFacts,
     "land": LandFacts,
@@ -441,6 +449,7 @@ FACTS: dict[str, type[Value]] = {
     "compact": CompactFacts,
     "upgrade": UpgradeFacts,
     "forget": ForgetFacts,
+    "forget --older-than": OutdatedFacts,
     "init": InitFacts,
     "gold draw": DrawFacts,
     "gold import": GoldImportFacts,

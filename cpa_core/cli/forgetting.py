@@ -1,14 +1,15 @@
-"""The command that forgets a person or a conversation."""
+"""The command that forgets a person, a conversation, or what is old."""
 
 from collections.abc import Sequence
 
 from cpa_core.cli.display import existing
-from cpa_core.cli.facts import Done, ForgetFacts
+from cpa_core.cli.facts import Done, ForgetFacts, OutdatedFacts
 from cpa_core.cli.screen import say
 from cpa_core.errors import SettingsError
 from cpa_core.pipeline import Assistant
 from cpa_core.pipeline.forgetting.elsewhere import deletion_requests
-from cpa_core.pipeline.forgetting.forget import Forgetting, forget, forgetting, resume_forgetting
+from cpa_core.pipeline.forgetting.forget import Forgetting, forget, forget_older, forgetting, resume_forgetting
+from cpa_core.pipeline.forgetting.retention import Outdated, outdated
 from cpa_core.settings import Settings
 
 
@@ -32,6 +33,30 @@ def forget_command(given: Settings, users: Sequence[str], conversations: Sequenc
     elif not found.is_empty:
         say("nothing was changed; the same command with --yes removes it")
     return Done(0, ForgetFacts(found=found, done=yes, requests=requests))
+
+
+def forget_older_command(given: Settings, days: int, others: Sequence[str], *, yes: bool) -> Done:
+    """List what of the home is older; with `yes`, remove it. The sums of its days stay."""
+    if others:
+        raise SettingsError("--older-than goes without --user and --conversation: run the command twice")
+    existing(given)
+    assistant = Assistant.of(given)
+    if yes and resume_forgetting(assistant):
+        say("finished what an earlier `cpa forget` had begun")
+    found = outdated(assistant, days)
+    say(*_outdated_lines(found))
+    if yes and not found.is_empty:
+        forget_older(assistant, days)
+        say("removed; the sums of these days stay, and the database was copied without the rest")
+    elif not found.is_empty:
+        say("nothing was changed; the same command with --yes removes it")
+    return Done(0, OutdatedFacts(found=found, done=yes))
+
+
+def _outdated_lines(found: Outdated) -> list[str]:
+    lines = [f"{found.conversations:,} conversations ended before {found.before}"]
+    lines += [f"  table {name}: {count:,} rows" for name, count in found.tables.items()]
+    return lines + [f"  file {name}: {count:,} lines or rows" for name, count in found.files.items()]
 
 
 def _lines(found: Forgetting, requests: Sequence[str]) -> list[str]:

@@ -76,6 +76,12 @@ class Selection:
     def _answers(self) -> dict[object, object]:
         return {}
 
+    @cached_property
+    def sums_only_before(self) -> date | None:
+        """The day before which only sums are left; null where nothing was removed for its age."""
+        before = self.view.rows("select max(before) as before from retention")[0]["before"]
+        return before if isinstance(before, date) else None
+
     def answer(self, question: str, **names: object) -> list[Row]:
         """The rows of `sql/insights/<question>.sql`, which reads the tables of this selection."""
         return self.view.answer(f"insights/{question}", **names)

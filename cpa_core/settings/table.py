@@ -370,6 +370,17 @@ class Settings(Vendors):
             "Quotes are still matched to the original text.",
         ),
     ] = False
+    keep_days: Annotated[
+        int | None,
+        Setting(
+            "CPA_KEEP_DAYS",
+            PRIVACY,
+            "For how many days after its last message a conversation is kept; Dagster removes what is older each day.",
+            "Unset: everything is kept. Sums of the days stay. `cpa forget --older-than` does the same once.",
+            reader=count(1),
+            example="400",
+        ),
+    ] = None
     phone_regions: Annotated[
         tuple[str, ...],
         Setting(

@@ -124,16 +124,16 @@ def _fields(value: Any) -> Iterator[tuple[str, str]]:
             yield from _fields(one)
 
 
-def _ids_for(name: str, subject: Forgotten) -> tuple[str, ...]:
+def _ids_for(name: str, subject: Forgotten) -> frozenset[str]:
     """Return the ids that count in a column of this name.
 
     At a destination, an unknown user has the conversation's id.
     """
     return {
-        "conversation_id": subject.conversations,
-        "distinct_id": subject.users,
-        "user_id": subject.users,
-    }.get(name, ())
+        "conversation_id": subject.known_conversations,
+        "distinct_id": subject.known_users,
+        "user_id": subject.known_users,
+    }.get(name, frozenset())
 
 
 def _without_items(text: str, subject: Forgotten) -> bytes | None:
@@ -142,7 +142,7 @@ def _without_items(text: str, subject: Forgotten) -> bytes | None:
         draw = Draw.model_validate_json(text)
     except ValidationError:
         return None
-    items = tuple(item for item in draw.items if item.conversation_id not in subject.conversations)
+    items = tuple(item for item in draw.items if item.conversation_id not in subject.known_conversations)
     left = draw.model_copy(update={"items": items, "drawn_as": draw.draw_id})
     return left.model_dump_json().encode() + b"\n"
 
@@ -160,7 +160,7 @@ def _clean_rows(path: Path, subject: Forgotten, write: bool) -> int:
 def _clean_answers(path: Path, subject: Forgotten, write: bool) -> int:
     """Answers about the conversations, and steps of a proposal that quote them."""
     table = pq.read_table(path)
-    rows = table.select(["conversation_id", "answer", "detail"]).to_pylist()
+    rows = table.select(["conversation_id", "answer", "detail", "created_at"]).to_pylist()
     gone = pa.array([about(row, subject) for row in rows], pa.bool_())
     count = int(pc.sum(gone).as_py() or 0)
     if count and write:
@@ -175,7 +175,9 @@ def _clean_answers(path: Path, subject: Forgotten, write: bool) -> int:
 def about(answer: Row, subject: Forgotten) -> bool:
     """Whether an answer is about one of the conversations, or is about none and quotes one of them."""
     if answer["conversation_id"] is not None:
-        return answer["conversation_id"] in subject.conversations
+        return answer["conversation_id"] in subject.known_conversations
+    if subject.before is not None:
+        return bool(answer["answer"] or answer["detail"]) and bool(answer["created_at"] < subject.before)
     return subject.mentions(answer["answer"]) or subject.mentions(answer["detail"])
 
 
@@ -184,7 +186,7 @@ def _named(table: pa.Table, subject: Forgotten) -> pa.Array:
     for name in table.column_names:
         if ids := _ids_for(name, subject):
             column = table[name].combine_chunks().cast(pa.string())
-            gone = pc.or_(gone, pc.is_in(column, value_set=pa.array(ids, pa.string())))
+            gone = pc.or_(gone, pc.is_in(column, value_set=pa.array(sorted(ids), pa.string())))
     return gone
 
 

@@ -3,29 +3,24 @@
 A journal in the home records the removal in progress: after a kill, the next call of the command finishes it first.
 """
 
-import json
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
-from cpa_core.errors import NotFound, StoreBusy
+from cpa_core.errors import NotFound
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.forgetting.files import about, clean_files
+from cpa_core.pipeline.forgetting.journal import WAIT, end_journal, journal_of, keep_journal, nobody_else
+from cpa_core.pipeline.forgetting.retention import Outdated, outdated, remove_outdated
 from cpa_core.pipeline.forgetting.subject import Forgotten, objects_of, rejects_of, subject_of
-from cpa_core.pipeline.forgetting.tombstones import bury, forgotten_folder
+from cpa_core.pipeline.forgetting.tombstones import bury
 from cpa_core.pipeline.reporting.daily_tables import sum_day
 from cpa_core.pipeline.upgrade import remove_copy
 from cpa_core.store.answers import merge
-from cpa_core.store.archive import sync_folder
 from cpa_core.store.compaction import compact_database
 from cpa_core.store.database import Transaction, as_json
-
-JOURNAL = "journal.json"
-WAIT = 30.0
-"""Seconds to wait for another run's lock; then the command ends and removes nothing."""
 
 
 class HeldElsewhere(Value):
@@ -92,22 +87,36 @@ def forget(assistant: Assistant, users: Sequence[str] = (), conversations: Seque
     """
     resume_forgetting(assistant)
     found = forgetting(assistant, users, conversations)
-    _keep_journal(assistant.store.home, found.users, found.conversations)
+    keep_journal(assistant.store.home, {"users": found.users, "conversations": found.conversations})
     resume_forgetting(assistant)
     return found
 
 
 def resume_forgetting(assistant: Assistant) -> bool:
     """Finish a removal that was begun. Return whether there was one."""
-    path = _journal(assistant.store.home)
-    if not path.exists():
+    home = assistant.store.home
+    begun = journal_of(home)
+    if begun is None:
         return False
-    begun = json.loads(path.read_text("utf-8"))
-    with _nobody_else(assistant):
-        _carry_out(assistant, tuple(begun["users"]), tuple(begun["conversations"]))
-    path.unlink()
-    sync_folder(path.parent)
+    with nobody_else(assistant):
+        if "before" in begun:
+            remove_outdated(assistant, date.fromisoformat(begun["before"]))
+        else:
+            _carry_out(assistant, tuple(begun["users"]), tuple(begun["conversations"]))
+    end_journal(home)
     return True
+
+
+def forget_older(assistant: Assistant, days: int) -> Outdated:
+    """Remove what is older than so many days from the home, keep its sums, and say what was removed.
+
+    A run that was killed is finished first. Raises NotFound, StoreBusy where a run is at work, StoreNotWritten.
+    """
+    resume_forgetting(assistant)
+    found = outdated(assistant, days)
+    keep_journal(assistant.store.home, {"before": str(found.before)})
+    resume_forgetting(assistant)
+    return found
 
 
 def _carry_out(assistant: Assistant, users: tuple[str, ...], conversations: tuple[str, ...]) -> None:
@@ -127,34 +136,6 @@ def _carry_out(assistant: Assistant, users: tuple[str, ...], conversations: tupl
     for day in days:
         sum_day(assistant, day)
     compact_database(store, WAIT)
-
-
-@contextmanager
-def _nobody_else(assistant: Assistant) -> Iterator[None]:
-    """No landing, no batch and no run meanwhile. Raises StoreBusy."""
-    store = assistant.store
-    with store.landing_lock(), store.batch_lock(WAIT):
-        merge(store)
-        if living := sorted((store.home / "answers").glob("*.jsonl")):
-            raise StoreBusy(f"{living[0].name}: a run is at work in this home; run the same command when it has ended")
-        yield
-
-
-def _journal(home: Path) -> Path:
-    return forgotten_folder(home) / JOURNAL
-
-
-def _keep_journal(home: Path, users: Sequence[str], conversations: Sequence[str]) -> None:
-    path = _journal(home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".part")
-    with fresh.open("w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
-        json.dump({"users": list(users), "conversations": list(conversations)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_folder(path.parent)
 
 
 def _tables(view: Transaction, subject: Forgotten) -> Iterator[tuple[str, str]]:

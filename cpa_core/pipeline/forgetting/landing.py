@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cpa_core.pipeline.forgetting.subject import LEAST_ID, message_key, names_of_object, strings_in
-from cpa_core.pipeline.forgetting.tombstones import Kind, Tombstones, bury, tombstones
+from cpa_core.pipeline.forgetting.tombstones import Kind, Tombstones, bury, moment_of, tombstones
 from cpa_core.pipeline.landing.fetch import Parsed
 from cpa_core.sources import Reject
 from cpa_core.sources.identity import Identified, Talk
 from cpa_core.store import Store
+from cpa_core.store.database import as_json
 
 
 def without_forgotten(store: Store, part: Sequence[Parsed], found: Identified) -> tuple[Sequence[Parsed], Identified]:
@@ -19,7 +21,8 @@ def without_forgotten(store: Store, part: Sequence[Parsed], found: Identified) -
     stones = tombstones(store.home)
     if not stones:
         return part, found
-    gone = {talk.conversation_id for talk in found.talks if _is_forgotten(stones, talk)}
+    part, outdated = without_outdated(store, stones.before, part)
+    gone = {talk.conversation_id for talk in found.talks if _is_forgotten(stones, talk)} | outdated
     talks = [talk for talk in found.talks if talk.conversation_id not in gone]
     traces = [
         one
@@ -34,6 +37,39 @@ def without_forgotten(store: Store, part: Sequence[Parsed], found: Identified) -
     return [after for before, after in left if before.object.uri not in alone], found._replace(
         talks=talks, traces=traces
     )
+
+
+def without_outdated(store: Store, before: date | None, part: Sequence[Parsed]) -> tuple[Sequence[Parsed], set[str]]:
+    """The part without messages from before a day, but of conversations that are here, and which have none left."""
+    moment = moment_of(before, store.timezone) if before else None
+    if moment is None:
+        return part, set()
+    tables = [parsed.table.select(["conversation_id", "sent_at"]) for parsed in part if parsed.records]
+    whole = pa.concat_tables(tables, promote_options="permissive") if tables else None
+    old = _conversations(whole.filter(pc.less(whole["sent_at"], moment))) if whole is not None else set()
+    if whole is None or not old:
+        return part, set()
+    with store.reading() as view:
+        here = {row["conversation_id"] for row in view.answer("forgetting/known_among", ids=as_json(sorted(old)))}
+    away = pa.array(sorted(old - here), pa.string())
+    young = _conversations(whole.filter(pc.greater_equal(whole["sent_at"], moment)))
+    return [_younger(parsed, moment, away) for parsed in part], old - here - young
+
+
+def _conversations(table: pa.Table) -> set[str]:
+    return set(_texts(table, "conversation_id").unique().to_pylist()) - {None}
+
+
+def _younger(parsed: Parsed, moment: datetime, away: pa.Array) -> Parsed:
+    if parsed.table is None or not parsed.records:
+        return parsed
+    is_old = pc.fill_null(pc.less(parsed.table["sent_at"], moment), False)
+    out = pc.and_(is_old, pc.is_in(_texts(parsed.table, "conversation_id"), value_set=away))
+    count = int(pc.sum(out).as_py() or 0)
+    if not count:
+        return parsed
+    table = parsed.table.filter(pc.invert(out))
+    return replace(parsed, table=table, records=table.num_rows, outdated=count)
 
 
 def _is_forgotten(stones: Tombstones, talk: Talk) -> bool:

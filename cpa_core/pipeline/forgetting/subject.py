@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from cpa_core.pipeline.forgetting.tombstones import Kind
@@ -21,7 +23,7 @@ class Forgotten:
     """The users and conversations to forget, with their data in the database, read before it is removed.
 
     `ids` are those of the users, the conversations and their events. `texts` are messages and quotes of at least
-    `LEAST` characters. `stones` become tombstones.
+    `LEAST` characters. `stones` become tombstones. `before`: what names no conversation goes when it is older.
     """
 
     users: tuple[str, ...]
@@ -29,14 +31,29 @@ class Forgotten:
     ids: frozenset[str] = frozenset()
     texts: tuple[str, ...] = ()
     stones: tuple[tuple[Kind, str], ...] = ()
+    before: datetime | None = None
+
+    @cached_property
+    def known_conversations(self) -> frozenset[str]:
+        """The conversations, to look one up."""
+        return frozenset(self.conversations)
+
+    @cached_property
+    def known_users(self) -> frozenset[str]:
+        """The users, to look one up."""
+        return frozenset(self.users)
+
+    @cached_property
+    def _long_ids(self) -> frozenset[str]:
+        return frozenset(one for one in self.ids if len(one) >= LEAST_ID)
 
     def names(self, text: str) -> bool:
         """Return whether a string of a record is one of the ids, or contains one as a word.
 
         Ids of fewer than `LEAST_ID` characters do not count: a number is in many records.
         """
-        told = {one for one in self.ids if len(one) >= LEAST_ID}
-        return bool(told.intersection(strings_in(text)) or told.intersection(WORDS.findall(text)))
+        told = self._long_ids
+        return any(one in told for one in strings_in(text)) or any(one in told for one in WORDS.findall(text))
 
     def mentions(self, text: str | None) -> bool:
         """Return whether a text contains one of the ids or one of the texts, or quotes one.

@@ -6,8 +6,10 @@ import json
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from cpa_core.store.ledgers import append_lines, lines_after
 
@@ -27,14 +29,18 @@ def forgotten_folder(home: Path) -> Path:
 
 @dataclass(frozen=True)
 class Tombstones:
-    """The hashes of a home by their kind, and the salt that makes them; empty where nothing was forgotten."""
+    """The hashes of a home by their kind, and the salt that makes them; empty where nothing was forgotten.
+
+    `before`: what was said before this day was removed for its age.
+    """
 
     salt: str
     hashes: frozenset[str]
     kinds: frozenset[str]
+    before: date | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.hashes)
+        return bool(self.hashes or self.before)
 
     def hash_of(self, kind: Kind, text: str) -> str:
         """The hash of a text of this kind, as 32 hexadecimal digits."""
@@ -51,13 +57,15 @@ class Tombstones:
 
 def tombstones(home: Path) -> Tombstones:
     """The tombstones of a home."""
-    salt, hashes, kinds = "", set(), set()
+    salt, hashes, kinds, days = "", set(), set(), []
     for row in _rows(forgotten_folder(home) / FILE):
         salt = salt or row.get("salt", "")
         if "hash" in row:
             hashes.add(row["hash"])
             kinds.add(row["kind"])
-    return Tombstones(salt, frozenset(hashes), frozenset(kinds))
+        if "before" in row:
+            days.append(date.fromisoformat(row["before"]))
+    return Tombstones(salt, frozenset(hashes), frozenset(kinds), max(days, default=None))
 
 
 def bury(home: Path, found: Iterable[tuple[Kind, str]]) -> None:
@@ -70,6 +78,18 @@ def bury(home: Path, found: Iterable[tuple[Kind, str]]) -> None:
     lines += [json.dumps({"kind": kind, "hash": one}) for kind, one in sorted(fresh) if one not in known.hashes]
     if lines:
         append_lines(path, lines)
+
+
+def moment_of(before: date, timezone: str) -> datetime:
+    """When the day begins in the home's time zone, as UTC."""
+    return datetime.combine(before, time(), ZoneInfo(timezone)).astimezone(UTC)
+
+
+def bury_before(home: Path, before: date) -> None:
+    """Keep on the disk that what was said before a day does not land again. Raises LedgerNotWritten."""
+    known = tombstones(home).before
+    if known is None or known < before:
+        append_lines(forgotten_folder(home) / FILE, [json.dumps({"before": str(before)})])
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

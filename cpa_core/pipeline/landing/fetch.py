@@ -40,7 +40,7 @@ class Parsed:
     controlled how it was read. `within`: it is a member of an archive, which is an object itself. `opened` holds the
     records of an object until identity has named their conversations. Then `repeated` are the rows that only a call's
     history contains (see Decided), and `untold` counts conversations that cannot be distinguished from known ones.
-    `whole`: each of its records is a whole conversation.
+    `whole`: each of its records is a whole conversation. `outdated` counts messages left out for their age.
     """
 
     object: Object
@@ -57,6 +57,7 @@ class Parsed:
     latest: datetime | None = None
     reading: str = ""
     within: bool = False
+    outdated: int = 0
     opened: Opened | None = None
     repeated: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     untold: int = 0

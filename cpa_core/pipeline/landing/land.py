@@ -210,6 +210,7 @@ class _Told:
     notes: list[str] = field(default_factory=list)
     future: int = 0
     latest: datetime | None = None
+    outdated: int = 0
 
     def add(self, part: Sequence[Parsed], wrote: _Written) -> None:
         self.read += sum(p.arrived and not p.within for p in part)
@@ -225,6 +226,7 @@ class _Told:
             self.untagged.update(p.untagged)
         self.notes += [note for p in part for note in p.notes]
         self.future += sum(p.future for p in part)
+        self.outdated += sum(p.outdated for p in part)
         self.latest = max((at for at in (self.latest, *(p.latest for p in part)) if at), default=None)
         for row in wrote.agreeing:
             self.contradictions.pop(_place(row), None)
@@ -259,6 +261,11 @@ class _Told:
             yield f"{len(self.notes) - MOST_NOTES:,} more files with such notes"
         if self.untagged:
             yield roles_warning(self.untagged)
+        if self.outdated:
+            yield (
+                f"{self.outdated:,} messages were left out: they are older than what this home keeps (cpa forget "
+                "--older-than, CPA_KEEP_DAYS)"
+            )
         if self.latest:
             yield (
                 f"{self.future:,} messages have times in the future, the latest {self.latest:%Y-%m-%dT%H:%M:%SZ}; "

@@ -16,12 +16,17 @@ from cpa_core.insights.volume import MOST_SCORE
 from cpa_core.report.behind import Behind, behind
 from cpa_core.report.comparing import Comparison
 from cpa_core.report.document import MOST_EXAMPLES
-from cpa_core.store.database import Row
+from cpa_core.store.database import Row, as_json
 
 Unit = Literal["day", "week", "month"]
 
 FLOW_STEPS = 6
 """Messages with events, from a conversation's first, that the flow shows."""
+
+KEPT = ("conversations", "users", "messages")
+"""Counts of a stretch that add up."""
+ADDED = ("hits", "trials", "units", "conversations", "hit_squares", "products", "trial_squares")
+"""Sums over units that add up."""
 
 FRICTION_KINDS = 3
 """Kinds of event that count as friction if none is a finding."""
@@ -75,6 +80,8 @@ class Asked:
     trust: tuple[Trust, ...] = ()
     inbox: tuple[FollowedIssue, ...] = ()
     topics: tuple[TopicFigures, ...] = ()
+    kept_days: int = 0
+    """Days of which only sums are left; they are in the charts over time alone."""
 
     @property
     def cost(self) -> float | None:
@@ -93,7 +100,8 @@ def ask(of: Selection, compared: Comparison | None = None, declared: Sequence[Co
     """Ask everything about a selection. `compared` and `declared` have been asked before."""
     effects = insights.low_score_events(of)
     friction = friction_kinds(effects)
-    unit = unit_of(of.scope.first, of.scope.last)
+    kept = _kept_days(of)
+    unit = unit_of(min([of.scope.first, *kept]), of.scope.last)
     issues = insights.issues(of)
     found = behind(of, friction, unit, [one.after.first for one in declared])
     return Asked(
@@ -103,8 +111,9 @@ def ask(of: Selection, compared: Comparison | None = None, declared: Sequence[Co
         issues=issues,
         unit=unit,
         overview=insights.overview(of),
-        stretches=tuple(_stretch(row) for row in of.view.answer("report/stretches")),
-        mix=tuple(of.view.answer("report/mix")),
+        stretches=tuple(_stretch(row) for row in _with_kept(of, kept, unit)),
+        mix=(*_kept(of, kept, "report/kept_mix", unit), *of.view.answer("report/mix")),
+        kept_days=len(kept),
         flow=tuple(of.view.answer("report/flow", steps=FLOW_STEPS, most=MOST_EXAMPLES)),
         events=insights.events(of),
         properties=insights.properties(of),
@@ -130,6 +139,50 @@ def ask(of: Selection, compared: Comparison | None = None, declared: Sequence[Co
         inbox=inbox(of.view),
         topics=topic_figures(of, issues),
     )
+
+
+def _kept_days(of: Selection) -> list[date]:
+    """The days of the range of which only sums are left; none where the range is filtered."""
+    before, scope = of.sums_only_before, of.scope
+    if before is None or scope != insights.Scope(scope.first, scope.last):
+        return []
+    rows = of.view.answer("report/kept_days", before=before, first=scope.first, last=scope.last)
+    return [row["day"] for row in rows]
+
+
+def _kept(of: Selection, days: Sequence[date], question: str, unit: Unit) -> list[Row]:
+    return of.view.answer(question, days=as_json(map(str, days)), unit=unit) if days else []
+
+
+def _with_kept(of: Selection, days: Sequence[date], unit: Unit) -> Iterator[Row]:
+    """The rows of the stretches, in order, with what is left of conversations that were removed for their age."""
+    rows = {row["bucket"]: row for row in of.view.answer("report/stretches")}
+    for old in _kept(of, days, "report/kept_stretches", unit):
+        here = rows.get(old["bucket"])
+        rows[old["bucket"]] = _added(here, old) if here else old | _sums_alone(old)
+    yield from (rows[bucket] for bucket in sorted(rows))
+
+
+def _sums_alone(old: Row) -> Row:
+    """The scores of conversations of which only sums are left; no interval, for sums do not say who came back."""
+    scored = old["scored"]
+    common = {"trials": scored, "units": scored, "conversations": scored, "trial_squares": scored, "variance": None}
+    scores = {"hits": old["score_sum"], "hit_squares": old["score_squares"], "products": old["score_sum"]}
+    bad = {"hits": old["bad"], "hit_squares": old["bad"], "products": old["bad"]}
+    return {
+        "of_score": common | scores | {"most_hits": MOST_SCORE, "most_trials": 1},
+        "of_bad": common | bad | {"most_hits": 1, "most_trials": 1},
+    }
+
+
+def _added(here: Row, old: Row) -> Row:
+    """A stretch with conversations of both kinds."""
+    counts = {name: here[name] + old[name] for name in KEPT}
+    ratios = {
+        name: here[name] | {key: here[name][key] + ratio[key] for key in ADDED} | {"variance": None}
+        for name, ratio in _sums_alone(old).items()
+    }
+    return here | counts | ratios
 
 
 def _placed(of: Selection, labels: Sequence[Trust]) -> Iterator[Trust]:

@@ -115,6 +115,11 @@ def summary(asked: Asked) -> str:
 def banner(asked: Asked) -> str:
     """Return a caution about untagged or unjudged conversations, or too few of them; empty if there is none."""
     of, said = asked.overview, []
+    if asked.kept_days:
+        said.append(
+            f"Of {words.count(asked.kept_days)} earlier days only sums are kept: they are in the charts over time, and "
+            "in no other figure."
+        )
     if min(of.tagged, of.judged) < of.conversations:
         said.append(
             f"Of {words.count(of.conversations)} conversations {words.count(of.tagged)} are tagged and "

@@ -84,7 +84,8 @@ def label(bucket: date, asked: Asked) -> str:
     """Return a stretch of time as axes name it, with the year if the range spans several."""
     if asked.unit == "month":
         return f"{bucket:%b %Y}"
-    year = f" {bucket.year}" if asked.scope.first.year != asked.scope.last.year else ""
+    first = min([asked.scope.first, *(stretch.bucket for stretch in asked.stretches[:1])])
+    year = f" {bucket.year}" if first.year != asked.scope.last.year else ""
     return f"{bucket.day} {bucket:%b}{year}"
 
 

@@ -1,0 +1,59 @@
+"""The journal of what is being forgotten, and the time in which nobody else is at work in the home."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cpa_core.errors import StoreBusy
+from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.forgetting.tombstones import forgotten_folder
+from cpa_core.store.answers import merge
+from cpa_core.store.archive import sync_folder
+
+JOURNAL = "journal.json"
+WAIT = 30.0
+"""Seconds that another run may hold a lock before nothing is forgotten."""
+
+
+def keep_journal(home: Path, begun: Mapping[str, Any]) -> None:
+    """Write down what is about to be forgotten, so that whoever runs the command after a kill finishes it."""
+    path = _path(home)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".part")
+    with fresh.open("w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        json.dump(begun, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def journal_of(home: Path) -> dict[str, Any] | None:
+    """What was begun and not finished; null where nothing was."""
+    path = _path(home)
+    return dict(json.loads(path.read_text("utf-8"))) if path.exists() else None
+
+
+def end_journal(home: Path) -> None:
+    """All of it is done."""
+    _path(home).unlink()
+    sync_folder(_path(home).parent)
+
+
+@contextmanager
+def nobody_else(assistant: Assistant) -> Iterator[None]:
+    """No landing, no batch and no run meanwhile. Raises StoreBusy."""
+    store = assistant.store
+    with store.landing_lock(), store.batch_lock(WAIT):
+        merge(store)
+        if living := sorted((store.home / "answers").glob("*.jsonl")):
+            raise StoreBusy(f"{living[0].name}: a run is at work in this home; run the same command when it has ended")
+        yield
+
+
+def _path(home: Path) -> Path:
+    return forgotten_folder(home) / JOURNAL
