@@ -182,7 +182,7 @@ def about(answer: Row, subject: Forgotten) -> bool:
 
 
 def _named(table: pa.Table, subject: Forgotten) -> pa.Array:
-    gone = pa.array([False] * table.num_rows)
+    gone = pa.array([False] * table.num_rows, pa.bool_())
     for name in table.column_names:
         if ids := _ids_for(name, subject):
             column = table[name].combine_chunks().cast(pa.string())

@@ -97,7 +97,7 @@ def _is_of_them_alone(stones: Tombstones, before: Parsed, after: Parsed) -> bool
 
 def _rows_of(stones: Tombstones, table: pa.Table, gone: set[str]) -> pa.Array:
     """Return a mask of the rows that belong to a forgotten user or conversation."""
-    out = pa.array([False] * table.num_rows)
+    out = pa.array([False] * table.num_rows, pa.bool_())
     for name, kind, more in _columns(gone):
         column = _texts(table, name)
         held = stones.held(kind, column.unique().to_pylist()) | more

@@ -75,9 +75,9 @@ def bury(home: Path, found: Iterable[tuple[Kind, str]]) -> None:
     salt = known.salt or secrets.token_hex(32)
     lines = [] if known.salt else [json.dumps({"salt": salt})]
     fresh = {(kind, _hash(salt, kind, text)) for kind, text in found}
-    lines += [json.dumps({"kind": kind, "hash": one}) for kind, one in sorted(fresh) if one not in known.hashes]
-    if lines:
-        append_lines(path, lines)
+    new = [json.dumps({"kind": kind, "hash": one}) for kind, one in sorted(fresh) if one not in known.hashes]
+    if new:
+        append_lines(path, [*lines, *new])
 
 
 def moment_of(before: date, timezone: str) -> datetime:
