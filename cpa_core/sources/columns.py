@@ -35,8 +35,16 @@ SOURCE_RECORD = pa.schema(
     ]
     + [(name, KINDS.get(name, pa.string())) for name in ("trace_id", "standing")]
     + [(name, KINDS[name]) for name in ("first", "size")]
+    + [("rows", pa.list_(pa.int64())), ("places", pa.list_(pa.string()))]
 )
-"""What identity needs of a record beside its messages, which are rows `first` to `first + size` of the drafts."""
+"""What identity needs of a record beside its messages, which are rows `first` to `first + size` of the drafts.
+
+A call repeats what was said before, and so its messages are held once: they are `rows` of the drafts, in any place,
+and stand at `places` in the file.
+"""
+
+MOST_HELD, MOST_CHARACTERS = 50_000, 32 << 20
+"""So many different messages, of so many characters in all, are known again when a later call repeats them."""
 
 EARLIEST, LATEST = ((datetime(year, 1, 2) - datetime(1970, 1, 1)) // timedelta(microseconds=1) for year in (1, 9999))
 """Microseconds between which every time is one of Python's, in any zone."""
@@ -51,8 +59,6 @@ Table: TypeAlias = Any
 """A table of Arrow, whose package states no types."""
 
 Cells = Mapping[str, Sequence[str | None]]
-Found: TypeAlias = SourceRecord | Draft | Reject | Table
-"""What a format yields: conversations or calls, messages one by one or many as columns, and rejects."""
 
 
 class Gathered(NamedTuple):
@@ -61,6 +67,10 @@ class Gathered(NamedTuple):
     drafts: Table
     records: Table
     rejects: list[Reject]
+
+
+Found: TypeAlias = SourceRecord | Draft | Reject | Gathered | Table
+"""What a format yields: conversations or calls, messages one by one or many as columns, and rejects; or all at once."""
 
 
 def drafts(lines: Sequence[int], cells: Cells, known: frozenset[str], zone: tzinfo) -> Table | None:
@@ -155,25 +165,13 @@ def _metadata(names: Sequence[str], cells: Cells) -> list[str]:
 
 def gathered(found: Iterable[Found]) -> Gathered:
     """All that a format yields, in its order. The messages of a record are flattened: see SOURCE_RECORD."""
-    heap = _Heap()
+    heap = Heap()
     for one in found:
-        if isinstance(one, Reject):
-            heap.rejects.append(one)
-        elif isinstance(one, Draft):
-            heap.drafts.append(one)
-        elif isinstance(one, SourceRecord):
-            heap.add(one)
-        if isinstance(one, pa.Table):
-            heap.flush()
-            heap.tables.append(one)
-            heap.count += one.num_rows
-        elif len(heap.drafts) >= CHUNK:
-            heap.flush()
-    heap.flush()
-    return Gathered(pa.concat_tables(heap.tables), pa.concat_tables(heap.records), heap.rejects)
+        heap.take(one)
+    return heap.gathered()
 
 
-class _Heap:
+class Heap:
     """What was gathered so far; Python's values become columns by the chunk."""
 
     def __init__(self) -> None:
@@ -183,13 +181,42 @@ class _Heap:
         self.drafts: list[Draft] = []
         self.about: list[tuple[Any, ...]] = []
         self.count = 0
+        self.held: dict[tuple[Any, ...], int] = {}
+        self.characters = 0
+
+    def take(self, one: Found) -> None:
+        """Whatever a format yields."""
+        if isinstance(one, Reject):
+            self.rejects.append(one)
+        elif isinstance(one, Draft):
+            self.drafts.append(one)
+        elif isinstance(one, SourceRecord):
+            self.add(one)
+        elif isinstance(one, Gathered):
+            self._append(one)
+        else:
+            self.flush()
+            self.tables.append(one)
+            self.count += one.num_rows
+        if len(self.drafts) >= CHUNK or len(self.about) >= CHUNK:
+            self.flush()
+
+    def gathered(self) -> Gathered:
+        """All of it."""
+        self.flush()
+        return Gathered(pa.concat_tables(self.tables), pa.concat_tables(self.records), self.rejects)
 
     def add(self, record: SourceRecord) -> None:
         """A record and its messages. The first message has the start of its record, where it has no time itself."""
         about = (record.kind, record.conversation_id, record.user_id, record.started_at, record.ended_at)
-        place = (self.count + len(self.drafts), len(record.messages))
         of_call = (record.own_from, record.call_id, record.after, record.trace_id, record.standing)
-        self.about.append((*about, *of_call, *place))
+        if record.kind == "call" and record.conversation_id is not None and record.messages:
+            rows = self._known(record)
+            places = [one.place for one in record.messages]
+            self.about.append((*about, *of_call, rows[0], len(rows), rows, places))
+            return
+        place = (self.count + len(self.drafts), len(record.messages))
+        self.about.append((*about, *of_call, *place, None, None))
         conversation_id = record.conversation_id or f"{PROVISIONAL}{place[0]}"
         user_id, metadata = record.user_id, record.metadata
         first = len(self.drafts)
@@ -201,6 +228,39 @@ class _Heap:
             begun = self.drafts[first]._replace(sent_at=record.started_at, zone_assumed=record.zone_assumed)
             self.drafts[first] = begun
 
+    def _known(self, record: SourceRecord) -> list[int]:
+        """The rows of a call's messages; a row for each that its conversation did not just have."""
+        conversation_id, user_id, metadata = record.conversation_id, record.user_id, record.metadata
+        rows: list[int] = []
+        for where, _, own, _, role, text, at, about, _, by_user, assumed in record.messages:
+            key = (text, role, conversation_id, own, at, about, metadata, assumed)
+            row = self.held.get(key)
+            if row is None:
+                row = self.count + len(self.drafts)
+                self.drafts.append(
+                    Draft(where, conversation_id or "", own, user_id, role, text, at, about, metadata, by_user, assumed)
+                )
+                self.characters += len(text)
+                if len(self.held) >= MOST_HELD or self.characters > MOST_CHARACTERS:
+                    self.held, self.characters = {}, len(text)
+                self.held[key] = row
+            rows.append(row)
+        return rows
+
+    def _append(self, other: Gathered) -> None:
+        """What was gathered elsewhere: its rows stand behind those that are here."""
+        self.flush()
+        records = other.records
+        if self.count:
+            places = records.schema.get_field_index("first")
+            moved = pc.add(records["first"], self.count)
+            records = records.set_column(places, records.schema.field(places), moved)
+            records = with_rows(records, lambda row: row + self.count)
+        self.tables.append(other.drafts)
+        self.records.append(records)
+        self.rejects += other.rejects
+        self.count += other.drafts.num_rows
+
     def flush(self) -> None:
         """What is pending, as columns."""
         if self.drafts:
@@ -210,6 +270,52 @@ class _Heap:
         if self.about:
             self.records.append(table(SOURCE_RECORD, self.about))
             self.about = []
+
+
+def with_rows(records: Table, moved: Callable[[int], int]) -> Table:
+    """Records whose calls have their messages in other rows."""
+    place = records.schema.get_field_index("rows")
+    rows = [[moved(row) for row in found] if found else None for found in records["rows"].to_pylist()]
+    return records.set_column(place, records.schema.field(place), pa.array(rows, records.schema.field(place).type))
+
+
+def selected(found: Gathered, told: Mapping[str, Sequence[Any]], kept: Sequence[bool]) -> tuple[Table, Table]:
+    """The drafts and records of what was gathered, of which some are kept, with other values in some columns.
+
+    A draft bears the conversation and user of a record that has it.
+    """
+    records = found.records
+    for word, values in told.items():
+        place = records.schema.get_field_index(word)
+        column = pa.array(values, records.schema.field(place).type)
+        records = records.set_column(place, records.schema.field(place), column)
+    records = records if all(kept) else records.filter(pa.array(kept, pa.bool_()))
+    return _of_records(found.drafts, records)
+
+
+def _of_records(drafts: Table, records: Table) -> tuple[Table, Table]:
+    """The drafts that records have, and these with their places among them."""
+    words = ("first", "size", "conversation_id", "user_id", "rows")
+    conversations: list[str | None] = [None] * drafts.num_rows
+    users: list[str | None] = [None] * drafts.num_rows
+    taken = bytearray(drafts.num_rows)
+    for first, size, conversation_id, user_id, rows in zip(*(records[one].to_pylist() for one in words), strict=True):
+        name = conversation_id or f"{PROVISIONAL}{first}"
+        for n in rows or range(first, first + size):
+            conversations[n], users[n], taken[n] = name, user_id, 1
+    if not all(taken):
+        left = [n for n, one in enumerate(taken) if one]
+        moved = dict(zip(left, range(len(left)), strict=True))
+        drafts = drafts.take(pa.array(left, pa.int64()))
+        conversations, users = ([each[n] for n in left] for each in (conversations, users))
+        place = records.schema.get_field_index("first")
+        first_rows = pa.array([moved.get(n, 0) for n in records["first"].to_pylist()], pa.int64())
+        records = records.set_column(place, records.schema.field(place), first_rows)
+        records = with_rows(records, moved.__getitem__)
+    for word, values in (("conversation_id", conversations), ("user_id", users)):
+        place = drafts.schema.get_field_index(word)
+        drafts = drafts.set_column(place, drafts.schema.field(place), pa.array(values, pa.string()))
+    return drafts, records
 
 
 def untimed(drafts: Table, records: Table) -> str | None:

@@ -1,6 +1,6 @@
 """One file to be cut into records: its name, its bytes, and what its words are called here."""
 
-from collections.abc import Iterable, Mapping, MutableSet
+from collections.abc import Iterable, Mapping, MutableMapping, MutableSet
 from datetime import UTC, tzinfo
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ class File(NamedTuple):
     role for each word that a person named, `times` the order of day and month in 03/02/2026. `matched` takes in the
     words of `names` that were found. `sessions`: `session_id` and the like beside a list of messages name their
     conversation; not so in a home that landed such files before they were read. `continues`: it goes on with rows of
-    which others were read before, so that it may hold none that is of use.
+    which others were read before, so that it may hold none that is of use. `turns` takes in the messages that
+    were read, for later records repeat them.
     """
 
     name: str
@@ -28,6 +29,7 @@ class File(NamedTuple):
     matched: MutableSet[str] | None = None
     sessions: bool = True
     continues: bool = False
+    turns: MutableMapping[bytes, Any] | None = None
 
     def ours(self, key: str) -> str:
         """What a column or key is called here."""

@@ -10,7 +10,6 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from json import JSONDecoder
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -19,7 +18,7 @@ from pyarrow import parquet
 from cpa_core.errors import SourceError
 from cpa_core.sources import documents
 from cpa_core.sources.conversations import decoded, raw
-from cpa_core.sources.documents import DECODER, ONCE, Repeating, Window, elements
+from cpa_core.sources.documents import Repeating, Window, elements
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Reject, whole
 from cpa_core.sources.samples import Layout
@@ -78,26 +77,38 @@ class Records:
         if self.holds in ("csv", "tsv", "parquet"):
             return table(self.file, self.holds)
         if self.layout == "lines":
-            return _of_lines(self.file, self.route, ONCE if self.once else DECODER)
+            return _of_lines(self.file, self.route, once=self.once)
         return _of_values(self.file, self.route)
 
 
-def _of_lines(file: File, route: Route, decoder: JSONDecoder) -> Found:
-    for number, line in enumerate(documents.lines(file.name, file.content, newline="\n"), 1):
-        if line.isspace():
-            continue
+def _of_lines(file: File, route: Route, *, once: bool) -> Found:
+    for number, line in enumerate(documents.lines_of_bytes(file.name, file.content), 1):
         place = f"line {number}"
         try:
-            if not documents.is_utf8(line):
-                raise ValueError(documents.NOT_UTF8)
-            tree = decoded(line, decoder)
-        except ValueError as error:
-            yield Reject(place, str(error), documents.with_bytes_shown(line.strip()))
+            tree = documents.parsed(line, once=once)
+        except ValueError:
+            if (one := _of_line(place, documents.as_line(line))) is None:
+                continue
+            if isinstance(one, Reject):
+                yield one
+                continue
+            tree = one[1]
+        if route:
+            yield from along(place, tree, route)
         else:
-            if route:
-                yield from along(place, tree, route)
-            else:
-                yield place, tree
+            yield place, tree
+
+
+def _of_line(place: str, line: str) -> Placed | Reject | None:
+    """A line that the quicker parser leaves, with the reason where it is none of JSON; None where it is blank."""
+    if line.isspace():
+        return None
+    try:
+        if not documents.is_utf8(line):
+            raise ValueError(documents.NOT_UTF8)
+        return place, decoded(line)
+    except ValueError as error:
+        return Reject(place, str(error), documents.with_bytes_shown(line.strip()))
 
 
 def _of_values(file: File, route: Route) -> Found:

@@ -185,8 +185,8 @@ def prepared(file: File) -> tuple[File, tuple[str, ...]]:
         file = file._replace(content=workbooks.as_csv(file.name, file.content))
     elif not documents.is_parquet(file.name, file.content):
         content, notes = dialects.as_utf8(file.name, file.content, table=ending.endswith((".csv", ".tsv")))
-        return file._replace(content=content, matched=set()), notes
-    return file._replace(matched=set()), ()
+        return file._replace(content=content, matched=set(), turns={}), notes
+    return file._replace(matched=set(), turns={}), ()
 
 
 def completed(file: Opened, decided: Decided) -> ParsedFile:

@@ -15,7 +15,7 @@ from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.calls import CallAbout, called, record
 from cpa_core.sources.formats.form import Format
-from cpa_core.sources.formats.traces import Node, Part, spoken_calls
+from cpa_core.sources.formats.traces import Names, Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, SourceRecord, moment
 from cpa_core.sources.trees import Trees, unfolded
 
@@ -45,16 +45,21 @@ def value(tree: Any, word: str) -> Any:
 
 
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
-    """The calls of a file that are speech. A first pass finds where each observation stands in its trace."""
-    nodes: list[Node] = []
-    sessions: dict[str, tuple[Any, Any]] = {}
-    for n, one in enumerate(records):
-        if not isinstance(one, Reject) and isinstance(one[1], dict) and _is_observation(one[1]):
-            node = _node(n, one[1])
-            nodes.append(node)
-            session, user = sessions.get(node.trace, (None, None))
-            sessions[node.trace] = session or value(one[1], "sessionId"), user or value(one[1], "userId")
-    yield from spoken_calls(file, records, nodes, lambda f, place, tree: _called(f, place, tree, sessions))
+    """The calls of a file that are speech."""
+    sessions: Names = {}
+
+    def look(n: int, tree: Any) -> tuple[Node, None] | None:
+        if not (isinstance(tree, dict) and _is_observation(tree)):
+            return None
+        node = _node(n, tree)
+        session, user = sessions.get(node.trace, (None, None))
+        sessions[node.trace] = session or value(tree, "sessionId"), user or value(tree, "userId")
+        return node, None
+
+    def call(file: File, place: str, tree: Any, _: None) -> Iterator[columns.Found]:
+        return _called(file, place, tree, sessions)
+
+    yield from spoken_calls(file, records, look, call, sessions)
 
 
 def _is_observation(tree: dict[str, Any]) -> bool:
@@ -82,7 +87,7 @@ def prompt_of(asked: Any) -> str:
     return raw(first.get("content")) if first.get("role") in ("system", "developer") else ""
 
 
-def _called(file: File, place: str, tree: Any, sessions: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
+def _called(file: File, place: str, tree: Any, sessions: Names) -> Iterator[columns.Found]:
     if not isinstance(tree, dict) or not {"input", "output"} & tree.keys():
         raise ValueError("an object with input and output is needed")
     fields.once(tree)
@@ -115,7 +120,7 @@ def _inside(file: File, place: str, tree: dict[str, Any], observations: list[Any
     yield from _read(file, [(f"{place}.observations.{n}", one) for n, one in enumerate(found)])
 
 
-def _about(file: File, place: str, tree: dict[str, Any], sessions: dict[str, tuple[Any, Any]]) -> CallAbout:
+def _about(file: File, place: str, tree: dict[str, Any], sessions: Names) -> CallAbout:
     trace = value(tree, "traceId") or tree.get("id")
     session, user = sessions.get(str(trace), (None, None))
     conversation_id = fields.identity("sessionId", value(tree, "sessionId") or session or trace)

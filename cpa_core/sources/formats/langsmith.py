@@ -15,7 +15,7 @@ from cpa_core.sources.formats.form import Format
 from cpa_core.sources.formats.langchain import messages_of
 from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
-from cpa_core.sources.formats.traces import Node, Part, spoken_calls
+from cpa_core.sources.formats.traces import Names, Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, SourceRecord, moment
 from cpa_core.sources.trees import Trees, unfolded
 
@@ -25,33 +25,43 @@ ASKED = ("messages", "input", "question", "query")
 ANSWERED = ("generations", "choices", "output", "messages", "message", "answer", "content")
 
 
+Said = tuple[Any, Any]
+"""What a run was sent, and what it returned."""
+
+
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
-    """The runs of a file that are speech. A first pass finds where each run stands in its trace."""
-    nodes: list[Node] = []
-    named: dict[str, tuple[Any, Any]] = {}
-    for n, one in enumerate(records):
-        if not isinstance(one, Reject) and isinstance(one[1], dict):
-            nodes.append(_node(n, one[1]))
-            thread, user = named.get(nodes[-1].trace, (None, None))
-            about = _metadata(one[1])
+    """The runs of a file that are speech."""
+    named: Names = {}
+
+    def look(n: int, tree: Any) -> tuple[Node, Said] | None:
+        if not isinstance(tree, dict):
+            return None
+        said = _asked(tree), _answered(tree)
+        node = _node(n, tree, said)
+        thread, user = named.get(node.trace, (None, None))
+        if not (thread and user):
+            about = _metadata(tree)
             own = next((about[key] for key in THREADS if about.get(key)), None)
-            named[nodes[-1].trace] = thread or own, user or about.get("user_id")
-    yield from spoken_calls(file, records, nodes, lambda f, place, tree: _called(f, place, tree, named))
+            named[node.trace] = thread or own, user or about.get("user_id")
+        return node, said
+
+    def call(file: File, place: str, tree: Any, said: Said | None) -> Iterator[columns.Found]:
+        return _called(file, place, talks.record(tree), named, said)
+
+    yield from spoken_calls(file, records, look, call, named)
 
 
-def _node(key: int, tree: dict[str, Any]) -> Node:
+def _node(key: int, tree: dict[str, Any], said: Said) -> Node:
     kind = str(tree.get("run_type") or "")
     part: Part = "call" if kind == "llm" else "step" if kind in ("chain", "") else "aside"
-    asked, answered = _asked(tree), _answered(tree)
-    speaks = part == "call" or _is_readable(asked) or _is_readable(answered)
+    speaks = part == "call" or _is_readable(said[0]) or _is_readable(said[1])
     parent = tree.get("parent_run_id")
     trace = str(tree.get("trace_id") or tree.get("id") or f"record {key}")
-    return Node(key, str(tree.get("id")), str(parent) if parent else None, trace, part, speaks, prompt_of(asked))
+    return Node(key, str(tree.get("id")), str(parent) if parent else None, trace, part, speaks, prompt_of(said[0]))
 
 
-def _called(file: File, place: str, tree: Any, named: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
-    tree = talks.record(tree)
-    asked, answered = _asked(tree), _answered(tree)
+def _called(file: File, place: str, tree: dict[str, Any], named: Names, said: Said | None) -> Iterator[columns.Found]:
+    asked, answered = said or (_asked(tree), _answered(tree))
     asked = prompted(asked) if tree.get("run_type") == "llm" else asked
     if asked is None and answered is None:
         yield Reject(place, "no messages in inputs and outputs", "{}", loss=False)

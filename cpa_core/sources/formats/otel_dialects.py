@@ -31,6 +31,8 @@ class Exchange(NamedTuple):
 def said_in(attributes: Attributes, events: Iterable[Event]) -> Exchange | None:
     """What a span says, in whichever dialect; None where it says nothing."""
     heard = list(events)
+    if not heard and not any(key.startswith(SPEAKING) for key in attributes):
+        return None
     merged = dict(attributes)
     for name, payload in heard:
         if name == DETAILS:
@@ -44,6 +46,13 @@ def said_in(attributes: Attributes, events: Iterable[Event]) -> Exchange | None:
 
 DETAILS = "gen_ai.client.inference.operation.details"
 
+
+SPEAKING = (
+    *("gen_ai.input.", "gen_ai.output.", "gen_ai.prompt", "gen_ai.completion", "llm.input_messages"),
+    *("llm.output_messages", "input.value", "output.value", "ai.prompt", "ai.response.", "ai.result."),
+    *("pydantic_ai.all_messages", "all_messages_events"),
+)
+"""The attributes in which a span may say something begin with these; it needs none where it has events."""
 
 CONVENTIONS = ("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions")
 

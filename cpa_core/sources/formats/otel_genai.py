@@ -13,10 +13,10 @@ from cpa_core.sources import columns, fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.calls import CallAbout, called
-from cpa_core.sources.formats.form import NOT_OF_THE_FORM, Format, attempted
+from cpa_core.sources.formats.form import Format, attempted
 from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Exchange, said_in
-from cpa_core.sources.formats.traces import Node, Part, spoken_calls
+from cpa_core.sources.formats.traces import Names, Node, Part, spoken_calls
 from cpa_core.sources.records import Reject, moment, whole
 from cpa_core.sources.times import EPOCH
 from cpa_core.sources.trees import Trees, unfolded
@@ -91,6 +91,8 @@ WITH_THIRTEEN_DIGITS = range(10**12, 10**13)
 
 def nanosecond(value: Any) -> datetime | None:
     """A time in nanoseconds since 1970, as a number or as text; 0 is none. Raises ValueError."""
+    if type(value) is str and len(value) == 19 and value.isdecimal() and value[0] != "0":
+        return EPOCH + timedelta(milliseconds=int(value[:13]))
     if value in (None, "", 0, "0"):
         return None
     if isinstance(value, bool | float | list | dict) or not str(value).isdecimal():
@@ -112,8 +114,15 @@ def plain_attributes(given: Any) -> Attributes:
     """Attributes as a dict of plain values, from OTLP's list of keys and values or from an object."""
     if isinstance(given, dict):
         return dict(given)
-    found = given if isinstance(given, list) else []
-    return {str(one["key"]): plain_value(one.get("value")) for one in found if isinstance(one, dict) and "key" in one}
+    found: Attributes = {}
+    for one in given if isinstance(given, list) else ():
+        if isinstance(one, dict) and "key" in one:
+            value = one.get("value")
+            if type(value) is dict and len(value) == 1 and type(text := value.get("stringValue")) is str:
+                found[str(one["key"])] = text  # most are texts
+            else:
+                found[str(one["key"])] = plain_value(value)
+    return found
 
 
 NESTED_KINDS = ("arrayValue", "kvlistValue", "array_value", "kvlist_value")
@@ -123,13 +132,11 @@ SNAKE = {"string_value": "stringValue", "array_value": "arrayValue", "kvlist_val
 
 def plain_value(value: Any) -> Any:
     """What a value of OTLP's JSON says: `{"stringValue": ...}`, `{"arrayValue": {"values": [...]}}`, ..."""
-    if type(value) is dict and len(value) == 1:
-        ((kind, inner),) = value.items()
-        if kind not in NESTED_KINDS:
-            return inner if kind != "stringValue" or type(inner) is str else None
     if not isinstance(value, dict) or not value:
         return value if isinstance(value, str | int | float) else None
     kind, inner = next(iter(value.items()))
+    if kind == "stringValue":
+        return inner if isinstance(inner, str) else None
     kind = SNAKE.get(kind, kind)
     if kind in NESTED_KINDS:
         values = inner.get("values") if isinstance(inner, dict) else None
@@ -152,23 +159,21 @@ def _told(tree: Any) -> ReadSpan:
 
 
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
-    """The calls of a file's spans that are speech. A first pass finds where each span stands in its trace."""
-    nodes: list[Node] = []
-    named: dict[str, tuple[Any, Any]] = {}
-    for n, one in enumerate(records):
-        if not isinstance(one, Reject):
-            try:
-                told = _told(one[1])
-                nodes.append(_node(n, told))
-            except (ValueError, *NOT_OF_THE_FORM):
-                continue  # the second pass says why
-            session, user = named.get(told.span.trace, (None, None))
-            named[told.span.trace] = session or first_of(told.span, SESSIONS), user or first_of(told.span, USERS)
+    """The calls of a file's spans that are speech."""
+    named: Names = {}
 
-    def call(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
-        return _called(file, place, _told(tree), named)
+    def look(n: int, tree: Any) -> tuple[Node, ReadSpan]:
+        told = _told(tree)
+        trace = told.span.trace
+        session, user = named.get(trace, (None, None))
+        if not (session and user):
+            named[trace] = session or first_of(told.span, SESSIONS), user or first_of(told.span, USERS)
+        return _node(n, told), told
 
-    yield from spoken_calls(file, records, nodes, call)
+    def call(file: File, place: str, tree: Any, told: ReadSpan | None) -> Iterator[columns.Found]:
+        return _called(file, place, told or _told(tree), named)
+
+    yield from spoken_calls(file, records, look, call, named)
 
 
 def _node(key: int, told: ReadSpan) -> Node:
@@ -189,7 +194,7 @@ def first_of(span: TracedSpan, words: tuple[str, ...]) -> str | None:
     return None
 
 
-def _called(file: File, place: str, told: ReadSpan, named: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
+def _called(file: File, place: str, told: ReadSpan, named: Names) -> Iterator[columns.Found]:
     span = told.span
     session, user = named.get(span.trace, (None, None))
     about = CallAbout(

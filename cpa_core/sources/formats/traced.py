@@ -18,7 +18,7 @@ from cpa_core.sources.formats.calls import CallAbout, called, spoken
 from cpa_core.sources.formats.form import Format, Reader, each
 from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
-from cpa_core.sources.formats.traces import INNER, Node, Part, spoken_calls
+from cpa_core.sources.formats.traces import INNER, Foreign, Names, Node, Part, none_is, spoken_calls
 from cpa_core.sources.records import Reject, moment
 from cpa_core.sources.trees import Placed, Trees, unfolded
 
@@ -42,42 +42,38 @@ class TraceRow(NamedTuple):
     ended: Any
 
 
-def _never(tree: dict[str, Any]) -> bool:
-    return False
-
-
-def spans(span_of: Callable[[dict[str, Any]], TraceRow], foreign: Callable[[dict[str, Any]], bool] = _never) -> Reader:
+def spans(span_of: Callable[[dict[str, Any]], TraceRow], foreign: Foreign = none_is) -> Reader:
     """A reader of rows that are spans: those that are speech, out of what one row is.
 
     `foreign` says which rows are no spans at all; a file of nothing else is one of a quiet hour.
     """
 
     def read(file: File, records: Trees) -> Iterator[columns.Found]:
-        nodes: list[Node] = []
-        named: dict[str, tuple[Any, Any]] = {}
-        for n, one in enumerate(_without(records, foreign)):
-            if not isinstance(one, Reject) and isinstance(one[1], dict):
-                span = span_of(one[1])
-                nodes.append(_node(n, span))
-                conversation, user = named.get(span.trace, (None, None))
-                named[span.trace] = conversation or span.conversation_id, user or span.user_id
+        named: Names = {}
+        nodes = 0
+
+        def look(n: int, tree: Any) -> tuple[Node, TraceRow] | None:
+            nonlocal nodes
+            if not isinstance(tree, dict):
+                return None
+            nodes += 1
+            span = span_of(tree)
+            conversation, user = named.get(span.trace, (None, None))
+            named[span.trace] = conversation or span.conversation_id, user or span.user_id
+            return _node(n, span), span
+
+        def call(file: File, place: str, tree: Any, span: TraceRow | None) -> Iterator[columns.Found]:
+            tree = talks.record(tree)
+            return _called(file, place, span or span_of(tree), named)
+
+        yield from spoken_calls(file, records, look, call, named, foreign)
         if not nodes:
             yield from (Reject(one[0], FOREIGN, "{}", loss=False) for one in islice(_foreign(records, foreign), 1))
-        yield from spoken_calls(
-            file,
-            _without(records, foreign),
-            nodes,
-            lambda f, place, tree: _called(f, place, span_of(talks.record(tree)), named),
-        )
 
     return read
 
 
-def _without(records: Trees, foreign: Callable[[dict[str, Any]], bool]) -> Iterator[Placed | Reject]:
-    return (one for one in records if isinstance(one, Reject) or not (isinstance(one[1], dict) and foreign(one[1])))
-
-
-def _foreign(records: Trees, foreign: Callable[[dict[str, Any]], bool]) -> Iterator[Placed]:
+def _foreign(records: Trees, foreign: Foreign) -> Iterator[Placed]:
     return (one for one in records if not isinstance(one, Reject) and isinstance(one[1], dict) and foreign(one[1]))
 
 
@@ -94,7 +90,7 @@ def _is_readable(value: Any) -> bool:
         return False
 
 
-def _called(file: File, place: str, span: TraceRow, named: dict[str, tuple[Any, Any]]) -> Iterator[columns.Found]:
+def _called(file: File, place: str, span: TraceRow, named: Names) -> Iterator[columns.Found]:
     if span.asked in (None, "", [], {}) and span.answered in (None, "", [], {}):
         yield Reject(place, "no input and no output", "{}", loss=False)
         return

@@ -5,15 +5,16 @@ calls stand side by side with different prompts, and nothing around them says wh
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
-from cpa_core.sources import columns
+from cpa_core.sources import columns, fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.form import attempted
+from cpa_core.sources.formats.form import NOT_OF_THE_FORM, attempted
 from cpa_core.sources.records import Reject, SourceRecord, whole
-from cpa_core.sources.trees import Trees
+from cpa_core.sources.trees import Placed, Records, Trees
 
 Part = Literal["call", "step", "aside"]
 """`call`: a call of a model or an agent; `step`: anything else around them; `aside`: tool, guardrail, evaluator, ..."""
@@ -55,54 +56,243 @@ def outermost(nodes: Iterable[Node]) -> tuple[set[int], set[int]]:
     return speech, undecided
 
 
-def _standings(nodes: Iterable[Node]) -> dict[int, int]:
-    """How near to the outside of its trace each node is, by its key. A parent that is no node lies in another file."""
-    nodes = list(nodes)
-    known = {(node.trace, node.id): node for node in nodes}
-    return {node.key: _standing(node, known) for node in nodes}
-
-
-def _standing(node: Node, known: dict[tuple[str, str], Node]) -> int:
+def _standing(node: Node, known: dict[str, Node]) -> int:
+    """How near to the outside of its trace a node is. A parent that is no node lies in another file."""
     if node.id == node.trace:
         return TRACE
     seen: set[str] = set()
-    while node.parent is not None and node.id not in seen and (node.trace, node.parent) in known:
+    while node.parent is not None and node.id not in seen and node.parent in known:
         seen.add(node.id)
-        node = known[node.trace, node.parent]
+        node = known[node.parent]
     return ROOT if node.parent in (None, node.trace) or node.id == node.trace else WITHIN
 
 
-def _standing_in(found: columns.Found, trace: str, standing: int) -> columns.Found:
-    """A call with the trace that it is a piece of; anything else as it is."""
-    return found._replace(trace_id=whole(trace), standing=standing) if isinstance(found, SourceRecord) else found
+Names = dict[str, tuple[Any, Any]]
+"""The session and user of each trace, as the first of its records that has one names it."""
+
+Look = Callable[[int, Any], tuple[Node, Any] | None]
+"""What a record is in its trace, given its number, and what was found in it; None where it is of no trace."""
+
+Call = Callable[[File, str, Any, Any], Iterable[columns.Found]]
+"""What is read of a record, given what Look found in it (None: look again)."""
+
+
+Foreign = Callable[[dict[str, Any]], bool]
+"""Whether a record is none of a trace at all, and nothing to read."""
+
+
+def none_is(tree: dict[str, Any]) -> bool:
+    """No record is foreign."""
+    return False
 
 
 def spoken_calls(
-    file: File,
-    records: Trees,
-    nodes: Sequence[Node],
-    call: Callable[[File, str, Any], Iterable[columns.Found]],
+    file: File, records: Trees, look: Look, call: Call, named: Names, foreign: Foreign = none_is
 ) -> Iterator[columns.Found]:
     """What `call` reads of the records that are speech; those of which that cannot be told, and inner ones, as rejects.
 
-    The key of a node is the number of its record. A record without a node is read as well, so that `call` says what
-    it lacks.
+    A record that is of no trace is read as well, so that `call` says what it lacks. `look` notes in `named` who is
+    named. The whole file is read once: what turns out to be no speech is dropped, and a record that must be seen again
+    is read in a second pass, of which most files need none.
     """
+    if not isinstance(records, Records) or file.names:
+        yield from _in_two_passes(file, lambda: _own(records, foreign), look, call)
+    else:
+        yield _Reading(file, look, call, named).whole(lambda: _own(records, foreign))
+
+
+Again = Callable[[], Iterator[Placed | Reject]]
+"""The records of a file, from their beginning."""
+
+
+def _own(records: Trees, foreign: Foreign) -> Iterator[Placed | Reject]:
+    if foreign is none_is:
+        return iter(records)
+    return (one for one in records if isinstance(one, Reject) or not (isinstance(one[1], dict) and foreign(one[1])))
+
+
+def _in_two_passes(file: File, records: Again, look: Look, call: Call) -> Iterator[columns.Found]:
+    traces = Traces()
+    for n, one in enumerate(records()):
+        if not isinstance(one, Reject) and (seen := _looked(look, n, one[1])):
+            traces.add(seen[0])
+    yield from _read_again(file, records(), traces.decided(), call, None)
+
+
+def _looked(look: Look, number: int, tree: Any) -> tuple[Node, Any] | None:
+    try:
+        return look(number, tree)
+    except (ValueError, *NOT_OF_THE_FORM):
+        return None  # reading it says why
+
+
+class Verdict(NamedTuple):
+    """What a node is: speech, or why it is none, with its standing and its trace."""
+
+    kind: Literal["speech", "undecided", "inner", "mute"]
+    standing: int
+    trace: str
+
+
+class Traces:
+    """The nodes of a file, by their trace."""
+
+    def __init__(self) -> None:
+        self.nodes: defaultdict[str, list[Node]] = defaultdict(list)
+        self.prompts: dict[str, str] = {}
+
+    def add(self, node: Node) -> None:
+        """One node; its prompt is kept once, for a file has few."""
+        prompt = self.prompts.setdefault(node.prompt, node.prompt) if node.prompt else ""
+        self.nodes[node.trace].append(node if prompt is node.prompt else node._replace(prompt=prompt))
+
+    def decided(self) -> dict[int, Verdict]:
+        """What each node is, by its key."""
+        return {key: verdict for nodes in self.nodes.values() for key, verdict in _verdicts(nodes)}
+
+
+def _verdicts(nodes: Sequence[Node]) -> Iterator[tuple[int, Verdict]]:
+    """What each node of one trace is."""
     speech, undecided = outermost(nodes)
-    taken = speech | undecided
-    silent = {node.key: node for node in nodes if node.key not in taken}
-    standing, traces = _standings(nodes), {node.key: node.trace for node in nodes}
+    known = {node.id: node for node in nodes}
+    for node in nodes:
+        standing = _standing(node, known)
+        if node.key in speech:
+            yield node.key, Verdict("speech", standing, node.trace)
+        elif node.key in undecided:
+            yield node.key, Verdict("undecided", standing, node.trace)
+        else:
+            yield node.key, Verdict("inner" if node.speaks else "mute", standing, node.trace)
+
+
+def _read_again(
+    file: File,
+    records: Iterable[Placed | Reject],
+    verdicts: Mapping[int, Verdict],
+    call: Call,
+    wanted: Container[int] | None,
+) -> Iterator[columns.Found]:
+    """What is read of the records, or of those that are wanted, once all of them are known."""
     for n, one in enumerate(records):
+        if wanted is not None and n not in wanted:
+            continue
+        verdict = verdicts.get(n)
         if isinstance(one, Reject):
             yield one
-        elif n in undecided:
+        elif verdict is None:
+            yield from attempted(file, one, lambda f, place, tree: call(f, place, tree, None))
+        elif verdict.kind == "undecided":
             yield Reject(one[0], UNDECIDED, raw(one[1]))
-        elif n in traces and n not in silent:
-            yield from (_standing_in(found, traces[n], standing[n]) for found in attempted(file, one, call))
-        elif n not in silent:
-            yield from attempted(file, one, call)
-        elif silent[n].speaks:
+        elif verdict.kind == "inner":
             yield Reject(one[0], INNER, "{}", loss=False)
+        elif verdict.kind == "speech":
+            found = attempted(file, one, lambda f, place, tree: call(f, place, tree, None))
+            yield from (_standing_in(each, verdict) for each in found)
+
+
+def _standing_in(found: columns.Found, verdict: Verdict) -> columns.Found:
+    """A call with the trace that it is a piece of; anything else as it is."""
+    if not isinstance(found, SourceRecord):
+        return found
+    return found._replace(trace_id=whole(verdict.trace), standing=verdict.standing)
+
+
+class _Reading:
+    """The records of a file, read before it is known which are speech. `numbers` are those of the records held.
+
+    `nameless` notes by its number which record was read before its session, or its user, was named in its trace.
+    """
+
+    def __init__(self, file: File, look: Look, call: Call, named: Names) -> None:
+        self.file, self.look, self.call, self.named = file, look, call, named
+        self.traces = Traces()
+        self.heap = columns.Heap()
+        self.numbers: list[int] = []
+        self.nameless: dict[int, tuple[bool, bool]] = {}
+        self.rejects: list[tuple[int, Reject]] = []
+        self.left: dict[int, str] = {}
+        self.closed: set[str] = set()
+
+    def whole(self, records: Again) -> columns.Gathered:
+        """All that the file says."""
+        for n, one in enumerate(records()):
+            if isinstance(one, Reject):
+                self.rejects.append((n, one))
+            elif seen := _looked(self.look, n, one[1]):
+                self._node(n, one, *seen)
+            else:
+                self._read(n, one, None)
+        verdicts = self.traces.decided()
+        again = self._unread(verdicts)
+        found = self._told(verdicts, again)
+        for n, place in self.left.items():
+            if n not in again and verdicts[n].kind == "inner":
+                self.rejects.append((n, Reject(place, INNER, "{}", loss=False)))
+        rejects = [reject for n, reject in sorted(self.rejects, key=itemgetter(0)) if n not in again]
+        last = columns.Heap()
+        last.take(columns.Gathered(*found, rejects))
+        if again:
+            for made in _read_again(self.file, records(), verdicts, self.call, again):
+                last.take(made)
+        return last.gathered()
+
+    def _node(self, n: int, one: Placed, node: Node, found: Any) -> None:
+        """Read a record of a trace, unless it surely is no speech: that is read where it turns out to be."""
+        self.traces.add(node)
+        inside = node.parent is not None and node.parent in self.closed
+        if inside or node.part == "aside" or (node.part == "call" and node.speaks):
+            self.closed.add(node.id)
+        if inside or node.part == "aside" or not node.speaks:
+            self.left[n] = one[0]
+            return
+        session, user = self.named.get(node.trace, (None, None))
+        if not (session and user):
+            self.nameless[n] = (not session, not user)
+        self._read(n, one, found)
+
+    def _read(self, n: int, one: Placed, found: Any) -> None:
+        for made in attempted(self.file, one, lambda f, place, tree: self.call(f, place, tree, found)):
+            if isinstance(made, Reject):
+                self.rejects.append((n, made))
+            else:
+                self.numbers.append(n)
+                self.heap.take(made)
+
+    def _unread(self, verdicts: Mapping[int, Verdict]) -> set[int]:
+        """The records that must be seen again: of which it cannot be told, that were left, whose names are no ids."""
+        again = {n for n, verdict in verdicts.items() if verdict.kind == "undecided"}
+        again |= {n for n in self.left if verdicts[n].kind == "speech"}
+        for n, nameless in self.nameless.items():
+            names = self.named.get(verdicts[n].trace, (None, None))
+            if verdicts[n].kind == "speech" and not all(
+                _is_id(name) for name, not_yet in zip(names, nameless, strict=True) if not_yet
+            ):
+                again.add(n)
+        return again
+
+    def _told(self, verdicts: Mapping[int, Verdict], again: Container[int]) -> tuple[Any, Any]:
+        """The drafts and records that are speech, with what is known of their traces now."""
+        gathered = self.heap.gathered()
+        about = [(n, verdicts.get(n)) for n in self.numbers]
+        kept = [n not in again and (verdict is None or verdict.kind == "speech") for n, verdict in about]
+        told = {"conversation_id": gathered.records["conversation_id"].to_pylist()}
+        told["user_id"] = gathered.records["user_id"].to_pylist()
+        for place, (n, verdict) in enumerate(about):
+            names = self.named.get(verdict.trace, (None, None)) if verdict and n in self.nameless else (None, None)
+            for word, name, not_yet in zip(told, names, self.nameless.get(n, ()), strict=False):
+                if not_yet and name:
+                    told[word][place] = fields.identity(word, name)
+        told["trace_id"] = [verdict and whole(verdict.trace) for _, verdict in about]
+        told["standing"] = [verdict.standing if verdict else 0 for _, verdict in about]
+        return columns.selected(gathered, told, kept)
+
+
+def _is_id(name: Any) -> bool:
+    try:
+        fields.identity("id", name or None)
+    except ValueError:
+        return False
+    return True
 
 
 def _outermost(trace: Sequence[Node]) -> list[list[Node]]:

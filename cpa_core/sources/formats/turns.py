@@ -1,5 +1,6 @@
 """One message as vendors write it, `{role, content}` and its relatives: as drafts of one role each."""
 
+import marshal
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,6 +17,9 @@ KNOWN = frozenset(
 )
 PLAIN = frozenset({"role", "content", "parts", "id", "message_id", "timestamp"})
 """Keys of a message that holds nothing beside its text."""
+
+MOST_TURNS, MOST_BYTES = 20_000, 8_000
+"""So many messages, each of at most so many bytes, are known again when a later record repeats them."""
 
 LANGCHAIN = {
     "human": "user",
@@ -40,7 +44,34 @@ def drafts(file: File, place: str, turns: Iterable[Any], speaker: str | None = N
     `speaker` says the messages that name no role. Their conversation is left open. A message that is none is a reject.
     """
     for n, turn in enumerate(turns):
-        yield from drafts_of(file, f"{place}.{n}", turn, speaker)
+        yield from _known(file, f"{place}.{n}", turn, speaker)
+
+
+def _known(file: File, place: str, turn: Any, speaker: str | None) -> Iterable[Draft | Reject]:
+    """One message; one that was read before is known by its JSON, for calls repeat what was said before them.
+
+    A plain one is read sooner than it is found.
+    """
+    known = file.turns
+    if (
+        known is None
+        or file.names
+        or (type(turn) is dict and turn.keys() <= PLAIN and type(turn.get("content")) is str)
+    ):
+        return drafts_of(file, place, turn, speaker)
+    try:
+        key = marshal.dumps((turn, speaker), 2)  # a later version marks what is shared: equal values would differ
+    except ValueError:  # a key occurs twice
+        return drafts_of(file, place, turn, speaker)
+    if (made := known.get(key)) is None:
+        made = tuple(drafts_of(file, place, turn, speaker))
+        if len(key) > MOST_BYTES or any(isinstance(one, Reject) for one in made):
+            return made
+        if len(known) >= MOST_TURNS:
+            known.clear()
+        known[key] = made
+        return made
+    return [Draft(place, *rest) for _, *rest in made]
 
 
 def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> Iterator[Draft | Reject]:

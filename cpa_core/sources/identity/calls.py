@@ -39,7 +39,7 @@ class LoggedCall:
     roles: Sequence[str]
     marks: Sequence[int]
     own_from: int
-    rows: range
+    rows: Sequence[int]
     links: tuple[int, ...]
     said: tuple[int, ...]
     before: int

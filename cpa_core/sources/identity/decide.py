@@ -1,13 +1,13 @@
 """Deciding a part of a landing: files in an order of their content, conversations by the rule, calls by time."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from hashlib import sha256
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cpa_core.sources.identity import calls, talks
 from cpa_core.sources.identity.calls import Chains, LoggedCall
@@ -91,7 +91,7 @@ class _File:
         if self.opened.records.num_rows:
             self.rows = list(rows_of(self.opened.records))
             self.spoken = Spoken(self.opened.drafts, self.opened.records)
-            self.digest = sha256(self.spoken.links.tobytes()).digest()
+            self.digest = self.spoken.digest()
 
     def candidates(self) -> list[Unnamed]:
         """The records that are conversations without an id."""
@@ -215,7 +215,7 @@ def _with(file: _File, drafts: Any, word: str, given: dict[int, str]) -> Any:
     first, size = records["first"].to_pylist(), records["size"].to_pylist()
     pieces: list[Any] = []
     at = 0
-    names = [given.get(row.number) for row in file.rows]
+    names = [None if row.held else given.get(row.number) for row in file.rows]
     for begin, run in _runs(first, size, names):
         pieces += [column.slice(at, begin - at).combine_chunks()] if begin > at else []
         pieces.append(run)
@@ -273,7 +273,7 @@ def _trace(files: Sequence[_File], known: Known, naming: _Naming) -> None:
             if row.trace_id and call.user_id and call.user_id != row.user_id:
                 file.users[call.number] = call.user_id
         silent = [call for call in file.calls if id(call) in found.silent]
-        places = file.opened.drafts["place"].take(pa.array([call.rows.start for call in silent], pa.int64()))
+        places = _places(file, [(call.number, 0) for call in silent], [call.rows[0] for call in silent])
         file.rejects += [Reject(place, TOLD, "{}", loss=False) for place in places.to_pylist()]
         file.calls = [call for call in file.calls if id(call) not in found.silent]
 
@@ -287,9 +287,16 @@ def _follow(files: Sequence[_File], known: Known, naming: _Naming) -> None:
 
 
 def _calls_of(file: _File) -> list[LoggedCall]:
-    rows = [row for row in file.rows if row.kind == "call" and row.size]
-    told = parts_of(file.opened.drafts.select(["role", "content"]), ((row.first, row.size) for row in rows))
-    return [_call(file, row, roles, contents) for row, (roles, contents) in zip(rows, told, strict=True)]
+    found = [row for row in file.rows if row.kind == "call" and row.size]
+    alone = [row for row in found if not row.held]
+    told = parts_of(file.opened.drafts.select(["role", "content"]), ((row.first, row.size) for row in alone))
+    return [_held_call(file, row) if row.held else _call(file, row, *next(told)) for row in found]
+
+
+def _held_call(file: _File, row: Row) -> LoggedCall:
+    """A call that gives its conversation: nothing of it is sought by its words."""
+    held = file.spoken.held
+    return _logged(file, row, [held.roles[n] for n in row.held], [held.marks[n] for n in row.held])
 
 
 def _call(file: _File, row: Row, roles: list[str], contents: list[str]) -> LoggedCall:
@@ -301,6 +308,14 @@ def _call(file: _File, row: Row, roles: list[str], contents: list[str]) -> Logge
     ]
     history = [n for n, spoken in enumerate(speaks[: row.own_from]) if spoken]
     greets = {roles[n] for n in history} != SPOKEN
+    call = _logged(file, row, roles, marks)
+    call.links, call.said = file.spoken.of(row.number), said
+    call.before, call.greeted = (0, len(history)) if greets else (len(history), 0)
+    call.characters = sum(len(contents[n]) for n in history if roles[n] == "user")
+    return call
+
+
+def _logged(file: _File, row: Row, roles: Sequence[str], marks: Sequence[int]) -> LoggedCall:
     return LoggedCall(
         file=file.place,
         number=row.number,
@@ -310,17 +325,15 @@ def _call(file: _File, row: Row, roles: list[str], contents: list[str]) -> Logge
         roles=roles,
         marks=marks,
         own_from=row.own_from,
-        rows=range(row.first, row.first + row.size),
-        links=file.spoken.of(row.number),
-        said=said,
-        before=0 if greets else len(history),
-        greeted=len(history) if greets else 0,
+        rows=row.rows,
+        links=(),
+        said=(),
+        before=0,
         call_id=row.call_id,
         after=row.after,
         trace_id=row.trace_id,
         standing=row.standing,
         conversation_id=row.conversation_id,
-        characters=sum(len(contents[n]) for n in history if roles[n] == "user"),
     )
 
 
@@ -382,28 +395,80 @@ def _begun(call: LoggedCall, files: Sequence[_File]) -> Talk:
 def _refuse(files: Sequence[_File], refused: Refused) -> None:
     """What a call adds cannot be put anywhere: each of its messages is a reject, but what it only repeats."""
     call, file = refused.call, _of(files, refused.call)
-    begin = call.rows.start + refused.begin
-    part = file.opened.drafts.slice(begin, call.rows.stop - begin)
-    for row in part.to_pylist():
+    rows = call.rows[refused.begin :]
+    places = _places(file, [(call.number, n) for n in range(refused.begin, len(call.rows))], rows).to_pylist()
+    for place, row in zip(places, file.opened.drafts.take(pa.array(rows, pa.int64())).to_pylist(), strict=True):
         raw = {key: value for key, value in row.items() if key in ("role", "content", "message_id", "user_id")}
-        file.rejects.append(Reject(row["place"], refused.reason, as_json(raw)))
+        file.rejects.append(Reject(place, refused.reason, as_json(raw)))
+
+
+class _Adding:
+    """The messages that the calls of a file add, in order: rows of the drafts, and what each call says of them."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.messages: list[tuple[int, int]] = []
+        self.conversations: list[str] = []
+        self.users: list[str | None] = []
+        self.times: list[datetime | None] = []
+        self.repeated: dict[int, tuple[int, int]] = {}
+
+    def add(self, call: LoggedCall, conversation_id: str, own_times: Mapping[int, datetime]) -> None:
+        """What one call adds; of messages without a time an answer has the call's end, any other its begin."""
+        output, only_told = calls.outputs_from(call), set(call.repeated)
+        began, ended = call.at or call.ended_at, call.ended_at or call.at
+        for n in call.kept:
+            row = call.rows[n]
+            if (at := own_times.get(row)) is None:
+                at = calls.before_next(call, n) if n in only_told else ended if n >= output else began
+            if n in only_told:
+                self.repeated[len(self.rows)] = call.history
+            self.rows.append(row)
+            self.messages.append((call.number, n))
+            self.conversations.append(conversation_id)
+            self.users.append(call.user_id)
+            self.times.append(at)
+
+    def drafts(self, file: _File, drafts: Any) -> Any:
+        """These messages as drafts."""
+        made = drafts.take(pa.array(self.rows, pa.int64()))
+        told: dict[str, Any] = {
+            "place": _places(file, self.messages, self.rows),
+            "conversation_id": self.conversations,
+            "user_id": self.users,
+            "sent_at": self.times,
+        }
+        for word, values in told.items():
+            place = made.schema.get_field_index(word)
+            array = values if isinstance(values, pa.ChunkedArray) else pa.array(values, made.schema.field(place).type)
+            made = made.set_column(place, made.schema.field(place), array)
+        return made
 
 
 def _as_told(file: _File, drafts: Any) -> tuple[Any, dict[int, tuple[int, int]]]:
     """The drafts with what calls add, in order of time, with times; and rows that only a history tells: see Decided."""
-    of_calls = {n for row in file.rows if row.kind == "call" for n in range(row.first, row.first + row.size)}
-    rows = [n for n in range(drafts.num_rows) if n not in of_calls]
-    times = drafts["sent_at"].to_pylist()
-    repeated: dict[int, tuple[int, int]] = {}
+    others = bytearray(b"\1") * drafts.num_rows
+    for row in file.rows:
+        for n in row.rows if row.kind == "call" else ():
+            others[n] = 0
+    rows = [n for n, other in enumerate(others) if other]
+    timed = drafts["sent_at"]
+    own_times = {n: at for n, at in enumerate(timed.to_pylist()) if at} if timed.null_count < len(timed) else {}
+    adding = _Adding()
     for call in sorted(file.calls, key=lambda call: call.moment):
-        output, only_told = calls.outputs_from(call), set(call.repeated)
-        for n in call.kept if call.conversation_id is not None else ():
-            place = call.rows[n]
-            if times[place] is None:
-                own = call.ended_at or call.at if n >= output else call.at or call.ended_at
-                times[place] = calls.before_next(call, n) if n in only_told else own
-            repeated |= {len(rows): call.history} if n in only_told else {}
-            rows.append(place)
-    place = drafts.schema.get_field_index("sent_at")
-    timed = drafts.set_column(place, drafts.schema.field(place), pa.array(times, drafts.schema.field(place).type))
-    return timed.take(pa.array(rows, pa.int64())), repeated
+        if call.conversation_id is not None:
+            adding.add(call, call.conversation_id, own_times)
+    told = adding.drafts(file, drafts)
+    beside = [drafts.take(pa.array(rows, pa.int64()))] if rows else []
+    return pa.concat_tables([*beside, told]), {len(rows) + n: history for n, history in adding.repeated.items()}
+
+
+def _places(file: _File, messages: Sequence[tuple[int, int]], rows: Sequence[int]) -> Any:
+    """Where messages stand in the file, by the number of their record and their place in it; `rows` of the drafts."""
+    taken = file.opened.drafts["place"].take(pa.array(rows, pa.int64()))
+    held = file.opened.records["places"].combine_chunks()
+    begins = held.offsets.to_pylist() if held.null_count < len(held) else []
+    if not begins:
+        return taken
+    at = [begins[number] + n if file.rows[number].held else None for number, n in messages]
+    return pa.chunked_array([pc.coalesce(held.values.take(pa.array(at, pa.int64())), taken.combine_chunks())])

@@ -4,12 +4,13 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from itertools import pairwise
 from struct import Struct
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cpa_core.sources.columns import CHUNK
 
@@ -58,12 +59,18 @@ class Row(NamedTuple):
     standing: int
     first: int
     size: int
+    held: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> Sequence[int]:
+        """The places of its messages in the drafts: `held` of a call that shares them, else those side by side."""
+        return self.held or range(self.first, self.first + self.size)
 
 
 def rows_of(records: Any) -> Iterator[Row]:
     """The records of a file, one by one."""
     number = 0
-    for batch in records.to_batches(CHUNK):
+    for batch in records.drop_columns(["places"]).to_batches(CHUNK):
         columns = [values_of(column) for column in batch.columns]
         yield from map(Row, range(number, number + batch.num_rows), *columns)
         number += batch.num_rows
@@ -75,7 +82,7 @@ def values_of(column: Any) -> Sequence[Any]:
     Arrow makes each time through its zone and each number through an object of its own, at several times the cost.
     """
     if column.null_count == len(column):
-        return [None] * len(column)
+        return [() if pa.types.is_list(column.type) else None] * len(column)
     if pa.types.is_timestamp(column.type):
         instants = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
         return [None if at is None else EPOCH + timedelta(microseconds=at) for at in instants]
@@ -97,27 +104,55 @@ def parts_of(columns: Any, places: Iterable[tuple[int, int]]) -> Iterator[list[l
     at, end = 0, 0
     values: list[list[Any]] = [[] for _ in columns.columns]
     for begin, count in places:
-        if begin + count > end or begin < at:
+        if count and (begin + count > end or begin < at):
             part = columns.slice(begin, max(CHUNK, count))
             at, end = begin, begin + max(CHUNK, count)
             values = [column.to_pylist() for column in part.columns]
         yield [column[begin - at : begin - at + count] for column in values]
 
 
+class Held(NamedTuple):
+    """Of each row of drafts its role, its mark, and whether somebody speaks in it."""
+
+    roles: list[str]
+    marks: list[int]
+    speaks: list[bool]
+
+
+def held_of(drafts: Any) -> Held:
+    """What identity needs of messages that several calls have."""
+    found = Held([], [], [])
+    for batch in drafts.select(["role", "content"]).to_batches(CHUNK):
+        roles, contents = (column.to_pylist() for column in batch.columns)
+        found.roles.extend(map(sys.intern, roles))
+        for role, content in zip(roles, contents, strict=True):
+            text = content.strip()
+            found.marks.append(unpack(hashed(role, text))[0])
+            found.speaks.append(role in SPOKEN and bool(text))
+    return found
+
+
 class Spoken:
     """The spoken messages of all records of a file: marks and links, flat, and where each record's begin.
 
     `times` has the first time that a record's messages bear, in microseconds since 1970. Twenty bytes a message: a file
-    may hold millions. A record in which nobody speaks has one link, of all that it holds.
+    may hold millions. A record in which nobody speaks has one link, of all that it holds. Calls whose messages are held
+    have none here: they give their conversation, and their marks are those of `held`.
     """
 
     def __init__(self, drafts: Any, records: Any) -> None:
         self.marks, self.links, self.offsets = array("q"), array("q"), array("q", [0])
         self.times: list[int | None] = []
-        places = zip(records["first"].to_pylist(), records["size"].to_pylist(), strict=True)
+        self.held = held_of(drafts) if records["rows"].null_count < len(records) else Held([], [], [])
+        alone = pc.is_null(records["rows"]).to_pylist()
+        sizes = [size if own else 0 for size, own in zip(records["size"].to_pylist(), alone, strict=True)]
+        places = zip(records["first"].to_pylist(), sizes, strict=True)
         told = drafts.select(["role", "content"]).append_column("time", drafts["sent_at"].cast(pa.int64()))
-        for roles, contents, known in parts_of(told, places):
-            self._add(roles, contents)
+        for own, (roles, contents, known) in zip(alone, parts_of(told, places), strict=True):
+            if own:
+                self._add(roles, contents)
+            else:
+                self.offsets.append(self.offsets[-1])
             first = known[0] if known else None
             self.times.append(first if first is not None else next((time for time in known if time is not None), None))
         if sys.byteorder == "little":
@@ -132,6 +167,10 @@ class Spoken:
         self.marks.frombytes(b"".join(marks))
         self.links.frombytes(b"".join(chained(marks)))
         self.offsets.append(self.offsets[-1] + len(marks))
+
+    def digest(self) -> bytes:
+        """A hash of all that is said."""
+        return sha256(self.links.tobytes() + array("q", self.held.marks).tobytes()).digest()
 
     def of(self, number: int) -> tuple[int, ...]:
         """The links of one record."""
