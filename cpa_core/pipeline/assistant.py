@@ -18,6 +18,7 @@ from cpa_core.providers import batch_vendor, default_model, model_name, provider
 from cpa_core.settings import Settings
 from cpa_core.settings.addresses import is_database
 from cpa_core.sources import File, Listing, databases, listing
+from cpa_core.sources.contents import Content
 from cpa_core.sources.objects import chosen
 from cpa_core.store import Store
 
@@ -90,7 +91,7 @@ class Assistant:
         found = listing(self.settings.source, self.settings.aws, self.s3)
         return chosen(found, self.settings.include, self.settings.exclude)
 
-    def file(self, name: str, content: bytes) -> File:
+    def file(self, name: str, content: Content) -> File:
         """Return a file with the settings about its format."""
         given = self.settings
         return File(name, content, given.names, given.form, ZoneInfo(given.assumed_zone), given.roles, given.times)

@@ -4,7 +4,6 @@ Sources: PKWARE's APPNOTE.TXT 6.3 and https://docs.python.org/3/library/zipfile.
 members follow `jar:`: `export.zip!/conversations.json`.
 """
 
-import io
 import re
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from typing import IO, NamedTuple
 
 from cpa_core.errors import SourceError
 from cpa_core.sources import documents
+from cpa_core.sources.contents import Content, size, stream
 from cpa_core.sources.objects import READABLE, Object
 
 ENDING = ".zip"
@@ -35,19 +35,19 @@ def archive_of(uri: str) -> str:
     return uri.partition(INSIDE)[0]
 
 
-def opened(one: Object, content: bytes, is_wanted: Callable[[str], bool]) -> Archive:
+def opened(one: Object, content: Content, is_wanted: Callable[[str], bool]) -> Archive:
     """The members of a zip, listed without unpacking any. Reading one raises SourceError for what cannot be trusted.
 
     Raises SourceError where the file is no zip, or holds more members than an export does.
     """
     try:
-        packed = zipfile.ZipFile(io.BytesIO(content))
+        packed = zipfile.ZipFile(stream(content))
         found = [member for member in packed.infolist() if not member.is_dir() and not _is_hidden(member.filename)]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         raise SourceError(f"{one.uri}: zip: damaged or cut off") from None
     if len(found) > MOST_MEMBERS:
         raise SourceError(f"{one.uri}: zip: {len(found):,} members, more than {MOST_MEMBERS:,}")
-    bound = _Bound(max(documents.LEAST_BOUND, documents.GREATEST_RATIO * len(content)))
+    bound = _Bound(max(documents.LEAST_BOUND, documents.GREATEST_RATIO * size(content)))
     wanted = {member.filename: member for member in found if _is_read(member.filename) and is_wanted(member.filename)}
     others = tuple(dict.fromkeys(member.filename for member in found if member.filename not in wanted))
     return Archive(tuple(_object(one, packed, member, bound) for member in wanted.values()), others)

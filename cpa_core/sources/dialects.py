@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from cpa_core.errors import SourceError
 from cpa_core.sources import documents
+from cpa_core.sources.contents import Content
 from cpa_core.sources.documents import WINDOW
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -29,11 +30,11 @@ _HIGH = re.compile(rb"[\x80-\xff]")
 class Text(NamedTuple):
     """The text of a file as UTF-8, and what a person should know of how it was read."""
 
-    content: bytes
+    content: Content
     notes: tuple[str, ...] = ()
 
 
-def as_utf8(name: str, content: bytes, *, table: bool) -> Text:
+def as_utf8(name: str, content: Content, *, table: bool) -> Text:
     """The content of a file as UTF-8: as it is where it is that, converted from UTF-16, or a table's Windows-1252.
 
     Windows-1252 is assumed of a table only where bytes above 127 never form a character of UTF-8: a file in which
@@ -49,7 +50,7 @@ def as_utf8(name: str, content: bytes, *, table: bool) -> Text:
             raise SourceError(f"{name}: {encoding.upper()}: damaged or cut off") from None
     if not table:
         return Text(content)
-    written = content = documents.binary(name, content).read() if content[:2] == documents.GZIP else content
+    written = content = documents.binary(name, content).read()
     if excel := _EXCELS_LINE.match(written):
         written = content = b"\n" + written[excel.end() :]
     if written.isascii() or not _is_windows(written):
@@ -70,7 +71,7 @@ def _is_windows(written: bytes) -> bool:
     return not (_MULTIBYTE.search(written) or _UNUSED.search(written))
 
 
-def separator(name: str, content: bytes, usual: str, is_header: Callable[[Sequence[str]], bool]) -> str:
+def separator(name: str, content: Content, usual: str, is_header: Callable[[Sequence[str]], bool]) -> str:
     """What separates the fields of a table: by its header where `is_header` knows it, else by rows of equal length."""
     with documents.lines(name, content) as stream:
         lines = list(islice((line for line in iter(lambda: stream.readline(WINDOW), "") if line.strip()), LOOKED_AT))

@@ -8,11 +8,12 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, ClassVar, TextIO
+from typing import Any, BinaryIO, ClassVar, TextIO
 
 import jiter
 
 from cpa_core.errors import SourceError
+from cpa_core.sources.contents import Content, OnDisk, beginning, size, stream
 from cpa_core.sources.records import whole
 
 GZIP = b"\x1f\x8b"
@@ -62,11 +63,11 @@ def parsed(line: bytes, *, once: bool = False) -> Any:
 class _Bounded(io.RawIOBase):
     """What a gzip file unpacks to, up to a bound: a small file that swells without end is not a transcript."""
 
-    def __init__(self, name: str, content: bytes) -> None:
+    def __init__(self, name: str, content: Content) -> None:
         super().__init__()
         self.name = name
-        self.file = gzip.GzipFile(fileobj=io.BytesIO(content))
-        self.left = max(LEAST_BOUND, GREATEST_RATIO * len(content))
+        self.file = gzip.GzipFile(fileobj=stream(content))
+        self.left = max(LEAST_BOUND, GREATEST_RATIO * size(content))
 
     def readable(self) -> bool:
         return True
@@ -82,33 +83,37 @@ class _Bounded(io.RawIOBase):
         return read
 
 
-def is_parquet(name: str, content: bytes) -> bool:
+def is_parquet(name: str, content: Content) -> bool:
     """Whether a file is Parquet, by its name or by the marks at both of its ends."""
-    return name.lower().endswith(".parquet") or (content.startswith(PARQUET) and content.endswith(PARQUET))
+    if name.lower().endswith(".parquet"):
+        return True
+    marked = beginning(content, len(PARQUET)) == PARQUET
+    return marked and (isinstance(content, OnDisk) or content.endswith(PARQUET))
 
 
-def binary(name: str, content: bytes) -> io.BufferedReader | io.BytesIO:
+def binary(name: str, content: Content) -> BinaryIO:
     """The bytes of a file as a stream, unpacked where they are gzip."""
-    return io.BufferedReader(_Bounded(name, content), WINDOW) if content[:2] == GZIP else io.BytesIO(content)
+    packed = beginning(content, len(GZIP)) == GZIP
+    return io.BufferedReader(_Bounded(name, content), WINDOW) if packed else stream(content)
 
 
-def text(name: str, content: bytes, newline: str = "") -> TextIO:
+def text(name: str, content: Content, newline: str = "") -> TextIO:
     """The text of a file, line ends as they are. Reading raises UnicodeDecodeError: see `not_utf8`."""
     return io.TextIOWrapper(binary(name, content), "utf-8-sig", newline=newline)
 
 
-def lines(name: str, content: bytes, newline: str = "") -> TextIO:
+def lines(name: str, content: Content, newline: str = "") -> TextIO:
     """The same, where a line that is not UTF-8 must not stop the others: see `is_utf8` and `with_bytes_shown`."""
     return io.TextIOWrapper(binary(name, content), "utf-8-sig", errors="surrogateescape", newline=newline)
 
 
-def lines_of_bytes(name: str, content: bytes) -> Iterator[bytes]:
+def lines_of_bytes(name: str, content: Content) -> Iterator[bytes]:
     """The same lines, cut at line feeds only, as bytes without the mark that a file may begin with."""
-    stream = binary(name, content)
-    first = stream.readline()
-    if first:
-        yield first.removeprefix(codecs.BOM_UTF8)
-    yield from stream
+    with binary(name, content) as opened:
+        first = opened.readline()
+        if first:
+            yield first.removeprefix(codecs.BOM_UTF8)
+        yield from opened
 
 
 def as_line(line: bytes) -> str:
@@ -132,12 +137,12 @@ def with_bytes_shown(line: str) -> str:
     return line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def not_utf8(name: str, content: bytes) -> SourceError:
+def not_utf8(name: str, content: Content) -> SourceError:
     """The complaint about a file in which `text` met bytes that are not UTF-8: with line and byte."""
     line, before = 1, 0
     decoder = codecs.getincrementaldecoder("utf-8")()
-    stream = binary(name, content)
-    while piece := stream.read(WINDOW):
+    opened = binary(name, content)
+    while piece := opened.read(WINDOW):
         held = len(decoder.getstate()[0])
         try:
             decoder.decode(piece)

@@ -5,6 +5,7 @@ from datetime import UTC, tzinfo
 from typing import Any, NamedTuple
 
 from cpa_core.sources import mapping, roles
+from cpa_core.sources.contents import Content
 from cpa_core.sources.times import Order
 
 
@@ -20,7 +21,7 @@ class File(NamedTuple):
     """
 
     name: str
-    content: bytes
+    content: Content
     names: Mapping[str, str] = {}
     form: str | None = None
     zone: tzinfo = UTC

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from cpa_core.errors import SourceError
 from cpa_core.models import Value
 from cpa_core.sources import workbooks
+from cpa_core.sources.contents import Content
 
 KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", *workbooks.ENDINGS)
 READABLE = (*(kind + packed for kind in KINDS for packed in ("", ".gz")), ".zip")
@@ -29,7 +30,7 @@ class Object(Value):
     size: int
     modified_at: datetime
     day: date | None
-    read: Callable[[], bytes]
+    read: Callable[[], Content]
     parts: Callable[[], Iterable["Object"]] | None = None
     moved: bool = False
     continues: bool = False

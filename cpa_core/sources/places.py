@@ -1,5 +1,6 @@
 """Listing and reading objects: a file or a folder here, a bucket in s3.py, and by one line in a table, more."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
@@ -10,6 +11,7 @@ from cpa_core.errors import SourceError, SourceUnreadable
 from cpa_core.settings import AwsSettings
 from cpa_core.settings.addresses import DATABASES
 from cpa_core.sources import s3
+from cpa_core.sources.contents import LARGE, STREAMED, Content, OnDisk
 from cpa_core.sources.objects import DAY_TEMPLATE, MOST_NAMED, Listing, Object, before_day, readable
 
 
@@ -58,11 +60,13 @@ def _file(path: Path, uri: str, day: date | None) -> Object:
         size=state.st_size,
         modified_at=datetime.fromtimestamp(state.st_mtime, UTC),
         day=day,
-        read=partial(_read, path),
+        read=partial(_read, path, state),
     )
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, state: os.stat_result) -> Content:
+    if state.st_size >= LARGE and path.name.lower().removesuffix(".gz").endswith(STREAMED):
+        return OnDisk(path, state.st_size, state.st_mtime_ns)
     try:
         return path.read_bytes()
     except OSError as error:

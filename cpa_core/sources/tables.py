@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from cpa_core.errors import SourceError
 from cpa_core.sources import columns, dialects, documents, fields, mapping, regular
+from cpa_core.sources.contents import stream
 from cpa_core.sources.conversations import decoded, one_line
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Draft, Reject, SourceRecord, as_json, moment
@@ -55,7 +56,7 @@ def separator(file: File, usual: str) -> str:
 def from_parquet(file: File) -> Iterator[columns.Found]:
     """The same columns in Parquet; or a column `messages` of lists, or of JSON."""
     try:
-        source = parquet.ParquetFile(io.BytesIO(file.content))
+        source = parquet.ParquetFile(stream(file.content))
         _check_columns(file, source.schema_arrow.names)
         row = 0
         for batch in source.iter_batches(columns.CHUNK):

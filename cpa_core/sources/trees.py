@@ -6,7 +6,6 @@ A route says where the records stand in each value of a file: `()` the value its
 
 import ast
 import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -17,6 +16,7 @@ from pyarrow import parquet
 
 from cpa_core.errors import SourceError
 from cpa_core.sources import documents
+from cpa_core.sources.contents import stream
 from cpa_core.sources.conversations import decoded, raw
 from cpa_core.sources.documents import Repeating, Window, elements
 from cpa_core.sources.files import File
@@ -258,7 +258,7 @@ def parquet_rows(file: File) -> Found:
     """The rows of a Parquet file as objects. Raises SourceError where it is none."""
     try:
         number = 0
-        for batch in parquet.ParquetFile(io.BytesIO(file.content)).iter_batches(MOST_ROWS):
+        for batch in parquet.ParquetFile(stream(file.content)).iter_batches(MOST_ROWS):
             for tree in trees_of(batch):
                 number += 1
                 yield f"row {number}", {key: unfolded(value) for key, value in tree.items()}

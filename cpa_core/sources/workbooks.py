@@ -11,12 +11,13 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from cpa_core.errors import SourceError
+from cpa_core.sources.contents import Content, stream
 
 ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 NEEDED = "Excel files need the extra: pip install 'conversational-product-analytics[excel]', or save it as CSV"
 
 
-def as_csv(name: str, content: bytes) -> bytes:
+def as_csv(name: str, content: Content) -> bytes:
     """The first sheet with two columns and two rows or more, as CSV in UTF-8; times in ISO 8601.
 
     Raises SourceError where the file is no workbook, or the library that reads them is not installed.
@@ -26,7 +27,7 @@ def as_csv(name: str, content: bytes) -> bytes:
     except ImportError:
         raise SourceError(f"{name}: {NEEDED}") from None
     try:
-        with CalamineWorkbook.from_filelike(io.BytesIO(content)) as book:
+        with CalamineWorkbook.from_filelike(stream(content)) as book:
             sheets = (book.get_sheet_by_name(sheet).to_python(skip_empty_area=False) for sheet in book.sheet_names)
             rows = next((rows for rows in sheets if _is_table(rows)), [])
     except (CalamineError, OSError, ValueError):

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from cpa_core.errors import DayNeeded, NotRecognised, SourceError, SourceUnreadable
 from cpa_core.pipeline.assistant import Advance, Assistant
 from cpa_core.sources import File, Listing, Object, Opened, Reject, archives, completed, opened, roles, time_field
+from cpa_core.sources.contents import Content
 from cpa_core.sources.identity import Decided
 from cpa_core.sources.objects import MOST_NAMED, fits
 
@@ -99,7 +100,7 @@ def read_in_order(
     """
     alone = len(listing.objects) == 1
 
-    def read(one: Object, content: Callable[[], bytes]) -> Parsed:
+    def read(one: Object, content: Callable[[], Content]) -> Parsed:
         named = _untimed_day(assistant, untimed_days, one, day)
         said = None if assistant.settings.untimed == "modified" and not (one.day or day) else named
         file = assistant.file(one.uri, content())._replace(sessions=sessions, continues=one.continues)
@@ -119,7 +120,7 @@ def read_in_order(
 
 
 def _ranges(
-    assistant: Assistant, fresh: Sequence[Object], read: Callable[[Object, Callable[[], bytes]], Parsed]
+    assistant: Assistant, fresh: Sequence[Object], read: Callable[[Object, Callable[[], Content]], Parsed]
 ) -> Iterator[Parsed]:
     """Yield the new rows of a database in parts, each a range of its own; then the ranges that have become empty.
 
@@ -140,7 +141,7 @@ def _problem(assistant: Assistant, one: Object, error: SourceError, within: bool
 
 
 def _members(
-    assistant: Assistant, one: Object, content: bytes, read: Callable[[Object, Callable[[], bytes]], Parsed]
+    assistant: Assistant, one: Object, content: Content, read: Callable[[Object, Callable[[], Content]], Parsed]
 ) -> Iterator[Parsed]:
     """The members of an archive, each as an object of its own, and last the archive itself, which is then known.
 
@@ -166,9 +167,9 @@ def _members(
     yield Parsed(object=one, reading=assistant.reading, notes=notes)
 
 
-def _fetched(objects: Iterable[Object]) -> Iterator[tuple[Object, Future[bytes]]]:
+def _fetched(objects: Iterable[Object]) -> Iterator[tuple[Object, Future[Content]]]:
     """Each object with its bytes, in this order, while the next ones are on their way."""
-    waiting: deque[tuple[Object, Future[bytes]]] = deque()
+    waiting: deque[tuple[Object, Future[Content]]] = deque()
     pool = ThreadPoolExecutor(THREADS, "fetch")
     try:
         for one in objects:
