@@ -210,7 +210,8 @@ class _Reading:
         self.numbers: list[int] = []
         self.nameless: dict[int, tuple[bool, bool]] = {}
         self.rejects: list[tuple[int, Reject]] = []
-        self.left: dict[int, str] = {}
+        self.left: set[int] = set()
+        self.places: dict[int, str] = {}
         self.closed: set[str] = set()
 
     def whole(self, records: Again) -> columns.Gathered:
@@ -225,12 +226,8 @@ class _Reading:
         verdicts = self.traces.decided()
         again = self._unread(verdicts)
         found = self._told(verdicts, again)
-        for n, place in self.left.items():
-            if n not in again and verdicts[n].kind == "inner":
-                self.rejects.append((n, Reject(place, INNER, "{}", loss=False)))
-        rejects = [reject for n, reject in sorted(self.rejects, key=itemgetter(0)) if n not in again]
         last = columns.Heap()
-        last.take(columns.Gathered(*found, rejects))
+        last.take(columns.Gathered(*found, self._refused(verdicts, again)))
         if again:
             for made in _read_again(self.file, records(), verdicts, self.call, again):
                 last.take(made)
@@ -239,11 +236,12 @@ class _Reading:
     def _node(self, n: int, one: Placed, node: Node, found: Any) -> None:
         """Read a record of a trace, unless it surely is no speech: that is read where it turns out to be."""
         self.traces.add(node)
+        self.places[n] = one[0]
         inside = node.parent is not None and node.parent in self.closed
         if inside or node.part == "aside" or (node.part == "call" and node.speaks):
             self.closed.add(node.id)
         if inside or node.part == "aside" or not node.speaks:
-            self.left[n] = one[0]
+            self.left.add(n)
             return
         session, user = self.named.get(node.trace, (None, None))
         if not (session and user):
@@ -270,6 +268,13 @@ class _Reading:
                 again.add(n)
         return again
 
+    def _refused(self, verdicts: Mapping[int, Verdict], again: Container[int]) -> list[Reject]:
+        """The rejects, in the order of the file: those of speech, and one of each record that runs inside another."""
+        found = [(n, one) for n, one in self.rejects if n not in verdicts or verdicts[n].kind == "speech"]
+        inner = [n for n, verdict in verdicts.items() if verdict.kind == "inner"]
+        found += [(n, Reject(self.places[n], INNER, "{}", loss=False)) for n in inner]
+        return [reject for n, reject in sorted(found, key=itemgetter(0)) if n not in again]
+
     def _told(self, verdicts: Mapping[int, Verdict], again: Container[int]) -> tuple[Any, Any]:
         """The drafts and records that are speech, with what is known of their traces now."""
         gathered = self.heap.gathered()
@@ -278,12 +283,17 @@ class _Reading:
         told = {"conversation_id": gathered.records["conversation_id"].to_pylist()}
         told["user_id"] = gathered.records["user_id"].to_pylist()
         for place, (n, verdict) in enumerate(about):
-            names = self.named.get(verdict.trace, (None, None)) if verdict and n in self.nameless else (None, None)
+            names = (
+                self.named.get(verdict.trace, (None, None))
+                if verdict and n in self.nameless and n not in again
+                else (None, None)
+            )
             for word, name, not_yet in zip(told, names, self.nameless.get(n, ()), strict=False):
                 if not_yet and name:
                     told[word][place] = fields.identity(word, name)
-        told["trace_id"] = [verdict and whole(verdict.trace) for _, verdict in about]
-        told["standing"] = [verdict.standing if verdict else 0 for _, verdict in about]
+        own = zip(gathered.records["trace_id"].to_pylist(), gathered.records["standing"].to_pylist(), strict=True)
+        stood = [(whole(v.trace), v.standing) if v else other for (_, v), other in zip(about, own, strict=True)]
+        told["trace_id"], told["standing"] = [trace for trace, _ in stood], [standing for _, standing in stood]
         return columns.selected(gathered, told, kept)
 
 

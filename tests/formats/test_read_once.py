@@ -1,0 +1,148 @@
+"""A file of traces is read once, and gives what two passes give; a large file is read from where it lies."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cpa_core.errors import SourceUnreadable
+from cpa_core.sources import File, documents, trees
+from cpa_core.sources.columns import Gathered, gathered
+from cpa_core.sources.contents import OnDisk
+from cpa_core.sources.conversations import decoded
+from cpa_core.sources.formats import FORMATS, opened, prepared, recognition
+from tests.formats.generated import WRITERS
+from tests.support.writings import Told
+
+BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
+TURNS = (
+    ("user", "Hi"),
+    ("assistant", "yes"),
+    ("user", "yes"),
+    ("assistant", "yes"),
+    ("user", "Bye"),
+    ("assistant", "Bye."),
+)
+TRACED = [
+    name
+    for name, (form, _) in WRITERS.items()
+    if form in ("langsmith", "langfuse", "otlp", "opik", "braintrust", "weave")
+]
+
+
+def run(
+    n: int, kind: str, parent: int | None = None, thread: Any = None, system: str = "s", user: Any = None
+) -> dict[str, Any]:
+    """A run of LangSmith in one trace."""
+    said = [{"type": "system", "content": system}, {"type": "human", "content": f"question {n}"}]
+    about = {key: value for key, value in (("thread_id", thread), ("user_id", user)) if value}
+    return {
+        "id": f"r{n}",
+        "trace_id": "t",
+        "parent_run_id": None if parent is None else f"r{parent}",
+        "run_type": kind,
+        "inputs": {"messages": [said]},
+        "outputs": {"generations": [[{"text": f"answer {n}"}]]},
+        "start_time": f"2026-03-02T09:00:{n:02}Z",
+        "extra": {"metadata": about},
+    }
+
+
+TRACES = {
+    "named by its last run": [run(1, "llm"), run(2, "llm"), run(3, "tool", thread="late", user="u")],
+    "named by what is no id": [run(1, "llm"), run(2, "tool", thread={"a": 1})],
+    "prompts that differ": [run(1, "llm"), run(2, "llm", system="other")],
+    "inner before outer": [run(2, "llm", 1), run(1, "llm")],
+    "inside of a tool": [run(1, "tool"), run(2, "llm", 1)],
+    "one id twice": [run(1, "tool"), run(1, "chain"), run(2, "llm", 1)],
+    "a step around calls": [run(2, "llm", 1), run(3, "llm", 1), run(1, "chain")],
+    "no object among runs": [run(1, "llm"), ["no run"], {**run(2, "llm"), "inputs": 3}],
+}
+
+
+def told(found: Gathered) -> tuple[list[Any], list[Any]]:
+    """Records with their messages, and rejects, in an order of their own."""
+    drafts = found.drafts.to_pylist()
+    records = []
+    for one in found.records.to_pylist():
+        rows = one.pop("rows") or range(one["first"], one.pop("first") + one["size"])
+        places = one.pop("places") or [drafts[n]["place"] for n in rows]
+        one.pop("first", None)
+        said = [{**drafts[n], "place": place} for n, place in zip(rows, places, strict=True)]
+        for draft in said if one["conversation_id"] is None else ():
+            draft.pop("conversation_id")
+        records.append(json.dumps([one, said], default=str, sort_keys=True))
+    return sorted(records), sorted(found.rejects)
+
+
+def of(rows: list[Any]) -> File:
+    return prepared(File("a.jsonl", "\n".join(map(json.dumps, rows)).encode()))[0]
+
+
+def rows_of(name: str) -> list[Any]:
+    if name in TRACES:
+        return TRACES[name]
+    return [row for n in range(2) for row in WRITERS[name][1](Told(f"c{n}", "u", BEGIN, TURNS))]
+
+
+@pytest.mark.parametrize("name", [*TRACED, *TRACES])
+def test_one_pass_finds_what_two_passes_find(name: str) -> None:
+    file = of(rows_of(name))
+    chosen = recognition.choice(file, FORMATS)
+    once = gathered(chosen.form.read(file, chosen.records(file)))
+    twice = gathered(chosen.form.read(file, list(chosen.records(file))))
+    assert told(once) == told(twice) and once.records.num_rows + len(once.rejects) > 0
+
+
+def test_a_message_that_later_calls_repeat_is_held_once() -> None:
+    rows = WRITERS["otel structured"][1](Told("c", "u", BEGIN, TURNS))
+    found = opened(File("a.jsonl", "\n".join(map(json.dumps, rows)).encode()), None)
+    contents = [row["content"] for row in found.drafts.to_pylist() if row["role"] == "user"]
+    assert sorted(contents) == ["Bye", "Hi", "yes"]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), VALUES), max_size=4),
+    st.booleans(),
+    st.sampled_from(["", " ", "]", "\x0b"]),
+)
+def test_the_quicker_parser_reads_what_the_careful_one_reads(pairs: list[Any], ascii_: bool, end: str) -> None:
+    written = "{" + ",".join(f'"{key}":{json.dumps(value, ensure_ascii=ascii_)}' for key, value in pairs) + "}" + end
+    line = written.encode("utf-8", "surrogatepass")
+    try:
+        found = documents.parsed(line)
+    except ValueError:
+        return
+    careful = decoded(written)
+    assert repr(found) == repr(careful) and type(careful) is dict
+
+
+def test_a_large_file_is_read_from_where_it_lies(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes("\ufeff".encode() + "\n".join(map(json.dumps, TRACES["inner before outer"])).encode())
+    state = path.stat()
+    content = OnDisk(path, state.st_size, state.st_mtime_ns)
+    on_disk, in_memory = (opened(File("a.jsonl", one), None) for one in (content, path.read_bytes()))
+    assert told(Gathered(on_disk.drafts, on_disk.records, on_disk.rejects)) == told(
+        Gathered(in_memory.drafts, in_memory.records, in_memory.rejects)
+    )
+    path.write_text("{}")
+    with pytest.raises(SourceUnreadable, match="was changed"):
+        documents.binary("a.jsonl", content)
+
+
+def test_records_read_again_are_the_same_records() -> None:
+    file = of(TRACES["named by its last run"])
+    records = trees.Records(file, "json", "lines", ())
+    assert list(records) == list(records) and records.once
