@@ -126,7 +126,7 @@ def _looked(look: Look, number: int, tree: Any) -> tuple[Node, Any] | None:
         return None  # reading it says why
 
 
-class Verdict(NamedTuple):
+class TraceVerdict(NamedTuple):
     """What a node is: speech, or why it is none, with its standing and its trace."""
 
     kind: Literal["speech", "undecided", "inner", "mute"]
@@ -146,29 +146,29 @@ class Traces:
         prompt = self.prompts.setdefault(node.prompt, node.prompt) if node.prompt else ""
         self.nodes[node.trace].append(node if prompt is node.prompt else node._replace(prompt=prompt))
 
-    def decided(self) -> dict[int, Verdict]:
+    def decided(self) -> dict[int, TraceVerdict]:
         """What each node is, by its key."""
         return {key: verdict for nodes in self.nodes.values() for key, verdict in _verdicts(nodes)}
 
 
-def _verdicts(nodes: Sequence[Node]) -> Iterator[tuple[int, Verdict]]:
+def _verdicts(nodes: Sequence[Node]) -> Iterator[tuple[int, TraceVerdict]]:
     """What each node of one trace is."""
     speech, undecided = outermost(nodes)
     known = {node.id: node for node in nodes}
     for node in nodes:
         standing = _standing(node, known)
         if node.key in speech:
-            yield node.key, Verdict("speech", standing, node.trace)
+            yield node.key, TraceVerdict("speech", standing, node.trace)
         elif node.key in undecided:
-            yield node.key, Verdict("undecided", standing, node.trace)
+            yield node.key, TraceVerdict("undecided", standing, node.trace)
         else:
-            yield node.key, Verdict("inner" if node.speaks else "mute", standing, node.trace)
+            yield node.key, TraceVerdict("inner" if node.speaks else "mute", standing, node.trace)
 
 
 def _read_again(
     file: File,
     records: Iterable[Placed | Reject],
-    verdicts: Mapping[int, Verdict],
+    verdicts: Mapping[int, TraceVerdict],
     call: Call,
     wanted: Container[int] | None,
 ) -> Iterator[columns.Found]:
@@ -190,7 +190,7 @@ def _read_again(
             yield from (_standing_in(each, verdict) for each in found)
 
 
-def _standing_in(found: columns.Found, verdict: Verdict) -> columns.Found:
+def _standing_in(found: columns.Found, verdict: TraceVerdict) -> columns.Found:
     """A call with the trace that it is a piece of; anything else as it is."""
     if not isinstance(found, SourceRecord):
         return found
@@ -256,7 +256,7 @@ class _Reading:
                 self.numbers.append(n)
                 self.heap.take(made)
 
-    def _unread(self, verdicts: Mapping[int, Verdict]) -> set[int]:
+    def _unread(self, verdicts: Mapping[int, TraceVerdict]) -> set[int]:
         """The records that must be seen again: of which it cannot be told, that were left, whose names are no ids."""
         again = {n for n, verdict in verdicts.items() if verdict.kind == "undecided"}
         again |= {n for n in self.left if verdicts[n].kind == "speech"}
@@ -268,14 +268,14 @@ class _Reading:
                 again.add(n)
         return again
 
-    def _refused(self, verdicts: Mapping[int, Verdict], again: Container[int]) -> list[Reject]:
+    def _refused(self, verdicts: Mapping[int, TraceVerdict], again: Container[int]) -> list[Reject]:
         """The rejects, in the order of the file: those of speech, and one of each record that runs inside another."""
         found = [(n, one) for n, one in self.rejects if n not in verdicts or verdicts[n].kind == "speech"]
         inner = [n for n, verdict in verdicts.items() if verdict.kind == "inner"]
         found += [(n, Reject(self.places[n], INNER, "{}", loss=False)) for n in inner]
         return [reject for n, reject in sorted(found, key=itemgetter(0)) if n not in again]
 
-    def _told(self, verdicts: Mapping[int, Verdict], again: Container[int]) -> tuple[Any, Any]:
+    def _told(self, verdicts: Mapping[int, TraceVerdict], again: Container[int]) -> tuple[Any, Any]:
         """The drafts and records that are speech, with what is known of their traces now."""
         gathered = self.heap.gathered()
         about = [(n, verdicts.get(n)) for n in self.numbers]
