@@ -50,9 +50,10 @@ DETAILS = "gen_ai.client.inference.operation.details"
 SPEAKING = (
     *("gen_ai.input.", "gen_ai.output.", "gen_ai.prompt", "gen_ai.completion", "llm.input_messages"),
     *("llm.output_messages", "input.value", "output.value", "ai.prompt", "ai.response.", "ai.result."),
-    *("pydantic_ai.all_messages", "all_messages_events"),
+    *("pydantic_ai.all_messages", "all_messages_events", "gcp.vertex.agent.llm_", "mlflow.span"),
+    *("langfuse.observation.", "langfuse.trace."),
 )
-"""The attributes in which a span may say something begin with these; it needs none where it has events."""
+"""The attributes in which a span may say something, by any of DIALECTS, begin so; it needs none where it has events."""
 
 CONVENTIONS = ("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions")
 
