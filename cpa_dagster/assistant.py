@@ -21,6 +21,7 @@ from cpa_dagster.report import report_asset
 from cpa_dagster.resources import Pipeline
 from cpa_dagster.retention import retention_definitions
 from cpa_dagster.topics import topics_asset
+from cpa_dagster.upkeep import upkeep_assets
 from cpa_dagster.waiting import in_this_process
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def definitions_of(pipeline: Pipeline, keys: SecretKeys | None = None) -> dg.Def
             *gold_assets(pipeline),
             topics_asset(pipeline),
             *retention["assets"],
+            *upkeep_assets(pipeline),
         ],
         asset_checks=checks(pipeline),
         resources={"options": OPTIONS, "keys": keys or NO_KEYS},

@@ -23,6 +23,7 @@ from cpa_dagster.alerts import alerts_sensor
 from cpa_dagster.assets import GROUP, UNPARTITIONED, UPSTREAM
 from cpa_dagster.batches import batches_sensor
 from cpa_dagster.resources import ATTEMPTS, PAUSES, WORK, Pipeline
+from cpa_dagster.upkeep import upkeep_schedules
 
 REQUESTS = 50
 """Most runs that one tick requests; the rest is due at the next."""
@@ -107,7 +108,7 @@ def automation(pipeline: Pipeline) -> dict[str, Any]:
     return {
         "jobs": [job, history],
         "sensors": [new_files, batches_sensor(pipeline), follow, alerts_sensor(pipeline)],
-        "schedules": [nightly],
+        "schedules": [nightly, *upkeep_schedules(pipeline)],
     }
 
 

@@ -148,7 +148,8 @@ def _must_be_built(step: Step, known: Sequence[date]) -> None:
 
 
 def _mistake(step: Step, known: Sequence[date]) -> str:
-    home = step.assistant.settings.home.resolve()
+    given = step.assistant.settings
+    home = f"{given.store} (CPA_STORE)" if given.store else str(given.home.resolve())
     if not known:
         return (
             f"{home}: no conversation has landed in this home: materialize landed_files; if it has landed before, "
