@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.formats.generated_talks import THOUGHT, timed
-from tests.formats.marks import SILENT
+from tests.formats.marks import INSIDE, SILENT
 from tests.support.writings import Told
 
 Record = dict[str, Any]
@@ -22,10 +22,10 @@ def gemini_cli(told: Told) -> list[Record]:
         call = {"id": "x", "name": "f", "args": {"q": SILENT}, "result": [{"text": SILENT}]}
         thought = {"subject": SILENT, "description": SILENT, "timestamp": start}
         found.append({"id": f"{n}i", "type": "info", "content": SILENT, **about})
-        found.append({"id": f"{n}x", "type": "user", "content": [{"text": SILENT}], **about})
+        found.append({"id": f"{n}x", "type": "user", "content": [{"text": INSIDE}], **about})
         found.append({"$rewindTo": f"{n}x"})
         if role == "user":
-            typed = {"content": [{"text": text}, {"text": SILENT}], "displayContent": text}
+            typed = {"content": [{"text": text}, {"text": INSIDE}], "displayContent": text}
             found.append({"id": f"{n}", "type": "user", **typed, **about})
         else:
             found.append({"id": f"{n}", "type": "gemini", "content": "", "toolCalls": [call], **about})
@@ -79,7 +79,7 @@ def messaging(told: Told) -> list[Record]:
     for n, at, role, text in timed(told):
         about = {"author": authors[role], "received": at.isoformat(), "source": {"type": "web"}}
         picture = {"type": "image", "mediaUrl": SILENT, "altText": SILENT}
-        gone = {"id": f"{n}c", "content": {"type": "text", "text": SILENT}, "deleted": True, **about}
+        gone = {"id": f"{n}c", "content": {"type": "text", "text": INSIDE}, "deleted": True, **about}
         said += [{"id": f"{n}a", "content": {"type": "text", "text": text}, **about}, gone]
         said += [{"id": f"{n}b", "content": picture, **about}]
     return [{"conversation": {"id": told.key}, "messages": said, "meta": {"hasMore": False}}]
