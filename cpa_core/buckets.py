@@ -24,7 +24,7 @@ def client(aws: AwsSettings, *, signature: str | None = None) -> Any:
             aws_access_key_id=aws.key_id,
             aws_secret_access_key=aws.secret,
             aws_session_token=aws.session_token,
-            region_name=aws.region,  # botocore by itself reads AWS_DEFAULT_REGION only
+            region_name=aws.region,  # botocore alone reads AWS_DEFAULT_REGION only
             profile_name=aws.profile,
         )
         return session.client("s3", endpoint_url=endpoint, config=config)

@@ -191,7 +191,10 @@ def missed_ticks(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterator[C
 
 
 def issues(assistant: Assistant, path: str) -> Iterator[Cause]:
-    """One cause for each issue of the inbox that is new, or back. Its name is the schema's; a spell is told once."""
+    """Yield a cause for each new or returned issue of the inbox, once for each spell.
+
+    Its name comes from the schema.
+    """
     if not assistant.store.exists():
         return
     with assistant.store.reading(wait=TICK_WAIT) as view:

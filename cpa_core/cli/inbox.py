@@ -1,4 +1,4 @@
-"""What the commands on issues do."""
+"""The work of the commands on issues."""
 
 from collections.abc import Sequence
 

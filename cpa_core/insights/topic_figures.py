@@ -56,4 +56,4 @@ KEPT = (
     *("corpus", "topic_id", "event_key", "found_day", "is_new", "items", "conversations", "share"),
     *("last_week", "week_before"),
 )
-"""What a row of the answer has under the same name."""
+"""The fields of an answer's row that keep their names."""

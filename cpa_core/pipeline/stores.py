@@ -8,7 +8,7 @@ from cpa_core.store.copying import copy_store
 
 
 class StoreCopied(Value):
-    """What a copy brought: tables, rows, and the tables that an earlier copy had brought already."""
+    """The result of a copy: tables, rows, and the tables that an earlier copy had already copied."""
 
     tables: int
     rows: int

@@ -19,7 +19,7 @@ REPAIRS = 2
 
 
 class TopicEvidence(Value):
-    """What a model is shown of a topic: its central texts, then its border texts, and the schema it adds to."""
+    """The evidence of a topic for a model: its central texts, its border texts, and the schema that it extends."""
 
     role: Literal["user", "assistant"]
     central: tuple[str, ...]

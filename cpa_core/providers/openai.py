@@ -37,10 +37,10 @@ REASONING_ROOM = 8_000
 MARKED = ("gpt-5.6", "gpt-6-", "gpt-6.1-", "gpt-6.2-")
 """Models that are told where the shared part of questions ends: their cache is written and read up to there.
 
-They bill written tokens at 1.25 times the price of input, and by default also write each conversation, which is never
-sent again. Source: the SDK's `types/chat/completion_create_params.py` (`prompt_cache_options`: gpt-5.6 and later) with
-the names in its `types/shared/chat_model.py`. OpenAI's page on prompt caching advises a key for them too
-(developers.openai.com). Older models refuse it (anomalyco/opencode#36315), and so do some servers that forward to
+They bill written tokens at 1.25 times the price of input. By default they also write each conversation, which is never
+sent again. Source: the SDK's `types/chat/completion_create_params.py` and the names in its
+`types/shared/chat_model.py`. There `prompt_cache_options` are for gpt-5.6 and later. OpenAI's page on prompt caching
+advises a key for them too. Older models refuse it (anomalyco/opencode#36315), and so do some servers that forward to
 OpenAI (Kilo-Org/kilocode#13285): these are then asked without it.
 """
 

@@ -1,4 +1,4 @@
-"""Where transcripts come from: objects are listed first, then read and cut into records."""
+"""The sources of transcripts: objects are listed first, then read and cut into records."""
 
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import ParsedFile, as_records, completed, opened, parse, read, read_together, time_field

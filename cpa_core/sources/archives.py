@@ -24,7 +24,7 @@ _UNSAFE = re.compile(r"^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)|[\x00-\x1f]")
 
 
 class Archive(NamedTuple):
-    """What an archive holds: members of kinds that are read, and the names of others."""
+    """The contents of an archive: members of readable kinds, and the names of the others."""
 
     members: tuple[Object, ...]
     others: tuple[str, ...]

@@ -37,7 +37,8 @@ SOURCE_RECORD = pa.schema(
     + [(name, KINDS[name]) for name in ("first", "size")]
     + [("rows", pa.list_(pa.int64())), ("places", pa.list_(pa.string()))]
 )
-"""What identity needs of a record beside its messages, which are rows `first` to `first + size` of the drafts.
+"""The fields of a record that identity needs besides its messages, which are rows `first` to `first + size` of the
+drafts.
 
 A call repeats what was said before, and so its messages are held once: they are `rows` of the drafts, in any place,
 and stand at `places` in the file.
@@ -70,7 +71,7 @@ class Gathered(NamedTuple):
 
 
 Found: TypeAlias = SourceRecord | Draft | Reject | Gathered | Table
-"""What a format yields: conversations or calls, messages one by one or many as columns, and rejects; or all at once."""
+"""The values that a format yields: conversations or calls, messages one by one or many as columns, and rejects."""
 
 
 def drafts(lines: Sequence[int], cells: Cells, known: frozenset[str], zone: tzinfo) -> Table | None:
@@ -172,7 +173,7 @@ def gathered(found: Iterable[Found]) -> Gathered:
 
 
 class Heap:
-    """What was gathered so far; Python's values become columns by the chunk."""
+    """The values gathered so far; Python's values become columns by the chunk."""
 
     def __init__(self) -> None:
         self.tables: list[Table] = [DRAFT.empty_table()]
@@ -262,7 +263,7 @@ class Heap:
         self.count += other.drafts.num_rows
 
     def flush(self) -> None:
-        """What is pending, as columns."""
+        """Convert the pending values into columns."""
         if self.drafts:
             self.tables.append(table(DRAFT, self.drafts))
             self.count += len(self.drafts)

@@ -63,7 +63,7 @@ def conversation(file: File, conversation_id: str, tree: Any) -> Iterator[Source
 
 
 def raw(tree: Any) -> str:
-    """What a rejected record was."""
+    """Return the text of a rejected record."""
     return whole(_ENCODER.encode(tree))
 
 

@@ -72,7 +72,7 @@ def _is_windows(written: bytes) -> bool:
 
 
 def separator(name: str, content: Content, usual: str, is_header: Callable[[Sequence[str]], bool]) -> str:
-    """What separates the fields of a table: by its header where `is_header` knows it, else by rows of equal length."""
+    """Return the separator of a table's fields: by its header if `is_header` knows it, else by rows of equal length."""
     with documents.lines(name, content) as stream:
         lines = list(islice((line for line in iter(lambda: stream.readline(WINDOW), "") if line.strip()), LOOKED_AT))
     best, found = 1, usual

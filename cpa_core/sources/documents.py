@@ -61,7 +61,7 @@ def parsed(line: bytes, *, once: bool = False) -> Any:
 
 
 class _Bounded(io.RawIOBase):
-    """What a gzip file unpacks to, up to a bound: a small file that swells without end is not a transcript."""
+    """The unpacked content of a gzip file, up to a bound: a small file that grows without end is no transcript."""
 
     def __init__(self, name: str, content: Content) -> None:
         super().__init__()

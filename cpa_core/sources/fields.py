@@ -72,13 +72,13 @@ def once(fields: dict[str, Any]) -> None:
 
 
 def rest(fields: dict[str, Any], known: frozenset[str]) -> str | None:
-    """What else an object says, as JSON."""
+    """Return the other fields of an object as JSON; null if there are none."""
     if fields.keys() <= known:
         return None
     return as_json({key: value for key, value in fields.items() if key not in known})
 
 
 def kind(value: object) -> str:
-    """What a JSON value is, in words."""
+    """Return the kind of a JSON value, in words."""
     names = {dict: "object", list: "list", str: "text", bool: "truth value", type(None): "null"}
     return names.get(type(value), "object" if isinstance(value, dict) else "number")

@@ -15,9 +15,9 @@ class File(NamedTuple):
     `form` is the format where a person named it, `zone` that of times that are written without one. `roles` has our
     role for each word that a person named, `times` the order of day and month in 03/02/2026. `matched` takes in the
     words of `names` that were found. `sessions`: `session_id` and the like beside a list of messages name their
-    conversation; not so in a home that landed such files before they were read. `continues`: it goes on with rows of
-    which others were read before, so that it may hold none that is of use. `turns` takes in the messages that
-    were read, for later records repeat them.
+    conversation; not so in a home that landed such files before they were read. `continues`: it continues rows that
+    were read before, so it may contain no usable row. `turns` takes in the messages that were read, for later records
+    repeat them.
     """
 
     name: str
@@ -33,7 +33,7 @@ class File(NamedTuple):
     turns: MutableMapping[bytes, Any] | None = None
 
     def ours(self, key: str) -> str:
-        """What a column or key is called here."""
+        """Return our word for a column or key."""
         word = mapping.column(key, self.names)
         if word in self.names:
             self._found().add(word)

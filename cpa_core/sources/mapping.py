@@ -1,4 +1,4 @@
-"""What `--map` names: where each of our words stands in a record or a message of this file, by path.
+"""The mapping of `--map`: the place of each of our words in a record or a message of this file, by path.
 
 A path is a key (`sender`), keys inside each other (`message.text`), elements of lists (`parts[].text`, `turns[0].who`),
 or a key with dots of its own (`attributes.session.id`), which comes first. JSON that stands as text is looked into, and
@@ -33,7 +33,7 @@ LIKELY: Mapping[str, tuple[str, ...]] = {
     ),
     "messages": ("chat_messages", "turns", "events", "transcript", "history", "dialogue", "dialog", "utterances"),
 }
-"""What our words are often called elsewhere, the likeliest first; letter case and underscores aside."""
+"""Other names of our words, the likeliest first; letter case and underscores are ignored."""
 
 LISTS = frozenset({"messages", "conversations"})
 """Words whose value is a list of messages."""
@@ -58,11 +58,11 @@ class Path(NamedTuple):
     steps: Steps
 
     def found(self, tree: Any) -> list[Any]:
-        """What stands there: nothing, one value, or one for each element of the lists on the way."""
+        """Return the values at the path: none, one, or one for each element of the lists on the way."""
         return list(_found(tree, self.steps))
 
     def value(self, found: Sequence[Any]) -> Any:
-        """What the word says: for lists on the way, all messages, all lines of text, or else the first."""
+        """Return the value of the word: with lists on the way, all messages, all lines of text, or else the first."""
         if None not in self.steps:
             return found[0]
         if self.word in LISTS:
@@ -161,7 +161,7 @@ def paths(names: tuple[tuple[str, str], ...]) -> Paths:
     """The paths of pairs of our word and theirs. Raises ValueError for what is no path.
 
     Where `role` is named from the top of a file (`threads[].turns[].who`), the elements of its last list are the
-    messages. What holds them is the record, unless the conversation's id is named in them too: then each is one.
+    messages. Their parent is the record, unless the conversation's id is named in them too: then each is a record.
     """
     written = {word: steps(path) for word, path in names}
     routes: list[Steps] = []
@@ -234,12 +234,12 @@ def _filled(tree: dict[str, Any], rest: dict[str, Any], known: Sequence[Path], m
 
 
 def shadowed(rest: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """What else an object says; a key that is a word of ours, named elsewhere, keeps its value by another name."""
+    """Return the other fields of an object; a key equal to one of our words, mapped elsewhere, is renamed."""
     return {f"{key} (of the file)" if key in found else key: value for key, value in rest.items()}
 
 
 def column(name: str, names: Mapping[str, str]) -> str:
-    """What a column is called here: our word where a path is just this column."""
+    """Return our word for a column if a path is just this column, else its own name."""
     return next((word for word, path in names.items() if path == name), name)
 
 

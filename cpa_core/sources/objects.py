@@ -1,4 +1,4 @@
-"""What a listing sees of each object, and the day that a path or key may bear."""
+"""The listed facts of each object, and the day that its path or key may contain."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -38,7 +38,7 @@ class Object(Value):
 
 
 class Listing(Value):
-    """What a source holds now. `skipped` counts objects that are not read, of which `others` names a few.
+    """The present objects of a source. `skipped` counts objects that are not read, of which `others` names a few.
 
     Objects that were there and begin with `prefix` were removed; a single object has none.
     """

@@ -90,12 +90,12 @@ class SourceRecord(NamedTuple):
 
     `conversation_id` is the session, thread or trace that the record names; None where it names none. `started_at` is
     the start that a conversation names of itself, or the start of a call; `ended_at` is the time of a call's output.
-    Messages are in order, with `conversation_id` "". Of a call, those before `own_from` only repeat history, the
-    others are its newest input and its output (see `own_input`). `call_id` is the id of a call, where it has one:
-    the same call in two exports is one. `after` is the id of the call that it goes on from, "" where it is the first of
-    such a chain, None where its format has none. `trace_id` is the trace that a call is a piece of, and `standing` how
-    near to its outside it is (see `formats.traces`); a call without messages only tells the conversation and user of
-    its trace. `metadata` is JSON of the conversation.
+    Messages are in order, with `conversation_id` "". Of a call, those before `own_from` only repeat history, the others
+    are its newest input and its output (see `own_input`). `call_id` is the id of a call, where it has one: the same
+    call in two exports is one. `after` is the id of the call that it continues. It is "" for the first of such a chain,
+    and None if its format has none. `trace_id` is the trace that a call is a piece of, and `standing` how near to its
+    outside it is (see `formats.traces`); a call without messages only tells the conversation and user of its trace.
+    `metadata` is JSON of the conversation.
     """
 
     place: str

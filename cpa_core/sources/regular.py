@@ -1,8 +1,8 @@
 """Whole files at once, by Arrow, where it is proved that the careful way would read the same messages.
 
-CSV: what was read, written again in the one usual manner, is the file byte for byte, and the careful reader takes
-such a text for just those fields. JSON Lines: every line break stands between `}` and `{`, which no JSON value has
-inside, and there are as many objects as lines. What cannot be proved is None, and read with care.
+CSV: what was read, written again in the one usual manner, is the file byte for byte, and the careful reader takes such
+a text for just those fields. JSON Lines: every line break stands between `}` and `{`, which no JSON value has inside,
+and there are as many objects as lines. A file without that proof is None, and read the careful way.
 """
 
 from collections.abc import Callable

@@ -70,7 +70,7 @@ def assigned(drafts: Any, named: Mapping[str, str], records: Any = None) -> Any:
 
 
 def _keys(drafts: Any, records: Any) -> Any:
-    """What tells the conversations of drafts apart: their ids, or the place of a record whose id is not given."""
+    """Return keys that distinguish the conversations of drafts: their ids, or the place of a record without an id."""
     keys = drafts["conversation_id"].to_pylist()
     for record in () if records is None else records.select(["conversation_id", "first", "size"]).to_pylist():
         if not record["conversation_id"]:

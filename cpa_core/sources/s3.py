@@ -111,7 +111,7 @@ def _body(s3: Any, name: str, key: str, etag: str) -> bytes:
 def _named(
     where: str, name: str, kind: type[SourceError], needed: str = "s3:ListBucket and s3:GetObject are"
 ) -> Iterator[None]:
-    """What S3 and botocore refuse, said with the bucket's name and without secrets."""
+    """Turn refusals of S3 and botocore into our errors, with the bucket's name and without secrets."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:

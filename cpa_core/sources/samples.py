@@ -55,7 +55,7 @@ def _sample(beginning: str, *, whole: bool) -> Beginning:
 def _is_lines(beginning: str, *, whole: bool) -> bool:
     """Whether each line is a value of its own: the first is one, or, beside a damaged first, the second.
 
-    A first line that is one is enough where the second goes on behind the sample.
+    One such first line suffices if the second continues beyond the sample.
     """
     parts = beginning.split("\n", 20)
     written = [line for line in (parts if whole or len(parts) > 20 else parts[:-1]) if line.strip()][:2]
@@ -111,7 +111,7 @@ def _closed(text: str) -> Any:
     end, tail = 0, ""
     for token in _TOKEN.finditer(text):
         mark = token.group()
-        if mark == '"':  # a text that goes on behind the sample
+        if mark == '"':  # a text that continues beyond the sample
             tail = text.rstrip("\\") + '"' + _closers(opened)
             break
         if mark in _CLOSING:

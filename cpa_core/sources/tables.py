@@ -49,7 +49,7 @@ def from_tsv(file: File) -> Iterator[columns.Found]:
 
 
 def separator(file: File, usual: str) -> str:
-    """What separates the fields of a file: what is usual for its name, or another mark by which it is a table."""
+    """Return the separator of a file's fields: the usual one for its name, or another that makes it a table."""
     return dialects.separator(file.name, file.content, usual, lambda row: not missing(file, [*map(str.strip, row)]))
 
 
@@ -234,7 +234,7 @@ def check_header(file: File, header: Sequence[str]) -> None:
 
 
 def _seen(header: Sequence[str], lacking: Sequence[str]) -> str:
-    """What the first line has. It may be a message, where somebody left the header out: then it is not shown."""
+    """Return the first line's columns in words. If the header is missing, it may be a message: then it is not shown."""
     count = f"{len(header)} columns found"
     names = [cell for cell in header if cell.lower() not in SPEAKERS or not HEADERS & set(map(str.lower, header))]
     if not all(map(_is_name, names)) or len(set(header)) < len(header):
@@ -258,7 +258,7 @@ def _is_name(cell: str) -> bool:
 
 
 def _named(file: File, header: Sequence[str]) -> list[str]:
-    """The columns in our words. One that is called by a word of ours, which is named elsewhere, has another name."""
+    """The columns in our words. A column with the name of one of our words, mapped elsewhere, is renamed."""
     ours = [file.ours(column) for column in header]
     return [
         f"{column} (of the file)" if word == column and word in file.names and file.names[word] != column else word

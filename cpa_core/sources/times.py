@@ -1,8 +1,8 @@
 """A time as files write it, in the forms of databases, spreadsheets, mail, JavaScript and Java; else a ValueError.
 
-Sources: ISO 8601 as `datetime.fromisoformat` reads it; RFC 2822 section 3.3 and its obsolete zones; Snowflake's
-TIMESTAMP_OUTPUT_FORMAT `YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM`; ECMAScript's Date.prototype.toString; Java's
-ZonedDateTime.toString and Date.toString; Trino and Athena write a region behind the time; ClickHouse, BigQuery and
+Sources: ISO 8601 as `datetime.fromisoformat` reads it. RFC 2822 section 3.3 and its obsolete zones. Snowflake's
+TIMESTAMP_OUTPUT_FORMAT `YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM`. ECMAScript's Date.prototype.toString. Java's
+ZonedDateTime.toString and Date.toString. Trino and Athena write a region behind the time. ClickHouse, BigQuery and
 PostHog write microseconds since 1970.
 """
 
@@ -54,7 +54,7 @@ _JAVA = re.compile(r"(.+?)\[([\w/+-]+)\]")
 
 @dataclass
 class Orders:
-    """What a file says of the order of day and month. `undecided` is the first time that could be either."""
+    """The evidence in a file for the order of day and month. `undecided` is the first time that could be either."""
 
     named: Order | None = None
     dmy: int = 0

@@ -50,7 +50,7 @@ class FileLog:
 
 
 class AnswerBook:
-    """The answers of one run. A kill loses at most those in flight: each is stored whole before `keep` returns.
+    """The answers of one run. A kill loses at most the answers in flight: each is stored whole before `keep` returns.
 
     They are appended to a file of the run, or where a store has ledgers elsewhere, to these. Raises AnswersNotKept
     where neither takes more.
@@ -70,7 +70,7 @@ class AnswerBook:
         return FileLog(self.path)
 
     def preload(self, request_hashes: Iterable[str], conversation_ids: Iterable[str]) -> None:
-        """Remember what was answered before to these questions, or about these conversations."""
+        """Load the earlier answers to these questions, or about these conversations."""
         merge(self.store)
         with self.store.reading() as view:
             rows = view.answer(
@@ -98,7 +98,7 @@ class AnswerBook:
         return self._known.get(request_hash) or self._once.pop(request_hash, None)
 
     def recall(self, request_hash: str) -> Reply | None:
-        """What the database holds of this question, be it only an answer that had to be repaired."""
+        """Return the stored answer to this question, even one that had to be repaired; null if there is none."""
         with self.store.reading() as view:
             rows = view.answer("label/answer_recalled", hash=request_hash)
         return _reply(rows[0]) if rows else None
@@ -175,7 +175,7 @@ def live_costs(store: Store, since: datetime) -> float:
 
 @contextmanager
 def _said_where(folder: Path) -> Iterator[None]:
-    """Turns what the system says of a write into AnswersNotKept, with the folder."""
+    """Turn an OSError of a write into AnswersNotKept, with the folder."""
     try:
         yield
     except OSError as error:
@@ -194,9 +194,11 @@ def _append(descriptor: int, line: bytes) -> None:
 
 
 def _locked(path: Path) -> int:
-    """The file, opened for appending and locked. A merge may remove it between the two: then once more.
+    """The file, opened for appending and locked.
 
-    What a killed run of this name has torn is cut off, so that no line is joined to it.
+    A merge may remove the file between the two steps: then it is opened again.
+
+    A torn last line of a killed run is cut off, so that no line is joined to it.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -216,8 +218,9 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _merge_file(store: Store, path: Path) -> None:
-    """To the archive first; then in transactions of their own, so that nobody waits long. What a killed merge had moved
-    is left out.
+    """Move a file's answers to the archive, then to the table in short transactions, so that nobody waits long.
+
+    Answers that a killed merge has moved are left out.
 
     Lines that cannot be read are set aside, in a file beside it.
     """
@@ -237,7 +240,10 @@ def _merge_file(store: Store, path: Path) -> None:
 
 
 def _merge_left(ledger: LedgerTables, path: Path) -> None:
-    """Move what a run wrote to its file while the ledgers were away. An answer that is there already stays once."""
+    """Move the answers that a run wrote to its file while the ledgers were unreachable.
+
+    An answer that is there already stays once.
+    """
     unread: list[bytes] = []
     lines = _lines(path, unread)
     while rows := list(islice(lines, AT_ONCE)):

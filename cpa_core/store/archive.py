@@ -19,13 +19,13 @@ UNNAMED = "unnamed"
 MOST_MERGED = 64 << 20
 """Bytes of a file that is merged with others at most; larger ones stay as they are."""
 MERGED = "merged"
-"""What stands for the run in the name of a file that holds the answers of many."""
+"""The name, in place of a run's, of a file with the answers of many runs."""
 IN_STEP = "answers_archived"
-"""The fixed setting of a home that says that its files and its table held the same answers once."""
+"""The fixed setting of a home whose files and table have been brought in step once."""
 
 
 class Indexed(NamedTuple):
-    """What came of bringing files and table in step: answers put into each, and files that cannot be read."""
+    """The result of bringing files and table in step: answers added to each, and unreadable files."""
 
     into_table: int = 0
     into_files: int = 0
@@ -129,7 +129,7 @@ def is_readable(path: Path) -> bool:
 
 
 def bring_in_step(store: Store) -> Indexed:
-    """Put into the table what only files hold, and into files what only the table holds, once in a home's life.
+    """Copy answers that only the files hold into the table, and the reverse, once in a home's life.
 
     A home of an earlier version gets its files so, and one that lost its database its table. The caller holds the merge
     lock. Raises OSError, StoreNotWritten.

@@ -1,4 +1,4 @@
-"""What each column of the store holds, in words: for the pages in Dagster and docs/reference/tables.md."""
+"""The meaning of each column of the store, for the pages in Dagster and docs/reference/tables.md."""
 
 COLUMNS = {
     "attempts": "How often the event was sent.",
@@ -149,4 +149,4 @@ TABLES = {
     "upload_receipts": "The receipt of each event at each destination.",
     "gold_labels": "Labels by people.",
 }
-"""The tables that people read, and what a row of each is."""
+"""The tables that people read, and the meaning of a row of each."""

@@ -1,4 +1,4 @@
-"""Giving back the free room within the database's file: its tables are copied, compared, and put in its place.
+"""Freeing unused space in the database's file: its tables are copied, compared, and the copy replaces the file.
 
 DuckDB uses the room of deleted rows again, but a file gets smaller only where it is copied
 (https://duckdb.org/docs/operations_manual/footprint_of_duckdb/reclaiming_space). One rename puts the copy in place, so
@@ -108,7 +108,7 @@ def _sync(path: Path) -> None:
 
 
 def _remove(copy: Path) -> None:
-    """What a compaction left that was killed."""
+    """Remove the copy that a killed compaction left."""
     for path in (copy, copy.with_name(f"{copy.name}.wal")):
         with suppress(FileNotFoundError):
             path.unlink()

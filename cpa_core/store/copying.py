@@ -13,7 +13,7 @@ AT_ONCE = 50_000
 """Rows that are in memory at once."""
 LEDGERS = ("answers", "batches", "upload_receipts")
 OWN = ("migrations",)
-"""What each store keeps of itself."""
+"""Tables that belong to each store and are not copied."""
 MARK = "copied_from"
 """The fixed setting of a store that is being copied into: the id of the home that its rows come from."""
 
@@ -37,8 +37,8 @@ class Content(NamedTuple):
 def copy_store(source: Store, target: Store, told: Callable[[str], None] = lambda table: None) -> list[CopiedTable]:
     """Copy every table of a store into another one, and compare it there. Answers, batches and receipts come along.
 
-    A copy that was killed goes on: tables that are equal already stay. The source is not written meanwhile where it is
-    a file, and is one snapshot where it is not. `told` is called with each table. Raises SettingsError where the target
+    A killed copy can be continued: equal tables stay. The source is not written meanwhile where it is a file, and is
+    one snapshot where it is not. `told` is called with the name of each table. Raises SettingsError where the target
     holds another home's rows, StoreNotWritten where a copied table differs.
     """
     merge(source)

@@ -1,4 +1,4 @@
-"""What a store runs on: one DuckDB file under file locks, or a lake with its ledgers in Postgres (store/lake/)."""
+"""The engines of a store: one DuckDB file under file locks, or a lake with its ledgers in Postgres (store/lake/)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,7 +14,7 @@ from cpa_core.store.transaction import Row, Transaction
 
 
 class AnswerLog(Protocol):
-    """Where the answers of a run are written as they come."""
+    """The log to which the answers of a run are written as they arrive."""
 
     def append(self, row: Row) -> None:
         """Add an answer, whole or not at all. Raises AnswersNotKept."""
@@ -134,7 +134,7 @@ def statements(sql: str) -> list[str]:
 
 @contextmanager
 def _said_where(path: Path) -> Iterator[None]:
-    """Turns what DuckDB says when it cannot write into StoreNotWritten, with the file."""
+    """Turn a write error of DuckDB into StoreNotWritten, with the file."""
     try:
         yield
     except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as failed:

@@ -17,11 +17,11 @@ from cpa_core.errors import StoreBusy, StoreDamaged
 
 Connection = duckdb.DuckDBPyConnection
 DAMAGE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
-"""What DuckDB raises where a file is not a database, or a damaged one."""
+"""The errors of DuckDB for a file that is no database, or a damaged one."""
 HEADERS = 3 * 4096
 """Bytes that a DuckDB file begins with."""
 MAGIC = b"DUCK"
-"""What stands in the first of them, after a checksum of eight bytes."""
+"""The bytes that follow a checksum of eight bytes at the beginning of the file."""
 FORMAT = "v1.2.0"
 """The storage version of a new file: every DuckDB from 1.2 on reads it. DuckDB's default, that of 1.0, keeps 3 KB of
 statistics for each column, all of which are read whenever the file is attached: 6 ms instead of 2 for our tables."""
@@ -101,7 +101,7 @@ def is_made(path: Path) -> bool:
 
 
 def damaged(path: Path, error: duckdb.Error) -> StoreDamaged:
-    """What is said of a file that DuckDB cannot read, with the way out: paid answers do not depend on it."""
+    """Return the error for a file that DuckDB cannot read, with the remedy: paid answers do not depend on it."""
     reason = str(error).splitlines()[0]
     return StoreDamaged(
         f"{path}: cannot be opened with duckdb {duckdb.__version__}: {reason}; the file was left as it is. To rebuild "

@@ -1,4 +1,6 @@
-"""Append-only JSON Lines under the home: what people did, on the disk before a call returns, without the database."""
+"""Append-only JSON Lines under the home for people's work: a line is on the disk before a call returns, without the
+database.
+"""
 
 import fcntl
 import os
@@ -45,7 +47,10 @@ class GrowingLines:
         self._offset = 0
 
     def fresh(self) -> list[str]:
-        """What was added since the last time. Lines of a file that took its place, and is shorter, are all new."""
+        """Return the lines added since the last call.
+
+        If a shorter file has replaced it, all lines are new.
+        """
         if not self.path.exists():
             return []
         if self.path.stat().st_size < self._offset:

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Literal, NamedTuple
 
 Corpus = Literal["requests", "uncovered", "misses"]
-"""What users ask for, messages without an event, and the reasons of criteria that were missed."""
+"""The corpora: users' requests, messages without an event, and the reasons of missed criteria."""
 
 CORPORA: dict[Corpus, str] = {
     "requests": "what users come for: the first messages of the user",

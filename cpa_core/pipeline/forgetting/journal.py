@@ -33,7 +33,7 @@ def keep_journal(home: Path, begun: Mapping[str, Any]) -> None:
 
 
 def journal_of(home: Path) -> dict[str, Any] | None:
-    """What was begun and not finished; null where nothing was."""
+    """Return the removal that was begun and not finished; null if there is none."""
     path = _path(home)
     return dict(json.loads(path.read_text("utf-8"))) if path.exists() else None
 

@@ -33,7 +33,7 @@ OLD_ANSWERS = (
 
 
 class Outdated(Value):
-    """What a home holds from before a day: conversations, rows by table, lines or rows by file."""
+    """A home's data from before a day: conversations, rows by table, lines or rows by file."""
 
     before: date
     conversations: int

@@ -185,7 +185,7 @@ def _draw(assistant: Assistant, topic_id: str, corpus: Corpus, border: Sequence[
 
 
 def _quote(assistant: Assistant, made: EventSchema) -> Quote | None:
-    """What asking about the old days would cost; null without a model."""
+    """Return the cost of asking about the old days; null without a model."""
     try:
         return quote_of_history(assistant, made)
     except SettingsError:

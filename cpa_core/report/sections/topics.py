@@ -1,4 +1,4 @@
-"""What users come for, what no event covers and why criteria are missed: topics by size, trend and ends."""
+"""Topics by size, trend and ends: users' requests, messages that no event covers, and reasons of missed criteria."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -70,7 +70,7 @@ def _row(asked: Asked, one: TopicFigures) -> list[Cell]:
 
 
 def topic_name(one: TopicFigures) -> str:
-    """What a topic is called: its name, its id where no text may be shown, or that it is none."""
+    """Return the title of a topic: its name, its id if no text may be shown, or a text for none."""
     return one.name or one.topic_id or "no topic"
 
 

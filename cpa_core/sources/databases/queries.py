@@ -1,7 +1,7 @@
-"""What a database is asked: the SQL of each question, in the words of its dialect.
+"""The questions to a database: the SQL of each, in the words of its dialect.
 
-The table, the columns and the query are a person's own, and a cursor that is read in batches by COPY takes no bound
-values: so watermarks, which are numbers and times of ours, are written as literals.
+A person names the table, the columns or the query, and a cursor read in batches by COPY accepts no bound values. So
+watermarks, which are numbers and times of ours, are written as literals.
 """
 
 import re

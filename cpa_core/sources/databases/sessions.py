@@ -28,7 +28,7 @@ PARAMETERS = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
 }
-"""What an address of Postgres has where it says nothing else: a server that is gone is noticed within a minute."""
+"""Default parameters of a Postgres address: a lost server is noticed within a minute."""
 
 NOT_UNDERSTOOD = "the address is not understood; docs/guides/databases.md shows how it is written"
 LOST = "the connection was lost; nothing of this landing is kept, and the next run reads again"
@@ -51,7 +51,7 @@ class Session(Protocol):
 
 
 class Address(NamedTuple):
-    """What is shown of a database, and its whole address with the login."""
+    """The displayable part of a database's address, and the whole address with the login."""
 
     shown: str
     login: str
@@ -120,7 +120,7 @@ class Adbc:
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """What the driver raises, in our words. A stream that breaks is an OSError of Arrow without a number."""
+        """Turn the driver's errors into ours. A stream that breaks is an OSError of Arrow without a number."""
         try:
             yield
         except self._error as error:

@@ -196,7 +196,7 @@ def completed(file: Opened, decided: Decided) -> ParsedFile:
 
 
 def read(file: File, midnight: datetime | None) -> ParsedFile:
-    """The records of one file, by itself, and those it rejects. Raises SourceError and DayNeeded: see `opened`."""
+    """Return the records of a single file, and its rejects. Raises SourceError and DayNeeded: see `opened`."""
     return read_together([opened(file, midnight)])[0]
 
 
@@ -222,7 +222,10 @@ def _gathered(file: File, chosen: recognition.Choice) -> tuple[columns.Gathered,
 
 
 def found_in(file: File, chosen: recognition.Choice, records: Records) -> Iterator[columns.Found]:
-    """What the reader of a file's format makes of it: a file of our own form is read whole, any other by the record."""
+    """Yield the records of a file by its format's reader.
+
+    A file of our own form is read whole, any other by the record.
+    """
     if chosen.empty:
         return iter(())
     layout, whole = own.WHOLE.get(chosen.form.name, ("", None))

@@ -31,7 +31,7 @@ TEMPLATED = re.compile(
 
 
 class CallAbout(NamedTuple):
-    """What a call says of itself: its place, conversation (session, thread or trace), user, times and own id."""
+    """The fields of a call about itself: its place, conversation (session, thread or trace), user, times and own id."""
 
     place: str
     conversation_id: str | None
@@ -193,7 +193,7 @@ def _held(tree: dict[str, Any], word: str) -> list[Any] | None:
 
 
 def _answer(tree: dict[str, Any]) -> tuple[Any] | None:
-    """What a vendor's answer says, where an object is one: of several choices, the first is what is shown."""
+    """Return the content of a vendor's answer, null if the object is none; of several choices, the first is shown."""
     for key, inner in (("choices", "message"), ("candidates", "content")):
         if isinstance(choices := tree.get(key), list):
             first = choices[0] if choices and isinstance(choices[0], dict) else {}

@@ -97,7 +97,7 @@ def _elevenlabs(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Re
 
 
 def _elevenlabs_turn(file: File, place: str, turn: Any, began: Any) -> Iterator[Made]:
-    """What is said in a turn, and the tools that it calls; its time is the start of the call and its own offset."""
+    """Yield the speech of a turn and its tool calls. Its time is the start of the call plus its own offset."""
     if not isinstance(turn, dict):
         yield from talks.said(file, place, "user", turn)
         return

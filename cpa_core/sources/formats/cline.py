@@ -1,6 +1,6 @@
 """Tasks of Cline and its relatives (Roo Code, Kilo Code): `api_conversation_history.json` with times.
 
-Source: https://github.com/cline/cline (src/core/task). What the program wraps around words stands in `wrappers`.
+Source: https://github.com/cline/cline (src/core/task). `wrappers` has the program's texts around words.
 """
 
 from collections.abc import Iterator

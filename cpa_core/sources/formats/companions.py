@@ -1,9 +1,10 @@
 """Files that exports hold beside conversations: known by their keys, named, and left aside.
 
 Sources: https://langfuse.com/docs/api-and-data-platform/features/blob-storage-export-fields (scores; the manifests are
-those of langfuse/langfuse, worker/src/features/blobstorage/manifest.ts),
-https://difegam.github.io/chatgpt-to-markdown/explanation/export-format (the files of a ChatGPT export; keys of some of
-them: https://networkblognews.com/what-chatgpt-knows-about-you-openais-journey-towards-data-privacy-by-andrea-valenzuela-may-2023).
+those of langfuse/langfuse, worker/src/features/blobstorage/manifest.ts).
+https://difegam.github.io/chatgpt-to-markdown/explanation/export-format (the files of a ChatGPT export).
+https://networkblognews.com/what-chatgpt-knows-about-you-openais-journey-towards-data-privacy-by-andrea-valenzuela-may-2023
+(keys of some of them).
 """
 
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ def _companion(name: str, title: str, *signs: str, docs: str) -> Format:
 
 
 INVENTORIES = frozenset({"export_manifest.json", "user_settings.json", "model_comparisons.json"})
-"""What ChatGPT calls files of its export that hold no conversation, and whose keys are not documented."""
+"""ChatGPT's names of export files without conversations, whose keys are not documented."""
 
 CLAUDE = "https://support.claude.com/en/articles/9450526-how-can-i-export-my-claude-data"
 CHATGPT = "https://difegam.github.io/chatgpt-to-markdown/explanation/export-format"

@@ -1,4 +1,7 @@
-"""What is recognised in a file and why, and the first conversation as it would land. Nothing is stored."""
+"""Explaining a file: the recognised format, the reason, and the first conversation as it would land.
+
+Nothing is stored.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +18,9 @@ from cpa_core.sources.shapes import fits
 
 
 class Explained(NamedTuple):
-    """What a file is taken for. `sign` is the condition on its keys that decided; empty where a name or ending did.
+    """The result of recognising a file.
+
+    `sign` is the condition on its keys that decided; empty if a name or ending did.
 
     `route` is the place of the records in the file, `keys` are the paths that occur in the first of them. `messages`
     counts by role. `field` looks like the time, where it is missing. `first` is the first conversation.

@@ -1,4 +1,4 @@
-"""What a format is: how it is recognised, what a record of it is, and how its records are read."""
+"""A format: the signs by which it is recognised, the kind of its records, and their reader."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -10,7 +10,7 @@ from cpa_core.sources.records import Reject, SourceRecord, moment
 from cpa_core.sources.trees import Placed, Trees
 
 Kind = Literal["conversation", "call", "message", "none"]
-"""What a record is: a whole conversation, a call of a model that may repeat what was said before, or one message.
+"""The kind of a record: a whole conversation, a call of a model that may repeat earlier messages, or one message.
 
 `none`: the file holds no conversation.
 """
@@ -69,7 +69,7 @@ def each(make: Callable[[File, str, Any], Iterable[columns.Found]]) -> Reader:
 
 
 def attempted(file: File, placed: Placed, make: Callable[[File, str, Any], Iterable[columns.Found]]) -> Found:
-    """What is read of one record, or a reject with the rule that it breaks.
+    """Yield the values read from one record, or a reject with the rule that it breaks.
 
     A record in which an object stands for a list, or the like, is not of the form: it must stop no other.
     """

@@ -136,7 +136,7 @@ ADDRESSES = ("+", "whatsapp:", "messenger:", "rcs:")
 
 
 def _twilio(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
-    """A message of a Twilio conversation. What a program sends without naming an author has the author `system`."""
+    """A message of a Twilio conversation. A program's message without an author has the author `system`."""
     tree = talks.record(tree)
     conversation_id = fields.identity("conversation_sid", tree.get("conversation_sid", tree.get("conversationSid")))
     if conversation_id is None:

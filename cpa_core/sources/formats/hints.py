@@ -1,4 +1,4 @@
-"""What helps where a file is not read as it should be: words that match nothing, and fields that look like ours."""
+"""Hints for a file that is not read as it should be: words that match nothing, and fields that look like ours."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SHOWN = 14
 DEPTH = 6
 _TIME = re.compile(r"(start|end|creat|sent|send|event|insert|log|updat|time|date|_at$|At$|^ts$|^at$)", re.IGNORECASE)
 _FIRST = ("created", "sent", "timestamp", "time", "date", "ts", "start")
-"""What a message's own time is called, before others."""
+"""Names of a message's own time, which precede others."""
 
 
 def records(file: File, chosen: Choice) -> list[Any]:

@@ -80,7 +80,7 @@ def _node(key: int, tree: dict[str, Any]) -> Node:
 
 
 def prompt_of(asked: Any) -> str:
-    """What tells the system prompt of a call's input from others: its text, or nothing where it has none."""
+    """Return the system prompt of a call's input, which distinguishes it from others; empty if it has none."""
     asked = unfolded(asked) if isinstance(asked, str) else asked
     listed = asked.get("messages") if isinstance(asked, dict) else asked
     first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}

@@ -90,7 +90,7 @@ def _metadata(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def _asked(tree: dict[str, Any]) -> Any:
-    """What a run was sent: messages, or the text of a chain. None: it holds objects of the application's own."""
+    """Return the input of a run: messages, or the text of a chain. Null if it holds the application's own objects."""
     inputs = unfolded(tree.get("inputs"))
     if not isinstance(inputs, dict):
         return inputs or None
@@ -108,7 +108,7 @@ def _asked(tree: dict[str, Any]) -> Any:
 
 
 def _answered(tree: dict[str, Any]) -> Any:
-    """What a run returned: a generation, an answer of a vendor, messages, or the text of a chain."""
+    """Return the output of a run: a generation, an answer of a vendor, messages, or the text of a chain."""
     outputs = unfolded(tree.get("outputs"))
     if not isinstance(outputs, dict):
         return outputs or None

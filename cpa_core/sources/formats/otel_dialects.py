@@ -21,7 +21,7 @@ Event = tuple[str, Attributes]
 
 
 class Exchange(NamedTuple):
-    """What a span says: input and output of a call, in any form, and its system prompt where that stands apart."""
+    """The content of a span: input and output of a call, in any form, and its system prompt if it is separate."""
 
     asked: Any
     answered: Any
@@ -29,7 +29,7 @@ class Exchange(NamedTuple):
 
 
 def said_in(attributes: Attributes, events: Iterable[Event]) -> Exchange | None:
-    """What a span says, in whichever dialect; None where it says nothing."""
+    """Return the content of a span in any dialect; null if it has none."""
     heard = list(events)
     if not heard and not any(key.startswith(SPEAKING) for key in attributes):
         return None

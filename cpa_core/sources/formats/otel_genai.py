@@ -131,7 +131,7 @@ SNAKE = {"string_value": "stringValue", "array_value": "arrayValue", "kvlist_val
 
 
 def plain_value(value: Any) -> Any:
-    """What a value of OTLP's JSON says: `{"stringValue": ...}`, `{"arrayValue": {"values": [...]}}`, ..."""
+    """Return the plain form of a value of OTLP's JSON, such as `{"stringValue": ...}`."""
     if not isinstance(value, dict) or not value:
         return value if isinstance(value, str | int | float) else None
     kind, inner = next(iter(value.items()))

@@ -126,7 +126,7 @@ def _thought(part: dict[str, Any]) -> str:
 
 
 def _voice(part: dict[str, Any]) -> Piece:
-    """What was spoken, where a transcript says it; the sound alone is an attachment."""
+    """Return the transcript of speech; sound without a transcript is an attachment."""
     for holder in (part, part.get("input_audio"), part.get("output_audio"), part.get("audio")):
         if isinstance(holder, dict) and isinstance(holder.get("transcript"), str):
             return Piece(None, whole(holder["transcript"]))

@@ -16,7 +16,7 @@ from cpa_core.sources.trees import Route
 
 ENDINGS = {"json": "json", "csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "parquet": "parquet"}
 ENDINGS |= {ending[1:]: "csv" for ending in workbooks.ENDINGS}
-"""What the ending of a name says; a file of JSON may say otherwise."""
+"""The container by the ending of a name; the content of a JSON file may decide otherwise."""
 
 SHOWN_KEYS = 14
 
@@ -41,7 +41,7 @@ class Choice(NamedTuple):
 
 
 def container(file: File, formats: Mapping[str, Format]) -> str:
-    """What a file is made of: json, jsonl, csv, tsv or parquet. Raises SourceError for an unknown ending."""
+    """Return the container of a file: json, jsonl, csv, tsv or parquet. Raises SourceError for an unknown ending."""
     if documents.is_parquet(file.name, file.content):
         return "parquet"
     ending = file.name.lower().removesuffix(".gz").rsplit(".", 1)[-1]

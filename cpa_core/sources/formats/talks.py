@@ -17,7 +17,7 @@ Made = Draft | Reject
 
 
 class Head(NamedTuple):
-    """What a conversation says of itself: its place, id, user, start, and metadata as JSON."""
+    """The fields of a conversation about itself: its place, id, user, start, and metadata as JSON."""
 
     place: str
     conversation_id: str | None
@@ -38,7 +38,7 @@ def record(tree: Any) -> dict[str, Any]:
 def head(
     file: File, place: str, tree: Mapping[str, Any], id_: str, user: str = "", start: str = "", **metadata: Any
 ) -> Head:
-    """What a record says of itself under these keys. Raises ValueError."""
+    """Return the head of a record, read under these keys. Raises ValueError."""
     started_at, assumed = moment(tree.get(start), file.zone) if start else (None, False)
     about = {name: value for name, value in metadata.items() if value not in (None, "", [], {})}
     return Head(

@@ -187,7 +187,10 @@ def _helicone(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
 
 
 def _readable_step(part: Part, asked: Any, answered: Any) -> tuple[Any, Any]:
-    """What a call says; what a step around calls says only where both sides are words: arguments are none."""
+    """Return the content of a call.
+
+    The content of a step around calls counts only if both sides are words, not arguments.
+    """
     whole = part == "call" or (asked and answered and _is_readable(asked) and _is_readable(answered))
     return (asked, answered) if whole else (None, None)
 

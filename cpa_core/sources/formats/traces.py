@@ -1,4 +1,4 @@
-"""Which calls of a trace are speech: the outermost ones. What runs inside them nobody said or read.
+"""Which calls of a trace are speech: the outermost ones. Calls inside them are not part of the conversation.
 
 A router, a rewriter, a guardrail or an evaluator is a call of a model too, with a prompt of its own. Where several
 calls stand side by side with different prompts, and nothing around them says what the user saw, none is taken.
@@ -89,7 +89,9 @@ def none_is(tree: dict[str, Any]) -> bool:
 def spoken_calls(
     file: File, records: Trees, look: Look, call: Call, named: Names, foreign: Foreign = none_is
 ) -> Iterator[columns.Found]:
-    """What `call` reads of the records that are speech; those of which that cannot be told, and inner ones, as rejects.
+    """Yield the values that `call` reads from the records that are speech.
+
+    Undecided records and inner ones are rejects.
 
     A record that is of no trace is read as well, so that `call` says what it lacks. `look` notes in `named` who is
     named. The whole file is read once: what turns out to be no speech is dropped, and a record that must be seen again

@@ -1,4 +1,4 @@
-"""What Cline and its relatives (Roo Code, Kilo Code) wrap around the words of a user and of the model: nobody says it.
+"""The text that Cline and its relatives (Roo Code, Kilo Code) wrap around words of a user and a model: it is no speech.
 
 Source: https://github.com/cline/cline (src/core/task, src/core/prompts/responses.ts); the file is
 `api_conversation_history.json`, a list of Anthropic's messages. Under role user stand the task, feedback and answers in
@@ -27,7 +27,7 @@ TOOLS = (
 )
 USED = re.compile(rf"<(thinking|{TOOLS})>(.*?)(?:</\1>|\Z)", re.DOTALL)
 SAID = re.compile(r"<(question|result|response)>\n?(.*?)\n?(?:</\1>|\Z)", re.DOTALL)
-"""What the assistant says in a tool that asks, answers or ends the task."""
+"""The assistant's words in a tool that asks, answers or ends the task."""
 
 
 Split = tuple[list[Any], list[tuple[str, str]]]
@@ -67,9 +67,9 @@ def _is_text(part: Any) -> bool:
 
 
 def _typed(parts: Sequence[Any]) -> Iterator[Split]:
-    """What a person typed of the parts of a message under role user, and what the program wrote.
+    """Yield the parts of a user message: those that a person typed, and those that the program wrote.
 
-    Behind the name of a tool stands its result, also in the next parts.
+    A tool's name is followed by its result, also in the next parts.
     """
     result = False
     for part in parts:
@@ -87,7 +87,7 @@ def _typed(parts: Sequence[Any]) -> Iterator[Split]:
 
 
 def _spoken(parts: Sequence[Any]) -> Iterator[Split]:
-    """What the assistant says in its texts, and its thoughts and uses of tools."""
+    """Yield the assistant's words in its texts, and its thoughts and uses of tools."""
     for part in parts:
         if not _is_text(part):
             yield [part], []

@@ -16,7 +16,7 @@ from cpa_core.sources.formats.talks import Made, list_at, object_at
 from cpa_core.sources.records import Draft, Reject, SourceRecord
 
 SPEAKERS = {"user": "user", "appUser": "user", "business": "agent", "appMaker": "agent"}
-"""What a business sends is its agent's; with the subtype `AI`, a bot's."""
+"""A business's message is an agent's; with the subtype `AI`, a bot's."""
 
 NO_MESSAGE = "an event without a message: somebody typed, read, joined or left"
 
@@ -67,7 +67,7 @@ def _message(file: File, place: str, tree: dict[str, Any]) -> Iterator[Made]:
 
 
 def _filled(content: dict[str, Any]) -> str:
-    """What a person filled into a form, a field a line."""
+    """Return the fields that a person filled into a form, one in each line."""
     if content.get("type") != "formResponse":
         return ""
     found = [_value(one) for one in list_at(content, "fields") if isinstance(one, dict)]

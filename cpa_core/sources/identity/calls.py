@@ -110,9 +110,9 @@ class Chains:
         return None
 
     def seen_through(self, call: LoggedCall) -> list[Talk]:
-        """What a call may repeat the end of, without its beginning: conversations, or calls that were refused for it.
+        """Return the conversations, or refused calls, whose end a call may repeat without the beginning.
 
-        The one that was heard last stands first.
+        The one heard last is first.
         """
         alone = call.before == 1 and call.user_id is None
         return [] if alone else self._ending(call, call.said[: call.before])
@@ -133,7 +133,7 @@ class Chains:
         ]
 
     def refuse(self, call: LoggedCall, seen: Talk) -> Talk:
-        """What is remembered of a refused call: its words, so that the next window is known for one too."""
+        """Record the words of a refused call, so that its next window is recognised too."""
         windows = seen if seen.kind == "window" else Talk("", "window", call.user_id, None, None, call.links)
         if windows.said:
             self.tails[windows.said[-1]].pop(windows.conversation_id, None)
@@ -148,7 +148,7 @@ class Chains:
         self._hear(talk, call)
 
     def extend(self, talk: Talk, call: LoggedCall) -> None:
-        """What a call adds to its conversation."""
+        """Extend a conversation by the new messages of a call."""
         talk.changed = True
         if not call.before and talk.headless:
             talk.headless, talk.started_at = False, call.at
@@ -203,8 +203,8 @@ def told(calls: Sequence[LoggedCall], known: Sequence[Said]) -> list[tuple[str, 
 
     Of these, `repeated` are only of its history.
 
-    `known` are the messages of other objects, in order. Returns the places of those that were only known from a
-    later call's history, and are told now by a call of their own.
+    `known` are the messages of other objects, in order. Return the places of messages that were known only from a later
+    call's history, and now have a call of their own.
     """
     telling = _Telling(known)
     for call in sorted(calls, key=lambda call: call.moment):
@@ -213,10 +213,10 @@ def told(calls: Sequence[LoggedCall], known: Sequence[Said]) -> list[tuple[str, 
 
 
 class _Telling:
-    """One conversation, gone through in order of time: what other objects hold of it, and what fresh calls add.
+    """One conversation, processed in order of time: the messages of other objects, and those of fresh calls.
 
-    What only a call's history told waits as one piece: it stands for the calls between that call and the one before.
-    `fresh` are the marks of what was added since the last message that was known: calls that landed late tell them.
+    Messages known only from a call's history wait as one piece, which represents the calls between that call and the
+    one before. `fresh` are the marks of messages added since the last known one, which calls that landed late contain.
     """
 
     def __init__(self, known: Sequence[Said]) -> None:
@@ -229,7 +229,10 @@ class _Telling:
         self.places: list[tuple[str, int]] = []
 
     def hear(self, call: LoggedCall) -> None:
-        """Decide what a call adds to what stands before it. What is known of the call itself does not."""
+        """Decide which messages a call adds to the earlier ones.
+
+        Messages known from the call itself do not count as earlier.
+        """
         own = Counter(call.marks[call.own_from :])
         same: list[Said] = []
         while self.waiting and self.waiting[0][-1].sent_at <= call.moment:
@@ -298,9 +301,9 @@ def _sequence(marks: Sequence[int]) -> int:
 
 
 def _left(piece: Sequence[Said], fresh: Sequence[int]) -> Sequence[Said]:
-    """Of what a history told between two calls, what calls that landed since do not tell.
+    """Return the part of a history between two calls that no call landed since contains.
 
-    They tell its beginning: what is fresh ends where the rest of that history goes on.
+    Those calls contain its beginning: their messages end where the rest of the history begins.
     """
     if not fresh:
         return piece

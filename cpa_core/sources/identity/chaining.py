@@ -1,9 +1,9 @@
 """Calls that name no conversation: each goes to the one that its history leads to, or is refused.
 
 A call that repeats only the end of what was said before is one of a sliding window. A window cuts a conversation when
-that grows: what its first calls told whole is a piece of it, and is refused with the rest. Of the same user (of the
-same file, where no user is known) other calls may be cut as well: those whose history is not known, and those that
-begin a conversation with as many messages as the shortest window.
+that grows: what its first calls told whole is a piece of it, and is refused with the rest. Other calls of the same user
+may be cut as well (of the same file, if no user is known). These are calls with unknown history, and calls that begin a
+conversation with as many messages as the shortest window.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -159,7 +159,7 @@ def _conversations(files: Sequence[_File], known: Known, naming: _Naming) -> Non
 class _Heap:
     """The talks that records of a part may be: by their end, and by what stands before it where a record ends so.
 
-    A talk whose end stands in no record of the part, and that goes on from none, is no concern of it.
+    A talk is left out if its end occurs in no record of the part and it continues none of them.
     """
 
     def __init__(self, asked: Iterable[Unnamed]) -> None:
@@ -393,7 +393,7 @@ def _begun(call: LoggedCall, files: Sequence[_File]) -> Talk:
 
 
 def _refuse(files: Sequence[_File], refused: Refused) -> None:
-    """What a call adds cannot be put anywhere: each of its messages is a reject, but what it only repeats."""
+    """Reject each new message of a refused call; messages that it only repeats are no rejects."""
     call, file = refused.call, _of(files, refused.call)
     rows = call.rows[refused.begin :]
     places = _places(file, [(call.number, n) for n in range(refused.begin, len(call.rows))], rows).to_pylist()

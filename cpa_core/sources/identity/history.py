@@ -1,4 +1,4 @@
-"""What a call repeats, matched as a sequence against what is known: full history, a sliding window, an edited history.
+"""Matching a call's history against known messages as a sequence: full history, sliding window, edited history.
 
 A call always adds its newest input and its output. Only what stands before these is matched, and never counted: who
 says "yes" twice has said it twice.
@@ -13,11 +13,11 @@ MOST_PAIRS = 4_000_000
 MOST_BEGUN = 1_000
 
 OTHER = 0.75
-"""What a message costs that another stands for, as where a history was edited."""
+"""The cost of a message that another replaces, as in an edited history."""
 ADDED = 2.0
-"""What a message costs that only a history has, between or before those that are known."""
+"""The cost of a message that only a history has, between or before the known ones."""
 LEFT_OUT = 0.25
-"""What a message costs that a history leaves out: logs drop reasoning and calls of tools."""
+"""The cost of a message that a history leaves out: logs drop reasoning and tool calls."""
 
 
 def unknown(history: Sequence[int], known: Sequence[int]) -> list[int]:
@@ -65,7 +65,7 @@ def _begun(history: Sequence[int], known: Sequence[int], same: int) -> int:
 def _likeness(pairs: Sequence[tuple[int, int]], history: int, known: int) -> float:
     """How well two sequences of these lengths fit by these pairs: those, less what is other or in one only.
 
-    What is known before the first pair does not count: a window does not hold it.
+    Known messages before the first pair do not count, because a window does not contain them.
     """
     found = float(len(pairs))
     here, there = 0, 0

@@ -1,7 +1,7 @@
 """A conversation that files have several times under the id that they give: each time as far as it had come.
 
-Applications log the whole conversation at each turn. What a later record repeats from its beginning was said once, at
-the time of the first record.
+Applications log the whole conversation at each turn. Messages that a later record repeats from its beginning were said
+once, at the time of the first record.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ from cpa_core.sources.identity.links import Row, mark
 from cpa_core.sources.identity.values import Known
 
 Heard = list[tuple[int, datetime]]
-"""What is known of a conversation, in order: a mark of each message, and its time."""
+"""The known messages of a conversation, in order: a mark of each, and its time."""
 
 
 class Filed(NamedTuple):
@@ -106,7 +106,7 @@ def _written(drafts: Any, row: Row) -> _Written:
 
 
 def _sort_out(found: list[_Written], dropped: set[int], starts: dict[int, datetime]) -> None:
-    """Note the rows that are told again by a longer record, and the earliest start of that one."""
+    """Note the rows that a longer record repeats, and the earliest start of that record."""
     kept: list[_Written] = []
     for one in sorted(found, key=lambda one: -len(one.said)):
         longer = next((other for other in kept if _continues(other, one)), None)

@@ -151,7 +151,7 @@ def second(at: datetime) -> int:
 
 
 class Match(NamedTuple):
-    """What a file's records are: the talk of each by its number, and how many others cannot be told apart."""
+    """The matches of a file's records: the talk of each by its number, and the number of indistinguishable others."""
 
     talks: dict[int, Talk]
     untold: int
@@ -160,7 +160,7 @@ class Match(NamedTuple):
 def matched(records: Sequence[Unnamed], index: Index, short: Short) -> Match:
     """The known talk of each record of one file, where the rule finds one. None is found twice.
 
-    What was said alike goes first, in order: identical talks are the first, the second, and so on.
+    Equal records are matched first, in order: the first identical talk, the second, and so on.
     """
     found: dict[int, Talk] = {}
     taken: set[str] = set()
@@ -226,6 +226,6 @@ def _distance(one: Unnamed, talk: Talk) -> float:
 
 
 def basis_of(kind: str, user_id: str | None, started_at: datetime | None, day: date | None, link: int) -> str:
-    """What the id of a new conversation is made of: who, when, and the first words. Not the name of a file."""
+    """Return the basis of a new conversation's id: user, start and first words, but not the name of a file."""
     start = second(started_at) if started_at else day
     return digest([kind, user_id, start, link])[:20]

@@ -17,7 +17,7 @@ TOLD = "its trace, or a call around it, tells the same from another place"
 
 
 class Traced(NamedTuple):
-    """What is decided of the calls of a part: the traces to remember, and the calls that tell nothing."""
+    """The decision on the calls of a part: the traces to remember, and the calls that add nothing."""
 
     traces: dict[str, KnownTrace]
     silent: set[int]

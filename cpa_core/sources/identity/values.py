@@ -1,4 +1,4 @@
-"""What identity works with: a file that is cut into records, the talk of each, and the talks that are known."""
+"""The values of identity: a file cut into records, the talk of each, and the known talks."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Opened(NamedTuple):
 
 @dataclass(slots=True)
 class Talk:
-    """What was said in one conversation, as far as identity looks at it.
+    """The messages of one conversation in the form that identity compares.
 
     `links` has one number for each spoken message: a hash of it and all before it. `said` has a hash of each message
     alone; only calls without a conversation's id need it. `day` is the UTC midnight-to-midnight day of the home's zone
@@ -78,7 +78,7 @@ class KnownTrace(NamedTuple):
 
 
 class Known(Protocol):
-    """What the store knows. None of it depends on the names of objects."""
+    """The store's knowledge of talks. None of it depends on the names of objects."""
 
     def talks(self, links: Collection[int], ends: Collection[int]) -> list[Talk]:
         """The talks that end with one of `links`, or have one of `ends` anywhere; oldest first."""
@@ -100,7 +100,7 @@ class Known(Protocol):
 
 
 class Nothing:
-    """What an empty home knows."""
+    """The knowledge of an empty home."""
 
     def talks(self, links: Collection[int], ends: Collection[int]) -> list[Talk]:
         """None."""

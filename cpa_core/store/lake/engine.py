@@ -20,7 +20,7 @@ LOST = re.compile(
     r"connection|terminat|server closed|could not (?:receive|send)|Unable to connect|shutting down|starting up",
     re.IGNORECASE,
 )
-"""What DuckDB says where the catalog's server is gone or starts anew."""
+"""DuckDB's words if the catalog's server is gone or restarts."""
 BY_DAY = ("raw_conversations", "messages", "tagged_conversations", "tagged_events", "judge_scores")
 """The large tables of a day, whose files hold one day each: a day is replaced without reading the others."""
 TABLE = re.compile(r"\b(?:table(?: if not exists)?|into|from|update)\s+(\w+)", re.IGNORECASE)
@@ -103,7 +103,7 @@ class LakeEngine:
 
     @contextmanager
     def _said(self, kind: type[StoreBusy] | type[StoreNotWritten], what: str) -> Iterator[None]:
-        """Turns what DuckDB says of a lost server or a refused write into our errors, without the login."""
+        """Turn DuckDB's errors about a lost server or a refused write into ours, without the login."""
         try:
             yield
         except duckdb.Error as failed:

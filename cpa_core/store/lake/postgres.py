@@ -1,4 +1,4 @@
-"""PostgresConnections to the Postgres of a store: kept for the next user, and tried again while the server restarts.
+"""Connections to the Postgres of a store, which are kept for reuse and retried while the server restarts.
 
 Sources: https://www.psycopg.org/psycopg3/docs/api/connections.html (autocommit, errors),
 https://www.postgresql.org/docs/15/runtime-config-client.html (lc_messages, lock_timeout) and
@@ -32,7 +32,7 @@ ENGLISH = re.compile(r"(C|POSIX|en)\b|en_|$", re.IGNORECASE)
 LASTING = re.compile(
     r"password|authentication|does not exist|no pg_hba.conf entry|not permitted to log in|unsupported startup"
 )
-"""What waiting does not mend."""
+"""Errors that a retry does not resolve."""
 
 
 class PostgresConnections:
@@ -103,7 +103,10 @@ class PostgresConnections:
         return made
 
     def _check(self, made: Connection) -> None:
-        """Once a process: what would make locks or conflicts silently wrong. Raises SettingsError."""
+        """Check, once a process, the settings of a server that would silently break locks or conflicts.
+
+        Raises SettingsError.
+        """
         if self._checked:
             return
         said = _language(made)

@@ -1,4 +1,4 @@
-"""What a transaction of a lake does to the ledgers: on a connection of its own, since DuckDB writes to one database."""
+"""The ledgers' side of a lake's transaction, on a connection of its own, because DuckDB writes to one database."""
 
 import re
 from collections.abc import Mapping
