@@ -1,6 +1,7 @@
 """The six assets: each runs one stage of `cpa_core.pipeline` over the days of the run, and reports its result."""
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from cpa_core.pipeline import (
+    Assistant,
     Built,
     Stage,
     build_days,
@@ -23,6 +25,7 @@ from cpa_core.pipeline import (
     types_and_events,
     waiting_days,
 )
+from cpa_core.pipeline.handles import without_names
 from cpa_dagster.days import HOME, Days, Step, each_day, errors_of
 from cpa_dagster.options import RunOptions, SecretKeys
 from cpa_dagster.parts import kinds, parts, pool
@@ -78,14 +81,29 @@ def landed_files(step: Step) -> Results:
     metadata = landed.model_dump(include={"objects", "read", "skipped", "records", "rejected", "lost"}) | {
         "dagster/row_count": landed.objects,
         "days": listed(landed.days),
-        "rejects": listed(landed.problems),
-        "removed": listed(landed.removed),
-        "warnings": listed(landed.warnings),
+        "rejects": listed(problems_by_reason(assistant, landed.problems)),
+        "removed": listed(nameless(assistant, landed.removed)),
+        "warnings": listed(nameless(assistant, landed.warnings)),
         **({HOME: home} if home else {}),
         **({"outside the partitions": outside} if outside else {}),
         **({"demo": pipeline.note} if pipeline.note else {}),
     }
     yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion("landed"))
+
+
+def problems_by_reason(assistant: Assistant, problems: Sequence[str]) -> list[str]:
+    """What was wrong with records and files, each once with its count; `cpa land` names their places.
+
+    A place may be named by a conversation's id, and Dagster's event log forgets nothing.
+    """
+    found = Counter(one.rpartition(": ")[2] for one in problems)
+    lines = [f"{count} times: {reason}" for reason, count in found.most_common()]
+    return nameless(assistant, lines)
+
+
+def nameless(assistant: Assistant, lines: Sequence[str]) -> list[str]:
+    """The lines with handles for the ids of conversations and users."""
+    return without_names(assistant, "\x1f".join(lines)).split("\x1f") if lines else []
 
 
 def raw_conversations(step: Step) -> Days:

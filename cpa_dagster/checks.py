@@ -33,6 +33,7 @@ from cpa_core.pipeline import (
     waiting_days,
     waiting_versions,
 )
+from cpa_core.pipeline.handles import handles, with_handles
 from cpa_dagster import gold, topics
 from cpa_dagster.days import Step, errors_of
 from cpa_dagster.options import RunOptions, SecretKeys
@@ -157,7 +158,7 @@ def complete(stage: str) -> Look:
 
     def look(assistant: Assistant, days: Sequence[date]) -> Result:
         rows = [row for row in open_work(assistant, days) if row["stage"] == stage]
-        shown: Shown = {"days": len(days), "open": len(rows), **table("conversations", rows)}
+        shown: Shown = {"days": len(days), "open": len(rows), **table("conversations", with_handles(assistant, rows))}
         shown |= in_workbench(assistant, (row["conversation_id"] for row in rows))
         return Result(passed=not rows, severity=ERROR, metadata=shown)
 
@@ -176,7 +177,7 @@ def few_failures(stage: str) -> Look:
             "conversations": conversations,
             "failed": len(failed),
             "share": share,
-            **table("failures", reasons),
+            **table("failures", with_handles(assistant, reasons)),
             **in_workbench(assistant, (row["conversation_id"] for row in failed)),
         }
         return Result(passed=share <= FAILED_SHARE, severity=ERROR, metadata=shown)
@@ -247,7 +248,7 @@ def schema_covers(assistant: Assistant, days: Sequence[date]) -> Result:
 def coverage_drift(assistant: Assistant, days: Sequence[date]) -> Result:
     """Whether the rates of the days are within the range of earlier days."""
     found = drift(assistant, days)
-    rows = [one.measured.model_dump() | {"conversations": ", ".join(one.examples)} for one in found]
+    rows = [one.measured.model_dump() | {"conversations": ", ".join(handles(assistant, one.examples))} for one in found]
     shown: Shown = {"days": len(days), "out of the ordinary": len(found), **table("measures", rows)}
     shown |= in_workbench(assistant, (example for one in found for example in one.examples))
     return Result(passed=not found, severity=WARN, metadata=shown)

@@ -10,6 +10,7 @@ import dagster as dg
 
 from cpa_core.errors import BudgetReached, CpaError, DayIncomplete, DayWaits, DeadlineReached, StoreBusy
 from cpa_core.pipeline import Assistant, QuoteLine, home_id, known_days, open_work, quote, unbuilt_days
+from cpa_core.pipeline.handles import with_handles, without_names
 from cpa_core.store.database import Row
 from cpa_dagster.options import RunOptions, SecretKeys
 from cpa_dagster.pictures import table
@@ -99,7 +100,8 @@ def _each_day(step: Step, known: Sequence[date], work: Callable[[date], Metadata
     left = set(known).difference(done) if problems or waiting else None
     yield from _recorded(step, done, report, left)
     if problems:
-        raise failure("\n".join(problems), open_work(step.assistant, held) if held else ())
+        rows = with_handles(step.assistant, open_work(step.assistant, held)) if held else []
+        raise failure(without_names(step.assistant, "\n".join(problems)), rows)
     for words in waiting:
         step.context.log.info(words)
     if not waiting:
@@ -184,7 +186,7 @@ def errors_of(step: Step) -> Iterator[None]:
         step.context.log.warning(f"{busy}. Nothing is lost; tried again in {BUSY_PAUSE} s")
         raise dg.RetryRequested(max_retries=BUSY_TRIES, seconds_to_wait=BUSY_PAUSE) from busy
     except CpaError as error:
-        raise failure(str(error)) from error
+        raise failure(without_names(step.assistant, str(error))) from error
 
 
 def _left(step: Step, days: Sequence[date]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from cpa_core.pipeline import Assistant
+from cpa_core.pipeline.handles import handles
 from cpa_core.store.database import Row
 
 SHOWN = 50
@@ -43,7 +44,7 @@ def table(name: str, rows: Sequence[Row]) -> dict[str, dg.MetadataValue[Any]]:
 
 def in_workbench(assistant: Assistant, conversations: Iterable[str]) -> dict[str, dg.MetadataValue[Any]]:
     """Return links to conversations in the workbench; empty if its address is not set."""
-    links = {one: assistant.settings.conversation_link(one) for one in conversations}
+    links = {one: assistant.settings.conversation_link(one) for one in handles(assistant, conversations)}
     shown = [f"[{_literal(one)}](<{link}>)" for one, link in links.items() if link]
     return {"in the workbench": listed(shown)} if shown else {}
 

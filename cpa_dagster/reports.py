@@ -19,6 +19,7 @@ from cpa_core.pipeline import (
     scores_by_band,
     summaries,
 )
+from cpa_core.pipeline.handles import with_handles
 from cpa_core.store.database import Row
 from cpa_dagster.pictures import bars, in_workbench, table
 
@@ -72,7 +73,7 @@ def of_tags(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
             ROWS: sum(row["events"] for row in types[day]),
             "events by type": bars({row["event_type"]: row["events"] for row in types[day]}),
             **table("conversations by type", types[day]),
-            **table("failed", failed[day]),
+            **table("failed", with_handles(assistant, failed[day])),
             **in_workbench(assistant, (one["conversation_id"] for one in failed[day])),
         }
         for day in days
@@ -89,8 +90,8 @@ def of_judgments(assistant: Assistant, days: Sequence[date]) -> dict[date, Metad
             ROWS: row["judged"],
             **({"mean_score": row["mean_score"]} if row["mean_score"] is not None else {}),
             "scores": bars(_by_tens(bands[row["day"]])),
-            **table("lowest scores", lowest[row["day"]]),
-            **table("failed", failed[row["day"]]),
+            **table("lowest scores", with_handles(assistant, lowest[row["day"]])),
+            **table("failed", with_handles(assistant, failed[row["day"]])),
             **in_workbench(assistant, (one["conversation_id"] for one in [*lowest[row["day"]], *failed[row["day"]]])),
         }
         for row in summaries(assistant, days)

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from cpa_core.pipeline import Assistant
+from cpa_core.pipeline.handles import handles
 from cpa_core.pipeline.topics.placing import TopicRow, find_topics, topics_now
 from cpa_core.topics import CORPORA
 from cpa_dagster.conditions import ANY_DAY
@@ -37,7 +38,7 @@ def found(step: Step) -> dict[str, Any]:
     for one in done.corpora:
         topics = [topic for topic in done.topics if topic.corpus == one.corpus]
         shown |= {f"{one.corpus}: texts": one.texts, f"{one.corpus}: placed now": one.placed}
-        shown |= table(f"{one.corpus}: topics", [as_row(topic, has_text) for topic in topics])
+        shown |= table(f"{one.corpus}: topics", [as_row(step.assistant, topic) for topic in topics])
         if topics:
             shown[f"{one.corpus}: sizes"] = bars({named(topic, has_text): topic.items for topic in topics})
     return shown
@@ -51,10 +52,10 @@ def named(one: TopicRow, has_text: bool) -> str:
     return (one.name if has_text else one.topic_id) or "no topic"
 
 
-def as_row(one: TopicRow, has_text: bool) -> dict[str, Any]:
+def as_row(assistant: Assistant, one: TopicRow) -> dict[str, Any]:
     """A topic as a row that people read."""
     return {
-        "topic": named(one, has_text),
+        "topic": named(one, assistant.settings.privacy != "no_text"),
         "texts": one.items,
         "share": f"{one.share:.1%}",
         "last week": one.last_week,
@@ -62,7 +63,7 @@ def as_row(one: TopicRow, has_text: bool) -> dict[str, Any]:
         "score": "–" if one.mean_score is None else f"{one.mean_score:.0f}",
         "new since": one.found_day if one.is_new else None,
         "id": one.topic_id,
-        "conversations": ", ".join(one.conversations_behind),
+        "conversations": ", ".join(handles(assistant, one.conversations_behind)),
     }
 
 
@@ -75,7 +76,7 @@ def no_new_topic(assistant: Assistant, days: Sequence[date]) -> dg.AssetCheckRes
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "corpora": len(CORPORA),
-            **table("new topics", [as_row(one, assistant.settings.privacy != "no_text") for one in new]),
+            **table("new topics", [as_row(assistant, one) for one in new]),
         },
     )
 

@@ -56,7 +56,7 @@ class Revision:
         given = here.environ | environ | {"PYTHONPATH": str(self.folder)}
         line = [str(self.folder / ".venv" / "bin" / "cpa"), *words]
         done = subprocess.run(
-            line, cwd=self.folder, env=given, capture_output=True, text=True, check=False, timeout=600
+            line, cwd=self.folder, env=given, capture_output=True, text=True, check=False, timeout=1800
         )
         if bool(done.returncode) is not fails:
             raise Failed(f"{self.name}: cpa {' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}")

@@ -48,6 +48,9 @@ def conversation(visit: Visit) -> Response:
     """One conversation, with quotes, reasons and verdicts. Raises NotFound."""
     wanted = visit.request.path_params["conversation"]
     messages = visit.rows("status/shown_messages", conversation=wanted)
+    if not messages and len(named := visit.rows("status/conversations_named", name=wanted, most=2)) == 1:
+        wanted = named[0]["conversation_id"]
+        messages = visit.rows("status/shown_messages", conversation=wanted)
     if not messages:
         raise NotFound("there is no conversation with this id in any built day")
     events = visit.rows("status/shown_events", conversation=wanted)

@@ -16,6 +16,7 @@ from dagster_aws.s3 import S3Resource
 
 from cpa_core.demo import demo_settings
 from cpa_core.pipeline import Assistant, land
+from cpa_core.pipeline.handles import handles
 from cpa_core.settings import settings
 from cpa_dagster import definitions as served
 from cpa_dagster.assistant import EARLIEST, assistant_definitions, first_day, pipeline_of, s3_resource
@@ -114,7 +115,7 @@ def test_an_incomplete_day_is_reported_and_held_back(failing: Assistant) -> None
     shown = check.metadata["conversations"].value.records[0].data
     assert shown == {
         "day": "2026-03-04",
-        "conversation_id": "c1",
+        "conversation_id": handles(failing, ["c1"])[0],
         "stage": "tag",
         "reason": "truncated",
         "waits_until": "",
@@ -152,7 +153,7 @@ def test_of_four_days_three_go_out_the_fourth_is_explained_and_the_retry_deliver
     told = upload.step_failure_data.user_failure_data
     assert told is not None and "2026-03-04: not delivered" in (told.description or "")
     (shown, _) = told.metadata["open"].value.records
-    assert (shown.data["day"], shown.data["conversation_id"]) == ("2026-03-04", "c4")
+    assert (shown.data["day"], shown.data["conversation_id"]) == ("2026-03-04", handles(made, ["c4"])[0])
     assert shown.data["reason"].startswith("truncated, waits until ")
     rested = replace(made, now=lambda: datetime.now(UTC) + timedelta(hours=7))
     again = run(replace(rested, provider=lambda model: Failing("nothing")), "2026-03-02", until="2026-03-05")
