@@ -134,8 +134,8 @@ fuzz: .venv/ready            ## mutated real files for five minutes
 	$(BIN)/python -m benchmarks.fuzz_landing --minutes 5
 
 .PHONY: properties figures
-properties: .venv/ready      ## slow: what holds of generated cases, with 20 times as many of them as in `make test`
-	CPA_TEST_EXAMPLES=20 $(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal -o timeout=3600 $$(grep -rl "^from hypothesis" --include="test_*.py" tests)
+properties: .venv/ready      ## slow: what holds of generated cases, with 20 times as many of them as in `make test`, and the whole of its tables
+	CPA_TEST_EXAMPLES=20 $(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal -o timeout=3600 $$(grep -rlE "^from (hypothesis|tests.support.examples)" --include="test_*.py" tests)
 
 figures: .venv/ready         ## files, lines, long functions, SQL in Python and more, beside those of REVISION
 	$(BIN)/python -m tools.figures $(REVISION)

@@ -1,7 +1,6 @@
 """The states of a batch: every state is placed, and no batch moves but as the diagram says."""
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -18,10 +17,16 @@ def batch(state: BatchState) -> OpenBatch:
     return OpenBatch("key", "b-1", "openai", "m", "tag", at.date(), state, at, None, 0, 2, False)
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A home whose batches every test makes anew."""
+    return Store(tmp_path_factory.mktemp("home"))
+
+
 @pytest.mark.parametrize(("before", "after"), MOVES)
-def test_a_batch_moves_only_to_a_state_that_follows(tmp_path: Path, before: BatchState, after: BatchState) -> None:
-    store = Store(tmp_path)
+def test_a_batch_moves_only_to_a_state_that_follows(store: Store, before: BatchState, after: BatchState) -> None:
     with store.writing() as transaction:
+        transaction.execute("delete from batches")
         transaction.insert("batches", [{"batch_key": "key", "state": before, "day": date(2026, 3, 2)}])
         if after in NEXT[before]:
             assert move(transaction, batch(before), after, done=1).done == 1

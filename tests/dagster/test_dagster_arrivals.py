@@ -16,9 +16,10 @@ import pytest
 from cpa_core.pipeline import Assistant, land
 from cpa_dagster.automation import RANGE, due, ranges
 from tests.dagster.test_automation import carried_out, tick
+from tests.support.examples import scaled
 from tests.support.runs import ROOT, definitions, evaluations, job, materialized, metadata, pipeline, run
 
-OLD = ["2020-01-02", "2022-03-04", "2025-06-07"]
+OLD = scaled(["2020-01-02", "2022-03-04", "2025-06-07"], [f"202{n}-0{n + 1}-0{n + 2}" for n in range(6)])
 """Days of several years, the first just after the earliest partition."""
 
 

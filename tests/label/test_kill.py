@@ -13,9 +13,10 @@ import pytest
 from cpa_core.schema import dump
 from cpa_core.store import Store
 from tests.servers.chat_completions import Behaviour, ChatServer
+from tests.support.examples import scaled
 from tests.support.fakes import SCHEMA
 
-CONVERSATIONS = 100
+CONVERSATIONS = scaled(100, 200)
 
 
 def transcripts(path: Path) -> None:
@@ -81,7 +82,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, 
     return results(folder / "whole")
 
 
-@pytest.mark.parametrize("after", [30, 100, 185])
+@pytest.mark.parametrize("after", [30, CONVERSATIONS, 2 * CONVERSATIONS - 15])
 def test_a_killed_run_pays_nothing_twice_and_ends_as_if_it_had_not_been_killed(
     tmp_path: Path, whole: dict[str, list[dict[str, object]]], after: int
 ) -> None:

@@ -20,6 +20,7 @@ from tests.servers.messages import MessagesServer
 from tests.servers.posthog import PostHogServer
 from tests.servers.scripted import ModelServer
 from tests.support.commands import Body, at, cpa, payloads
+from tests.support.examples import scaled
 from tests.support.homes import Home, turn
 
 SEED_KEYS = {"conversation_id", "message_id", "content", "role", "explanation", "llm_judge_score"}
@@ -35,7 +36,7 @@ VENDORS = ("posthog", "amplitude")
 PLACES = ("file", "s3")
 EVERY_PAIR = [(model, VENDORS[v], PLACES[(n + v) % 2]) for n, model in enumerate(MODELS) for v in range(2)]
 """Every model meets every destination and every place, and every destination every place."""
-ONCE = [EVERY_PAIR[n] for n in (0, 2, 5, 7)]
+ONCE = scaled([EVERY_PAIR[n] for n in (0, 2, 5, 7)], EVERY_PAIR)
 """Every model once, every destination at every place: for the assets, whose stages are those of the command."""
 
 

@@ -1,11 +1,19 @@
-"""How many examples Hypothesis tries: few in the suite, many in `make properties`."""
+"""How many examples are tried: few in the suite, many in `make properties`."""
 
 import os
+from typing import TypeVar
 
 from hypothesis import settings
 
 TIMES = int(os.environ.get("CPA_TEST_EXAMPLES", "1"))
 """How many times as many as in the suite."""
+
+Cases = TypeVar("Cases")
+
+
+def scaled(suite: Cases, whole: Cases) -> Cases:
+    """The cases of the suite, or all of them in `make properties`."""
+    return suite if TIMES == 1 else whole
 
 
 def examples(count: int) -> settings:
