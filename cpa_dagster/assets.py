@@ -129,7 +129,7 @@ def event_schema(step: Step) -> Results:
             "event types": len(schema.event_types),
             "stale days": len(stale_days(assistant)),
             "warnings": listed(advice),
-            **table("types", types_and_events(assistant, schema)),
+            **table("types", types_and_events(assistant.store, schema)),
         }
     yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(schema.version))
 

@@ -47,10 +47,10 @@ def _tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorR
     """Poll the batches and request runs. The runs store the answers, because a tick has too little time."""
     assistant = _patient(pipeline.assistant)
     try:
-        if not at_work(assistant, wait=TICK_WAIT):
+        if not at_work(assistant.store, wait=TICK_WAIT):
             return dg.SensorResult(skip_reason="no batch is at work")
         problems = look(assistant, store=False, wait=TICK_WAIT, seconds=LOOKING)
-        rows = at_work(assistant, wait=TICK_WAIT)
+        rows = at_work(assistant.store, wait=TICK_WAIT)
     except StoreBusy as busy:
         return dg.SensorResult(skip_reason=str(busy))
     notes = [f"{row.day} {row.task}: {row.batch_id or row.state}: {problem}" for row, problem in problems]

@@ -229,11 +229,11 @@ def schema_accepted(assistant: Assistant, days: Sequence[date]) -> Result:
 
 def schema_covers(assistant: Assistant, days: Sequence[date]) -> Result:
     """Whether the schema's event types occur in enough of the messages."""
-    covered = messages_covered(assistant, days)
+    covered = messages_covered(assistant.store, days)
     asked, found = (sum(row[name] for row in covered) for name in ("asked", "with_events"))
     share = found / asked if asked else 1.0
     try:
-        absent = types_without_events(current_schema(assistant)[0], events_by_type(assistant, days))
+        absent = types_without_events(current_schema(assistant)[0], events_by_type(assistant.store, days))
     except CpaError as error:
         return Result(passed=False, severity=WARN, description=str(error))
     shown: Shown = {

@@ -36,7 +36,7 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
 def gold_labels(step: Step) -> dict[str, Any]:
     """Update the tables from the files, and count the labels."""
     unread = merge_gold(step.assistant) if step.assistant.store.exists() else 0
-    rows = gold_counts(step.assistant) if step.assistant.store.exists() else []
+    rows = gold_counts(step.assistant.store) if step.assistant.store.exists() else []
     reviews = sum(row["reviews"] for row in rows)
     return {"dagster/row_count": reviews, "reviews": reviews, "lines not read": unread, **table("by queue", rows)}
 

@@ -45,8 +45,8 @@ def figures(day: date, summed: Summed) -> Metadata:
 
 def of_sums(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
     """Return for each day a plot of the turns after which conversations ended, and the most frequent transitions."""
-    turns: defaultdict[date, list[Row]] = by_day(turns_of_days(assistant, days))
-    transitions = by_day(transitions_of_days(assistant, days, SHOWN))
+    turns: defaultdict[date, list[Row]] = by_day(turns_of_days(assistant.store, days))
+    transitions = by_day(transitions_of_days(assistant.store, days, SHOWN))
     return {
         day: {
             "ended after turns": bars({str(row["turns"]): row["conversations"] for row in turns[day]}),

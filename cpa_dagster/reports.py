@@ -65,7 +65,7 @@ def of_conversations(assistant: Assistant, days: Sequence[date]) -> dict[date, M
 
 def of_tags(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
     """Return for each day the events by type, as a table and a plot, and the failures."""
-    types = by_day(events_by_type(assistant, days))
+    types = by_day(events_by_type(assistant.store, days))
     failed = _failed(assistant, days, "tag")
     return {
         day: {
@@ -82,7 +82,7 @@ def of_tags(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
 
 def of_judgments(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
     """Return for each day a plot of scores in bands of ten, the conversations with the lowest, and the failures."""
-    bands, lowest = by_day(scores_by_band(assistant, days)), by_day(lowest_scores(assistant, days))
+    bands, lowest = by_day(scores_by_band(assistant.store, days)), by_day(lowest_scores(assistant.store, days))
     failed = _failed(assistant, days, "judge")
     return {
         row["day"]: {

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from cpa_core.cli.screen import say
 from cpa_core.errors import StoreBusy
 from cpa_core.pipeline import AWAITED, Assistant, DayDone, OpenBatch, Problems, at_work, look, ready_days, wait_for_one
+from cpa_core.store import Store
 
 LOOK_WAIT = 5.0
 """Seconds that `cpa status` waits for a run that speaks of batches."""
@@ -34,9 +35,9 @@ def run_days(assistant: Assistant, days: Sequence[date], run: Run, *, wait: bool
     """
     ran = _run(days, run)
     if ran.waiting:
-        say(*waiting_lines(assistant))
+        say(*waiting_lines(assistant.store))
     while ran.waiting and wait:
-        answered = ready_days(at_work(assistant), ran.waiting, AWAITED)
+        answered = ready_days(at_work(assistant.store), ran.waiting, AWAITED)
         if not answered:
             say(*problem_lines(wait_for_one(assistant)))
             continue
@@ -68,20 +69,20 @@ def problem_lines(problems: Problems) -> list[str]:
 
 def status_lines(assistant: Assistant) -> list[str]:
     """Return the progress of the batches, after polling their vendors and storing the batches that ended."""
-    if not at_work(assistant):
+    if not at_work(assistant.store):
         return []
     try:
         problems = problem_lines(look(assistant, store=True, wait=LOOK_WAIT))
     except StoreBusy:
         problems = ["a run is looking after the batches just now"]
-    return problems + waiting_lines(assistant)
+    return problems + waiting_lines(assistant.store)
 
 
-def waiting_lines(assistant: Assistant) -> list[str]:
+def waiting_lines(store: Store) -> list[str]:
     """The questions that wait for answers or for room, a line for each batch."""
     return [
         f"waiting: {row.day} {row.task}: {row.questions} questions to {row.provider}:{row.model} {where}"
-        for row in at_work(assistant)
+        for row in at_work(store)
         if (where := _where(row))
     ]
 

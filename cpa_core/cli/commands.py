@@ -209,12 +209,12 @@ def _show_run(assistant: Assistant, facts: RunFacts) -> None:
     say(*spend_lines(facts.spend))
     if facts.outbox:
         say(f"events: {facts.outbox} (one file a day)")
-    say(f"next: {_after_run(assistant, facts)}")
+    say(f"next: {_after_run(assistant.settings, facts)}")
 
 
-def _after_run(assistant: Assistant, facts: RunFacts) -> str:
+def _after_run(settings: Settings, facts: RunFacts) -> str:
     """The command that helps most after a run."""
-    home = f" --home {assistant.settings.home}" if "home" in assistant.settings.model_fields_set else ""
+    home = f" --home {settings.home}" if "home" in settings.model_fields_set else ""
     if facts.held or facts.failures:
         return f"{_command()} status{home} says why, and {_command()} run{home} asks again only what is open"
     return f"{_command()} conversations{home} lists them, {_command()} report{home} writes the report"

@@ -79,7 +79,7 @@ def status(given: Settings, *, every_day: bool = False) -> Done:
 
 def _status_facts(assistant: Assistant, batches: Sequence[str]) -> StatusFacts:
     days = known_days(assistant)
-    landed = landed_days(assistant)
+    landed = landed_days(assistant.store)
     due = tuple(DueDay(day=row["day"], reason=row["reason"]) for row in due_days(assistant))
     stale, unknown = _stale(assistant)
     drifted = tuple(drift(assistant, days[-LOOKED_BACK:]))
@@ -168,7 +168,7 @@ def _receipt_lines(facts: StatusFacts) -> Iterable[str]:
 def conversations(given: Settings, wanted: ConversationFilter) -> Done:
     """List the built conversations that the filter lets through, the lowest scores first."""
     existing(given)
-    found = list_conversations(Assistant.of(given), wanted)
+    found = list_conversations(Assistant.of(given).store, wanted)
     if not found.conversations:
         raise NotFound(f"{given.home}: no built conversation is so; cpa status shows the days")
     titles = ("score", "events", "messages", "day", "user", "conversation")
@@ -189,7 +189,7 @@ def show(given: Settings, name: str) -> Done:
     """One conversation, message by message, with its events, and its judgment."""
     existing(given)
     assistant = Assistant.of(given)
-    facts = _shown(assistant, _only_one(assistant, name))
+    facts = _shown(assistant.store, _only_one(assistant, name))
     with paged():
         say(*event_lines(facts))
     return Done(0, facts)
@@ -197,7 +197,7 @@ def show(given: Settings, name: str) -> Done:
 
 def _only_one(assistant: Assistant, name: str) -> str:
     """The conversation with this id, or the only one whose id begins so. Raises NotFound."""
-    found = conversations_named(assistant, name)
+    found = conversations_named(assistant.store, name)
     if not found:
         raise NotFound(
             f"{assistant.settings.home}: no conversation {name!r} in any built day; cpa conversations lists them"
@@ -208,8 +208,8 @@ def _only_one(assistant: Assistant, name: str) -> str:
     return found[0]
 
 
-def _shown(assistant: Assistant, conversation: str) -> ShowFacts:
-    with assistant.store.reading() as view:
+def _shown(store: Store, conversation: str) -> ShowFacts:
+    with store.reading() as view:
         messages = view.answer("status/shown_messages", conversation=conversation)
         events = view.answer("status/shown_events", conversation=conversation)
         judgments = view.answer("status/shown_judgment", conversation=conversation)
@@ -224,7 +224,7 @@ def _shown(assistant: Assistant, conversation: str) -> ShowFacts:
         messages=tuple({name: row[name] for name in fields} for row in messages),
         events=tuple(_read(row, "properties") for row in events),
         judgment=judgment,
-        criteria=criteria_of(assistant, [version]).get(version, {}) if version else {},
+        criteria=criteria_of(store, [version]).get(version, {}) if version else {},
     )
 
 

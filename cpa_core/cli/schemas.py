@@ -85,7 +85,9 @@ def propose(given: Settings, model: str | None, wanted: ProposalWanted, *, is_la
     base = schema.load(wanted.out)[0] if wanted.out.exists() else None
     if wanted.from_uncovered and base is None:
         raise SettingsError(f"{wanted.out}: there is no schema yet to add to; leave --from-uncovered out")
-    conversations = uncovered_conversations(assistant) if wanted.from_uncovered else source_conversations(assistant)
+    conversations = (
+        uncovered_conversations(assistant.store) if wanted.from_uncovered else source_conversations(assistant)
+    )
     added_to = base if wanted.from_uncovered else None
     quoted = quote_proposal(assistant, conversations, wanted.seed, wanted.sample, added_to)
     say(proposal_line(quoted))

@@ -9,6 +9,7 @@ from cpa_core.errors import StoreBusy
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.label.context import outdate
+from cpa_core.store import Store
 from cpa_core.store.database import Transaction
 
 NO_QUIET = timedelta(days=36_500)
@@ -39,7 +40,7 @@ def build_days(assistant: Assistant, days: Sequence[date]) -> dict[date, Built]:
     settled = _settled(assistant)
     with ExitStack() as held:
         held.enter_context(assistant.store.day_lock(days[0]))
-        free = [days[0], *takewhile(lambda day: _is_free(assistant, day, held), days[1:TOGETHER])]
+        free = [days[0], *takewhile(lambda day: _is_free(assistant.store, day, held), days[1:TOGETHER])]
         transaction = held.enter_context(assistant.store.writing())
         return {day: _built(transaction, day, settled) for day in free}
 
@@ -56,10 +57,10 @@ def _settled(assistant: Assistant) -> datetime:
     return assistant.now() - quiet
 
 
-def _is_free(assistant: Assistant, day: date, held: ExitStack) -> bool:
+def _is_free(store: Store, day: date, held: ExitStack) -> bool:
     """Take the day's lock if nobody else holds it. Return whether it was taken."""
     try:
-        held.enter_context(assistant.store.day_lock(day, wait=0))
+        held.enter_context(store.day_lock(day, wait=0))
     except StoreBusy:
         return False
     return True

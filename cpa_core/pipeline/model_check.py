@@ -106,7 +106,7 @@ def _small(assistant: Assistant) -> Conversation:
 def _day(assistant: Assistant, schema: EventSchema, speed: float | None) -> DayEstimate | None:
     """Return the estimate of tagging and judging the latest day; null if no conversation can be read."""
     try:
-        found = source_conversations(assistant) if assistant.settings.source else stored_conversations(assistant)
+        found = source_conversations(assistant) if assistant.settings.source else stored_conversations(assistant.store)
     except (DayNeeded, SourceError):
         return None
     days: defaultdict[date, list[Conversation]] = defaultdict(list)

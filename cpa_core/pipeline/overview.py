@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 from cpa_core import schema as schemas
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.store import Store
 
 
 class TaskSpend(Value):
@@ -81,31 +82,31 @@ def spend_of_run(assistant: Assistant) -> RunSpend:
     return RunSpend(tasks=tuple(TaskSpend(**row) for row in rows), run=run, day=day, month=month)
 
 
-def landed_days(assistant: Assistant) -> list[LandedDay]:
+def landed_days(store: Store) -> list[LandedDay]:
     """Return the days with landed conversations that are not built yet or have changed, in order."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         return [LandedDay(**row) for row in view.answer("status/landed_days")]
 
 
-def list_conversations(assistant: Assistant, wanted: ConversationFilter) -> ConversationList:
+def list_conversations(store: Store, wanted: ConversationFilter) -> ConversationList:
     """The built conversations that the filter lets through."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         rows = view.answer("status/conversations", **wanted.model_dump())
     found = rows[0]["found"] if rows else 0
     lines = ({name: value for name, value in row.items() if name != "found"} for row in rows)
     return ConversationList(found=found, conversations=tuple(ConversationLine(**line) for line in lines))
 
 
-def conversations_named(assistant: Assistant, name: str, most: int = 20) -> list[str]:
+def conversations_named(store: Store, name: str, most: int = 20) -> list[str]:
     """The ids that are `name`, else those that begin with it."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         found = [row["conversation_id"] for row in view.answer("status/conversations_named", name=name, most=most)]
     return [name] if name in found else found
 
 
-def criteria_of(assistant: Assistant, versions: Sequence[str]) -> dict[str, dict[str, str]]:
+def criteria_of(store: Store, versions: Sequence[str]) -> dict[str, dict[str, str]]:
     """The words of goals and dealbreakers by id (P1, D2), for each of these versions that is recorded."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         rows = view.answer(
             "schema/words_of_versions",
             versions=list(versions),

@@ -50,7 +50,7 @@ def ready(assistant: Assistant) -> list[str]:
     """
     given = assistant.settings
     schema, warnings = read_schema(assistant)
-    warnings = [*warnings, *_selected(assistant, schema)]
+    warnings = [*warnings, *_selected(assistant.settings, schema)]
     if schema.version in waiting_versions(assistant):
         warnings.append(
             f"schema {schema.version[:12]} was proposed by a run and is not accepted: its events go to the outbox "
@@ -80,14 +80,12 @@ def _login_and_key(given: Settings) -> list[str]:
     ]
 
 
-def _selected(assistant: Assistant, schema: EventSchema) -> list[str]:
+def _selected(settings: Settings, schema: EventSchema) -> list[str]:
     """Return advice on the filters of destinations. Raises SettingsError."""
-    selections = selection.load(assistant.settings.delivery_path)
+    selections = selection.load(settings.delivery_path)
     unknown = [name for name in selections if name not in DESTINATIONS]
     if unknown:
-        raise SettingsError(
-            f"{assistant.settings.delivery_path}: {unknown[0]}: it must be one of {', '.join(DESTINATIONS)}"
-        )
+        raise SettingsError(f"{settings.delivery_path}: {unknown[0]}: it must be one of {', '.join(DESTINATIONS)}")
     return selection.unknown_names(selections, schema)
 
 

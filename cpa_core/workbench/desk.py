@@ -63,7 +63,7 @@ class Desk:
     def __init__(self, assistant: Assistant) -> None:
         self.assistant = assistant
         self.figures = FigureDesk(assistant)
-        folder = gold_folder(assistant)
+        folder = gold_folder(assistant.settings)
         self.drafts = Drafts(folder / "drafts.jsonl")
         self._draws = GrowingLines(folder / "draws.jsonl")
         self._reviews = GrowingLines(folder / "reviews.jsonl")

@@ -75,7 +75,7 @@ class FigureDesk:
 
     def _marks(self) -> object:
         """Return marks that change with new data: sizes and times of people's files, and the store's last write."""
-        folder = gold_folder(self._assistant)
+        folder = gold_folder(self._assistant.settings)
         paths = [*(folder / f"{name}.jsonl" for name in ("reviews", "draws", "meanings")), self._assistant.store.path]
         return tuple((path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None for path in paths)
 

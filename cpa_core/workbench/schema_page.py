@@ -161,7 +161,7 @@ def _types(visit: Visit, current: EventSchema) -> list[Row]:
     quotes: dict[tuple[str, str], list[Row]] = {}
     for row in visit.rows("workbench/quotes"):
         quotes.setdefault((row["role"], row["event_type"]), []).append(row)
-    counts = {(row["role"], row["type"]): row for row in types_and_events(visit.assistant, current)}
+    counts = {(row["role"], row["type"]): row for row in types_and_events(visit.assistant.store, current)}
     shown: list[Row] = []
     for kind in current.event_types:
         about: dict[str, Any] = counts[kind.role, kind.name] | {"kind": kind, "trust": figures.of(kind.key)}

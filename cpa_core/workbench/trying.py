@@ -52,7 +52,7 @@ def _conversation(visit: Visit, schema: EventSchema, wanted: str, pasted: str) -
         raise InputError("name one conversation by its id, or paste one: one of the two")
     if pasted.strip():
         return pasted_conversation(visit.assistant, pasted)
-    return stored_conversation(visit.assistant, schema, wanted)
+    return stored_conversation(visit.assistant.store, schema, wanted)
 
 
 def _compared(visit: Visit, schema: EventSchema, talk: Conversation, found: Tagged) -> list[Row]:

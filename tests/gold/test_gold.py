@@ -80,7 +80,7 @@ def test_gold_is_merged_once_and_outlives_the_database_and_a_torn_line(tmp_path:
     merge_gold(home.assistant)
     count = "select count(*) as n from gold_labels"
     before = home.home.rows(count)
-    path = gold_folder(home.assistant) / "reviews.jsonl"
+    path = gold_folder(home.assistant.settings) / "reviews.jsonl"
     with path.open("a") as file:
         file.write('{"conversation_id": "torn')
     append_reviews(home.assistant, home.reviews(0)[:1])  # the same review again, after the torn line
@@ -92,7 +92,7 @@ def test_gold_is_merged_once_and_outlives_the_database_and_a_torn_line(tmp_path:
 
 def test_a_line_that_cannot_be_read_is_counted_and_stops_nothing(tmp_path: Path) -> None:
     home = labelled_home(tmp_path, talks(2))
-    folder = gold_folder(home.assistant)
+    folder = gold_folder(home.assistant.settings)
     folder.mkdir()
     (folder / "reviews.jsonl").write_text('{"not": "a review"}\n')
     home.read([0])

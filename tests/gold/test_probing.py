@@ -115,9 +115,9 @@ def test_a_dry_run_asks_nothing_and_no_word_of_a_message_is_kept(
     environ = {**home.home.environ, "CPA_HOME": str(assistant.settings.home)}
     assert main(["gold", "probe", "--dry-run", "--size", "3"], environ) == 0
     assert "3 anchor conversations" in capsys.readouterr().out
-    assert not gold_folder(assistant).exists()
+    assert not gold_folder(assistant.settings).exists()
     probed(home, Model())
-    kept = (gold_folder(assistant) / "probes.jsonl").read_text("utf-8")
+    kept = (gold_folder(assistant.settings) / "probes.jsonl").read_text("utf-8")
     assert kept.count("\n") == 2 * 6 and " at " not in kept
 
 
@@ -134,7 +134,7 @@ def test_a_declared_change_shows_what_part_of_it_is_the_models(tmp_path: Path) -
     home = labelled_home(tmp_path, talks(12))
     change = FIRST + timedelta(days=5)
     asked = assistant_of(home, Model())
-    by = {"schema_version": SCHEMA.version, "prompt_id": asked_by(asked, "tag")}
+    by = {"schema_version": SCHEMA.version, "prompt_id": asked_by(asked.settings, "tag")}
     with asked.store.writing() as transaction:  # the days are tagged by one model before the change, by another after
         for table in ("tagged_conversations", "tagged_events"):
             transaction.execute(f"update {table} set prompt_id = $prompt_id, schema_version = $schema_version", **by)

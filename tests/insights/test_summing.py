@@ -32,7 +32,7 @@ def home(tmp_path: Path) -> Assistant:
 
 def test_a_range_is_the_sum_of_its_days(home: Assistant) -> None:
     for n in range((LAST - FIRST).days + 1):
-        sum_day(home, FIRST + timedelta(days=n))
+        sum_day(home.store, FIRST + timedelta(days=n))
     with selected(home.store, Scope(FIRST, LAST)) as of:
         whole, kept = sums(of), {name: of.view.rows(f"select * from {name}") for name in QUESTIONS}
         figures = insights.overview(of)
@@ -62,13 +62,13 @@ def ordered(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def test_a_day_that_is_summed_again_is_replaced(home: Assistant) -> None:
-    first = sum_day(home, FIRST)
-    assert first == sum_day(home, FIRST)
+    first = sum_day(home.store, FIRST)
+    assert first == sum_day(home.store, FIRST)
     with home.store.reading() as view:
         assert [row["conversations"] for row in view.rows("select * from insight_days")] == [first.conversations]
     with home.store.writing() as transaction:
         transaction.execute("delete from raw_conversations where day = $day", day=FIRST)
-    assert sum_day(home, FIRST).conversations == 0
+    assert sum_day(home.store, FIRST).conversations == 0
     with home.store.reading() as view:
         assert not any(view.rows(f"select * from {name} where day = $day", day=FIRST) for name in QUESTIONS)
 
@@ -83,7 +83,7 @@ def stored(home: Assistant) -> dict[str, list[str]]:
 
 
 def test_days_that_are_summed_together_come_to_the_same_as_each_alone(home: Assistant) -> None:
-    alone = [(day, sum_day(home, day)) for day in DAYS]
+    alone = [(day, sum_day(home.store, day)) for day in DAYS]
     kept = stored(home)
     assert list(sum_days(home, DAYS[::-1])) == alone and stored(home) == kept
     for day, found in alone:

@@ -273,7 +273,7 @@ def test_additions_come_from_the_uncovered_messages_only_and_leave_the_rest_as_i
     made = over(tmp_path, tmp_path / "in.json", Model(answer), CPA_SCHEMA=str(tmp_path / "schema.yml"))
     land(made)
     run_day(made, DAY)
-    (uncovered,) = uncovered_conversations(made)
+    (uncovered,) = uncovered_conversations(made.store)
     assert [m.content for m in uncovered.messages] == ["Refund 2?", "Refund 3?"]
     proposal = propose_schema(made, [uncovered], base=SCHEMA)
     assert "Refund 0?" not in shown[0] and "<known>" in shown[0]

@@ -96,9 +96,11 @@ def test_a_day_in_the_store_is_measured_against_days_of_its_own_version(
     assert cpa(home, "status") == 0
     out = capsys.readouterr().out
     assert f"drift: {days[-1]}: no event, user: " in out and "--from-uncovered" in out
-    usual = {one.name: one.usual for one in measures_of(assistant, days[-1])}
+    usual = {one.name: one.usual for one in measures_of(assistant.store, days[-1])}
     assert usual["user Question"] == pytest.approx(0.9, abs=0.05) and usual["not applicable"] is not None
-    assert all(one.usual is None for one in measures_of(assistant, days[7])), "six days of this version are too few"
+    assert all(one.usual is None for one in measures_of(assistant.store, days[7])), (
+        "six days of this version are too few"
+    )
 
 
 def _talk(day: date, number: int, is_new: bool, version: str) -> dict[str, list[dict[str, object]]]:

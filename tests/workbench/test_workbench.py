@@ -46,7 +46,7 @@ def home(tmp_path: Path) -> LabelledHome:
 
 def reviews(home: LabelledHome) -> list[Review]:
     """What is on the disk."""
-    path = gold_folder(home.assistant) / "reviews.jsonl"
+    path = gold_folder(home.assistant.settings) / "reviews.jsonl"
     return [Review.model_validate_json(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
 

@@ -19,6 +19,7 @@ from cpa_core.pipeline.batches.states import AWAITED, BatchState, OpenBatch, mov
 from cpa_core.pipeline.batches.submit import Asker, BatchQuestion, BatchSubmitter
 from cpa_core.pipeline.budget import deadline
 from cpa_core.providers import has_batches
+from cpa_core.store import Store
 from cpa_core.store.answers import merge
 from cpa_core.store.database import Transaction, as_json
 
@@ -56,16 +57,16 @@ class Settled(NamedTuple):
 
 
 def at_work(
-    assistant: Assistant, task: str | None = None, day: date | None = None, wait: float | None = None
+    store: Store, task: str | None = None, day: date | None = None, wait: float | None = None
 ) -> list[OpenBatch]:
     """The batches that are not finished, oldest first: of a stage, or all. Raises StoreBusy after `wait` seconds."""
-    with assistant.store.reading(wait=wait) as view:
+    with store.reading(wait=wait) as view:
         return open_batches(view, task, day)
 
 
-def awaited(assistant: Assistant) -> list[OpenBatch]:
+def awaited(store: Store) -> list[OpenBatch]:
     """The batches whose answers are still to come."""
-    return [row for row in at_work(assistant) if row.state in AWAITED]
+    return [row for row in at_work(store) if row.state in AWAITED]
 
 
 def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
@@ -74,13 +75,13 @@ def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
     A question in a batch is asked in no other lane. Raises Stopped.
     """
     by_batch = assistant.settings.lane == "batch" and has_batches(asker.model.provider)
-    if not by_batch and not at_work(assistant):
+    if not by_batch and not at_work(assistant.store):
         return Settled(0, ())
     merge(assistant.store)  # answers that a killed run paid for are not asked for again
     with assistant.store.batch_lock():
-        _stop(_looked_at(assistant, at_work(assistant, asker.task, asker.day), store=True))
+        _stop(_looked_at(assistant, at_work(assistant.store, asker.task, asker.day), store=True))
         waiting, before = _asked_later(assistant, asker, questions, by_batch=by_batch)
-    rows = at_work(assistant, asker.task, asker.day)
+    rows = at_work(assistant.store, asker.task, asker.day)
     return Settled(waiting, tuple(row.batch_key for row in rows if row.state == "stored"), before)
 
 
@@ -133,7 +134,7 @@ def look(assistant: Assistant, *, store: bool, wait: float | None = None, second
     Raises StoreBusy if another process polls batches for longer than `wait` seconds.
     """
     with assistant.store.batch_lock(wait):
-        return _looked_at(assistant, at_work(assistant), store=store, until=time.monotonic() + seconds)
+        return _looked_at(assistant, at_work(assistant.store), store=store, until=time.monotonic() + seconds)
 
 
 def _looked_at(assistant: Assistant, rows: Sequence[OpenBatch], *, store: bool, until: float = math.inf) -> Problems:
@@ -163,7 +164,7 @@ def _look_at(assistant: Assistant, row: OpenBatch, *, store: bool) -> None:
     if row.state == "ended" and store:
         fetch(assistant, row, vendor)
     if row.state == "refused" and store:
-        _move(assistant, row, "failed")
+        _move(assistant.store, row, "failed")
         raise ProviderStopped(f"{row.provider} refused batch {row.batch_id}: {row.detail}")
 
 
@@ -174,11 +175,11 @@ def _found(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> str | N
     """
     with assistant.store.reading() as view:
         taken = view.answer("batches/ids_taken")
-    hashes = frozenset(questions_of(assistant, row))
+    hashes = frozenset(questions_of(assistant.store, row))
     lost = Lost(row.batch_key, hashes, row.submitted_at, {other["batch_id"] for other in taken})
     found = vendor.find(lost)
     if found.batch_id:
-        _move(assistant, row, "submitted", batch_id=found.batch_id)
+        _move(assistant.store, row, "submitted", batch_id=found.batch_id)
     elif not found.undecided and assistant.now() - row.submitted_at >= SETTLING:
         with assistant.store.writing() as transaction:
             transaction.answer("batches/delete_batch", key=row.batch_key)
@@ -195,21 +196,21 @@ def _state(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> OpenBat
     except ProviderStopped as stopped:
         if str(stopped).startswith("status 404") and assistant.now() - row.submitted_at > KEPT:
             now, words = assistant.now(), str(stopped)
-            return _move(assistant, row, "stored", ended_at=now, unanswered=row.questions, detail=words)
+            return _move(assistant.store, row, "stored", ended_at=now, unanswered=row.questions, detail=words)
         raise
     state: BatchState = "submitted" if seen.phase == "waiting" else seen.phase
     if (state, seen.done) == (row.state, row.done):
         return row
     ended = {} if state == "submitted" else {"ended_at": assistant.now()}
-    questions = questions_of(assistant, row) if state == "crowded" else {}
-    return _move(assistant, row, state, questions, done=seen.done, detail=seen.detail, **ended)
+    questions = questions_of(assistant.store, row) if state == "crowded" else {}
+    return _move(assistant.store, row, state, questions, done=seen.done, detail=seen.detail, **ended)
 
 
 def _move(
-    assistant: Assistant, row: OpenBatch, state: BatchState, held: Mapping[str, str] | None = None, **fields: Any
+    store: Store, row: OpenBatch, state: BatchState, held: Mapping[str, str] | None = None, **fields: Any
 ) -> OpenBatch:
     """Write the batch in its next state, and its `held` questions in a row of their own. Return the batch."""
-    with assistant.store.writing() as transaction:
+    with store.writing() as transaction:
         moved = move(transaction, row, state, **fields)
         if held:
             hold(transaction, row._asdict(), row.batch_key, held)
@@ -235,7 +236,7 @@ def wait_for_one(assistant: Assistant) -> Problems:
 
     Raises DeadlineReached at the run's deadline; ProviderStopped if a vendor refuses, or does not answer for too long.
     """
-    rows = awaited(assistant)
+    rows = awaited(assistant.store)
     timer = assistant.pacing.timer
     until = min(deadline(assistant), timer.clock() + LONGEST)
     shown, silent, pause = 0, 0, min(FIRST_PAUSE, assistant.settings.poll_seconds)
@@ -243,7 +244,7 @@ def wait_for_one(assistant: Assistant) -> Problems:
         while True:
             problems = look(assistant, store=True)
             _stop(problems)
-            now = awaited(assistant)
+            now = awaited(assistant.store)
             for _ in range(shown, done := sum(row.done for row in now)):
                 advance()
             shown = max(shown, done)

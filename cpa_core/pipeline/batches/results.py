@@ -8,6 +8,7 @@ from cpa_core.llm import BatchVendor, Reply
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.batches.states import OpenBatch, move
 from cpa_core.pricing import Prices, cost, prices
+from cpa_core.store import Store
 from cpa_core.store.answers import add_answers
 from cpa_core.store.database import Row
 
@@ -16,9 +17,9 @@ AT_ONCE = 2_000
 LANE = "batch"
 
 
-def questions_of(assistant: Assistant, row: OpenBatch) -> dict[str, str]:
+def questions_of(store: Store, row: OpenBatch) -> dict[str, str]:
     """The conversation of each question of a batch, by the question's hash."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         found = view.answer("batches/questions_of_batch", key=row.batch_key)[0]
     return dict(zip(found["request_hashes"], found["conversation_ids"], strict=True))
 
@@ -29,7 +30,7 @@ def fetch(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> None:
     Raises ProviderFailed, with which all may be tried again; ProviderStopped, when lines say that the account or the
     model is refused, once the others are stored.
     """
-    questions = questions_of(assistant, row)
+    questions = questions_of(assistant.store, row)
     with assistant.store.reading() as view:
         kept = view.answer("batches/answers_kept", key=row.batch_key)
     unanswered = questions.keys() - {answer["request_hash"] for answer in kept}
@@ -47,11 +48,11 @@ def fetch(assistant: Assistant, row: OpenBatch, vendor: BatchVendor) -> None:
         unanswered.discard(line.request_hash)
         answers.append(_answer(row, line.request_hash, questions[line.request_hash], line.reply, own))
         if len(answers) >= AT_ONCE:
-            _insert(assistant, answers)
+            _insert(assistant.store, answers)
             answers = []
-    _insert(assistant, answers)
+    _insert(assistant.store, answers)
     problems["missing"] = len(unanswered) - sum(problems.values())
-    _stored(assistant, row, len(unanswered), ", ".join(f"{n} {words}" for words, n in problems.items() if n > 0))
+    _stored(assistant.store, row, len(unanswered), ", ".join(f"{n} {words}" for words, n in problems.items() if n > 0))
     if stops:
         raise ProviderStopped(f"in batch {row.batch_id}: {stops}")
 
@@ -75,11 +76,11 @@ def _answer(row: OpenBatch, request_hash: str, conversation_id: str, reply: Repl
     }
 
 
-def _insert(assistant: Assistant, answers: Sequence[Row]) -> None:
+def _insert(store: Store, answers: Sequence[Row]) -> None:
     if answers:
-        add_answers(assistant.store, answers[0]["run_id"], answers)
+        add_answers(store, answers[0]["run_id"], answers)
 
 
-def _stored(assistant: Assistant, row: OpenBatch, unanswered: int, detail: str) -> None:
-    with assistant.store.writing() as transaction:
+def _stored(store: Store, row: OpenBatch, unanswered: int, detail: str) -> None:
+    with store.writing() as transaction:
         move(transaction, row, "stored", unanswered=unanswered, detail=detail)

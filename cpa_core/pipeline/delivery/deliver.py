@@ -128,17 +128,17 @@ def _check_whole(assistant: Assistant, day: date) -> None:
 
 def _deliver(book: Book) -> Delivered:
     """Deliver the day to one destination. Raises DestinationStopped when everything that was answered is written."""
-    total = count_of_day(book.assistant, book.day, book.selection)
+    total = count_of_day(book.assistant.store, book.day, book.selection)
     way = _sent(book, events_of_day(book.assistant, book.day, book.selection), total)
     if not way.counts["open"]:
         book.mark_delivered()
-    whole = count_of_day(book.assistant, book.day)
+    whole = count_of_day(book.assistant.store, book.day)
     return Delivered(events=whole, already=way.already, left_out=whole - total, withdrawn=0, stale=0, **way.counts)
 
 
 def _withdraw(book: Book) -> Delivered:
     """Withdraw the stale events of a destination. Raises DestinationStopped."""
-    rows = withdrawable(book.assistant, book.day, book.name, book.place.project)
+    rows = withdrawable(book.assistant.store, book.day, book.name, book.place.project)
     events = [of_withdrawal(row, book.place.replaces) for row in rows]
     way = _sent(book, iter([events]), len(events))
     counts = way.counts | {"withdrawn": way.counts["accepted"]}

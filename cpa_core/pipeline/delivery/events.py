@@ -23,15 +23,17 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.label.redact import names_known
 from cpa_core.redaction import Pseudonyms, redactor
 from cpa_core.selection import EVERYTHING, DeliveryFilter
+from cpa_core.settings import Settings
+from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction
 
 MESSAGES = 10_000
 """Messages of the conversations composed at a time. It bounds the memory of a delivery."""
 
 
-def count_of_day(assistant: Assistant, day: date, selection: DeliveryFilter = EVERYTHING) -> int:
+def count_of_day(store: Store, day: date, selection: DeliveryFilter = EVERYTHING) -> int:
     """Return the number of the day's selected events."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         rows = view.answer("delivery/count_of_day", day=day, judged=JUDGED_EVENT)
     return sum(row["events"] for row in rows if selection.takes(row["event_type"], row["role"]))
 
@@ -77,7 +79,7 @@ def _events(
             JudgedRow(**_parsed(r, "verdicts", "dealbreakers"))
             for r in view.answer("delivery/judgments_of_day", **asked)
         ]
-        views = _views(assistant, view, asked)
+        views = _views(assistant.settings, view, asked)
     scores = {row.conversation_id: row.score for row in judged}
     events: list[Event] = []
     for row in tagged:
@@ -90,18 +92,18 @@ def _events(
     return events + [of_judgment(row, views(row.conversation_id)) for row in judged]
 
 
-def _views(assistant: Assistant, view: Transaction, asked: Mapping[str, Any]) -> Callable[[str], View]:
+def _views(settings: Settings, view: Transaction, asked: Mapping[str, Any]) -> Callable[[str], View]:
     """Return the privacy view of each of these conversations."""
-    if assistant.settings.privacy == "full":
+    if settings.privacy == "full":
         whole = full_view()
         return lambda conversation_id: whole
     said: dict[str, list[str]] = {
         row["conversation_id"]: row["said"] for row in view.answer("delivery/texts_of_day", **asked)
     }
-    if assistant.settings.privacy == "no_text":
+    if settings.privacy == "no_text":
         return _Kept(lambda conversation_id: textless_view(said.get(conversation_id, ())))
     names = names_known(view.answer("delivery/metadata_of_day", **asked))
-    finds = redactor(assistant.settings)
+    finds = redactor(settings)
 
     def redacted(conversation_id: str) -> View:
         messages = said.get(conversation_id, ())

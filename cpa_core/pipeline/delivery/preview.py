@@ -64,8 +64,9 @@ def _preview(book: Book, unfinished: int) -> Preview:
         types=dict(sorted(types.items())),
         samples=tuple(first[kind] for kind in sorted(first)[:SAMPLES]),
         already=already,
-        left_out=count_of_day(book.assistant, book.day) - count_of_day(book.assistant, book.day, book.selection),
-        stale=len(withdrawable(book.assistant, book.day, book.name, book.place.project)),
+        left_out=count_of_day(book.assistant.store, book.day)
+        - count_of_day(book.assistant.store, book.day, book.selection),
+        stale=len(withdrawable(book.assistant.store, book.day, book.name, book.place.project)),
         unfinished=unfinished,
     )
 

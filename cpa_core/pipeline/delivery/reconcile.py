@@ -8,6 +8,8 @@ from datetime import date
 from cpa_core import selection
 from cpa_core.models import JUDGED_EVENT, JUDGED_KEY, Value, event_id
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.settings import Settings
+from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction
 
 
@@ -36,25 +38,25 @@ def reconciled(assistant: Assistant, days: Sequence[date]) -> list[Reconciled]:
     with assistant.store.reading() as view:
         judged = _judged(view, days)
         rows = view.answer(
-            "delivery/reconciled", days=list(days), judged=json.dumps(judged), left_out=_left_out(assistant)
+            "delivery/reconciled", days=list(days), judged=json.dumps(judged), left_out=_left_out(assistant.settings)
         )
-    stale = Counter((row["day"], row["destination"], row["project"]) for row in stale_receipts(assistant, days))
+    stale = Counter((row["day"], row["destination"], row["project"]) for row in stale_receipts(assistant.store, days))
     return [Reconciled(**row, stale=stale[row["day"], row["destination"], row["project"]]) for row in rows]
 
 
-def stale_receipts(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+def stale_receipts(store: Store, days: Sequence[date]) -> list[Row]:
     """Return the receipts of delivered events that are no longer true, stay there and were not withdrawn."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         ids = [row["event_id"] for row in _judged(view, days)]
         return view.answer("delivery/receipts_without_event", days=list(days), judged=json.dumps(ids))
 
 
-def withdrawable(assistant: Assistant, day: date, name: str, project: str) -> list[Row]:
+def withdrawable(store: Store, day: date, name: str, project: str) -> list[Row]:
     """Return the receipts of a day's stale events at one destination that can be withdrawn.
 
     The user of events delivered before version 3 of the store is unknown: they stay.
     """
-    rows = stale_receipts(assistant, [day])
+    rows = stale_receipts(store, [day])
     return [row for row in rows if (row["destination"], row["project"]) == (name, project) and row["distinct_id"]]
 
 
@@ -74,9 +76,9 @@ def _judged(view: Transaction, days: Sequence[date]) -> list[dict[str, str]]:
     ]
 
 
-def _left_out(assistant: Assistant) -> str:
+def _left_out(settings: Settings) -> str:
     """For each destination the event types and roles that it is not to be sent, as JSON."""
-    chosen = selection.load(assistant.settings.delivery_path)
+    chosen = selection.load(settings.delivery_path)
     return json.dumps([{"destination": name, **one.leave_out.model_dump()} for name, one in chosen.items()])
 
 
@@ -91,5 +93,5 @@ def days_to_correct(assistant: Assistant) -> list[date]:
     """Return the days of which a destination in use has events that are no longer true."""
     with assistant.store.reading() as view:
         days = [row["day"] for row in view.answer("status/days_recorded")]
-    stale = stale_receipts(assistant, days)
+    stale = stale_receipts(assistant.store, days)
     return sorted({row["day"] for row in stale if row["destination"] in assistant.settings.destinations})

@@ -134,7 +134,7 @@ def _carry_out(assistant: Assistant, users: tuple[str, ...], conversations: tupl
         with store.writing(WAIT) as transaction:
             _delete(transaction, subject)
     for day in days:
-        sum_day(assistant, day)
+        sum_day(assistant.store, day)
     compact_database(store, WAIT)
 
 

@@ -13,6 +13,7 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import append_draw, merge_gold
 from cpa_core.pipeline.gold.quality import trust_of
 from cpa_core.pipeline.schema.current import current_schema
+from cpa_core.store import Store
 from cpa_core.store.database import Row
 
 PRECISION, MISSED = 0.8, 0.02
@@ -105,7 +106,7 @@ def beliefs_of(assistant: Assistant, wanted: WantedDraw, kind: EventType) -> lis
     missed = MISSED
     if found.recall.value is not None and found.prevalence.value is not None:
         missed = max(0.001, (1 - found.recall.value) * found.prevalence.value)
-    at = {f"{row['conversation_id']} {row['message_id']}": row for row in _messages(assistant, wanted, kind)}
+    at = {f"{row['conversation_id']} {row['message_id']}": row for row in _messages(assistant.store, wanted, kind)}
     believed = beliefs(
         {place: row["has_label"] for place, row in at.items()},
         frozenset(place for place, row in at.items() if row["is_doubtful"]),
@@ -143,13 +144,13 @@ def label_of(label: str | None, schema: EventSchema) -> EventType:
     return found[0]
 
 
-def _messages(assistant: Assistant, wanted: WantedDraw, kind: EventType) -> list[Row]:
+def _messages(store: Store, wanted: WantedDraw, kind: EventType) -> list[Row]:
     """Return the messages of the label's role in tagged conversations, with the tagger's label of each."""
-    whole = insights.whole(assistant.store)
+    whole = insights.whole(store)
     if whole is None:
         return []
     scope = insights.Scope(wanted.first or whole.first, wanted.last or whole.last)
-    with insights.selected(assistant.store, scope) as of:
+    with insights.selected(store, scope) as of:
         return of.view.answer("gold/messages_believed", role=kind.role, key=kind.key)
 
 

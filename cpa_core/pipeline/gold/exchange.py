@@ -20,6 +20,7 @@ from cpa_core.pipeline.gold.draws import gold_queue
 from cpa_core.pipeline.gold.ledger import append_draw, append_reviews, merge_gold
 from cpa_core.pipeline.schema.current import current_schema
 from cpa_core.schema import parse
+from cpa_core.store import Store
 from cpa_core.store.database import Row, as_json
 
 GoldForm = Literal["csv", "jsonl", "label-studio"]
@@ -195,7 +196,7 @@ def export_gold(assistant: Assistant, path: Path, form: GoldForm, queue: str | N
     """
     schema, _ = current_schema(assistant)
     items = gold_queue(assistant, queue)
-    reviews = [one for one in _reviews(assistant) if queue is None or one.queue == queue]
+    reviews = [one for one in _reviews(assistant.store) if queue is None or one.queue == queue]
     path.parent.mkdir(parents=True, exist_ok=True)
     if form == "csv":
         return _written([(path, write_csv(reviews))], reviews, len({one.conversation_id for one in reviews}))
@@ -203,7 +204,7 @@ def export_gold(assistant: Assistant, path: Path, form: GoldForm, queue: str | N
         text = "".join(f"{one.model_dump_json()}\n" for one in reviews)
         return _written([(path, text)], reviews, len({one.conversation_id for one in reviews}))
     draws = {item.conversation_id: item.draw_id for item in items}
-    shown = _spoken(assistant, [*draws, *(one.conversation_id for one in reviews)])
+    shown = _spoken(assistant.store, [*draws, *(one.conversation_id for one in reviews)])
     files = [(path, tasks(shown, reviews, draws)), (path.with_suffix(".xml"), configuration(schema))]
     return _written(files, reviews, len(shown))
 
@@ -214,9 +215,9 @@ def _written(files: Sequence[tuple[Path, str]], reviews: Sequence[Review], conve
     return ExportedGold(paths=tuple(path for path, _ in files), reviews=len(reviews), conversations=conversations)
 
 
-def _reviews(assistant: Assistant) -> list[Review]:
+def _reviews(store: Store) -> list[Review]:
     """Return every review as it was given."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         rows = view.answer("gold/labels_in_order")
     found: dict[str, list[Row]] = {}
     for row in rows:
@@ -238,8 +239,8 @@ def _reviews(assistant: Assistant) -> list[Review]:
     ]
 
 
-def _spoken(assistant: Assistant, conversations: Sequence[str]) -> dict[str, list[SpokenMessage]]:
-    with assistant.store.reading() as view:
+def _spoken(store: Store, conversations: Sequence[str]) -> dict[str, list[SpokenMessage]]:
+    with store.reading() as view:
         rows = view.answer("gold/spoken_messages", conversations=as_json(dict.fromkeys(conversations)))
     found: dict[str, list[SpokenMessage]] = {}
     for row in rows:

@@ -12,6 +12,7 @@ from cpa_core.gold.drawing import Draw
 from cpa_core.gold.reviews import Review
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.settings import Settings
 from cpa_core.store.database import Row, Transaction
 from cpa_core.store.ledgers import append_lines, lines_after
 
@@ -36,34 +37,34 @@ class GoldUse(Value):
     labels: int
 
 
-def gold_folder(assistant: Assistant) -> Path:
+def gold_folder(settings: Settings) -> Path:
     """Return the home's folder of people's labels."""
-    return assistant.settings.home / "gold"
+    return settings.home / "gold"
 
 
 def append_reviews(assistant: Assistant, reviews: Sequence[Review]) -> None:
     """Keep reviews: on the disk when this returns, without waiting for the database. Raises LedgerNotWritten."""
     if reviews:
-        _append(assistant, "reviews", reviews)
+        _append(assistant.settings, "reviews", reviews)
 
 
 def append_draw(assistant: Assistant, draw: Draw) -> None:
     """Keep a draw. Raises LedgerNotWritten."""
-    _append(assistant, "draws", [draw])
+    _append(assistant.settings, "draws", [draw])
 
 
 def append_meaning(assistant: Assistant, meaning: SameMeaning) -> None:
     """Store a person's statement about a changed definition. Raises LedgerNotWritten."""
-    _append(assistant, "meanings", [meaning])
+    _append(assistant.settings, "meanings", [meaning])
 
 
 def append_use(assistant: Assistant, use: GoldUse) -> None:
     """Keep a use of gold. Raises LedgerNotWritten."""
-    _append(assistant, "uses", [use])
+    _append(assistant.settings, "uses", [use])
 
 
-def _append(assistant: Assistant, name: str, values: Sequence[Value]) -> None:
-    append_lines(gold_folder(assistant) / f"{name}.jsonl", [value.model_dump_json() for value in values])
+def _append(settings: Settings, name: str, values: Sequence[Value]) -> None:
+    append_lines(gold_folder(settings) / f"{name}.jsonl", [value.model_dump_json() for value in values])
 
 
 def merge_gold(assistant: Assistant) -> int:
@@ -71,7 +72,7 @@ def merge_gold(assistant: Assistant) -> int:
 
     Only appended lines are read. This also restores the gold of a home that lost its database.
     """
-    paths = {name: gold_folder(assistant) / f"{name}.jsonl" for name in TABLES}
+    paths = {name: gold_folder(assistant.settings) / f"{name}.jsonl" for name in TABLES}
     there = {name: path for name, path in paths.items() if path.exists()}
     if not there:
         return 0

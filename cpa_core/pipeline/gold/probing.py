@@ -34,6 +34,7 @@ from cpa_core.pipeline.label.quote import QuoteLine, quote_line
 from cpa_core.pipeline.label.redact import asked_by
 from cpa_core.pipeline.label.tasks import JUDGE, TAG, Result, Work
 from cpa_core.pipeline.schema.current import current_schema
+from cpa_core.settings import Settings
 from cpa_core.store.ledgers import append_lines, lines_after
 
 
@@ -187,7 +188,7 @@ def _labels(
         probed_at=assistant.now(),
         task="judge" if work is JUDGE else "tag",
         schema_version=in_force.version,
-        prompt_id=asked_by(assistant, work.task),
+        prompt_id=asked_by(assistant.settings, work.task),
         model=str(assistant.model(work.task)),
         order=order,
         unit=unit_of({"user_id": conversation.user_id, "conversation_id": conversation.conversation_id}),
@@ -235,15 +236,15 @@ def _conversations(
             yield from chunk
 
 
-def _path(assistant: Assistant, name: str) -> Path:
-    return gold_folder(assistant) / f"{name}.jsonl"
+def _path(settings: Settings, name: str) -> Path:
+    return gold_folder(settings) / f"{name}.jsonl"
 
 
 def _keep(assistant: Assistant, name: str, values: Sequence[Value]) -> None:
     if values:
-        append_lines(_path(assistant, name), [one.model_dump_json() for one in values])
+        append_lines(_path(assistant.settings, name), [one.model_dump_json() for one in values])
 
 
 def _kept(assistant: Assistant, name: str, kind: type[Kept]) -> Iterator[Kept]:
-    path = _path(assistant, name)
+    path = _path(assistant.settings, name)
     return (kind.model_validate_json(line) for line, _ in lines_after(path, 0)) if path.exists() else iter(())

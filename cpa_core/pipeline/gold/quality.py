@@ -11,6 +11,7 @@ from cpa_core.insights import UNKNOWN, Scope
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import GoldUse, SameMeaning, append_meaning, append_use, merge_gold
 from cpa_core.pipeline.schema.current import current_schema
+from cpa_core.store import Store
 from cpa_core.store.database import Row
 
 
@@ -38,9 +39,9 @@ def record_use(assistant: Assistant, purpose: str, labels: Sequence[Trust]) -> N
         )
 
 
-def gold_counts(assistant: Assistant) -> list[Row]:
+def gold_counts(store: Store) -> list[Row]:
     """The reviews by queue and part: how many, by how many people, of how many conversations, and the last time."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         return view.answer("gold/counts")
 
 

@@ -8,23 +8,21 @@ from typing import Any
 
 from cpa_core import schema as schemas
 from cpa_core.models import Conversation, EventSchema, digest
-from cpa_core.pipeline.assistant import Assistant
+from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction
 
 Pairs = tuple[tuple[str, str], ...]
 """Names and values."""
 
 
-def with_context(
-    assistant: Assistant, schema: EventSchema, conversations: Sequence[Conversation]
-) -> list[Conversation]:
+def with_context(store: Store, schema: EventSchema, conversations: Sequence[Conversation]) -> list[Conversation]:
     """Return the conversations of one day with the metadata that the schema names, in its order.
 
     A conversation's own metadata counts, else that of its first message that has the name; the rest is left out.
     """
     if not schema.context or not conversations:
         return list(conversations)
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         known = contexts(view, conversations[0].day, [one.conversation_id for one in conversations], schema.context)
     return [_shown(one, known.get(one.conversation_id, ())) for one in conversations]
 

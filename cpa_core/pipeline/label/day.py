@@ -5,7 +5,7 @@ done and the other has not begun.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -37,7 +37,7 @@ from cpa_core.pipeline.label.redact import as_sent, asked_by, restored
 from cpa_core.pipeline.label.tasks import JUDGE, TAG, Positions, Result, Work
 from cpa_core.pipeline.schema.current import current_schema
 from cpa_core.providers.advice import advised
-from cpa_core.store import AnswerBook
+from cpa_core.store import AnswerBook, Store
 from cpa_core.store.buffers import Buffers
 from cpa_core.store.database import Row, Transaction, as_json
 from cpa_core.tagging import Tagged
@@ -74,7 +74,7 @@ def _ask_day(assistant: Assistant, day: date, works: Sequence[Work], retag: bool
         asked = [share for share in shares if not share.batches.waiting]
         stopped = _ask_all(assistant, day, [share for share in asked if share.pending])
         if asked:
-            _replace(assistant, day, asked, whole=not stopped)
+            _replace(assistant.store, day, asked, whole=not stopped)
     if isinstance(stopped, BudgetReached):
         left = "; ".join(line for share in asked for line in _left(assistant, share))
         raise BudgetReached(f"{stopped}: {day}: {left}")
@@ -160,7 +160,9 @@ class TaskShare:
 def _asking(assistant: Assistant, day: date, work: Work, schema: EventSchema, *, retag: bool) -> Asking:
     model = assistant.model(work.task)
     form = form_of(assistant, model)
-    origin = LabelOrigin(day=day, schema=schema, prompt_id=asked_by(assistant, work.task), model=str(model), form=form)
+    origin = LabelOrigin(
+        day=day, schema=schema, prompt_id=asked_by(assistant.settings, work.task), model=str(model), form=form
+    )
     with assistant.store.reading() as view:
         found = plan(view, origin, work.task, retag=retag)
         before = failures_before(view, origin, work.task)
@@ -178,7 +180,7 @@ def _shares(
     """Return the tasks' shares as far as their batches could be polled, and the reason that stopped it."""
     shares: list[TaskShare] = []
     for work in works:
-        wanted = retag or any(row.retag for row in at_work(assistant, work.task, day))
+        wanted = retag or any(row.retag for row in at_work(assistant.store, work.task, day))
         try:
             shares.append(_share(assistant, _asking(assistant, day, work, schema, retag=wanted), retag=wanted))
         except Stopped as stopped:
@@ -242,7 +244,7 @@ def conversations_asked(
         for row in rows:
             grouped.setdefault(row["conversation_id"], []).append(row)
         found = [conversation_of(day, key, of_one) for key, of_one in grouped.items()]
-        yield as_sent(assistant, with_context(assistant, schema, found))
+        yield as_sent(assistant, with_context(assistant.store, schema, found))
 
 
 def conversation_of(day: date, conversation_id: str, rows: Sequence[Row]) -> Conversation:
@@ -270,7 +272,7 @@ def _ask_all(assistant: Assistant, day: date, shares: Sequence[TaskShare]) -> St
         return None
     models = {share.asking.model for share in shares}
     brake = Brake(len(models), {str(model): assistant.watch(model) for model in models})
-    with closing(AnswerBook(assistant.store, _book_name(assistant, day))) as book:
+    with closing(AnswerBook(assistant.store, _book_name(assistant.run_id, day))) as book:
         engines = _engines(assistant, shares, book, brake)
 
         def work(one: tuple[TaskShare, Conversation]) -> Result:
@@ -340,7 +342,7 @@ def _looked_up(
 def _take(share: TaskShare, conversation: Conversation, result: Result, assistant: Assistant) -> None:
     """Write a result, or set it aside if it is a failure that may be temporary."""
     if result.outcome in FINAL_OUTCOMES:
-        _note(share, conversation, result, assistant)
+        _note(share, conversation, result, assistant.now)
     else:
         share.failed.append((conversation, result))
 
@@ -399,11 +401,11 @@ def _note_failures(share: TaskShare, assistant: Assistant) -> None:
             failures = failures.and_one(result.outcome, assistant.now())
         if failures.counted:
             share.counted.append(row_of(origin, share.asking.work.task, conversation, failures))
-        _note(share, conversation, result, assistant, is_final=failures.is_final)
+        _note(share, conversation, result, assistant.now, is_final=failures.is_final)
 
 
 def _note(
-    share: TaskShare, conversation: Conversation, result: Result, assistant: Assistant, *, is_final: bool = True
+    share: TaskShare, conversation: Conversation, result: Result, now: Callable[[], datetime], *, is_final: bool = True
 ) -> None:
     """Turn a result into rows."""
     share.ids.add(conversation.conversation_id)
@@ -412,17 +414,17 @@ def _note(
     share.folded += result.folded if isinstance(result, Tagged) else 0
     prompt_id = share.prompts.get(conversation.conversation_id)
     for table, rows in share.asking.rows(conversation, restored(conversation, result), prompt_id).items():
-        share.rows.add(table, [_stamped(row, table, assistant) for row in rows])
-    share.rows.add("failures", _failure(share.asking, conversation, result, assistant, is_final=is_final))
+        share.rows.add(table, [_stamped(row, table, now) for row in rows])
+    share.rows.add("failures", _failure(share.asking, conversation, result, now, is_final=is_final))
 
 
-def _stamped(row: Row, table: str, assistant: Assistant) -> Row:
+def _stamped(row: Row, table: str, now: Callable[[], datetime]) -> Row:
     stamp = {"tagged_conversations": "tagged_at", "judge_scores": "judged_at"}.get(table)
-    return row | {stamp: assistant.now()} if stamp else row
+    return row | {stamp: now()} if stamp else row
 
 
 def _failure(
-    asking: Asking, conversation: Conversation, result: Result, assistant: Assistant, *, is_final: bool
+    asking: Asking, conversation: Conversation, result: Result, now: Callable[[], datetime], *, is_final: bool
 ) -> list[Row]:
     if result.outcome == "ok":
         return []
@@ -434,7 +436,7 @@ def _failure(
         "detail": result.detail + "".join(f" '{value}'" for value in result.wrong),
         "retryable": not is_final,
         "attempts": result.questions,
-        "failed_at": assistant.now(),
+        "failed_at": now(),
     }
     return [row]
 
@@ -457,12 +459,12 @@ def _count(assistant: Assistant, share: TaskShare, engine: Engine) -> None:
         share.rows.add("answers_reused", [row | {"questions": share.reused, "reused_at": assistant.now()}])
 
 
-def _replace(assistant: Assistant, day: date, shares: Sequence[TaskShare], *, whole: bool) -> None:
+def _replace(store: Store, day: date, shares: Sequence[TaskShare], *, whole: bool) -> None:
     """Replace the day in one transaction; rows of conversations that were done before stay as they are.
 
     So do those of conversations that were to be brought to another schema and that a stop came before.
     """
-    with assistant.store.writing() as transaction:
+    with store.writing() as transaction:
         changed = False
         for share in shares:
             own = share.asking.plan
@@ -498,13 +500,13 @@ def _left(assistant: Assistant, share: TaskShare) -> Iterator[str]:
         yield f"{len(left)} of {len(asking.plan.pending)} conversations are left to {share.task}, for {words}"
 
 
-def _book_name(assistant: Assistant, day: date) -> str:
-    return f"{assistant.run_id}-{day}"
+def _book_name(run_id: str, day: date) -> str:
+    return f"{run_id}-{day}"
 
 
 def _spent(assistant: Assistant, share: TaskShare) -> Row:
     """Tokens and cost of the answers of a run and of batches. Unknown while another process still merges them."""
-    book = _book_name(assistant, share.asking.origin.day)
+    book = _book_name(assistant.run_id, share.asking.origin.day)
     with assistant.store.reading() as view:
         found = view.answer("label/cost_of_run", run=book, task=share.task, batches=as_json(share.batches.keys))[0]
     return {name: value if found["calls"] else None for name, value in found.items() if name != "calls"}

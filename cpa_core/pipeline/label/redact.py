@@ -8,22 +8,24 @@ from cpa_core.models import Conversation, Hidden, Message, Tag, Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.prompts import Task, prompt_id
 from cpa_core.redaction import Pseudonyms, names_of, redactor
+from cpa_core.settings import Settings
+from cpa_core.store import Store
 from cpa_core.store.database import Row
 from cpa_core.tagging import Tagged
 
 Result = TypeVar("Result", bound=Value)
 
 
-def asked_by(assistant: Assistant, task: Task) -> str:
+def asked_by(settings: Settings, task: Task) -> str:
     """The prompt's id, and that its messages are redacted: answers about the others are not comparable."""
-    return prompt_id(task) + ("-redacted" if assistant.settings.redact_before_model else "")
+    return prompt_id(task) + ("-redacted" if settings.redact_before_model else "")
 
 
 def as_sent(assistant: Assistant, conversations: Sequence[Conversation]) -> list[Conversation]:
     """The conversations as a model may see them. Raises SettingsError for a redactor that cannot be found."""
     if not assistant.settings.redact_before_model:
         return list(conversations)
-    names = _names(assistant, conversations)
+    names = _names(assistant.store, conversations)
     finds = redactor(assistant.settings)
     return [redacted(one, Pseudonyms(finds, _texts(one), names.get(one.conversation_id, ()))) for one in conversations]
 
@@ -32,9 +34,9 @@ def _texts(conversation: Conversation) -> list[str]:
     return [*(m.content for m in conversation.messages), *(value for _, value in conversation.context)]
 
 
-def _names(assistant: Assistant, conversations: Sequence[Conversation]) -> Mapping[str, list[str]]:
+def _names(store: Store, conversations: Sequence[Conversation]) -> Mapping[str, list[str]]:
     asked = json.dumps([one.conversation_id for one in conversations])
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         days = {one.day for one in conversations}
         rows = [
             row for day in sorted(days) for row in view.answer("delivery/metadata_of_day", day=day, conversations=asked)

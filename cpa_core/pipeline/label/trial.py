@@ -16,6 +16,7 @@ from cpa_core.pipeline.label.one_off import inquiry
 from cpa_core.pipeline.label.redact import as_sent, restored
 from cpa_core.sources import as_records, opened, read_together
 from cpa_core.sources.roles import DEFAULTS, word
+from cpa_core.store import Store
 from cpa_core.store.database import as_json
 from cpa_core.tagging import Tagged, first_requests, tag_conversation
 
@@ -37,9 +38,9 @@ class TrialQuote(Value):
     left: float | None
 
 
-def stored_conversation(assistant: Assistant, schema: EventSchema, conversation_id: str) -> Conversation:
+def stored_conversation(store: Store, schema: EventSchema, conversation_id: str) -> Conversation:
     """Return a conversation of a built day, with the metadata that the schema names. Raises NotFound."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         days = view.answer("label/day_of_conversation", id=conversation_id)
         if not days:
             raise NotFound("there is no conversation with this id in any built day")
@@ -47,7 +48,7 @@ def stored_conversation(assistant: Assistant, schema: EventSchema, conversation_
         rows = view.answer("label/conversations_of_day", day=day, ids=as_json([conversation_id]))
     if not rows:
         raise NotFound("this conversation has no message")
-    return with_context(assistant, schema, [conversation_of(day, conversation_id, rows)])[0]
+    return with_context(store, schema, [conversation_of(day, conversation_id, rows)])[0]
 
 
 def pasted_conversation(assistant: Assistant, text: str) -> Conversation:

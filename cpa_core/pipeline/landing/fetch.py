@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from cpa_core.errors import DayNeeded, NotRecognised, SourceError, SourceUnreadable
 from cpa_core.pipeline.assistant import Advance, Assistant
+from cpa_core.settings import Settings
 from cpa_core.sources import File, Listing, Object, Opened, Reject, archives, completed, opened, roles, time_field
 from cpa_core.sources.contents import Content
 from cpa_core.sources.identity import Decided
@@ -101,12 +102,12 @@ def read_in_order(
     alone = len(listing.objects) == 1
 
     def read(one: Object, content: Callable[[], Content]) -> Parsed:
-        named = _untimed_day(assistant, untimed_days, one, day)
+        named = _untimed_day(assistant.settings, untimed_days, one, day)
         said = None if assistant.settings.untimed == "modified" and not (one.day or day) else named
         file = assistant.file(one.uri, content())._replace(sessions=sessions, continues=one.continues)
         return _read(assistant, one, file, named, said)
 
-    yield from _ranges(assistant, [one for one in fresh if one.parts], read)
+    yield from _ranges(assistant.reading, [one for one in fresh if one.parts], read)
     for one, fetched in _fetched([one for one in fresh if not one.parts]):
         try:
             if one.uri.lower().endswith(archives.ENDING):
@@ -116,11 +117,11 @@ def read_in_order(
         except SourceError as error:
             if alone:
                 raise
-            yield _problem(assistant, one, error)
+            yield _problem(assistant.reading, one, error)
 
 
 def _ranges(
-    assistant: Assistant, fresh: Sequence[Object], read: Callable[[Object, Callable[[], Content]], Parsed]
+    reading: str, fresh: Sequence[Object], read: Callable[[Object, Callable[[], Content]], Parsed]
 ) -> Iterator[Parsed]:
     """Yield the new rows of a database in parts, each a range of its own; then the ranges that have become empty.
 
@@ -132,12 +133,12 @@ def _ranges(
             landed.add(part.uri)
             yield read(part, part.read)
         if one.moved and one.uri not in landed:
-            yield Parsed(object=one, reading=assistant.reading)
+            yield Parsed(object=one, reading=reading)
 
 
-def _problem(assistant: Assistant, one: Object, error: SourceError, within: bool = False) -> Parsed:
+def _problem(reading: str, one: Object, error: SourceError, within: bool = False) -> Parsed:
     arrived = not isinstance(error, SourceUnreadable)
-    return Parsed(object=one, problem=str(error), arrived=arrived, reading=assistant.reading, within=within)
+    return Parsed(object=one, problem=str(error), arrived=arrived, reading=reading, within=within)
 
 
 def _members(
@@ -159,7 +160,7 @@ def _members(
             unknown.append(error)
             others.append(member.uri.partition(archives.INSIDE)[2])
         except SourceError as error:
-            yield _problem(assistant, member, error, within=True)
+            yield _problem(assistant.reading, member, error, within=True)
     if len(unknown) == len(archive.members):
         raise unknown[0] if unknown else SourceError(f"{one.uri}: zip: holds none of the kinds that are read")
     named = ", ".join(others[:MOST_NAMED])
@@ -228,8 +229,8 @@ def _later(times: Any, now: datetime) -> dict[str, Any]:
     return {"future": pc.sum(pc.greater(times, pa.scalar(now, times.type))).as_py(), "latest": latest}
 
 
-def _untimed_day(assistant: Assistant, before: Mapping[str, date], one: Object, named: date | None) -> date | None:
+def _untimed_day(settings: Settings, before: Mapping[str, date], one: Object, named: date | None) -> date | None:
     """The day of messages without times: the path's, the caller's, that of the landing before, the object's own."""
-    modified = one.modified_at.astimezone(assistant.settings.zone).date()
-    own = modified if assistant.settings.untimed == "modified" else None
+    modified = one.modified_at.astimezone(settings.zone).date()
+    own = modified if settings.untimed == "modified" else None
     return one.day or named or before.get(one.uri) or own

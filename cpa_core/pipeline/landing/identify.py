@@ -10,8 +10,10 @@ import pyarrow as pa
 
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.landing.fetch import Parsed, finished
+from cpa_core.settings import Settings
 from cpa_core.sources.identity import Identified, Known, KnownTrace, Nothing, Opened, Said, Talk, identified
 from cpa_core.sources.identity.links import SPOKEN, chain, day_of, mark, values_of
+from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction, as_json
 
 SEEDED = "identity"
@@ -107,11 +109,11 @@ def _known(assistant: Assistant, uris: Sequence[str]) -> Iterator[Known]:
             yield Stored(view, uris)
 
 
-def reads_sessions(assistant: Assistant) -> bool:
+def reads_sessions(store: Store) -> bool:
     """Whether `session_id` and the like beside messages name conversations: not in a home that named these by words."""
-    if not assistant.store.exists():
+    if not store.exists():
         return True
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         return not view.answer("landing/is_set", name=BY_WORDS)
 
 
@@ -184,12 +186,12 @@ def _seed(assistant: Assistant) -> None:
         for part in range(parts if count["n"] else 0):
             rows = transaction.answer("landing/named_before", parts=parts, part=part)
             found = groupby(rows, key=lambda row: row["conversation_id"])
-            talks = [_named_before(assistant, list(of_one)) for _, of_one in found]
+            talks = [_named_before(assistant.settings, list(of_one)) for _, of_one in found]
             remember(transaction, talks)
         transaction.insert("settings_fixed", [{"name": SEEDED, "value": "1"}])
 
 
-def _named_before(assistant: Assistant, rows: Sequence[Row]) -> Talk:
+def _named_before(settings: Settings, rows: Sequence[Row]) -> Talk:
     """A conversation as an earlier version landed it: of several objects, the one with most, then the earliest.
 
     That version could put different talks under one id: only one of them keeps it.
@@ -198,7 +200,7 @@ def _named_before(assistant: Assistant, rows: Sequence[Row]) -> Talk:
     best = max(objects, key=lambda each: (len(each), -each[0]["sent_at"].timestamp()))
     marks = [mark(row["role"], row["content"]) for row in best if row["role"] in SPOKEN and row["content"].strip()]
     start = next((row["sent_at"] for row in best if not row["time_assumed"]), None)
-    day = day_of(start, best[0]["untimed_day"], assistant.settings.zone)
+    day = day_of(start, best[0]["untimed_day"], settings.zone)
     user = next((row["user_id"] for row in best if row["user_id"] is not None), None)
     links = tuple(chain(marks or [0]))
     return Talk(best[0]["conversation_id"], "conversation", user, start, day, links)

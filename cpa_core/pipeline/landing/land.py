@@ -36,6 +36,7 @@ from cpa_core.sources.archives import archive_of
 from cpa_core.sources.databases import LandedRange
 from cpa_core.sources.identity import Identified
 from cpa_core.sources.objects import traces_first
+from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction
 
 MOST_NOTES = 5
@@ -85,7 +86,7 @@ def unlanded(assistant: Assistant, wait: float | None = None) -> Unlanded:
 
     Raises SourceError, SettingsError, StoreBusy after `wait`.
     """
-    rows = _landed_files(assistant, wait)
+    rows = _landed_files(assistant.store, wait)
     read_so = {(row["uri"], row["etag"]): row["reading"] for row in rows}
     found = assistant.listing(_ranges(assistant, rows, read_so))
     absent = {row["uri"] for row in rows if row["removed_at"]}
@@ -116,11 +117,11 @@ def _is_fresh(read_so: Mapping[tuple[str, str], str | None], key: tuple[str, str
     return bool(now) and before != now and (before is not None or not json.loads(now).keys() <= KNOWN_BEFORE)
 
 
-def _landed_files(assistant: Assistant, wait: float | None) -> list[Row]:
+def _landed_files(store: Store, wait: float | None) -> list[Row]:
     """The objects that landed; without a store none did, and none is made: a bad source leaves nothing behind."""
-    if not assistant.store.exists():
+    if not store.exists():
         return []
-    with assistant.store.reading(wait) as view:
+    with store.reading(wait) as view:
         return view.answer("landing/objects_landed")
 
 
@@ -151,7 +152,12 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
         now = assistant.now()
         with assistant.progress("land", len(found.fresh)) as advance:
             parsed = read_in_order(
-                assistant, found.listing, traces_first(found.fresh), found.untimed_days, day, reads_sessions(assistant)
+                assistant,
+                found.listing,
+                traces_first(found.fresh),
+                found.untimed_days,
+                day,
+                reads_sessions(assistant.store),
             )
             for part in in_parts(parsed, advance):
                 named, found_out = without_forgotten(assistant.store, *named_part(assistant, part))
@@ -160,7 +166,7 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
                 )
         if is_other_gap(assistant):
             told.add([], _write(assistant, [], now, Identified((), (), ())))
-        _mark_removed(assistant, found, now)
+        _mark_removed(assistant.store, found, now)
     return told.landed(assistant.settings)
 
 
@@ -301,13 +307,13 @@ def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity
     return _Written(frozenset(dirty), tuple(contradicting), tuple(agreeing), over_days)
 
 
-def _mark_removed(assistant: Assistant, found: Unlanded, now: datetime) -> None:
+def _mark_removed(store: Store, found: Unlanded, now: datetime) -> None:
     """Mark removed and returned objects.
 
     It is the last step, so that the landing after an interrupted one reports them.
     """
     if found.removed or found.returned:
-        with assistant.store.writing() as transaction:
+        with store.writing() as transaction:
             transaction.answer("landing/mark_removed", at=now, uris=list(found.removed))
             transaction.answer("landing/mark_removed", at=None, uris=list(found.returned))
 

@@ -19,6 +19,7 @@ from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.gold.quality import quality_rows
+from cpa_core.store import Store
 from cpa_core.store.database import Row, as_json
 
 Form = Literal["parquet", "csv"]
@@ -46,10 +47,10 @@ class Exported(Value):
     rows: int
 
 
-def sum_day(assistant: Assistant, day: date) -> Summed:
+def sum_day(store: Store, day: date) -> Summed:
     """Replace the day's sums by those of its present tags and judgments, in one transaction."""
-    with assistant.store.day_lock(day):
-        return _sum(assistant, [day])[day]
+    with store.day_lock(day):
+        return _sum(store, [day])[day]
 
 
 def sum_days(assistant: Assistant, days: Sequence[date]) -> Iterator[tuple[date, Summed]]:
@@ -57,27 +58,27 @@ def sum_days(assistant: Assistant, days: Sequence[date]) -> Iterator[tuple[date,
 
     A day that a run holds is summed alone, once that run releases it.
     """
-    for part in _parts(assistant, sorted(days)):
+    for part in _parts(assistant.store, sorted(days)):
         done: dict[date, Summed] = {}
         with ExitStack() as locks:
-            free = [day for day in part if _is_free(assistant, day, locks)]
+            free = [day for day in part if _is_free(assistant.store, day, locks)]
             if free:
-                done = _sum(assistant, free)
+                done = _sum(assistant.store, free)
         for day in part:
-            yield day, done.get(day) or sum_day(assistant, day)
+            yield day, done.get(day) or sum_day(assistant.store, day)
 
 
-def _is_free(assistant: Assistant, day: date, locks: ExitStack) -> bool:
+def _is_free(store: Store, day: date, locks: ExitStack) -> bool:
     try:
-        locks.enter_context(assistant.store.day_lock(day, wait=0))
+        locks.enter_context(store.day_lock(day, wait=0))
     except StoreBusy:
         return False
     return True
 
 
-def _parts(assistant: Assistant, days: Sequence[date]) -> Iterator[list[date]]:
+def _parts(store: Store, days: Sequence[date]) -> Iterator[list[date]]:
     """The days, in parts that lie close together and are not too large."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         rows = view.answer("insights/sizes_of_days", days=as_json(map(str, days)))
     sizes = {row["day"]: row["conversations"] for row in rows}
     part: list[date] = []
@@ -91,11 +92,11 @@ def _parts(assistant: Assistant, days: Sequence[date]) -> Iterator[list[date]]:
         yield part
 
 
-def _sum(assistant: Assistant, days: Sequence[date]) -> dict[date, Summed]:
+def _sum(store: Store, days: Sequence[date]) -> dict[date, Summed]:
     """Replace the sums of these days, whose locks are held, by those of now."""
-    with selected(assistant.store, Scope(days[0], days[-1])) as of:
+    with selected(store, Scope(days[0], days[-1])) as of:
         tables = {name: table.filter(pc.is_in(table["day"], pa.array(days))) for name, table in sums(of).items()}
-    with assistant.store.writing() as transaction:
+    with store.writing() as transaction:
         for name, table in tables.items():
             transaction.execute(
                 f"delete from {name} where day in (select unnest($days::json::date[]))", days=as_json(map(str, days))
@@ -115,15 +116,15 @@ def _summed(row: Row) -> Summed:
     )
 
 
-def turns_of_days(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+def turns_of_days(store: Store, days: Sequence[date]) -> list[Row]:
     """Return the turns after which conversations ended, from the stored sums."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         return view.answer("status/turns_of_days", days=list(days))
 
 
-def transitions_of_days(assistant: Assistant, days: Sequence[date], most: int) -> list[Row]:
+def transitions_of_days(store: Store, days: Sequence[date], most: int) -> list[Row]:
     """Return the most frequent transitions of each day, from the stored sums. Null is the beginning or the end."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         return view.answer("status/transitions_of_days", days=list(days), most=most)
 
 

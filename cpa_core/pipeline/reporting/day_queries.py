@@ -5,34 +5,35 @@ from datetime import UTC, date
 
 from cpa_core.models import EventSchema
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.store import Store
 from cpa_core.store.database import Row
 
 LOWEST = 5
 
 
-def events_by_type(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+def events_by_type(store: Store, days: Sequence[date]) -> list[Row]:
     """Events and conversations of each type on each day, the most frequent first."""
-    return _answer(assistant, "status/events_by_type", days)
+    return _answer(store, "status/events_by_type", days)
 
 
-def scores_by_band(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+def scores_by_band(store: Store, days: Sequence[date]) -> list[Row]:
     """Conversations of each day by tens of their score; those without a score last, with a null band."""
-    return _answer(assistant, "status/scores_by_band", days)
+    return _answer(store, "status/scores_by_band", days)
 
 
-def lowest_scores(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+def lowest_scores(store: Store, days: Sequence[date]) -> list[Row]:
     """The conversations of each day with the lowest scores."""
-    return _answer(assistant, "status/lowest_scores", days, most=LOWEST)
+    return _answer(store, "status/lowest_scores", days, most=LOWEST)
 
 
 def failures(assistant: Assistant, days: Sequence[date]) -> list[Row]:
     """Return the failures of each day: stage, conversation, reason, whether it is retried, attempts."""
-    return _answer(assistant, "status/failures_of_days", days)
+    return _answer(assistant.store, "status/failures_of_days", days)
 
 
-def messages_covered(assistant: Assistant, days: Sequence[date]) -> list[Row]:
+def messages_covered(store: Store, days: Sequence[date]) -> list[Row]:
     """Messages of each day that were asked about, and those of them with an event."""
-    return _answer(assistant, "status/messages_covered", days)
+    return _answer(store, "status/messages_covered", days)
 
 
 def types_without_events(schema: EventSchema, rows: Sequence[Row]) -> list[str]:
@@ -49,6 +50,6 @@ def money_spent(assistant: Assistant) -> tuple[float, float]:
     return spent["by_run"], spent["by_day"]
 
 
-def _answer(assistant: Assistant, question: str, days: Sequence[date], **names: object) -> list[Row]:
-    with assistant.store.reading() as view:
+def _answer(store: Store, question: str, days: Sequence[date], **names: object) -> list[Row]:
+    with store.reading() as view:
         return view.answer(question, days=list(days), **names)

@@ -7,6 +7,7 @@ from cpa_core import schema as schemas
 from cpa_core.errors import SettingsError
 from cpa_core.models import EventSchema
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.store import Store
 from cpa_core.store.database import Row
 
 
@@ -60,7 +61,7 @@ def current_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
     """
     path = schema_path(assistant)
     found, warnings = read_schema(assistant)
-    known = _recorded(assistant, found.version)
+    known = _recorded(assistant.store, found.version)
     if not known:
         record_version(assistant, found.version, path.read_text("utf-8"), str(path), proposed=False)
     elif known[0]["proposed"] and not known[0]["accepted_at"] and accepts(assistant):
@@ -76,7 +77,7 @@ def accepts(assistant: Assistant) -> bool:
 
 def record_version(assistant: Assistant, version: str, text: str, origin: str, *, proposed: bool) -> None:
     """Store a version of the schema, unless it is known. A proposal waits for a person to accept it."""
-    if _recorded(assistant, version):
+    if _recorded(assistant.store, version):
         return
     now = assistant.now()
     row = {"version": version, "yaml": text, "origin": origin, "proposed": proposed, "created_at": now}
@@ -109,6 +110,6 @@ def _put_in_force(assistant: Assistant, version: str) -> None:
             )
 
 
-def _recorded(assistant: Assistant, version: str) -> list[Row]:
-    with assistant.store.reading() as view:
+def _recorded(store: Store, version: str) -> list[Row]:
+    with store.reading() as view:
         return view.answer("schema/is_accepted", version=version)

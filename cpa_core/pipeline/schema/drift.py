@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from cpa_core.insights.drift import Measured, Share, measured
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.store import Store
 
 LOOKED_BACK = timedelta(days=90)
 """The time in which earlier days are searched: an assistant that rests at weekends has 28 of them in less."""
@@ -19,12 +20,12 @@ class Drift(Value):
     examples: tuple[str, ...]
 
 
-def measures_of(assistant: Assistant, day: date) -> list[Measured]:
+def measures_of(store: Store, day: date) -> list[Measured]:
     """Return every measure of a day against the earlier days that the same version of the schema tagged.
 
     Another version counts differently, so the first week of a version has no measure.
     """
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         versions = view.answer(
             "schema/version_of_day",
             day=day,
@@ -41,7 +42,7 @@ def drift(assistant: Assistant, days: Sequence[date]) -> list[Drift]:
     """Return the drifts of these days, each with at most five conversation ids."""
     found: list[Drift] = []
     for day in days:
-        for one in measures_of(assistant, day):
+        for one in measures_of(assistant.store, day):
             if one.is_out:
                 with assistant.store.reading() as view:
                     rows = view.answer("schema/drift_examples", day=day, name=one.name)

@@ -31,6 +31,7 @@ from cpa_core.proposing import (
     written,
 )
 from cpa_core.sources import Record, as_records, opened, read_together
+from cpa_core.store import Store
 from cpa_core.tagging import Tagged, first_requests, tag_conversation
 
 ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,7 +88,7 @@ def ensure_schema(assistant: Assistant) -> tuple[EventSchema, list[str]]:
         return current_schema(assistant)
     with assistant.store.proposal_lock():
         if not path.exists():
-            proposal = propose_schema(assistant, stored_conversations(assistant))
+            proposal = propose_schema(assistant, stored_conversations(assistant.store))
             version = schemas.parse(proposal.text, str(path))[0].version
             record_version(assistant, version, proposal.text, f"proposed by {proposal.model}", proposed=True)
             write_proposal(proposal, path)
@@ -254,18 +255,18 @@ def source_conversations(assistant: Assistant) -> list[Conversation]:
     return [_of_records(key, sorted(group, key=lambda r: (r.sent_at, r.ordinal))) for key, group in groups.items()]
 
 
-def stored_conversations(assistant: Assistant) -> list[Conversation]:
+def stored_conversations(store: Store) -> list[Conversation]:
     """Every conversation that has landed."""
-    return _stored(assistant, "landing/landed_transcripts")
+    return _stored(store, "landing/landed_transcripts")
 
 
-def uncovered_conversations(assistant: Assistant) -> list[Conversation]:
+def uncovered_conversations(store: Store) -> list[Conversation]:
     """Return tagged conversations with only their messages without an event; conversations without any are left out."""
-    return _stored(assistant, "landing/uncovered_transcripts")
+    return _stored(store, "landing/uncovered_transcripts")
 
 
-def _stored(assistant: Assistant, question: str) -> list[Conversation]:
-    with assistant.store.reading() as view:
+def _stored(store: Store, question: str) -> list[Conversation]:
+    with store.reading() as view:
         rows = view.answer(question)
     groups: dict[str, list[Message]] = {}
     users: dict[str, str | None] = {}

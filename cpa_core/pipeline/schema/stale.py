@@ -12,6 +12,7 @@ from cpa_core.pipeline.label.plan import difference, messages_in
 from cpa_core.pipeline.label.quote import Quote, quote
 from cpa_core.pipeline.schema.current import read_schema, schema_path
 from cpa_core.schema import Change, Diff
+from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction
 from cpa_core.tagging import WINDOW
 
@@ -126,9 +127,9 @@ def _weight(view: Transaction, days: list[date], diff: Diff, change: Change, mad
     return Weight(change=change, messages=len(messages), questions=len(windows) + judged)
 
 
-def types_and_events(assistant: Assistant, schema: EventSchema) -> list[Row]:
+def types_and_events(store: Store, schema: EventSchema) -> list[Row]:
     """Each event type with how many events of it are stored, in how many conversations."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         rows = view.answer("schema/events_by_type")
     counts = {(row["role"], row["event_type"]): row for row in rows}
     none = {"events": 0, "conversations": 0}
