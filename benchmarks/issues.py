@@ -27,7 +27,7 @@ MOST_WRONG = 0.05
 DAYS = 9
 PLANS: dict[PlantedCause, tuple[int, int, int]] = {"event": (2, 4, 6), "dealbreaker": (3, 5, 7), "path": (2, 5, 7)}
 """The days on which each issue begins, ends (and is called fixed then), and returns."""
-SHARES: dict[PlantedCause, float] = {"event": 0.25, "dealbreaker": 0.2, "path": 1.0}
+SHARES: dict[PlantedCause, float] = {"event": 1.0, "dealbreaker": 0.2, "path": 1.0}
 
 
 def is_there(cause: PlantedCause, nth: int) -> bool:

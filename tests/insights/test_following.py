@@ -11,7 +11,7 @@ import pytest
 
 from cpa_core.cli import main
 from cpa_core.errors import InputError, NotFound
-from cpa_core.insights import DaySpan, IssueStanding
+from cpa_core.insights import UNKNOWN, DaySpan, Issue, IssueStanding
 from cpa_core.insights.following import (
     chance_of_less,
     chance_of_more,
@@ -21,10 +21,12 @@ from cpa_core.insights.following import (
     spans_of,
 )
 from cpa_core.insights.inbox import FollowedIssue
-from cpa_core.insights.statistics import UnitSums, unit_sums
+from cpa_core.insights.issues import Cause
+from cpa_core.insights.statistics import UnitSums, rate, unit_sums
 from cpa_core.pipeline import Assistant, write_report
 from cpa_core.pipeline.reporting.inbox import (
     IssueChange,
+    enters_inbox,
     fix_outcome,
     follow_issues,
     issue_days,
@@ -236,6 +238,26 @@ def test_a_change_needs_an_issue_and_a_fix_its_day(
     with pytest.raises(error):
         set_issue(made, name if issue == "own" else issue, change)
     assert issue_named(made, name) == before
+
+
+@pytest.mark.parametrize(
+    ("cause", "keys", "q_value", "enters"),
+    [
+        ("path", ("Closing",), 0.001, True),
+        ("path", ("Closing",), 0.02, False),  # each day looks again: chance must not fill the inbox
+        ("path", ("Asking", "Refusal"), 0.001, False),  # a longer way to a path that is in it
+        ("path", ("Refusal", "Asking"), 0.001, True),
+        ("event", ("Refusal",), 0.001, True),
+        ("dealbreaker", (), None, True),
+    ],
+)
+def test_a_cause_enters_the_inbox_once_and_surely(
+    cause: Cause, keys: tuple[str, ...], q_value: float | None, enters: bool
+) -> None:
+    there = [{"cause": "path", "event_keys": ["Refusal"]}, {"cause": "event", "event_keys": ["Closing"]}]
+    nothing = rate(0, 0)
+    issue = Issue("i", cause, (), "", "", nothing, UNKNOWN, UNKNOWN, UNKNOWN, q_value)
+    assert enters_inbox(issue, keys, there) is enters
 
 
 def test_an_empty_home_has_no_issues_and_writes_none(tmp_path: Path) -> None:

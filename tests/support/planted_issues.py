@@ -44,13 +44,14 @@ class PlantedDays:
     users: int = 2_000
     bad: float = 0.1
     bad_with_event: float = 0.75
-    closings: float = 0.15
+    refusals: float = 0.25
+    closings: float = 0.25
     end: float = 0.35
     end_after_path: float = 0.9
 
 
 Planted = Mapping[PlantedCause, float]
-"""What is planted on a day: the share of conversations that have it; with a path, that end after it."""
+"""What is planted on a day: the share of conversations that it harms, of those with the event or the path."""
 
 
 def begin(home: Home) -> Assistant:
@@ -82,7 +83,8 @@ def _conversation(
     user = f"u{int(days.users * random.random() ** 1.5)}"
     kinds = _kinds(days, random, has)
     hit = "dealbreaker" in has
-    is_bad = hit or random.random() < (days.bad_with_event if "event" in has else days.bad)
+    is_harmed = "event" in has and REFUSAL in kinds
+    is_bad = hit or random.random() < (days.bad_with_event if is_harmed else days.bad)
     key = {"day": day, "conversation_id": name}
     whole = key | {"content_hash": name}
     raw = whole | {"user_id": user, "started_at": _at(day), "ended_at": _at(day), "message_count": 6}
@@ -105,14 +107,14 @@ def _conversation(
 
 
 def _kinds(days: PlantedDays, random: Random, has: set[PlantedCause]) -> list[str]:
-    """The kinds of a conversation. Closings are always there, and more end after one while the path is planted."""
+    """The kinds of a conversation. Refusals and closings are always there: what is planted is the harm they do."""
     kinds: list[str] = []
     ended = False
     while not ended:
         is_closing = random.random() < days.closings
         kinds.append(CLOSING if is_closing else random.choice(NEUTRAL))
         ended = random.random() < (days.end_after_path if is_closing and "path" in has else days.end)
-    if "event" in has:
+    if random.random() < days.refusals:
         kinds.insert(0, REFUSAL)
     return kinds
 

@@ -227,8 +227,8 @@ def _followed(
     standing = dict(known.standings)
     issues = {name: dict(row) for name, row in known.issues.items()}
     for day in due:
-        for name, (issue, keys) in list(found[day].items()):
-            if name not in issues and not (issue.q_value is None or issue.q_value <= SURE):
+        for name, (issue, keys) in sorted(found[day].items(), key=lambda one: len(one[1][1])):
+            if name not in issues and not enters_inbox(issue, keys, issues.values()):
                 found[day].pop(name)
                 continue
             issues[name] = issues.get(name, _new_row(issue, keys, day)) | {"title": title(issue)}
@@ -250,6 +250,13 @@ def _followed(
                     _reopen(issues[name], standing[name], day, own)
                 rows.append(_day_row(name, day, standing[name], own[week]))
     return rows, issues
+
+
+def enters_inbox(issue: Issue, keys: Sequence[str], there: Iterable[Row]) -> bool:
+    """Whether an issue is sure enough for the inbox, and no longer way to a path that is in it: that is one cause."""
+    is_sure = issue.q_value is None or issue.q_value <= SURE
+    tails = {tuple(row["event_keys"]) for row in there if row["cause"] == "path"} if issue.cause == "path" else set()
+    return is_sure and not any(tuple(keys[n:]) in tails for n in range(1, len(keys)))
 
 
 def _spans(row: Row, standing: IssueStanding, day: date) -> list[DaySpan]:

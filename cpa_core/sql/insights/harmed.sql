@@ -1,7 +1,7 @@
 -- How many conversations does each followed issue harm, by day and unit: beyond what happens without it?
--- An event: its conversations that end badly, less the share of the others of equal length that do. A path: the steps that
--- end a conversation after it, less the share of other steps of equal depth. A dealbreaker: those that hit it. `path` are
--- the numbers of kinds, the first event first.
+-- An event: its conversations that end badly, less the share of the others of its day and length that do. A path: the steps
+-- that end a conversation after it, less the share of other steps of its day and depth. A dealbreaker: those that hit it.
+-- Few others of a day are eked out by ten of all days. `path` are the numbers of kinds, the first event first.
 create or replace temp table harmed as
 with scored as (select n, day, unit, length_from, is_bad::integer as ends from chosen where tag_outcome = 'ok' and score is not null),
 with_event as (
@@ -27,15 +27,22 @@ cases as (
   select issue, day, unit, 'path' as cause, depth as layer, ends from with_path
 ),
 whole as (
-  select 'event' as cause, length_from as layer, count(*) as cases, sum(ends) as ends from scored group by all
+  select 'event' as cause, day, length_from as layer, count(*) as cases, sum(ends) as ends from scored group by all
   union all
-  select 'path' as cause, depth as layer, count(*) as cases, sum(ends) as ends from steps group by all
+  select 'path' as cause, day, depth as layer, count(*) as cases, sum(ends) as ends from steps group by all
 ),
-own as (select issue, cause, layer, count(*) as cases, sum(ends) as ends from cases group by all),
+own as (select issue, cause, day, layer, count(*) as cases, sum(ends) as ends from cases group by all),
+layers as (
+  select i.issue, w.cause, w.day, w.layer, w.cases - coalesce(o.cases, 0) as cases, w.ends - coalesce(o.ends, 0) as ends
+  from followed_issues i
+  join whole w on w.cause = i.cause
+  left join own o on o.issue = i.issue and o.day = w.day and o.layer = w.layer
+),
 usual as (
-  select o.issue, o.layer, coalesce((w.ends - o.ends) / nullif(w.cases - o.cases, 0), 0) as share
-  from own o
-  join whole w on w.cause = o.cause and w.layer = o.layer
+  select issue, day, layer,
+    (ends + 10 * coalesce(sum(ends) over layer / nullif(sum(cases) over layer, 0), 0)) / (cases + 10) as share
+  from layers
+  window layer as (partition by issue, layer)
 ),
 hit as (
   select c.day, c.unit, j.schema_version, unnest(map_entries(j.dealbreakers::map(varchar, json))) as entry
@@ -46,7 +53,7 @@ hit as (
 found as (
   select c.issue, c.day, c.unit, c.ends - u.share as hits
   from cases c
-  join usual u on u.issue = c.issue and u.layer = c.layer
+  join usual u on u.issue = c.issue and u.day = c.day and u.layer = c.layer
   union all
   select f.issue, h.day, h.unit, 1 as hits
   from hit h
