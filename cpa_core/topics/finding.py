@@ -28,6 +28,8 @@ WORDS = 3
 """Words of a name."""
 WITHIN = 0.95
 """The share of its members within a topic's radius: the farthest ones would make it reach into others."""
+SAME = 0.5
+"""A cluster is a known topic from this share of common members on."""
 GROWTH, CHANCE = 4.0, 0.0001
 """A topic is new where its share of the recent texts is four times its share before, at this probability of chance."""
 
@@ -156,29 +158,39 @@ def _nearest(layer: Layer, items: Sequence[Item]) -> list[tuple[str, float] | No
     return found
 
 
-def new_layer(corpus: str, items: Sequence[Item], since: date) -> Layer | None:
+def new_layer(
+    corpus: str, items: Sequence[Item], since: date, known: Mapping[str, str | None] | None = None
+) -> Layer | None:
     """The topics that are new since a day, beyond chance, as a layer of that day; None where there are none.
 
     All items are clustered anew, as many before that day as since, and each cluster is compared with its share before.
+    `known` has the topic of each item: a cluster that shares half of all members with a topic is that one, grown.
     """
     recent = sampled([one for one in items if one.day >= since], SAMPLE // 2)
     before = sampled([one for one in items if one.day < since], len(recent))
     layer = first_layer(corpus, [*recent, *before])
     if layer is None:
         return None
-    counts = {
-        part: Counter(one.topic_id for one in placed([layer], those))
-        for part, those in (("recent", recent), ("before", before))
-    }
+    places = {one.item_id: one.topic_id for one in placed([layer], [*recent, *before]) if one.topic_id is not None}
+    now, then = (Counter(places.get(one.item_id) for one in part) for part in (recent, before))
+    grown = _grown(places, {one.item_id: (known or {}).get(one.item_id) for one in [*recent, *before]})
     kept = tuple(
         one
         for one in layer.topics
-        if found_beyond_chance(counts["recent"][one.topic_id], counts["before"][one.topic_id], len(recent), len(before))
+        if one.topic_id not in grown
+        and found_beyond_chance(now[one.topic_id], then[one.topic_id], len(recent), len(before))
     )
     ids = {one.topic_id for one in kept}
     days = {one.item_id: one.day for one in [*recent, *before]}
     members = {name: topic for name, topic in layer.members.items() if topic in ids and days[name] >= since}
     return Layer(layer.space, kept, since, members) if kept else None
+
+
+def _grown(places: Mapping[str, str], known: Mapping[str, str | None]) -> set[str]:
+    """The clusters that are a known topic: at least half of the items that are in either are in both."""
+    shared = Counter((topic, known[name]) for name, topic in places.items() if known[name] is not None)
+    sizes, earlier = Counter(places.values()), Counter(topic for topic in known.values() if topic is not None)
+    return {new for (new, old), both in shared.items() if old and both >= SAME * (sizes[new] + earlier[old] - both)}
 
 
 def found_beyond_chance(recent: int, before: int, all_recent: int, all_before: int) -> bool:

@@ -91,6 +91,18 @@ def test_a_new_topic_is_found_on_its_day_and_every_text_before_keeps_its_topic(l
     assert all(set(found[one]) == {"login"} for one in new)
 
 
+def test_a_topic_that_grows_is_not_new_twice(layer: Layer) -> None:
+    tomorrow, later = DAY + timedelta(days=1), DAY + timedelta(days=2)
+    usual = [item for topic in ("parcel", "refund", "退货") for item in texts(topic, 60, tomorrow)]
+    seen = [*first_day(), *usual, *texts("login", 20, tomorrow)]
+    second = new_layer("requests", seen, tomorrow)
+    assert second is not None
+    third = [item for topic in ("parcel", "refund", "login") for item in texts(topic, 90, later)]
+    known = {one.item_id: one.topic_id for one in placed([layer, second], [*seen, *third])}
+    assert new_layer("requests", [*seen, *third], later) is not None  # by its growth alone it would be new
+    assert new_layer("requests", [*seen, *third], later, known) is None
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_day_like_the_one_before_has_no_new_topic(seed: int) -> None:
     tomorrow = DAY + timedelta(days=1)

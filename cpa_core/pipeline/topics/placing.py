@@ -169,8 +169,8 @@ def _changed(there: _Corpus) -> _Changed:
     since = _due(there)
     if since is None:
         return _Changed(places, None, False)
-    items = there.items
-    layer = new_layer(there.name, items, since) if there.layers else first_layer(there.name, items)
+    items, known = there.items, there.known | {name: place.topic_id for name, place in places.items()}
+    layer = new_layer(there.name, items, since, known) if there.layers else first_layer(there.name, items)
     if layer:
         places |= {one.item_id: one for one in placed([layer], items) if one.topic_id is not None}
     return _Changed(places, layer, True)
