@@ -155,6 +155,10 @@ bench-corrected: .venv/ready  ## rates corrected by people's labels: coverage an
 bench-quotes: .venv/ready     ## quotes altered in 20 ways, found in the conversations of FOLDERS, beside the time before
 	$(BIN)/python -m benchmarks.quotes $(FOLDERS)
 
+.PHONY: bench-languages
+bench-languages: .venv/ready  ## 200 conversations in Japanese, Arabic and Hindi, made from templates: quotes, redaction, report, topics
+	$(BIN)/python -m benchmarks.languages
+
 bench-planted: .venv/ready   ## slow: 200 simulations of each of four crowds of users: found, covered, what else was found; SEED=7
 	$(BIN)/python -m benchmarks.planted --seed $(or $(SEED),0)
 

@@ -22,8 +22,10 @@ QUOTES = (
 DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 SELECTORS = "\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
 """Variation selectors: they choose the look of the character before them, and belong to it."""
-INVISIBLE = re.compile(f"[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff{SELECTORS}]")
-"""Soft hyphens, joiners, marks of direction, variation selectors: nobody sees them, and models leave them out."""
+INVISIBLE = re.compile(
+    f"[\u00ad\u034f\u061c\u0640\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff{SELECTORS}]"
+)
+"""Soft hyphens, joiners, marks of direction, variation selectors, Arabic's tatweel: they carry no meaning."""
 RUNS = re.compile(r"  +|--+|[*_~]+")
 """Runs in folded text of which some characters may carry no meaning."""
 SIGNS = "'.,!?;: "

@@ -7,6 +7,7 @@ introductions, signatures and metadata. Names are best effort, measured in docs/
 import importlib
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -34,6 +35,34 @@ class Span(Value):
     start: int
     end: int
     kind: str
+
+
+class Forms(dict[int, str]):
+    """What the patterns see of each character, computed once: one character for each, so that places stay.
+
+    Digits of every script and full-width signs become ASCII. Letters of scripts that put no spaces between words become
+    a sign that is no letter, so that what stands beside them is not taken for a part of a longer word.
+    """
+
+    def __missing__(self, ordinal: int) -> str:
+        letter = chr(ordinal)
+        digit = unicodedata.decimal(letter, None)
+        if digit is not None:
+            seen = str(digit)
+        elif 0xFF01 <= ordinal <= 0xFF5E:
+            seen = chr(ordinal - 0xFEE0)
+        elif ordinal == 0x3000:
+            seen = " "
+        else:
+            seen = BESIDE if unicodedata.name(letter, "").startswith(SPACELESS) else letter
+        self[ordinal] = seen
+        return seen
+
+
+BESIDE = "\u00b7"
+SPACELESS = ("CJK ", "HIRAGANA ", "KATAKANA", "HANGUL ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "BOPOMOFO ")
+"""How Unicode's names begin of letters that stand beside a word of another script without a space."""
+FORMS = Forms()
 
 
 class Redactor(Protocol):
@@ -69,14 +98,15 @@ class Patterns:
 
     def spans(self, text: str, names: Collection[str] = ()) -> list[Span]:
         """Return the spans to hide; if two overlap, the kind first in KINDS takes precedence."""
+        plain = text if text.isascii() else text.translate(FORMS)
         finders: dict[Kind, Iterable[tuple[int, int]]] = {
-            "KEY": _keys(text),
-            "EMAIL": _emails(text),
-            "IBAN": _ibans(text),
-            "CARD": _cards(text),
-            "SSN": _ssns(text),
-            "IP": _addresses(text),
-            "PHONE": self._phones(text),
+            "KEY": _keys(plain),
+            "EMAIL": _emails(plain),
+            "IBAN": _ibans(plain),
+            "CARD": _cards(plain),
+            "SSN": _ssns(plain),
+            "IP": _addresses(plain),
+            "PHONE": self._phones(plain),
             "NAME": _known(text, [*names, *self.names(text)]),
         }
         taken: list[Span] = []

@@ -5,6 +5,7 @@
   const make = (tag, kind, text) => {
     const element = document.createElement(tag);
     if (kind) element.className = kind;
+    if (['said', 'quote', 'note', 'small', 'tag', 'tag hit'].includes(kind)) element.dir = 'auto';
     if (text !== undefined && text !== null) element.textContent = text;
     return element;
   };
