@@ -139,22 +139,29 @@ def _within(place: str, key: str) -> str:
     return f"{place}.{key}" if place else key
 
 
-def along(place: str, tree: Any, route: Route) -> Found:
+def along(place: str, tree: Any, route: Route) -> Iterator[Placed]:
     """The records of a parsed value."""
+    found: list[Placed] = []
+    _gather(place, tree, route, found)
+    return iter(found)
+
+
+def _gather(place: str, tree: Any, route: Route, found: list[Placed]) -> None:
+    """Add the records of a value: a list, for a generator within each step would cost as much as a record."""
     if not route:
-        yield place, tree
+        found.append((place, tree))
         return
     step, rest = route[0], route[1:]
-    if step == TABLE and (found := tabled(tree)) is not None:
-        for n, one in enumerate(found):
-            yield from along(_within(place, f"row {n + 1}"), one, rest)
+    if step == TABLE and (rows := tabled(tree)) is not None:
+        for n, one in enumerate(rows):
+            _gather(_within(place, f"row {n + 1}"), one, rest, found)
     elif step == "[]" and isinstance(tree, list):
         for n, one in enumerate(tree):
-            yield from along(_within(place, f"{n}"), one, rest)
+            _gather(_within(place, f"{n}"), one, rest, found)
     elif isinstance(tree, dict) and step in tree:
-        yield from along(_within(place, step), tree[step], rest)
+        _gather(_within(place, step), tree[step], rest, found)
     else:
-        yield place, tree  # a value of another kind among those of the route: its reader says what it lacks
+        found.append((place, tree))  # a value of another kind among those of the route: its reader says what it lacks
 
 
 def routes(values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:

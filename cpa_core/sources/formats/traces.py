@@ -128,10 +128,13 @@ def _looked(look: Look, number: int, tree: Any) -> tuple[Node, Any] | None:
         return None  # reading it says why
 
 
-class TraceVerdict(NamedTuple):
-    """What a node is: speech, or why it is none, with its standing and its trace."""
+Kind = Literal["speech", "undecided", "inner", "mute"]
 
-    kind: Literal["speech", "undecided", "inner", "mute"]
+
+class TraceVerdict(NamedTuple):
+    """What a node is: speech, or why it is none, with its trace, and, of speech, its standing."""
+
+    kind: Kind
     standing: int
     trace: str
 
@@ -155,6 +158,12 @@ class Traces:
 
 def _verdicts(nodes: Sequence[Node]) -> Iterator[tuple[int, TraceVerdict]]:
     """What each node of one trace is."""
+    said = [node for node in nodes if node.speaks and node.part != "aside"]
+    if len(said) == 1 and said[0].parent is None:  # most traces have one call of a model, around all else
+        for node in nodes:
+            kind: Kind = "speech" if node is said[0] else "inner" if node.speaks else "mute"
+            yield node.key, TraceVerdict(kind, TRACE if node.id == node.trace else ROOT, node.trace)
+        return
     speech, undecided = outermost(nodes)
     known = {node.id: node for node in nodes}
     for node in nodes:

@@ -17,6 +17,8 @@ KNOWN = frozenset(
 )
 PLAIN = frozenset({"role", "content", "parts", "id", "message_id", "timestamp"})
 """Keys of a message that holds nothing beside its text."""
+TYPED = frozenset({"type", "content"})
+"""The same of LangChain's."""
 
 MOST_TURNS, MOST_BYTES = 20_000, 8_000
 """So many messages, each of at most so many bytes, are known again when a later record repeats them."""
@@ -52,19 +54,17 @@ def _known(file: File, place: str, turn: Any, speaker: str | None) -> Iterable[D
 
     A plain one is read sooner than it is found.
     """
+    if not file.names and (one := _plainly(file, place, turn, speaker)) is not None:
+        return (one,)
     known = file.turns
-    if (
-        known is None
-        or file.names
-        or (type(turn) is dict and turn.keys() <= PLAIN and type(turn.get("content")) is str)
-    ):
-        return drafts_of(file, place, turn, speaker)
+    if known is None or file.names:
+        return _carefully(file, place, turn, speaker)
     try:
         key = marshal.dumps((turn, speaker), 2)  # a later version marks what is shared: equal values would differ
     except ValueError:  # a key occurs twice
-        return drafts_of(file, place, turn, speaker)
+        return _carefully(file, place, turn, speaker)
     if (made := known.get(key)) is None:
-        made = tuple(drafts_of(file, place, turn, speaker))
+        made = tuple(_carefully(file, place, turn, speaker))
         if len(key) > MOST_BYTES or any(isinstance(one, Reject) for one in made):
             return made
         if len(known) >= MOST_TURNS:
@@ -78,7 +78,12 @@ def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> 
     """One message, and what it holds beside its text."""
     if not file.names and (made := _plainly(file, place, turn, speaker)) is not None:
         yield made
-        return
+    else:
+        yield from _carefully(file, place, turn, speaker)
+
+
+def _carefully(file: File, place: str, turn: Any, speaker: str | None) -> Iterator[Draft | Reject]:
+    """The same of a message that may hold more than its text."""
     try:
         turn = plain(file.message(turn))
         if not isinstance(turn, dict):
@@ -99,8 +104,10 @@ def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> 
 
 def _plainly(file: File, place: str, turn: Any, speaker: str | None) -> Draft | None:
     """A message of which nothing is said but a role, a text, an id and a time: most are; None for any other."""
-    if type(turn) is not dict or not turn.keys() <= PLAIN:
+    if type(turn) is not dict:
         return None
+    if not turn.keys() <= PLAIN:
+        return _typed(place, turn) if turn.keys() == TYPED else None
     text, role = _only_text(turn.get("content", turn.get("parts"))), turn.get("role", speaker)
     if "content" in turn and "parts" in turn:
         return None
@@ -112,6 +119,14 @@ def _plainly(file: File, place: str, turn: Any, speaker: str | None) -> Draft | 
         return Draft(place, "", own, None, fields.role(role), whole(text), sent_at, None, None, False, assumed)
     except ValueError:
         return None
+
+
+def _typed(place: str, turn: dict[str, Any]) -> Draft | None:
+    """A message of LangChain's of which nothing is said but a type and a text; None for any other."""
+    kind, text = turn["type"], turn["content"]
+    if type(text) is not str or not text or type(kind) is not str or kind not in LANGCHAIN:
+        return None
+    return Draft(place, "", None, None, LANGCHAIN[kind], whole(text), None, None, None)
 
 
 def _only_text(content: Any) -> Any:
@@ -150,7 +165,7 @@ def _vendors_own(said: dict[str, Any]) -> dict[str, Any]:
 
 def is_message(tree: dict[str, Any]) -> bool:
     """Whether an object is a message: it names a role, or has content, or is a call or result of a tool."""
-    if tree.keys() & {"role", "from"} or plain(tree) is not tree or is_silent_item(tree):
+    if "role" in tree or "from" in tree or plain(tree) is not tree or is_silent_item(tree):
         return True
     return isinstance(tree.get("content"), str | list) and not is_part(tree)
 

@@ -19,6 +19,7 @@ WINDOW = (
     "no conversation id, and a call like this repeats only the end of what was said before: name the field with the id "
     "(--map conversation_id=FIELD)"
 )
+NOBODY = frozenset[int]()
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -233,7 +234,7 @@ class _Telling:
 
         Messages known from the call itself do not count as earlier.
         """
-        own = Counter(call.marks[call.own_from :])
+        own = Counter(call.marks[call.own_from :] if self.waiting else ())
         same: list[Said] = []
         while self.waiting and self.waiting[0][-1].sent_at <= call.moment:
             piece = self.waiting.popleft()
@@ -244,7 +245,7 @@ class _Telling:
                 self._pass(piece)
         _keep(call, self.before, prompted=self.prompted)
         for one in _said(call):
-            if self.again[one.mark, one.sent_at] > 0:
+            if self.again.get((one.mark, one.sent_at), 0) > 0:
                 self.again[one.mark, one.sent_at] -= 1
             else:
                 self._add(one)
@@ -316,7 +317,7 @@ def _left(piece: Sequence[Said], fresh: Sequence[int]) -> Sequence[Said]:
 
 
 def _keep(call: LoggedCall, before: Sequence[int], *, prompted: bool) -> None:
-    users = frozenset(m for m, role in zip(call.marks, call.roles, strict=True) if role == "user")
+    users = frozenset(m for m, role in zip(call.marks, call.roles, strict=True) if role == "user") if before else NOBODY
     begin = call.own_from
     begin += unanswered(call.marks[begin:], before, users) if begin < len(call.marks) else 0
     places = [n for n in range(begin) if call.roles[n] != "system"]
