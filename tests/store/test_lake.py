@@ -16,11 +16,13 @@ import pytest
 from cpa_core.buckets import client
 from cpa_core.destinations import destination
 from cpa_core.errors import AnswersNotKept, SettingsError, StoreBusy, StoreNotWritten
+from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.pipeline import build_day
+from cpa_core.pipeline.budget import Tariff, budgets
 from cpa_core.pipeline.schema.current import current_schema, schema_path
 from cpa_core.schema import dump
 from cpa_core.settings import settings, shown
-from cpa_core.store import Store
+from cpa_core.store import AnswerBook, Store
 from cpa_core.store.copying import contents_of, copy_store
 from cpa_core.store.lake.address import address_of
 from cpa_core.store.lake.answers import LedgerLog
@@ -489,3 +491,19 @@ def test_workers_of_different_machines_add_to_the_outbox_of_a_bucket(tmp_path: P
     assert key == f"store/outbox/{events[0].day}.jsonl"
     assert [json.loads(line)["event_id"] for line in lines] == [one.event_id for one in events]
     assert not (tmp_path / "home").exists()
+
+
+@needs_postgres
+def test_the_budget_of_a_day_counts_the_answers_of_a_worker_that_is_still_at_work(lakes: Lakes, tmp_path: Path) -> None:
+    environ = lakes.environ(tmp_path / "spent") | {"CPA_DAILY_BUDGET": "2", "CPA_MODEL": "openai:gpt-4o-mini"}
+    here, there = (Home(tmp_path / name, dict(environ)).assistant() for name in ("here", "there"))
+    model = here.model("tag")
+    tariff = Tariff(model, "standard", {}, None, lambda: 0)
+    before = budgets(there, tariff)[0].left
+    book = AnswerBook(here.store, "run-1")
+    reply = Reply(outcome="ok", text="{}", usage=Usage(prompt_tokens=1, completion_tokens=1), cost=0.5, lane="standard")
+    about = {"task": "tag", "provider": "openai", "model": "m", "day": str(DAY), "conversation_id": "c"}
+    book.keep(Answer(request_hash="q", attempt=1, reply=reply, **about))
+    assert budgets(there, tariff)[0].left == before - 0.5, "the answer is in no file of the other worker's home"
+    book.close()
+    assert budgets(there, tariff)[0].left == before - 0.5
