@@ -1,25 +1,32 @@
 """The deployment's files, as far as they can be checked without an engine: they parse, fit each other and the lock."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 import yaml
-from dagster._cli import create_dagster_cli
 from dagster._core.instance.config import dagster_instance_config
-from dagster._daemon.cli import create_dagster_daemon_cli
-from dagster_webserver.cli import dagster_webserver
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-COMMANDS: dict[str, click.Command] = {
-    "dagster": create_dagster_cli(),
-    "dagster-daemon": create_dagster_daemon_cli(),
-    "dagster-webserver": dagster_webserver,
-}
 SERVICES: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+
+
+@cache
+def programs() -> dict[str, click.Command]:
+    """Dagster's programs by name; importing them takes two seconds, which every worker would spend."""
+    from dagster._cli import create_dagster_cli
+    from dagster._daemon.cli import create_dagster_daemon_cli
+    from dagster_webserver.cli import dagster_webserver
+
+    return {
+        "dagster": create_dagster_cli(),
+        "dagster-daemon": create_dagster_daemon_cli(),
+        "dagster-webserver": dagster_webserver,
+    }
 
 
 def read(path: Path) -> Any:
@@ -41,7 +48,7 @@ def parsed(command: click.Command, arguments: list[str]) -> click.Context:
 def test_the_commands_of_the_services_start_the_processes_directly(name: str) -> None:
     program, *arguments = SERVICES[name]["command"]
     here = [word.replace("/opt/dagster/", f"{DEPLOY}/") for word in arguments]
-    given = parsed(COMMANDS[program], here).params
+    given = parsed(programs()[program], here).params
     assert given.get("workspace", (str(DEPLOY / "workspace.yaml"),)) == (str(DEPLOY / "workspace.yaml"),)
     if name == "code":
         assert (given["host"], given["port"], given["module_name"]) == ("0.0.0.0", 4000, "cpa_dagster.definitions")
@@ -49,7 +56,7 @@ def test_the_commands_of_the_services_start_the_processes_directly(name: str) ->
 
 def test_the_code_server_is_asked_whether_it_is_healthy_by_a_command_that_exists() -> None:
     _, program, *arguments = SERVICES["code"]["healthcheck"]["test"]
-    assert parsed(COMMANDS[program], arguments).params["port"] == 4000
+    assert parsed(programs()[program], arguments).params["port"] == 4000
 
 
 def test_the_webserver_and_the_daemon_find_the_code_location(monkeypatch: pytest.MonkeyPatch) -> None:
