@@ -143,7 +143,7 @@ class ReportConfig(dg.Config):
 
     first: str | None = Field(None, description="The first day, as 2026-03-01. Default: the first with conversations.")
     last: str | None = Field(None, description="The last day. Default: the last with conversations.")
-    changes: dict[str, str] = Field({}, description="What was changed on which day: {2026-03-04: new refusal prompt}.")
+    changes: dict[str, str] = Field({}, description="The changes to mark, by day: {2026-03-04: new refusal prompt}.")
     suggest: bool = Field(False, description="Ask the model for a change to each of the most costly issues.")
 
     def span(self) -> DayRange:

@@ -43,7 +43,7 @@ def upkeep_assets(pipeline: Pipeline) -> list[dg.AssetsDefinition]:
 
 
 def metadata_of(found: StoreKept) -> dict[str, int]:
-    """What an upkeep saved, as Dagster shows it: files, bytes and snapshots, before and after."""
+    """Return the savings of an upkeep as metadata for Dagster: files, bytes and snapshots, before and after."""
     return {
         "files before": found.files_before,
         "files": found.files,

@@ -35,7 +35,7 @@ gpt-4-turbo answer in 4,096 tokens at most (platform.openai.com/docs/models).
 REASONING_ROOM = 8_000
 """Tokens for the hidden reasoning of every other model, known or not: it counts towards the answer's limit."""
 MARKED = ("gpt-5.6", "gpt-6-", "gpt-6.1-", "gpt-6.2-")
-"""Models that are told where the shared part of questions ends: their cache is written and read up to there.
+"""Models that get a mark at the end of the questions' shared part: their cache is written and read up to there.
 
 They bill written tokens at 1.25 times the price of input. By default they also write each conversation, which is never
 sent again. Source: the SDK's `types/chat/completion_create_params.py` and the names in its

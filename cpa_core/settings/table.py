@@ -444,7 +444,7 @@ class Settings(Vendors):
             "CPA_ALERTS",
             DAGSTER,
             "The address that Dagster's alerts are posted to: an incoming webhook of Slack, or any that takes JSON.",
-            "Each cause is told once, with numbers and a link, never with a message's words.",
+            "Each cause is sent once, with numbers and a link, never with a message's words.",
             example="https://hooks.slack.com/services/...",
         ),
     ] = None

@@ -53,7 +53,7 @@ class CompatibleSettings(Value):
         Setting(
             "CPA_COMPATIBLE_STRUCTURED",
             COMPATIBLE,
-            "What the server does with a JSON schema.",
+            "How the server handles a JSON schema.",
             "`auto`: the first calls find it out. "
             "`strict`: it enforces the schema. `lax`: it reads the schema. `json_object`: it promises JSON only. "
             "`prompt`: the schema is written into the prompt.",

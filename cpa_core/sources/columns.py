@@ -249,7 +249,7 @@ class Heap:
         return rows
 
     def _append(self, other: Gathered) -> None:
-        """What was gathered elsewhere: its rows stand behind those that are here."""
+        """Append values that were gathered elsewhere, behind the present rows."""
         self.flush()
         records = other.records
         if self.count:

@@ -26,7 +26,7 @@ ANSWERED = ("generations", "choices", "output", "messages", "message", "answer",
 
 
 Said = tuple[Any, Any]
-"""What a run was sent, and what it returned."""
+"""The input and the output of a run."""
 
 
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:

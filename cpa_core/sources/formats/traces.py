@@ -71,10 +71,10 @@ Names = dict[str, tuple[Any, Any]]
 """The session and user of each trace, as the first of its records that has one names it."""
 
 Look = Callable[[int, Any], tuple[Node, Any] | None]
-"""What a record is in its trace, given its number, and what was found in it; None where it is of no trace."""
+"""Returns a record's node in its trace, given its number, and the values found in it; null if it has no trace."""
 
 Call = Callable[[File, str, Any, Any], Iterable[columns.Found]]
-"""What is read of a record, given what Look found in it (None: look again)."""
+"""Reads a record, given the values that Look found in it (null: look again)."""
 
 
 Foreign = Callable[[dict[str, Any]], bool]
@@ -152,12 +152,12 @@ class Traces:
         self.nodes[node.trace].append(node if prompt is node.prompt else node._replace(prompt=prompt))
 
     def decided(self) -> dict[int, TraceVerdict]:
-        """What each node is, by its key."""
+        """Return the verdict on each node, by its key."""
         return {key: verdict for nodes in self.nodes.values() for key, verdict in _verdicts(nodes)}
 
 
 def _verdicts(nodes: Sequence[Node]) -> Iterator[tuple[int, TraceVerdict]]:
-    """What each node of one trace is."""
+    """Yield the verdict on each node of one trace, by its key."""
     said = [node for node in nodes if node.speaks and node.part != "aside"]
     if len(said) == 1 and said[0].parent is None:  # most traces have one call of a model, around all else
         for node in nodes:
@@ -183,7 +183,7 @@ def _read_again(
     call: Call,
     wanted: Container[int] | None,
 ) -> Iterator[columns.Found]:
-    """What is read of the records, or of those that are wanted, once all of them are known."""
+    """Yield the values read from the records, or from the wanted ones, once all of them are known."""
     for n, one in enumerate(records):
         if wanted is not None and n not in wanted:
             continue

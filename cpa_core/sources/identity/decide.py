@@ -414,7 +414,10 @@ class _Adding:
         self.repeated: dict[int, tuple[int, int]] = {}
 
     def add(self, call: LoggedCall, conversation_id: str, own_times: Mapping[int, datetime]) -> None:
-        """What one call adds; of messages without a time an answer has the call's end, any other its begin."""
+        """Add the new messages of one call.
+
+        Without a time, an answer gets the call's end, any other message its start.
+        """
         output, only_told = calls.outputs_from(call), set(call.repeated)
         began, ended = call.at or call.ended_at, call.ended_at or call.at
         for n in call.kept:

@@ -120,7 +120,7 @@ class Held(NamedTuple):
 
 
 def held_of(drafts: Any) -> Held:
-    """What identity needs of messages that several calls have."""
+    """Return the fields of messages that identity needs if several calls contain them."""
     found = Held([], [], [])
     for batch in drafts.select(["role", "content"]).to_batches(CHUNK):
         roles, contents = (column.to_pylist() for column in batch.columns)
