@@ -38,7 +38,7 @@ class Span(Value):
 
 
 class Forms(dict[int, str]):
-    """What the patterns see of each character, computed once: one character for each, so that places stay.
+    """The form of each character for the patterns, computed once: one character for each, so that places stay.
 
     Digits of every script and full-width signs become ASCII. Letters of scripts that put no spaces between words become
     a sign that is no letter, so that what stands beside them is not taken for a part of a longer word.

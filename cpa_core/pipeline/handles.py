@@ -13,7 +13,7 @@ from cpa_core.pipeline.run import home_id
 from cpa_core.store.database import Row
 
 MARK = "h-"
-"""What a handle begins with."""
+"""The prefix of a handle."""
 DIGITS = 12
 LEAST = 4
 """Shorter ids are not looked for in a text: a number is in many."""

@@ -132,7 +132,7 @@ Kind = Literal["speech", "undecided", "inner", "mute"]
 
 
 class TraceVerdict(NamedTuple):
-    """What a node is: speech, or why it is none, with its trace, and, of speech, its standing."""
+    """The verdict on a node: speech, or the reason why it is none, with its trace and, for speech, its standing."""
 
     kind: Kind
     standing: int
