@@ -92,7 +92,7 @@ def landed_files(step: Step) -> Results:
 
 
 def problems_by_reason(assistant: Assistant, problems: Sequence[str]) -> list[str]:
-    """What was wrong with records and files, each once with its count; `cpa land` names their places.
+    """Return the problems of records and files, each once with its count; `cpa land` shows their places.
 
     A place may be named by a conversation's id, and Dagster's event log forgets nothing.
     """
