@@ -61,8 +61,9 @@ store-on-2: .venv/ready      ## the store's tests on DuckDB 2.0, in an environme
 	.venv-duckdb2/bin/python -m pytest -q tests/store/test_store.py tests/landing/test_landing.py tests/landing/test_building.py tests/llm/test_answers.py tests/insights/test_summing.py tests/insights/test_insights_in_pandas.py
 
 .PHONY: two-workers
-two-workers: .venv/ready     ## slow: two workers on one lake, from a bucket to receipts, killed with their folders for five minutes
+two-workers: .venv/ready     ## slow: two workers on one lake, from a bucket to receipts, killed with their folders for five minutes; the examples on both stores
 	$(BIN)/python -m proofs.two_workers --seconds 300
+	$(BIN)/python -m proofs.same_rows
 
 .PHONY: test-stores
 test-stores: store-on-2      ## slow: the store on DuckDB 2.0; the tests of the stages on a lake, DuckLake and a real Postgres
