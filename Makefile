@@ -99,6 +99,10 @@ component: .venv/ready       ## slow: the component in a project of Dagster's ow
 year: .venv/ready            ## slow: a home after a simulated year: its sizes, what cpa doctor says, what cpa compact gives back
 	$(BIN)/python -m proofs.year
 
+.PHONY: forget-large
+forget-large: .venv/ready    ## slow: a person and what is old, forgotten in a home of 100,000 conversations, killed at random moments
+	$(BIN)/python -m proofs.forget_large
+
 .PHONY: upgrades
 upgrades: .venv/ready        ## slow: homes of an earlier revision, REVISION=eed8f36, under this one: nothing asked, nothing sent, sums equal
 	$(BIN)/python -m proofs.upgrade $(or $(REVISION),eed8f36)
