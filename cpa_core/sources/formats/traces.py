@@ -235,6 +235,7 @@ class _Reading:
             else:
                 self._read(n, one, None)
         verdicts = self.traces.decided()
+        self.traces = Traces()  # one node of each span: as much as the messages themselves
         again = self._unread(verdicts)
         found = self._told(verdicts, again)
         last = columns.Heap()
