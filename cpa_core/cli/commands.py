@@ -278,7 +278,7 @@ def quote_command(given: Settings, named: NamedDays, *, retag: bool) -> Done:
 def _named_days(named: NamedDays, how: How, assistant: Assistant) -> list[date]:
     """The days to run: those named, of which at least one must exist, else every day that is due."""
     if bool(named.first) != bool(named.last):
-        raise SettingsError("--from and --to belong together")
+        raise SettingsError("--from and --to must be given together")
     if not named.first and not named.only:
         rejected = rejected_days(assistant) if how.retry_rejected else []
         stale = days_to_correct(assistant) if how.correct else []

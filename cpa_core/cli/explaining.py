@@ -23,7 +23,7 @@ def explain(given: Settings, file: str, only: str | None) -> Done:
     assistant = Assistant.of(changed(given, source=file))
     listed = assistant.listing().objects
     if not listed:
-        raise SourceError(f"{assistant.settings.source}: the database holds no rows there")
+        raise SourceError(f"{assistant.settings.source}: the table or query has no rows")
     one = listed[0]
     named = one.day or (day(only, "--day") if only else one.modified_at.astimezone(given.zone).date())
     midnight = datetime.combine(named, time(), given.zone).astimezone(UTC)

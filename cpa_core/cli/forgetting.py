@@ -23,7 +23,7 @@ def forget_command(given: Settings, users: Sequence[str], conversations: Sequenc
     if yes and resume_forgetting(assistant):
         say("finished what an earlier `cpa forget` had begun")
     if not (users or conversations):
-        raise SettingsError("whom? name a user or a conversation: cpa forget --user U, --conversation C")
+        raise SettingsError("name a user or a conversation: cpa forget --user U, --conversation C")
     found = forgetting(assistant, users, conversations)
     requests = deletion_requests(found)
     say(*_lines(found, requests))
@@ -38,7 +38,9 @@ def forget_command(given: Settings, users: Sequence[str], conversations: Sequenc
 def forget_older_command(given: Settings, days: int, others: Sequence[str], *, yes: bool) -> Done:
     """List what of the home is older; with `yes`, remove it. The sums of its days stay."""
     if others:
-        raise SettingsError("--older-than goes without --user and --conversation: run the command twice")
+        raise SettingsError(
+            "--older-than cannot be combined with --user or --conversation: run the command once for each"
+        )
     existing(given)
     assistant = Assistant.of(given)
     if yes and resume_forgetting(assistant):

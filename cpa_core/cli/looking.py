@@ -170,7 +170,7 @@ def conversations(given: Settings, wanted: ConversationFilter) -> Done:
     existing(given)
     found = list_conversations(Assistant.of(given).store, wanted)
     if not found.conversations:
-        raise NotFound(f"{given.home}: no built conversation is so; cpa status shows the days")
+        raise NotFound(f"{given.home}: no built conversation matches the filters; cpa status shows the days")
     titles = ("score", "events", "messages", "day", "user", "conversation")
     with paged():
         show_table(titles, [_listed(one) for one in found.conversations], left={3, 4, 5})

@@ -120,7 +120,7 @@ def accept(given: Settings, file: Path | None, place: Path | None, *, yes: bool)
     if file is None:
         return _accept_waiting(given)
     if place is None:
-        raise SettingsError(f"{file}: --as FILE names the schema that it becomes")
+        raise SettingsError(f"{file}: name the schema that the proposal becomes: --as FILE")
     proposed = schema.load(file)[0]
     if place.exists():
         say(*diff_lines(schema.compare(schema.load(place)[0], proposed), ()))

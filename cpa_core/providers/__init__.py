@@ -154,7 +154,7 @@ def provider(model: ModelName, given: Settings) -> Provider:
     spec = PROVIDERS[model.provider]
     if given.lane not in spec.lanes and not spec.is_free:
         there = " and ".join(one.name for one in SPECS if given.lane in one.lanes)
-        raise SettingsError(f"CPA_LANE is {given.lane}, which is there for {there} only, and the model is {model}")
+        raise SettingsError(f"CPA_LANE is {given.lane}, which only {there} has, and the model is {model}")
     try:
         return spec.make(given)
     except ModuleNotFoundError as missing:

@@ -59,14 +59,14 @@ def with_addition(text: str, name: str, addition: str, proposal: str) -> str:
     kind, _, number = addition.rpartition(" ")
     pieces: Sequence[object] = proposed.event_types if kind == "type" else getattr(proposed.criteria, kind, ())
     if (kind != "type" and kind not in GOALS) or not number.isdecimal() or int(number) >= len(pieces):
-        raise InputError("the proposal has no such piece: look at it again")
+        raise InputError("the proposal no longer has this piece: open the proposal again")
     piece = pieces[int(number)]
     if isinstance(piece, EventType):
         made, wanted = _with_type(text, current, piece), _schema_with(current, piece)
     else:
         made, wanted = _with_goal(text, kind, str(piece)), _schema_with_goal(current, kind, str(piece))
     if made is None or parse(made, name)[0] != wanted:
-        raise InputError(f"{name} is written in a way into which this cannot be put: add it by hand")
+        raise InputError(f"{name}: the layout of the file has no place for this piece: add it by hand")
     return made
 
 

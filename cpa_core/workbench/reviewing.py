@@ -183,7 +183,7 @@ def after_reveal(visit: Visit) -> Response:
     """Store the reviewer's labels of a message after seeing the model's."""
     task, name, schema = visit.task(), visit.named(), visit.schema()
     if not visit.desk.is_done(name, task):
-        raise InputError("say what you see first; what the model said comes after it")
+        raise InputError("label the message first; the model's labels are shown afterwards")
     row = _row(visit, task)
     before = {one.event_type: one for one in _labelled(visit.desk.draft(name, task).messages.get(row["message_id"]))}
     labelled = [before.get(one.event_type, one) for one in labelled_of(schema, row["role"], visit.form.all("type"), {})]

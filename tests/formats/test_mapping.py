@@ -117,7 +117,7 @@ def test_a_word_that_matches_nothing_is_an_error_that_names_the_keys_and_no_valu
     name, content, names = CASES[case]
     with pytest.raises(SourceError) as error:
         landed(name, content, f"{names},message_id=nowhere.to.be")
-    assert "--map message_id=nowhere.to.be: nothing stands there. Keys seen: " in str(error.value)
+    assert "--map message_id=nowhere.to.be: no record has this field. Keys seen: " in str(error.value)
     assert "hi" not in str(error.value).split("Keys seen")[1].split()
 
 

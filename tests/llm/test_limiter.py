@@ -380,7 +380,7 @@ def test_the_flex_lane_is_asked_for_kept_and_half_the_price(
     assert [row["lane"] for row in (*full, *half)] == ["standard", "flex"]
     assert half[0]["dollars"] == pytest.approx(full[0]["dollars"] / 2)
     assert main(["run"], {**home.environ, "CPA_MODEL": "anthropic:claude-haiku-5-5"}) == 2
-    assert "which is there for openai only" in capsys.readouterr().err
+    assert "which only openai has" in capsys.readouterr().err
 
 
 def test_what_is_given_is_drawn_from_only_as_threads_become_free_and_not_after_a_stop() -> None:

@@ -61,7 +61,7 @@ def test_a_lane_that_a_provider_has_is_asked_and_any_other_is_an_error(spec: Pro
         if lane in spec.lanes or spec.is_free:
             assert provider(ModelName(provider=spec.name, model="m"), given)
         else:
-            with pytest.raises(SettingsError, match=f"CPA_LANE is {lane}, which is there for .* only"):
+            with pytest.raises(SettingsError, match=f"CPA_LANE is {lane}, which only .* has"):
                 provider(ModelName(provider=spec.name, model="m"), given)
     given = settings(texts)
     if spec.make_batches:

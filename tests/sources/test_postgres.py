@@ -338,7 +338,7 @@ REFUSED: dict[str, tuple[Callable[[Table], Changed], str]] = {
     "an unknown parameter": (lambda table: {"CPA_SOURCE": table.server.url + "?x=s3cret"}, "the address is not"),
     "an unknown table": (lambda table: {"CPA_TABLE": "nothing"}, 'relation "nothing" does not exist'),
     "an unknown watermark": (lambda table: {"CPA_WATERMARK": "nothing"}, "column r.nothing does not exist"),
-    "no watermark": (lambda table: {"CPA_WATERMARK": ""}, "by which column are new and changed rows found?"),
+    "no watermark": (lambda table: {"CPA_WATERMARK": ""}, "name the column that shows new and changed rows"),
     "neither table nor query": (lambda table: {"CPA_TABLE": ""}, "--table NAME (CPA_TABLE) or --query FILE"),
     "a query that is not there": (lambda table: {"CPA_TABLE": "", "CPA_QUERY": "no.sql"}, "no.sql: No such file"),
     "a watermark without an order": (lambda table: {"CPA_WATERMARK": "content"}, "a time, a date or a number is"),

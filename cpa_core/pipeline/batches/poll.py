@@ -252,7 +252,7 @@ def wait_for_one(assistant: Assistant) -> Problems:
                 return problems
             silent = silent + 1 if len(problems) >= len(now) else 0
             if silent >= MAX_SILENT:
-                raise ProviderStopped(f"no batch could be looked at {silent} times in a row: {problems[0][1]}")
+                raise ProviderStopped(f"batches could not be polled {silent} times in a row: {problems[0][1]}")
             if timer.clock() + pause > until:
                 raise DeadlineReached(f"{len(now)} batches are not answered yet; the next run finds them again")
             timer.sleep(pause)

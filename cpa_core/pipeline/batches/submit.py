@@ -228,4 +228,6 @@ class BatchSubmitter:
                 busy = failed
             if n + 1 < BUSY_TRIES:
                 self.assistant.pacing.timer.sleep(min(MAX_PAUSE, max(1.0, busy.retry_after or 0.0)))
-        raise ProviderStopped(f"the batch was not taken in {BUSY_TRIES} tries, the last answer: {busy.reason}")
+        raise ProviderStopped(
+            f"the vendor did not accept the batch in {BUSY_TRIES} tries; its last answer: {busy.reason}"
+        )

@@ -47,7 +47,7 @@ def draw_gold(assistant: Assistant, wanted: WantedDraw) -> Draw:
     Raises NotFound where there is nothing to draw from, InputError for a label that the schema does not have.
     """
     if wanted.size < 1:
-        raise InputError(f"a draw of {wanted.size}: say how many, from 1 on")
+        raise InputError(f"a draw of {wanted.size}: a draw needs at least 1 item (--size)")
     schema, _ = current_schema(assistant)
     merge_gold(assistant)
     frame = _frame(assistant, wanted)

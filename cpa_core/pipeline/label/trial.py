@@ -67,7 +67,7 @@ def pasted_conversation(assistant: Assistant, text: str) -> Conversation:
     )
     if not any(one.role in ("user", "assistant") for one in messages):
         raise InputError(
-            "no message of a user or an assistant is in this: begin each line with `user:` or `assistant:`"
+            "the text has no message of a user or an assistant: begin each line with `user:` or `assistant:`"
         )
     name = f"{PASTED}-{uuid.uuid5(uuid.NAMESPACE_OID, repr(found)).hex[:12]}"
     return Conversation(conversation_id=name, user_id=None, day=began.date(), content_hash="", messages=messages)
@@ -94,7 +94,7 @@ def _of_json(assistant: Assistant, text: str) -> list[tuple[str, str]]:
     records = [record for batch in read_together([file]) for record in as_records(batch)]
     ids = dict.fromkeys(record.conversation_id for record in records)
     if len(ids) > 1:
-        raise InputError(f"{len(ids)} conversations are in this: paste one")
+        raise InputError(f"the text has {len(ids)} conversations: paste one")
     if not records:
         raise SourceError("no message can be read from this JSON")
     return [(one.role, one.content) for one in sorted(records, key=lambda one: (one.sent_at, one.ordinal))]

@@ -123,9 +123,9 @@ def set_issue(assistant: Assistant, issue_id: str, change: IssueChange) -> Follo
     """
     one = issue_named(assistant, issue_id)
     if change.fixed_on and change.status != "fixed":
-        raise InputError("a day belongs to the status fixed: --status fixed --on DAY")
+        raise InputError("only the status fixed takes a day: --status fixed --on DAY")
     if change.status == "fixed" and not change.fixed_on:
-        raise InputError("a fix has a day: --status fixed --on DAY")
+        raise InputError("the status fixed needs the day of the fix: --status fixed --on DAY")
     values = change.model_dump(exclude_none=True)
     if change.status:
         values |= {"fixed_on": change.fixed_on, "reopened_on": None}

@@ -65,10 +65,10 @@ class Place:
         source = given.source or ""
         dialect, connect = SERVERS[scheme_of(source)]
         if bool(given.table) == bool(given.query_path):
-            raise SettingsError(f"{source}: what is read there? --table NAME (CPA_TABLE) or --query FILE (CPA_QUERY)")
+            raise SettingsError(f"{source}: name what to read: --table NAME (CPA_TABLE) or --query FILE (CPA_QUERY)")
         if not given.watermark:
             raise SettingsError(
-                f"{source}: by which column are new and changed rows found? --watermark updated_at (CPA_WATERMARK)"
+                f"{source}: name the column that shows new and changed rows: --watermark updated_at (CPA_WATERMARK)"
             )
         query = _query(given.query_path) if given.query_path else None
         what = f"{given.query_path.name}-{digest([query])[:8]}" if given.query_path else given.table

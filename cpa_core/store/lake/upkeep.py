@@ -41,7 +41,7 @@ def look_after(
     after `wait` seconds.
     """
     if store.is_file:
-        raise SettingsError("a file needs no such upkeep: cpa compact gives back its free room")
+        raise SettingsError("a store in a file needs no upkeep: cpa compact frees its unused space")
     with store.reading() as view:
         names = [row["table_name"] for row in _tables(view) if row["file_count"] > 1 or row["delete_file_count"]]
         before = _room(view)
