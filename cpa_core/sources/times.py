@@ -116,11 +116,22 @@ def _usual(text: str) -> datetime | None:
     return at if at.tzinfo is UTC else None
 
 
+FIRESTORE = (("_seconds", "_nanoseconds"), ("seconds", "nanoseconds"), ("seconds", "nanos"))
+"""Keys of a time that is an object."""
+
+
 def _unwrapped(value: Any) -> Any:
-    """A time of mongoexport's, `{"$date": ...}`, also around `{"$numberLong": ...}`, as what it says."""
+    """A time of mongoexport's, `{"$date": ...}`, also around `{"$numberLong": ...}`, as what it says.
+
+    So Firestore's, and protobuf's as an object: `{"_seconds": 1772442000, "_nanoseconds": 5}`.
+    """
     for key in ("$date", "$numberLong"):
         if isinstance(value, dict) and value.keys() == {key}:
             value = value[key]
+    for seconds, nanoseconds in FIRESTORE:
+        if isinstance(value, dict) and seconds in value and value.keys() <= {seconds, nanoseconds}:
+            part = value.get(nanoseconds)
+            return f"{value[seconds]}.{part:09d}" if type(part) is int and 0 <= part < 10**9 else value[seconds]
     return value
 
 

@@ -519,6 +519,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "gemini cli": ("gemini_cli", by_agent.gemini_cli),
     "codex early": ("codex_early", by_agent.codex_early),
     "cline": ("cline", by_agent.cline),
+    "copilot chat": ("copilot_chat", by_agent.copilot_chat),
     "zendesk messaging": ("zendesk_messaging", by_agent.messaging),
     "zendesk messaging webhooks": ("zendesk_messaging_events", by_agent.messaging_events),
     "jaeger": ("jaeger", lambda told: by_agent.jaeger(_spans(told, _as_text))),

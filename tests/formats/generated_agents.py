@@ -71,6 +71,22 @@ def cline(told: Told) -> list[list[Record]]:
     return [said]
 
 
+def copilot_chat(told: Told) -> list[Record]:
+    """A session: thoughts and tools beside the answer, and what the program added to the request."""
+    asked: list[Record] = []
+    for _, at, role, text in timed(told):
+        if role == "user":
+            noise = {"variableData": {"variables": [{"value": SILENT}]}, "result": {"metadata": {"x": SILENT}}}
+            message = {"text": text, "parts": [{"kind": "text", "text": text}]}
+            asked.append({"message": message, "timestamp": int(at.timestamp() * 1000), "response": [], **noise})
+        else:
+            shown = [{"value": text[:1]}, {"kind": "inlineReference", "name": text[1:], "inlineReference": {}}]
+            tools = [{"kind": "thinking", "value": SILENT}, {"kind": "toolInvocationSerialized", "toolId": SILENT}]
+            asked[-1]["response"] += [*tools, *shown, {"kind": "textEditGroup", "edits": [{"text": SILENT}]}]
+    about = {"creationDate": int(told.begins.timestamp() * 1000), "responderUsername": SILENT, "version": 3}
+    return [{"sessionId": told.key, **about, "requests": asked}]
+
+
 def messaging(told: Told) -> list[Record]:
     """A page of messages, between pictures and a message that was deleted."""
     user = {"type": "user", "userId": told.user, "displayName": SILENT}

@@ -469,6 +469,29 @@ def test_of_a_task_only_what_a_person_typed_is_the_users() -> None:
     assert told(task) == [[*BOTH, ("assistant", "Which?"), ("user", "both"), ("assistant", "Done.")]]
 
 
+def test_a_session_of_copilot_that_is_written_as_changes_is_what_they_make() -> None:
+    one = {"requestId": "r", "message": {"text": "hi"}, "response": [{"value": "no"}], "timestamp": 1772442000000}
+    file = lines(
+        {"kind": 0, "v": {"version": 3, "sessionId": "s", "creationDate": 1772442000000, "requests": []}},
+        {"kind": 2, "k": ["requests"], "v": [one]},
+        {"kind": 2, "k": ["requests", 0, "response"], "v": [{"value": "h"}, {"value": "x"}], "i": 0},
+        {"kind": 2, "k": ["requests", 0, "response"], "v": [{"kind": "thinking", "value": "x"}], "i": 1},
+        {"kind": 2, "k": ["requests", 0, "response"], "v": [{"value": "o"}]},
+        {"kind": 1, "k": ["customTitle"], "v": "x"},
+        {"kind": 1, "k": ["requests", 7, "message"], "v": "nowhere"},
+    )
+    assert said(file, "s.jsonl") == {"s": BOTH}
+
+
+FIRESTORE = [{"_seconds": 1772442000, "_nanoseconds": 0}, {"seconds": 1772442000}, {"seconds": 1772442000, "nanos": 5}]
+
+
+@pytest.mark.parametrize("at", FIRESTORE)
+def test_a_time_that_is_an_object_of_seconds_is_one(at: dict[str, int]) -> None:
+    (record,) = read_file({"id": "c", "messages": [message("user", "hi", timestamp=at)]})[0]
+    assert record.sent_at.isoformat() == "2026-03-02T09:00:00+00:00" and not record.time_assumed
+
+
 NOBODY = ("anonymous", "null", "0", "undefined", "Guest")
 
 
