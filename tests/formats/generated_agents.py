@@ -80,7 +80,7 @@ def copilot_chat(told: Told) -> list[Record]:
             message = {"text": text, "parts": [{"kind": "text", "text": text}]}
             asked.append({"message": message, "timestamp": int(at.timestamp() * 1000), "response": [], **noise})
         else:
-            shown = [{"value": text[:1]}, {"kind": "inlineReference", "name": text[1:], "inlineReference": {}}]
+            shown = [{"value": text, "supportThemeIcons": False}]
             tools = [{"kind": "thinking", "value": SILENT}, {"kind": "toolInvocationSerialized", "toolId": SILENT}]
             asked[-1]["response"] += [*tools, *shown, {"kind": "textEditGroup", "edits": [{"text": SILENT}]}]
     about = {"creationDate": int(told.begins.timestamp() * 1000), "responderUsername": SILENT, "version": 3}

@@ -27,7 +27,7 @@ MARKERS = frozenset(
     | {"isCreatedByUser", "part_type", "public", "author_id", "requester_id", "users", "message_type", "private"}
     | {"subtype", "bot_id", "isSidechain", "isMeta", "isCompactSummary", "isApiErrorMessage"}
     | {"author", "sender", "recipient", "mapping", "parent", "current_node", "run_type", "parent_run_id", "message"}
-    | {"isThought", "deleted", "subtypes", "references", "displayContent", "$rewindTo", "projectHash"}
+    | {"isThought", "deleted", "subtypes", "references", "displayContent", "$rewindTo", "projectHash", "kind"}
 )
 """Keys that say what a text is, or where it stands in its trace."""
 

@@ -476,7 +476,7 @@ def test_a_session_of_copilot_that_is_written_as_changes_is_what_they_make() -> 
         {"kind": 2, "k": ["requests"], "v": [one]},
         {"kind": 2, "k": ["requests", 0, "response"], "v": [{"value": "h"}, {"value": "x"}], "i": 0},
         {"kind": 2, "k": ["requests", 0, "response"], "v": [{"kind": "thinking", "value": "x"}], "i": 1},
-        {"kind": 2, "k": ["requests", 0, "response"], "v": [{"value": "o"}]},
+        {"kind": 2, "k": ["requests", 0, "response"], "v": [{"kind": "inlineReference", "name": "o"}]},
         {"kind": 1, "k": ["customTitle"], "v": "x"},
         {"kind": 1, "k": ["requests", 7, "message"], "v": "nowhere"},
     )

@@ -66,27 +66,30 @@ def _session(file: File, place: str, tree: dict[str, Any]) -> Iterator[columns.F
 
 
 def _request(file: File, place: str, tree: dict[str, Any]) -> Iterator[Made]:
-    """What the user typed and the answer that was shown: its pieces are one text, tools and thoughts apart."""
+    """What the user typed and the answer that was shown: a reference stands within its sentence, tools stand apart."""
     message, at = tree.get("message"), tree.get("timestamp")
     typed = message if isinstance(message, str) else object_at(tree, "message").get("text")
     yield from talks.said(file, f"{place}: message", "user", typed, at, tree.get("requestId"))
-    shown = ""
+    shown: list[str] = []
+    within = False
     for part in (one if isinstance(one, dict) else {"value": one} for one in list_at(tree, "response")):
         kind = part.get("kind")
         if kind == "thinking":
             yield from talks.silent(file, place, "reasoning", _text(part.get("value")), at)
         elif kind in ("toolInvocationSerialized", "toolInvocation"):
             yield from talks.silent(file, place, "tool_call", part, at)
-        else:
-            shown += _shown(part)
-    yield from talks.said(file, f"{place}: response", "assistant", shown, at, tree.get("responseId"))
+        elif text := _shown(part):
+            inline = kind == "inlineReference"
+            shown[-1:] = [shown[-1] + text] if shown and (inline or within) else [*shown[-1:], text]
+            within = inline
+    yield from talks.said(file, f"{place}: response", "assistant", "\n".join(shown), at, tree.get("responseId"))
 
 
 def _shown(part: dict[str, Any]) -> str:
     """What a piece of an answer shows as text: Markdown, and the name of what it refers to within a sentence."""
     kind = part.get("kind")
     if kind == "inlineReference":
-        return str(part.get("name") or object_at(part, "inlineReference").get("name") or "")
+        return _text(part.get("name") or object_at(part, "inlineReference").get("name"))
     return _text(part.get("content") if kind == "markdownContent" else part.get("value")) if kind in MARKDOWN else ""
 
 
@@ -95,7 +98,8 @@ MARKDOWN = (None, "markdownContent")
 
 def _text(value: Any) -> str:
     found = value.get("value") if isinstance(value, dict) else value
-    return "".join(map(str, found)) if isinstance(found, list) else found if isinstance(found, str) else ""
+    listed = found if isinstance(found, list) else [found]
+    return "\n".join(one for one in listed if isinstance(one, str))
 
 
 COPILOT_CHAT = Format(
