@@ -66,7 +66,7 @@ def _session(file: File, place: str, tree: dict[str, Any]) -> Iterator[columns.F
 
 
 def _request(file: File, place: str, tree: dict[str, Any]) -> Iterator[Made]:
-    """What the user typed and the answer that was shown: a reference stands within its sentence, tools stand apart."""
+    """The user's words and the answer. A reference stands within its sentence; tools and thoughts are rows apart."""
     message, at = tree.get("message"), tree.get("timestamp")
     typed = message if isinstance(message, str) else object_at(tree, "message").get("text")
     yield from talks.said(file, f"{place}: message", "user", typed, at, tree.get("requestId"))
@@ -86,7 +86,7 @@ def _request(file: File, place: str, tree: dict[str, Any]) -> Iterator[Made]:
 
 
 def _shown(part: dict[str, Any]) -> str:
-    """What a piece of an answer shows as text: Markdown, and the name of what it refers to within a sentence."""
+    """The text of a piece of an answer: its Markdown, or the name of a file that a sentence refers to."""
     kind = part.get("kind")
     if kind == "inlineReference":
         return _text(part.get("name") or object_at(part, "inlineReference").get("name"))
