@@ -24,6 +24,8 @@ from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold
 from cpa_core.pipeline.gold.ledger import merge_gold
 from tests.support import labelled
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "terminal"
 SCHEMA = ROOT / "docs" / "reference" / "output.schema.json"

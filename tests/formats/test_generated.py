@@ -11,6 +11,8 @@ from tests.formats.generated import FLAT, TABLES, UNSPOKEN, WRITERS, layouts, ta
 from tests.formats.marks import INSIDE, SILENT
 from tests.formats.reading import SPOKEN, read_file
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("writer", WRITERS)

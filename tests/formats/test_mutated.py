@@ -5,6 +5,8 @@ import pytest
 from tests.formats.generated import WRITERS
 from tests.formats.mutations import fault
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_damaged_file_makes_nothing_speech_that_was_none(writer: str) -> None:

@@ -23,6 +23,8 @@ from cpa_core.schema import dump
 from tests.support.homes import NOW
 from tests.support.labelled import ANSWER, ASKING, SCHEMA, THANKS, LabelledHome, labelled_home, talks
 
+pytestmark = pytest.mark.slow
+
 
 def trusted(home: LabelledHome, name: str = ASKING) -> Trust:
     """What is known of one label."""

@@ -17,6 +17,8 @@ from cpa_core.pipeline.gold.quality import trust_of
 from cpa_core.selection import load
 from tests.support.labelled import ANSWER, ASKING, FIRST, THANKS, LabelledHome, labelled_home, talks
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> LabelledHome:

@@ -21,6 +21,8 @@ from tests.support.homes import NOW
 from tests.support.labelled import ASKING, FIRST, SCHEMA, THANKS, LabelledHome, labelled_home, talks
 from tests.support.models import Model
 
+pytestmark = pytest.mark.slow
+
 
 def assistant_of(home: LabelledHome, model: Model, name: str = "one") -> Assistant:
     """An assistant whose questions this model answers."""

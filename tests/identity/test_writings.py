@@ -35,6 +35,8 @@ from tests.support.writings import (
     window,
 )
 
+pytestmark = pytest.mark.slow
+
 many = examples(10)
 BEGIN = datetime(2026, 3, 4, 9, tzinfo=UTC)
 TEXTS = st.sampled_from(["yes", "yes", "ok", "OK. Next?", "Hi", "My order from last week has still not arrived."])

@@ -38,6 +38,8 @@ from cpa_core.settings import settings
 from tests.support.homes import Home
 from tests.support.planted_issues import FIRST, INSULT, PlantedDays, add_day, begin, days_from
 
+pytestmark = pytest.mark.slow
+
 EACH = 100
 """Conversations of a day in these counts, each of a user of its own."""
 

@@ -14,6 +14,8 @@ from cpa_core.insights import Estimate, Scope, Selection, selected, whole
 from cpa_core.pipeline import Assistant, due_days, land, run_day
 from cpa_core.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:

@@ -16,6 +16,8 @@ from cpa_core.pipeline import land
 from cpa_core.pipeline.landing.land import CONTRADICTED
 from tests.support.homes import Home, turn
 
+pytestmark = pytest.mark.slow
+
 EARLY, NOON, LATE = "2026-03-04T08:00:00Z", "2026-03-04T12:00:00Z", "2026-03-04T20:00:00Z"
 DAY = date(2026, 3, 4)
 

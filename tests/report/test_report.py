@@ -17,6 +17,8 @@ from cpa_core.report.behind import Group
 from cpa_core.report.choosing import chosen, within
 from cpa_core.settings import settings
 
+pytestmark = pytest.mark.slow
+
 VENDOR = Path(__file__).parents[2] / "cpa_core" / "report" / "vendor"
 
 

@@ -13,6 +13,8 @@ from cpa_core.pipeline.schema.stale import schema_in_force
 from cpa_core.report.compose import known_schemas
 from cpa_core.settings import settings
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "therapist"
 OLD, NEW = "Resistance", "Pushback"
 TITLE = "A title that was tried once"

@@ -15,6 +15,8 @@ from cpa_core.workbench.door import Door, door_of
 from cpa_core.workbench.serving import application
 from tests.support.labelled import LabelledHome, labelled_home, talks
 
+pytestmark = pytest.mark.slow
+
 TOKEN, PASSWORD = "the-token-of-this-start", "a long enough password"
 OUTSIDE = "https://workbench.example.com"
 HOST = OUTSIDE.removeprefix("https://")

@@ -23,6 +23,8 @@ from cpa_core.workbench.serving import ACTIONS, PAGES, application
 from tests.support.examples import examples
 from tests.support.labelled import ASKING, THANKS, LabelledHome, labelled_home, talks
 
+pytestmark = pytest.mark.slow
+
 HOST, TOKEN = "127.0.0.1:8123", "the-token-of-this-start"
 ORIGIN = {"origin": f"http://{HOST}"}
 
