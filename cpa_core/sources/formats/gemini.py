@@ -72,7 +72,7 @@ GEMINI = OPENAI._replace(
 GEMINI_HISTORY = GEMINI._replace(
     name="gemini_history",
     title="the history of a Gemini chat",
-    signs=("[].role=user|model [].parts[]", "history[].role=user|model history[].parts[]"),
+    signs=("[].role=model [].parts[]", "history[].role=model history[].parts[]"),
     read=each(_history),
     ids="none: what was said",
     users="none",
