@@ -115,6 +115,14 @@ prefixes: .venv/ready        ## slow: prefixes in S3 as ChatGPT's and Langfuse's
 docs: .venv/ready            ## docs/ as a site in .site, built strictly
 	$(BIN)/zensical build --strict --clean --config-file mkdocs.yml
 
+.PHONY: dist
+dist:                        ## wheel and sdist in dist/, checked by twine, in an environment of their own
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/python -m pip install --quiet --disable-pip-version-check build twine
+	rm -rf dist
+	.venv-dist/bin/python -m build
+	.venv-dist/bin/python -m twine check --strict dist/*
+
 browser: .venv/ready         ## slow: the demo in Dagster's UI, and the reports, clicked in Chromium
 	$(BIN)/python -m proofs.demo_in_browser
 	$(BIN)/python -m proofs.report_in_browser

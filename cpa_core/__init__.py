@@ -8,4 +8,4 @@ if sys.platform == "win32":
         "Install and run this in WSL 2, or in a container."
     )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from cpa_core import __version__
 from cpa_core.destinations import DESTINATIONS, destination
 from cpa_core.errors import CpaError
 from cpa_core.models import Value
@@ -101,7 +102,8 @@ def _machine(assistant: Assistant) -> Iterator[HealthCheck]:
     yield HealthCheck(
         name="python", state="ok" if is_new else "error", found=number, remedy="" if is_new else REMEDIES["machine"]
     )
-    found = ", ".join(f"{name} {_version(name)}" for name in ("conversational-product-analytics", *PACKAGES))
+    others = (f"{name} {_version(name)}" for name in PACKAGES)
+    found = ", ".join((f"conversational-product-analytics {__version__}", *others))
     yield HealthCheck(name="versions", state="ok", found=found)
 
 

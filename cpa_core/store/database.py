@@ -146,7 +146,7 @@ class Store:
 class Origin(NamedTuple):
     """Who wrote a database: the numbers of the migrations that were applied, and the version that wrote it last.
 
-    `version` is null where none was written down: by a version before 0.1.0 was released.
+    `version` is null where none was written down: by a revision before versions were recorded.
     """
 
     migrations: frozenset[int]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cpa_core import __version__
 from cpa_core.pipeline.upgrade import COPY, preview_upgrade, upgrade_home
 from cpa_core.schema import dump
 from cpa_core.store.database import migrations
@@ -77,7 +78,7 @@ def test_a_newer_home_is_named_in_one_line_and_left_as_it_is(
     before = files_of(home)
     assert cpa(home, line.replace("OUT", str(home.folder / "out"))) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1 and "written by cpa 9.1.0 (migration 9999); this is 0.1.0" in lines[0]
+    assert len(lines) == 1 and f"written by cpa 9.1.0 (migration 9999); this is {__version__}" in lines[0]
     assert files_of(home) == before and not (home.folder / "out").exists()
 
 

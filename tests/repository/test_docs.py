@@ -14,7 +14,7 @@ from tests.support.commands import is_understood
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 README_LINES, README_WORDS = 120, 900
 MADE = {"cli.md": command_line.page, "tables.md": tables.page}
 """Pages that are made from the code; WRITE_GOLDEN=1 writes them anew."""

@@ -21,7 +21,10 @@ MADE = {
 """Pages that are made from tables: their sentences are short, and stand elsewhere."""
 PAGES = [
     path.relative_to(ROOT).as_posix()
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
+    for path in (
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+    )
     if "decisions" not in path.parts
 ]
 TASKS = [page for page in PAGES if page.startswith(("README", "CONTRIBUTING", "docs/start", "docs/guides"))]
