@@ -65,17 +65,17 @@ class Placement(NamedTuple):
     distance: float | None
 
 
-def first_layer(corpus: str, items: Iterable[Item]) -> Layer | None:
+def first_layer(corpus: str, items: Iterable[Item], share: float = SHARE_OF_SAMPLE) -> Layer | None:
     """The topics of items, in any order; None where none is found. Equal items give equal ids and vectors.
 
-    Raises SettingsError where scikit-learn is not installed.
+    A topic has at least this share of the sample, within 15 and 100 texts. Raises SettingsError without scikit-learn.
     """
     chosen = sampled(items)
     space = space_of([one.text for one in chosen])
     if space is None:
         return None
     vectors = space.vectors([one.text for one in chosen])
-    labels = clusters_of(vectors)
+    labels = clusters_of(vectors, share)
     topics = [_topic(corpus, space, chosen, vectors, labels == label) for label in range(labels.max() + 1)]
     members = {one.item_id: topics[nth].topic_id for one, nth in zip(chosen, labels, strict=True) if nth >= 0}
     return Layer(space, tuple(sorted(topics, key=lambda one: one.topic_id)), None, members) if topics else None
@@ -86,9 +86,9 @@ def sampled(items: Iterable[Item], most: int = SAMPLE) -> list[Item]:
     return sorted(items, key=lambda one: (_hash(one.item_id), one.item_id))[:most]
 
 
-def clusters_of(vectors: "Vectors") -> Any:
+def clusters_of(vectors: "Vectors", share: float) -> Any:
     """The cluster of each row from 0 on, -1 where it belongs to none."""
-    least = max(LEAST_MEMBERS, min(LARGEST_LEAST, round(SHARE_OF_SAMPLE * len(vectors))))
+    least = max(LEAST_MEMBERS, min(LARGEST_LEAST, round(share * len(vectors))))
     if len(vectors) < least:
         return module("numpy").full(len(vectors), -1)
     clusters = module("sklearn.cluster").HDBSCAN(min_cluster_size=least, min_samples=NEIGHBOURS, copy=True)
@@ -168,7 +168,7 @@ def new_layer(
     """
     recent = sampled([one for one in items if one.day >= since], SAMPLE // 2)
     before = sampled([one for one in items if one.day < since], len(recent))
-    layer = first_layer(corpus, [*recent, *before])
+    layer = first_layer(corpus, [*recent, *before], 0)
     if layer is None:
         return None
     places = {one.item_id: one.topic_id for one in placed([layer], [*recent, *before]) if one.topic_id is not None}

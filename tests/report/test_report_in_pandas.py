@@ -95,8 +95,9 @@ ASKED: dict[str, Callable[[Selection], Any]] = {
 
 
 def test_every_answer_in_the_page_is_the_insights_own(assistant: Assistant, tree: dict[str, Any]) -> None:
-    own = {"scope", "compared", "declared", "unit", "stretches", "friction", "cost", "trust"}
+    own = {"scope", "compared", "declared", "unit", "stretches", "friction", "cost", "trust", "topics", "kept_days"}
     assert set(tree["figures"]) == set(ASKED) | own
+    assert (tree["figures"]["topics"], tree["figures"]["kept_days"]) == ([], 0)
     with of_store(assistant) as of:
         for name, ask in ASKED.items():
             close(tree["figures"][name], ask(of))
