@@ -210,7 +210,7 @@ def tried(here: Scene, page: Page, claims: Claims, base: str, bench: Bench) -> N
     conversation = kept(bench.home)[0].conversation_id
     go(page, f"{base}/try?conversation={quote(conversation)}")
     page.click("What would it cost?")
-    page.see(f"question to {MODEL}")
+    page.see(f" to {MODEL}, at")
     page.click("Ask")
     page.see("As edited")
     claims.claim("the labels of a trial stand beside the stored ones", "Stored" in page.text())
@@ -241,6 +241,7 @@ def arrived(here: Scene, claims: Claims, bench: Bench) -> None:
     report = (bench.home / "report.html").read_text("utf-8")
     claims.claim("the report has the part on labels by people", 'id="trust"' in report)
     here.environ |= {"CPA_HOME": str(bench.home), "CPA_SCHEMA": str(bench.schema), "CPA_MODEL": MODEL}
+    here.environ |= {"CPA_SOURCE": str(bench.source)}
     if not here.dagster_home.exists():
         here.prepare_dagster()
     asked = ["--select", "gold_labels,label_quality", "-m", "cpa_dagster.definitions"]
