@@ -69,7 +69,7 @@ OWN: dict[Language, dict[str, tuple[Way, Way]]] = {
     },
     "hi": {"letters taken apart": (lambda quote: unicodedata.normalize("NFD", quote), same)},
 }
-"""Ways that a language has of its own, or in place of one that needs spaces."""
+"""Alterations for one language: its own, or those that replace an alteration that needs spaces."""
 
 
 def texts(language: Language) -> list[str]:

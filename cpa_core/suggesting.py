@@ -1,7 +1,5 @@
 """Suggesting a change for one issue from its evidence: a model writes it, and the report labels it as such."""
 
-import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +7,7 @@ from cpa_core.errors import ReplyInvalid
 from cpa_core.evidence import answer_object, closed
 from cpa_core.llm import Ask, ModelName, Reply, Request
 from cpa_core.models import Value
-from cpa_core.prompts import render
+from cpa_core.prompts import json_line, render
 
 REPAIRS = 2
 """Times that an invalid suggestion is asked for again."""
@@ -72,7 +70,9 @@ def question(evidence: Evidence, model: ModelName, problem: str = "") -> Request
             "how": evidence.how,
             "figures": evidence.figures,
             "definitions": _listed(evidence.definitions),
-            "quotes": "\n".join(_line(n, one) for n, one in enumerate(evidence.quotes, 1)),
+            "quotes": "\n".join(
+                json_line({"m": n, "role": one.role, "text": one.text}) for n, one in enumerate(evidence.quotes, 1)
+            ),
             "correction": f"\nYour last answer could not be used: {problem}" if problem else "",
         },
     )
@@ -85,12 +85,6 @@ def question(evidence: Evidence, model: ModelName, problem: str = "") -> Request
         json_schema=json_schema(),
         max_tokens=1_500,
     )
-
-
-def _line(number: int, quoted: Quoted) -> str:
-    """One quote as a JSON object on one line; `<` and separators of lines are escaped, so that it ends no fence."""
-    written = json.dumps({"m": number, "role": quoted.role, "text": quoted.text}, ensure_ascii=False)
-    return re.sub("[<\u0085\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -33,7 +33,7 @@ def insights(step: Step) -> Days:
 
     @cache
     def sums() -> Iterator[tuple[date, Summed]]:
-        return sum_days(step.assistant, step.landed)
+        return sum_days(step.assistant.store, step.landed)
 
     yield from each_day(step, lambda day: figures(*next(sums())), of_sums)
 

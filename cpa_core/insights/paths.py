@@ -23,7 +23,7 @@ MOST = 100
 """Endings that are listed for each kind of end."""
 
 NO_CHANCE = 0.001
-"""The significance level at which a path counts as one that leads to good ends."""
+"""The significance level at which a path counts as leading to good ends."""
 
 Path = tuple[int, ...]
 

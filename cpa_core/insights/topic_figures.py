@@ -16,7 +16,7 @@ class TopicFigures:
 
     `share` is of the corpus's texts in the selection. `last_week` and `week_before` count texts back from its last day.
     `good` and `score` are of its scored conversations, `with_issue` of all of them: those with an event type that is
-    an established issue, or with an established dealbreaker. `found_day`: null for one that was there at first.
+    an established issue, or with an established dealbreaker. `found_day` is null for a topic of the first clustering.
     """
 
     corpus: str

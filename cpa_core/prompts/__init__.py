@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
 from string import Template
@@ -69,6 +69,12 @@ def transcript(messages: Iterable[Message]) -> str:
 def line(position: int, role: str, text: str) -> str:
     """One message as the model reads it: `12 user: text`, escaped as in JSON."""
     return f"{position} {escaped(role).replace(':', chr(92) + 'u003a')}: {escaped(text)}"
+
+
+def json_line(row: Mapping[str, object]) -> str:
+    """Return a JSON object on one line; `<` and separators of lines are escaped, so that its texts end no fence."""
+    written = json.dumps(row, ensure_ascii=False)
+    return re.sub("[<\u0085\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def escaped(text: str) -> str:

@@ -1,8 +1,5 @@
 """Drafting one event type for a topic, from texts at its centre and at its border."""
 
-import json
-import re
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -12,7 +9,7 @@ from cpa_core.errors import ReplyInvalid, SchemaError
 from cpa_core.evidence import answer_object, closed
 from cpa_core.llm import Ask, ModelName, Reply, Request
 from cpa_core.models import EventSchema, EventType, Value
-from cpa_core.prompts import render
+from cpa_core.prompts import json_line, render
 
 REPAIRS = 2
 """Times that an invalid answer is asked for again."""
@@ -60,8 +57,8 @@ def promotion_question(evidence: TopicEvidence, model: ModelName, problem: str =
         {
             "name": base.name,
             "description": base.description,
-            "known": _lines(known),
-            "texts": _lines(rows),
+            "known": "\n".join(map(json_line, known)),
+            "texts": "\n".join(map(json_line, rows)),
             "asked": evidence.role,
             "correction": f"\nYour last answer could not be used: {problem}" if problem else "",
         },
@@ -75,12 +72,6 @@ def promotion_question(evidence: TopicEvidence, model: ModelName, problem: str =
         json_schema=promotion_schema(),
         max_tokens=1_500,
     )
-
-
-def _lines(rows: Sequence[dict[str, Any]]) -> str:
-    """JSON objects, one on each line; `<` and separators of lines are escaped, so that none ends a fence."""
-    written = (json.dumps(row, ensure_ascii=False) for row in rows)
-    return "\n".join(re.sub("[<\u0085\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", one) for one in written)
 
 
 def promotion_schema() -> dict[str, Any]:

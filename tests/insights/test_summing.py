@@ -85,7 +85,7 @@ def stored(home: Assistant) -> dict[str, list[str]]:
 def test_days_that_are_summed_together_come_to_the_same_as_each_alone(home: Assistant) -> None:
     alone = [(day, sum_day(home.store, day)) for day in DAYS]
     kept = stored(home)
-    assert list(sum_days(home, DAYS[::-1])) == alone and stored(home) == kept
+    assert list(sum_days(home.store, DAYS[::-1])) == alone and stored(home) == kept
     for day, found in alone:
         with selected(home.store, Scope(day, day)) as of:
             asked = insights.overview(of)
@@ -97,7 +97,7 @@ def test_days_that_are_summed_together_come_to_the_same_as_each_alone(home: Assi
 
 def test_a_day_that_a_run_is_at_work_on_is_summed_when_it_lets_go(home: Assistant) -> None:
     with home.store.day_lock(DAYS[1]):
-        found: Iterator[tuple[date, Summed]] = sum_days(home, DAYS)
+        found: Iterator[tuple[date, Summed]] = sum_days(home.store, DAYS)
         assert next(found)[0] == DAYS[0]
         assert [row for row in stored(home)["insight_days"] if str(DAYS[2]) in row]
         assert not [row for row in stored(home)["insight_days"] if str(DAYS[1]) in row]

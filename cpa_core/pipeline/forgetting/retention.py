@@ -71,7 +71,7 @@ def remove_outdated(assistant: Assistant, before: date) -> None:
     store = assistant.store
     with store.reading() as view:
         days = [row["day"] for row in view.answer("forgetting/days_to_keep", before=before)]
-    for _ in sum_days(assistant, days):
+    for _ in sum_days(assistant.store, days):
         pass
     bury_before(store.home, before)
     remove_copy(store.home)

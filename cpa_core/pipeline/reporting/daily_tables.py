@@ -53,19 +53,19 @@ def sum_day(store: Store, day: date) -> Summed:
         return _sum(store, [day])[day]
 
 
-def sum_days(assistant: Assistant, days: Sequence[date]) -> Iterator[tuple[date, Summed]]:
+def sum_days(store: Store, days: Sequence[date]) -> Iterator[tuple[date, Summed]]:
     """Replace the sums of these days, many in one transaction, and yield each with its figures, in order.
 
     A day that a run holds is summed alone, once that run releases it.
     """
-    for part in _parts(assistant.store, sorted(days)):
+    for part in _parts(store, sorted(days)):
         done: dict[date, Summed] = {}
         with ExitStack() as locks:
-            free = [day for day in part if _is_free(assistant.store, day, locks)]
+            free = [day for day in part if _is_free(store, day, locks)]
             if free:
-                done = _sum(assistant.store, free)
+                done = _sum(store, free)
         for day in part:
-            yield day, done.get(day) or sum_day(assistant.store, day)
+            yield day, done.get(day) or sum_day(store, day)
 
 
 def _is_free(store: Store, day: date, locks: ExitStack) -> bool:
