@@ -75,6 +75,11 @@ class JudgedRow(NamedTuple):
     conversation_metadata: str | None = None
 
 
+def hashed_identity(written: str) -> str:
+    """The id under which an event leaves where its own id contains words of a message."""
+    return f"h-{digest(written)[:20]}"
+
+
 @dataclass(frozen=True)
 class View:
     """The privacy view of one conversation: `text` returns the words that may leave, null for none.
@@ -90,7 +95,7 @@ class View:
         if not self.said:
             return written
         if written not in self._identities:
-            self._identities[written] = f"h-{digest(written)[:20]}" if self._is_worded(written) else written
+            self._identities[written] = hashed_identity(written) if self._is_worded(written) else written
         return self._identities[written]
 
     def person(self, written: str) -> str:

@@ -323,13 +323,17 @@ def forget(
         Option(help="forget conversations that ended so many days ago; their sums stay", metavar="DAYS", min=1),
     ] = None,
     yes: Annotated[bool, switch("--yes", "remove it; without this, only list what would go")] = False,
+    at_destinations: Annotated[
+        bool, switch("--at-destinations", "first ask PostHog, Amplitude and Mixpanel to delete the person")
+    ] = False,
 ) -> "Done":
     """Remove a person, a conversation or what is old from the home, and keep it from landing again."""
     from cpa_core.cli import forgetting
 
     if older_than is not None:
-        return forgetting.forget_older_command(given, older_than, [*(user or []), *(conversation or [])], yes=yes)
-    return forgetting.forget_command(given, user or [], conversation or [], yes=yes)
+        others = [*(user or []), *(conversation or [])]
+        return forgetting.forget_older_command(given, older_than, others, yes=yes, at_destinations=at_destinations)
+    return forgetting.forget_command(given, user or [], conversation or [], yes=yes, at_destinations=at_destinations)
 
 
 @command(

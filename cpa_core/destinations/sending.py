@@ -104,12 +104,17 @@ class Sender:
                 return
             perhaps_stored = perhaps_stored or verdict.status == "unknown"
             if attempt < tries:
-                self._sleep(min(MAX_WAIT, max(2.0 ** (attempt - 1), verdict.wait or 0.0)))
+                self._sleep(pause_after(attempt, verdict.wait))
         self._given_up = self._given_up or not (verdict.receipts or verdict.parts)
         status: ReceiptStatus = "unknown" if perhaps_stored else verdict.status
         for parcel in parcels:
             given_up = parcel.receipt(status, verdict.http_status, verdict.detail)
             yield given_up.model_copy(update={"batch_id": batch_id})
+
+
+def pause_after(attempt: int, asked: float | None) -> float:
+    """Return the seconds to wait after a try, counted from 1: doubled each time, or as long as the server asks for."""
+    return min(MAX_WAIT, max(2.0 ** (attempt - 1), asked or 0.0))
 
 
 class EventRate:

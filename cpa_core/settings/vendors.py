@@ -112,6 +112,23 @@ class PostHogSettings(Value):
             "`known`: only users whose id is known.",
         ),
     ] = "known"
+    personal_key: Annotated[
+        Secret,
+        Setting(
+            "POSTHOG_PERSONAL_API_KEY",
+            POSTHOG,
+            "A personal API key, phx_…, with the scope person:write: only for cpa forget --at-destinations.",
+        ),
+    ] = None
+    project_id: Annotated[
+        str | None,
+        Setting(
+            "POSTHOG_PROJECT_ID",
+            POSTHOG,
+            "The number of the project of POSTHOG_API_KEY: only for cpa forget --at-destinations.",
+            example="12345",
+        ),
+    ] = None
 
 
 class AmplitudeSettings(Value):
@@ -135,6 +152,10 @@ class AmplitudeSettings(Value):
             "Whether events follow Agent Analytics: session, trace, [Agent] Score.",
         ),
     ] = False
+    secret: Annotated[
+        Secret,
+        Setting("AMPLITUDE_SECRET_KEY", AMPLITUDE, "The project's secret key: only for cpa forget --at-destinations."),
+    ] = None
 
 
 class MixpanelSettings(Value):
@@ -152,6 +173,14 @@ class MixpanelSettings(Value):
     ] = None
     url: Annotated[
         str | None, Setting("MIXPANEL_URL", MIXPANEL, "US, EU, IN, or an address; unset means US.", example="US")
+    ] = None
+    gdpr_token: Annotated[
+        Secret,
+        Setting(
+            "MIXPANEL_GDPR_TOKEN",
+            MIXPANEL,
+            "The OAuth token for GDPR requests of an owner or admin: only for cpa forget --at-destinations.",
+        ),
     ] = None
 
 

@@ -1,51 +1,55 @@
-"""Copies that a home cannot remove: events at destinations and batches at vendors, each with its deletion request.
+"""The deletion requests for copies that a home cannot remove: events at destinations, and batches at vendors.
 
-PostHog: https://posthog.com/docs/privacy/data-deletion, bulk deletion by distinct id. Amplitude:
-https://amplitude.com/docs/apis/analytics/user-privacy. Mixpanel: https://developer.mixpanel.com/reference/gdpr-api.
+Batches: https://platform.openai.com/docs/api-reference/files/delete and
+https://docs.anthropic.com/en/api/deleting-message-batches.
 """
 
-import json
 from collections.abc import Iterator
 
+from cpa_core.destinations.deletions import DELETIONS
+from cpa_core.pipeline.forgetting.deletions import DeletionReceipt, HeldElsewhere, stays_because
 from cpa_core.pipeline.forgetting.forget import Forgetting
+from cpa_core.settings import Settings
 
 VENDORS = {
-    "openai": "DELETE https://api.openai.com/v1/files/{{input and output file of batch {batch}}}",
-    "anthropic": "DELETE https://api.anthropic.com/v1/messages/batches/{batch}",
+    "openai": 'curl -X DELETE "https://api.openai.com/v1/files/FILE" -H "Authorization: Bearer $OPENAI_API_KEY" '
+    "(FILE: the input and output file of batch {batch})",
+    "anthropic": 'curl -X DELETE "https://api.anthropic.com/v1/messages/batches/{batch}" '
+    '-H "x-api-key: $ANTHROPIC_API_KEY" -H "anthropic-version: 2023-06-01"',
 }
 
 
-def deletion_requests(found: Forgetting) -> tuple[str, ...]:
-    """The requests to send, one a line, with names for the keys. They delete a person with all their events."""
-    people: dict[tuple[str, str], list[str]] = {}
-    for one in found.elsewhere:
-        people.setdefault((one.destination, one.project), []).append(one.distinct_id)
-    asked = [line for (name, project), ids in people.items() for line in _at(name, project, ids)]
-    batches = [
-        f"{one.provider}: {VENDORS.get(one.provider, 'delete batch {batch} there').format(batch=one.batch_id)}"
-        for one in found.batches
-    ]
-    return (*asked, *batches)
+def deletion_requests(found: Forgetting, given: Settings) -> tuple[str, ...]:
+    """The requests to send by hand, one a line, with variables for keys. They delete a person with all events."""
+    asked = (line for one in found.elsewhere for line in _by_hand(one, given))
+    return (*asked, *batch_requests(found))
 
 
-def _at(destination: str, project: str, ids: list[str]) -> Iterator[str]:
-    if destination == "posthog":
-        body = json.dumps({"distinct_ids": ids, "delete_events": True}, ensure_ascii=False)
-        yield (
-            f"posthog: POST $POSTHOG_APP/api/projects/$PROJECT_ID/persons/bulk_delete/ "
-            f"(Authorization: Bearer $PERSONAL_API_KEY) {body}"
-        )
-    elif destination == "amplitude":
-        body = json.dumps({"user_ids": ids, "requester": "cpa forget"}, ensure_ascii=False)
-        yield (
-            f"amplitude: POST https://amplitude.com/api/2/deletions/users, in the EU "
-            f"https://analytics.eu.amplitude.com/api/2/deletions/users (basic: $API_KEY:$SECRET_KEY) {body}"
-        )
-    elif destination == "mixpanel":
-        body = json.dumps({"distinct_ids": ids, "compliance_type": "GDPR"}, ensure_ascii=False)
-        yield (
-            f"mixpanel: POST https://mixpanel.com/api/app/data-deletions/v3.0/?token=$MIXPANEL_TOKEN "
-            f"(Authorization: Bearer $GDPR_OAUTH_TOKEN) {body}"
-        )
+def batch_requests(found: Forgetting) -> Iterator[str]:
+    """The requests for batches at vendors of models, one a line."""
+    for one in found.batches:
+        words = VENDORS.get(one.provider, "delete batch {batch} there").format(batch=one.batch_id)
+        yield f"{one.provider}: {words}"
+
+
+def _by_hand(one: HeldElsewhere, given: Settings) -> Iterator[str]:
+    name = f"{one.destination} ({one.project}), {one.events:,} events"
+    vendor = DELETIONS.get(one.destination)
+    if vendor is None or one.sent_as is None or not one.is_own:
+        yield f"{name} of {one.distinct_id}: {stays_because(one, given)}"
     else:
-        yield f"{destination} ({project}): delete the events of {json.dumps(ids, ensure_ascii=False)} there"
+        yield f"{name}: {vendor.curl(given, one.sent_as)}"
+
+
+def receipt_lines(asked: DeletionReceipt, given: Settings) -> Iterator[str]:
+    """The answer of a destination, its promise, and the request that shows the state there."""
+    vendor = DELETIONS[asked.destination]
+    place = f"{asked.destination} ({asked.project}), asked at {asked.asked_at:%Y-%m-%d %H:%M} UTC"
+    status = f"{asked.status}{f' ({asked.http_status})' if asked.http_status else ''}"
+    if asked.status == "promised":
+        yield f"{place}: {status}, not yet deleted: {vendor.promise}"
+        yield f"  its state: {vendor.state_curl(given, asked.task)}"
+    elif asked.status == "not_found":
+        yield f"{place}: {status}: {asked.detail or vendor.nobody}"
+    else:
+        yield f"{place}: {status}: {asked.detail or 'no answer was kept: ask again'}"

@@ -8,9 +8,18 @@ from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
-from cpa_core.errors import NotFound
+from cpa_core.errors import DestinationStopped, NotFound, SettingsError
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.forgetting.deletions import (
+    IN_HOME,
+    DeletionReceipt,
+    HeldElsewhere,
+    ask_destinations,
+    askable,
+    ids_at_destinations,
+    receipts_of,
+)
 from cpa_core.pipeline.forgetting.files import about, clean_files
 from cpa_core.pipeline.forgetting.journal import WAIT, end_journal, journal_of, keep_journal, nobody_else
 from cpa_core.pipeline.forgetting.retention import Outdated, outdated, remove_outdated
@@ -21,16 +30,6 @@ from cpa_core.pipeline.upgrade import remove_copy
 from cpa_core.store.answers import merge
 from cpa_core.store.compaction import compact_database
 from cpa_core.store.database import Transaction, as_json
-
-
-class HeldElsewhere(Value):
-    """Events of the person at a destination. `identified`: the id there is the user's own."""
-
-    destination: str
-    project: str
-    distinct_id: str
-    identified: bool
-    events: int
 
 
 class VendorBatch(Value):
@@ -45,6 +44,7 @@ class Forgetting(Value):
     """A home's data of users or conversations: rows by table, lines or rows by file, and days whose sums change.
 
     `quoting` names versions of the event schema and files whose examples quote the person: a person edits these.
+    `asked` are the receipts of what destinations were asked about the person, now or by an earlier command.
     """
 
     users: tuple[str, ...]
@@ -55,6 +55,7 @@ class Forgetting(Value):
     elsewhere: tuple[HeldElsewhere, ...]
     batches: tuple[VendorBatch, ...]
     quoting: tuple[str, ...]
+    asked: tuple[DeletionReceipt, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -74,22 +75,37 @@ def forgetting(assistant: Assistant, users: Sequence[str] = (), conversations: S
     with assistant.store.reading() as view:
         subject = subject_of(view, tuple(users), tuple(conversations))
         found = _counted(view, subject)
+        ids = ids_at_destinations(subject.known_users, subject.known_conversations)
+        asked = tuple(receipts_of(view, assistant.store.home, ids))
     files = clean_files(assistant.store.home, subject, write=False)
     named = {str(path.relative_to(assistant.store.home)): count for path, count in files.items()}
     quoting = (*found.quoting, *_quoting_files(assistant.store.home, subject))
-    return found.model_copy(update={"files": named, "quoting": quoting})
+    return found.model_copy(update={"files": named, "quoting": quoting, "asked": asked})
 
 
-def forget(assistant: Assistant, users: Sequence[str] = (), conversations: Sequence[str] = ()) -> Forgetting:
+def forget(
+    assistant: Assistant,
+    users: Sequence[str] = (),
+    conversations: Sequence[str] = (),
+    *,
+    at_destinations: bool = False,
+) -> Forgetting:
     """Remove it from the home for good, and return the removed data.
 
-    A killed removal is finished first. Raises NotFound, StoreBusy where a run is at work, StoreNotWritten.
+    `at_destinations`: first ask the destinations to delete the person, while the ids there are known. A killed removal
+    is finished first. Raises NotFound, StoreBusy where a run is at work, StoreNotWritten; DestinationStopped where a
+    destination refuses, and SettingsError where a key is missing: nothing is removed then.
     """
     resume_forgetting(assistant)
     found = forgetting(assistant, users, conversations)
-    keep_journal(assistant.store.home, {"users": found.users, "conversations": found.conversations})
+    if at_destinations:
+        askable(assistant.settings, found.elsewhere)
+    begun = {"users": found.users, "conversations": found.conversations, "at_destinations": at_destinations}
+    keep_journal(assistant.store.home, begun)
     resume_forgetting(assistant)
-    return found
+    with assistant.store.reading() as view:
+        asked = receipts_of(view, assistant.store.home, [one.sent_as for one in found.elsewhere if one.sent_as])
+    return found.model_copy(update={"asked": tuple(asked)})
 
 
 def resume_forgetting(assistant: Assistant) -> bool:
@@ -102,9 +118,24 @@ def resume_forgetting(assistant: Assistant) -> bool:
         if "before" in begun:
             remove_outdated(assistant, date.fromisoformat(begun["before"]))
         else:
-            _carry_out(assistant, tuple(begun["users"]), tuple(begun["conversations"]))
+            users, conversations = tuple(begun["users"]), tuple(begun["conversations"])
+            if begun.get("at_destinations"):
+                _ask_first(assistant, users, conversations)
+                keep_journal(home, begun | {"at_destinations": False})
+            _carry_out(assistant, users, conversations)
     end_journal(home)
     return True
+
+
+def _ask_first(assistant: Assistant, users: tuple[str, ...], conversations: tuple[str, ...]) -> None:
+    """Ask the destinations. Where one refuses, the removal has not begun, and the next command may leave it out."""
+    with assistant.store.reading() as view:
+        held = _elsewhere(view, subject_of(view, users, conversations))
+    try:
+        ask_destinations(assistant, held)
+    except (DestinationStopped, SettingsError):
+        end_journal(assistant.store.home)
+        raise
 
 
 def forget_older(assistant: Assistant, days: int) -> Outdated:
@@ -151,7 +182,7 @@ def _tables(view: Transaction, subject: Forgotten) -> Iterator[tuple[str, str]]:
 
 
 def _named(subject: Forgotten, condition: str) -> dict[str, str]:
-    names = {"conversations": as_json(subject.conversations), "users": as_json(subject.users)}
+    names = {"conversations": as_json(subject.known_conversations), "users": as_json(subject.known_users)}
     return {name: value for name, value in names.items() if f"${name}" in condition}
 
 
@@ -173,7 +204,6 @@ def _counted(view: Transaction, subject: Forgotten) -> Forgetting:
     counts["rejected_records"] = len(rejects_of(view, subject))
     counts["landed_files"] = len(objects_of(view, subject))
     gone = list(subject.conversations)
-    persons = view.answer("forgetting/persons_at_destinations", ids=as_json(gone))
     schemas = view.answer("forgetting/schemas")
     return Forgetting(
         users=subject.users,
@@ -181,10 +211,20 @@ def _counted(view: Transaction, subject: Forgotten) -> Forgetting:
         tables={name: count for name, count in sorted(counts.items()) if count},
         files={},
         days=tuple(_days(view, subject)),
-        elsewhere=tuple(HeldElsewhere(**row) for row in persons if row["destination"] not in ("outbox", "parquet")),
+        elsewhere=tuple(_elsewhere(view, subject)),
         batches=tuple(VendorBatch(**row) for row in view.answer("forgetting/batches_at_vendors", gone=gone)),
         quoting=tuple(f"schema {row['version'][:12]}" for row in schemas if _quotes(row["yaml"], subject)),
     )
+
+
+def _elsewhere(view: Transaction, subject: Forgotten) -> list[HeldElsewhere]:
+    """Whose events are at destinations. The id of a user with conversations that stay is not the subject's own."""
+    rows = view.answer("forgetting/persons_at_destinations", ids=as_json(sorted(subject.known_conversations)))
+    return [
+        HeldElsewhere(**row, is_own=not row["identified"] or row["distinct_id"] in subject.known_users)
+        for row in rows
+        if row["destination"] not in IN_HOME
+    ]
 
 
 def _quotes(yaml: str, subject: Forgotten) -> bool:

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from cpa_core.events import hashed_identity
 from cpa_core.pipeline.forgetting.tombstones import Kind
 from cpa_core.store.database import Row, Transaction, as_json
 
@@ -35,13 +36,13 @@ class Forgotten:
 
     @cached_property
     def known_conversations(self) -> frozenset[str]:
-        """The conversations, to look one up."""
-        return frozenset(self.conversations)
+        """The conversations, also as events name one whose id contains words, to look one up."""
+        return frozenset(with_hashed(self.conversations))
 
     @cached_property
     def known_users(self) -> frozenset[str]:
-        """The users, to look one up."""
-        return frozenset(self.users)
+        """The users, also as events name one whose id contains words, to look one up."""
+        return frozenset(with_hashed(self.users))
 
     @cached_property
     def _long_ids(self) -> frozenset[str]:
@@ -66,6 +67,13 @@ class Forgotten:
         if len(leaf) < LEAST:
             return False
         return any(said in leaf or leaf in said for said in self.texts)
+
+
+def with_hashed(names: Iterable[str]) -> Iterator[str]:
+    """Yield ids, each also as it leaves with an event where it contains words of a message."""
+    for name in names:
+        yield name
+        yield hashed_identity(name)
 
 
 def strings_in(text: str) -> Iterator[str]:
@@ -97,9 +105,10 @@ def subject_of(view: Transaction, users: tuple[str, ...], conversations: tuple[s
 
     A user's conversations are included as a whole.
     """
-    found = view.answer("forgetting/conversations_of", users=as_json(users), conversations=as_json(conversations))
-    names = tuple(sorted({*conversations, *(row["conversation_id"] for row in found)}))
-    rows = view.answer("forgetting/words_of", ids=as_json(names))
+    asked = {"users": as_json(with_hashed(users)), "conversations": as_json(with_hashed(conversations))}
+    found = {*conversations, *(row["conversation_id"] for row in view.answer("forgetting/conversations_of", **asked))}
+    names = tuple(sorted(found - {hashed_identity(name) for name in found}))
+    rows = view.answer("forgetting/words_of", ids=as_json(with_hashed(names)))
     events = {row["id"] for row in rows if row["id"]}
     texts = {row["words"].strip() for row in rows if row["words"]}
     said = tuple(sorted(text for text in texts if len(text) >= LEAST))

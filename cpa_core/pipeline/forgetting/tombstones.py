@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 
 from cpa_core.store.ledgers import append_lines, lines_after
 
-Kind = Literal["user", "conversation", "beginning", "message", "reject", "object"]
+Kind = Literal["user", "conversation", "beginning", "message", "reject", "object", "person"]
 """The content that a tombstone hashes.
 
 A `beginning` is that of a conversation whose id was generated. A `message` is one that only user and time identify. A
 `reject` is a record that could not be used. An `object` is the address of an object that is named by such an id.
+A `person` is the id at a destination, in receipts of deletions: it is no tombstone.
 """
 FILE = "tombstones.jsonl"
 
@@ -78,6 +79,13 @@ def bury(home: Path, found: Iterable[tuple[Kind, str]]) -> None:
     new = [json.dumps({"kind": kind, "hash": one}) for kind, one in sorted(fresh) if one not in known.hashes]
     if new:
         append_lines(path, [*lines, *new])
+
+
+def salted_tombstones(home: Path) -> Tombstones:
+    """The tombstones of a home, with a salt, which is made unless it is there. Raises LedgerNotWritten."""
+    if not tombstones(home).salt:
+        append_lines(forgotten_folder(home) / FILE, [json.dumps({"salt": secrets.token_hex(32)})])
+    return tombstones(home)
 
 
 def moment_of(before: date, timezone: str) -> datetime:
