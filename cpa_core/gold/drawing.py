@@ -16,11 +16,10 @@ LEAST_DOUBT = 0.02
 
 
 class DrawnItem(Value):
-    """One item for a reviewer: a conversation, or one message of it. `chance` of selection; null if unknown.
+    """One item for a reviewer: a conversation, or one message of it.
 
-    `chance` of selection; null where unknown.
-
-    `believed` is the probability that the message has the label, by which it was drawn; null for other draws.
+    `chance` of selection; null if unknown. `believed` is the probability that the message has the label, by which it
+    was drawn; null for other draws.
     """
 
     conversation_id: str

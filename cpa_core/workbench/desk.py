@@ -97,10 +97,15 @@ class Desk:
 
     def task(self, draw_id: str, place: int) -> Task:
         """One item of a draw. Raises NotFound."""
-        draw = next((one for one in self.draws() if one.draw_id == draw_id), None)
+        draw = self._draw(draw_id)
         if draw is None or not 0 <= place < len(draw.items):
             raise NotFound("no such item in any draw")
-        return _task(draw, place, draw.items[place])
+        return _task(draw_id, draw.queue, place, draw.items[place])
+
+    def _draw(self, draw_id: str) -> Draw | None:
+        self.draws()
+        found = self._drawn.get(draw_id)
+        return None if found is None or found.way == "imported" else found
 
     def next(self, reviewer: str, draw_id: str | None = None, queue: str | None = None) -> Task | None:
         """Return the reviewer's next item, of one draw, of one queue or of all; deferred items come last."""
@@ -126,7 +131,8 @@ class Desk:
 
     def progress_of(self, reviewer: str, task: Task) -> QueueProgress:
         """Return the reviewer's progress in the draw of an item."""
-        return self._progress(reviewer, [draw for draw in self.draws() if draw.draw_id == task.draw_id])
+        found = self._draw(task.draw_id)
+        return self._progress(reviewer, [found] if found else [])
 
     def _progress(self, reviewer: str, draws: Sequence[Draw]) -> QueueProgress:
         tasks = [task for draw in draws for task in _tasks(draw)]
@@ -281,14 +287,15 @@ def labelled_of(schema: EventSchema, role: str, chosen: Sequence[str], given: Ma
 
 
 def _tasks(draw: Draw) -> Iterator[Task]:
-    return (_task(draw, place, item) for place, item in enumerate(draw.items))
+    draw_id = draw.draw_id  # made of the whole content: once a draw, not once an item
+    return (_task(draw_id, draw.queue, place, item) for place, item in enumerate(draw.items))
 
 
-def _task(draw: Draw, place: int, item: DrawnItem) -> Task:
+def _task(draw_id: str, queue: str, place: int, item: DrawnItem) -> Task:
     return Task(
-        draw_id=draw.draw_id,
+        draw_id=draw_id,
         place=place,
-        queue=draw.queue,
+        queue=queue,
         conversation_id=item.conversation_id,
         message_id=item.message_id,
         chance=item.chance,

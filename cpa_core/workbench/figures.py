@@ -20,8 +20,11 @@ from cpa_core.pipeline.gold.teaching import LabelConfusion, confusions_of
 
 NEWER, FIRST = 0.15, 5.0
 """Seconds that a page waits for newer figures, and for the first ones."""
-SHARE_OF_TIME, LONGEST_GAP = 0.05, 60.0
-"""The most of a processor's time that recomputing takes, and the longest gap in seconds between two computations."""
+SHARE_OF_TIME, LONGEST_GAP = 0.02, 60.0
+"""The most of the time that recomputing takes, and the longest gap in seconds between two computations.
+
+A run cannot write while figures are computed, so the time that counts is that of the clock.
+"""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class FigureDesk:
         return tuple((path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None for path in paths)
 
     def _renew(self, mark: object) -> None:
-        began = time.thread_time()
+        began = time.monotonic()
         found = LabelFigures(self._assistant.now(), wrong="the figures cannot be computed: see the command's output")
         try:
             found = figures(self._assistant)
@@ -93,7 +96,7 @@ class FigureDesk:
         finally:
             with self._turn:
                 self._newest, self._mark, self._is_busy = found, mark, False
-                gap = min(LONGEST_GAP, (time.thread_time() - began) / SHARE_OF_TIME)
+                gap = min(LONGEST_GAP, (time.monotonic() - began) / SHARE_OF_TIME)
                 self._next_at = time.monotonic() + gap
                 self._turn.notify_all()
 
