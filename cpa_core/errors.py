@@ -144,13 +144,15 @@ class ProviderNotReached(ProviderStopped):
 class AnswersUnusable(ProviderStopped):
     """The first answers of a run are all unusable for one reason. They are kept, and nothing is marked as failed.
 
-    `outcome` is the outcome of all of them, `detail` the rule that most of them break.
+    `outcome` is the outcome of all of them, `detail` the rule that most of them break. `task` is their only task, where
+    the model answers another well, else empty.
     """
 
-    def __init__(self, reason: str, outcome: str, detail: str) -> None:
+    def __init__(self, reason: str, outcome: str, detail: str, task: str = "") -> None:
         super().__init__(reason)
         self.outcome = outcome
         self.detail = detail
+        self.task = task
 
 
 class ProviderFailed(CpaError):

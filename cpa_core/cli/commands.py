@@ -12,6 +12,7 @@ from typing import NamedTuple
 from cpa_core.cli.batches import RanDays, run_days
 from cpa_core.cli.delivery import expected_lines, preview_lines
 from cpa_core.cli.display import (
+    UNUSABLE,
     bar,
     day_facts,
     existing,
@@ -24,7 +25,7 @@ from cpa_core.cli.display import (
     spend_lines,
     trouble_lines,
 )
-from cpa_core.cli.facts import DemoFacts, DemoHome, Done, LandFacts, PreviewFacts, QuoteFacts, RunFacts
+from cpa_core.cli.facts import DemoFacts, DemoHome, Done, FailureFacts, LandFacts, PreviewFacts, QuoteFacts, RunFacts
 from cpa_core.cli.models import address_lines
 from cpa_core.cli.screen import say
 from cpa_core.demo import EXAMPLES, demo_settings
@@ -50,6 +51,7 @@ from cpa_core.pipeline import (
     run_day,
     stale_days,
 )
+from cpa_core.pipeline.label.given_up import SHOWN_TIME
 from cpa_core.pipeline.overview import spend_of_run
 from cpa_core.settings import Settings, day
 
@@ -188,10 +190,10 @@ def _run_facts(
 
 
 def _outbox(given: Settings) -> Path | None:
-    """Return the folder of events that go to files; null if no destination writes files."""
+    """Return the folder with events in files; null if no destination writes files, or nothing was written yet."""
     place = outbox_place(given)
     writes_files = not {"outbox", "parquet"}.isdisjoint(given.destinations)
-    return place if writes_files and isinstance(place, Path) else None
+    return place if writes_files and isinstance(place, Path) and place.is_dir() else None
 
 
 def _show_run(assistant: Assistant, facts: RunFacts) -> None:
@@ -216,8 +218,25 @@ def _after_run(settings: Settings, facts: RunFacts) -> str:
     """The command that helps most after a run."""
     home = f" --home {settings.home}" if "home" in settings.model_fields_set else ""
     if facts.held or facts.failures:
-        return f"{_command()} status{home} says why, and {_command()} run{home} asks again only what is open"
+        return f"{_command()} status{home} says why; {_again(settings, facts.failures)}"
     return f"{_command()} conversations{home} lists them, {_command()} report{home} writes the report"
+
+
+def _again(settings: Settings, failures: Sequence[FailureFacts]) -> str:
+    """Return what the same command does about a run's failures: when it asks which of them again."""
+    waits = [one.waits_until for one in failures if one.waits_until]
+    given_up = sum(not one.retryable and one.reason in UNUSABLE for one in failures)
+    parts = []
+    if not failures or any(one.retryable and not one.waits_until for one in failures):
+        parts.append("the same command asks again only what is open")
+    if waits:
+        hours = f"{settings.give_up_hours:g} hours, CPA_GIVE_UP_HOURS"
+        parts.append(f"{len(waits)} questions wait until {max(waits):{SHOWN_TIME}} ({hours})")
+    if given_up:
+        parts.append(f"{given_up} are given up")
+    if waits or given_up:
+        parts.append("the same command with --retry-final asks them at once")
+    return "; ".join(parts) or "what failed for good is not asked again"
 
 
 def stale_hint(assistant: Assistant) -> list[str]:
@@ -262,9 +281,9 @@ def dry_run(given: Settings, named: NamedDays, *, retry_rejected: bool, correct:
 
 
 def quote_command(given: Settings, named: NamedDays, *, retag: bool) -> Done:
-    """Land and build, which cost nothing, and print a quote of the model's cost."""
+    """Land and build, which cost nothing, and print a quote of the model's cost. It needs no key: it asks nothing."""
     assistant = Assistant.of(given, bar)
-    say(*(f"warning: {warning}" for warning in ready(assistant)))
+    say(*(f"warning: {warning}" for warning in ready(assistant, asks=False)))
     _landed(assistant, named.day)
     days = _named_days(named, How(retag=retag), assistant)
     found = quote(assistant, days, retag=retag)

@@ -9,7 +9,7 @@ from cpa_core.cli.screen import say
 from cpa_core.errors import NotRecognised, SourceError
 from cpa_core.pipeline import Assistant, roles_warning
 from cpa_core.settings import Settings, changed, day
-from cpa_core.sources import Object, archives, roles
+from cpa_core.sources import Object, archives, mapping, roles
 from cpa_core.sources.formats.explaining import Explained, explained
 
 SHOWN = 20
@@ -71,7 +71,9 @@ def _lines(name: str, found: Explained, given: Settings) -> Iterator[str]:
     yield from (f"note: {note}" for note in found.notes)
     if found.untimed:
         way = (
-            f"they may stand in {found.field}: --map timestamp={found.field}" if found.field else "name the day: --day"
+            f"they may stand in {found.field}: {mapping.flag({**given.names, 'timestamp': found.field})}"
+            if found.field
+            else "name the day: --day"
         )
         yield f"note: messages without times; {way}"
     counts = ", ".join(f"{role} {count:,}" for role, count in found.messages.items())

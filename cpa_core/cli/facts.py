@@ -147,7 +147,7 @@ class QuoteFacts(Value):
 
 
 class RunFacts(Value):
-    """`cpa run`. `seconds` is the time of the whole command, `outbox` null where no event goes to a file."""
+    """`cpa run`. `seconds` is the time of the whole command, `outbox` null where no event is in a file."""
 
     landed: Landed | None
     days: tuple[DayFacts, ...]

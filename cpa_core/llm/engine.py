@@ -195,7 +195,10 @@ class Engine:
             raise ProviderNotReached(f"{failed.reason}, in {failures:.0f} tries")
         watch = self._watch(request)
         if not about.failed_before:
-            watch.garbled(failed) if isinstance(failed, Garbled) else watch.failed(failed.reason)
+            if isinstance(failed, Garbled):
+                watch.garbled(request.task, failed)
+            else:
+                watch.failed(request.task, failed.reason)
         self._silence.lasts(failed)
 
     def _once(self, request: Request, check: Callable[[str], None], load: Load) -> Reply:

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from cpa_core.errors import AnswersUnusable, Foreign, Garbled
@@ -40,47 +40,75 @@ class Useless(NamedTuple):
     rule: str
 
 
+class Tally:
+    """The unusable answers of one task, or of several: how many of each kind, and their words."""
+
+    def __init__(self) -> None:
+        self.kinds: Counter[Useless] = Counter()
+        self.words: dict[Useless, set[str]] = {}
+        self.failed = 0
+
+    def add(self, kind: Useless, detail: str) -> None:
+        """Add one answer."""
+        self.kinds[kind] += 1
+        words = self.words.setdefault(kind, set())
+        words |= {detail} if len(words) < 2 else set()
+        self.failed += kind.outcome == NO_ANSWER
+
+    def __add__(self, other: "Tally") -> "Tally":
+        both = Tally()
+        both.kinds, both.failed = self.kinds + other.kinds, self.failed + other.failed
+        both.words = {kind: self.words.get(kind, set()) | other.words.get(kind, set()) for kind in both.kinds}
+        return both
+
+    def said(self, kind: Useless) -> str:
+        """Return the text of a kind, without the parts that differ."""
+        words = self.words[kind]
+        return next(iter(words)) if len(words) == 1 else kind.rule
+
+
 class Watch:
     """Shared by the engines of a run that ask one model. Refused and filtered answers do not count.
 
-    Unusable answers count together, whatever their kinds. A question whose answer is cut off, or in a form that the
-    server does not support, is asked once more in another way. While many such second answers are owed, the run
-    continues. Questions that failed in an earlier run, in which the model answered others well, do not count against
-    it. `first` is the number of unusable answers that ends the run; null means no limit.
+    Unusable answers count together, whatever their kinds, and those of all tasks until one task has a good answer. Then
+    each other task counts alone, because a model that tags well may be unable to judge. A question whose answer is cut
+    off, or in a form that the server does not support, is asked once more in another way. While many such second
+    answers are owed, the run continues. Questions that failed in an earlier run, in which the model answered others
+    well, do not count against it. `first` is the number of unusable answers that ends the run; null means no limit.
     """
 
     def __init__(self, model: str, first: int | None = FIRST_ANSWERS) -> None:
         self.model = model
         self._first = first
         self._well: set[Subject] = set()
-        self._kinds: Counter[Useless] = Counter()
-        self._words: dict[Useless, set[str]] = {}
+        self._good: set[str] = set()
+        self._tallies: defaultdict[str, Tally] = defaultdict(Tally)
         self._asked_again: set[Subject] = set()
         self._owed: set[Subject] = set()
-        self._failed = 0
         self._guard = threading.Lock()
 
     def note(self, request: Request, reply: Reply, about: About) -> None:
-        """Note an answer. Raises AnswersUnusable if the model's first answers are all unusable."""
+        """Note an answer. Raises AnswersUnusable if the model's first answers, all or of this task, are unusable."""
         subject = Subject(request.task, about.conversation_id)
         if reply.outcome == "ok":
             with self._guard:
+                self._good.add(request.task)
                 if len(self._well) < ENOUGH:
                     self._well.add(subject)
         elif reply.outcome in ("invalid", "error", "truncated") and not about.failed_before:
             self._owes(subject, is_owed=reply.again or (reply.is_cut_off and not request.is_roomier))
-            self._note(reply.outcome, reply.detail)
+            self._note(request.task, reply.outcome, reply.detail)
 
-    def garbled(self, failed: Garbled) -> None:
+    def garbled(self, task: str, failed: Garbled) -> None:
         """Note an answer of status 200 that cannot be read, or is of another API.
 
         Raises AnswersUnusable, as `note` does.
         """
-        self._note(ANOTHER_API if isinstance(failed, Foreign) else "invalid", failed.reason)
+        self._note(task, ANOTHER_API if isinstance(failed, Foreign) else "invalid", failed.reason)
 
-    def failed(self, reason: str) -> None:
+    def failed(self, task: str, reason: str) -> None:
         """Note a call without an answer. Raises AnswersUnusable if the answers among such calls are unusable."""
-        self._note(NO_ANSWER, reason)
+        self._note(task, NO_ANSWER, reason)
 
     def _owes(self, subject: Subject, *, is_owed: bool) -> None:
         """Note whether a second answer about the subject is owed; there is at most one."""
@@ -91,40 +119,34 @@ class Watch:
             else:
                 self._owed.discard(subject)
 
-    def _note(self, outcome: str, detail: str) -> None:
-        kind = Useless(outcome, VALUES.sub("…", detail))
+    def _note(self, task: str, outcome: str, detail: str) -> None:
         with self._guard:
-            if self._well:
+            if task in self._good:
                 return
-            self._kinds[kind] += 1
-            words = self._words.setdefault(kind, set())
-            words |= {detail} if len(words) < 2 else set()
-            self._failed += outcome == NO_ANSWER
-            if self._shows():
-                raise self._unusable()
+            self._tallies[task].add(Useless(outcome, VALUES.sub("…", detail)), detail)
+            alone = task if self._good else ""
+            tally = self._tallies[task] if alone else sum(self._tallies.values(), Tally())
+            if self._shows(tally, alone):
+                raise self._unusable(tally, alone)
 
-    def _shows(self) -> bool:
-        """Return whether the observations suffice to stop."""
-        seen = self._kinds.total()
+    def _shows(self, tally: Tally, alone: str) -> bool:
+        """Return whether the observations, of one task `alone` or of all, suffice to stop."""
+        seen = tally.kinds.total()
         if self._first is None or seen < self._first:
             return False
-        return (seen - self._failed) * LEAST_SHARE >= self._first and len(self._owed) <= MOST_OWED
+        owed = sum(alone in ("", one.task) for one in self._owed)
+        return (seen - tally.failed) * LEAST_SHARE >= self._first and owed <= MOST_OWED
 
-    def _unusable(self) -> AnswersUnusable:
-        seen = self._kinds.total()
-        shown = self._kinds.most_common(MOST_KINDS)
-        parts = [f"{kind.outcome}: {self._said(kind)} ({often} of {seen})" for kind, often in shown]
+    def _unusable(self, tally: Tally, alone: str) -> AnswersUnusable:
+        seen = tally.kinds.total()
+        shown = tally.kinds.most_common(MOST_KINDS)
+        parts = [f"{kind.outcome}: {tally.said(kind)} ({often} of {seen})" for kind, often in shown]
         rest = seen - sum(often for _, often in shown)
         words = "; ".join([*parts, *([f"{rest} others"] if rest else [])])
         main = next((kind for kind, _ in shown if kind.outcome != NO_ANSWER), shown[0][0])
-        return AnswersUnusable(
-            f"{self.model}: the first {seen} answers are all unusable: {words}", main.outcome, self._said(main)
-        )
-
-    def _said(self, kind: Useless) -> str:
-        """Return the text of a kind, without the parts that differ."""
-        words = self._words[kind]
-        return next(iter(words)) if len(words) == 1 else kind.rule
+        which = f"answers to the task {alone}" if alone else "answers"
+        reason = f"{self.model}: the first {seen} {which} are all unusable: {words}"
+        return AnswersUnusable(reason, main.outcome, tally.said(main), alone)
 
     def has_answered_others(self, task: str, conversation_id: str) -> bool:
         """Whether the model has answered another question well in this run."""

@@ -1,7 +1,8 @@
 """A run: the days that need work, and one day from end to end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 
 from cpa_core import selection
 from cpa_core.destinations import DESTINATIONS, destination, unused
@@ -43,10 +44,11 @@ class DayDone(Value):
         return not failed and delivered and not self.built.waiting
 
 
-def ready(assistant: Assistant) -> list[str]:
+def ready(assistant: Assistant, *, asks: bool = True) -> list[str]:
     """Check schema, models and destinations, which a person may have to change, before anything is written or paid.
 
-    Return the schema's warnings. Raises SchemaError, SettingsError.
+    Return the schema's warnings. A command that neither asks nor sends needs no key: without `asks` what is missing for
+    a run is a warning too. Raises SchemaError, SettingsError.
     """
     given = assistant.settings
     schema, warnings = read_schema(assistant)
@@ -56,17 +58,31 @@ def ready(assistant: Assistant) -> list[str]:
             f"schema {schema.version[:12]} was proposed by a run and is not accepted: its events go to the outbox "
             "only; edit it, or accept it: cpa schema accept"
         )
-    for task in ("tag", "judge"):
-        assistant.provider_of(assistant.model(task))
+    lacking = _lacking(assistant)
+    if asks and lacking:
+        raise lacking[0]
+    warnings += [f"cpa run cannot begin yet: {one}" for one in dict.fromkeys(map(str, lacking))]
     if "compatible" in {assistant.model(task).provider for task in ("tag", "judge")}:
         warnings += _login_and_key(given)
-    for name in given.destinations:
-        destination(name, given)
     if "destinations" not in given.model_fields_set:
         for name in unused(given):
             key = DESTINATIONS[name].needs[0][0]
             warnings.append(f"{key} is set, but events go to the outbox: --destination {name}")
     return warnings
+
+
+def _lacking(assistant: Assistant) -> list[SettingsError]:
+    """Return the settings that are missing or wrong to ask the models and to send to the destinations."""
+    found: list[SettingsError] = []
+    models = [assistant.model(task) for task in ("tag", "judge")]
+    checks: list[Callable[[], object]] = [partial(assistant.provider_of, model) for model in dict.fromkeys(models)]
+    checks += [partial(destination, name, assistant.settings) for name in assistant.settings.destinations]
+    for check in checks:
+        try:
+            check()
+        except SettingsError as error:
+            found.append(error)
+    return found
 
 
 def _login_and_key(given: Settings) -> list[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from cpa_core.llm import Ask, ModelName, Reply, Request
+from cpa_core.llm import Ask, ModelName, Request
 from cpa_core.models import Criteria, EventSchema, EventType, Property
-from cpa_core.proposing.consolidating import MOST_CANDIDATES, MOST_TYPES, Told, consolidate
+from cpa_core.proposing.consolidating import MOST_CANDIDATES, MOST_TYPES, Made, Told, consolidate
 from cpa_core.proposing.consolidating import question as consolidation
 from cpa_core.proposing.counting import Counted, counted
 from cpa_core.proposing.drafting import BatchDraft, CandidateType, draft, question
@@ -16,6 +16,7 @@ from cpa_core.schema import are_near
 __all__ = [
     "SAMPLE_CONVERSATIONS",
     "Counted",
+    "Made",
     "Sample",
     "completed",
     "counted",
@@ -47,9 +48,7 @@ def full_schema() -> EventSchema:
     return EventSchema(name="Assistant", description=USUAL_WORDS, criteria=criteria, event_types=tuple(types))
 
 
-def propose(
-    shown: Sample, base: EventSchema | None, model: ModelName, ask: Ask, about: str = ""
-) -> tuple[EventSchema | None, Reply]:
+def propose(shown: Sample, base: EventSchema | None, model: ModelName, ask: Ask, about: str = "") -> Made:
     """A schema from a sample: a draft of each batch with the types known so far, and one consolidation of all.
 
     With a `base`, it is the base plus the types that the sample adds. `about` is the team's statement of its purpose.
@@ -61,19 +60,24 @@ def propose(
     for batch in shown.batches:
         found, reply = draft(batch, known, model, ask, about)
         if found is None:
-            return None, reply
+            return Made(None, reply)
         drafts.append(found)
         known = _mended(known, found, owned)
         known += islice(_new(known, found.candidates), max(0, MOST_CANDIDATES - len(known)))
     candidates = known[owned:]
     if base and not candidates:
-        return base, reply
+        return Made(base, reply)
     told = Told(about, len(shown.conversations))
-    made, reply = consolidate(drafts, candidates, model, ask, told)
-    if made is None or base is None:
-        return made, reply
-    added = _beside(base.event_types, made.event_types)
-    return base.model_copy(update={"event_types": (*base.event_types, *added)}), reply
+    made = consolidate(drafts, candidates, model, ask, told)
+    if made.schema is None or base is None:
+        return made
+    added = _beside(base.event_types, made.schema.event_types)
+    repeated = [one for one in made.schema.event_types if one not in added]
+    words = tuple(
+        f"{one.name} ({one.role}) was left out: the schema has a type that says nearly the same" for one in repeated
+    )
+    whole = base.model_copy(update={"event_types": (*base.event_types, *added)})
+    return made._replace(schema=whole, joined=(*made.joined, *words))
 
 
 def _mended(known: Sequence[CandidateType], found: BatchDraft, owned: int) -> list[CandidateType]:

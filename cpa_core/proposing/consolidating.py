@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from cpa_core import schema as schemas
@@ -48,13 +48,21 @@ class Told(NamedTuple):
 NOTHING_TOLD = Told()
 
 
+class Made(NamedTuple):
+    """A proposed schema, null if no answer is valid; the last reply; and in words, what was joined or left out."""
+
+    schema: EventSchema | None
+    reply: Reply
+    joined: tuple[str, ...] = ()
+
+
 def consolidate(
     drafts: Sequence[BatchDraft],
     candidates: Sequence[CandidateType],
     model: ModelName,
     ask: Ask,
     told: Told = NOTHING_TOLD,
-) -> tuple[EventSchema | None, Reply]:
+) -> Made:
     """Return one schema from drafts and all their types; null if no answer is valid. Raises what `ask` raises."""
 
     def check(text: str) -> None:
@@ -65,11 +73,12 @@ def consolidate(
     for _ in range(1 + REPAIRS):
         reply = ask(question(drafts, candidates, model, problem, told), check)
         if reply.outcome == "ok":
-            return tidy(read(reply.text, types)), reply
+            found = tidy(read(reply.text, types))
+            return Made(found, reply, tuple(left_out(listed(answer_object(reply.text), "types"), found)))
         if reply.outcome != "invalid":
             break
         problem = reply.detail
-    return None, reply
+    return Made(None, reply)
 
 
 def question(
@@ -149,6 +158,23 @@ def tidy(schema: EventSchema) -> EventSchema:
     criteria = schema.criteria.model_copy(update=goals)
     found = schema.model_copy(update={"criteria": criteria, "event_types": tuple(map(_tidied, kept))})
     return schemas.parse(schemas.dump(found), "proposal")[0]
+
+
+def left_out(given: Sequence[dict[str, Any]], kept: EventSchema) -> Iterator[str]:
+    """Yield, for each type of an answer that the schema lacks, the type that it was joined with, or the limit."""
+    names = {(one.role, one.name.casefold()) for one in kept.event_types}
+    seen: set[tuple[str, str]] = set()
+    for item in given:
+        one = EventType(name=_named(str(item["name"])), definition=str(item["definition"]), role=item["role"])
+        key = (one.role, one.name.casefold())
+        near = next((held for held in kept.of_role(one.role).values() if are_near(held, one)), None)
+        if key in seen:
+            yield f"{one.name} ({one.role}) came twice: the second was joined with the first"
+        elif key not in names and near:
+            yield f"{one.name} ({one.role}) was joined with {near.name}: name or definition say nearly the same"
+        elif key not in names:
+            yield f"{one.name} ({one.role}) was left out: a proposal has at most {MOST_TYPES[one.role]} types of a role"
+        seen.add(key)
 
 
 def merged(types: Sequence[EventType]) -> list[EventType]:

@@ -61,7 +61,7 @@ def answer_advice(detail: str, provider: str, given: Settings) -> str:
 
 def _form(stopped: AnswersUnusable, structured: str | None) -> str:
     """Return the setting to try if a server's answers are unusable."""
-    other = "another model (CPA_MODEL)"
+    other = f"another model ({'CPA_JUDGE_MODEL' if stopped.task == 'judge' else 'CPA_MODEL'})"
     if stopped.outcome == "truncated":
         return f"try {other} or, where the server is yours, one with a longer context"
     if stopped.provider != "compatible":

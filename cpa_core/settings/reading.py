@@ -1,5 +1,6 @@
 """One setting: its name in the environment, its meaning, and the reader of its text."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
@@ -18,6 +19,8 @@ MAPPED = (
     *("sessionId", "traceId", "userId", "startTime", "endTime", "session_id", "trace_id", "thread_id"),
 )
 """The names that `--map` accepts: our words, and the keys under which formats keep ids, times and speech."""
+RUN_ON = re.compile(rf"[|;&\s]\s*({'|'.join(MAPPED)})\s*=")
+"""A further pair within the path of another, behind another separator than the comma."""
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
@@ -147,7 +150,24 @@ def _bucket(text: str) -> str:
 
 
 def _words(text: str) -> tuple[str, ...]:
+    if ";" in text:
+        raise Because("separate them by commas, not by ;")
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _regions(text: str) -> tuple[str, ...]:
+    found = _words(text.upper())
+    for one in found:
+        if not re.fullmatch("[A-Z]{2}", one):
+            raise Because(f"{one!r} is no country's two letters")
+    return found
+
+
+def _web(text: str) -> str:
+    scheme, _, place = text.partition("://")
+    if scheme not in ("http", "https") or not place.strip("/"):
+        raise ValueError
+    return text
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -161,6 +181,9 @@ def _pairs(text: str) -> dict[str, str]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise Because("a word is named twice")
+    for word, path in pairs:
+        if ran_on := RUN_ON.search(path):
+            raise Because(f"{word}={path!r} holds a second pair, {ran_on[1]}=...: separate pairs by commas")
     return found
 
 
@@ -171,12 +194,23 @@ def _roles(text: str) -> dict[str, str]:
         role, _, words = (part.strip() for part in pair.partition("="))
         if role not in ROLES:
             raise Because(f"{role!r} is none of {', '.join(ROLES)}; {meant(role, ROLES)}".removesuffix("; "))
-        for word in filter(None, (one.strip().lower().replace(" ", "_").replace("-", "_") for one in words.split("|"))):
+        for word in _words_of(role, words):
             if named.setdefault(word, role) != role:
                 raise Because(f"{word!r} is both {named[word]} and {role}")
     if not named:
         raise ValueError
     return named
+
+
+def _words_of(role: str, text: str) -> list[str]:
+    """The words of one role, as they are looked up. Raises Because for none, and for another pair's separator."""
+    found = [one.strip().lower().replace(" ", "_").replace("-", "_") for one in text.split("|")]
+    if not all(found):
+        raise Because(f"{role} has no word: {role}=customer, or {role}=customer|guest for two")
+    for word in found:
+        if "=" in word:
+            raise Because(f"{word!r} is no word: separate roles by commas, and the words of one role by |")
+    return found
 
 
 def _order(text: str) -> str:
@@ -189,7 +223,8 @@ SHARE = Reader("a share, as in 0.01 or 1%", _share)
 TIMEZONE = Reader("a time zone, as in Europe/Paris", _timezone)
 BUCKET = Reader("a bucket and a prefix, as in s3://bucket/reports/", _bucket)
 WORDS = Reader("words, separated by commas", _words)
-CAPITALS = Reader(WORDS.kind, lambda text: _words(text.upper()))
+REGIONS = Reader("countries of two letters, as in US,DE", _regions)
+WEB = Reader("an address, as in https://example.com", _web)
 PAIRS = Reader("pairs, as in role=sender,content=message.text", _pairs)
 SPEAKERS = Reader("pairs, as in user=customer|guest,assistant=agent", _roles)
 TIMES = Reader("dmy (day first) or mdy (month first)", _order, ("dmy", "mdy"))

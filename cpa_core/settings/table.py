@@ -12,12 +12,13 @@ from cpa_core.models import Value
 from cpa_core.settings.addresses import store_with_login, store_without_login, with_login, without_login
 from cpa_core.settings.reading import (
     BUCKET,
-    CAPITALS,
     PAIRS,
+    REGIONS,
     SHARE,
     SPEAKERS,
     TIMES,
     TIMEZONE,
+    WEB,
     WORDS,
     Reader,
     Setting,
@@ -387,7 +388,7 @@ class Settings(Vendors):
             "CPA_PHONE_REGIONS",
             PRIVACY,
             "The countries whose phone numbers are found without a leading plus.",
-            reader=CAPITALS,
+            reader=REGIONS,
         ),
     ] = ("US", "GB", "DE", "FR")
     redactor: Annotated[
@@ -445,6 +446,7 @@ class Settings(Vendors):
             DAGSTER,
             "The address that Dagster's alerts are posted to: an incoming webhook of Slack, or any that takes JSON.",
             "Each cause is sent once, with numbers and a link, never with a message's words.",
+            reader=WEB,
             example="https://hooks.slack.com/services/...",
         ),
     ] = None
@@ -468,7 +470,7 @@ class Settings(Vendors):
     ] = None
     dagster_url: Annotated[
         str,
-        Setting("CPA_DAGSTER_URL", DAGSTER, "The address of Dagster's UI, for the links in alerts."),
+        Setting("CPA_DAGSTER_URL", DAGSTER, "The address of Dagster's UI, for the links in alerts.", reader=WEB),
     ] = "http://127.0.0.1:3000"
     workbench_url: Annotated[
         str | None,
@@ -477,6 +479,7 @@ class Settings(Vendors):
             WORKBENCH,
             "The address at which people open the workbench; the report and Dagster then link to conversations there.",
             "Unset: no link. `cpa serve` answers under it too: name it where a proxy stands in front.",
+            reader=WEB,
             example="http://127.0.0.1:8088",
         ),
     ] = None

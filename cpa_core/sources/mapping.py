@@ -262,6 +262,16 @@ def flag(named: Mapping[str, str]) -> str:
     return f"--map {shlex.quote(pairs) if ' ' in pairs else pairs}" if named else ""
 
 
+def advice(named: Mapping[str, str], lacking: Iterable[str], keys: Sequence[str]) -> str:
+    """The flag that would do: what is named already, and the lacking words, each with its likely key or `...`.
+
+    A time is named where a key is likely one; it may be missing.
+    """
+    lacking = [word for word in lacking if word not in named]
+    found = likely([*lacking, *(word for word in ("timestamp",) if word not in {*named, *keys})], keys)
+    return flag({**named, **dict.fromkeys(lacking, "..."), **found})
+
+
 def begins_in(path: str, keys: Sequence[str]) -> bool:
     """Whether a path begins at one of these keys, or is one."""
     found = steps(path)

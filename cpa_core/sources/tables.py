@@ -115,11 +115,13 @@ def _check_columns(file: File, header: Sequence[str]) -> None:
     lacking = missing(file, header)
     if not lacking or mapping.begins_in(file.names.get("messages", "messages"), header):
         return
-    words = [*(word.split()[0] for word in lacking), *([] if "timestamp" in header else ["timestamp"])]
-    advice = mapping.flag(mapping.likely(words, header)) or "--map role=...,content=..."
     shown = ", ".join(header[:SHOWN]) + (", ..." if len(header) > SHOWN else "")
-    found = f"{len(header)} columns found: {shown}; if they are other words here: {advice}"
+    found = f"{len(header)} columns found: {shown}; if they are other words here: {_flag(file, header, lacking)}"
     raise SourceError(f"{file.name}: missing columns: {', '.join(lacking)} ({found})")
+
+
+def _flag(file: File, header: Sequence[str], lacking: Sequence[str]) -> str:
+    return mapping.advice(file.names, [word.split()[0] for word in lacking], header)
 
 
 def as_written(value: Any) -> Any:
@@ -227,23 +229,22 @@ def header_again(line: int) -> Reject:
 def check_header(file: File, header: Sequence[str]) -> None:
     """Raises SourceError for columns that are missing or occur twice."""
     if lacking := missing(file, header):
-        raise SourceError(f"{file.name}: line 1: missing columns: {', '.join(lacking)} ({_seen(header, lacking)})")
+        raise SourceError(
+            f"{file.name}: line 1: missing columns: {', '.join(lacking)} ({_seen(file, header, lacking)})"
+        )
     repeated = [column for column, count in Counter(header).items() if count > 1]
     if repeated:
         raise SourceError(f"{file.name}: line 1: columns that occur twice: {', '.join(map(repr, repeated))}")
 
 
-def _seen(header: Sequence[str], lacking: Sequence[str]) -> str:
+def _seen(file: File, header: Sequence[str], lacking: Sequence[str]) -> str:
     """Return the first line's columns in words. If the header is missing, it may be a message: then it is not shown."""
     count = f"{len(header)} columns found"
     names = [cell for cell in header if cell.lower() not in SPEAKERS or not HEADERS & set(map(str.lower, header))]
     if not all(map(_is_name, names)) or len(set(header)) < len(header):
         return f"{count}, and no header: the first line must name them, as in conversation_id,role,content,timestamp"
-    words = [word.split()[0] for word in lacking]
-    more = [] if "timestamp" in header else ["timestamp"]
-    advice = mapping.flag(mapping.likely([*words, *more], header))
     shown = ", ".join(header[:SHOWN]) + (", ..." if len(header) > SHOWN else "")
-    return f"{count}: {shown}; if they are other words here: {advice or '--map role=...,content=...'}"
+    return f"{count}: {shown}; if they are other words here: {_flag(file, header, lacking)}"
 
 
 def _is_name(cell: str) -> bool:

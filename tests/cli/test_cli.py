@@ -121,10 +121,33 @@ def test_a_quote_asks_nothing_and_says_exactly_how_many_questions_a_run_will_ask
     assert len(chat_server.calls) == 2
 
 
+@pytest.mark.parametrize(
+    ("model", "more", "lacking"),
+    [
+        ("openai:gpt-6-luna", "", ["OPENAI_API_KEY"]),
+        ("anthropic:claude-haiku-5-5", "", ["ANTHROPIC_API_KEY"]),
+        ("openai:gpt-6-luna", "--destination posthog", ["OPENAI_API_KEY", "POSTHOG_API_KEY"]),
+        ("compatible:mine", "--destination amplitude", ["CPA_COMPATIBLE_URL", "AMPLITUDE_API_KEY"]),
+    ],
+)
+def test_a_quote_needs_no_key_and_says_which_a_run_will_need(
+    capsys: Captured, model: str, more: str, lacking: list[str]
+) -> None:
+    line = f"chats.json --schema schema.yml --model {model} {more}"
+    assert cpa(f"quote {line}") == 0
+    shown = capsys.readouterr().out
+    warned = [one for one in shown.splitlines() if one.startswith("warning: cpa run cannot begin yet: ")]
+    assert len(warned) == len(lacking) and all(key in one for key, one in zip(lacking, warned, strict=True))
+    assert f"tag, {model}: 1 questions" in shown
+    assert cpa(f"run {line}") == 2
+    assert lacking[0] in capsys.readouterr().err
+
+
 def test_a_quote_of_a_model_with_a_list_price_is_in_dollars(capsys: Captured) -> None:
     line = "quote chats.json --schema schema.yml --model openai:gpt-6-luna"
     assert cpa(line, OPENAI_API_KEY="k") == 0
-    assert "together: at most about $0.0" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "together: at most about $0.0" in shown and "cannot begin" not in shown
 
 
 def test_a_failure_is_shown_and_ends_with_one(chat_server: ChatServer, capsys: Captured) -> None:
@@ -133,8 +156,29 @@ def test_a_failure_is_shown_and_ends_with_one(chat_server: ChatServer, capsys: C
     shown = capsys.readouterr().out
     assert "failed: 2026-03-04 tag c1: invalid" in shown
     assert "held back" in shown
+    assert "next: cpa status says why; the same command asks again only what is open" in shown
+    assert "events: " not in shown and not Path(".cpa/outbox").exists(), "nothing was delivered, so there is no place"
     assert cpa("status") == 0
     assert "due: 2026-03-04: 1 conversations not finished" in capsys.readouterr().out
+
+
+def test_a_run_says_how_long_its_failures_wait_and_which_flag_asks_them_at_once(
+    chat_server: ChatServer, capsys: Captured
+) -> None:
+    other = {"c2": json.loads(json.dumps(CHATS["c1"]).replace("refund", "parcel"))}
+    Path("chats.json").write_text(json.dumps({**other, **CHATS}), "utf-8")
+    chat_server.behaviour = Behaviour(by_substring("refund", None))
+    assert run(chat_server) == 1
+    shown = capsys.readouterr().out
+    (said,) = [line for line in shown.splitlines() if line.startswith("next: ")]
+    assert "2 questions wait until " in said and "(6 hours, CPA_GIVE_UP_HOURS)" in said
+    assert said.endswith("the same command with --retry-final asks them at once") and "only what is open" not in said
+    calls = len(chat_server.calls)
+    assert run(chat_server) == 1
+    assert len(chat_server.calls) == calls, "it waits, as was said"
+    chat_server.behaviour = Behaviour()
+    assert run(chat_server, "--retry-final") == 0
+    assert len(chat_server.calls) > calls
 
 
 def test_a_refusal_ends_with_one_although_it_holds_nothing_back(chat_server: ChatServer, capsys: Captured) -> None:

@@ -158,7 +158,7 @@ def noted(watch: Watch, said: Reply | Exception, about: About) -> None:
         is_useless = said.outcome == "ok" and said is not GOOD
         watch.note(request(), said.model_copy(update={"outcome": "invalid"}) if is_useless else said, about)
     else:
-        watch.garbled(said) if isinstance(said, Garbled) else watch.failed(str(said))
+        watch.garbled("tag", said) if isinstance(said, Garbled) else watch.failed("tag", str(said))
 
 
 def test_what_a_run_saw_is_said_by_kind_with_its_count_and_asked_once_the_setting_is_mended(tmp_path: Path) -> None:
@@ -187,6 +187,28 @@ def test_one_answer_of_use_among_the_first_and_the_run_goes_on(tmp_path: Path) -
     tagged, judged = tag_and_judge_day(built(home, model), DAY)
     assert (tagged.done, judged.done, tagged.failures, judged.failures) == (1, 1, 29, 29)
     assert len(home.rows("select * from failures")) == 58
+
+
+@pytest.mark.parametrize(("unable", "setting"), [("judge", "CPA_JUDGE_MODEL"), ("tag", "CPA_MODEL")])
+def test_a_model_that_is_good_at_one_task_and_useless_at_another_is_stopped_for_that_one(
+    tmp_path: Path, unable: str, setting: str
+) -> None:
+    model = Model(lambda asked: Reply(outcome="ok", text=PROSE) if asked.task == unable else None)
+    home = home_of(tmp_path, 60, CPA_CONCURRENCY="4")
+    with pytest.raises(
+        AnswersUnusable, match=rf"answers to the task {unable} are all unusable: .*{setting}"
+    ) as stopped:
+        tag_and_judge_day(built(home, model), DAY)
+    assert stopped.value.task == unable
+    assert FIRST_ANSWERS <= model.tasks().count(unable) <= MOST_CALLS
+    assert home.rows("select * from failures") == []
+    mended = Model()
+    tag_and_judge_day(built(home, mended), DAY)
+    for table in ("tagged_conversations", "judge_scores"):
+        assert len(home.rows(f"select * from {table} where outcome = 'ok'")) == 60
+    assert len(mended.requests) == 120 - sum(task != unable for task in model.tasks()), (
+        "good answers are not paid twice"
+    )
 
 
 def test_refused_and_filtered_answers_are_no_evidence_against_a_model(tmp_path: Path) -> None:
@@ -258,7 +280,7 @@ def test_an_answer_of_another_api_is_blamed_on_the_address(found: Response) -> N
     if isinstance(raised.value, Foreign):
         watch = Watch("m", first=1)
         with pytest.raises(AnswersUnusable) as unusable:
-            watch.garbled(raised.value)
+            watch.garbled("tag", raised.value)
         stopped = unusable.value
     else:
         assert isinstance(raised.value, ProviderStopped)

@@ -23,6 +23,10 @@ ROOT = Path(__file__).parents[2]
 CLOSED = [line for line in TABLE.values() if line.reader.choices]
 WORTH = {
     "CPA_MAP": "role=sender",
+    "CPA_PHONE_REGIONS": "AT",
+    "CPA_ALERTS": "https://alerts.example/a",
+    "CPA_DAGSTER_URL": "https://dagster.example",
+    "CPA_WORKBENCH_URL": "https://workbench.example",
     "CPA_REPORTS": "s3://bucket/reports/",
     "CPA_ROLES": "user=customer",
     "CPA_TIMEZONE": "Europe/Paris",
@@ -109,7 +113,12 @@ WRONG = {
     ("CPA_START_DATE",): ("2026-02-30", "soon"),
     ("CPA_TIMEZONE", "CPA_ASSUMED_ZONE"): ("Mars/Base", "/etc/passwd", "../UTC"),
     ("CPA_MAP",): ("role", "=x", "role="),
-    ("CPA_ROLES",): ("user", "user="),
+    ("CPA_ALERTS", "CPA_WORKBENCH_URL", "CPA_DAGSTER_URL"): (
+        "slack",
+        "mailto:a@b.example",
+        "https://",
+        "localhost:3000",
+    ),
     ("CPA_REPORTS",): ("reports", "https://b/x", "s3://", "s3:///x"),
 }
 
@@ -121,6 +130,37 @@ def test_a_value_that_cannot_be_read_is_an_error_that_says_what_is_needed(name: 
     with pytest.raises(SettingsError) as error:
         settings({name: wrong})
     assert str(error.value) == f"{name} is {wrong!r}: it must be {TABLE[name].reader.kind}"
+
+
+MISSPELLED = {
+    "a pair behind a bar": ("CPA_ROLES", "user=customer|assistant=bot", "separate roles by commas"),
+    "a pair behind a semicolon": ("CPA_ROLES", "user=customer;assistant=bot", "separate them by commas, not by ;"),
+    "a role alone": ("CPA_ROLES", "user,assistant=bot", "user has no word: user=customer"),
+    "a role without its word": ("CPA_ROLES", "assistant=bot,user=", "user has no word"),
+    "an empty word": ("CPA_ROLES", "user=customer||guest", "user has no word"),
+    "words behind commas": ("CPA_ROLES", "user=customer,guest", "'guest' is none of user, assistant"),
+    "a place behind a bar": (
+        "CPA_MAP",
+        "role=who|content=text",
+        "a second pair, content=...: separate pairs by commas",
+    ),
+    "a place behind a semicolon": ("CPA_MAP", "role=who;content=text", "separate them by commas"),
+    "a place behind a space": ("CPA_MAP", "role=who content=text", "a second pair, content"),
+    "destinations": ("CPA_DESTINATIONS", "posthog;amplitude", "separate them by commas"),
+    "patterns": ("CPA_INCLUDE", "*.csv;*.json", "separate them by commas"),
+    "owners": ("CPA_OWNERS", "a@b.example;team:c", "separate them by commas"),
+    "regions": ("CPA_PHONE_REGIONS", "DE;AT", "separate them by commas"),
+    "a country's name": ("CPA_PHONE_REGIONS", "DE,Austria", "'AUSTRIA' is no country's two letters"),
+}
+
+
+@pytest.mark.parametrize(("name", "wrong", "reason"), MISSPELLED.values(), ids=list(MISSPELLED))
+def test_another_separator_than_the_settings_is_an_error_that_says_the_right_form(
+    name: str, wrong: str, reason: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        settings({name: wrong})
+    assert f"it must be {TABLE[name].reader.kind}; " in str(error.value) and reason in str(error.value)
 
 
 @pytest.mark.parametrize("line", TABLE.values(), ids=lambda line: line.name)

@@ -4,9 +4,12 @@ import codecs
 import csv
 import gzip
 import io
+import itertools
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +123,27 @@ def test_the_flag_that_is_offered_works() -> None:
     flag = error(text).partition("--map ")[2].rstrip(")")
     names = dict(pair.split("=") for pair in flag.split(","))
     assert len(as_records(read(File("a.csv", text.encode(), names), None))) == 1
+
+
+OWN = {"role": "Wer", "content": "Nachricht", "conversation_id": "Faden"}
+
+
+@pytest.mark.parametrize("named", [pair for n in range(3) for pair in itertools.combinations(OWN, n)])
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_the_flag_that_is_offered_keeps_what_is_named_and_adds_what_is_missing_only(
+    name: str, named: tuple[str, ...]
+) -> None:
+    known = {word: OWN[word] for word in named}
+    table = pa.table({column: ["x"] for column in [*OWN.values(), "gesendet"]})
+    sink = io.BytesIO()
+    if name == "a.parquet":
+        pq.write_table(table, sink)
+    else:
+        sink.write(written(";", [["x"] * 4], table.column_names).encode())
+    with pytest.raises(SourceError) as found:
+        read(File(name, sink.getvalue(), known), None)
+    flag = str(found.value).partition("--map ")[2].partition(")")[0]
+    assert dict(pair.split("=") for pair in flag.split(",")) == {word: known.get(word, "...") for word in OWN}
 
 
 @pytest.mark.parametrize("first", [["c1", "user", "my card was stolen", AT], ["1", "user", "help", "x"],

@@ -299,7 +299,7 @@ def _ask_all(assistant: Assistant, day: date, shares: Sequence[TaskShare]) -> St
             if _needs_control(assistant, share) and not brake.why:
                 _ask_control(share, engines[share.asking.model])
     for share in shares:
-        share.failed = [one for one in share.failed if not _is_blameless(one[1], brake.why)]
+        share.failed = [one for one in share.failed if not _is_blameless(share.task, one[1], brake.why)]
         _note_failures(share, assistant)
         _count(assistant, share, engines[share.asking.model])
     return brake.why
@@ -347,9 +347,11 @@ def _take(share: TaskShare, conversation: Conversation, result: Result, assistan
         share.failed.append((conversation, result))
 
 
-def _is_blameless(result: Result, why: Stopped | None) -> bool:
+def _is_blameless(task: str, result: Result, why: Stopped | None) -> bool:
     """Return whether a failure is not the conversation's fault: the model answered no question, or none well."""
-    return isinstance(why, AnswersUnusable) or (isinstance(why, ProviderStopped) and result.outcome == "error")
+    if isinstance(why, AnswersUnusable):
+        return why.task in ("", task)
+    return isinstance(why, ProviderStopped) and result.outcome == "error"
 
 
 def _needs_control(assistant: Assistant, share: TaskShare) -> bool:

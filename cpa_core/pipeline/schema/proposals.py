@@ -21,6 +21,7 @@ from cpa_core.pipeline.schema.current import current_schema, record_version, sch
 from cpa_core.proposing import (
     SAMPLE_CONVERSATIONS,
     Counted,
+    Made,
     Sample,
     completed,
     counted,
@@ -42,7 +43,8 @@ ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 class Proposal:
     """A proposed schema, its sample, the counts of its types there, and the model.
 
-    `base` is the text of the file that it only adds to, empty where there is none.
+    `base` is the text of the file that it only adds to, empty where there is none. `joined` says which types of the
+    model's answer were joined with others or left out.
     """
 
     schema: EventSchema
@@ -50,6 +52,7 @@ class Proposal:
     counted: Counted
     model: str
     base: str = ""
+    joined: tuple[str, ...] = ()
 
     @property
     def head(self) -> list[str]:
@@ -65,6 +68,7 @@ class Proposal:
         lines += (
             [f"Left out, for a message asked for it: {', '.join(self.counted.planted)}"] if self.counted.planted else []
         )
+        lines += [f"Joined: {one}" for one in self.joined]
         return [*lines, f"The sample (seed {self.sample.seed}), by id:"]
 
     @property
@@ -113,11 +117,11 @@ def propose_schema(
     if not shown.conversations:
         raise SourceError(f"{assistant.settings.source or assistant.settings.home}: no conversations to propose from")
     model = assistant.model("propose")
-    found, reply = _asked(assistant, shown, base, about)
+    found, reply, joined = _asked(assistant, shown, base, about)
     if found is None:
         raise CpaError(f"{model}: no valid schema was proposed: {reply.outcome}: {reply.detail}")
     counts = counted(found, *_tagged(assistant, shown, found))
-    return Proposal(schema=counts.schema, sample=shown, counted=counts, model=str(model))
+    return Proposal(schema=counts.schema, sample=shown, counted=counts, model=str(model), joined=joined)
 
 
 class ProposalQuote(Value):
@@ -159,14 +163,12 @@ def quote_proposal(
     )
 
 
-def _asked(
-    assistant: Assistant, shown: Sample, base: EventSchema | None, about: str
-) -> tuple[EventSchema | None, Reply]:
+def _asked(assistant: Assistant, shown: Sample, base: EventSchema | None, about: str) -> Made:
     model = assistant.model("propose")
     calls = len(shown.batches) + 1
     with inquiry(assistant, "propose") as made, assistant.progress("propose", calls) as advance:
 
-        def proposed(ask: Ask) -> tuple[EventSchema | None, Reply]:
+        def proposed(ask: Ask) -> Made:
             def told(request: Request, check: Callable[[str], None]) -> Reply:
                 reply = ask(request, check)
                 advance()
@@ -174,7 +176,7 @@ def _asked(
 
             return propose(shown, base, model, told, about)
 
-        return made.settled(proposed, lambda ended: ended[0] is not None)
+        return made.settled(proposed, lambda ended: ended.schema is not None)
 
 
 def _tagged(

@@ -55,9 +55,11 @@ def for_missing(file: File, chosen: Choice, reason: str) -> str:
     if not reason.endswith(": missing") or word not in mapping.LIKELY:
         return ""
     seen = [path.rpartition("[].")[2] for path in keys(file, chosen)]
-    wanted = [one for one in ("conversation_id", "role", "content") if one not in seen] or [word]
+    ours = ("conversation_id", "role", "content")
+    wanted = [one for one in ours if one not in seen and one not in file.names] or [word]
     named = mapping.likely([word, *(one for one in wanted if one != word)], seen)
-    advice = f"; if they are other words here: {mapping.flag(named)}" if word in named else ""
+    flag = mapping.flag({**file.names, **named})
+    advice = f"; if they are other words here: {flag}" if word in named else ""
     return f" (keys seen: {', '.join(dict.fromkeys(seen[:SHOWN]))}{advice})"
 
 
@@ -87,7 +89,7 @@ def looking_like_ids(file: File, chosen: Choice, found: Any) -> Iterator[str]:
         ):
             yield (
                 f"{file.name}: its records name no {word.partition('_')[0]} that is read; {path} looks like one: "
-                f"--map {word}={path}"
+                f"{mapping.flag({**file.names, word: path})}"
             )
 
 

@@ -206,11 +206,15 @@ def _refusal(file: File, values: Sequence[Any], formats: Mapping[str, Format]) -
     seen = shapes.keys([file.mapped(value) for value in values])
     near = "; or ".join(_lacks(form, sign) for form, sign in _nearest(file, values, formats))
     shown = ", ".join(seen[:SHOWN_KEYS]) + (", ..." if len(seen) > SHOWN_KEYS else "")
+    flag = mapping.flag({**file.names, **{word: "..." for word in NAMED if word not in file.names}})
     return (
         f"{file.name}: the format is not recognised. Keys seen: {shown or 'none'}. Nearest: {near}. If the messages "
-        "stand under other names, say which: --map messages=...,role=...,content=...; or name the format: --format "
-        f"{'|'.join(formats)}"
+        f"stand under other names, say which: {flag}; or name the format: --format {'|'.join(formats)}"
     )
+
+
+NAMED = ("messages", "role", "content")
+"""The words that a person names for messages of an unknown format."""
 
 
 def _nearest(file: File, values: Sequence[Any], formats: Mapping[str, Format]) -> list[tuple[Format, str]]:
