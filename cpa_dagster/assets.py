@@ -8,25 +8,25 @@ from typing import Any
 
 import dagster as dg
 
+from cpa_core.errors import Stopped
 from cpa_core.pipeline import (
     Assistant,
-    Built,
     Stage,
     build_days,
     current_schema,
-    deliver_day,
+    deliver_days,
     ensure_schema,
     home_id,
-    judge_day,
+    judge_days,
     land,
     schema_path,
     stale_days,
-    tag_day,
+    tag_days,
     types_and_events,
     waiting_days,
 )
 from cpa_core.pipeline.handles import without_names
-from cpa_dagster.days import HOME, Days, Step, each_day, errors_of
+from cpa_dagster.days import HOME, Days, Step, each_day, errors_of, in_passes
 from cpa_dagster.options import RunOptions, SecretKeys
 from cpa_dagster.parts import kinds, parts, pool
 from cpa_dagster.pictures import listed, table
@@ -107,15 +107,9 @@ def nameless(assistant: Assistant, lines: Sequence[str]) -> list[str]:
 
 
 def raw_conversations(step: Step) -> Days:
-    """Build the days, several in one transaction."""
-    built: dict[date, Built] = {}
-
-    def work(day: date) -> dict[str, Any]:
-        if day not in built:
-            built.update(build_days(step.assistant, [one for one in step.landed if one >= day]))
-        return built[day].model_dump()
-
-    yield from each_day(step, work, of_conversations, builds=True)
+    """Build the days."""
+    built = in_passes(step, lambda days: build_days(step.assistant, days))
+    yield from each_day(step, lambda day: built(day).model_dump(), of_conversations, builds=True)
 
 
 def event_schema(step: Step) -> Results:
@@ -138,23 +132,24 @@ def tagged_events(step: Step) -> Days:
     """Tag the days. Failures that will be retried are reported here, and the upload holds their day back."""
     if step.options.retag and not step.options.dry_run:
         say_what_it_costs(step)
-    yield from _asked_days(step, "tag", tag_day, of_tags)
+    yield from _asked_days(step, "tag", tag_days, of_tags)
 
 
 def judge_scores(step: Step) -> Days:
     """Judge the days. Failures that will be retried are reported here, and the upload holds their day back."""
-    yield from _asked_days(step, "judge", judge_day, of_judgments)
+    yield from _asked_days(step, "judge", judge_days, of_judgments)
 
 
-def _asked_days(step: Step, task: str, ask: Callable[..., Stage], report: Any) -> Days:
+def _asked_days(step: Step, task: str, ask: Callable[..., dict[date, Stage | Stopped]], report: Any) -> Days:
     """Ask about the days. A dry run only quotes them: it materializes nothing and skips the assets downstream."""
     if step.options.dry_run:
         yield from quoted_days(step, task)
         return
     stages: list[Stage] = []
+    labelled = in_passes(step, lambda days: ask(step.assistant, days, retag=step.options.retag))
 
     def work(day: date) -> dict[str, Any]:
-        stages.append(ask(step.assistant, day, retag=step.options.retag))
+        stages.append(labelled(day))
         return asked(step.assistant, stages[-1])
 
     try:
@@ -169,11 +164,12 @@ def upload_receipts(step: Step) -> Days:
     how = {name: getattr(options, name) for name in ("deliver_incomplete", "retry_rejected", "correct")}
     with errors_of(step):
         held = set(waiting_days(assistant))
+    delivered = in_passes(step, lambda days: deliver_days(assistant, days, **how))
 
     def work(day: date) -> dict[str, Any]:
         names: Sequence[str] = ("outbox",) if day in held else assistant.settings.destinations
         waits = {"waits for": "the proposed schema to be accepted"} if day in held else {}
-        return deliver_day(assistant, day, **how).model_dump() | {"destinations": ", ".join(names)} | waits
+        return delivered(day).model_dump() | {"destinations": ", ".join(names)} | waits
 
     yield from each_day(step, work, of_receipts)
 

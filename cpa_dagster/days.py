@@ -1,10 +1,11 @@
 """The days of one run of a partitioned asset: the days with work, and the report of each."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import TypeVar
 
 import dagster as dg
 
@@ -18,6 +19,8 @@ from cpa_dagster.reports import Metadata, Report
 from cpa_dagster.resources import Pipeline, RunContext
 
 Days = Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult[None]]
+
+Result = TypeVar("Result")
 
 HOME = "home id"
 """The metadata of `landed_files` with the id of its home."""
@@ -75,6 +78,26 @@ def each_day(step: Step, work: Callable[[date], Metadata], report: Report, *, bu
         yield from _each_day(step, known, work, report)
 
 
+def in_passes(
+    step: Step, run: Callable[[Sequence[date]], Mapping[date, Result | CpaError]]
+) -> Callable[[date], Result]:
+    """Return the work of one day, which `run` does for it and for the days after it that fit into the same pass.
+
+    An error that `run` gives for a day is raised when it is that day's turn.
+    """
+    ended: dict[date, Result | CpaError] = {}
+
+    def work(day: date) -> Result:
+        if day not in ended:
+            ended.update(run([one for one in step.landed if one >= day]))
+        end = ended.pop(day)
+        if isinstance(end, CpaError):
+            raise end
+        return end
+
+    return work
+
+
 def _each_day(step: Step, known: Sequence[date], work: Callable[[date], Metadata], report: Report) -> Days:
     done: dict[date, Metadata] = {}
     problems: list[str] = []
@@ -115,7 +138,10 @@ def _recorded(step: Step, done: dict[date, Metadata], report: Report, left: set[
     """
     context = step.context
     assert isinstance(context, dg.AssetExecutionContext)
-    reports = report(step.assistant, list(done)) if done else {}
+    reports: Mapping[date, Metadata] = {}
+    if done:
+        with step.assistant.store.reading():  # a report reads each day several times
+            reports = report(step.assistant, list(done))
     shown = {day: {**reports.get(day, {}), **metadata} for day, metadata in done.items()}
     if left is None:
         for day, metadata in shown.items():

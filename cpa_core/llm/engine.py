@@ -96,7 +96,7 @@ class Usual(NamedTuple):
 class Engine:
     """Asks one model, retries, reads, checks and keeps. Shared by the threads of a run.
 
-    `asked` and `reused` count questions by task, `folded` the changes made to their answers when they were read.
+    `asked` and `reused` count questions by day and task, `folded` the changes made to their answers at reading.
     Answers are stored as the model wrote them; callers get them as plain JSON of the question's schema. `brake` stops
     it together with the engines that share it, and its limiter's slots with it.
     """
@@ -115,9 +115,9 @@ class Engine:
         self.limiter = limiter
         self.price = price
         self.reserve = reserve
-        self.asked: Counter[str] = Counter()
-        self.reused: Counter[str] = Counter()
-        self.folded: Counter[str] = Counter()
+        self.asked: Counter[tuple[str, str]] = Counter()
+        self.reused: Counter[tuple[str, str]] = Counter()
+        self.folded: Counter[tuple[str, str]] = Counter()
         self._brake = brake or Brake()
         self._silence = Silence(limiter.concurrency, self._brake.engines)
         self._in_flight: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -137,14 +137,14 @@ class Engine:
             kept = self.answers.find(request_hash)
             if kept is not None:
                 with self._guard:
-                    self.reused[request.task] += 1
+                    self.reused[about.day, request.task] += 1
             try:
                 if kept is None:
                     self._brake.check()
                     return self._call(request, check, about, partial(_answer, request, request_hash, about))
                 if kept.lane == "batch":
                     self._watch(request).note(request, _checked(request, kept, check), about)
-                return self.read(request, kept)
+                return self.read(request, kept, about)
             except Stopped as stopped:
                 if isinstance(stopped, ProviderStopped):
                     stopped.provider = stopped.provider or request.provider
@@ -164,13 +164,13 @@ class Engine:
             attempt += 1
             try:
                 with self.reserve(request) as bill, self.limiter.slot(load, self._brake.check):
-                    reply = self._once(request, check, load)
+                    reply = self._once(request, check, load, about)
                     self.answers.keep(answer(reply, attempt, bill.held if reply.cost is None else None))
                     bill.pay(reply.cost)
                 self._watch(request).note(request, reply, about)
                 if reply.again:
                     continue
-                return self.read(request, reply)
+                return self.read(request, reply, about)
             except ProviderFailed as failed:
                 if failed.retry_after is not None:
                     busy += 1
@@ -201,25 +201,25 @@ class Engine:
                 watch.failed(request.task, failed.reason)
         self._silence.lasts(failed)
 
-    def _once(self, request: Request, check: Callable[[str], None], load: Load) -> Reply:
+    def _once(self, request: Request, check: Callable[[str], None], load: Load, about: About) -> Reply:
         self._brake.check()
         left = self.limiter.left()
         with self._guard:
-            self.asked[request.task] += 1
+            self.asked[about.day, request.task] += 1
         reply = self.provider.call(request if left is None else request.model_copy(update={"seconds": left}))
         self._silence.broken()
         self._measure(request, reply, load)
         cost = self.price(request.provider, request.model, reply.usage, reply.lane)
         return _checked(request, reply.model_copy(update={"cost": cost, "limits": None}), check)
 
-    def read(self, request: Request, reply: Reply) -> Reply:
+    def read(self, request: Request, reply: Reply, about: About) -> Reply:
         """Return the reply with its answer as plain JSON; invalid and without text if no answer can be read in it."""
         try:
             read = understood(request, reply)
         except ReplyInvalid as invalid:
             return reply.model_copy(update={"outcome": "invalid", "detail": str(invalid), "text": ""})
         with self._guard:
-            self.folded[request.task] += read.folded
+            self.folded[about.day, request.task] += read.folded
         return read
 
     def _load(self, request: Request) -> Load:

@@ -5,10 +5,10 @@ from cpa_core.pipeline.batches.poll import Problems, at_work, look, wait_for_one
 from cpa_core.pipeline.batches.quota import ready_days
 from cpa_core.pipeline.batches.states import AWAITED, WAITING, OpenBatch
 from cpa_core.pipeline.build import Built, build_day, build_days, unbuilt_days
-from cpa_core.pipeline.delivery.deliver import deliver_day, open_work
+from cpa_core.pipeline.delivery.deliver import deliver_day, deliver_days, open_work
 from cpa_core.pipeline.delivery.preview import Expected, Preview, expected_events, preview_day
 from cpa_core.pipeline.delivery.reconcile import Reconciled, days_to_correct, reconciled, rejected_days
-from cpa_core.pipeline.label.day import judge_day, tag_and_judge_day, tag_day
+from cpa_core.pipeline.label.day import judge_day, judge_days, tag_and_judge_day, tag_day, tag_days
 from cpa_core.pipeline.label.given_up import ask_again
 from cpa_core.pipeline.label.quote import Quote, QuoteLine, quote
 from cpa_core.pipeline.landing.land import Landed, Unlanded, land, unlanded
@@ -97,6 +97,7 @@ __all__ = [
     "current_schema",
     "days_to_correct",
     "deliver_day",
+    "deliver_days",
     "drift",
     "due_days",
     "ensure_schema",
@@ -106,6 +107,7 @@ __all__ = [
     "failures",
     "home_id",
     "judge_day",
+    "judge_days",
     "known_days",
     "land",
     "look",
@@ -142,6 +144,7 @@ __all__ = [
     "summaries",
     "tag_and_judge_day",
     "tag_day",
+    "tag_days",
     "transitions_of_days",
     "turns_of_days",
     "types_and_events",

@@ -5,11 +5,9 @@ from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from itertools import takewhile
 
-from cpa_core.errors import StoreBusy
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.label.context import outdate
-from cpa_core.store import Store
 from cpa_core.store.database import Transaction
 
 NO_QUIET = timedelta(days=36_500)
@@ -40,7 +38,7 @@ def build_days(assistant: Assistant, days: Sequence[date]) -> dict[date, Built]:
     settled = _settled(assistant)
     with ExitStack() as held:
         held.enter_context(assistant.store.day_lock(days[0]))
-        free = [days[0], *takewhile(lambda day: _is_free(assistant.store, day, held), days[1:TOGETHER])]
+        free = [days[0], *takewhile(lambda day: assistant.store.takes_day(day, held), days[1:TOGETHER])]
         transaction = held.enter_context(assistant.store.writing())
         return {day: _built(transaction, day, settled) for day in free}
 
@@ -55,15 +53,6 @@ def _settled(assistant: Assistant) -> datetime:
     """When a conversation must have ended by to be built."""
     quiet = timedelta(minutes=assistant.settings.quiet_minutes) or -NO_QUIET
     return assistant.now() - quiet
-
-
-def _is_free(store: Store, day: date, held: ExitStack) -> bool:
-    """Take the day's lock if nobody else holds it. Return whether it was taken."""
-    try:
-        held.enter_context(store.day_lock(day, wait=0))
-    except StoreBusy:
-        return False
-    return True
 
 
 def _built(transaction: Transaction, day: date, settled: datetime) -> Built:

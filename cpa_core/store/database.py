@@ -1,7 +1,7 @@
 """The store of an assistant: reading, writing, locking and migrating it, whatever engine it runs on."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cpa_core import __version__
-from cpa_core.errors import SettingsError
+from cpa_core.errors import SettingsError, StoreBusy
 from cpa_core.settings import Settings
 from cpa_core.store import locks
 from cpa_core.store.engine import FileEngine, LedgerTables, StoreEngine
@@ -101,6 +101,14 @@ class Store:
     def day_lock(self, day: date, wait: float | None = None) -> AbstractContextManager[None]:
         """A stage holds its day: a second run waits, then finds everything done. Raises StoreBusy after `wait` s."""
         return self._engine.held(str(day), wait)
+
+    def takes_day(self, day: date, held: ExitStack) -> bool:
+        """Take a day's lock until `held` ends, unless another run has it. Return whether it was taken."""
+        try:
+            held.enter_context(self.day_lock(day, wait=0))
+        except StoreBusy:
+            return False
+        return True
 
     def landing_lock(self) -> AbstractContextManager[None]:
         """Only one landing at a time."""

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from cpa_core.insights.drift import LEAST_DAYS, Share, interval, measured
-from cpa_core.pipeline.schema.drift import drift, measures_of
+from cpa_core.pipeline.schema.drift import LOOKED_BACK, drift, measures_of
 from tests.support.commands import cpa
 from tests.support.fakes import SCHEMA
 from tests.support.homes import Home
@@ -101,6 +101,17 @@ def test_a_day_in_the_store_is_measured_against_days_of_its_own_version(
     assert all(one.usual is None for one in measures_of(assistant.store, days[7])), (
         "six days of this version are too few"
     )
+    with home.assistant().store.writing() as transaction:
+        transaction.execute("update tagged_events set event_type = 'Rare' where day = $day", day=days[1])
+        later = [day + LOOKED_BACK for day in days]
+        for day in later:
+            made = [_talk(day, i, random.random() < 0.1, SCHEMA.version) for i in range(60)]
+            for table in ("messages", "tagged_conversations", "tagged_events"):
+                transaction.insert(table, [row for talk in made for row in talk[table]])
+    alone = [one for day in [*days, *later] for one in drift(assistant, [day])]
+    assert drift(assistant, [*days, *later]) == alone and alone
+    names = {day: {one.name for one in measures_of(assistant.store, day)} for day in later}
+    assert "user Rare" in names[later[1]] and "user Rare" not in names[later[2]], "as long as it is looked back"
 
 
 def _talk(day: date, number: int, is_new: bool, version: str) -> dict[str, list[dict[str, object]]]:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from cpa_core.errors import CpaError, DeadlineReached, ProviderFailed, ProviderStopped, SettingsError
-from cpa_core.llm import BatchVendor, Lost
+from cpa_core.llm import BatchVendor, Lost, ModelName
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.batches.earlier import Earlier, earlier, handed_over
 from cpa_core.pipeline.batches.quota import hold, let_go
@@ -69,12 +69,17 @@ def awaited(store: Store) -> list[OpenBatch]:
     return [row for row in at_work(store) if row.state in AWAITED]
 
 
+def is_by_batch(assistant: Assistant, model: ModelName) -> bool:
+    """Whether questions to this model go out in batches."""
+    return assistant.settings.lane == "batch" and has_batches(model.provider)
+
+
 def settle(assistant: Assistant, asker: Asker, questions: Questions) -> Settled:
     """Poll the batches of a stage, and submit its open questions in the lane of batches.
 
     A question in a batch is asked in no other lane. Raises Stopped.
     """
-    by_batch = assistant.settings.lane == "batch" and has_batches(asker.model.provider)
+    by_batch = is_by_batch(assistant, asker.model)
     if not by_batch and not at_work(assistant.store):
         return Settled(0, ())
     merge(assistant.store)  # answers that a killed run paid for are not asked for again

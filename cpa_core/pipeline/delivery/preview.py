@@ -41,17 +41,17 @@ def preview_day(assistant: Assistant, day: date, *, retry_rejected: bool = False
     unfinished = len(open_work(assistant, [day]))
     selections, withheld = selection.load(given.delivery_path), untrusted(assistant)
     books = [
-        Book(assistant, name, place, day, without(selections.get(name, selection.EVERYTHING), withheld), retry_rejected)
+        Book(assistant, name, place, without(selections.get(name, selection.EVERYTHING), withheld), retry_rejected)
         for name, place in places.items()
     ]
-    return [_preview(book, unfinished) for book in books]
+    return [_preview(book, day, unfinished) for book in books]
 
 
-def _preview(book: Book, unfinished: int) -> Preview:
+def _preview(book: Book, day: date, unfinished: int) -> Preview:
     types: Counter[str] = Counter()
     first: dict[str, Event] = {}
     already = 0
-    for events in events_of_day(book.assistant, book.day, book.selection):
+    for events in events_of_day(book.assistant, day, book.selection):
         ledger = book.known(events)
         waiting = [event for event in events if not ledger.is_settled(event)]
         already += len(events) - len(waiting)
@@ -59,14 +59,13 @@ def _preview(book: Book, unfinished: int) -> Preview:
         for event in waiting:
             first.setdefault(event.name, event)
     return Preview(
-        day=book.day,
+        day=day,
         destination=book.name,
         types=dict(sorted(types.items())),
         samples=tuple(first[kind] for kind in sorted(first)[:SAMPLES]),
         already=already,
-        left_out=count_of_day(book.assistant.store, book.day)
-        - count_of_day(book.assistant.store, book.day, book.selection),
-        stale=len(withdrawable(book.assistant.store, book.day, book.name, book.place.project)),
+        left_out=count_of_day(book.assistant.store, day) - count_of_day(book.assistant.store, day, book.selection),
+        stale=len(withdrawable(book.assistant.store, day, book.name, book.place.project)),
         unfinished=unfinished,
     )
 

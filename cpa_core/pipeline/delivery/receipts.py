@@ -116,12 +116,11 @@ def unsent(event: Event, status: str, detail: str = "") -> Receipt:
 
 @dataclass(frozen=True)
 class Book:
-    """The rows of one day at one destination. Each method is one transaction."""
+    """The rows of one destination. Each method is one transaction."""
 
     assistant: Assistant
     name: str
     place: Destination
-    day: date
     selection: DeliveryFilter = EVERYTHING
     retry_rejected: bool = False
 
@@ -167,7 +166,7 @@ class Book:
             "attempts": [(row["attempts"] if row else 0) + 1 for row in before],
             "destination": [self.name] * count,
             "project": [self.place.project] * count,
-            "day": [self.day] * count,
+            "day": [event.day for event in events],
             "receipted_at": [at] * count,
         }
 
@@ -197,11 +196,9 @@ class Book:
                 )
             transaction.insert_columns("upload_receipts", columns)
 
-    def mark_delivered(self) -> None:
-        """Record that the destination has all events of the day."""
+    def mark_delivered(self, days: Sequence[date]) -> None:
+        """Record that the destination has all events of these days."""
+        if not days:
+            return
         with self.assistant.store.writing() as transaction:
-            transaction.answer(
-                "delivery/mark_delivered",
-                name=self.name,
-                day=self.day,
-            )
+            transaction.answer("delivery/mark_delivered", name=self.name, days=list(days))

@@ -1,6 +1,6 @@
 """Event types that are sent to no destination, because people's labels contradict the model's (CPA_LEAST_KAPPA)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from cpa_core.pipeline.assistant import Assistant
@@ -25,17 +25,19 @@ def without(chosen: DeliveryFilter, withheld: Untrusted) -> DeliveryFilter:
     return chosen.model_copy(update={"untrusted": frozenset(withheld)}) if withheld else chosen
 
 
-def decide_withheld(assistant: Assistant, day: date) -> Untrusted:
-    """Decide which types of a delivered day are withheld, and store it: later labels do not change the day's counts."""
+def decide_withheld(assistant: Assistant, days: Sequence[date]) -> Untrusted:
+    """Decide which types of delivered days are withheld, and store it: later labels do not change the days' counts."""
     found = untrusted(assistant)
     with assistant.store.reading() as view:
-        known = view.answer("delivery/withheld_types", day=day)
-    if found or known:
+        known = [day for day in days if view.answer("delivery/withheld_types", day=day)]
+    decided = days if found else known
+    if decided:
         now = assistant.now()
-        rows = [
-            {"day": day, "role": role, "event_type": name, "kappa": kappa, "decided_at": now}
-            for (name, role), kappa in found.items()
-        ]
         with assistant.store.writing() as transaction:
-            transaction.insert_day("withheld_labels", day, rows)
+            for day in decided:
+                rows = [
+                    {"day": day, "role": role, "event_type": name, "kappa": kappa, "decided_at": now}
+                    for (name, role), kappa in found.items()
+                ]
+                transaction.insert_day("withheld_labels", day, rows)
     return found

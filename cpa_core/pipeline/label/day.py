@@ -1,12 +1,13 @@
-"""Tagging and judging a day: the stages ask only open questions, and replace the day in one transaction.
+"""Tagging and judging days: the stages ask only open questions, and replace each day in one transaction.
 
 Both tasks share one pass where they can: a conversation is read once, and no slot is idle while one task is all but
-done and the other has not begun.
+done and the other has not begun. So do several small days: a pass opens the database about ten times, however many days
+it has.
 """
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -16,7 +17,8 @@ from cpa_core.llm import About, Ask, Brake, Engine, ModelName, Request
 from cpa_core.models import FINAL_OUTCOMES, Conversation, EventSchema, Message
 from cpa_core.pipeline.assistant import Assistant, Stage
 from cpa_core.pipeline.batches.earlier import earlier, handed_over
-from cpa_core.pipeline.batches.poll import Settled, at_work, brought, mark_used, settle
+from cpa_core.pipeline.batches.poll import Settled, at_work, brought, is_by_batch, mark_used, settle
+from cpa_core.pipeline.batches.states import open_batches
 from cpa_core.pipeline.batches.submit import Asker, BatchQuestion
 from cpa_core.pipeline.budget import Tariff, budgets, limiter, reserve, tariff
 from cpa_core.pipeline.concurrency import in_order_of_end
@@ -43,7 +45,9 @@ from cpa_core.store.database import Row, Transaction, as_json
 from cpa_core.tagging import Tagged
 
 CHUNK = 250
-"""Conversations that are read, and looked up in the ledger, at a time."""
+"""Conversations that are read, and looked up in the ledger, at a time. A pass takes no further day after as many."""
+TOGETHER = 50
+"""Days of a pass at most: it holds the lock of each."""
 ASKED = ("message_id", "position", "role", "content", "sent_at")
 """The fields of a message as it is read."""
 
@@ -53,37 +57,83 @@ def tag_day(assistant: Assistant, day: date, *, retag: bool = True) -> Stage:
 
     With `retag`, tags by another schema, prompt or model are renewed; without it, they stay.
     """
-    return _ask_day(assistant, day, (TAG,), retag)[0]
+    return _of_one(_ask_days(assistant, [day], (TAG,), retag), day)[0]
 
 
 def judge_day(assistant: Assistant, day: date, *, retag: bool = True) -> Stage:
     """Judge the conversations of a day that are not judged as they are now, as in `tag_day`. Raises Stopped."""
-    return _ask_day(assistant, day, (JUDGE,), retag)[0]
+    return _of_one(_ask_days(assistant, [day], (JUDGE,), retag), day)[0]
 
 
 def tag_and_judge_day(assistant: Assistant, day: date, *, retag: bool = True) -> tuple[Stage, Stage]:
     """Do what `tag_day` and `judge_day` do, in one pass. Raises Stopped; then both keep what was answered."""
-    tagged, judged = _ask_day(assistant, day, (TAG, JUDGE), retag)
+    tagged, judged = _of_one(_ask_days(assistant, [day], (TAG, JUDGE), retag), day)
     return tagged, judged
 
 
-def _ask_day(assistant: Assistant, day: date, works: Sequence[Work], retag: bool) -> list[Stage]:
+def tag_days(assistant: Assistant, days: Sequence[date], *, retag: bool = True) -> dict[date, Stage | Stopped]:
+    """Tag the first of these days and those after it that fit into one pass, as `tag_day` does.
+
+    A day ends a pass that has `CHUNK` conversations to ask about, that another run holds the next day of, or that waits
+    for batches. `days` are in order, without duplicates. A day that was not finished has the reason that stopped it; so
+    has the last day of a pass that was stopped when all of its questions were answered.
+    """
+    return _of_one_task(_ask_days(assistant, days, (TAG,), retag))
+
+
+def judge_days(assistant: Assistant, days: Sequence[date], *, retag: bool = True) -> dict[date, Stage | Stopped]:
+    """Judge the first of these days and those after it that fit into one pass, as in `tag_days`."""
+    return _of_one_task(_ask_days(assistant, days, (JUDGE,), retag))
+
+
+Ended = dict[date, list[Stage] | Stopped]
+"""The stages of each day of a pass, or the reason that stopped it before the day was finished."""
+
+
+def _of_one(ended: Ended, day: date) -> list[Stage]:
+    if isinstance(end := ended[day], Stopped):
+        raise end
+    return end
+
+
+def _of_one_task(ended: Ended) -> dict[date, Stage | Stopped]:
+    return {day: end if isinstance(end, Stopped) else end[0] for day, end in ended.items()}
+
+
+def _ask_days(assistant: Assistant, days: Sequence[date], works: Sequence[Work], retag: bool) -> Ended:
     schema, _ = current_schema(assistant)
-    with assistant.store.day_lock(day):
-        shares, refused = _shares(assistant, day, works, schema, retag)
-        asked = [share for share in shares if not share.batches.waiting]
-        stopped = _ask_all(assistant, day, [share for share in asked if share.pending])
-        if asked:
-            _replace(assistant.store, day, asked, whole=not stopped)
-    if isinstance(stopped, BudgetReached):
-        left = "; ".join(line for share in asked for line in _left(assistant, share))
-        raise BudgetReached(f"{stopped}: {day}: {left}")
-    for stop in (stopped, refused):
-        if isinstance(stop, ProviderStopped):
-            raise advised(stop, assistant.settings)
-        if stop:
-            raise stop
-    return [_stage(assistant, share) for share in shares]
+    with ExitStack() as held:
+        held.enter_context(assistant.store.day_lock(days[0]))
+        shares = _planned(assistant, days, works, schema, retag, held)
+        stopped = _ask_all(assistant, days[0], [share for one in shares for share in one.asked if share.pending])
+        _replace(assistant.store, [one for one in shares if one.asked])
+    with assistant.store.reading():
+        return _ended(assistant, shares, stopped)
+
+
+def _ended(assistant: Assistant, shares: Sequence["DayShares"], stopped: Stopped | None) -> Ended:
+    """Return how each day ended. A stop is the end of the days that it left open, else of the last one."""
+    book = _book_name(assistant.run_id, shares[0].day)
+    is_left = any(one.is_open for one in shares)
+    ended: Ended = {}
+    for one in shares:
+        stop = stopped if one.is_open or (one is shares[-1] and not is_left) else None
+        if stop or one.refused:
+            ended[one.day] = _reason(assistant, one, stop or one.refused)
+        else:
+            ended[one.day] = [_stage(assistant, share, book) for share in one.shares]
+    return ended
+
+
+def _reason(assistant: Assistant, shares: "DayShares", stop: Stopped | None) -> Stopped:
+    """Return the reason that stopped a day, with advice or with the questions that are left."""
+    if isinstance(stop, BudgetReached):
+        left = "; ".join(line for share in shares.asked for line in _left(assistant, share))
+        return BudgetReached(f"{stop}: {shares.day}: {left}")
+    if isinstance(stop, ProviderStopped):
+        return advised(stop, assistant.settings)
+    assert stop is not None
+    return stop
 
 
 @dataclass(frozen=True)
@@ -126,6 +176,7 @@ class TaskShare:
     def __init__(self, asking: Asking, batches: Settled) -> None:
         self.asking = asking
         self.batches = batches
+        self.day = asking.origin.day
         self.pending = frozenset(asking.plan.pending)
         self.rows = Buffers()
         self.failed: list[tuple[Conversation, Result]] = []
@@ -152,12 +203,74 @@ class TaskShare:
         """The task's name."""
         return self.asking.work.task
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a conversation that was to be asked about has no result."""
+        return not self.batches.waiting and not self.pending <= self.ids
+
     def quote(self, dollars: float | None) -> None:
         """Add this price to the quote; null if it is unknown."""
         self.quoted = None if self.quoted is None or dollars is None else self.quoted + dollars
 
 
-def _asking(assistant: Assistant, day: date, work: Work, schema: EventSchema, *, retag: bool) -> Asking:
+@dataclass(frozen=True)
+class DayShares:
+    """The shares of one day in a pass, and the reason that kept its other tasks from it, if one did."""
+
+    day: date
+    shares: Sequence[TaskShare]
+    refused: Stopped | None = None
+
+    @property
+    def asked(self) -> list[TaskShare]:
+        """The shares that wait for no batch."""
+        return [share for share in self.shares if not share.batches.waiting]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a conversation of the day has no result."""
+        return any(share.is_open for share in self.shares)
+
+
+def _planned(
+    assistant: Assistant, days: Sequence[date], works: Sequence[Work], schema: EventSchema, retag: bool, held: ExitStack
+) -> list[DayShares]:
+    """Return the shares of the first day, whose lock is held, and of those after it that fit into the same pass.
+
+    The days are planned in one reading, in which nobody writes. Where batches are at work they may have to be written:
+    then a pass has one day.
+    """
+    with assistant.store.reading() as view:
+        if not _is_by_batch(assistant, works) and not open_batches(view):
+            return list(_planned_together(assistant, days, works, schema, retag, held))
+    return [_shares(assistant, days[0], works, schema, retag, _tariffs(assistant, works))]
+
+
+def _is_by_batch(assistant: Assistant, works: Sequence[Work]) -> bool:
+    return any(is_by_batch(assistant, assistant.model(work.task)) for work in works)
+
+
+def _planned_together(
+    assistant: Assistant, days: Sequence[date], works: Sequence[Work], schema: EventSchema, retag: bool, held: ExitStack
+) -> Iterator[DayShares]:
+    tariffs = _tariffs(assistant, works)
+    pending = 0
+    for n, day in enumerate(days[:TOGETHER]):
+        if pending >= CHUNK or (n and not assistant.store.takes_day(day, held)):
+            return
+        yield (one := _shares(assistant, day, works, schema, retag, tariffs))
+        pending += len(frozenset[str]().union(*(share.pending for share in one.shares)))
+        if one.refused:
+            return
+
+
+def _tariffs(assistant: Assistant, works: Sequence[Work]) -> dict[str, Tariff]:
+    return {work.task: tariff(assistant, work.task, assistant.model(work.task)) for work in works}
+
+
+def _asking(
+    assistant: Assistant, day: date, work: Work, schema: EventSchema, *, retag: bool, own: Tariff | None = None
+) -> Asking:
     model = assistant.model(work.task)
     form = form_of(assistant, model)
     origin = LabelOrigin(
@@ -167,7 +280,7 @@ def _asking(assistant: Assistant, day: date, work: Work, schema: EventSchema, *,
         found = plan(view, origin, work.task, retag=retag)
         before = failures_before(view, origin, work.task)
     found = replace(found, most=assistant.most_conversations, waiting=_still_open(waiting(assistant, before), found))
-    return Asking(origin, model, work, tariff(assistant, work.task, model), found, before)
+    return Asking(origin, model, work, own or tariff(assistant, work.task, model), found, before)
 
 
 def _still_open(times: Mapping[str, datetime], found: Plan) -> dict[str, datetime]:
@@ -175,19 +288,25 @@ def _still_open(times: Mapping[str, datetime], found: Plan) -> dict[str, datetim
 
 
 def _shares(
-    assistant: Assistant, day: date, works: Sequence[Work], schema: EventSchema, retag: bool
-) -> tuple[list[TaskShare], Stopped | None]:
-    """Return the tasks' shares as far as their batches could be polled, and the reason that stopped it."""
+    assistant: Assistant,
+    day: date,
+    works: Sequence[Work],
+    schema: EventSchema,
+    retag: bool,
+    tariffs: Mapping[str, Tariff],
+) -> DayShares:
+    """Return the tasks' shares of a day as far as their batches could be polled, and the reason that stopped it."""
     shares: list[TaskShare] = []
     for work in works:
         wanted = retag or any(row.retag for row in at_work(assistant.store, work.task, day))
+        asking = _asking(assistant, day, work, schema, retag=wanted, own=tariffs[work.task])
         try:
-            shares.append(_share(assistant, _asking(assistant, day, work, schema, retag=wanted), retag=wanted))
+            shares.append(_share(assistant, asking, retag=wanted))
         except Stopped as stopped:
             if isinstance(stopped, ProviderStopped):
                 stopped.provider = stopped.provider or assistant.model(work.task).provider
-            return shares, stopped
-    return shares, None
+            return DayShares(day, shares, stopped)
+    return DayShares(day, shares)
 
 
 def _share(assistant: Assistant, asking: Asking, *, retag: bool) -> TaskShare:
@@ -237,14 +356,30 @@ def conversations_asked(
     assistant: Assistant, day: date, schema: EventSchema, ids: Sequence[str]
 ) -> Iterator[list[Conversation]]:
     """These conversations of a built day as a model may see them, in order of their start, a chunk at a time."""
-    for n in range(0, len(ids), CHUNK):
-        with assistant.store.reading() as view:
-            rows = view.answer("label/conversations_of_day", day=day, ids=as_json(ids[n : n + CHUNK]))
-        grouped: dict[str, list[Row]] = {}
-        for row in rows:
-            grouped.setdefault(row["conversation_id"], []).append(row)
-        found = [conversation_of(day, key, of_one) for key, of_one in grouped.items()]
-        yield as_sent(assistant, with_context(assistant.store, schema, found))
+    yield from _conversations(assistant, schema, [(day, one) for one in ids])
+
+
+def _conversations(
+    assistant: Assistant, schema: EventSchema, wanted: Sequence[tuple[date, str]]
+) -> Iterator[list[Conversation]]:
+    """The same of several days, each with its conversations."""
+    for n in range(0, len(wanted), CHUNK):
+        by_day: dict[date, list[str]] = {}
+        for day, key in wanted[n : n + CHUNK]:
+            by_day.setdefault(day, []).append(key)
+        with assistant.store.reading():
+            found = [one for day, ids in by_day.items() for one in _of_day(assistant, day, schema, ids)]
+        yield found
+
+
+def _of_day(assistant: Assistant, day: date, schema: EventSchema, ids: Sequence[str]) -> list[Conversation]:
+    with assistant.store.reading() as view:
+        rows = view.answer("label/conversations_of_day", day=day, ids=as_json(ids))
+    grouped: dict[str, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(row["conversation_id"], []).append(row)
+    found = [conversation_of(day, key, of_one) for key, of_one in grouped.items()]
+    return as_sent(assistant, with_context(assistant.store, schema, found))
 
 
 def conversation_of(day: date, conversation_id: str, rows: Sequence[Row]) -> Conversation:
@@ -263,16 +398,16 @@ def _threads(slots: int) -> int:
     return slots + slots // 4
 
 
-def _ask_all(assistant: Assistant, day: date, shares: Sequence[TaskShare]) -> Stopped | None:
+def _ask_all(assistant: Assistant, first: date, shares: Sequence[TaskShare]) -> Stopped | None:
     """Ask every pending question that no batch has answered. Return the reason that stopped it, else null.
 
-    Answers before a stop are kept.
+    Answers before a stop are kept. `first` is the first day of the pass.
     """
     if not shares:
         return None
     models = {share.asking.model for share in shares}
     brake = Brake(len(models), {str(model): assistant.watch(model) for model in models})
-    with closing(AnswerBook(assistant.store, _book_name(assistant.run_id, day))) as book:
+    with closing(AnswerBook(assistant.store, _book_name(assistant.run_id, first))) as book:
         engines = _engines(assistant, shares, book, brake)
 
         def work(one: tuple[TaskShare, Conversation]) -> Result:
@@ -280,17 +415,20 @@ def _ask_all(assistant: Assistant, day: date, shares: Sequence[TaskShare]) -> St
             engine = engines[share.asking.model]
             key = conversation.conversation_id
             before = share.asking.before.get(key)
-            about = About(day=str(day), conversation_id=key, failed_before=before is not None and before.counted > 0)
+            about = About(
+                day=str(share.day), conversation_id=key, failed_before=before is not None and before.counted > 0
+            )
             return share.asking.ask(conversation, lambda request, check: engine.ask(request, check, about))
 
         ends = in_order_of_end(
             work,
-            _looked_up(assistant, day, shares, book),
+            _looked_up(assistant, shares, book),
             _threads(assistant.settings.concurrency),
             cut_short=lambda: brake.stop(Stopped("the run was ended")),
         )
         total = sum(len(share.pending) for share in shares)
-        with assistant.progress(" and ".join(share.task for share in shares), total) as advance, closing(ends):
+        tasks = " and ".join(dict.fromkeys(share.task for share in shares))
+        with assistant.progress(tasks, total) as advance, closing(ends):
             for (share, conversation), end in ends:
                 if not isinstance(end, Stopped):
                     _take(share, conversation, end, assistant)
@@ -318,24 +456,33 @@ def _engines(
 
 
 def _looked_up(
-    assistant: Assistant, day: date, shares: Sequence[TaskShare], book: AnswerBook
+    assistant: Assistant, shares: Sequence[TaskShare], book: AnswerBook
 ) -> Iterator[tuple[TaskShare, Conversation]]:
     """Yield each conversation once for every task that it is pending in, after searching the ledger for answers.
 
     The price of the others is then quoted.
     """
-    pending = frozenset[str]().union(*(share.pending for share in shares))
-    asking = shares[0].asking
-    ids = [one for one in asking.plan.ids if one in pending]
-    for chunk in conversations_asked(assistant, day, asking.origin.schema, ids):
-        work = [(share, one) for one in chunk for share in shares if one.conversation_id in share.pending]
+    by_day: dict[date, list[TaskShare]] = {}
+    for share in shares:
+        by_day.setdefault(share.day, []).append(share)
+    wanted = [
+        (day, one)
+        for day, of_day in by_day.items()
+        for one in of_day[0].asking.plan.ids
+        if any(one in share.pending for share in of_day)
+    ]
+    for chunk in _conversations(assistant, shares[0].asking.origin.schema, wanted):
+        work = [(share, one) for one in chunk for share in by_day[one.day] if one.conversation_id in share.pending]
         questions = {request.hash: (share, request) for share, one in work for request in share.asking.first(one)}
         book.preload(questions, [one.conversation_id for one in chunk])
         for share in shares:
-            share.take_earlier(book, chunk)
-        for share in shares:
-            own = [request for key, (asker, request) in questions.items() if asker is share and not book.holds(key)]
-            share.quote(share.asking.tariff.cost(own))
+            share.take_earlier(book, [one for one in chunk if one.day == share.day])
+        new: dict[TaskShare, list[Request]] = {}
+        for key, (asker, request) in questions.items():
+            if not book.holds(key):
+                new.setdefault(asker, []).append(request)
+        for asker, own in new.items():
+            asker.quote(asker.asking.tariff.cost(own))
         yield from work
 
 
@@ -366,7 +513,7 @@ def _needs_control(assistant: Assistant, share: TaskShare) -> bool:
 
 def _ask_control(share: TaskShare, engine: Engine) -> None:
     """Ask the model about a greeting: its watch sees whether that is answered well."""
-    about = About(day="", conversation_id=CONTROL_ID, failed_before=True)
+    about = About(day=str(share.day), conversation_id=CONTROL_ID, failed_before=True)
     greeting = control(share.asking.origin.day)
     with suppress(Stopped):
         share.asking.work.ask(
@@ -449,11 +596,12 @@ def _count(assistant: Assistant, share: TaskShare, engine: Engine) -> None:
     Answers from this day's batches are found in the ledger, but count as asked and paid for now, as far as they are
     used.
     """
-    asked, reused = engine.asked[share.task], engine.reused[share.task]
+    key = str(share.day), share.task
+    asked, reused = engine.asked[key], engine.reused[key]
     first, estimate = brought(assistant, share.batches.keys)
     first = min(reused, first)
     share.asked, share.reused = asked + first, reused - first
-    share.folded += engine.folded[share.task]
+    share.folded += engine.folded[key]
     share.quote(estimate)
     if share.reused:
         model = {"provider": share.asking.model.provider, "model": share.asking.model.model}
@@ -461,23 +609,31 @@ def _count(assistant: Assistant, share: TaskShare, engine: Engine) -> None:
         share.rows.add("answers_reused", [row | {"questions": share.reused, "reused_at": assistant.now()}])
 
 
-def _replace(store: Store, day: date, shares: Sequence[TaskShare], *, whole: bool) -> None:
-    """Replace the day in one transaction; rows of conversations that were done before stay as they are.
+def _replace(store: Store, days: Sequence[DayShares]) -> None:
+    """Replace the days in one transaction; rows of conversations that were done before stay as they are.
 
     So do those of conversations that were to be brought to another schema and that a stop came before.
     """
+    if not days:
+        return
     with store.writing() as transaction:
-        changed = False
-        for share in shares:
-            own = share.asking.plan
-            untouched = own.kept | (own.done - share.ids) | own.waiting.keys()
-            changed |= _clear(transaction, day, share.asking.work, untouched)
+        for one in days:
+            changed = [_cleared(transaction, share) for share in one.asked]
+            if any(changed) or any(share.ids for share in one.asked):
+                transaction.answer("build/mark_undelivered", day=one.day)
+        for share in (share for one in days for share in one.asked):
             share.rows.write(transaction)
-            replace_failures(transaction, share.asking.work.task, sorted(share.ids), share.counted)
-            if whole:
-                mark_used(transaction, share.task, day)
-        if changed or any(share.ids for share in shares):
-            transaction.answer("build/mark_undelivered", day=day)
+
+
+def _cleared(transaction: Transaction, share: TaskShare) -> bool:
+    """Delete what a share replaces, and write how often its questions failed. Return whether anything was deleted."""
+    own, work = share.asking.plan, share.asking.work
+    changed = _clear(transaction, share.day, work, own.kept | (own.done - share.ids) | own.waiting.keys())
+    if share.ids:
+        replace_failures(transaction, work.task, sorted(share.ids), share.counted)
+    if share.batches.keys and not share.is_open:
+        mark_used(transaction, work.task, share.day)
+    return changed
 
 
 def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str]) -> bool:
@@ -485,8 +641,10 @@ def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str
     gone = "day = $day and conversation_id not in (select unnest($kept::json::varchar[]))"
     count = 0
     for table in work.tables:
-        count += transaction.rows(f"select count(*) as n from {table} where {gone}", **names)[0]["n"]
-        transaction.execute(f"delete from {table} where {gone}", **names)
+        found = transaction.rows(f"select count(*) as n from {table} where {gone}", **names)[0]["n"]
+        if found:
+            transaction.execute(f"delete from {table} where {gone}", **names)
+        count += found
     transaction.execute(f"delete from failures where stage = $stage and {gone}", stage=work.task, **names)
     return count > 0
 
@@ -506,18 +664,18 @@ def _book_name(run_id: str, day: date) -> str:
     return f"{run_id}-{day}"
 
 
-def _spent(assistant: Assistant, share: TaskShare) -> Row:
+def _spent(assistant: Assistant, share: TaskShare, book: str) -> Row:
     """Tokens and cost of the answers of a run and of batches. Unknown while another process still merges them."""
-    book = _book_name(assistant.run_id, share.asking.origin.day)
+    batches = as_json(share.batches.keys)
     with assistant.store.reading() as view:
-        found = view.answer("label/cost_of_run", run=book, task=share.task, batches=as_json(share.batches.keys))[0]
+        found = view.answer("label/cost_of_run", run=book, day=share.day, task=share.task, batches=batches)[0]
     return {name: value if found["calls"] else None for name, value in found.items() if name != "calls"}
 
 
-def _stage(assistant: Assistant, share: TaskShare) -> Stage:
+def _stage(assistant: Assistant, share: TaskShare, book: str) -> Stage:
     calls = share.asked + share.reused
     postponed = share.asking.plan.waiting
-    spent = _spent(assistant, share) if share.asked else {}
+    spent = _spent(assistant, share, book) if share.asked else {}
     conversations = spent.pop("conversations", 0)
     return Stage(
         stage=share.task,

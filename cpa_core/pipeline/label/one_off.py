@@ -15,6 +15,9 @@ from cpa_core.store.answers import merge
 
 Made = TypeVar("Made")
 
+NO_DAY = ""
+"""The day of questions that belong to none."""
+
 
 class NotAnswered(Exception):
     """The ledger has no answer to a question."""
@@ -42,22 +45,22 @@ class Inquiry:
                 return before
         except NotAnswered:
             pass
-        about = About(day="", conversation_id=conversation_id)
+        about = About(day=NO_DAY, conversation_id=conversation_id)
         return work(lambda request, check: self._asked(request, check, about))
 
     def ask(self, request: Request, check: Callable[[str], None]) -> Reply:
         """Return a reply to one question: a stored one, or one paid for now. Raises Stopped."""
-        return self._asked(request, check, About(day="", conversation_id=""))
+        return self._asked(request, check, About(day=NO_DAY, conversation_id=""))
 
     def calls(self, task: Task) -> int:
         """How many calls were made for a task."""
-        return self._engine.asked[task]
+        return self._engine.asked[NO_DAY, task]
 
     def _recalled(self, request: Request, check: Callable[[str], None]) -> Reply:
         reply = self._book.recall(request.hash)
         if reply is None:
             raise NotAnswered
-        return self._engine.read(request, reply)
+        return self._engine.read(request, reply, About(day=NO_DAY, conversation_id=""))
 
     def _asked(self, request: Request, check: Callable[[str], None], about: About) -> Reply:
         self._book.preload([request.hash], [])

@@ -53,12 +53,13 @@ def waiting_days(assistant: Assistant) -> list[date]:
     return sorted({row["day"] for row in rows if row["version"] == current or row["day"] in stale})
 
 
-def destinations_of(assistant: Assistant, day: date) -> Sequence[str]:
-    """Return the destinations of a day's events: only the outbox while the proposal that labelled it waits.
+def destinations_of(assistant: Assistant, days: Sequence[date]) -> dict[date, Sequence[str]]:
+    """Return the destinations of each day's events: only the outbox while the proposal that labelled it waits.
 
     Raises SchemaError.
     """
-    return (OUTBOX,) if day in waiting_days(assistant) else assistant.settings.destinations
+    waiting = set(waiting_days(assistant))
+    return {day: (OUTBOX,) if day in waiting else assistant.settings.destinations for day in days}
 
 
 def accept_schema(assistant: Assistant) -> Accepted:

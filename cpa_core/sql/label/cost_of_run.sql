@@ -1,4 +1,5 @@
--- What did a task of this run, with the batches whose answers it uses, use and cost? Null where a usage or price is unknown.
+-- What did a task of this run use and cost on a day, with the batches whose answers it uses? Null where a usage or price is
+-- unknown.
 select
   count(*) as calls,
   count(distinct conversation_id) as conversations,
@@ -8,4 +9,4 @@ select
     as completion_tokens,
   case when count(*) = count(cost) then coalesce(sum(cost), 0) end as cost
 from answers
-where task = $task and (run_id = $run or run_id in (select unnest($batches::json::varchar[])))
+where task = $task and (run_id = $run and day = $day or run_id in (select unnest($batches::json::varchar[])))

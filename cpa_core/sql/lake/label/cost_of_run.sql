@@ -1,4 +1,4 @@
--- What did a task of this run, with the batches whose answers it uses, use and cost? Null where unknown. (Postgres)
+-- What did a task of this run use and cost on a day, with the batches whose answers it uses? Null where unknown. (Postgres)
 select
   count(*) as calls,
   count(distinct conversation_id) as conversations,
@@ -8,4 +8,5 @@ select
     as completion_tokens,
   case when count(*) = count(cost) then coalesce(sum(cost), 0) end as cost
 from answers
-where task = $task and run_id = any(array(select json_array_elements_text($batches::json)) || $run::text)
+where task = $task
+  and (run_id = $run and day = $day or run_id = any(array(select json_array_elements_text($batches::json))))
