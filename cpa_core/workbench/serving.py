@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from cpa_core.errors import BudgetReached, CpaError, InputError, NotFound, SettingsError
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.workbench import reading, reviewing, schema_page, trying
+from cpa_core.workbench import issues_page, reading, reviewing, schema_page, trying
 from cpa_core.workbench.desk import Desk
 from cpa_core.workbench.door import Door
 from cpa_core.workbench.forms import SentForm, form_of
@@ -37,6 +37,8 @@ PAGES: dict[str, Answer] = {
     "/schema": schema_page.show,
     "/schema/additions": schema_page.proposals,
     "/try": trying.form,
+    "/issues": issues_page.inbox_page,
+    "/issues/{issue}": issues_page.issue_page,
 }
 ACTIONS: dict[str, Answer] = {
     "/reviewer": reviewing.name_reviewer,
@@ -56,6 +58,8 @@ ACTIONS: dict[str, Answer] = {
     "/schema/additions": schema_page.take_over,
     "/schema/accept": schema_page.accept,
     "/try": trying.try_it,
+    "/issues/follow": issues_page.follow,
+    "/issues/{issue}": issues_page.change_issue,
 }
 STATUS = ((NotFound, 404), (InputError, 400), (BudgetReached, 402))
 BUSY = 503

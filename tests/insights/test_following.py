@@ -230,6 +230,8 @@ def test_the_commands_list_show_and_set(
         ("own", IssueChange(status="fixed"), InputError),
         ("own", IssueChange(status="open", fixed_on=FIRST), InputError),
         ("own", IssueChange(fixed_on=FIRST), InputError),
+        ("own", IssueChange(status="fixed", fixed_on=date.min), InputError),  # no day is 28 days before it
+        ("own", IssueChange(status="fixed", fixed_on=date.max), InputError),
     ],
 )
 def test_a_change_needs_an_issue_and_a_fix_its_day(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold
+from cpa_core.pipeline.reporting.inbox import IssueChange, set_issue
 from cpa_core.schema import dump
 from cpa_core.workbench.door import Door
 from cpa_core.workbench.serving import application
+from tests.support.inbox import ISSUE, put_issue
 from tests.support.labelled import SCHEMA, labelled_home, talks
 
 HOST = "127.0.0.1:8123"
@@ -98,6 +101,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     draw_gold(home.assistant, WantedDraw(way="random", size=4))
     home.read([0, 1, 2], "ben")
     home.read([0, 1], "eve")
+    put_issue(home.assistant)
+    set_issue(home.assistant, ISSUE, IssueChange(status="fixed", fixed_on=date(2026, 3, 2)))
     path = Path(home.home.environ["CPA_SCHEMA"])
     path.with_suffix(".proposed.yml").write_text(dump(SCHEMA.model_copy(update={"name": "Other"})), "utf-8")
     app = application(home.assistant, token="t", hosts=[HOST], door=Door(password="a long password"))
@@ -118,6 +123,8 @@ PATHS = [
     "/schema",
     "/schema/additions",
     "/try",
+    "/issues",
+    f"/issues/{ISSUE}",
     "/nothing",
 ]
 

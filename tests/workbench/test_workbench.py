@@ -21,6 +21,7 @@ from cpa_core.workbench.guard import QUESTIONS
 from cpa_core.workbench.highlights import pieces
 from cpa_core.workbench.serving import ACTIONS, PAGES, application
 from tests.support.examples import examples
+from tests.support.inbox import ISSUE, put_issue
 from tests.support.labelled import ASKING, THANKS, LabelledHome, labelled_home, talks
 
 pytestmark = pytest.mark.slow
@@ -254,7 +255,9 @@ def test_a_page_that_only_reads_stores_nothing(home: LabelledHome) -> None:
 
 
 def _filled(path: str) -> str:
-    return path.replace("{draw}", "abc").replace("{place:int}", "0").replace("{conversation:path}", "c0000")
+    for name, value in (("{draw}", "abc"), ("{place:int}", "0"), ("{conversation:path}", "c0000"), ("{issue}", ISSUE)):
+        path = path.replace(name, value)
+    return path
 
 
 @pytest.mark.parametrize(
@@ -278,6 +281,7 @@ def test_no_word_is_markup(home: LabelledHome, hostile: str) -> None:
 
 FIELDS = ["message_id", "type", "size", "way", "skip", "least", "first", "yaml", "mark", "action", "conversation"]
 FIELDS += ["pasted", "proposal", "take", "file", "decision", "password", "reviewer"]
+FIELDS += ["owner", "note", "status", "fixed_on", "was status"]
 
 
 @examples(30)
@@ -287,13 +291,15 @@ FIELDS += ["pasted", "proposal", "take", "file", "decision", "password", "review
     fields=st.dictionaries(
         st.sampled_from(FIELDS),
         st.text(max_size=20)
-        | st.sampled_from(["-1", "nan", "1e999", "9" * 30, "random", "save", "price", "ask", "c0000", "[{"]),
+        | st.sampled_from(["-1", "nan", "1e999", "9" * 30, "random", "save", "price", "ask", "c0000", "[{"])
+        | st.sampled_from(["open", "fixed", "0001-01-01", "9999-12-31"]),
         max_size=4,
     ),
 )
 def test_no_request_breaks_it(fuzzed: TestClient, path: str, part: str, fields: dict[str, str]) -> None:
     address = _filled(path) if part == "" else path.replace("{draw}", quote(part, safe="")).replace("{place:int}", "0")
-    address = address.replace("{conversation:path}", quote(part, safe="")) or "/"
+    address = address.replace("{conversation:path}", quote(part, safe=""))
+    address = address.replace("{issue}", quote(part, safe="")) or "/"
     if path in PAGES:
         assert fuzzed.get(address).status_code < 500
     if path in ACTIONS:
@@ -306,6 +312,7 @@ def test_no_request_breaks_it(fuzzed: TestClient, path: str, part: str, fields: 
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     found = labelled_home(tmp_path_factory.mktemp("fuzzed"), talks(3))
     draw_gold(found.assistant, WantedDraw(way="random", size=1))
+    put_issue(found.assistant)
     yield browser(found)
 
 

@@ -21,6 +21,8 @@ FIRST_DAYS = 7
 """Days that are followed when an inbox begins."""
 SURE = 0.005
 """The q value below which an issue comes into the inbox: each day looks again, and chance must not fill it."""
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+"""Years that the day of a fix may have: it is compared with weeks before and after it."""
 LOOKED_BACK = lives.REFERENCE + 2 * lives.REFERENCE + lives.RECENT
 """Days before the first followed one whose conversations are read: a fix may be so long ago, and its reference too."""
 
@@ -126,6 +128,8 @@ def set_issue(assistant: Assistant, issue_id: str, change: IssueChange) -> Follo
         raise InputError("only the status fixed takes a day: --status fixed --on DAY")
     if change.status == "fixed" and not change.fixed_on:
         raise InputError("the status fixed needs the day of the fix: --status fixed --on DAY")
+    if change.fixed_on and not FIRST_YEAR <= change.fixed_on.year <= LAST_YEAR:
+        raise InputError(f"{change.fixed_on}: a fix has a day from {FIRST_YEAR} to {LAST_YEAR}")
     values = change.model_dump(exclude_none=True)
     if change.status:
         values |= {"fixed_on": change.fixed_on, "reopened_on": None}

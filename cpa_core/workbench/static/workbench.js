@@ -3,6 +3,7 @@
 
 const review = document.querySelector("[data-review]");
 const next = document.querySelector("[data-next]");
+const inbox = document.querySelector("[data-inbox]");
 let began = Date.now();
 
 function messages() { return [...document.querySelectorAll("[data-message]")]; }
@@ -79,12 +80,22 @@ function onReview(event) {
   event.preventDefault();
 }
 
+function onInbox(event) {
+  const by = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
+  const links = [...inbox.querySelectorAll("a[data-issue]")];
+  if (!by || !links.length) return;
+  const at = links.indexOf(document.activeElement);
+  links[Math.min(links.length - 1, Math.max(0, at < 0 ? 0 : at + by))].focus();
+  event.preventDefault();
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const typing = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
   if (typing) { if (event.key === "Escape") event.target.blur(); return; }
   if (event.key === "Enter" && event.target.closest("button, a, summary")) return;
   if (review) onReview(event);
+  else if (inbox) onInbox(event);
   else if (next && event.key === "Enter") { event.preventDefault(); next.click(); }
 });
 
