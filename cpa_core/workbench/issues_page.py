@@ -112,6 +112,6 @@ def _change(said: Mapping[str, str], changed: set[str]) -> IssueChange:
 
 
 def _event_type(visit: Visit, one: FollowedIssue) -> str | None:
-    """The event type of an issue, for the search of its conversations; null for another cause or a type that is gone."""
+    """The event type of an issue, to search its conversations by; null for another cause, or a type that is gone."""
     schema = visit.desk.schema() if one.cause == "event" else None
     return one.title if schema and any(kind.name == one.title for kind in schema.event_types) else None
