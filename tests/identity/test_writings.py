@@ -29,6 +29,7 @@ from tests.support.writings import (
     Turns,
     calls,
     chat,
+    failing,
     full,
     lines,
     newest,
@@ -211,6 +212,75 @@ def test_calls_land_in_any_order_and_late_ones_find_their_place(
     assert one.said() == {told.key: list(told.turns) for told in found}
     one.land("again", opened(File("a.jsonl", lines(records).encode()), None))
     assert one.said() == {told.key: list(told.turns) for told in found}
+
+
+@many
+@given(TURNS, st.sampled_from(sorted(WAYS)), st.booleans(), st.integers(1, 3), st.randoms())
+def test_a_call_that_failed_tells_its_message_once_in_any_order(
+    turns: Turns, way: str, retried: bool, parts: int, chance: random.Random
+) -> None:
+    (told,) = corpus([turns])
+    records = [WITH_ID["langfuse"](call, WAYS[way]) for call in failing(told, retried)]
+    chance.shuffle(records)
+    one = Remembered()
+    for n, part in enumerate(split(records, parts)):
+        one.land(f"{n}", opened(File("a.jsonl", lines(part).encode()), None))
+    assert one.said() == {"s0": list(turns)}
+
+
+AGAIN = [
+    ("user", "My order from last week has still not arrived."),
+    ("assistant", "Which order?"),
+    ("user", "The last"),
+]
+QUESTION, ANSWER, NEXT = AGAIN
+FAILED: dict[str, tuple[list[tuple[Turns, Turns]], Turns]] = {
+    "the first question again": ([([QUESTION], []), ([QUESTION], [ANSWER])], AGAIN[:2]),
+    "the next beside it": ([([QUESTION], []), ([QUESTION, NEXT], [ANSWER])], [QUESTION, NEXT, ANSWER]),
+    "a later question again": (
+        [([QUESTION], [ANSWER]), (AGAIN, []), (AGAIN, [("assistant", "Found.")])],
+        [*AGAIN, ("assistant", "Found.")],
+    ),
+    "another answer": (
+        [([QUESTION], [ANSWER]), (AGAIN, [("assistant", "No.")]), (AGAIN, [("assistant", "Yes.")])],
+        [*AGAIN, ("assistant", "No."), ("assistant", "Yes.")],
+    ),
+    "another answer, gone on with": (
+        [
+            ([QUESTION], [ANSWER]),
+            (AGAIN, [("assistant", "No.")]),
+            (AGAIN, [("assistant", "Yes.")]),
+            ([*AGAIN, ("assistant", "Yes."), ("user", "Ah")], [("assistant", "Bye")]),
+        ],
+        [*AGAIN, ("assistant", "No."), ("assistant", "Yes."), ("user", "Ah"), ("assistant", "Bye")],
+    ),
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("form", sorted(FAILED))
+def test_a_call_without_an_id_that_failed_is_of_the_conversation_that_asks_again(
+    tmp_path: Path, form: str, late: bool
+) -> None:
+    sent, said = FAILED[form]
+    (told,) = corpus([[]], who=late)
+    each = [Sent(told, n, asked, (), answered) for n, (asked, answered) in enumerate(sent)]
+    records = [WITHOUT_ID["proxy"](call, full) for call in each]
+    one = Home(tmp_path)
+    failed = [n for n, call in enumerate(each) if not call.output] if late else []
+    for numbers in (sorted(set(range(len(each))) - set(failed)), failed):
+        if numbers:
+            one.write(f"{numbers[0]}.jsonl", lines([records[n] for n in numbers]))
+            one.land()
+    assert list(in_home(one).values()) == [list(said)]
+
+
+def test_another_answer_to_the_first_question_is_one_where_a_later_history_says_so() -> None:
+    (told,) = corpus([[]])
+    sent = [([QUESTION], [("assistant", "Hm.")]), ([QUESTION], [ANSWER]), ([QUESTION, ANSWER, NEXT], [])]
+    records = [WITH_ID["langfuse"](Sent(told, n, one, (), answer), full) for n, (one, answer) in enumerate(sent)]
+    once, _ = as_read([opened(File("a.jsonl", lines(records).encode()), None)])
+    assert once == {"s0": [QUESTION, ("assistant", "Hm."), ANSWER, NEXT]}
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,19 @@ def calls(told: Told) -> Iterator[Sent]:
         yield Sent(told, number, told.turns[: len(told.turns) - len(newest)], tuple(newest), ())
 
 
+def failing(told: Told, retried: bool) -> Iterator[Sent]:
+    """The same with calls that got no answer: each message of a user that waits was sent by itself, and some again."""
+    number = 0
+    for call in calls(told):
+        waiting = [n for n in range(1, len(call.newest)) if call.newest[n - 1][0] == "user"]
+        again = [len(call.newest)] if retried and call.output and call.history and call.newest else []
+        for n in (*waiting, *again):
+            yield Sent(told, number, call.history, call.newest[:n], ())
+            number += 1
+        yield Sent(told, number, call.history, call.newest, call.output)
+        number += 1
+
+
 def full(call: Sent) -> Turns:
     """All that was said before, and the newest."""
     return (*call.history, *call.newest)

@@ -57,6 +57,8 @@ def called(
     Raises ValueError where input or output is an object of the application's own.
     """
     answered = put_together(answered)
+    if about.conversation_id is not None and _is_error(answered):
+        answered = None
     if _is_embedding(answered):
         yield Reject(about.place, EMBEDDED, "{}", loss=False)
         return
@@ -192,6 +194,13 @@ def _held(tree: dict[str, Any], word: str) -> list[Any] | None:
     return [{"content": [tree]}] if turns.is_part(tree) else None
 
 
+def _is_error(answer: Any) -> bool:
+    """Whether an answer is an error: nobody read it, and of its conversation only the question was said."""
+    if not isinstance(answer, dict) or answer.keys() & {"role", "content", "output", "choices", "candidates"}:
+        return False
+    return answer.get("error") not in (None, "", {}) or answer.get("type") == "error"
+
+
 def _answer(tree: dict[str, Any]) -> tuple[Any] | None:
     """Return the content of a vendor's answer, null if the object is none; of several choices, the first is shown."""
     for key, inner in (("choices", "message"), ("candidates", "content")):
@@ -200,7 +209,7 @@ def _answer(tree: dict[str, Any]) -> tuple[Any] | None:
             return (first.get(inner, first.get("text")),)
     if isinstance(tree.get("promptFeedback"), dict) and "contents" not in tree:
         return (None,)  # Gemini refused the prompt: there is no candidate
-    if "error" in tree and not tree.keys() & {"role", "content", "output"}:
+    if _is_error(tree):
         raise ValueError(FAILED)
     output = tree.get("output")
     if isinstance(output, dict) and isinstance(output.get("message"), dict):

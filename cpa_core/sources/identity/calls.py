@@ -4,9 +4,10 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 
 from cpa_core.models import digest
-from cpa_core.sources.identity.history import unanswered, unknown
+from cpa_core.sources.identity.history import asked_again, unknown
 from cpa_core.sources.identity.links import chain
 from cpa_core.sources.identity.talks import LEAST_CHARACTERS, LEAST_USERS, second
 from cpa_core.sources.identity.values import Said, Talk
@@ -19,7 +20,8 @@ WINDOW = (
     "no conversation id, and a call like this repeats only the end of what was said before: name the field with the id "
     "(--map conversation_id=FIELD)"
 )
-NOBODY = frozenset[int]()
+ASKING = frozenset({"user", "attachment"})
+RETRIED = timedelta(minutes=30)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -28,7 +30,7 @@ class LoggedCall:
     """One call: the file and the number of its record, its messages by role and mark, and its conversation once known.
 
     `own_from` counts messages; of the spoken ones, `before` stand in the history, none where only a greeting does: then
-    that has `greeted`.
+    that has `greeted`. `characters` are the user's in the history, `asking` those of the `asked` messages after it.
     `rows` are places in the drafts.
     """
 
@@ -51,9 +53,16 @@ class LoggedCall:
     conversation_id: str | None = None
     characters: int = 0
     greeted: int = 0
+    asked: int = 0
+    asking: int = 0
     kept: list[int] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
     history: tuple[int, int] = (0, 0)
+
+    @property
+    def begin(self) -> int:
+        """How many spoken messages stand before its newest input, those of a greeting too."""
+        return self.before or self.greeted
 
     @property
     def moment(self) -> datetime:
@@ -93,11 +102,22 @@ class Chains:
         if talk := self._again(call):
             return talk
         if not call.before:
-            return None
+            return self._asked_again(call)
         history = call.links[call.before - 1]
-        if talk := _latest(call, self.ends[history]):
+        if talk := _latest(call, self.ends[history]) or self._asked_again(call):
             return talk
         return None if _short(call) else _latest(call, self.parts[history])
+
+    def _asked_again(self, call: LoggedCall) -> Talk | None:
+        """A conversation whose last question this call sends again: unanswered, or to be answered in another way."""
+        for n in range(call.asked, 0, -1):
+            talk = _latest(call, self.ends[call.links[call.begin + n - 1]])
+            if talk and _is_retry(call, talk):
+                return talk
+        again = call.links[call.begin + call.asked - 1] if call.asked else call.links[-1]
+        if not call.before or call.links[-1] == again or (call.user_id is None and _short(call, asking=True)):
+            return None
+        return _latest(call, self.parts[again])
 
     def _again(self, call: LoggedCall) -> Talk | None:
         """A conversation in which this call was heard already, or of which a later call was known before it."""
@@ -105,7 +125,7 @@ class Chains:
         later = [talk for talk in self.before[end] if (talk.last_at or LONG_AGO) >= call.moment]
         for talk in [*later, *self.heard[end, second(call.moment)]]:
             same = talk.started_at is not None and second(talk.started_at) == second(call.moment)
-            fits = call.before or same or talk.headless
+            fits = call.before or same or talk.headless or _is_unanswered(call, talk)
             if fits and _agree(call, talk) and (call.file, talk.conversation_id, end) not in self.told:
                 return talk
         return None
@@ -153,12 +173,11 @@ class Chains:
         talk.changed = True
         if not call.before and talk.headless:
             talk.headless, talk.started_at = False, call.at
-        if call.before and talk.links[-1] == call.links[call.before - 1]:
-            since = len(talk.links)
+        if _continues(call, talk):
             self.ends[talk.links[-1]].pop(talk.conversation_id, None)
             self.tails[talk.said[-1]].pop(talk.conversation_id, None)
             talk.links, talk.said = call.links, call.said
-            self._index(talk, since)
+            self._index(talk, call.begin)
         talk.last_at = max(talk.last_at or LONG_AGO, call.moment)
         self._hear(talk, call)
 
@@ -178,9 +197,35 @@ def _latest(call: LoggedCall, talks: dict[str, Talk]) -> Talk | None:
     )
 
 
-def _short(call: LoggedCall) -> bool:
-    users = sum(role == "user" for role in call.roles[: call.own_from])
-    return users < LEAST_USERS or call.characters < LEAST_CHARACTERS
+def _continues(call: LoggedCall, talk: Talk) -> bool:
+    """Whether a call continues a conversation at its end, or answers its last question."""
+    if call.before and talk.links[-1] == call.links[call.before - 1]:
+        return True
+    asked = call.links[call.begin : call.begin + call.asked]
+    return talk.links[-1] in asked or (bool(asked) and asked[-1] in talk.links and call.links[-1] not in talk.links)
+
+
+def _is_unanswered(call: LoggedCall, talk: Talk) -> bool:
+    """Whether a call without an answer asked what a later one, known already, asked again."""
+    return call.begin + call.asked == len(call.links) and _is_retry(call, talk)
+
+
+def _is_retry(call: LoggedCall, talk: Talk) -> bool:
+    """Whether a call and a conversation that share a question without an answer are surely one.
+
+    At the beginning of a conversation many ask the same: then the user or a long text tells, and a time not far off.
+    """
+    if call.before:
+        return True
+    known = call.user_id is not None and call.user_id == talk.user_id
+    near = abs((talk.last_at or LONG_AGO) - call.moment) <= RETRIED
+    return near and (known or call.asking >= LEAST_CHARACTERS)
+
+
+def _short(call: LoggedCall, asking: bool = False) -> bool:
+    """Whether a history, or all that a call was sent, is what many people say."""
+    users = sum(role == "user" for role in call.roles[: call.own_from]) + asking * call.asked
+    return users < LEAST_USERS or call.characters + asking * call.asking < LEAST_CHARACTERS
 
 
 def sent(call: LoggedCall) -> int:
@@ -207,7 +252,7 @@ def told(calls: Sequence[LoggedCall], known: Sequence[Said]) -> list[tuple[str, 
     `known` are the messages of other objects, in order. Return the places of messages that were known only from a later
     call's history, and now have a call of their own.
     """
-    telling = _Telling(known)
+    telling = _Telling(known, calls)
     for call in sorted(calls, key=lambda call: call.moment):
         telling.hear(call)
     return telling.retold()
@@ -220,11 +265,13 @@ class _Telling:
     one before. `fresh` are the marks of messages added since the last known one, which calls that landed late contain.
     """
 
-    def __init__(self, known: Sequence[Said]) -> None:
+    def __init__(self, known: Sequence[Said], calls: Sequence[LoggedCall]) -> None:
+        self.calls = calls
         self.waiting = deque(_pieces(known))
         self.again = Counter((one.mark, one.sent_at) for one in known)
         self.before: list[int] = []
         self.prompted = False
+        self.answered = False
         self.fresh: list[int] = []
         self.added = False
         self.places: list[tuple[str, int]] = []
@@ -243,7 +290,9 @@ class _Telling:
                 same += piece
             else:
                 self._pass(piece)
-        _keep(call, self.before, prompted=self.prompted)
+        _keep(call, self.before, prompted=self.prompted, answered=self.answered)
+        if self._is_begun_again(call) or (not same and self._is_sent_later(call)):
+            call.kept = [n for n in call.kept if n < call.own_from or call.roles[n] not in ASKING]
         for one in _said(call):
             if self.again.get((one.mark, one.sent_at), 0) > 0:
                 self.again[one.mark, one.sent_at] -= 1
@@ -271,17 +320,56 @@ class _Telling:
         if left:
             self.fresh = []
 
-    def _tells(self, history: tuple[int, int] | None) -> bool:
-        """Whether a history of that many messages and that hash is what stands here now."""
-        if history is None or history[0] > len(self.before):
+    def _tells(self, history: tuple[int, int] | None, told: Sequence[int] = ()) -> bool:
+        """Whether a history of that many messages and that hash is what stands here now, and what was `told`."""
+        before = [*self.before, *told]
+        if history is None or history[0] > len(before):
             return False
-        return _sequence(self.before[len(self.before) - history[0] :]) == history[1]
+        return _sequence(before[len(before) - history[0] :]) == history[1]
 
     def _add(self, one: Said) -> None:
         if one.role == "system":
             self.prompted = True
         else:
             self.before.append(one.mark)
+            self.answered = self.answered or one.role == "assistant"
+
+    def _is_sent_later(self, call: LoggedCall) -> bool:
+        """Whether a call got no answer, and the next known call was sent its newest input again."""
+        own = [n for n in call.kept if n >= call.own_from]
+        if not own or any(call.roles[n] not in ASKING for n in own):
+            return False
+        told = [call.marks[n] for n in call.repeated if call.roles[n] != "system"]
+        next_ = self._next_input(told, len(own) + 1)
+        if next_[: len(own)] != [call.marks[n] for n in own]:
+            return False
+        return len(next_) > len(own) or self.answered or not self.before or call.own_from > 0
+
+    def _is_begun_again(self, call: LoggedCall) -> bool:
+        """Whether a first question is asked for another answer: a later history begins with it and has no other."""
+        if not self.before or any(role != "system" for role in call.roles[: call.own_from]):
+            return False
+        own = [n for n in range(len(call.roles)) if call.roles[n] != "system"]
+        marks = [call.marks[n] for n in own]
+        asked = sum(1 for _ in takewhile(lambda n: call.roles[n] in ASKING, own))
+        if not 0 < asked < len(own) or self.before[:asked] != marks[:asked]:
+            return False
+        if len(self.before) == asked or marks[0] in self.before[asked:]:
+            return False
+        return any(_history(one) == marks for one in self.calls)
+
+    def _next_input(self, told: Sequence[int], most: int) -> list[int]:
+        """At most so many messages of the newest input of the next known call.
+
+        It counts only if its history is what stands here now, with what was just `told`.
+        """
+        waiting = list(islice(self.waiting, most + 1))
+        if waiting and waiting[0][0].repeated:
+            if not self._tells(waiting[0][0].history, told):
+                return []
+            waiting = waiting[1:]
+        found = list(takewhile(lambda piece: not piece[0].repeated and piece[0].role in ASKING, waiting))
+        return [piece[0].mark for piece in found if piece[0].sent_at == found[0][0].sent_at]
 
 
 def _pieces(known: Sequence[Said]) -> Iterator[list[Said]]:
@@ -316,10 +404,8 @@ def _left(piece: Sequence[Said], fresh: Sequence[int]) -> Sequence[Said]:
     return [one for n, one in enumerate(piece) if n in left]
 
 
-def _keep(call: LoggedCall, before: Sequence[int], *, prompted: bool) -> None:
-    users = frozenset(m for m, role in zip(call.marks, call.roles, strict=True) if role == "user") if before else NOBODY
-    begin = call.own_from
-    begin += unanswered(call.marks[begin:], before, users) if begin < len(call.marks) else 0
+def _keep(call: LoggedCall, before: Sequence[int], *, prompted: bool, answered: bool) -> None:
+    begin = call.own_from + (_sent_again(call, before, answered=answered) if before else 0)
     places = [n for n in range(begin) if call.roles[n] != "system"]
     history = [call.marks[n] for n in places]
     call.repeated = [places[n] for n in unknown(history, before)]
@@ -329,6 +415,19 @@ def _keep(call: LoggedCall, before: Sequence[int], *, prompted: bool) -> None:
     if call.repeated:
         call.history = (len(history), _sequence(history))
     call.kept = [*call.repeated, *range(begin, len(call.marks))]
+
+
+def _sent_again(call: LoggedCall, before: Sequence[int], *, answered: bool) -> int:
+    """How many messages of a call's newest input stand in `before` already, unanswered or answered in another way."""
+    end = next((n for n in range(call.own_from, len(call.roles)) if call.roles[n] not in ASKING), len(call.roles))
+    own = call.marks[call.own_from : end]
+    history = _history(call)
+    users = frozenset(mark for mark, role in zip(call.marks, call.roles, strict=True) if role in ASKING)
+    return asked_again(history, own, before, users, answered=answered)
+
+
+def _history(call: LoggedCall) -> list[int]:
+    return [call.marks[n] for n in range(call.own_from) if call.roles[n] != "system"]
 
 
 def _said(call: LoggedCall) -> list[Said]:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
@@ -312,6 +313,9 @@ def _call(file: _File, row: Row, roles: list[str], contents: list[str]) -> Logge
     call.links, call.said = file.spoken.of(row.number), said
     call.before, call.greeted = (0, len(history)) if greets else (len(history), 0)
     call.characters = sum(len(contents[n]) for n in history if roles[n] == "user")
+    spoken = (n for n in range(row.own_from, len(roles)) if speaks[n])
+    asking = [len(contents[n]) for n in takewhile(lambda n: roles[n] == "user", spoken)]
+    call.asked, call.asking = len(asking), sum(asking)
     return call
 
 
@@ -350,7 +354,11 @@ def _once(found: Sequence[LoggedCall]) -> list[LoggedCall]:
 
 def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, naming: _Naming) -> None:
     """Conversations of calls that name none: each call's history leads to the one that it continues."""
-    links = {link for call in loose for link in (call.links[-1], *call.links[call.before - 1 : call.before])}
+    links = {
+        link
+        for call in loose
+        for link in (call.links[-1], *call.links[max(call.before - 1, 0) : call.begin + call.asked])
+    }
     tails = {call.said[n - 1] for call in loose if (n := call.before or call.greeted)}
     stored = [talk for talk in known.talks(links, links) if talk.kind == "call"]
     for talk in stored:

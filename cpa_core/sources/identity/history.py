@@ -12,6 +12,9 @@ MOST_PAIRS = 4_000_000
 
 MOST_BEGUN = 1_000
 
+MOST_ANSWER = 50
+"""So many messages, calls of tools among them, are at most one answer."""
+
 OTHER = 0.75
 """The cost of a message that another replaces, as in an edited history."""
 ADDED = 2.0
@@ -106,15 +109,36 @@ def _greedy(history: Sequence[int], known: Sequence[int]) -> list[tuple[int, int
     return pairs[::-1]
 
 
-def unanswered(own: Sequence[int], known: Sequence[int], users: frozenset[int]) -> int:
-    """How many messages a call's newest input begins with that stand, unanswered, at the end of what is known.
+def asked_again(
+    history: Sequence[int], own: Sequence[int], known: Sequence[int], users: frozenset[int], *, answered: bool
+) -> int:
+    """How many messages a call's newest input begins with that stand at the end of what is known.
 
-    A call that failed has no answer; the next call sends its message again with the newest. `users` are the user's.
+    A call that failed has no answer; the next call sends its message again: with the newest, or alone as a retry. A
+    whole history that ends before the last question asks for another answer to it. `own` is the newest input, `users`
+    are the user's messages. A newest message without a history is a retry only where others were `answered`: a log
+    of questions alone may hold the same one twice.
     """
+    if not own or not users.issuperset(own):
+        return 0
     tail = 0
     while tail < len(known) and known[-1 - tail] in users:
         tail += 1
-    for n in range(min(tail, len(own) - 1), 0, -1):
-        if list(known[len(known) - n :]) == list(own[:n]) and own[n] in users:
+    for n in range(min(tail, len(own)), 0, -1):
+        if list(known[len(known) - n :]) == list(own[:n]) and (n < len(own) or _fits(history, known[:-n], answered)):
             return n
-    return 0
+    return len(own) if tail == 0 and _is_another_answer(history, own, known) else 0
+
+
+def _fits(history: Sequence[int], before: Sequence[int], answered: bool) -> bool:
+    if history:
+        return bool(before) and history[-1] == before[-1]
+    return answered or not before
+
+
+def _is_another_answer(history: Sequence[int], own: Sequence[int], known: Sequence[int]) -> bool:
+    """Whether a whole history stands at the beginning of what is known, then the same question and its answer."""
+    asked = len(history) + len(own)
+    if not history or len(known) <= asked or len(known) > asked + MOST_ANSWER or history[-1] == known[-1]:
+        return False
+    return list(known[:asked]) == [*history, *own] and not set(own) & set(known[asked:])
