@@ -5,6 +5,7 @@ user of its own, as in a version that counts rows: it must fail.
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ MOST_FALSE = 17
 
 COVERED = (0.92, 0.975)
 FOUND = 0.95
-"""Of the simulations with enough effective units, in which both planted ones are found."""
+"""The share of simulations in which a planted one is found, of those in which it has enough effective units."""
 
 CONVERSATIONS = 5_000
 KINDS = tuple(Kind("user", name) for name in USER) + tuple(Kind("assistant", name) for name in ASSISTANT)
@@ -57,8 +58,9 @@ class Tally:
     """What came of the simulations."""
 
     simulations: int = 0
-    found: int = 0
-    event_found: int = 0
+    found: dict[str, int] = field(default_factory=lambda: {"event": 0, "path": 0})
+    could: dict[str, int] = field(default_factory=lambda: {"event": 0, "path": 0})
+    both: int = 0
     first: int = 0
     refused: int = 0
     findings: int = 0
@@ -71,8 +73,10 @@ class Tally:
         ranked = issues(of)
         true = [is_planted(one) for one in ranked]
         self.simulations += 1
-        self.found += sum(true) == 2
-        self.event_found += any(one.kinds == (PLANTED_EVENT,) for one in ranked)
+        self.both += sum(true) == 2
+        for cause, kinds in PLANTED.items():
+            self.found[cause] += any(one.kinds == kinds for one in ranked)
+            self.could[cause] += _has_enough(of, kinds)
         self.first += true[:2] == [True, True]
         self.findings += len(true)
         self.false_findings += true.count(False)
@@ -89,13 +93,30 @@ class Tally:
         return sum(held) / max(1, len(held))
 
     @property
+    def line(self) -> str:
+        """Return the figures in words."""
+        planted = [
+            f"the planted {cause} found in {self.found[cause]} of {could} with enough effective units"
+            for cause, could in self.could.items()
+        ]
+        return "; ".join(
+            [
+                f"false findings in {self.with_false} of {self.simulations} simulations ({self.false_findings} in all)",
+                *planted,
+                f"both found in {self.both}, first in {self.first}",
+                f"covered {self.coverage:.1%} of {sum(map(len, self.intervals.values())):,} intervals",
+                f"too few effective units in {self.refused}",
+            ]
+        )
+
+    @property
     def is_met(self) -> bool:
         """Whether false findings and coverage are within their bounds, and both planted ones are found.
 
-        Simulations with too few effective units are refused: nothing need be found in them.
+        What has too few effective units is refused, as the report refuses it: it need not be found.
         """
         most = ceil(MOST_FALSE * self.simulations / 200)
-        is_found = self.found >= FOUND * (self.simulations - self.refused)
+        is_found = all(self.found[cause] >= FOUND * could for cause, could in self.could.items())
         return is_found and self.with_false <= most and COVERED[0] <= self.coverage <= COVERED[1]
 
 
@@ -139,9 +160,19 @@ def long_run(drawn: Drawn) -> dict[object, float]:
     return found | {(named[a], named[b]): shares[a, b] for a in range(ended + 1) for b in range(ended + 1)}
 
 
+PLANTED: dict[str, tuple[Kind, ...]] = {"event": (PLANTED_EVENT,), "path": PLANTED_PATH}
+
+
+def _has_enough(of: Selection, kinds: tuple[Kind, ...]) -> bool:
+    """Whether the figures of a planted one stand on enough conversations and effective units to be tested."""
+    events = [one.p_value for one in low_score_events(of) if (one.kind,) == kinds]
+    paths = [one.p_value for one in drop_offs(of) if one.path == kinds and len(kinds) > 1]
+    return any(chance is not None for chance in [*events, *paths])
+
+
 def is_planted(issue: Issue) -> bool:
     """Whether an issue is one of the two that were put in."""
-    return issue.kinds in ((PLANTED_EVENT,), PLANTED_PATH)
+    return issue.kinds in PLANTED.values()
 
 
 def covers(estimate: Interval, truth: float) -> bool:
@@ -166,6 +197,8 @@ def run(simulations: int, crowd: Crowd, seed: int = 0, truth: Truth | None = Non
             assert scope
             with selected(store, scope) as of:
                 tally.add(of, truth, known)
+            if tally.simulations % 20 == 0:
+                print(f"    {tally.simulations}: {tally.line}", file=sys.stderr, flush=True)
     return tally
 
 
@@ -196,11 +229,7 @@ def confounded(simulations: int) -> tuple[int, int, int]:
 
 
 def _said(name: str, tally: Tally) -> None:
-    n = tally.simulations
-    print(f"{name}: false findings in {tally.with_false} of {n} simulations ({tally.false_findings} in all), ", end="")
-    print(f"the planted event found in {tally.event_found}, both in {tally.found}, first in {tally.first}; ", end="")
-    print(f"covered {tally.coverage:.1%} of {sum(map(len, tally.intervals.values())):,} intervals; ", end="")
-    print(f"too few effective units in {tally.refused}: {'met' if tally.is_met else 'NOT MET'}")
+    print(f"{name}: {tally.line}: {'met' if tally.is_met else 'NOT MET'}", flush=True)
     for what, held in tally.intervals.items():
         print(f"    {what}: {sum(held) / len(held):.1%} of {len(held):,}")
 

@@ -1,6 +1,7 @@
 """The work of the commands on labels by people (`cpa gold …`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from pathlib import Path
 
 from cpa_core.cli.display import bar, dollars, existing
@@ -19,10 +20,11 @@ from cpa_core.cli.facts import (
 from cpa_core.cli.screen import say
 from cpa_core.errors import InputError
 from cpa_core.gold.drawing import Way
+from cpa_core.gold.reviews import TEACHING
 from cpa_core.gold.trust import Trust, TrustedRate
 from cpa_core.insights import Estimate
 from cpa_core.pipeline import Assistant
-from cpa_core.pipeline.gold.draws import QueueItem, WantedDraw, draw_gold, gold_queue
+from cpa_core.pipeline.gold.draws import QueueItem, WantedDraw, draw_gold, gold_queue, left_to_draw
 from cpa_core.pipeline.gold.exchange import export_gold, form_of, import_gold
 from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.gold.planning import Planned, PlannedWay, plan_gold
@@ -88,11 +90,34 @@ def status(given: Settings) -> Done:
     record_use(assistant, "status", found)
     for label in found:
         say(*trust_lines(label))
+    say(*next_labels(max((one.lacking for one in found), default=0), draws, *left_to_draw(assistant)))
     if not found:
         say("no labels by people yet: every rate is the model's; cpa gold draw random, or cpa gold import FILE")
     if unread:
         say(f"warning: {unread} lines of {assistant.settings.home / 'gold'} cannot be read and are left out")
     return Done(1 if unread else 0, GoldStatusFacts(draws=draws, labels=tuple(found), unread=unread))
+
+
+def next_labels(lacking: int, draws: Sequence[DrawRead], left: int, conversations: int) -> Iterator[str]:
+    """Yield the next step where a label needs `lacking` more conversations, of those that measure.
+
+    It names what is drawn and not read, else a draw of what is left, else the lack of conversations.
+    """
+    if not lacking or not draws:
+        return
+    needed = ceil(lacking * TEACHING / (TEACHING - 1))
+    unread = sum(one.items - one.read for one in draws)
+    why = f"{lacking} more that measure; one of {TEACHING} teaches, so about {needed} are to be read"
+    if unread >= needed or (unread and not left):
+        yield f"next: read what is drawn, {unread} items: {why}"
+    elif left:
+        size = min(left, needed - unread)
+        yield f"next: cpa gold draw random --size {size}; {unread} drawn items are not read yet: {why}"
+    if unread + left < needed:
+        yield (
+            f"warning: only {unread + left} of {conversations} conversations of this home are left to read, which is "
+            "too few: rates are corrected once more days have landed"
+        )
 
 
 def _draws_read(queue: Sequence[QueueItem]) -> tuple[DrawRead, ...]:

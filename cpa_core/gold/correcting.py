@@ -6,6 +6,7 @@ with the jackknife over units, because events of one conversation and conversati
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, sqrt
 
 from cpa_core.insights import Estimate
@@ -19,6 +20,10 @@ LEAST_POSITIVES = 10
 
 LEAST_DIFFERENCE = 0.02
 """Least excess of sensitivity over the false-positive rate at which a tagger's errors can be inverted."""
+
+
+ROUNDING = 1e-20
+"""A variance up to which differences between units are those of rounding."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class GoldUnit:
 class CorrectedRate:
     """A corrected share with its interval of 95 %, and the variance of the share.
 
-    `is_bound` means that no positive was seen, or only positives, so that the interval is Clopper and Pearson's bound.
+    `is_bound` means that the units show nothing that varies: no positive, only positives, or no difference between
+    people and tagger. The interval is then Clopper and Pearson's bound on what the other units may hold.
     """
 
     value: float
@@ -105,22 +111,52 @@ def _jackknifed(
     known = [one for one in without if one is not None]
     if len(known) < len(terms):
         return None
-    variance = (jackknife(known) or 0.0) * max(0.0, 1 - sampled)
-    return interval(value, variance, len(known), is_seen=0 < totals[0] < totals[1])
+    unread = max(0.0, 1 - sampled)
+    variance = (jackknife(known) or 0.0) * unread
+    variance = variance if variance > ROUNDING else 0.0
+    is_seen = 0 < totals[0] < totals[1]
+    if is_seen and not variance and 0 <= value <= 1:
+        return _agreed(value, _unseen(independent_items(units)) * unread, len(known))
+    return interval(value, variance, len(known), is_seen=is_seen, unread=unread)
 
 
-def interval(value: float, variance: float, units: int, *, is_seen: bool = True) -> CorrectedRate:
+def _agreed(value: float, most: float, units: int) -> CorrectedRate:
+    """A share on which people and tagger agree in every unit; in the others they may differ by `most`."""
+    spread = (most / t_quantile(units - 1)) ** 2
+    return CorrectedRate(value, max(0.0, value - most), min(1.0, value + most), spread, units, is_bound=True)
+
+
+def _unseen(items: float) -> float:
+    """The largest share that something may have which none of so many independent items has."""
+    return clopper_pearson(0, items)[1]
+
+
+def independent_items(units: Sequence[GoldUnit]) -> float:
+    """Return as how many independent items the units count, by how the label clusters in them; at least as the units.
+
+    Errors of a tagger are taken to cluster no more than the label itself.
+    """
+    positives, items = sum(one.gold for one in units), sum(one.gold_of for one in units)
+    left = [(positives - one.gold) / (items - one.gold_of) for one in units if items > one.gold_of]
+    one_each = min((one.gold for one in units if one.gold > 0), default=1.0)
+    alike = effective_size(positives / items, jackknife(left) or 0.0)
+    return max(float(len(units)), min(alike, items / one_each))
+
+
+def interval(value: float, variance: float, units: int, *, is_seen: bool = True, unread: float = 1.0) -> CorrectedRate:
     """Wilson's interval at the effective sample size, with Student's t; or Clopper and Pearson's bound.
 
-    The bound applies if no positive was seen, if all are positive, if nothing varies, or if the estimate lies outside 0
-    to 1: it is then cut to that range.
+    The bound is the largest share of units that differ from all that were seen, which lie in the `unread` share of the
+    population: up from zero and down from one. It applies where no positive was seen, or only positives, where nothing
+    varies, or where the estimate lies outside 0 to 1 and is cut to that range.
     """
+    most, quantile = clopper_pearson(0, units)[1] * unread, t_quantile(units - 1)
+    cut = min(1.0, max(0.0, value))
+    bounded = partial(CorrectedRate, cut, variance=max(variance, (most / quantile) ** 2), units=units, is_bound=True)
     if not is_seen or variance <= 0 or not 0 < value < 1:
-        cut = min(1.0, max(0.0, value))
-        none, everything = clopper_pearson(0, units), clopper_pearson(units, units)
-        low, high = (none[0], max(none[1], cut)) if cut < 0.5 else (min(everything[0], cut), everything[1])
-        return CorrectedRate(cut, low, high, max(0.0, variance), units, is_bound=True)
-    low, high = wilson(value, effective_size(value, variance), t_quantile(units - 1))
+        low, high = (0.0, max(most, cut)) if cut < 0.5 else (min(1 - most, cut), 1.0)
+        return bounded(low=low, high=high)
+    low, high = wilson(value, effective_size(value, variance), quantile)
     return CorrectedRate(value, low, high, variance, units)
 
 
@@ -142,8 +178,28 @@ def beyond_the_gold(units: Sequence[GoldUnit], tagged_share: float) -> Corrected
     errors = [_influence(unit, (found, false, value), (positives, negatives)) for unit in units]
     variance = len(units) / (len(units) - 1) * sum(one * one for one in errors)
     half = t_quantile(len(units) - 1) * sqrt(variance)
-    low, high = (min(1.0, max(0.0, one)) for one in (value - half, value + half))
+    low, high = _beyond_the_seen(units, tagged_share, (found, false), (value - half, value + half))
+    variance = max(variance, ((high - low) / 2 / t_quantile(len(units) - 1)) ** 2)
+    low, high = (min(1.0, max(0.0, one)) for one in (low, high))
     return CorrectedRate(min(1.0, max(0.0, value)), low, high, variance, len(units))
+
+
+def _beyond_the_seen(
+    units: Sequence[GoldUnit], tagged_share: float, errors: tuple[float, float], ends: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the ends of Rogan and Gladen's interval, wider where no false alarm, or no miss, was seen.
+
+    The most false alarms that none of the negatives shows lowers the share, the most misses raises it.
+    """
+    (found, false), (low, high) = errors, ends
+    share, items = sum(unit.gold for unit in units) / sum(unit.gold_of for unit in units), independent_items(units)
+    if false <= 0:
+        most = min(_unseen(max(1.0, items * (1 - share))), found - LEAST_DIFFERENCE)
+        low = min(low, (tagged_share - most) / (found - most))
+    if found >= 1:
+        least = max(1 - _unseen(max(1.0, items * share)), false + LEAST_DIFFERENCE)
+        high = max(high, (tagged_share - false) / (least - false))
+    return low, high
 
 
 def _influence(unit: GoldUnit, at: tuple[float, float, float], classes: tuple[float, float]) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cpa_core.insights.selection import Selection
-from cpa_core.insights.statistics import UNKNOWN, Estimate, Rate, UnitSums, lift, ratio, score_chance, share
+from cpa_core.insights.statistics import UNKNOWN, Estimate, Rate, UnitSums, lift, ratio, ratio_chance, share
 
 Signed = tuple[tuple[int, int], ...]
 """Parts of the temporary table `compared_rows`, each with 1 (its cases belong to it) or -1 (they are taken away)."""
@@ -59,7 +59,7 @@ class Compared:
     @property
     def chance(self) -> float | None:
         """Return the p-value of the difference within layers; null if unknown."""
-        return score_chance(self.layered.hits, self.layered.hit_squares)
+        return ratio_chance(self.layered)
 
 
 def compare(of: Selection, asked: Mapping[int, Contrast], *, is_plain: bool = True) -> dict[int, Compared]:

@@ -14,7 +14,7 @@ from cpa_core.insights.statistics import (
     corrected,
     is_enough,
     lift,
-    score_chance,
+    ratio_chance,
     share,
     unit_sums,
 )
@@ -187,5 +187,5 @@ def _end_well(of: Selection, paths: Sequence[int]) -> list[bool]:
 
 
 def _is_better(one: UnitSums | None) -> bool:
-    chance = score_chance(one.hits, one.hit_squares) if one else None
+    chance = ratio_chance(one) if one else None
     return one is not None and chance is not None and chance <= NO_CHANCE and one.hits > 0

@@ -327,6 +327,18 @@ def change_chance(one: UnitSums, other: UnitSums) -> float | None:
     return score_chance((one.hits * other.trials - other.hits * one.trials) / trials, squares)
 
 
+def ratio_chance(of: UnitSums) -> float | None:
+    """Return the p-value of a ratio, if it is zero: Student's t at the effective units; null if unknown.
+
+    The error is the jackknife's. A unit that makes the ratio alone also makes its error alone, and decides nothing.
+    """
+    if not of.trials or of.variance is None:
+        return None
+    if not of.variance:
+        return score_chance(of.hits, of.hit_squares)
+    return t_tails(of.hits / of.trials / sqrt(of.variance), of.freedom)
+
+
 def score_chance(total: float, squares: float) -> float | None:
     """Return the p-value of a sum over units, if each unit's part is zero on average; null if unknown.
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -14,6 +15,7 @@ import pytest
 from benchmarks import corrected as bench
 from cpa_core.gold.agreement import Confusion, agreement, people_agreement
 from cpa_core.gold.correcting import (
+    CorrectedRate,
     DoubtedMessage,
     GoldUnit,
     Lacking,
@@ -22,9 +24,11 @@ from cpa_core.gold.correcting import (
     corrected_rate,
     difference_of,
     gold_rate,
+    independent_items,
 )
 from cpa_core.gold.planning import LabelCost
 from cpa_core.gold.validity import Basis, Frame, GoldSeen, Population, Tagger, validity
+from cpa_core.insights.statistics import clopper_pearson
 from cpa_core.pipeline.gold.planning import PlannedWay, with_teaching
 
 ANNOMI = Path(__file__).parents[3] / "shared" / "data" / "annomi"
@@ -74,9 +78,53 @@ def test_the_corrected_rate_is_computed_a_second_time() -> None:
     assert (found.value, found.variance) == (pytest.approx(theta(everyone)), pytest.approx(variance))
 
 
-def test_a_perfect_tagger_leaves_no_doubt_and_a_blind_one_leaves_the_gold_alone() -> None:
-    perfect = corrected_rate(units(60), 0.25)
-    assert perfect is not None and perfect.value == pytest.approx(0.25)
+VERDICTS = [GoldUnit(n % 5 < 2, 1, n % 5 < 2, 1, n % 5 < 2) for n in range(60)]
+"""One verdict a conversation, on which people and judge agree."""
+
+
+@pytest.mark.parametrize("weight", [1.0, 1 / 0.07])
+@pytest.mark.parametrize("rate", [corrected_rate, beyond_the_gold], ids=["sample", "assumed"])
+@pytest.mark.parametrize("share", [0.02, 0.196, 0.375, 0.5, 0.9])
+@pytest.mark.parametrize("of", [VERDICTS, units(60)], ids=["verdicts", "messages"])
+def test_full_agreement_leaves_the_tagged_share_with_the_doubt_of_what_was_not_read(
+    of: list[GoldUnit], share: float, rate: Callable[..., CorrectedRate | None], weight: float
+) -> None:
+    """The interval goes both ways: not down to zero, up to one, or nowhere."""
+    alike = [
+        GoldUnit(u.gold * weight, u.gold_of * weight, *(u.gold * weight, u.gold_of * weight), u.gold * weight)
+        for u in of
+    ]
+    found = rate(alike, share)
+    assert found is not None and found.value == pytest.approx(share) and found.variance > 0
+    most = clopper_pearson(0, 60)[1]
+    assert found.low < share < found.high
+    if rate is corrected_rate:
+        assert found.is_bound and max(0, share - most) - 1e-9 <= found.low and found.high <= min(1, share + most) + 1e-9
+        twice = rate(alike * 2, share)
+        assert (twice is not None and found.low < twice.low) or twice.low == found.low == 0
+        everything = corrected_rate(alike, share, sampled=1.0)
+        assert everything is not None and everything.low == everything.high == pytest.approx(share), "all are read"
+    if of is VERDICTS and rate is corrected_rate:
+        assert (found.low, found.high) == pytest.approx((max(0.0, share - most), min(1.0, share + most)))
+
+
+def test_messages_that_agree_tell_more_than_their_conversations_as_far_as_the_label_does_not_cluster() -> None:
+    even = [GoldUnit(n % 3, 10, n % 3, 10, n % 3) for n in range(60)]
+    lumped = [GoldUnit(10 * (n % 10 == 0), 10, 10 * (n % 10 == 0), 10, 10 * (n % 10 == 0)) for n in range(60)]
+    widths = [found.high - found.low for of in (even, lumped) if (found := corrected_rate(of, 0.5))]
+    assert widths[1] == pytest.approx(2 * clopper_pearson(0, 60)[1]) and widths[0] < widths[1] / 5
+    assert 60 == independent_items(lumped) < independent_items(even) <= 600
+
+
+def test_two_periods_of_full_agreement_differ_only_by_more_than_their_doubt() -> None:
+    one, other, far = (corrected_rate(VERDICTS, share) for share in (0.40, 0.44, 0.70))
+    assert one and other and far
+    near, clear = difference_of(other, one), difference_of(far, one)
+    assert near.low is not None and near.high is not None and near.low < 0 < near.high
+    assert clear.low is not None and clear.low > 0
+
+
+def test_a_blind_tagger_leaves_the_gold_alone() -> None:
     blind = [GoldUnit(u.gold, 10, 3, 10, 0) for u in units(60)]
     alone, corrected = gold_rate(blind), corrected_rate(blind, 0.9)
     assert alone is not None and corrected is not None

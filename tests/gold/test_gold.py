@@ -9,6 +9,8 @@ from random import Random
 import pytest
 
 from cpa_core.cli import main
+from cpa_core.cli.facts import DrawRead
+from cpa_core.cli.gold import next_labels
 from cpa_core.errors import InputError
 from cpa_core.gold.drawing import at_random, by_doubt, chance_in
 from cpa_core.gold.reviews import Labelled, answers_on_message, definition_of, part_of
@@ -317,3 +319,37 @@ def test_the_commands_draw_show_and_plan(tmp_path: Path, capsys: pytest.CaptureF
     assert re.search(r"of messages: tagged [\d.]+%, corrected [\d.]+% \([\d.]+–[\d.]+\), gold alone", said)
     assert re.search(r"random: \d+ conversations \(\d+ done, about \d+ minutes more\)", said)
     assert main(["gold", "draw", "doubt"], texts) == 2
+
+
+READ = DrawRead(draw_id="a", items=30, read=30)
+HALF = DrawRead(draw_id="b", items=30, read=20)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "draws", "left", "said"),
+    [
+        (0, [READ], 50, []),
+        (9, [], 50, []),
+        (8, [READ], 50, ["next: cpa gold draw random --size 10; 0 drawn items are not read yet: 8 more that measure"]),
+        (8, [HALF], 50, ["next: read what is drawn, 10 items: 8 more that measure; one of 5 teaches, so about 10"]),
+        (12, [HALF], 50, ["next: cpa gold draw random --size 5; 10 drawn items are not read yet: 12 more that"]),
+        (12, [READ], 4, ["next: cpa gold draw random --size 4; ", "warning: only 4 of 90 conversations of this home"]),
+        (9, [READ], 0, ["warning: only 0 of 90 conversations of this home are left to read, which is too few"]),
+        (9, [HALF], 0, ["next: read what is drawn, 10 items", "warning: only 10 of 90 conversations"]),
+    ],
+)
+def test_where_labels_are_lacking_the_next_step_is_one_that_can_be_done(
+    lacking: int, draws: list[DrawRead], left: int, said: list[str]
+) -> None:
+    found = list(next_labels(lacking, draws, left, 90))
+    assert len(found) == len(said) and all(one.startswith(begin) for one, begin in zip(found, said, strict=True))
+
+
+def test_a_home_that_is_read_whole_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = labelled_home(tmp_path, talks(20))
+    texts = {"CPA_HOME": str(home.assistant.settings.home), "CPA_SCHEMA": home.home.environ["CPA_SCHEMA"]}
+    assert main(["gold", "draw", "random", "--size", "20"], texts) == 0
+    home.read(range(20))
+    assert main(["gold", "status"], texts) == 0
+    said = capsys.readouterr().out
+    assert "warning: only 0 of 20 conversations of this home are left to read" in said and "next: read" not in said

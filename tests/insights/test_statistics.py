@@ -13,6 +13,8 @@ from cpa_core.insights.statistics import (
     lift,
     mean,
     rate,
+    ratio,
+    ratio_chance,
     ratio_difference,
     score_chance,
     share,
@@ -151,6 +153,30 @@ def test_leaving_one_out_is_the_variance_of_a_mean() -> None:
     left = [(sum(values) - one) / 3 for one in values]
     assert jackknife(left) == pytest.approx(6.0 / 4)
     assert jackknife([1.0]) is None
+
+
+def test_a_ratio_is_tested_by_its_own_interval() -> None:
+    """Student's t at the effective units: its chance is 5 % where an end of the interval is zero, less beyond it."""
+    parts = [(one, 10.0 + one % 3) for one in (1, 4, 2, 6, 3, 5, 4, 7, 2, 1, 5, 4, 3, 6, 2, 4, 5, 3)]
+    found = ratio(unit_sums(parts))
+    assert found.value is not None and found.low is not None and found.high is not None
+    chances = [
+        ratio_chance(unit_sums([(hits - away * trials, trials) for hits, trials in parts]))
+        for away in (0.0, found.low, (found.value + found.low) / 2, found.high)
+    ]
+    outside, low, inside, high = (one or 0.0 for one in chances)
+    assert low == pytest.approx(0.05, rel=1e-6) and high == pytest.approx(0.05, rel=1e-6)
+    assert 0 < outside < 1e-6 and inside > 0.3
+    assert ratio_chance(unit_sums(())) is None and ratio_chance(unit_sums([(1, 2)])) is None
+
+
+@pytest.mark.parametrize("units", [15, 100, 2_000])
+def test_one_unit_that_has_every_hit_decides_nothing(units: int) -> None:
+    found = unit_sums([(50.0, 100.0), *[(0.0, 100.0)] * (units - 1)])
+    chance = ratio_chance(found)
+    assert chance is not None and chance > 0.3
+    same = unit_sums([(50.0, 100.0)] * units)
+    assert same.variance == 0 and ratio_chance(same) == score_chance(same.hits, same.hit_squares)
 
 
 def test_a_unit_cannot_outweigh_its_own_square() -> None:

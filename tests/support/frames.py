@@ -218,17 +218,20 @@ def compared(rows: pd.DataFrame, has: Any, end: str, layer: str | None) -> tuple
     away = np.where(sums.has > 0, -beside / (trials - sums.trials), -beside / trials)
     units = rows.unit.nunique()
     variance = (units - 1) / units * (float((away**2).sum()) - float(away.sum()) ** 2 / units)
-    half = t_critical(max(1.0, trials**2 / (sums.trials**2).sum() - 1)) * np.sqrt(variance)
-    chance = float(2 * normal_tail(abs(hits) / np.sqrt((sums.hits**2).sum())))
+    freedom = max(1.0, trials**2 / (sums.trials**2).sum() - 1)
+    half = t_critical(freedom) * np.sqrt(variance)
+    chance = t_tail(abs(value) / np.sqrt(variance), freedom)
     low, high = np.clip([value - half, value + half], *((-100, 100) if end == "score" else (-1, 1)))
     return Estimate(float(value), float(low), float(high)), chance
 
 
-def normal_tail(z: float) -> float:
-    """How much of a normal distribution lies beyond z."""
-    grid = np.linspace(z, z + 12, 20_001)
-    density = np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi)
-    return float(np.trapezoid(density, grid))
+def t_tail(t: float, freedom: float) -> float:
+    """How much of Student's distribution lies beyond t on both sides: the area over the angle whose tangent it is."""
+    ends = np.arctan(t / np.sqrt(freedom)), np.pi / 2
+    tail, whole = (np.linspace(low, ends[1], 400_001) for low in (ends[0], 0.0))
+    return float(
+        np.trapezoid(np.cos(tail) ** (freedom - 1), tail) / np.trapezoid(np.cos(whole) ** (freedom - 1), whole)
+    )
 
 
 def yekutieli(chances: dict[Any, float]) -> dict[Any, float]:

@@ -70,6 +70,13 @@ def draw_gold(assistant: Assistant, wanted: WantedDraw) -> Draw:
     return draw
 
 
+def left_to_draw(assistant: Assistant) -> tuple[int, int]:
+    """Return how many conversations were never drawn at random, and how many there are."""
+    with assistant.store.reading() as view:
+        rows = view.answer("gold/frame", first=None, last=None)
+    return sum(not row["was_drawn"] for row in rows), len(rows)
+
+
 def _frame(assistant: Assistant, wanted: WantedDraw) -> list[Row]:
     """The conversations of the days, with whether they were drawn before. Raises NotFound."""
     with assistant.store.reading() as view:
