@@ -42,7 +42,8 @@ dev: .venv/ready             ## the Dagster UI on http://127.0.0.1:3000, with th
 	@mkdir -p .dagster
 	@test -f .dagster/dagster.yaml || { cp cpa_dagster/dagster.yaml .dagster/ && \
 	  DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster instance info > /dev/null; }
-	DAGSTER_HOME=$(CURDIR)/.dagster DAGSTER_EVENT_BATCH_SIZE=500 $(BIN)/dg dev --host 127.0.0.1 --port $(PORT)
+	@export DAGSTER_HOME=$(CURDIR)/.dagster DAGSTER_EVENT_BATCH_SIZE=500; \
+	  exec $(BIN)/python -m tools.interruptible $(BIN)/dg dev --host 127.0.0.1 --port $(PORT)
 
 .PHONY: test-browser test-docs smoke-browser
 test-browser: browser        ## slow: what is seen in Chromium

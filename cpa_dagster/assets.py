@@ -1,8 +1,7 @@
 """The six assets: each runs one stage of `cpa_core.pipeline` over the days of the run, and reports its result."""
 
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -27,7 +26,7 @@ from cpa_core.pipeline import (
 )
 from cpa_core.pipeline.handles import without_names
 from cpa_dagster.days import HOME, Days, Step, each_day, errors_of, in_passes
-from cpa_dagster.options import RunOptions, SecretKeys
+from cpa_dagster.factory import Form, Results, asset_of
 from cpa_dagster.parts import kinds, parts, pool
 from cpa_dagster.pictures import listed, table
 from cpa_dagster.quotes import quoted_days, say_what_it_costs
@@ -63,8 +62,6 @@ UNPARTITIONED = ("landed_files", "event_schema")
 
 LATE = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=3), warn_window=timedelta(hours=36))
 """The freshness of daily assets: if nothing landed or was delivered for this long, something is broken."""
-
-Results = Iterator[Any]
 
 
 def landed_files(step: Step) -> Results:
@@ -186,32 +183,23 @@ STAGES: tuple[Callable[[Step], Results], ...] = (
 
 def assets(pipeline: Pipeline) -> list[dg.AssetsDefinition]:
     """The assets of one assistant."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so
-        return [_asset(stage, stage.__name__, pipeline) for stage in STAGES]
+    return [asset_of(pipeline, _form(stage, stage.__name__, pipeline)) for stage in STAGES]
 
 
-def _asset(stage: Callable[[Step], Results], name: str, pipeline: Pipeline) -> dg.AssetsDefinition:
-    said = (DESCRIPTIONS[name], parts(pipeline.assistant).get(name, ""), pipeline.note)
-
-    @dg.asset(
-        key=pipeline.key(name),
+def _form(stage: Callable[[Step], Results], name: str, pipeline: Pipeline) -> Form:
+    return Form(
+        name=name,
+        about=(DESCRIPTIONS[name], parts(pipeline.assistant).get(name, "")),
+        compute=stage,
         deps=[_dependency(pipeline, upstream, name) for upstream in UPSTREAM[name]],
-        partitions_def=None if name in UNPARTITIONED else pipeline.days,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name=pipeline.named(GROUP),
-        output_required=name not in TASKS,
-        pool=pool(pipeline.assistant, TASKS[name]) if name in TASKS else None,
-        kinds={"duckdb", *kinds(pipeline.assistant, name)},
-        owners=list(pipeline.owners),
-        freshness_policy=LATE if name in ("landed_files", "upload_receipts") and pipeline.goes_on else None,
-        description="\n\n".join(filter(None, said)),
+        group=GROUP,
+        kinds=frozenset({"duckdb", *kinds(pipeline.assistant, name)}),
         metadata=described(pipeline, name),
+        freshness=LATE if name in ("landed_files", "upload_receipts") and pipeline.goes_on else None,
+        pool=pool(pipeline.assistant, TASKS[name]) if name in TASKS else None,
+        is_daily=name not in UNPARTITIONED,
+        is_skippable=name in TASKS,
     )
-    def compute(context: dg.AssetExecutionContext, options: RunOptions, keys: SecretKeys) -> Results:
-        yield from stage(Step(context, pipeline, options, keys))
-
-    return compute
 
 
 def _dependency(pipeline: Pipeline, upstream: str, downstream: str) -> dg.AssetDep:

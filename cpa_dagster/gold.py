@@ -1,6 +1,5 @@
 """The assets `gold_labels` and `label_quality`: people's labels, and how well the model's labels match them."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
@@ -13,10 +12,9 @@ from cpa_core.pipeline import Assistant
 from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.gold.quality import gold_counts, record_use, trust_of
 from cpa_dagster.conditions import ANY_DAY
-from cpa_dagster.days import Step, errors_of
-from cpa_dagster.options import RunOptions, SecretKeys
+from cpa_dagster.days import Step
+from cpa_dagster.factory import Form, asset_of, of_metadata
 from cpa_dagster.pictures import table
-from cpa_dagster.report import GROUP
 from cpa_dagster.resources import Pipeline
 from cpa_dagster.tables import columns_of
 
@@ -144,29 +142,13 @@ def gold_assets(pipeline: Pipeline) -> list[dg.AssetsDefinition]:
     return [_asset(pipeline, "gold_labels", gold_labels), _asset(pipeline, "label_quality", label_quality)]
 
 
-def _asset(pipeline: Pipeline, name: str, compute: Callable[[Step], dict[str, Any]]) -> dg.AssetsDefinition:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so
-
-        @dg.asset(
-            key=pipeline.key(name),
-            deps=[pipeline.key(upstream) for upstream in UPSTREAM[name]],
-            backfill_policy=dg.BackfillPolicy.single_run(),
-            automation_condition=ANY_DAY if UPSTREAM[name] else None,
-            group_name=pipeline.named(GROUP),
-            kinds={"duckdb"},
-            owners=list(pipeline.owners),
-            description="\n\n".join(filter(None, [ABOUT[name], pipeline.note])),
-            metadata={
-                **({"dagster/column_schema": columns_of(name)} if name == "gold_labels" else {}),
-                "home": str(pipeline.assistant.settings.home),
-            },
-        )
-        def asset(
-            context: dg.AssetExecutionContext, options: RunOptions, keys: SecretKeys
-        ) -> dg.MaterializeResult[None]:
-            step = Step(context, pipeline, options, keys)
-            with errors_of(step):
-                return dg.MaterializeResult(metadata=compute(step))
-
-    return asset
+def _asset(pipeline: Pipeline, name: str, shown: Callable[[Step], dict[str, Any]]) -> dg.AssetsDefinition:
+    form = Form(
+        name=name,
+        about=(ABOUT[name],),
+        compute=of_metadata(shown),
+        deps=[pipeline.key(upstream) for upstream in UPSTREAM[name]],
+        metadata={"dagster/column_schema": columns_of(name)} if name == "gold_labels" else {},
+        condition=ANY_DAY if UPSTREAM[name] else None,
+    )
+    return asset_of(pipeline, form)

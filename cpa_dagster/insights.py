@@ -1,6 +1,5 @@
 """The asset `insights`: the sums of each day, which add up over any range, as small tables for other tools."""
 
-import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -13,9 +12,8 @@ from cpa_core.store.database import Row
 from cpa_dagster.assets import EMPTY_DAYS
 from cpa_dagster.conditions import EVERY_DAY
 from cpa_dagster.days import Days, Step, each_day
-from cpa_dagster.options import RunOptions, SecretKeys
+from cpa_dagster.factory import Form, asset_of
 from cpa_dagster.pictures import bars, table
-from cpa_dagster.report import GROUP
 from cpa_dagster.reports import Metadata, by_day
 from cpa_dagster.resources import Pipeline
 from cpa_dagster.tables import columns_of
@@ -63,26 +61,13 @@ def _named(row: Row) -> Row:
 
 def insights_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     """The asset of one assistant, beside the report: the days' jobs do not wait for it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so
-
-        @dg.asset(
-            key=pipeline.key("insights"),
-            deps=[pipeline.key("tagged_events"), pipeline.key("judge_scores")],
-            partitions_def=pipeline.days,
-            backfill_policy=dg.BackfillPolicy.single_run(),
-            automation_condition=EVERY_DAY,
-            group_name=pipeline.named(GROUP),
-            kinds={"duckdb"},
-            owners=list(pipeline.owners),
-            description="\n\n".join(filter(None, [ABOUT, EMPTY_DAYS, pipeline.note])),
-            metadata={
-                "dagster/column_schema": columns_of("insight_days"),
-                "dagster/table_name": "insight_days",
-                "home": str(pipeline.assistant.settings.home),
-            },
-        )
-        def compute(context: dg.AssetExecutionContext, options: RunOptions, keys: SecretKeys) -> Days:
-            yield from insights(Step(context, pipeline, options, keys))
-
-    return compute
+    form = Form(
+        name="insights",
+        about=(ABOUT, EMPTY_DAYS),
+        compute=insights,
+        deps=[pipeline.key("tagged_events"), pipeline.key("judge_scores")],
+        metadata={"dagster/column_schema": columns_of("insight_days"), "dagster/table_name": "insight_days"},
+        condition=EVERY_DAY,
+        is_daily=True,
+    )
+    return asset_of(pipeline, form)

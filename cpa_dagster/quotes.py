@@ -4,7 +4,6 @@ A dry run of one day succeeds and materializes nothing. A backfill of dry runs w
 range is quoted by the asset.
 """
 
-import warnings
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -13,9 +12,9 @@ import dagster as dg
 
 from cpa_core.pipeline import Quote, QuoteLine, build_day, known_days, quote, stale_days
 from cpa_dagster.days import Step, errors_of, failure, landed_of, price
-from cpa_dagster.options import QuoteConfig, RunOptions, SecretKeys
+from cpa_dagster.factory import Form, asset_of, of_metadata
+from cpa_dagster.options import QuoteConfig
 from cpa_dagster.pictures import table
-from cpa_dagster.report import GROUP
 from cpa_dagster.resources import Pipeline
 
 ABOUT = (
@@ -73,26 +72,23 @@ def say_what_it_costs(step: Step) -> None:
         step.context.log.info(f"{len(days)} days are of another schema: {line.task}: {told}")
 
 
-def quoted_range(step: Step, config: QuoteConfig) -> dg.MaterializeResult[None]:
+def quoted_range(step: Step, config: QuoteConfig) -> dict[str, Any]:
     """The questions and the price of a range, whole and by day. A price that is not known is left out."""
-    with errors_of(step):
-        days = config.of(known_days(step.assistant))
-        if not days:
-            raise failure(f"nothing has landed from {config.first or 'the first'} to {config.last or 'the last day'}")
-        found = {day: quote(step.assistant, [day], retag=step.options.retag) for day in days}
-        whole = quote(step.assistant, days, retag=step.options.retag)
+    days = config.of(known_days(step.assistant))
+    if not days:
+        raise failure(f"nothing has landed from {config.first or 'the first'} to {config.last or 'the last day'}")
+    found = {day: quote(step.assistant, [day], retag=step.options.retag) for day in days}
+    whole = quote(step.assistant, days, retag=step.options.retag)
     rows = [_row(one) | {"day": day} for day, one in found.items()]
     lines = [line.model_dump(exclude={"answered"}) for line in whole.lines]
-    return dg.MaterializeResult(
-        metadata={
-            **_row(whole),
-            "days": len(days),
-            "first": str(days[0]),
-            "last": str(days[-1]),
-            **table("by task", lines),
-            **table("by day", rows),
-        }
-    )
+    return {
+        **_row(whole),
+        "days": len(days),
+        "first": str(days[0]),
+        "last": str(days[-1]),
+        **table("by task", lines),
+        **table("by day", rows),
+    }
 
 
 def _row(found: Quote) -> dict[str, Any]:
@@ -102,22 +98,11 @@ def _row(found: Quote) -> dict[str, Any]:
 
 def quote_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     """Return the asset of one assistant, which only a person materializes."""
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so
-
-        @dg.asset(
-            key=pipeline.key("quote"),
-            deps=[pipeline.key("landed_files")],
-            backfill_policy=dg.BackfillPolicy.single_run(),
-            group_name=pipeline.named(GROUP),
-            kinds={"duckdb"},
-            owners=list(pipeline.owners),
-            description="\n\n".join(filter(None, [ABOUT, pipeline.note])),
-        )
-        def compute(
-            context: dg.AssetExecutionContext, config: QuoteConfig, options: RunOptions, keys: SecretKeys
-        ) -> dg.MaterializeResult[None]:
-            return quoted_range(Step(context, pipeline, options, keys), config)
-
-    return compute
+    form = Form(
+        name="quote",
+        about=(ABOUT,),
+        compute=of_metadata(quoted_range),
+        deps=[pipeline.key("landed_files")],
+        config=QuoteConfig,
+    )
+    return asset_of(pipeline, form)

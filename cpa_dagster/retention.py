@@ -6,10 +6,9 @@ import dagster as dg
 
 from cpa_core.pipeline.forgetting.forget import forget_older
 from cpa_core.pipeline.forgetting.retention import outdated
-from cpa_dagster.days import Step, errors_of
-from cpa_dagster.options import RunOptions, SecretKeys
+from cpa_dagster.days import Step
+from cpa_dagster.factory import Form, asset_of, of_metadata
 from cpa_dagster.pictures import table
-from cpa_dagster.report import GROUP
 from cpa_dagster.resources import Pipeline
 
 NAME = "kept_days"
@@ -40,20 +39,13 @@ def retention_definitions(pipeline: Pipeline) -> dict[str, Any]:
     if days is None:
         return {"assets": [], "jobs": [], "schedules": []}
 
-    @dg.asset(
-        key=pipeline.key(NAME),
+    form = Form(
+        name=NAME,
+        about=(ABOUT.format(days=days),),
+        compute=of_metadata(removed),
         deps=[pipeline.key("insights")],
-        group_name=pipeline.named(GROUP),
-        kinds={"duckdb"},
-        owners=list(pipeline.owners),
-        description="\n\n".join(filter(None, [ABOUT.format(days=days), pipeline.note])),
-        metadata={"home": str(pipeline.assistant.settings.home), "days": days},
+        metadata={"days": days},
     )
-    def asset(context: dg.AssetExecutionContext, options: RunOptions, keys: SecretKeys) -> dg.MaterializeResult[None]:
-        step = Step(context, pipeline, options, keys)
-        with errors_of(step):
-            return dg.MaterializeResult(metadata=removed(step))
-
     job = dg.define_asset_job(
         pipeline.named(NAME),
         selection=dg.AssetSelection.assets(pipeline.key(NAME)),
@@ -67,4 +59,4 @@ def retention_definitions(pipeline: Pipeline) -> dict[str, Any]:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Each day: removes what is older than {days} days.",
     )
-    return {"assets": [asset], "jobs": [job], "schedules": [schedule]}
+    return {"assets": [asset_of(pipeline, form)], "jobs": [job], "schedules": [schedule]}

@@ -1,6 +1,5 @@
 """The asset `topics`: what users come for, what no event covers, why criteria are missed. It is updated each day."""
 
-import warnings
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -12,10 +11,9 @@ from cpa_core.pipeline.handles import handles
 from cpa_core.pipeline.topics.placing import TopicRow, find_topics, topics_now
 from cpa_core.topics import CORPORA
 from cpa_dagster.conditions import ANY_DAY
-from cpa_dagster.days import Step, errors_of
-from cpa_dagster.options import RunOptions, SecretKeys
+from cpa_dagster.days import Step
+from cpa_dagster.factory import Form, asset_of, of_metadata
 from cpa_dagster.pictures import bars, table
-from cpa_dagster.report import GROUP
 from cpa_dagster.resources import Pipeline
 
 ABOUT = (
@@ -83,25 +81,11 @@ def no_new_topic(assistant: Assistant, days: Sequence[date]) -> dg.AssetCheckRes
 
 def topics_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     """The asset of one assistant, beside the report: the days' jobs do not wait for it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # the parameter backfill_policy is marked so
-
-        @dg.asset(
-            key=pipeline.key("topics"),
-            deps=[pipeline.key("tagged_events"), pipeline.key("judge_scores")],
-            backfill_policy=dg.BackfillPolicy.single_run(),
-            automation_condition=ANY_DAY,
-            group_name=pipeline.named(GROUP),
-            kinds={"duckdb"},
-            owners=list(pipeline.owners),
-            description="\n\n".join(filter(None, [ABOUT, pipeline.note])),
-            metadata={"home": str(pipeline.assistant.settings.home)},
-        )
-        def asset(
-            context: dg.AssetExecutionContext, options: RunOptions, keys: SecretKeys
-        ) -> dg.MaterializeResult[None]:
-            step = Step(context, pipeline, options, keys)
-            with errors_of(step):
-                return dg.MaterializeResult(metadata=found(step))
-
-    return asset
+    form = Form(
+        name="topics",
+        about=(ABOUT,),
+        compute=of_metadata(found),
+        deps=[pipeline.key("tagged_events"), pipeline.key("judge_scores")],
+        condition=ANY_DAY,
+    )
+    return asset_of(pipeline, form)

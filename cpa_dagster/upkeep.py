@@ -4,10 +4,10 @@ import dagster as dg
 
 from cpa_core.pipeline.stores import StoreKept, keep_store
 from cpa_dagster.days import Step, errors_of
-from cpa_dagster.options import RunOptions, SecretKeys
+from cpa_dagster.factory import Form, Results, asset_of
 from cpa_dagster.resources import Pipeline
 
-NAME, CHECK, GROUP = "store_upkeep", "each_row_once", "insights"
+NAME, CHECK = "store_upkeep", "each_row_once"
 NIGHTLY = "30 4 * * *"
 WAIT = 300.0
 """Seconds that a step waits for the lock of the writer."""
@@ -21,25 +21,16 @@ def upkeep_assets(pipeline: Pipeline) -> list[dg.AssetsDefinition]:
     """The asset with its check where CPA_STORE names a lake; none for a file, which needs no upkeep."""
     if not pipeline.assistant.settings.store:
         return []
-    key = pipeline.key(NAME)
+    checks = [dg.AssetCheckSpec(CHECK, asset=pipeline.key(NAME))]
+    return [asset_of(pipeline, Form(name=NAME, about=(ABOUT,), compute=kept, checks=checks))]
 
-    @dg.asset(
-        key=key,
-        group_name=pipeline.named(GROUP),
-        owners=list(pipeline.owners),
-        description=ABOUT,
-        check_specs=[dg.AssetCheckSpec(CHECK, asset=key)],
-    )
-    def compute(context: dg.AssetExecutionContext, options: RunOptions, keys: SecretKeys) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        step = Step(context, pipeline, options, keys)
-        with errors_of(step):
-            found = keep_store(step.assistant, WAIT)
-        return dg.MaterializeResult(
-            metadata=metadata_of(found),
-            check_results=[dg.AssetCheckResult(passed=not found.twice, check_name=CHECK, metadata={**found.twice})],
-        )
 
-    return [compute]
+def kept(step: Step) -> Results:
+    """Look after the lake, and check it."""
+    with errors_of(step):
+        found = keep_store(step.assistant, WAIT)
+    check = dg.AssetCheckResult(passed=not found.twice, check_name=CHECK, metadata={**found.twice})
+    yield dg.MaterializeResult(metadata=metadata_of(found), check_results=[check])
 
 
 def metadata_of(found: StoreKept) -> dict[str, int]:
