@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
 from importlib.resources import files
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import duckdb
@@ -294,6 +294,13 @@ def selected(found: Gathered, told: Mapping[str, Sequence[Any]], kept: Sequence[
     return _of_records(found.drafts, records)
 
 
+def ordered(records: Table, numbers: Sequence[int]) -> Table:
+    """Records in the order of their numbers; of equal ones in the present order."""
+    if all(before <= after for before, after in pairwise(numbers)):
+        return records
+    return records.take(pa.array(sorted(range(len(numbers)), key=numbers.__getitem__), pa.int64()))
+
+
 def _of_records(drafts: Table, records: Table) -> tuple[Table, Table]:
     """The drafts that records have, and these with their places among them."""
     words = ("first", "size", "conversation_id", "user_id", "rows")
@@ -354,6 +361,11 @@ def records(name: str, drafts: Table, midnight: datetime | None) -> tuple[Table,
         return found, []
     made, rejects = filled(name, list(rows(drafts, Draft)), midnight)
     return pa.concat_tables([table(RECORD, part) for part in _parts(made)] or [RECORD.empty_table()]), rejects
+
+
+def give_back() -> None:
+    """Return the memory of columns that are gone to the system: Arrow keeps it, as much as the columns of a file."""
+    pa.default_memory_pool().release_unused()
 
 
 def _parts(made: Sequence[Record]) -> Iterator[list[Record]]:

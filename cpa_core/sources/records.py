@@ -116,10 +116,10 @@ class SourceRecord(NamedTuple):
 
 def own_input(words: Sequence[str]) -> int:
     """Where the newest input of a call begins among the roles of its input: after all that was answered before."""
-    said_by = [roles.ours(word, {}) for word in words]
-    answered = [n for n, role in enumerate(said_by) if role in ("assistant", "tool_call", "reasoning")]
-    begin = answered[-1] + 1 if answered else 0
-    while begin < len(said_by) and said_by[begin] == "system":
+    begin = len(words)
+    while begin and roles.ours(words[begin - 1], {}) not in ("assistant", "tool_call", "reasoning"):
+        begin -= 1
+    while begin < len(words) and roles.ours(words[begin], {}) == "system":
         begin += 1
     return begin
 

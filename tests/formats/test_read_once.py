@@ -15,6 +15,7 @@ from cpa_core.sources.columns import Gathered, gathered
 from cpa_core.sources.contents import OnDisk
 from cpa_core.sources.conversations import decoded
 from cpa_core.sources.formats import FORMATS, opened, prepared, recognition
+from cpa_core.sources.formats.trace_reading import FEW, WINDOW
 from tests.formats.generated import WRITERS
 from tests.support.writings import Told
 
@@ -96,6 +97,46 @@ def test_one_pass_finds_what_two_passes_find(name: str) -> None:
     once = gathered(chosen.form.read(file, chosen.records(file)))
     twice = gathered(chosen.form.read(file, list(chosen.records(file))))
     assert told(once) == told(twice) and once.records.num_rows + len(once.rejects) > 0
+
+
+def apart(rows: list[dict[str, Any]], records: int) -> list[dict[str, Any]]:
+    """The runs of one trace with so many of other traces, of threads of their own, between any two of them."""
+    found: list[dict[str, Any]] = []
+    for n, one in enumerate(rows):
+        others = (f"{n} {k}" for k in range(records if n else 0))
+        found += [{**run(9, "llm", thread=other), "id": other, "trace_id": other} for other in others]
+        found.append(one)
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name in TRACES if name != "no object among runs"])
+@pytest.mark.parametrize("records", [3, WINDOW + WINDOW // 4])
+def test_a_trace_that_comes_back_after_others_is_one(name: str, records: int) -> None:
+    """Also where it was taken to be over: then its records are read again, together."""
+    file = of(apart(TRACES[name], records))
+    chosen = recognition.choice(file, FORMATS)
+    once = gathered(chosen.form.read(file, chosen.records(file)))
+    twice = gathered(chosen.form.read(file, list(chosen.records(file))))
+    assert told(once) == told(twice)
+
+
+def test_a_file_without_order_is_read_as_a_whole() -> None:
+    rows = [{**run(n % 50, "tool"), "id": f"{n}", "trace_id": f"{n % (3 * FEW)}"} for n in range(5 * FEW)]
+    rows += [{**run(1, "llm"), "id": f"l{n}", "trace_id": f"{n}"} for n in range(0, 3 * FEW, FEW)]
+    file = of(rows)
+    chosen = recognition.choice(file, FORMATS)
+    once = gathered(chosen.form.read(file, chosen.records(file)))
+    twice = gathered(chosen.form.read(file, list(chosen.records(file))))
+    assert told(once) == told(twice) and once.records.num_rows == 3
+
+
+def test_records_stand_in_the_order_of_the_file() -> None:
+    rows = [
+        {**run(n, "llm", thread=f"{n}"), "id": f"{n}", "trace_id": trace} for n, trace in enumerate("abcabdeadf" * 2)
+    ]
+    found = opened(of(rows), None)
+    starts = found.records["started_at"].to_pylist()
+    assert starts == sorted(starts) and len(starts) == len(rows)
 
 
 def test_a_message_that_later_calls_repeat_is_held_once() -> None:

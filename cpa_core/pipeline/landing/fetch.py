@@ -15,6 +15,7 @@ from cpa_core.errors import DayNeeded, NotRecognised, SourceError, SourceUnreada
 from cpa_core.pipeline.assistant import Advance, Assistant
 from cpa_core.settings import Settings
 from cpa_core.sources import File, Listing, Object, Opened, Reject, archives, completed, opened, roles, time_field
+from cpa_core.sources.columns import give_back
 from cpa_core.sources.contents import Content
 from cpa_core.sources.identity import Decided
 from cpa_core.sources.objects import MOST_NAMED, fits
@@ -27,6 +28,9 @@ THREADS = 8
 
 BYTES_AHEAD = 64 << 20
 """The bytes fetched in advance; a larger object is fetched alone."""
+
+LARGE = 16 << 20
+"""A file of so many bytes in columns leaves much memory behind."""
 
 MOST_OBJECTS, MOST_BYTES = 250, 64 << 20
 """A part of a landing, kept in one transaction, ends with the object that reaches one of these."""
@@ -80,6 +84,7 @@ def in_parts(parsed: Iterable[Parsed], advance: Advance) -> Iterator[list[Parsed
         advance()
         part.append(one)
         size += one.size
+        del one  # who takes a part may forget its columns
         if len(part) == MOST_OBJECTS or size >= MOST_BYTES:
             yield part
             part, size = [], 0
@@ -191,6 +196,8 @@ def _read(assistant: Assistant, one: Object, file: File, named: date | None, sai
     parsed = Parsed(object=one, untimed_day=named, reading=assistant.reading)
     try:
         found = opened(file, midnight, said)
+        if found.drafts.nbytes > LARGE:
+            give_back()
         if found.records.num_rows:
             return replace(parsed, opened=found)
         return finished(assistant, parsed, found, Decided(found.drafts, found.rejects))

@@ -1,16 +1,18 @@
 """Identity in a home: the store's record of conversations, and the additions of a part of a landing."""
 
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import groupby
 
 import pyarrow as pa
 
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.pipeline.landing.fetch import Parsed, finished
+from cpa_core.pipeline.landing.fetch import LARGE, Parsed, finished
 from cpa_core.settings import Settings
+from cpa_core.sources.columns import give_back
 from cpa_core.sources.identity import Identified, Known, KnownTrace, Nothing, Opened, Said, Talk, identified
 from cpa_core.sources.identity.links import SPOKEN, chain, day_of, mark, values_of
 from cpa_core.store import Store
@@ -75,18 +77,32 @@ def _talks(found: pa.Table) -> list[Talk]:
     return [Talk(*values) for values in zip(*(columns[name] for name in Talk.__slots__), strict=True)]
 
 
-def named_part(assistant: Assistant, part: Sequence[Parsed]) -> tuple[list[Parsed], Identified]:
-    """Return a part of a landing with the conversations of its records named, and the identity records to store."""
-    waiting = [(parsed, parsed.opened) for parsed in part if parsed.opened is not None]
-    if not waiting:
-        return list(part), Identified((), (), ())
-    uris = [parsed.object.uri for parsed in part if parsed.arrived and not parsed.problem]
-    found = _identified(assistant, [file for _, file in waiting], uris)
-    named = {
-        parsed.object.uri: finished(assistant, parsed, file, decided)
-        for (parsed, file), decided in zip(waiting, found.files, strict=True)
-    }
-    return [named.get(parsed.object.uri, parsed) for parsed in part], found
+def named_part(assistant: Assistant, part: list[Parsed]) -> tuple[list[Parsed], Identified]:
+    """Return a part of a landing with the conversations of its records named, and the identity records to store.
+
+    The given list is empty afterwards, so that what was read is not held beside what lands.
+    """
+    waiting = deque(part)
+    part.clear()
+    files = [parsed.opened for parsed in waiting if parsed.opened is not None]
+    if not files:
+        return list(waiting), Identified((), (), ())
+    uris = [parsed.object.uri for parsed in waiting if parsed.arrived and not parsed.problem]
+    found = _identified(assistant, files, uris)
+    decided = deque(found.files)
+    files.clear()
+    found = found._replace(files=())
+    named: list[Parsed] = []
+    while waiting:
+        parsed = waiting.popleft()
+        if (file := parsed.opened) is not None:
+            size = parsed.size
+            parsed, file = replace(parsed, opened=None), file._replace(drafts=None)
+            parsed = finished(assistant, parsed, file, decided.popleft())
+            if size > LARGE:
+                give_back()
+        named.append(parsed)
+    return named, found
 
 
 def _identified(assistant: Assistant, files: Sequence[Opened], uris: Sequence[str]) -> Identified:

@@ -62,16 +62,29 @@ def called(
     if _is_embedding(answered):
         yield Reject(about.place, EMBEDDED, "{}", loss=False)
         return
-    asking, answering = (spoken(value, word) for value, word in zip((asked, answered), words, strict=True))
-    prompt = [{"role": "system", "content": one} for one in [system] if one]
-    drafted: list[list[Draft]] = []
-    for word, side, speaker in zip(words, ([*prompt, *asking], answering), ("user", "assistant"), strict=True):
-        made = list(turns.drafts(file, f"{about.place}: {word}", side, speaker))
-        yield from (one for one in made if isinstance(one, Reject))
-        drafted.append([one for one in made if isinstance(one, Draft)])
-    messages, own_from = _joined(file, *drafted)
+    asking, answering = spoken(asked, words[0]), spoken(answered, words[1])
+    if system:
+        asking = [{"role": "system", "content": system}, *asking]
+    rejects: list[Reject] = []
+    messages, own_from = _joined(
+        file,
+        _drafted(file, f"{about.place}: {words[0]}", asking, "user", rejects),
+        _drafted(file, f"{about.place}: {words[1]}", answering, "assistant", rejects),
+    )
+    yield from rejects
     if messages:
         yield record(about, messages, own_from)
+
+
+def _drafted(file: File, place: str, side: list[Any], speaker: str, rejects: list[Reject]) -> list[Draft]:
+    """The messages of one side of a call; those that are none go to the rejects."""
+    found: list[Draft] = []
+    for one in turns.drafts(file, place, side, speaker):
+        if isinstance(one, Draft):
+            found.append(one)
+        else:
+            rejects.append(one)
+    return found
 
 
 def record(about: CallAbout, messages: Sequence[Draft], own_from: int) -> SourceRecord:
@@ -99,7 +112,9 @@ def _joined(file: File, asked: list[Draft], answered: list[Draft]) -> tuple[list
     """
     who = [file.role(one.role) for one in answered]
     if "user" not in who:
-        return [*asked, *answered], own_input([file.role(one.role) for one in asked])
+        own_from = own_input([file.role(one.role) if file.roles else one.role for one in asked])
+        asked += answered
+        return asked, own_from
     last = len(who) - 1 - who[::-1].index("user")
     return answered, own_input(who[: last + 1])
 
@@ -158,6 +173,13 @@ def _written(text: str, word: str) -> list[Any]:
 
 def _listed(items: list[Any], word: str) -> list[Any]:
     first = items[0]
+    if turns.begins_with_message(items):
+        return items
+    return _other(items, first, word)
+
+
+def _other(items: list[Any], first: Any, word: str) -> list[Any]:
+    """The messages of a list whose first element does not show that it is one."""
     if all(_is_pair(one) for one in items):  # ("user", "Hi"), as LangChain takes messages
         return [{"role": one[0], "content": one[1]} for one in items]
     if isinstance(first, list):  # one list of messages for each of several prompts

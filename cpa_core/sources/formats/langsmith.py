@@ -15,7 +15,8 @@ from cpa_core.sources.formats.form import Format
 from cpa_core.sources.formats.langchain import messages_of
 from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
-from cpa_core.sources.formats.traces import Names, Node, Part, spoken_calls
+from cpa_core.sources.formats.trace_reading import Names, spoken_calls
+from cpa_core.sources.formats.traces import Node, Part
 from cpa_core.sources.records import Reject, SourceRecord, moment
 from cpa_core.sources.trees import Trees, unfolded
 

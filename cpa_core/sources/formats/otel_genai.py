@@ -16,7 +16,8 @@ from cpa_core.sources.formats.calls import CallAbout, called
 from cpa_core.sources.formats.form import Format, attempted
 from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Exchange, said_in
-from cpa_core.sources.formats.traces import Names, Node, Part, spoken_calls
+from cpa_core.sources.formats.trace_reading import Names, spoken_calls
+from cpa_core.sources.formats.traces import Node, Part
 from cpa_core.sources.records import Reject, moment, whole
 from cpa_core.sources.times import EPOCH
 from cpa_core.sources.trees import Trees, unfolded

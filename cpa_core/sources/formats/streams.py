@@ -18,6 +18,8 @@ EVENTS |= {"ping", "content_block_stop"}
 CHUNKS = frozenset(
     {"contentBlockDelta", "contentBlockStart", "messageStart", "messageStop", "outputText", "generation"}
 )
+MESSAGE = frozenset({"role", "content", "parts", "type", "id"})
+"""Keys of a message; no event has these alone, unless its type says that it is one."""
 
 
 def put_together(answer: Any) -> Any:
@@ -59,6 +61,8 @@ def _written(text: str) -> Iterator[Any]:
 
 def _is_event(tree: dict[str, Any]) -> bool:
     kind = str(tree.get("type") or "")
+    if tree.keys() <= MESSAGE:
+        return kind in EVENTS or kind.startswith("response.")
     first = _first(tree.get("choices"))
     named = kind in EVENTS or kind.startswith("response.") or bool(tree.keys() & CHUNKS)
     return named or str(tree.get("object")).endswith(".chunk") or "delta" in first or _is_piece(tree)

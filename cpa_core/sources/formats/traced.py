@@ -18,7 +18,8 @@ from cpa_core.sources.formats.calls import CallAbout, called, spoken
 from cpa_core.sources.formats.form import Format, Reader, each
 from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
-from cpa_core.sources.formats.traces import INNER, Foreign, Names, Node, Part, none_is, spoken_calls
+from cpa_core.sources.formats.trace_reading import Foreign, Names, none_is, spoken_calls
+from cpa_core.sources.formats.traces import INNER, Node, Part
 from cpa_core.sources.records import Reject, moment
 from cpa_core.sources.trees import Placed, Trees, unfolded
 

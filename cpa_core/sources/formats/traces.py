@@ -5,16 +5,8 @@ calls stand side by side with different prompts, and nothing around them says wh
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
-from typing import Any, Literal, NamedTuple
-
-from cpa_core.sources import columns, fields
-from cpa_core.sources.conversations import raw
-from cpa_core.sources.files import File
-from cpa_core.sources.formats.form import NOT_OF_THE_FORM, attempted
-from cpa_core.sources.records import Reject, SourceRecord, whole
-from cpa_core.sources.trees import Placed, Records, Trees
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
 
 Part = Literal["call", "step", "aside"]
 """`call`: a call of a model or an agent; `step`: anything else around them; `aside`: tool, guardrail, evaluator, ..."""
@@ -67,67 +59,6 @@ def _standing(node: Node, known: dict[str, Node]) -> int:
     return ROOT if node.parent in (None, node.trace) or node.id == node.trace else WITHIN
 
 
-Names = dict[str, tuple[Any, Any]]
-"""The session and user of each trace, as the first of its records that has one names it."""
-
-Look = Callable[[int, Any], tuple[Node, Any] | None]
-"""Returns a record's node in its trace, given its number, and the values found in it; null if it has no trace."""
-
-Call = Callable[[File, str, Any, Any], Iterable[columns.Found]]
-"""Reads a record, given the values that Look found in it (null: look again)."""
-
-
-Foreign = Callable[[dict[str, Any]], bool]
-"""Whether a record is none of a trace at all, and nothing to read."""
-
-
-def none_is(tree: dict[str, Any]) -> bool:
-    """No record is foreign."""
-    return False
-
-
-def spoken_calls(
-    file: File, records: Trees, look: Look, call: Call, named: Names, foreign: Foreign = none_is
-) -> Iterator[columns.Found]:
-    """Yield the values that `call` reads from the records that are speech.
-
-    Undecided records and inner ones are rejects.
-
-    A record that is of no trace is read as well, so that `call` says what it lacks. `look` notes in `named` who is
-    named. The whole file is read once: what turns out to be no speech is dropped, and a record that must be seen again
-    is read in a second pass, of which most files need none.
-    """
-    if not isinstance(records, Records) or file.names:
-        yield from _in_two_passes(file, lambda: _own(records, foreign), look, call)
-    else:
-        yield _Reading(file, look, call, named).whole(lambda: _own(records, foreign))
-
-
-Again = Callable[[], Iterator[Placed | Reject]]
-"""The records of a file, from their beginning."""
-
-
-def _own(records: Trees, foreign: Foreign) -> Iterator[Placed | Reject]:
-    if foreign is none_is:
-        return iter(records)
-    return (one for one in records if isinstance(one, Reject) or not (isinstance(one[1], dict) and foreign(one[1])))
-
-
-def _in_two_passes(file: File, records: Again, look: Look, call: Call) -> Iterator[columns.Found]:
-    traces = Traces()
-    for n, one in enumerate(records()):
-        if not isinstance(one, Reject) and (seen := _looked(look, n, one[1])):
-            traces.add(seen[0])
-    yield from _read_again(file, records(), traces.decided(), call, None)
-
-
-def _looked(look: Look, number: int, tree: Any) -> tuple[Node, Any] | None:
-    try:
-        return look(number, tree)
-    except (ValueError, *NOT_OF_THE_FORM):
-        return None  # reading it says why
-
-
 Kind = Literal["speech", "undecided", "inner", "mute"]
 
 
@@ -153,11 +84,11 @@ class Traces:
 
     def decided(self) -> dict[int, TraceVerdict]:
         """Return the verdict on each node, by its key."""
-        return {key: verdict for nodes in self.nodes.values() for key, verdict in _verdicts(nodes)}
+        return {key: verdict for nodes in self.nodes.values() for key, verdict in verdicts_of(nodes)}
 
 
-def _verdicts(nodes: Sequence[Node]) -> Iterator[tuple[int, TraceVerdict]]:
-    """Yield the verdict on each node of one trace, by its key."""
+def verdicts_of(nodes: Sequence[Node]) -> Iterator[tuple[int, TraceVerdict]]:
+    """Yield the verdict on each node of one trace, with its key, in their order."""
     said = [node for node in nodes if node.speaks and node.part != "aside"]
     if len(said) == 1 and said[0].parent is None:  # most traces have one call of a model, around all else
         for node in nodes:
@@ -174,147 +105,6 @@ def _verdicts(nodes: Sequence[Node]) -> Iterator[tuple[int, TraceVerdict]]:
             yield node.key, TraceVerdict("undecided", standing, node.trace)
         else:
             yield node.key, TraceVerdict("inner" if node.speaks else "mute", standing, node.trace)
-
-
-def _read_again(
-    file: File,
-    records: Iterable[Placed | Reject],
-    verdicts: Mapping[int, TraceVerdict],
-    call: Call,
-    wanted: Container[int] | None,
-) -> Iterator[columns.Found]:
-    """Yield the values read from the records, or from the wanted ones, once all of them are known."""
-    for n, one in enumerate(records):
-        if wanted is not None and n not in wanted:
-            continue
-        verdict = verdicts.get(n)
-        if isinstance(one, Reject):
-            yield one
-        elif verdict is None:
-            yield from attempted(file, one, lambda f, place, tree: call(f, place, tree, None))
-        elif verdict.kind == "undecided":
-            yield Reject(one[0], UNDECIDED, raw(one[1]))
-        elif verdict.kind == "inner":
-            yield Reject(one[0], INNER, "{}", loss=False)
-        elif verdict.kind == "speech":
-            found = attempted(file, one, lambda f, place, tree: call(f, place, tree, None))
-            yield from (_standing_in(each, verdict) for each in found)
-
-
-def _standing_in(found: columns.Found, verdict: TraceVerdict) -> columns.Found:
-    """A call with the trace that it is a piece of; anything else as it is."""
-    if not isinstance(found, SourceRecord):
-        return found
-    return found._replace(trace_id=whole(verdict.trace), standing=verdict.standing)
-
-
-class _Reading:
-    """The records of a file, read before it is known which are speech. `numbers` are those of the records held.
-
-    `nameless` notes by its number which record was read before its session, or its user, was named in its trace.
-    """
-
-    def __init__(self, file: File, look: Look, call: Call, named: Names) -> None:
-        self.file, self.look, self.call, self.named = file, look, call, named
-        self.traces = Traces()
-        self.heap = columns.Heap()
-        self.numbers: list[int] = []
-        self.nameless: dict[int, tuple[bool, bool]] = {}
-        self.rejects: list[tuple[int, Reject]] = []
-        self.left: set[int] = set()
-        self.places: dict[int, str] = {}
-        self.closed: set[str] = set()
-
-    def whole(self, records: Again) -> columns.Gathered:
-        """All that the file says."""
-        for n, one in enumerate(records()):
-            if isinstance(one, Reject):
-                self.rejects.append((n, one))
-            elif seen := _looked(self.look, n, one[1]):
-                self._node(n, one, *seen)
-            else:
-                self._read(n, one, None)
-        verdicts = self.traces.decided()
-        self.traces = Traces()  # one node of each span: as much as the messages themselves
-        again = self._unread(verdicts)
-        found = self._told(verdicts, again)
-        last = columns.Heap()
-        last.take(columns.Gathered(*found, self._refused(verdicts, again)))
-        if again:
-            for made in _read_again(self.file, records(), verdicts, self.call, again):
-                last.take(made)
-        return last.gathered()
-
-    def _node(self, n: int, one: Placed, node: Node, found: Any) -> None:
-        """Read a record of a trace, unless it surely is no speech: that is read where it turns out to be."""
-        self.traces.add(node)
-        self.places[n] = one[0]
-        inside = node.parent is not None and node.parent in self.closed
-        if inside or node.part == "aside" or (node.part == "call" and node.speaks):
-            self.closed.add(node.id)
-        if inside or node.part == "aside" or not node.speaks:
-            self.left.add(n)
-            return
-        session, user = self.named.get(node.trace, (None, None))
-        if not (session and user):
-            self.nameless[n] = (not session, not user)
-        self._read(n, one, found)
-
-    def _read(self, n: int, one: Placed, found: Any) -> None:
-        for made in attempted(self.file, one, lambda f, place, tree: self.call(f, place, tree, found)):
-            if isinstance(made, Reject):
-                self.rejects.append((n, made))
-            else:
-                self.numbers.append(n)
-                self.heap.take(made)
-
-    def _unread(self, verdicts: Mapping[int, TraceVerdict]) -> set[int]:
-        """The records that must be seen again: of which it cannot be told, that were left, whose names are no ids."""
-        again = {n for n, verdict in verdicts.items() if verdict.kind == "undecided"}
-        again |= {n for n in self.left if verdicts[n].kind == "speech"}
-        for n, nameless in self.nameless.items():
-            names = self.named.get(verdicts[n].trace, (None, None))
-            if verdicts[n].kind == "speech" and not all(
-                _is_id(name) for name, not_yet in zip(names, nameless, strict=True) if not_yet
-            ):
-                again.add(n)
-        return again
-
-    def _refused(self, verdicts: Mapping[int, TraceVerdict], again: Container[int]) -> list[Reject]:
-        """The rejects, in the order of the file: those of speech, and one of each record that runs inside another."""
-        found = [(n, one) for n, one in self.rejects if n not in verdicts or verdicts[n].kind == "speech"]
-        inner = [n for n, verdict in verdicts.items() if verdict.kind == "inner"]
-        found += [(n, Reject(self.places[n], INNER, "{}", loss=False)) for n in inner]
-        return [reject for n, reject in sorted(found, key=itemgetter(0)) if n not in again]
-
-    def _told(self, verdicts: Mapping[int, TraceVerdict], again: Container[int]) -> tuple[Any, Any]:
-        """The drafts and records that are speech, with what is known of their traces now."""
-        gathered = self.heap.gathered()
-        about = [(n, verdicts.get(n)) for n in self.numbers]
-        kept = [n not in again and (verdict is None or verdict.kind == "speech") for n, verdict in about]
-        told = {"conversation_id": gathered.records["conversation_id"].to_pylist()}
-        told["user_id"] = gathered.records["user_id"].to_pylist()
-        for place, (n, verdict) in enumerate(about):
-            names = (
-                self.named.get(verdict.trace, (None, None))
-                if verdict and n in self.nameless and n not in again
-                else (None, None)
-            )
-            for word, name, not_yet in zip(told, names, self.nameless.get(n, ()), strict=False):
-                if not_yet and name:
-                    told[word][place] = fields.identity(word, name)
-        own = zip(gathered.records["trace_id"].to_pylist(), gathered.records["standing"].to_pylist(), strict=True)
-        stood = [(whole(v.trace), v.standing) if v else other for (_, v), other in zip(about, own, strict=True)]
-        told["trace_id"], told["standing"] = [trace for trace, _ in stood], [standing for _, standing in stood]
-        return columns.selected(gathered, told, kept)
-
-
-def _is_id(name: Any) -> bool:
-    try:
-        fields.identity("id", name or None)
-    except ValueError:
-        return False
-    return True
 
 
 def _outermost(trace: Sequence[Node]) -> list[list[Node]]:

@@ -17,8 +17,6 @@ KNOWN = frozenset(
 )
 PLAIN = frozenset({"role", "content", "parts", "id", "message_id", "timestamp"})
 """Keys of a message that holds nothing beside its text."""
-TYPED = frozenset({"type", "content"})
-"""The same of LangChain's."""
 
 MOST_TURNS, MOST_BYTES = 20_000, 8_000
 """So many messages, each of at most so many bytes, are known again when a later record repeats them."""
@@ -106,8 +104,13 @@ def _plainly(file: File, place: str, turn: Any, speaker: str | None) -> Draft | 
     """A message of which nothing is said but a role, a text, an id and a time: most are; None for any other."""
     if type(turn) is not dict:
         return None
-    if not turn.keys() <= PLAIN:
-        return _typed(place, turn) if turn.keys() == TYPED else None
+    if len(turn) == 2 and (one := _written(place, turn)) is not None:
+        return one
+    return _with_more(file, place, turn, speaker) if turn.keys() <= PLAIN else None
+
+
+def _with_more(file: File, place: str, turn: dict[str, Any], speaker: str | None) -> Draft | None:
+    """A message that may have an id and a time beside its text; None where that needs care."""
     text, role = _only_text(turn.get("content", turn.get("parts"))), turn.get("role", speaker)
     if "content" in turn and "parts" in turn:
         return None
@@ -121,12 +124,40 @@ def _plainly(file: File, place: str, turn: Any, speaker: str | None) -> Draft | 
         return None
 
 
-def _typed(place: str, turn: dict[str, Any]) -> Draft | None:
-    """A message of LangChain's of which nothing is said but a type and a text; None for any other."""
-    kind, text = turn["type"], turn["content"]
-    if type(text) is not str or not text or type(kind) is not str or kind not in LANGCHAIN:
+def _written(place: str, turn: dict[str, Any]) -> Draft | None:
+    """A message of nothing but a text and a role, or LangChain's type in its place; None for any other."""
+    text = turn.get("content")
+    if type(text) is not str or not text:
         return None
-    return Draft(place, "", None, None, LANGCHAIN[kind], whole(text), None, None, None)
+    role = turn.get("role")
+    if type(role) is not str or not (role := role.strip()):
+        kind = turn.get("type")
+        if type(kind) is not str or kind not in LANGCHAIN:
+            return None
+        role = LANGCHAIN[kind]
+    return Draft(
+        place,
+        "",
+        None,
+        None,
+        fields.role(role),
+        text if text.isascii() else whole(text),
+        None,
+        None,
+        None,
+        False,
+        False,
+    )
+
+
+def begins_with_message(items: list[Any]) -> bool:
+    """Whether the first of these is plainly a message: it names a role, or is nothing but LangChain's type and text."""
+    first = items[0]
+    if type(first) is not dict:
+        return False
+    if "role" in first:
+        return True
+    return len(first) == 2 and "content" in first and type(kind := first.get("type")) is str and kind in LANGCHAIN
 
 
 def _only_text(content: Any) -> Any:

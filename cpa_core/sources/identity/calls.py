@@ -2,13 +2,13 @@
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 
 from cpa_core.models import digest
 from cpa_core.sources.identity.history import asked_again, unknown
-from cpa_core.sources.identity.links import chain
+from cpa_core.sources.identity.links import Held, chain
 from cpa_core.sources.identity.talks import LEAST_CHARACTERS, LEAST_USERS, second
 from cpa_core.sources.identity.values import Said, Talk
 
@@ -21,6 +21,7 @@ WINDOW = (
     "(--map conversation_id=FIELD)"
 )
 ASKING = frozenset({"user", "attachment"})
+ANSWERS = frozenset({"assistant", "tool", "tool_call", "reasoning"})
 RETRIED = timedelta(minutes=30)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -29,9 +30,10 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class LoggedCall:
     """One call: the file and the number of its record, its messages by role and mark, and its conversation once known.
 
+    The roles and marks of messages that several calls share stand in `held`: a call has them while it is `open`.
     `own_from` counts messages; of the spoken ones, `before` stand in the history, none where only a greeting does: then
     that has `greeted`. `characters` are the user's in the history, `asking` those of the `asked` messages after it.
-    `rows` are places in the drafts.
+    `rows` are places in the drafts, `output` is where the answers begin, once the call was closed.
     """
 
     file: int
@@ -55,9 +57,23 @@ class LoggedCall:
     greeted: int = 0
     asked: int = 0
     asking: int = 0
-    kept: list[int] = field(default_factory=list)
-    repeated: list[int] = field(default_factory=list)
+    kept: Sequence[int] = ()
+    repeated: Sequence[int] = ()
     history: tuple[int, int] = (0, 0)
+    held: Held | None = None
+    output: int = 0
+
+    def open(self) -> None:
+        """Take in the roles and marks of messages that other calls have too."""
+        if self.held is not None:
+            roles, marks = self.held.roles, self.held.marks
+            self.roles, self.marks = [roles[row] for row in self.rows], [marks[row] for row in self.rows]
+
+    def close(self) -> None:
+        """Leave them again: they are as large as a file."""
+        self.output = outputs_from(self)
+        if self.held is not None:
+            self.roles, self.marks = (), ()
 
     @property
     def begin(self) -> int:
@@ -252,9 +268,13 @@ def told(calls: Sequence[LoggedCall], known: Sequence[Said]) -> list[tuple[str, 
     `known` are the messages of other objects, in order. Return the places of messages that were known only from a later
     call's history, and now have a call of their own.
     """
+    for call in calls:
+        call.open()
     telling = _Telling(known, calls)
     for call in sorted(calls, key=lambda call: call.moment):
         telling.hear(call)
+    for call in calls:
+        call.close()
     return telling.retold()
 
 
@@ -291,8 +311,12 @@ class _Telling:
             else:
                 self._pass(piece)
         _keep(call, self.before, prompted=self.prompted, answered=self.answered)
-        if self._is_begun_again(call) or (not same and self._is_sent_later(call)):
+        if self._is_begun_again(call) or (self.waiting and not same and self._is_sent_later(call)):
             call.kept = [n for n in call.kept if n < call.own_from or call.roles[n] not in ASKING]
+        if not self.again:  # nothing was known of this conversation
+            for n in call.kept:
+                self._note(call.roles[n], call.marks[n])
+            return
         for one in _said(call):
             if self.again.get((one.mark, one.sent_at), 0) > 0:
                 self.again[one.mark, one.sent_at] -= 1
@@ -328,11 +352,14 @@ class _Telling:
         return _sequence(before[len(before) - history[0] :]) == history[1]
 
     def _add(self, one: Said) -> None:
-        if one.role == "system":
+        self._note(one.role, one.mark)
+
+    def _note(self, role: str, own: int) -> None:
+        if role == "system":
             self.prompted = True
         else:
-            self.before.append(one.mark)
-            self.answered = self.answered or one.role == "assistant"
+            self.before.append(own)
+            self.answered = self.answered or role == "assistant"
 
     def _is_sent_later(self, call: LoggedCall) -> bool:
         """Whether a call got no answer, and the next known call was sent its newest input again."""
@@ -405,20 +432,24 @@ def _left(piece: Sequence[Said], fresh: Sequence[int]) -> Sequence[Said]:
 
 
 def _keep(call: LoggedCall, before: Sequence[int], *, prompted: bool, answered: bool) -> None:
+    roles, marks = call.roles, call.marks
     begin = call.own_from + (_sent_again(call, before, answered=answered) if before else 0)
-    places = [n for n in range(begin) if call.roles[n] != "system"]
-    history = [call.marks[n] for n in places]
-    call.repeated = [places[n] for n in unknown(history, before)]
-    if not prompted:
-        call.repeated += [n for n in range(begin) if call.roles[n] == "system"]
-    call.repeated.sort()
-    if call.repeated:
-        call.history = (len(history), _sequence(history))
-    call.kept = [*call.repeated, *range(begin, len(call.marks))]
+    systems = [n for n in range(begin) if roles[n] == "system"]
+    places: Sequence[int] = [n for n in range(begin) if roles[n] != "system"] if systems else range(begin)
+    history = [marks[n] for n in places]
+    repeated = [places[n] for n in unknown(history, before)]
+    if systems and not prompted:
+        repeated = sorted([*repeated, *systems])
+    if repeated:
+        call.repeated, call.history = repeated, (len(history), _sequence(history))
+    call.kept = [*repeated, *range(begin, len(marks))] if repeated else range(begin, len(marks))
 
 
 def _sent_again(call: LoggedCall, before: Sequence[int], *, answered: bool) -> int:
     """How many messages of a call's newest input stand in `before` already, unanswered or answered in another way."""
+    last = call.own_from - 1
+    if last >= 0 and call.marks[last] == before[-1] and call.roles[last] in ANSWERS:
+        return 0  # what was answered last stands before the newest input
     end = next((n for n in range(call.own_from, len(call.roles)) if call.roles[n] not in ASKING), len(call.roles))
     own = call.marks[call.own_from : end]
     history = _history(call)

@@ -1,10 +1,11 @@
 """Deciding a part of a landing: files in an order of their content, conversations by the rule, calls by time."""
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from itertools import takewhile
+from itertools import repeat, takewhile
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from cpa_core.sources.identity import calls, talks
 from cpa_core.sources.identity.calls import Chains, LoggedCall
 from cpa_core.sources.identity.chaining import NEW, Chaining, Refused
 from cpa_core.sources.identity.following import followed
-from cpa_core.sources.identity.links import SPOKEN, Row, Spoken, day_of, mark, parts_of, rows_of, start_of
+from cpa_core.sources.identity.links import SPOKEN, Held, Row, Spoken, day_of, mark, parts_of, rows_of, start_of
 from cpa_core.sources.identity.snapshots import Filed, times_known, without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
 from cpa_core.sources.identity.tracing import TOLD, traced
@@ -274,7 +275,8 @@ def _trace(files: Sequence[_File], known: Known, naming: _Naming) -> None:
             if row.trace_id and call.user_id and call.user_id != row.user_id:
                 file.users[call.number] = call.user_id
         silent = [call for call in file.calls if id(call) in found.silent]
-        places = _places(file, [(call.number, 0) for call in silent], [call.rows[0] for call in silent])
+        numbers, rows = [call.number for call in silent], [call.rows[0] for call in silent]
+        places = _places(file.opened, numbers, [0] * len(silent), rows)
         file.rejects += [Reject(place, TOLD, "{}", loss=False) for place in places.to_pylist()]
         file.calls = [call for call in file.calls if id(call) not in found.silent]
 
@@ -296,8 +298,7 @@ def _calls_of(file: _File) -> list[LoggedCall]:
 
 def _held_call(file: _File, row: Row) -> LoggedCall:
     """A call that gives its conversation: nothing of it is sought by its words."""
-    held = file.spoken.held
-    return _logged(file, row, [held.roles[n] for n in row.held], [held.marks[n] for n in row.held])
+    return _logged(file, row, (), (), file.spoken.held)
 
 
 def _call(file: _File, row: Row, roles: list[str], contents: list[str]) -> LoggedCall:
@@ -309,7 +310,7 @@ def _call(file: _File, row: Row, roles: list[str], contents: list[str]) -> Logge
     ]
     history = [n for n, spoken in enumerate(speaks[: row.own_from]) if spoken]
     greets = {roles[n] for n in history} != SPOKEN
-    call = _logged(file, row, roles, marks)
+    call = _logged(file, row, roles, marks, None)
     call.links, call.said = file.spoken.of(row.number), said
     call.before, call.greeted = (0, len(history)) if greets else (len(history), 0)
     call.characters = sum(len(contents[n]) for n in history if roles[n] == "user")
@@ -319,7 +320,7 @@ def _call(file: _File, row: Row, roles: list[str], contents: list[str]) -> Logge
     return call
 
 
-def _logged(file: _File, row: Row, roles: Sequence[str], marks: Sequence[int]) -> LoggedCall:
+def _logged(file: _File, row: Row, roles: Sequence[str], marks: Sequence[int], held: Held | None) -> LoggedCall:
     return LoggedCall(
         file=file.place,
         number=row.number,
@@ -328,6 +329,7 @@ def _logged(file: _File, row: Row, roles: Sequence[str], marks: Sequence[int]) -
         ended_at=row.ended_at,
         roles=roles,
         marks=marks,
+        held=held,
         own_from=row.own_from,
         rows=row.rows,
         links=(),
@@ -343,11 +345,13 @@ def _logged(file: _File, row: Row, roles: Sequence[str], marks: Sequence[int]) -
 
 def _once(found: Sequence[LoggedCall]) -> list[LoggedCall]:
     """The same call, by its id, once: as it says most."""
+    if len({call.call_id for call in found}) == len(found):
+        return list(found)
     best: dict[tuple[str | None, str], LoggedCall] = {}
     for call in found:
         if call.call_id is not None:
             key = (call.conversation_id, call.call_id)
-            if key not in best or len(best[key].marks) < len(call.marks):
+            if key not in best or len(best[key].rows) < len(call.rows):
                 best[key] = call
     return [call for call in found if call.call_id is None or best[call.conversation_id, call.call_id] is call]
 
@@ -404,7 +408,7 @@ def _refuse(files: Sequence[_File], refused: Refused) -> None:
     """Reject each new message of a refused call; messages that it only repeats are no rejects."""
     call, file = refused.call, _of(files, refused.call)
     rows = call.rows[refused.begin :]
-    places = _places(file, [(call.number, n) for n in range(refused.begin, len(call.rows))], rows).to_pylist()
+    places = _places(file.opened, [call.number] * len(rows), range(refused.begin, len(call.rows)), rows).to_pylist()
     for place, row in zip(places, file.opened.drafts.take(pa.array(rows, pa.int64())).to_pylist(), strict=True):
         raw = {key: value for key, value in row.items() if key in ("role", "content", "message_id", "user_id")}
         file.rejects.append(Reject(place, refused.reason, as_json(raw)))
@@ -414,8 +418,7 @@ class _Adding:
     """The messages that the calls of a file add, in order: rows of the drafts, and what each call says of them."""
 
     def __init__(self) -> None:
-        self.rows: list[int] = []
-        self.messages: list[tuple[int, int]] = []
+        self.rows, self.numbers, self.places = array("q"), array("q"), array("q")
         self.conversations: list[str] = []
         self.users: list[str | None] = []
         self.times: list[datetime | None] = []
@@ -426,25 +429,27 @@ class _Adding:
 
         Without a time, an answer gets the call's end, any other message its start.
         """
-        output, only_told = calls.outputs_from(call), set(call.repeated)
+        output, told = call.output, call.repeated
         began, ended = call.at or call.ended_at, call.ended_at or call.at
         for n in call.kept:
             row = call.rows[n]
+            only_told = n in told if told else False
             if (at := own_times.get(row)) is None:
-                at = calls.before_next(call, n) if n in only_told else ended if n >= output else began
-            if n in only_told:
+                at = calls.before_next(call, n) if only_told else ended if n >= output else began
+            if only_told:
                 self.repeated[len(self.rows)] = call.history
             self.rows.append(row)
-            self.messages.append((call.number, n))
-            self.conversations.append(conversation_id)
-            self.users.append(call.user_id)
+            self.numbers.append(call.number)
+            self.places.append(n)
             self.times.append(at)
+        self.conversations += repeat(conversation_id, len(call.kept))
+        self.users += repeat(call.user_id, len(call.kept))
 
     def drafts(self, file: _File, drafts: Any) -> Any:
         """These messages as drafts."""
-        made = drafts.take(pa.array(self.rows, pa.int64()))
+        made = drafts.take(_numbers(self.rows))
         told: dict[str, Any] = {
-            "place": _places(file, self.messages, self.rows),
+            "place": _places(file.opened, self.numbers, self.places, self.rows),
             "conversation_id": self.conversations,
             "user_id": self.users,
             "sent_at": self.times,
@@ -469,17 +474,24 @@ def _as_told(file: _File, drafts: Any) -> tuple[Any, dict[int, tuple[int, int]]]
     for call in sorted(file.calls, key=lambda call: call.moment):
         if call.conversation_id is not None:
             adding.add(call, call.conversation_id, own_times)
+    file.calls, file.rows, file.spoken.held = [], [], Held([], [], [])  # as large as what they tell
     told = adding.drafts(file, drafts)
     beside = [drafts.take(pa.array(rows, pa.int64()))] if rows else []
     return pa.concat_tables([*beside, told]), {len(rows) + n: history for n, history in adding.repeated.items()}
 
 
-def _places(file: _File, messages: Sequence[tuple[int, int]], rows: Sequence[int]) -> Any:
+def _places(file: Opened, numbers: Iterable[int], places: Iterable[int], rows: Iterable[int]) -> Any:
     """Where messages stand in the file, by the number of their record and their place in it; `rows` of the drafts."""
-    taken = file.opened.drafts["place"].take(pa.array(rows, pa.int64()))
-    held = file.opened.records["places"].combine_chunks()
-    begins = held.offsets.to_pylist() if held.null_count < len(held) else []
-    if not begins:
+    taken = file.drafts["place"].take(_numbers(rows))
+    held = file.records["places"].combine_chunks()
+    if held.null_count == len(held):
         return taken
-    at = [begins[number] + n if file.rows[number].held else None for number, n in messages]
-    return pa.chunked_array([pc.coalesce(held.values.take(pa.array(at, pa.int64())), taken.combine_chunks())])
+    of_records = _numbers(numbers)
+    at = pc.add(held.offsets.cast(pa.int64()).take(of_records), _numbers(places))
+    at = pc.if_else(held.is_valid().take(of_records), at, pa.scalar(None, pa.int64()))
+    return pa.chunked_array([pc.coalesce(held.values.take(at), taken.combine_chunks())])
+
+
+def _numbers(numbers: Iterable[int]) -> Any:
+    """Whole numbers as an Arrow array."""
+    return pa.Array.from_buffers(pa.int64(), len(found := array("q", numbers)), [None, pa.py_buffer(found)])

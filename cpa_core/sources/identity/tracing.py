@@ -4,7 +4,6 @@ Langfuse exports a trace and its observations as files of their own, and both ho
 remembered who told it: files come in any order, and an id once given stays.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -29,50 +28,68 @@ def traced(rows: Sequence[Row], calls: Sequence[LoggedCall], known: Known) -> Tr
     A call that names no session goes to its trace's; one that names another keeps it, where the trace has not landed
     under its own id.
     """
-    asked = sorted({row.trace_id for row in rows if row.trace_id})
-    if not asked:
-        return Traced({}, set())
-    before = {one.trace_id: one for one in known.traces(asked)}
     named = _named(rows)
-    of_trace: defaultdict[str, list[LoggedCall]] = defaultdict(list)
+    if not named:
+        return Traced({}, set())
+    asked = sorted(named)
+    before = {one.trace_id: one for one in known.traces(asked)}
+    of_trace: dict[str, list[LoggedCall]] = {}
     for call in calls:
         if call.trace_id:
-            of_trace[call.trace_id].append(call)
+            of_trace.setdefault(call.trace_id, []).append(call)
     traces: dict[str, KnownTrace] = {}
     silent: set[int] = set()
     for trace in asked:
-        session, user = named[trace]
-        one = before.get(trace) or KnownTrace(trace, trace, None, None)
-        landed = one.standing is not None
-        own = one.conversation_id if landed or one.conversation_id != trace else session or trace
-        one = one._replace(conversation_id=own, user_id=one.user_id or user)
-        found = of_trace[trace]
-        for call in found:
-            if call.conversation_id == trace or (landed and own == trace):
-                call.conversation_id = own
-            call.user_id = call.user_id or one.user_id
-        standing = _standing(one, found, known)
-        silent |= {id(call) for call in found if call.standing != standing}
-        traces[trace] = one._replace(standing=standing)
-    return Traced({key: one for key, one in traces.items() if one != before.get(key)}, silent)
+        one = _of_trace(trace, named[trace], of_trace.get(trace, ()), before.get(trace), known)
+        silent.update(id(call) for call in of_trace.get(trace, ()) if call.standing != one.standing)
+        if one != before.get(trace):
+            traces[trace] = one
+    return Traced(traces, silent)
+
+
+def _of_trace(
+    trace: str,
+    named: tuple[str | None, str | None],
+    found: Sequence[LoggedCall],
+    before: KnownTrace | None,
+    known: Known,
+) -> KnownTrace:
+    """Return a trace with all that is known of it now, and give its calls its conversation and user."""
+    session, user = named
+    one = before or KnownTrace(trace, trace, None, None)
+    landed = one.standing is not None
+    own = one.conversation_id if landed or one.conversation_id != trace else session or trace
+    one = KnownTrace(trace, own, one.user_id or user, one.standing, one.vacant)
+    for call in found:
+        if call.conversation_id == trace or (landed and own == trace):
+            call.conversation_id = own
+        call.user_id = call.user_id or one.user_id
+    standing = _standing(one, found, known)
+    return one if standing == one.standing else one._replace(standing=standing)
 
 
 def _named(rows: Sequence[Row]) -> dict[str, tuple[str | None, str | None]]:
     """The session and user of each trace, as any of its records names them; of several the first by name."""
-    found: defaultdict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    found: dict[str, tuple[str | None, str | None]] = {}
     for row in rows:
         if row.trace_id:
-            sessions, users = found[row.trace_id]
-            sessions |= {row.conversation_id} - {None, row.trace_id}  # type: ignore[arg-type]
-            users |= {row.user_id} - {None}  # type: ignore[arg-type]
-    return {key: (min(sessions, default=None), min(users, default=None)) for key, (sessions, users) in found.items()}
+            session = row.conversation_id if row.conversation_id != row.trace_id else None
+            named = found.get(row.trace_id)
+            found[row.trace_id] = (
+                (session, row.user_id) if named is None else (_first(named[0], session), _first(named[1], row.user_id))
+            )
+    return found
+
+
+def _first(one: str | None, other: str | None) -> str | None:
+    return other if one is None else one if other is None else min(one, other)
 
 
 def _standing(trace: KnownTrace, calls: Sequence[LoggedCall], known: Known) -> int | None:
     """The standing of the calls that tell a trace: of those who told it, unless calls nearer to its outside do."""
     told = None if trace.vacant else trace.standing
     if told is None:
-        return min((call.standing for call in calls), default=trace.standing)
+        return min([call.standing for call in calls], default=trace.standing)
     nearer = [call for call in calls if call.standing < told]
     return min((call.standing for call in _telling_more(nearer, trace, known)), default=told)
 
@@ -83,6 +100,7 @@ def _telling_more(calls: Sequence[LoggedCall], trace: KnownTrace, known: Known) 
         return
     heard = {one.mark for one in known.messages([trace.conversation_id]).get(trace.conversation_id, [])}
     for call in calls:
+        call.open()
         answers = call.marks[outputs_from(call) :] or call.marks[call.own_from :]
         if not heard.issuperset(answers):
             yield call
