@@ -275,8 +275,8 @@ def _trace(files: Sequence[_File], known: Known, naming: _Naming) -> None:
             if row.trace_id and call.user_id and call.user_id != row.user_id:
                 file.users[call.number] = call.user_id
         silent = [call for call in file.calls if id(call) in found.silent]
-        numbers, rows = [call.number for call in silent], [call.rows[0] for call in silent]
-        places = _places(file.opened, numbers, [0] * len(silent), rows)
+        numbers, firsts = [call.number for call in silent], [call.rows[0] for call in silent]
+        places = _places(file.opened, numbers, [0] * len(silent), firsts)
         file.rejects += [Reject(place, TOLD, "{}", loss=False) for place in places.to_pylist()]
         file.calls = [call for call in file.calls if id(call) not in found.silent]
 
