@@ -4,7 +4,8 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,7 +14,10 @@ import dagster as dg
 import duckdb
 import pytest
 
+from cpa_core.errors import StoreBusy
 from cpa_core.pipeline import Assistant, land
+from cpa_core.store import Store
+from cpa_core.store.database import Transaction
 from cpa_dagster.automation import RANGE, due, ranges
 from tests.dagster.test_automation import carried_out, tick
 from tests.support.examples import scaled
@@ -168,21 +172,50 @@ def test_nothing_is_opened_when_the_definitions_are_loaded(assistant: Callable[.
     }
 
 
-HOLDER = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(6)"
+HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+"""Holds a database until its input ends."""
+
+
+class Hasty(Store):
+    """A store that waits for nobody, and says so when it meets a process that holds its file."""
+
+    def __init__(self, home: Path, met: Callable[[], object]) -> None:
+        super().__init__(home, foreign_wait=0.0)
+        self._met = met
+
+    @contextmanager
+    def reading(self, wait: float | None = None) -> Iterator[Transaction]:
+        """As the store itself."""
+        with self._said(), super().reading(wait) as view:
+            yield view
+
+    @contextmanager
+    def writing(self, wait: float | None = None) -> Iterator[Transaction]:
+        """As the store itself."""
+        with self._said(), super().writing(wait) as transaction:
+            yield transaction
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreBusy:
+            self._met()
+            raise
 
 
 def test_a_busy_store_is_tried_again_and_a_bad_key_is_not(
     assistant: Callable[..., Assistant], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cpa_dagster.days.BUSY_PAUSE", 2)
+    """The file is let go of when it was met once, so no time decides what the run sees."""
+    monkeypatch.setattr("cpa_dagster.days.BUSY_PAUSE", 0)
     made = assistant(days_of("2026-03-04"))
     land(made)
-    hasty = replace(made, store=type(made.store)(made.settings.home, "UTC", foreign_wait=0.5))
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(made.store.path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(made.store.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout and holder.stdout.readline() == "held\n"
-        result = run(hasty, "2026-03-04")
+        result = run(replace(made, store=Hasty(made.settings.home, holder.communicate)), "2026-03-04")
     assert result.success
     retried = result.filter_events(lambda event: event.event_type_value == "STEP_UP_FOR_RETRY")
     assert retried and not result.filter_events(lambda event: event.is_step_failure)
