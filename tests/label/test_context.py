@@ -9,7 +9,7 @@ import pytest
 from cpa_core.llm import Request
 from cpa_core.models import EventSchema
 from cpa_core.pipeline import Assistant, build_day, due_days, land, run_day
-from cpa_core.pipeline.label.day import open_questions
+from cpa_core.pipeline.label.questions import open_questions
 from cpa_core.schema import dump
 from tests.support.fakes import DAY, SCHEMA
 from tests.support.homes import Home, turn

@@ -26,7 +26,7 @@ from cpa_core.pipeline import (
     tag_day,
     tag_days,
 )
-from cpa_core.pipeline.label.day import CHUNK
+from cpa_core.pipeline.label.questions import CHUNK
 from cpa_core.schema import dump
 from cpa_core.store import Store
 from cpa_core.store.engine import FileEngine

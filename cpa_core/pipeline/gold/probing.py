@@ -28,8 +28,8 @@ from cpa_core.models import Conversation, EventSchema, Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.pipeline.gold.ledger import gold_folder
-from cpa_core.pipeline.label.day import conversations_asked
 from cpa_core.pipeline.label.one_off import inquiry
+from cpa_core.pipeline.label.questions import conversations_asked
 from cpa_core.pipeline.label.quote import QuoteLine, quote_line
 from cpa_core.pipeline.label.redact import asked_by
 from cpa_core.pipeline.label.tasks import JUDGE, TAG, Result, Work

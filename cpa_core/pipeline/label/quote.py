@@ -10,7 +10,7 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.batches.states import AWAITED
 from cpa_core.pipeline.budget import tariff
 from cpa_core.pipeline.build import build_day
-from cpa_core.pipeline.label.day import questions_and_names
+from cpa_core.pipeline.label.questions import questions_and_names
 from cpa_core.pipeline.schema.current import read_schema
 from cpa_core.store.database import as_json
 

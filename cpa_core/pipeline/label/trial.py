@@ -11,8 +11,8 @@ from cpa_core.models import Conversation, EventSchema, Message, Value
 from cpa_core.pipeline.assistant import Assistant, Pacing
 from cpa_core.pipeline.budget import budgets, tariff
 from cpa_core.pipeline.label.context import with_context
-from cpa_core.pipeline.label.day import conversation_of
 from cpa_core.pipeline.label.one_off import inquiry
+from cpa_core.pipeline.label.questions import conversation_of
 from cpa_core.pipeline.label.redact import as_sent, restored
 from cpa_core.sources import as_records, opened, read_together
 from cpa_core.sources.roles import DEFAULTS, word
