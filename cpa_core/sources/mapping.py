@@ -162,6 +162,7 @@ def paths(names: tuple[tuple[str, str], ...]) -> Paths:
 
     Where `role` is named from the top of a file (`threads[].turns[].who`), the elements of its last list are the
     messages. Their parent is the record, unless the conversation's id is named in them too: then each is a record.
+    Where `messages` and the conversation's id go through the same list, its elements are the records.
     """
     written = {word: steps(path) for word, path in names}
     routes: list[Steps] = []
@@ -172,9 +173,26 @@ def paths(names: tuple[tuple[str, str], ...]) -> Paths:
         outer = {word: found[len(route) :] if _begins(found, route) else found for word, found in written.items()}
         written = {**outer, **inner} if route == base else {**outer, **inner, "messages": base[len(route) : -1]}
     elif messages := written.get("messages"):
-        routes.append(messages if messages[-1] is None else (*messages, None))
+        if _key(written) and (route := _common(written, messages[:-1])):
+            routes.append(route)
+            written = {word: found[len(route) :] if _begins(found, route) else found for word, found in written.items()}
+        else:
+            routes.append(messages if messages[-1] is None else (*messages, None))
     made = tuple(Path(word, found) for word, found in written.items() if found)
     return Paths(made, tuple(one for one in made if one.word not in OF_RECORD), tuple(filter(None, routes)))
+
+
+def lists_of(names: Mapping[str, str]) -> Steps:
+    """The steps of `messages` where they go through a list, and nothing else named says which lists are one talk."""
+    found = {word: steps(path) for word, path in names.items()}
+    way = found.get("messages", ())
+    apart = None in way[:-1] and not _base(found) and not _key(found)
+    return (way[:-1] if way[-1] is None else way) if apart else ()
+
+
+def written(way: Steps) -> str:
+    """A path in the notation in which it is given."""
+    return "".join("[]" if one is None else f"[{one}]" if isinstance(one, int) else f".{one}" for one in way)[1:]
 
 
 def _base(written: Mapping[str, Steps]) -> Steps:
@@ -187,11 +205,19 @@ def _base(written: Mapping[str, Steps]) -> Steps:
 
 def _route(written: Mapping[str, Steps], base: Steps) -> Steps:
     """The steps to each record: to the last list that the conversation's id and the messages have in common."""
-    key = next((written[word] for word in ("conversation_id", "id", "user_id") if word in written), None)
-    if key is not None and _begins(key, base):
+    if any(_begins(key, base) for key in _key(written)):
         return base
-    shared = base[:-1]
-    if key is not None:
+    return _common(written, base[:-1])
+
+
+def _key(written: Mapping[str, Steps]) -> list[Steps]:
+    """The steps to the word that tells records apart; none where none is named."""
+    return [written[word] for word in ("conversation_id", "id", "user_id") if word in written][:1]
+
+
+def _common(written: Mapping[str, Steps], shared: Steps) -> Steps:
+    """The steps to the last list that these steps and those to the conversation's id have in common."""
+    for key in _key(written):
         pairs = enumerate(zip(shared, key, strict=False))
         shared = shared[: next((n for n, (a, b) in pairs if a != b), min(len(shared), len(key)))]
     return shared[: max((n + 1 for n, step in enumerate(shared) if step is None), default=0)]

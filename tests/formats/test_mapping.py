@@ -13,6 +13,7 @@ from cpa_core.errors import SettingsError, SourceError
 from cpa_core.settings import settings
 from cpa_core.settings.reading import MAPPED
 from cpa_core.sources import File, Record, as_records, read, time_field
+from tests.formats.reading import read_file, said
 from tests.support.commands import cpa
 from tests.support.homes import Home
 
@@ -263,3 +264,25 @@ def test_the_hint_is_added_to_what_was_named_already(tmp_path: Path, capsys: pyt
 
 def test_every_word_that_can_be_named_is_known_once() -> None:
     assert len(set(MAPPED)) == len(MAPPED)
+
+
+THREADS = {
+    "threads": [
+        {"key": key, "turns": [{"who": who, "say": text} for who, text in (("user", "hi"), ("assistant", key))]}
+        for key in ("a", "b")
+    ]
+}
+RELATIVE = {"messages": "threads[].turns", "role": "who", "content": "say"}
+
+
+@pytest.mark.parametrize("last", ["", "[]"])
+def test_lists_of_messages_are_one_conversation_each_where_an_id_stands_beside_them(last: str) -> None:
+    names = {**RELATIVE, "messages": f"threads[].turns{last}", "conversation_id": "threads[].key"}
+    assert said(THREADS, names=names) == {key: [("user", "hi"), ("assistant", key)] for key in ("a", "b")}
+
+
+def test_lists_of_messages_of_nobody_knows_which_conversation_are_refused_with_the_flag() -> None:
+    with pytest.raises(SourceError, match=r"conversation_id=threads\[\].ID.*role=threads\[\].turns\[\].ROLE"):
+        read_file(THREADS, names=RELATIVE)
+    assert len(said({"id": "c", **THREADS}, names=RELATIVE)["c"]) == 4  # parts of one that names itself
+    assert len(said({"threads": THREADS["threads"][:1]}, names=RELATIVE)) == 1

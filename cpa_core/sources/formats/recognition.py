@@ -103,6 +103,7 @@ def _of_json(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
     layout: Layout = "values"
     for one in samples(file):
         values, layout = one.values, one.layout
+        _one_list_each(file, values)
         if (best := _best(_translated(file, values), offered)) is not None:
             return Choice(best[0], "json", layout, best[1])
         if (best := _best(_translated(file, values, opens=True), offered)) is not None:
@@ -117,6 +118,20 @@ def _of_json(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
         return Choice(beside, "json", layout, (), empty=True)
     documents.text(file.name, file.content).read(SIZES[-1])  # bytes that are not UTF-8 are the first thing to say
     raise NotRecognised(_refusal(file, values, formats))
+
+
+def _one_list_each(file: File, values: Sequence[Any]) -> None:
+    """Raise SourceError where `messages` leads to several lists of one record, and nothing tells whose they are."""
+    way = mapping.lists_of(file.names)
+    if not way or any(isinstance(one, dict) and one.keys() & NAMING for one in values):
+        return
+    if any(len(mapping.Path("", way).found(one)) > 1 for one in values):
+        path = mapping.written(way[:-1] if way[-1] is None else way)
+        raise SourceError(
+            f"{file.name}: --map messages={path}: several lists of messages, and nothing says which are one "
+            f"conversation: name its id beside them (--map conversation_id={path.rpartition('.')[0]}.ID), or, if each "
+            f"list is one, the role from the top (--map role={path}[].ROLE)"
+        )
 
 
 def _companion(file: File, values: Sequence[Any]) -> Format | None:
