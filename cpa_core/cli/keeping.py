@@ -50,7 +50,7 @@ def _upgrade_lines(found: Upgrade) -> Iterator[str]:
     verb = "applied" if found.done else "to apply"
     yield f"migrations {verb}: {len(found.migrations)}"
     yield from (f"  {one.number}: {one.about}" for one in found.migrations)
-    yield "ids: " + "; ".join(_kept(one) for one in found.ids)
+    yield "ids: " + ("; ".join(_kept(one) for one in found.ids) or "not known before it is done")
     plan = found.next_run
     if plan.unknown or plan.days is None or plan.asks is None:
         yield f"what the next cpa run would ask and send is not known: {plan.unknown}"

@@ -3,6 +3,7 @@
 from cpa_core.errors import NotFound, SettingsError
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.forgetting.tombstones import copy_tombstones
 from cpa_core.store import Store
 from cpa_core.store.copying import copy_store
 
@@ -41,6 +42,7 @@ def copy_to(assistant: Assistant, *, lake: bool) -> StoreCopied:
     source, target = (file, far) if lake else (far, file)
     if not source.exists():
         raise NotFound(f"{given.home if lake else given.store}: nothing was stored here yet")
+    copy_tombstones(source, target)
     with assistant.progress("copied", 0) as advance:
         copied = copy_store(source, target, lambda _: advance())
     return StoreCopied(

@@ -28,6 +28,10 @@ from cpa_core.store.database import Origin, Transaction, migrations, origin_of
 
 COPY = "upgrade"
 """The folder of a home in which a dry run works."""
+BEFORE_SHARED = (
+    "a store of several workers is not copied for a dry run; to know it before, copy the store to a home with the "
+    "version that wrote it (cpa store copy --to file), and try this version there"
+)
 READ_BY_A_RUN = ("batches", "gold", "forgotten")
 """The folders, beside the answers, that a run of the home reads."""
 
@@ -85,12 +89,14 @@ class Upgrade(Value):
 def preview_upgrade(assistant: Assistant) -> Upgrade:
     """Return the effect of an upgrade, by upgrading a copy; the home stays unchanged.
 
+    A store of several workers is not copied: its migrations are named, and their effects are not known before.
     Raises NotFound, SettingsError where a newer version wrote the home, StoreBusy.
     """
     store = assistant.store
     if not store.exists():
         raise NotFound(f"{assistant.settings.home}: nothing was stored here yet")
-    store.expect_file("cpa upgrade")
+    if not store.is_file:
+        return _preview_shared(assistant)
     with store.landing_lock(), _copied(store) as (folder, origin, before):
         copy = replace(
             assistant,
@@ -103,14 +109,27 @@ def preview_upgrade(assistant: Assistant) -> Upgrade:
 
 
 def upgrade_home(assistant: Assistant) -> Upgrade:
-    """Upgrade the home after a preview, and return the changes. Raises as `preview_upgrade` does."""
+    """Upgrade the home or store after a preview, and return the changes. Raises as `preview_upgrade` does."""
     expected = preview_upgrade(assistant)
     with assistant.store.landing_lock():
         with assistant.store.as_written() as view:
             before = _ids(view)
         merge(assistant.store)
         ids = _kept(before, _ids_of(assistant.store))
-    return expected.model_copy(update={"ids": ids, "done": True})
+    done = {"ids": ids, "done": True}
+    if not assistant.store.is_file:
+        done |= {"next_run": _next_run(assistant), "retag": _retag(assistant)}
+    return expected.model_copy(update=done)
+
+
+def _preview_shared(assistant: Assistant) -> Upgrade:
+    """The effect on a store of several workers, which reading by this version would change already."""
+    with assistant.store.as_written() as view:
+        origin, ids = origin_of(view), _ids(view)
+    if origin.version == __version__ and origin.migrations == {number for number, _ in migrations()}:
+        return _upgrade(origin, ids, ids, _next_run(assistant), _retag(assistant))
+    next_run = NextRun(days=None, asks=None, sends=None, withdraws=None, unknown=BEFORE_SHARED)
+    return _upgrade(origin, ids, ids, next_run, None).model_copy(update={"ids": ()})
 
 
 def _upgrade(origin: Origin, before: pa.Table, after: pa.Table, next_run: NextRun, retag: Quote | None) -> Upgrade:

@@ -11,9 +11,9 @@ from cpa_core.store.transaction import Transaction, question_sql
 
 AT_ONCE = 50_000
 """Rows that are in memory at once."""
-LEDGERS = ("answers", "batches", "upload_receipts")
-OWN = ("migrations",)
-"""Tables that belong to each store and are not copied."""
+LEDGERS = ("answers", "batches", "upload_receipts", "deletion_receipts")
+OWN = ("migrations", "tombstones", "forgetting_journal")
+"""Tables that belong to each store and are not copied. A home's tombstones are a file, and are copied before."""
 MARK = "copied_from"
 """The fixed setting of a store that is being copied into: the id of the home that its rows come from."""
 

@@ -88,6 +88,10 @@ class Store:
         with self._engine.whole(wait) as transaction:
             yield transaction
 
+    def vacuum(self, wait: float | None = None) -> None:
+        """Remove the bytes of deleted rows from tables beyond the file or the lake's files. Raises StoreBusy."""
+        self._engine.vacuum(wait)
+
     @contextmanager
     def as_written(self, wait: float | None = None) -> Iterator[Transaction]:
         """A view of the database as the version that wrote it left it: nothing is migrated, nobody writes meanwhile.

@@ -64,6 +64,9 @@ class StoreEngine(Protocol):
     def migrate(self, transaction: Transaction, number: int, sql: str) -> None:
         """Apply one migration."""
 
+    def vacuum(self, wait: float | None) -> None:
+        """Remove the bytes of deleted rows from tables that are in no file of the engine's own. Raises StoreBusy."""
+
 
 class FileEngine:
     """One DuckDB file, which only its lock's holders open. `foreign_wait`: as Store says."""
@@ -119,6 +122,9 @@ class FileEngine:
         """Run the statements of a migration."""
         for statement in statements(sql):
             transaction.execute(statement)
+
+    def vacuum(self, wait: float | None) -> None:
+        """Nothing: all tables are in the file, which is compacted by a copy."""
 
     @contextmanager
     def _open(self, wait: float | None, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -20,10 +20,12 @@ from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.pipeline import build_day
 from cpa_core.pipeline.budget import Tariff, budgets
 from cpa_core.pipeline.schema.current import current_schema, schema_path
+from cpa_core.pipeline.upgrade import preview_upgrade, upgrade_home
 from cpa_core.schema import dump
 from cpa_core.settings import settings, shown
 from cpa_core.store import AnswerBook, Store
 from cpa_core.store.copying import contents_of, copy_store
+from cpa_core.store.database import migrations
 from cpa_core.store.lake.address import address_of
 from cpa_core.store.lake.answers import LedgerLog
 from cpa_core.store.lake.engine import LakeEngine, table_of
@@ -507,3 +509,33 @@ def test_the_budget_of_a_day_counts_the_answers_of_a_worker_that_is_still_at_wor
     assert budgets(there, tariff)[0].left == before - 0.5, "the answer is in no file of the other worker's home"
     book.close()
     assert budgets(there, tariff)[0].left == before - 0.5
+
+
+@needs_postgres
+def test_an_upgrade_names_its_migrations_first_and_an_older_version_touches_nothing(
+    lakes: Lakes, tmp_path: Path
+) -> None:
+    environ = lakes.environ(tmp_path / "upgraded")
+    home = Home(tmp_path / "one", dict(environ))
+    with home.assistant().store.writing():
+        pass
+    number, about = migrations()[-1]
+    with psycopg.connect(environ["CPA_STORE"].removeprefix("ducklake:")) as connection:
+        for table in ("tombstones", "forgetting_journal"):
+            connection.execute(f"drop table cpa.{table}")
+        connection.execute("delete from cpa.applied where number = %s", [number])
+    with home.assistant().store.writing() as tables:
+        tables.execute("delete from migrations where number = $number", number=number)
+        tables.insert("tagged_events", [{"day": DAY, "event_id": "e"}])
+    for done in (False, False, True):
+        found = (upgrade_home if done else preview_upgrade)(home.assistant())
+        assert [one.number for one in found.migrations] == [number] and about.startswith(
+            f"-- {found.migrations[0].about}"
+        )
+        assert (found.done, found.ids == ()) == (done, not done)
+    assert [(one.kind, one.gone) for one in found.ids if one.before] == [("events", 0)]
+    assert preview_upgrade(home.assistant()).is_current
+    with home.assistant().store.writing() as tables:
+        tables.execute("insert into migrations values (9999, now())")
+    with pytest.raises(SettingsError, match=r"migration 9999.*changes nothing here"):
+        upgrade_home(Home(tmp_path / "older", dict(environ)).assistant())

@@ -6,7 +6,6 @@ person by a salted hash: the salt is that of the tombstones.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 
 from cpa_core.destinations import DESTINATIONS, destination
 from cpa_core.destinations.deletions import DELETIONS, DeletionAnswer, DeletionStatus, ask_deletion
@@ -17,7 +16,7 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.forgetting.journal import WAIT
 from cpa_core.pipeline.forgetting.tombstones import salted_tombstones, tombstones
 from cpa_core.settings import Settings, lacking
-from cpa_core.store.database import Transaction, as_json
+from cpa_core.store.database import as_json
 
 IN_HOME = ("outbox", "parquet")
 """Destinations that are files of the home, or beside the store: what they hold is removed here."""
@@ -92,11 +91,12 @@ def askable(given: Settings, held: Sequence[HeldElsewhere]) -> list[HeldElsewher
     return found
 
 
-def receipts_of(view: Transaction, home: Path, ids: Iterable[str]) -> list[DeletionReceipt]:
+def receipts_of(assistant: Assistant, ids: Iterable[str]) -> list[DeletionReceipt]:
     """The receipts of the persons with these ids at destinations; none in a home that forgot nobody yet."""
-    stones = tombstones(home)
-    persons = {stones.hash_of("person", one) for one in ids} if stones.salt else set()
-    rows = view.answer("forgetting/deletions_of", persons=as_json(sorted(persons)))
+    stones = tombstones(assistant.store)
+    persons = {found for one in ids for found in stones.hashes_of("person", one)}
+    with assistant.store.reading() as view:
+        rows = view.answer("forgetting/deletions_of", persons=as_json(sorted(persons)))
     return [DeletionReceipt(**row) for row in rows]
 
 
@@ -151,7 +151,7 @@ def _receipt(assistant: Assistant, one: HeldElsewhere, answer: DeletionAnswer) -
     return DeletionReceipt(
         destination=one.destination,
         project=one.project,
-        person=salted_tombstones(assistant.store.home).hash_of("person", one.sent_as or ""),
+        person=salted_tombstones(assistant.store).hash_of("person", one.sent_as or ""),
         asked_at=assistant.now(),
         answered_at=None,
         **answer._asdict(),
@@ -159,8 +159,7 @@ def _receipt(assistant: Assistant, one: HeldElsewhere, answer: DeletionAnswer) -
 
 
 def _before(assistant: Assistant, one: HeldElsewhere) -> DeletionReceipt | None:
-    with assistant.store.reading() as view:
-        found = receipts_of(view, assistant.store.home, [one.sent_as or ""])
+    found = receipts_of(assistant, [one.sent_as or ""])
     return next((row for row in found if (row.destination, row.project) == (one.destination, one.project)), None)
 
 

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,17 @@ def clean_files(home: Path, subject: Forgotten, *, write: bool) -> Cleaned:
 
     A report is deleted as a whole.
     """
+    return _cleaned(_own_files(home), subject, write)
+
+
+def clean_folder(folder: Path, subject: Forgotten, *, write: bool) -> Cleaned:
+    """Remove the subject from every file of a folder that the tool alone writes, or only count the removals."""
+    return _cleaned(sorted(path for path in folder.glob("*") if path.is_file()), subject, write)
+
+
+def _cleaned(paths: Sequence[Path], subject: Forgotten, write: bool) -> Cleaned:
     found: Cleaned = {}
-    for path in _own_files(home):
+    for path in paths:
         clean = _way(path)
         if clean is not None and (count := clean(path, subject, write)):
             found[path] = count

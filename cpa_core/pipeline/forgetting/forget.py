@@ -22,11 +22,13 @@ from cpa_core.pipeline.forgetting.deletions import (
 )
 from cpa_core.pipeline.forgetting.files import about, clean_files
 from cpa_core.pipeline.forgetting.journal import WAIT, end_journal, journal_of, keep_journal, nobody_else
+from cpa_core.pipeline.forgetting.outbox import clean_shared_outbox
 from cpa_core.pipeline.forgetting.retention import Outdated, outdated, remove_outdated
 from cpa_core.pipeline.forgetting.subject import Forgotten, objects_of, rejects_of, subject_of
 from cpa_core.pipeline.forgetting.tombstones import bury
 from cpa_core.pipeline.reporting.daily_tables import sum_day
 from cpa_core.pipeline.upgrade import remove_copy
+from cpa_core.store import Store
 from cpa_core.store.answers import merge
 from cpa_core.store.compaction import compact_database
 from cpa_core.store.database import Transaction, as_json
@@ -64,21 +66,17 @@ class Forgetting(Value):
 
 
 def forgetting(assistant: Assistant, users: Sequence[str] = (), conversations: Sequence[str] = ()) -> Forgetting:
-    """List and count what `forget` would remove; nothing is changed. Raises NotFound where there is no store.
-
-    Raises SettingsError for a store beyond the home: other workers would not see the tombstones in its files.
-    """
-    assistant.store.expect_file("forgetting a person")
+    """List and count what `forget` would remove; nothing is changed. Raises NotFound where there is no store."""
     if not assistant.store.exists():
         raise NotFound(f"{assistant.settings.home}: nothing was stored here yet")
     merge(assistant.store)
     with assistant.store.reading() as view:
         subject = subject_of(view, tuple(users), tuple(conversations))
         found = _counted(view, subject)
-        ids = ids_at_destinations(subject.known_users, subject.known_conversations)
-        asked = tuple(receipts_of(view, assistant.store.home, ids))
+    asked = tuple(receipts_of(assistant, ids_at_destinations(subject.known_users, subject.known_conversations)))
     files = clean_files(assistant.store.home, subject, write=False)
     named = {str(path.relative_to(assistant.store.home)): count for path, count in files.items()}
+    named |= clean_shared_outbox(assistant, subject, write=False)
     quoting = (*found.quoting, *_quoting_files(assistant.store.home, subject))
     return found.model_copy(update={"files": named, "quoting": quoting, "asked": asked})
 
@@ -101,17 +99,16 @@ def forget(
     if at_destinations:
         askable(assistant.settings, found.elsewhere)
     begun = {"users": found.users, "conversations": found.conversations, "at_destinations": at_destinations}
-    keep_journal(assistant.store.home, begun)
+    keep_journal(assistant.store, begun)
     resume_forgetting(assistant)
-    with assistant.store.reading() as view:
-        asked = receipts_of(view, assistant.store.home, [one.sent_as for one in found.elsewhere if one.sent_as])
+    asked = receipts_of(assistant, [one.sent_as for one in found.elsewhere if one.sent_as])
     return found.model_copy(update={"asked": tuple(asked)})
 
 
 def resume_forgetting(assistant: Assistant) -> bool:
     """Finish a removal that was begun. Return whether there was one."""
-    home = assistant.store.home
-    begun = journal_of(home)
+    store = assistant.store
+    begun = journal_of(store)
     if begun is None:
         return False
     with nobody_else(assistant):
@@ -121,9 +118,9 @@ def resume_forgetting(assistant: Assistant) -> bool:
             users, conversations = tuple(begun["users"]), tuple(begun["conversations"])
             if begun.get("at_destinations"):
                 _ask_first(assistant, users, conversations)
-                keep_journal(home, begun | {"at_destinations": False})
+                keep_journal(store, begun | {"at_destinations": False})
             _carry_out(assistant, users, conversations)
-    end_journal(home)
+    end_journal(store)
     return True
 
 
@@ -134,7 +131,7 @@ def _ask_first(assistant: Assistant, users: tuple[str, ...], conversations: tupl
     try:
         ask_destinations(assistant, held)
     except (DestinationStopped, SettingsError):
-        end_journal(assistant.store.home)
+        end_journal(assistant.store)
         raise
 
 
@@ -145,7 +142,7 @@ def forget_older(assistant: Assistant, days: int) -> Outdated:
     """
     resume_forgetting(assistant)
     found = outdated(assistant, days)
-    keep_journal(assistant.store.home, {"before": str(found.before)})
+    keep_journal(assistant.store, {"before": str(found.before)})
     resume_forgetting(assistant)
     return found
 
@@ -156,9 +153,13 @@ def _carry_out(assistant: Assistant, users: tuple[str, ...], conversations: tupl
     with store.reading() as view:
         subject = subject_of(view, users, conversations)
         days = _days(view, subject)
-    bury(store.home, subject.stones)
+    bury(store, subject.stones)
     remove_copy(store.home)
     clean_files(store.home, subject, write=True)
+    clean_shared_outbox(assistant, subject, write=True)
+    if not store.is_file:
+        _delete_shared(store, subject, days)
+        return
     with ExitStack() as held:
         for day in days:
             held.enter_context(store.day_lock(day, wait=WAIT))
@@ -167,6 +168,22 @@ def _carry_out(assistant: Assistant, users: tuple[str, ...], conversations: tupl
     for day in days:
         sum_day(assistant.store, day)
     compact_database(store, WAIT)
+
+
+def _delete_shared(store: Store, subject: Forgotten, days: Sequence[date]) -> None:
+    """Remove the rows from a store of several workers, and then their bytes.
+
+    A run that began before may write rows about the subject until it lets go of its day: these are removed after it.
+    """
+    from cpa_core.store.lake.upkeep import purge  # needs the extra `scale`
+
+    with store.writing(WAIT) as transaction:
+        _delete(transaction, subject)
+    for day in days:
+        sum_day(store, day)
+    with store.writing(WAIT) as transaction:
+        _delete(transaction, subject)
+    purge(store, WAIT)
 
 
 def _tables(view: Transaction, subject: Forgotten) -> Iterator[tuple[str, str]]:

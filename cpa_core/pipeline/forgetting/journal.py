@@ -10,6 +10,7 @@ from typing import Any
 from cpa_core.errors import StoreBusy
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.forgetting.tombstones import forgotten_folder
+from cpa_core.store import Store
 from cpa_core.store.answers import merge
 from cpa_core.store.archive import sync_folder
 
@@ -18,9 +19,14 @@ WAIT = 30.0
 """Seconds that another run may hold a lock before nothing is forgotten."""
 
 
-def keep_journal(home: Path, begun: Mapping[str, Any]) -> None:
+def keep_journal(store: Store, begun: Mapping[str, Any]) -> None:
     """Write down what is about to be forgotten, so that whoever runs the command after a kill finishes it."""
-    path = _path(home)
+    if not store.is_file:
+        with store.writing(WAIT) as transaction:
+            transaction.execute("delete from forgetting_journal")
+            transaction.insert("forgetting_journal", [{"journal": json.dumps(begun)}])
+        return
+    path = _path(store.home)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".part")
     with fresh.open("w", encoding="utf-8") as file:
@@ -32,16 +38,25 @@ def keep_journal(home: Path, begun: Mapping[str, Any]) -> None:
     sync_folder(path.parent)
 
 
-def journal_of(home: Path) -> dict[str, Any] | None:
+def journal_of(store: Store) -> dict[str, Any] | None:
     """Return the removal that was begun and not finished; null if there is none."""
-    path = _path(home)
+    if not store.is_file:
+        with store.reading() as view:
+            rows = view.answer("forgetting/journal")
+        return dict(json.loads(rows[0]["journal"])) if rows else None
+    path = _path(store.home)
     return dict(json.loads(path.read_text("utf-8"))) if path.exists() else None
 
 
-def end_journal(home: Path) -> None:
+def end_journal(store: Store) -> None:
     """All of it is done."""
-    _path(home).unlink()
-    sync_folder(_path(home).parent)
+    if not store.is_file:
+        with store.writing(WAIT) as transaction:
+            transaction.execute("delete from forgetting_journal")
+        store.vacuum(WAIT)
+        return
+    _path(store.home).unlink()
+    sync_folder(_path(store.home).parent)
 
 
 @contextmanager

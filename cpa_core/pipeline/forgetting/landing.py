@@ -18,7 +18,7 @@ from cpa_core.store.database import as_json
 
 def without_forgotten(store: Store, part: Sequence[Parsed], found: Identified) -> tuple[Sequence[Parsed], Identified]:
     """Return a part of a landing and its identity records, without forgotten people and conversations."""
-    stones = tombstones(store.home)
+    stones = tombstones(store)
     if not stones:
         return part, found
     part, outdated = without_outdated(store, stones.before, part)
@@ -33,7 +33,7 @@ def without_forgotten(store: Store, part: Sequence[Parsed], found: Identified) -
     ]
     left = [(parsed, _left(stones, parsed, gone)) for parsed in part]
     alone = [before.object.uri for before, after in left if _is_of_them_alone(stones, before, after)]
-    bury(store.home, [("object", uri) for uri in alone])
+    bury(store, [("object", uri) for uri in alone])
     return [after for before, after in left if before.object.uri not in alone], found._replace(
         talks=talks, traces=traces
     )

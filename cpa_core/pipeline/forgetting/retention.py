@@ -73,7 +73,7 @@ def remove_outdated(assistant: Assistant, before: date) -> None:
         days = [row["day"] for row in view.answer("forgetting/days_to_keep", before=before)]
     for _ in sum_days(assistant.store, days):
         pass
-    bury_before(store.home, before)
+    bury_before(store, before)
     remove_copy(store.home)
     with store.reading() as view:
         subject = _subject(view, before, store.timezone)

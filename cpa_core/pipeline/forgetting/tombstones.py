@@ -1,4 +1,7 @@
-"""Tombstones: salted hashes of forgotten ids and texts, in a file of the home, which the next landing leaves out."""
+"""Tombstones: salted hashes of forgotten ids and texts, which the next landing leaves out.
+
+They are in a file of the home, which outlives its database, or in the store that several workers share.
+"""
 
 import hashlib
 import hmac
@@ -11,6 +14,8 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from cpa_core.store import Store
+from cpa_core.store.database import Row
 from cpa_core.store.ledgers import append_lines, lines_after
 
 Kind = Literal["user", "conversation", "beginning", "message", "reject", "object", "person"]
@@ -30,12 +35,13 @@ def forgotten_folder(home: Path) -> Path:
 
 @dataclass(frozen=True)
 class Tombstones:
-    """The hashes of a home by their kind, and the salt that makes them; empty where nothing was forgotten.
+    """The hashes of a store by their kind, and the salts that make them; empty where nothing was forgotten.
 
-    `before`: what was said before this day was removed for its age.
+    A store has one salt, and that of another store whose tombstones were copied to it. `before`: what was said before
+    this day was removed for its age.
     """
 
-    salt: str
+    salts: tuple[str, ...]
     hashes: frozenset[str]
     kinds: frozenset[str]
     before: date | None = None
@@ -44,48 +50,57 @@ class Tombstones:
         return bool(self.hashes or self.before)
 
     def hash_of(self, kind: Kind, text: str) -> str:
-        """The hash of a text of this kind, as 32 hexadecimal digits."""
-        return _hash(self.salt, kind, text)
+        """The hash of a text of this kind by the first salt, as 32 hexadecimal digits."""
+        return _hash(self.salts[0], kind, text)
+
+    def hashes_of(self, kind: Kind, text: str) -> set[str]:
+        """The hashes of a text of this kind by every salt."""
+        return {_hash(salt, kind, text) for salt in self.salts}
 
     def holds(self, kind: Kind, text: str | None) -> bool:
         """Whether this was forgotten. False for null."""
-        return text is not None and kind in self.kinds and self.hash_of(kind, text) in self.hashes
+        return text is not None and kind in self.kinds and not self.hashes.isdisjoint(self.hashes_of(kind, text))
 
     def held(self, kind: Kind, texts: Iterable[str | None]) -> set[str]:
         """Return those of these texts that were forgotten."""
         return {text for text in set(texts) if text is not None and self.holds(kind, text)}
 
 
-def tombstones(home: Path) -> Tombstones:
-    """The tombstones of a home."""
-    salt, hashes, kinds, days = "", set(), set(), []
-    for row in _rows(forgotten_folder(home) / FILE):
-        salt = salt or row.get("salt", "")
-        if "hash" in row:
+def tombstones(store: Store) -> Tombstones:
+    """The tombstones of a store: a file of the home, or a table where several workers share the store."""
+    salts, hashes, kinds, days = [], set(), set(), []
+    for row in _rows(store):
+        if row.get("salt"):
+            salts.append(row["salt"])
+        if row.get("hash"):
             hashes.add(row["hash"])
             kinds.add(row["kind"])
-        if "before" in row:
-            days.append(date.fromisoformat(row["before"]))
-    return Tombstones(salt, frozenset(hashes), frozenset(kinds), max(days, default=None))
+        if row.get("before"):
+            days.append(date.fromisoformat(str(row["before"])))
+    return Tombstones(tuple(salts), frozenset(hashes), frozenset(kinds), max(days, default=None))
 
 
-def bury(home: Path, found: Iterable[tuple[Kind, str]]) -> None:
-    """Keep the hashes of these on the disk, each once. Raises LedgerNotWritten."""
-    path = forgotten_folder(home) / FILE
-    known = tombstones(home)
-    salt = known.salt or secrets.token_hex(32)
-    lines = [] if known.salt else [json.dumps({"salt": salt})]
-    fresh = {(kind, _hash(salt, kind, text)) for kind, text in found}
-    new = [json.dumps({"kind": kind, "hash": one}) for kind, one in sorted(fresh) if one not in known.hashes]
-    if new:
-        append_lines(path, [*lines, *new])
+def bury(store: Store, found: Iterable[tuple[Kind, str]]) -> None:
+    """Keep the hashes of these on the disk, each once. Raises LedgerNotWritten, StoreNotWritten."""
+    wanted = list(found)
+    if not wanted:
+        return
+    known = salted_tombstones(store)
+    fresh = {(kind, known.hash_of(kind, text)) for kind, text in wanted if not known.holds(kind, text)}
+    _add(store, [{"kind": kind, "hash": one} for kind, one in sorted(fresh)])
 
 
-def salted_tombstones(home: Path) -> Tombstones:
-    """The tombstones of a home, with a salt, which is made unless it is there. Raises LedgerNotWritten."""
-    if not tombstones(home).salt:
-        append_lines(forgotten_folder(home) / FILE, [json.dumps({"salt": secrets.token_hex(32)})])
-    return tombstones(home)
+def salted_tombstones(store: Store) -> Tombstones:
+    """The tombstones of a store, with a salt, which is made unless it is there. Raises as `bury` does."""
+    if not tombstones(store).salts:
+        _add(store, [{"salt": secrets.token_hex(32)}])
+    return tombstones(store)
+
+
+def copy_tombstones(source: Store, target: Store) -> None:
+    """Let what was forgotten in a store stay away from its copy. Raises as `bury` does."""
+    there = [_line(row) for row in _rows(target)]
+    _add(target, [row for row in map(_line, _rows(source)) if row not in there])
 
 
 def moment_of(before: date, timezone: str) -> datetime:
@@ -93,17 +108,39 @@ def moment_of(before: date, timezone: str) -> datetime:
     return datetime.combine(before, time(), ZoneInfo(timezone)).astimezone(UTC)
 
 
-def bury_before(home: Path, before: date) -> None:
-    """Keep on the disk that what was said before a day does not land again. Raises LedgerNotWritten."""
-    known = tombstones(home).before
+def bury_before(store: Store, before: date) -> None:
+    """Keep on the disk that what was said before a day does not land again. Raises as `bury` does."""
+    known = tombstones(store).before
     if known is None or known < before:
-        append_lines(forgotten_folder(home) / FILE, [json.dumps({"before": str(before)})])
+        _add(store, [{"before": str(before)}])
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
+def _add(store: Store, rows: list[Row]) -> None:
+    if not rows:
+        return
+    if store.is_file:
+        append_lines(forgotten_folder(store.home) / FILE, [json.dumps(row) for row in rows])
+        return
+    with store.writing() as transaction:
+        days = [{**row, "before": date.fromisoformat(row["before"])} if "before" in row else row for row in rows]
+        transaction.insert("tombstones", days)
+
+
+def _rows(store: Store) -> Iterator[Row]:
+    if not store.is_file:
+        with store.reading() as view:
+            rows = view.answer("forgetting/tombstones")
+        yield from rows
+        return
+    path = forgotten_folder(store.home) / FILE
     if path.exists():
         for line, _ in lines_after(path, 0):
             yield json.loads(line)
+
+
+def _line(row: Row) -> Row:
+    """A tombstone as a line of the file has it."""
+    return {name: str(value) for name, value in row.items() if value is not None}
 
 
 def _hash(salt: str, kind: str, text: str) -> str:

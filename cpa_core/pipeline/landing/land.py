@@ -93,7 +93,7 @@ def unlanded(assistant: Assistant, wait: float | None = None) -> Unlanded:
     read_so = {(row["uri"], row["etag"]): row["reading"] for row in rows}
     found = assistant.listing(_ranges(assistant, rows, read_so))
     absent = {row["uri"] for row in rows if row["removed_at"]}
-    stones = tombstones(assistant.store.home)
+    stones = tombstones(assistant.store)
     present = {o.uri for o in found.objects}
     gone = {row["uri"] for row in rows if archive_of(row["uri"]) not in present} - absent
     return Unlanded(

@@ -14,7 +14,7 @@ from cpa_core.store.lake.ledger import LEDGER, PostgresLedger
 from cpa_core.store.lake.locks import AdvisoryLocks
 from cpa_core.store.lake.postgres import PostgresConnections
 from cpa_core.store.lake.sides import Side
-from cpa_core.store.transaction import Transaction
+from cpa_core.store.transaction import Transaction, question_sql
 
 LOST = re.compile(
     r"connection|terminat|server closed|could not (?:receive|send)|Unable to connect|shutting down|starting up",
@@ -95,6 +95,20 @@ class LakeEngine:
         if number == 1:
             for table in BY_DAY:
                 transaction.execute(f"alter table {table} set partitioned by (day)")
+
+    def vacuum(self, wait: float | None) -> None:
+        """Remove from Postgres the bytes of deleted rows and of values that the catalog noted of them.
+
+        A process keeps the catalog's values until a file is added: one is, so that nobody writes them back.
+        """
+        with self.locks.writing(wait):
+            self.catalog.give_up()
+            self.ledger.vacuum(self.address.lake_schema)
+            with self.catalog.cursor() as connection:
+                self.catalog.begin(connection)
+                connection.execute(question_sql("lake/vacuumed_before"))
+                connection.execute(question_sql("lake/vacuumed"))
+                connection.execute("commit")
 
     def close(self) -> None:
         """Let go of every connection; the next transaction connects anew."""

@@ -5,10 +5,10 @@ https://www.psycopg.org/psycopg3/docs/basic/adapt.html (lists as arrays).
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql as words
@@ -19,8 +19,10 @@ from cpa_core.store.lake.answers import LedgerLog
 from cpa_core.store.lake.postgres import Connection, PostgresConnections
 from cpa_core.store.transaction import Row, question_sql
 
-LEDGER = ("answers", "batches", "upload_receipts")
+LEDGER = ("answers", "batches", "upload_receipts", "deletion_receipts", "tombstones", "forgetting_journal")
 """The tables that stand in Postgres; all others are the lake's."""
+VALUES = ("ducklake_file_column_stats", "ducklake_table_column_stats")
+"""The tables of a catalog that hold values of columns."""
 OWN = re.compile(r"\$(\w+)")
 PREPARING = 0x637061
 """The advisory lock under which the schema is made."""
@@ -118,9 +120,38 @@ class PostgresLedger:
         except psycopg.Error as failed:
             raise StoreNotWritten(self._words("receipts are not stored", failed)) from None
 
+    def vacuum(self, lake_schema: str) -> None:
+        """Rewrite the tables that hold values of rows, so that no page of them holds a deleted one.
+
+        The catalog's smallest and largest values of a column are those of its files; DuckLake keeps them when a file
+        goes. Postgres's statistics, which hold frequent values, are made anew. Raises StoreBusy where another worker
+        reads a table for too long.
+        """
+        names = {"lake": words.Identifier(lake_schema)}
+        try:
+            with self._connections.leased() as connection:
+                connection.execute(words.SQL(question_sql("lake/stale_values")).format(**names))
+                connection.execute("set lock_timeout = '30s'")
+                for table, how in _rewritten(lake_schema):
+                    connection.execute(words.SQL("vacuum ({}) {}").format(words.SQL(how), words.Identifier(*table)))
+                connection.execute("set lock_timeout = 0")
+        except psycopg.Error as failed:
+            raise StoreBusy(self._words("its tables cannot be rewritten now", failed)) from None
+
     def _words(self, what: str, failed: Exception) -> str:
         at = self._connections.address
         return f"{at.shown}: {what}: {at.without_secrets(str(failed))}"
+
+
+def _rewritten(lake_schema: str) -> Iterator[tuple[tuple[str, ...], LiteralString]]:
+    """The tables to rewrite, each with how; last the statistics, whose rows these replaced."""
+    yield ("forgetting_journal",), "full"  # never analyzed, so that no statistics hold its words
+    for table in LEDGER:
+        if table != "forgetting_journal":
+            yield (table,), "full, analyze"
+    for table in VALUES:
+        yield (lake_schema, table), "full, analyze"
+    yield ("pg_catalog", "pg_statistic"), "full"
 
 
 RECEIPT_KEY = ("destination", "project", "event_id", "payload_hash")

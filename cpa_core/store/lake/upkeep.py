@@ -56,6 +56,24 @@ def look_after(
         return Upkeep(before, _room(view), removed, keys_twice(view))
 
 
+def purge(store: Store, wait: float | None = None) -> None:
+    """Remove every byte of deleted rows: files without them replace the others, and no earlier snapshot stays.
+
+    No writer is between a file and its commit meanwhile, so files that no snapshot names go too. A reader that began
+    before may find its files gone, and has to begin again. Raises StoreBusy after `wait` seconds.
+    """
+    with store.reading() as view:
+        names = [row["table_name"] for row in _tables(view) if row["delete_file_count"]]
+    for name in names:
+        with store.alone(wait) as whole:
+            whole.rows(f"call ducklake_rewrite_data_files('store', '{name}', delete_threshold => 0)")
+    with store.alone(wait) as whole:
+        whole.rows("call ducklake_expire_snapshots('store', older_than => now())")
+        for step in ("cleanup_old_files", "delete_orphaned_files"):
+            whole.rows(f"call ducklake_{step}('store', cleanup_all => true)")
+    store.vacuum(wait)
+
+
 def _cleaned(store: Store, grace_days: int, wait: float | None) -> int:
     """How many files were removed that no snapshot names: those of expired ones, and of writers that were killed."""
     older = f"older_than => now() - interval {grace_days} days"
