@@ -144,6 +144,10 @@ bench-formats: .venv/ready   ## slow: a million messages in each format, beside 
 bench-landing-pairs: .venv/ready   ## slow: landing by this revision beside another one, REVISION=eed8f36, in interleaved pairs
 	$(BIN)/python -m benchmarks.landing_pairs $(REVISION)
 
+.PHONY: bench-run-pairs
+bench-run-pairs: .venv/ready   ## slow: landing, asking and delivery of a run beside another revision, REVISION=439c63c, in interleaved pairs
+	$(BIN)/python -m benchmarks.run_pairs $(REVISION)
+
 fuzz: .venv/ready            ## mutated real files for five minutes
 	$(BIN)/python -m benchmarks.fuzz_landing --minutes 5
 

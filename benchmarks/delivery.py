@@ -205,24 +205,23 @@ def under_trouble(make: type[PostHogServer] | type[AmplitudeServer], home: Path,
 def serve(name: str) -> None:
     """In a process of its own: a server that keeps no request, until a line comes in; then what it has seen."""
     server = MAKES[name]()
-    requests = _Counted()
-    server.asked = requests
+    server.asked = requests = _Counted()
     with server:
         print(json.dumps({"url": server.url, "key": server.key}), flush=True)
         for _ in sys.stdin:
-            print(json.dumps({"requests": requests.count, "rows": len(server.table)}), flush=True)
+            print(json.dumps({"requests": requests.taken, "rows": len(server.table)}), flush=True)
 
 
 class _Counted(list[Asked]):
     """Requests that are counted and forgotten."""
 
-    count = 0
+    taken = 0
 
     def __len__(self) -> int:
-        return self.count
+        return self.taken
 
     def append(self, asked: Asked) -> None:
-        self.count += 1
+        self.taken += 1
 
 
 class Served:

@@ -25,7 +25,7 @@ SCHEMA = EventSchema(
     description="B",
     criteria=Criteria(primary_goals=("P", "Q"), secondary_goals=("R", "S"), dealbreakers=("D", "E")),
     event_types=tuple(
-        EventType(name=f"{role} {n}", definition="E", role=role, properties=(TOPIC,))  # type: ignore[arg-type]
+        EventType(name=f"{role} {n}", definition="E", role=role, properties=(TOPIC,))
         for role in ("user", "assistant")
         for n in range(30)
     ),

@@ -12,7 +12,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -62,6 +63,18 @@ ROWS: dict[str, tuple[str, Callable[[Path, int], None]]] = {
 """One line a kind of file: its name, and what writes it with so many messages."""
 
 
+@contextmanager
+def checked_out(revision: str, folder: Path) -> Iterator[Path]:
+    """Another revision of this repository in a folder, while the block runs."""
+    other = folder / "other"
+    git = ["git", "-C", str(ROOT), "worktree"]
+    subprocess.run([*git, "add", "--quiet", "--detach", str(other), revision], check=True)
+    try:
+        yield other
+    finally:
+        subprocess.run([*git, "remove", "--force", str(other)], check=True)
+
+
 def landed(code: Path, path: Path) -> tuple[float, float, int]:
     """Processor seconds and peak megabytes of landing a file by the code in a folder, and how many messages landed."""
     with tempfile.TemporaryDirectory() as home:
@@ -98,16 +111,8 @@ def main() -> int:
     options.add_argument("--pairs", type=int, default=5)
     options.add_argument("--messages", type=int, default=1_000_000)
     given = options.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        other = Path(temporary) / "other"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--quiet", "--detach", str(other), given.revision], check=True)
-        try:
-            fine = [
-                compared(row, other, Path(temporary), given.pairs, given.messages) for row in given.rows or list(ROWS)
-            ]
-        finally:
-            subprocess.run([*git, "remove", "--force", str(other)], check=True)
+    with tempfile.TemporaryDirectory() as name, checked_out(given.revision, Path(name)) as other:
+        fine = [compared(row, other, Path(name), given.pairs, given.messages) for row in given.rows or list(ROWS)]
     return 0 if all(fine) else 1
 
 

@@ -249,13 +249,13 @@ class Bench:
 
     def landing_meanwhile(self, overwritten: list[str]) -> Landed:
         """A landing during which these objects are written again, and a new one comes."""
-        pending = [lambda key=key: self.bucket.put(key, self.original(key, 4)) for key in overwritten]
-        pending.append(lambda: self.bucket.put("in/a-new/950.jsonl", written("new", FIRST, 950)))
+        pending = [(key, self.original(key, 4)) for key in overwritten]
+        pending.append(("in/a-new/950.jsonl", written("new", FIRST, 950)))
 
         @contextmanager
         def progress(stage: str, total: int) -> Iterator[Any]:
-            for one in pending:
-                one()
+            for key, content in pending:
+                self.bucket.put(key, content)
             yield lambda: None
 
         return land(replace(self.assistant, progress=progress))

@@ -13,6 +13,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def main() -> int:
         truth = corpus(given.data / name / "conversations.csv")
         total = sum(len(told.turns) for told in truth)
         for form, way, readable, records in written(truth):
-            right, other, _, _ = row(name, truth, form, way, lambda records=records: landed(records, given.files))
+            right, other, _, _ = row(name, truth, form, way, partial(landed, records, given.files))
             fine = fine and (other == 0 and (right == total or not readable))
     return 0 if fine else 1
 

@@ -6,10 +6,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import get_args
 
 from benchmarks.insights import make
 from cpa_core.pipeline import Assistant, write_report
-from cpa_core.settings import PRIVACIES, settings
+from cpa_core.settings import Privacy, settings
 
 MEGABYTES = 8.0
 
@@ -33,7 +34,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         make(Path(folder))
-        for privacy in PRIVACIES:
+        for privacy in get_args(Privacy):
             subprocess.run([sys.executable, "-m", "benchmarks.report", folder, privacy], check=True)
 
 

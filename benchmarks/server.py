@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections import Counter, deque
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tests.servers import brain, chat_completions
@@ -50,7 +51,11 @@ def refusing(user: str, nth: int) -> Scripted | None:
     return Refused() if number("refused", user) % 20 == 0 else None
 
 
-FAULTS = {"mix": faulty, "refusals": refusing, "none": lambda user, nth: None}
+FAULTS: Mapping[str, Callable[[str, int], Scripted | None]] = {
+    "mix": faulty,
+    "refusals": refusing,
+    "none": lambda user, nth: None,
+}
 
 
 class Asked(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from cpa_core.models import (
     EVENT_NAMESPACE,
@@ -22,8 +22,6 @@ from cpa_core.models import (
     event_id,
     is_person,
 )
-
-Privacy = Literal["no_text", "redacted", "full"]
 
 SHARED = 12
 """Length of a run of characters that an id may not share with a message if text must not leave."""

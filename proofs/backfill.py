@@ -206,14 +206,16 @@ def killed(days: int, claims: Claims) -> None:
         show("from Launch to the first question, in seconds", [until_asked(here, launched) | {"whole": asked_after}])
         worker.kill_when(lambda: len(model.calls) >= questions // 2, limit, "half of the questions")
         worker.kill_when(lambda: posthog.stored >= events // 2, limit, "half of the delivery")
-        ended = wait(lambda: not worker.look() and dagster.ended(backfill), limit, "the backfill to end", pause=2.0)
+        ended = wait(
+            lambda: None if worker.look() else dagster.ended(backfill), limit, "the backfill to end", pause=2.0
+        )
         seconds = time.monotonic() - began
         ranges = [record for record in dagster.runs_of_days() if RANGE in record.dagster_run.tags]
         runs = [record.dagster_run.status.value for record in ranges]
         worked = sum((record.end_time or 0) - (record.start_time or 0) for record in ranges)
         found = of_days(here.home)
         grown = bytes_of(here.dagster_home) - size
-        row = {"days": len(found), "seconds": seconds, "a day": seconds / days, "in the runs": worked}
+        row: Row = {"days": len(found), "seconds": seconds, "a day": seconds / days, "in the runs": worked}
         row |= {"a day in the runs": worked / days, "questions": len(model.calls), "sent": posthog.stored}
         row |= total(found, ["conversations", "receipts", "failures"])
         show(f"backfill of the UI, killed twice: {', '.join(runs)}", [row])
@@ -275,7 +277,7 @@ def empty(claims: Claims) -> None:
             (record,) = instance.get_run_records()
             steps = steps_of(instance, record.dagster_run.run_id)
             done = [len(instance.get_materialized_partitions(dg.AssetKey(asset))) for asset in OF_DAYS]
-    rows = [{"step": name, "seconds": steps[name][1] - steps[name][0]} for name in OF_DAYS]
+    rows: list[Row] = [{"step": name, "seconds": steps[name][1] - steps[name][0]} for name in OF_DAYS]
     show(
         f"{days} days without conversations: one run of {seconds:.1f} s",
         [row | {"days a second": days / row["seconds"]} for row in rows],

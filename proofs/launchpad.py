@@ -155,7 +155,9 @@ def a_quote(page: Page, dagster: Dagster, model: ChatServer, claims: Claims) -> 
     page.go(f"{dagster.url}/assets/quote", "questions")
     page.see("cost")
     lines = [line.strip() for line in page.text().splitlines() if line.strip()]
-    found = {name: lines[lines.index(name) + 2] for name in ("questions", "cost", "days") if name in lines}
+    found: dict[str, Any] = {
+        name: lines[lines.index(name) + 2] for name in ("questions", "cost", "days") if name in lines
+    }
     show("the quote of thirty days on its page", [found])
     whole = found.get("questions") == "60" and "cost" in found
     claims.claim("thirty days, two questions a conversation, and a price", whole)

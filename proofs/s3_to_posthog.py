@@ -185,7 +185,9 @@ def a_night(claims: Claims, dagster: Dagster, world: Outside) -> None:
     begin_before(dagster, missed)
     dagster.start_daemon()
     wait(dagster.runs_of_days, LIMIT, "the nightly tick to request a run")
-    rows = [{"tick": f"{missed:%H:%M}, the daemon's", "requests": 1, "evaluated in": 0.0} | worked(quiet(dagster))]
+    rows: list[dict[str, Any]] = [
+        {"tick": f"{missed:%H:%M}, the daemon's", "requests": 1, "evaluated in": 0.0} | worked(quiet(dagster))
+    ]
     claims.claim("the first tick lands what is new", [r["day"] for r in of_runs(quiet(dagster))] == [""])
     night = (missed + timedelta(days=1)).replace(hour=2, minute=30)
     requested: list[list[str | None]] = []

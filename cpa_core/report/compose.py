@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from cpa_core import insights, schema
-from cpa_core.events import Choices, Privacy, choices_of
+from cpa_core.events import Choices, choices_of
 from cpa_core.gold.probing import ProbedLabels
 from cpa_core.insights import Scope, Selection
 from cpa_core.models import EventSchema
@@ -22,6 +22,7 @@ from cpa_core.report.evidence import evidence_of
 from cpa_core.report.examples import Example, event_key, examples
 from cpa_core.report.sections import Asked
 from cpa_core.report.sections.issues import title
+from cpa_core.settings import Privacy
 from cpa_core.store import Store
 
 LEFT_OUT = ("behind", "inbox", "mix", "flow", "kinds", "transitions", "coverage", "drop_offs")

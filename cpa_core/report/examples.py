@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from cpa_core.events import Choices, Privacy, View, full_view, redacted_view, shown_properties, textless_view
+from cpa_core.events import Choices, View, full_view, redacted_view, shown_properties, textless_view
 from cpa_core.insights import Selection
 from cpa_core.redaction import Pseudonyms, Redactor, names_of
+from cpa_core.settings import Privacy
 from cpa_core.store.database import Row
 
 Example = dict[str, Any]
