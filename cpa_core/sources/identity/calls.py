@@ -370,7 +370,7 @@ class _Telling:
         next_ = self._next_input(told, len(own) + 1)
         if next_[: len(own)] != [call.marks[n] for n in own]:
             return False
-        return len(next_) > len(own) or self.answered or not self.before or call.own_from > 0
+        return len(next_) > len(own) or not self.before or call.own_from > 0
 
     def _is_begun_again(self, call: LoggedCall) -> bool:
         """Whether a first question is asked for another answer: a later history begins with it and has no other."""
