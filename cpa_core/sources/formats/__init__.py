@@ -53,6 +53,7 @@ from cpa_core.sources.formats import (
 from cpa_core.sources.formats.companions import HOLDS_NONE
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.identity import Decided, Nothing, Opened, identified
+from cpa_core.sources.newest_first import oldest_first
 from cpa_core.sources.records import Record, Reject
 from cpa_core.sources.trees import Records
 
@@ -193,7 +194,8 @@ def prepared(file: File) -> tuple[File, tuple[str, ...]]:
 
 def completed(file: Opened, decided: Decided) -> ParsedFile:
     """The records of a file whose conversations are named. Raises DayNeeded."""
-    records, contradictions = columns.records(file.name, decided.drafts, file.midnight)
+    drafts = decided.drafts if decided.repeated else oldest_first(decided.drafts)
+    records, contradictions = columns.records(file.name, drafts, file.midnight)
     return ParsedFile(records, decided.rejects + contradictions)
 
 
