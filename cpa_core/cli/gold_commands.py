@@ -23,7 +23,7 @@ gold_app = typer.Typer(
 )
 
 Form = Annotated[
-    Literal["csv", "jsonl", "label-studio"] | None,
+    Literal["csv", "jsonl", "label-studio", "argilla"] | None,
     Option("--format", help="the form of the file (default: by its name)", show_default=False),
 ]
 Label = Annotated[str, Option(help="the event type", metavar="NAME", show_default=False)]
@@ -75,7 +75,7 @@ def import_command(
         ),
     ] = False,
 ) -> "Done":
-    """Keep the labels of a file: CSV, JSON Lines, or an export of Label Studio."""
+    """Keep the labels of a file: CSV, JSON Lines, or an export of Label Studio or Argilla."""
     from cpa_core.cli import gold
 
     return gold.take_in(given, file, form, reviewer, at_random=at_random)
@@ -88,7 +88,7 @@ def export_command(
     form: Form = None,
     queue: Annotated[str | None, Option(help="only what was drawn or labelled for this queue", metavar="NAME")] = None,
 ) -> "Done":
-    """Write the labels, and for Label Studio what is drawn, to a file."""
+    """Write the labels, and for Label Studio and Argilla what is drawn, to a file."""
     from cpa_core.cli import gold
 
     return gold.give_out(given, out, form, queue)

@@ -5,6 +5,8 @@ import re
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -104,7 +106,7 @@ def test_a_line_that_cannot_be_read_is_counted_and_stops_nothing(tmp_path: Path)
     assert len(home.home.rows("select distinct review_id from gold_labels")) == 11
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl", "label-studio"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "label-studio", "argilla"])
 def test_gold_goes_out_and_comes_in_again_as_it_was(tmp_path: Path, form: GoldForm) -> None:
     home = labelled_home(tmp_path / "a", talks(6))
     given = home.read([0, 1, 2]) + home.read([1], reviewer="bea")
@@ -130,6 +132,64 @@ def test_label_studio_gets_what_was_drawn_with_its_interface(tmp_path: Path) -> 
     assert {task["data"]["conversation_id"] for task in tasks} == {item.conversation_id for item in draw.items}
     assert '<Label value="Asking"' in done.paths[1].read_text()
     assert 'whenLabelValue="Asking"' in done.paths[1].read_text()
+
+
+def exported(tmp_path: Path, *, size: int = 4) -> tuple[LabelledHome, list[Any], Any]:
+    """A home, and its records and settings in Argilla's form."""
+    home = labelled_home(tmp_path, talks(20))
+    draw_gold(home.assistant, WantedDraw(way="random", size=size))
+    home.read([0, 1])
+    done = export_gold(home.assistant, tmp_path / "tasks.json", "argilla")
+    assert [path.name for path in done.paths] == ["tasks.json", "tasks.settings.json"]
+    return home, *(json.loads(path.read_text()) for path in done.paths)
+
+
+def test_argilla_gets_what_was_drawn_in_the_form_that_it_writes_itself(tmp_path: Path) -> None:
+    """The keys are those of `Dataset.records.to_json` and `Settings.to_json` of Argilla 2.8."""
+    home, records, asked = exported(tmp_path)
+    keys = {"id", "fields", "metadata", "suggestions", "responses", "vectors"}
+    assert all(set(one) == keys for one in records) and len({one["id"] for one in records}) == len(records)
+    drawn = {item.conversation_id for item in gold_queue(home.assistant)}
+    assert {one["metadata"]["conversation_id"] for one in records} == drawn | {"c0000", "c0001"}
+    wanted = "guidelines questions fields vectors metadata allow_extra_metadata distribution mapping"
+    assert set(asked) == set(wanted.split())
+    by_name = {one["name"]: one for one in asked["questions"]}
+    assert all(re.fullmatch(r"(?=.*[a-z0-9])[a-z0-9_-]+", name) for name in by_name)
+    assert {one["value"] for one in by_name["events"]["settings"]["options"]} == {ASKING, THANKS, ANSWER}
+    for record in records:
+        for name, given in record["responses"].items():
+            for one in given:
+                UUID(one["user_id"])
+                options = {option["value"] for option in by_name[name]["settings"].get("options", ())}
+                said = [span["label"] for span in one["value"]] if name == "events" else [one["value"]]
+                assert not options or set(said) <= options
+                for span in one["value"] if name == "events" else ():
+                    assert 0 <= span["start"] < span["end"] <= len(record["fields"]["message"])
+
+
+def test_a_record_counts_as_read_when_somebody_of_argilla_says_so(tmp_path: Path) -> None:
+    home, records, _ = exported(tmp_path)
+    user = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+    free = [one for one in records if not one["responses"] and one["metadata"].get("message_id")]
+    marked, none, unsure, unread = free[:4]
+    label = ASKING if marked["metadata"]["message_id"] == "m0" else ANSWER
+    marked["responses"] = {
+        "read": [{"value": "read", "user_id": user}],
+        "events": [{"value": [{"start": 0, "end": 3, "label": label}], "user_id": user}],
+    }
+    none["responses"] = {"read": [{"value": "read", "user_id": user}]}
+    unsure["responses"] = {"read": [{"value": "unsure", "user_id": user}]}
+    path = tmp_path / "done.json"
+    path.write_text(json.dumps([marked, none, unsure, unread]))
+    done = import_gold(home.assistant, path, "argilla")
+    assert (done.reviews, done.left_out) == (2, 0)
+    rows = home.home.rows(f"select message_id, name, present, quote from gold_labels where reviewer = '{user}'")
+    assert [(row["name"], row["quote"]) for row in rows if row["present"]] == [(label, marked["fields"]["message"][:3])]
+    assert {row["present"] for row in rows if row["message_id"] == none["metadata"]["message_id"]} >= {False}
+    for broken in ([{"id": "x"}], {"a": 1}, [marked | {"responses": {"verdict_of_another_schema": []}}]):
+        path.write_text(json.dumps(broken))
+        with pytest.raises(InputError, match=r"done\.json"):
+            import_gold(home.assistant, path, "argilla")
 
 
 def test_what_is_imported_of_other_conversations_is_left_out_with_its_place(tmp_path: Path) -> None:

@@ -1,14 +1,15 @@
-"""Gold in and out: CSV, JSON Lines, Label Studio; a file is checked against the conversations and the schema."""
+"""Gold in and out: CSV, JSON Lines, Label Studio, Argilla; files are checked against conversations and schema."""
 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import ValidationError
 
 from cpa_core.errors import InputError
+from cpa_core.gold import argilla
 from cpa_core.gold.drawing import Draw, DrawnItem
 from cpa_core.gold.label_studio import SpokenMessage, configuration, read_tasks, tasks
 from cpa_core.gold.raw import RawReview
@@ -23,9 +24,9 @@ from cpa_core.schema import parse
 from cpa_core.store import Store
 from cpa_core.store.database import Row, as_json
 
-GoldForm = Literal["csv", "jsonl", "label-studio"]
+GoldForm = Literal["csv", "jsonl", "label-studio", "argilla"]
 FORMS: dict[str, GoldForm] = {".csv": "csv", ".jsonl": "jsonl", ".json": "label-studio"}
-"""The form of a file by the end of its name."""
+"""The form of a file by the end of its name. Argilla's is named, for its files end like Label Studio's."""
 
 
 class Imported(Value):
@@ -49,9 +50,10 @@ class ExportedGold(Value):
 
 def form_of(path: Path, form: str | None) -> GoldForm:
     """The form that is named, else that of the file's name. Raises InputError."""
-    found = FORMS.get(path.suffix) if form is None else next((one for one in FORMS.values() if one == form), None)
+    forms: tuple[GoldForm, ...] = get_args(GoldForm)
+    found = FORMS.get(path.suffix) if form is None else next((one for one in forms if one == form), None)
     if found is None:
-        raise InputError(f"{path}: say --format {', '.join(FORMS.values())}")
+        raise InputError(f"{path}: say --format {', '.join(forms)}")
     return found
 
 
@@ -97,6 +99,8 @@ def _read(path: Path, form: GoldForm, schema: EventSchema) -> Sequence[RawReview
         return read_csv(text, str(path), properties)
     if form == "label-studio":
         return read_tasks(text, str(path))
+    if form == "argilla":
+        return argilla.read_records(text, str(path), schema)
     found: list[Review] = []
     for number, line in enumerate(text.splitlines(), 1):
         try:
@@ -190,9 +194,9 @@ def _declared_random(
 
 
 def export_gold(assistant: Assistant, path: Path, form: GoldForm, queue: str | None = None) -> ExportedGold:
-    """Write all reviews to a file; for Label Studio, with every conversation drawn and its interface beside it.
+    """Write all reviews to a file; for Label Studio and Argilla with what is drawn, and with the questions beside it.
 
-    A queue named leaves the others out. Message text is in the form for Label Studio only.
+    A queue named leaves the others out. Message text is in the forms for these two only.
     """
     schema, _ = current_schema(assistant)
     items = gold_queue(assistant, queue)
@@ -206,6 +210,11 @@ def export_gold(assistant: Assistant, path: Path, form: GoldForm, queue: str | N
     draws = {item.conversation_id: item.draw_id for item in items}
     shown = _spoken(assistant.store, [*draws, *(one.conversation_id for one in reviews)])
     files = [(path, tasks(shown, reviews, draws)), (path.with_suffix(".xml"), configuration(schema))]
+    if form == "argilla":
+        beside = path.with_suffix(".settings.json")
+        has_verdicts = any(not one.kind for one in argilla.questions(schema).values())
+        text = argilla.records(shown, reviews, draws, has_verdicts=has_verdicts)
+        files = [(path, text), (beside, argilla.settings(schema))]
     return _written(files, reviews, len(shown))
 
 
