@@ -107,7 +107,7 @@ def next_labels(lacking: int, draws: Sequence[DrawRead], left: int, conversation
         return
     needed = ceil(lacking * TEACHING / (TEACHING - 1))
     unread = sum(one.items - one.read for one in draws)
-    why = f"{lacking} more that measure; one of {TEACHING} teaches, so about {needed} are to be read"
+    why = f"{lacking} more must be labelled; as one of {TEACHING} teaches, about {needed} must be read"
     if unread >= needed or (unread and not left):
         yield f"next: read what is drawn, {unread} items: {why}"
     elif left:
