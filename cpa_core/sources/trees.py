@@ -168,7 +168,7 @@ def routes(values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:
     """Where records may stand in these values of a file, outer places first, each with the records there."""
     level: dict[Route, list[Any]] = {(): list(values)}
     for _ in range(DEPTH):
-        yield from level.items()
+        yield from ((route, trees) for route, trees in level.items() if not _are_columns(trees))
         deeper: dict[Route, list[Any]] = {}
         for route, trees in level.items():
             for step, one in _steps(trees):
@@ -191,19 +191,53 @@ def _steps(trees: Iterable[Any]) -> Iterator[tuple[Route, list[Any]]]:
 
 
 def tabled(tree: Any) -> list[dict[str, Any]] | None:
-    """The rows of a table that is saved as JSON, its columns named once: as objects. None where it is none.
+    """The rows of a table that is saved as JSON, as objects: its columns named once, or its rows by their ids.
 
-    So answer PostHog's queries, Metabase, ClickHouse (JSONCompact), pandas (`orient="split"`) and others. A column
-    `*` holds a whole row.
+    So answer PostHog's queries, Metabase, ClickHouse (JSONCompact, JSONColumns, JSONObjectEachRow), pandas (`orient`
+    split, columns, index) and others. A column `*` holds a whole row. None where it is none.
     """
     if not isinstance(tree, dict):
         return None
     named = next((tree[key] for key in NAMES if isinstance(tree.get(key), list) and tree[key]), None)
     rows_ = next((tree[key] for key in ROWS if isinstance(tree.get(key), list) and tree[key]), None)
     if named is None or rows_ is None or not all(type(row) is list and len(row) == len(named) for row in rows_):
-        return None
+        return _by_column(tree) or _by_id(tree)
     names = [str(one.get("name")) if isinstance(one, dict) else str(one) for one in named]
     return [_row(dict(zip(names, map(unfolded, row), strict=True))) for row in rows_]
+
+
+def _by_column(tree: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The rows of columns that are lists of one length, or objects by the numbers of their rows."""
+    columns = list(tree.values())
+    if len(columns) < 2 or type(columns[0]) not in (list, dict) or not columns[0]:
+        return None
+    if not all(type(one) is type(columns[0]) and len(one) == len(columns[0]) for one in columns):
+        return None
+    if type(columns[0]) is dict:
+        numbers = list(columns[0])
+        if not all(one.isdecimal() for one in numbers) or any(list(one) != numbers for one in columns):
+            return None
+        columns = [list(one.values()) for one in columns]
+    if any(isinstance(one, dict) for column in columns for one in column):
+        return None
+    return [dict(zip(tree, map(unfolded, row), strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _are_columns(trees: Sequence[Any]) -> bool:
+    """Whether values are tables by their columns, which have the keys of a record but are none."""
+    return bool(trees) and all(isinstance(tree, dict) and _by_column(tree) is not None for tree in trees)
+
+
+def _by_id(tree: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The rows of an object that has each under its id, all of them with at least two keys of one name."""
+    rows = list(tree.values())
+    if not rows or not all(
+        type(row) is dict and not any(isinstance(v, dict | list) for v in row.values()) for row in rows
+    ):
+        return None
+    if len(set(rows[0]).intersection(*rows[1:])) < 2:
+        return None
+    return [row if key.isdecimal() or "id" in row else {"message_id": key, **row} for key, row in tree.items()]
 
 
 def _row(cells: dict[str, Any]) -> dict[str, Any]:

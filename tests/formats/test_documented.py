@@ -444,6 +444,10 @@ TABLES = {
     "pandas, split": {"columns": COLUMNS, "index": [0, 1], "data": CELLS},
     "ClickHouse, JSONCompact": {"meta": [{"name": name, "type": "String"} for name in COLUMNS], "data": CELLS},
     "a query's answer": {"columns": COLUMNS, "results": CELLS, "types": [], "hasMore": False},
+    "pandas, columns": {name: {str(n): row[k] for n, row in enumerate(CELLS)} for k, name in enumerate(COLUMNS)},
+    "pandas, list": {name: [row[k] for row in CELLS] for k, name in enumerate(COLUMNS)},
+    "pandas, index": {str(n): dict(zip(COLUMNS, row, strict=True)) for n, row in enumerate(CELLS)},
+    "rows by their ids": {f"-N{n}": dict(zip(COLUMNS, row, strict=True)) for n, row in enumerate(CELLS)},
     "Metabase": {"data": {"cols": [{"name": name} for name in COLUMNS], "rows": CELLS}},
 }
 

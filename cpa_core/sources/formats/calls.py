@@ -139,8 +139,18 @@ def own_object(value: Any, word: str) -> str:
     names = [str(key)[:40] for key in value][:SHOWN]
     return (
         f"{word}: an object of the application's own (keys: {', '.join(names)}) is no message; "
-        f"name the text in it: --map {word}={word}.{names[0]}"
+        f"name the text in it: --map {word}={word}.{_way_to_text(value)[:80]}"
     )
+
+
+def _way_to_text(tree: dict[str, Any]) -> str:
+    """The keys that lead to the first text in an object, at most three; its first key where there is none."""
+    level = [(str(key), value) for key, value in tree.items()]
+    for _ in range(3):
+        if found := next((way for way, value in level if isinstance(value, str) and value), None):
+            return found
+        level = [(f"{way}.{key}", one) for way, value in level if isinstance(value, dict) for key, one in value.items()]
+    return str(next(iter(tree)))
 
 
 def prompted(text: Any) -> Any:
