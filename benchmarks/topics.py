@@ -1,6 +1,6 @@
 """Topics on real transcripts of known sources: purity, agreement, day two, twenty days without news, and their price.
 
-python -m benchmarks.topics FILE [--withheld tm] [--size 100000]: a packed CSV; ids begin with their source.
+python -m benchmarks.topics FILE [--seeds 5] [--first 0] [--size 100000]: a packed CSV; ids begin with their source.
 """
 
 import argparse
@@ -20,7 +20,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from cpa_core.topics.corpora import Item
-from cpa_core.topics.finding import Layer, first_layer, new_layer, placed
+from cpa_core.topics.finding import LEAST_MEMBERS, Layer, first_layer, new_layer, placed
+from cpa_core.topics.grouping import cut, tree_of
 
 FIRST = date(2026, 3, 1)
 MESSAGES = 5
@@ -71,9 +72,10 @@ def pure_shares(topics: dict[str, str | None]) -> dict[str, float]:
 
 
 def planted(by_source: dict[str, dict[str, str]], seed: int) -> None:
-    """Line 1: every source in 5,000 conversations, and k-means on the same vectors."""
+    """Line 1: every source in 5,000 conversations, and k-means on the same vectors; then as many that come later."""
     random = Random(seed)
-    items = [one for source in sorted(by_source) for one in drawn(by_source[source], 1000, random)]
+    pools = [drawn(by_source[source], 2000, random) for source in sorted(by_source)]
+    items, later = [[one for pool in pools for one in pool[part]] for part in (slice(1000), slice(1000, 2000))]
     layer = first_layer("requests", items)
     assert layer is not None
     topics = topics_of([layer], items)
@@ -81,39 +83,52 @@ def planted(by_source: dict[str, dict[str, str]], seed: int) -> None:
     ours = [topics[one.item_id] or "" for one in items]
     print(f"1. {len(items)} conversations: {len(layer.topics)} topics, noise {ours.count('') / len(ours):.3f}")
     print("   in topics that are 90 % of one source:", {k: round(v, 3) for k, v in pure_shares(topics).items()})
+    placed_later = {k: round(v, 3) for k, v in pure_shares(topics_of([layer], later)).items()}
+    print("   as many that come later and are placed:", placed_later)
     vectors = layer.space.vectors([one.text for one in items])
-    means = {k: KMeans(k, n_init=3, random_state=seed).fit_predict(vectors) for k in (len(layer.topics), 5)}
-    rand = {k: round(float(adjusted_rand_score(truth, labels)), 3) for k, labels in means.items()}
-    print(f"   adjusted Rand {adjusted_rand_score(truth, ours):.3f}; k-means by number of clusters: {rand}")
+    means = KMeans(len(layer.topics), n_init=3, random_state=seed).fit_predict(vectors)
+    rand = adjusted_rand_score(truth, means)
+    by_means = pure_shares({one.item_id: str(label) for one, label in zip(items, means, strict=True)})
+    print(f"   adjusted Rand {adjusted_rand_score(truth, ours):.4f}; k-means with as many groups {rand:.4f}")
+    tree = tree_of(vectors)
+    for groups in (5, 15):
+        labels = np.full(len(items), -1)
+        for nth, node in enumerate(cut(tree, groups, LEAST_MEMBERS)):
+            labels[list(tree.members(node))] = nth
+        few = KMeans(groups, n_init=3, random_state=seed).fit_predict(vectors)
+        rands = adjusted_rand_score(truth, labels), adjusted_rand_score(truth, few)
+        print(f"   the tree cut to {groups} groups: {rands[0]:.3f}; k-means {rands[1]:.3f}")
+    print("   k-means, in groups that are 90 % of one source:", {k: round(v, 3) for k, v in by_means.items()})
     again = first_layer("requests", random.sample(items, len(items)))
     assert again is not None
     same = [one.topic_id for one in again.topics] == [one.topic_id for one in layer.topics]
     print(f"   shuffled: same ids {same}, same places {topics_of([again], items) == topics}")
 
 
-def day_two(by_source: dict[str, dict[str, str]], withheld: str, seed: int) -> None:
-    """Line 2: a second day with 5 % of a source that the first did not have."""
-    random = Random(seed)
-    known = sorted(set(by_source) - {withheld})
-    pools = {source: drawn(by_source[source], 2000, random) for source in known}
-    first = [one for source in known for one in pools[source][:1000]]
-    layer = first_layer("requests", first)
-    assert layer is not None
-    tomorrow = FIRST + timedelta(days=1)
-    others = [one._replace(day=tomorrow) for source in known for one in pools[source][1000:1950]]
-    news = drawn(by_source[withheld], 200, random, tomorrow)
-    before, seen = topics_of([layer], first), topics_of([layer], [*others, *news])
-    later = new_layer("requests", [*first, *others, *news], tomorrow)
-    layers = [layer, *([later] if later else [])]
-    after = topics_of(layers, [*first, *others, *news])
-    kept = sum(after[one.item_id] == (before | seen)[one.item_id] for one in [*first, *others])
-    new = {one.topic_id for one in later.topics} if later else set()
-    found = sum(after[one.item_id] in new for one in news)
-    wrong = sum(after[one.item_id] in new for one in others)
-    print(
-        f"2. {withheld} on day two, 5 %: {len(new)} new topics hold {found} of its {len(news)} and {wrong} others; "
-        f"the others keep their topic: {kept / (len(first) + len(others)):.4f}"
-    )
+def day_two(by_source: dict[str, dict[str, str]], seed: int) -> None:
+    """Line 2: a second day with 5 % of a source that the first did not have, for each source."""
+    for withheld in sorted(by_source):
+        random = Random(seed)
+        known = sorted(set(by_source) - {withheld})
+        pools = {source: drawn(by_source[source], 2000, random) for source in known}
+        first = [one for source in known for one in pools[source][:1000]]
+        layer = first_layer("requests", first)
+        assert layer is not None
+        tomorrow = FIRST + timedelta(days=1)
+        others = [one._replace(day=tomorrow) for source in known for one in pools[source][1000:1950]]
+        news = drawn(by_source[withheld], 200, random, tomorrow)
+        before = topics_of([layer], [*first, *others, *news])
+        later = new_layer("requests", [*first, *others, *news], tomorrow, before)
+        layers = [layer, *([later] if later else [])]
+        after = topics_of(layers, [*first, *others, *news])
+        kept = sum(after[one.item_id] == before[one.item_id] for one in [*first, *others])
+        new = {one.topic_id for one in later.topics} if later else set()
+        found = sum(after[one.item_id] in new for one in news)
+        wrong = sum(after[one.item_id] in new for one in others)
+        print(
+            f"2. {withheld} on day two, 5 %: {len(new)} new topics hold {found} of its {len(news)} and {wrong} others; "
+            f"the others keep their topic: {kept / (len(first) + len(others)):.4f}"
+        )
 
 
 def twenty_days(by_source: dict[str, dict[str, str]], seed: int, days: int = 20, each: int = 60) -> None:
@@ -163,20 +178,22 @@ def main(given: Sequence[str]) -> None:
     """Run what the arguments name."""
     flags = argparse.ArgumentParser()
     flags.add_argument("file", type=Path)
-    flags.add_argument("--withheld", default="tm")
     flags.add_argument("--size", type=int, default=100_000)
-    flags.add_argument("--seed", type=int, default=0)
+    flags.add_argument("--seeds", type=int, default=1)
+    flags.add_argument("--first", type=int, default=0)
     flags.add_argument("--parts", default="planted,day_two,twenty_days,large")
     asked = flags.parse_args(given)
     by_source = texts_of(asked.file)
-    parts: dict[str, Callable[[], None]] = {
-        "planted": lambda: planted(by_source, asked.seed),
-        "day_two": lambda: day_two(by_source, asked.withheld, asked.seed),
-        "twenty_days": lambda: twenty_days(by_source, asked.seed),
-        "large": lambda: large(by_source, asked.size, asked.seed),
+    parts: dict[str, Callable[[int], None]] = {
+        "planted": lambda seed: planted(by_source, seed),
+        "day_two": lambda seed: day_two(by_source, seed),
+        "twenty_days": lambda seed: twenty_days(by_source, seed),
+        "large": lambda seed: large(by_source, asked.size, seed),
     }
     for name in asked.parts.split(","):
-        parts[name]()
+        for seed in range(asked.first, asked.first + asked.seeds):
+            print(f"seed {seed}")
+            parts[name](seed)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The asset `topics`: what users come for, what no event covers, why criteria are missed. It is updated each day."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -38,7 +39,8 @@ def found(step: Step) -> dict[str, Any]:
         shown |= {f"{one.corpus}: texts": one.texts, f"{one.corpus}: placed now": one.placed}
         shown |= table(f"{one.corpus}: topics", [as_row(step.assistant, topic) for topic in topics])
         if topics:
-            shown[f"{one.corpus}: sizes"] = bars({named(topic, has_text): topic.items for topic in topics})
+            names = Counter(named(topic, has_text) for topic in topics)
+            shown[f"{one.corpus}: sizes"] = bars({_label(topic, has_text, names): topic.items for topic in topics})
     return shown
 
 
@@ -48,6 +50,12 @@ def named(one: TopicRow, has_text: bool) -> str:
     Texts without a topic have a row too.
     """
     return (one.name if has_text else one.topic_id) or "no topic"
+
+
+def _label(one: TopicRow, has_text: bool, names: Counter[str]) -> str:
+    """Return a topic's name, with its id where another has the same name."""
+    name = named(one, has_text)
+    return f"{name} {one.topic_id}" if names[name] > 1 else name
 
 
 def as_row(assistant: Assistant, one: TopicRow) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Topics: groups of texts that keep their ids. Vectors, clusters, placement within a radius, and names by words."""
+"""Topics: groups of texts that keep their ids. Vectors, groups, placement within a radius, and names by words."""
 
 from cpa_core.topics.corpora import CORPORA, Corpus, Item
 from cpa_core.topics.finding import FoundTopic, Layer, Placement, first_layer, found_beyond_chance, new_layer, placed

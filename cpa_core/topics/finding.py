@@ -1,46 +1,50 @@
-"""Finding topics: HDBSCAN over a sample, the rest placed within each topic's radius, and ids that never change.
+"""Finding topics: groups of a sample, the rest placed within each topic's radius, and ids that never change.
 
 A layer is a space with the topics that were found in it, and both are frozen. A later layer holds only topics that are
 new since a day beyond chance, and only texts from that day on are placed in it: what has a topic keeps it.
-HDBSCAN's time grows with the square of the sample:
-https://scikit-learn.org/stable/modules/clustering.html#hdbscan
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cpa_core.topics.corpora import Item
+from cpa_core.topics.grouping import GroupTree, cut, tree_of
 from cpa_core.topics.vectors import Space, module, space_of
 
 if TYPE_CHECKING:
     from cpa_core.topics.vectors import Vectors
 
 SAMPLE = 20_000
-LEAST_MEMBERS, LARGEST_LEAST, SHARE_OF_SAMPLE = 15, 100, 0.01
-"""A topic has at least one in a hundred of the sample, but never fewer than 15, and never needs more than 100."""
-NEIGHBOURS = 5
-"""How many neighbours make a text part of a dense region (HDBSCAN's min_samples)."""
+LEAST_MEMBERS = 15
+MOST_TOPICS, TEXTS_OF_A_TOPIC = 100, 50
+"""Topics of a first layer: at most 100, and one for each 50 texts of the sample."""
 WORDS = 3
 """Words of a name."""
 WITHIN = 0.95
 """The share of its members within a topic's radius: the farthest ones would make it reach into others."""
 SAME = 0.5
-"""A cluster is a known topic from this share of common members on."""
-GROWTH, CHANCE = 4.0, 0.0001
-"""A topic is new where its share of the recent texts is four times its share before, at this probability of chance."""
+"""A group is a known topic from this share of common members on."""
+GROWTH, CHANCE = 4.0, 0.001
+"""A topic is new where its share of the recent texts is four times its share before, at this probability of chance.
+
+The probability is that of all groups which are compared together.
+"""
 
 
 @dataclass(frozen=True)
 class FoundTopic:
-    """A topic at its birth. `centre` has length one; within `radius`, a cosine distance, are 95 % of its members."""
+    """A topic at its birth. `centres` are rows of length one; a large topic has several.
+
+    95 % of its members are within `radius`, a cosine distance, of the nearest centre.
+    """
 
     topic_id: str
     words: tuple[str, ...]
-    centre: "Vectors"
+    centres: "Vectors"
     radius: float
 
 
@@ -48,13 +52,15 @@ class FoundTopic:
 class Layer:
     """A space and its topics. `since` is the first day of texts that are placed in it, null for all days.
 
-    `members` has the topic of each item that was clustered, when the layer is made; one that was read has none.
+    `members` has the topic of each item that was grouped, when the layer is made; one that was read has none.
+    `others` are the centres of the groups that are no topic of this layer: a text nearest to one has no topic here.
     """
 
     space: Space
     topics: tuple[FoundTopic, ...]
     since: date | None = None
     members: Mapping[str, str] = field(default_factory=dict)
+    others: "Vectors | None" = None
 
 
 class Placement(NamedTuple):
@@ -65,20 +71,57 @@ class Placement(NamedTuple):
     distance: float | None
 
 
-def first_layer(corpus: str, items: Iterable[Item], share: float = SHARE_OF_SAMPLE) -> Layer | None:
+def first_layer(corpus: str, items: Iterable[Item]) -> Layer | None:
     """The topics of items, in any order; None where none is found. Equal items give equal ids and vectors.
 
-    A topic has at least this share of the sample, within 15 and 100 texts. Raises SettingsError without scikit-learn.
+    A topic has 15 texts of the sample or more. Raises SettingsError without scikit-learn.
     """
+    grouped = _grouped(items)
+    if grouped is None:
+        return None
+    return _layer(grouped, _topics(corpus, grouped, [(members, [members]) for members in grouped.fine()]))
+
+
+class _Grouped(NamedTuple):
+    """A sample in a space, and the tree of those that have a vector. `rows` has the place of each leaf."""
+
+    items: list[Item]
+    space: Space
+    vectors: "Vectors"
+    tree: GroupTree
+    rows: list[int]
+
+    def fine(self) -> list[list[int]]:
+        """The places of the members of each group of the usual size."""
+        most = max(2, min(MOST_TOPICS, len(self.rows) // TEXTS_OF_A_TOPIC))
+        return [self.members(node) for node in cut(self.tree, most, LEAST_MEMBERS)]
+
+    def members(self, node: int) -> list[int]:
+        """The places of a node's members, in order."""
+        return sorted(self.rows[leaf] for leaf in self.tree.members(node))
+
+
+def _grouped(items: Iterable[Item]) -> _Grouped | None:
     chosen = sampled(items)
     space = space_of([one.text for one in chosen])
     if space is None:
         return None
     vectors = space.vectors([one.text for one in chosen])
-    labels = clusters_of(vectors, share)
-    topics = [_topic(corpus, space, chosen, vectors, labels == label) for label in range(labels.max() + 1)]
-    members = {one.item_id: topics[nth].topic_id for one, nth in zip(chosen, labels, strict=True) if nth >= 0}
-    return Layer(space, tuple(sorted(topics, key=lambda one: one.topic_id)), None, members) if topics else None
+    rows: list[int] = module("numpy").flatnonzero((vectors != 0).any(axis=1)).tolist()
+    return _Grouped(chosen, space, vectors, tree_of(vectors[rows]), rows) if len(rows) >= LEAST_MEMBERS else None
+
+
+def _layer(
+    grouped: _Grouped, topics: Sequence[tuple[FoundTopic, list[int]]], since: date | None = None, others: Any = None
+) -> Layer | None:
+    found = tuple(sorted((one for one, _ in topics), key=lambda one: one.topic_id))
+    members = {
+        grouped.items[row].item_id: topic.topic_id
+        for topic, rows in topics
+        for row in rows
+        if since is None or grouped.items[row].day >= since
+    }
+    return Layer(grouped.space, found, since, members, others) if found else None
 
 
 def sampled(items: Iterable[Item], most: int = SAMPLE) -> list[Item]:
@@ -86,34 +129,39 @@ def sampled(items: Iterable[Item], most: int = SAMPLE) -> list[Item]:
     return sorted(items, key=lambda one: (_hash(one.item_id), one.item_id))[:most]
 
 
-def clusters_of(vectors: "Vectors", share: float) -> Any:
-    """The cluster of each row from 0 on, -1 where it belongs to none."""
-    least = max(LEAST_MEMBERS, min(LARGEST_LEAST, round(share * len(vectors))))
-    if len(vectors) < least:
-        return module("numpy").full(len(vectors), -1)
-    clusters = module("sklearn.cluster").HDBSCAN(min_cluster_size=least, min_samples=NEIGHBOURS, copy=True)
-    return clusters.fit_predict(vectors)
+def _topics(
+    corpus: str, grouped: _Grouped, groups: Sequence[tuple[list[int], Sequence[list[int]]]]
+) -> list[tuple[FoundTopic, list[int]]]:
+    """A topic for each group, with its members. A group is its members, and the parts that have a centre each."""
+    np = module("numpy")
+    counted = grouped.space.counted("words", [one.text for one in grouped.items])
+    found: list[tuple[FoundTopic, list[int]]] = []
+    for members, parts in groups:
+        centres = np.array([_centre(grouped.vectors[part]) for part in parts], dtype="float32")
+        radius = float(np.quantile((1 - grouped.vectors[members] @ centres.T).min(axis=1), WITHIN))
+        ids = sorted(grouped.items[row].item_id for row in members)
+        words = telling_words(grouped.space.features["words"], counted, members)
+        found.append((FoundTopic(_hash(corpus, *ids)[:12], words, centres, radius), members))
+    return found
 
 
-def _topic(corpus: str, space: Space, items: Sequence[Item], vectors: "Vectors", members: Any) -> FoundTopic:
-    own = vectors[members]
-    centre = own.sum(axis=0)
-    centre = (centre / max(float((centre**2).sum()) ** 0.5, 1e-12)).astype("float32")
-    radius = float(module("numpy").quantile(1 - own @ centre, WITHIN))
-    ids = sorted(one.item_id for one, is_member in zip(items, members, strict=True) if is_member)
-    texts = [one.text for one in items]
-    return FoundTopic(_hash(corpus, *ids)[:12], telling_words(space, texts, members), centre, radius)
+def _centre(rows: "Vectors") -> "Vectors":
+    total = rows.sum(axis=0)
+    centre: Vectors = (total / max(float((total**2).sum()) ** 0.5, 1e-12)).astype("float32")
+    return centre
 
 
-def telling_words(space: Space, texts: Sequence[str], members: Any) -> tuple[str, ...]:
-    """The words that tell members from the others best, by the difference of their mean weights; no part of another."""
-    names = space.features["words"]
+def telling_words(names: Sequence[str], counted: Any, members: Sequence[int]) -> tuple[str, ...]:
+    """The words that tell members from the others best: frequent in them, and more so than in the others.
+
+    The measure is a word's mean weight in the members, times the logarithm of its ratio to that in all. No two names
+    share a word.
+    """
     if not names:
         return ()
-    counted = space.counted("words", texts)
-    own, others = counted[members], counted[~members]
-    difference = own.mean(axis=0) - (others.mean(axis=0) if others.shape[0] else 0)
-    order = (-difference).A1.argsort(kind="stable")
+    own, whole = counted[members].mean(axis=0).A1, counted.mean(axis=0).A1
+    ratio = module("numpy").divide(own, whole, out=whole * 0 + 1, where=own > 0)
+    order = (-own * module("numpy").log(ratio)).argsort(kind="stable")
     chosen: list[str] = []
     for nth in order:
         name = names[nth]
@@ -144,8 +192,10 @@ def _nearest(layer: Layer, items: Sequence[Item]) -> list[tuple[str, float] | No
         return [None] * len(items)
     np = module("numpy")
     vectors = layer.space.vectors([one.text for one in items])
-    distances = 1 - vectors @ np.array([one.centre for one in layer.topics], dtype="float32").T
+    distances = np.stack([(1 - vectors @ one.centres.T).min(axis=1) for one in layer.topics], axis=1)
     within = distances <= np.array([one.radius + 1e-6 for one in layer.topics])
+    if layer.others is not None and len(layer.others):
+        within &= distances <= (1 - vectors @ layer.others.T).min(axis=1, keepdims=True)
     reached = np.where(within & (vectors != 0).any(axis=1)[:, None], distances, np.inf)
     places = {one.topic_id: nth for nth, one in enumerate(layer.topics)}
     found: list[tuple[str, float] | None] = []
@@ -163,40 +213,55 @@ def new_layer(
 ) -> Layer | None:
     """The topics that are new since a day, beyond chance, as a layer of that day; None where there are none.
 
-    All items are clustered anew, as many before that day as since, and each cluster is compared with its share before.
-    `known` has the topic of each item: a cluster that shares half of all members with a topic is that one, grown.
+    All items are grouped anew, as many before that day as since, and each group of the tree is compared with its share
+    before; the largest that are new are topics. `known` has the topic of each item: a group that shares half of all
+    members with a topic is that one, grown.
     """
     recent = sampled([one for one in items if one.day >= since], SAMPLE // 2)
     before = sampled([one for one in items if one.day < since], len(recent))
-    layer = first_layer(corpus, [*recent, *before], 0)
-    if layer is None:
+    grouped = _grouped([*recent, *before])
+    if grouped is None:
         return None
-    places = {one.item_id: one.topic_id for one in placed([layer], [*recent, *before]) if one.topic_id is not None}
-    now, then = (Counter(places.get(one.item_id) for one in part) for part in (recent, before))
-    grown = _grown(places, {one.item_id: (known or {}).get(one.item_id) for one in [*recent, *before]})
-    kept = tuple(
-        one
-        for one in layer.topics
-        if one.topic_id not in grown
-        and found_beyond_chance(now[one.topic_id], then[one.topic_id], len(recent), len(before))
-    )
-    ids = {one.topic_id for one in kept}
-    days = {one.item_id: one.day for one in [*recent, *before]}
-    members = {name: topic for name, topic in layer.members.items() if topic in ids and days[name] >= since}
-    return Layer(layer.space, kept, since, members) if kept else None
+    news = [rows for rows in _grown_groups(grouped, since) if not _is_known(grouped, rows, known or {})]
+    owners = {row: nth for nth, rows in enumerate(news) for row in rows}
+    parts: dict[int, list[list[int]]] = {nth: [] for nth in range(-1, len(news))}
+    for rows in grouped.fine():
+        for nth in sorted({owners.get(row, -1) for row in rows}):
+            parts[nth].append([row for row in rows if owners.get(row, -1) == nth])
+    topics = _topics(corpus, grouped, [(rows, parts[nth] or [rows]) for nth, rows in enumerate(news)])
+    others = [_centre(grouped.vectors[rows]) for rows in parts[-1]]
+    return _layer(grouped, topics, since, module("numpy").array(others, dtype="float32"))
 
 
-def _grown(places: Mapping[str, str], known: Mapping[str, str | None]) -> set[str]:
-    """The clusters that are a known topic: at least half of the items that are in either are in both."""
-    shared = Counter((topic, known[name]) for name, topic in places.items() if known[name] is not None)
-    sizes, earlier = Counter(places.values()), Counter(topic for topic in known.values() if topic is not None)
-    return {new for (new, old), both in shared.items() if old and both >= SAME * (sizes[new] + earlier[old] - both)}
+def _grown_groups(grouped: _Grouped, since: date) -> Iterator[list[int]]:
+    """The members of each largest group that is new since a day."""
+    tree = grouped.tree
+    is_recent = module("numpy").array([grouped.items[row].day >= since for row in grouped.rows], dtype="int64")
+    now, then = tree.sums(is_recent), tree.sums(1 - is_recent)
+    compared = sum(one + other >= LEAST_MEMBERS for one, other in zip(now, then, strict=True))
+    left = [tree.root]
+    while left:
+        node = left.pop()
+        if now[node] < LEAST_MEMBERS:
+            continue
+        if found_beyond_chance(now[node], then[node], now[tree.root], then[tree.root], compared):
+            yield grouped.members(node)
+        else:
+            left += tree.parts(node)
 
 
-def found_beyond_chance(recent: int, before: int, all_recent: int, all_before: int) -> bool:
+def _is_known(grouped: _Grouped, rows: Sequence[int], known: Mapping[str, str | None]) -> bool:
+    """Whether a group is a known topic: at least half of the items that are in either are in both."""
+    own = Counter(known.get(grouped.items[row].item_id) for row in rows)
+    earlier = Counter(known.get(one.item_id) for one in grouped.items)
+    return any(topic is not None and both >= SAME * (len(rows) + earlier[topic] - both) for topic, both in own.items())
+
+
+def found_beyond_chance(recent: int, before: int, all_recent: int, all_before: int, compared: int = 1) -> bool:
     """Whether so many of the recent texts, beside so many of those before, are more than chance makes.
 
-    One-sided: given their sum, `recent` is binomial with the recent texts' share of all, if nothing changed.
+    One-sided: given their sum, `recent` is binomial with the recent texts' share of all, if nothing changed. The
+    probability is divided by the number of groups that are compared.
     """
     if recent < LEAST_MEMBERS or not all_recent:
         return False
@@ -205,7 +270,8 @@ def found_beyond_chance(recent: int, before: int, all_recent: int, all_before: i
     if recent / all_recent < GROWTH * before / all_before:
         return False
     share = all_recent / (all_recent + all_before)
-    return float(module("scipy.stats").binom.sf(recent - 1, recent + before, share)) < CHANCE
+    chance = float(module("scipy.stats").binom.sf(recent - 1, recent + before, share))
+    return chance * max(1, compared) < CHANCE
 
 
 def _hash(*parts: str) -> str:

@@ -1,6 +1,7 @@
-"""Texts as vectors, without a model or a download: words and characters by TF-IDF, then a truncated SVD.
+"""Texts as vectors, without a model or a download: words and characters by TF-IDF, a truncated SVD of each, and shape.
 
-Characters stand beside words because many languages write no spaces. scikit-learn (the extra `topics`):
+Characters stand beside words because many languages write no spaces. The shape of a text tells small talk from orders
+and questions, which may share their words. scikit-learn (the extra `topics`):
 https://scikit-learn.org/stable/modules/decomposition.html#about-truncated-svd-and-latent-semantic-analysis-lsa
 """
 
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 WANTED = "finding topics"
-DIMENSIONS = 32
-"""More of them spread texts so far that HDBSCAN calls half of them noise; fewer join topics (benchmarks/topics.py)."""
+DIMENSIONS = 100
+"""Of words, and as many of characters (benchmarks/topics.py)."""
+FITTED = 10_000
+"""Texts that the directions are made from, the first ones: more of them take time and change little."""
+SHAPE_WEIGHT, SHAPE_MOST = 0.2, 2.0
+"""The weight of each measure of shape beside words and characters, and the most standard deviations that count."""
 FEATURES = 10_000
 """Words, and as many pieces of words, that a space knows at most: the most frequent ones."""
 LEAST_TEXTS, MOST_TEXTS = 3, 0.5
@@ -36,12 +41,21 @@ ANALYZERS: dict[str, dict[str, Any]] = {
 class Space:
     """A space that is fixed once made: for each kind of feature its names and weights, and `directions` of the SVD.
 
-    `directions` has a row for each feature, words first, and a column for each dimension.
+    `directions` has a row for each feature, words first, and a column for each dimension. `blocks` counts the columns
+    of each kind, which have a length of one each; empty in a space of an earlier version, which has one block and no
+    shape. `shape` has the mean and the standard deviation of each measure of shape, as two rows.
     """
 
     features: dict[str, tuple[str, ...]]
     weights: dict[str, "Vectors"]
     directions: "Vectors"
+    blocks: tuple[int, ...] = ()
+    shape: "Vectors | None" = None
+
+    @property
+    def dimensions(self) -> int:
+        """The columns of a vector."""
+        return int(self.directions.shape[1]) + (0 if self.shape is None else int(self.shape.shape[1]))
 
     def counted(self, kind: str, texts: Sequence[str]) -> Any:
         """The TF-IDF of one kind of feature as a sparse matrix: a row for each text, of length one."""
@@ -59,7 +73,16 @@ class Space:
         if not texts:
             return self.directions[:0]
         matrix = module("scipy.sparse").hstack([self.counted(kind, texts) for kind in ANALYZERS]).tocsr()
-        return _unit(matrix @ self.directions)
+        found = matrix @ self.directions
+        if self.shape is None:
+            return unit(found)
+        np = module("numpy")
+        known = unit(np.hstack([unit(block) for block in np.split(found, np.cumsum(self.blocks)[:-1], axis=1)]))
+        mean, deviation = self.shape
+        shape = np.divide(shapes(texts) - mean, deviation, out=np.zeros((len(texts), len(mean))), where=deviation > 0)
+        shape = SHAPE_WEIGHT * np.clip(shape, -SHAPE_MOST, SHAPE_MOST)
+        is_known = (known != 0).any(axis=1, keepdims=True)
+        return unit(np.hstack([known, shape * is_known]))
 
     def written(self) -> str:
         """The space as text (base64 of a compressed archive of arrays), for one column of a table."""
@@ -67,7 +90,10 @@ class Space:
         out = io.BytesIO()
         arrays = {f"{kind}_weights": self.weights[kind] for kind in ANALYZERS}
         names = {f"{kind}_features": np.array(self.features[kind], dtype=np.str_) for kind in ANALYZERS}
-        np.savez_compressed(out, directions=self.directions, **arrays, **names)
+        if self.shape is not None:
+            arrays |= {"shape": self.shape, "blocks": np.array(self.blocks)}
+        directions = self.directions.astype("float16") if self.shape is not None else self.directions
+        np.savez_compressed(out, directions=directions, **arrays, **names)
         return base64.b64encode(out.getvalue()).decode()
 
     @classmethod
@@ -76,7 +102,10 @@ class Space:
         with module("numpy").load(io.BytesIO(base64.b64decode(written)), allow_pickle=False) as arrays:
             features = {kind: tuple(str(one) for one in arrays[f"{kind}_features"]) for kind in ANALYZERS}
             weights = {kind: arrays[f"{kind}_weights"] for kind in ANALYZERS}
-            return cls(features, weights, arrays["directions"])
+            directions = arrays["directions"].astype("float32")
+            if "shape" not in arrays:
+                return cls(features, weights, directions)
+            return cls(features, weights, directions, tuple(map(int, arrays["blocks"])), arrays["shape"])
 
 
 def space_of(texts: Sequence[str]) -> Space | None:
@@ -92,10 +121,37 @@ def space_of(texts: Sequence[str]) -> Space | None:
     if sum(map(len, features.values())) <= 2 or len(texts) <= 2:
         return None
     bare = Space(features, weights, np.zeros((0, 0), dtype="float32"))
-    matrix = module("scipy.sparse").hstack([bare.counted(kind, texts) for kind in ANALYZERS]).tocsr()
+    directions = [_directions(bare.counted(kind, texts[:FITTED])) for kind in ANALYZERS]
+    whole = np.zeros(np.sum([one.shape for one in directions], axis=0), dtype="float32")
+    for one, row, column in zip(directions, (0, len(directions[0])), (0, directions[0].shape[1]), strict=True):
+        whole[row : row + one.shape[0], column : column + one.shape[1]] = one
+    measured = shapes(texts)
+    shape = np.array([measured.mean(axis=0), measured.std(axis=0)], dtype="float32")
+    return Space(features, weights, whole, tuple(one.shape[1] for one in directions), shape)
+
+
+def _directions(matrix: Any) -> "Vectors":
+    """The directions of one kind of feature, rounded as they are written; no column where there are too few of them."""
+    np = module("numpy")
     dimensions = min(DIMENSIONS, min(matrix.shape) - 1)
-    decomposition = module("sklearn.decomposition").TruncatedSVD(dimensions, random_state=0).fit(matrix)
-    return Space(features, weights, np.ascontiguousarray(decomposition.components_.T, dtype="float32"))
+    found: Vectors = np.zeros((matrix.shape[1], 0), dtype="float32")
+    if dimensions >= 1:
+        components = module("sklearn.decomposition").TruncatedSVD(dimensions, random_state=0).fit(matrix).components_
+        found = np.ascontiguousarray(components.T.astype("float16").astype("float32"))
+    return found
+
+
+def shapes(texts: Sequence[str]) -> "Vectors":
+    """Four measures of each text: its words and its words a line, as logarithms, question marks a line, and lines."""
+    np = module("numpy")
+    lines = [text.count("\n") + 1 for text in texts]
+    words = [len(text.split()) for text in texts]
+    rows = [
+        (np.log1p(count), np.log1p(count / many), text.count("?") / many, many)
+        for text, count, many in zip(texts, words, lines, strict=True)
+    ]
+    found: Vectors = np.array(rows, dtype="float32").reshape(len(texts), 4)
+    return found
 
 
 def _known(texts: Sequence[str], analyzer: dict[str, Any]) -> tuple[tuple[str, ...], "Vectors"]:
@@ -114,11 +170,12 @@ def _known(texts: Sequence[str], analyzer: dict[str, Any]) -> tuple[tuple[str, .
     return tuple(str(one) for one in names[chosen]), weights.astype("float32")
 
 
-def _unit(rows: Any) -> "Vectors":
+def unit(rows: Any) -> "Vectors":
+    """Rows of length one; a row of zeros stays."""
     np = module("numpy")
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Vectors = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0).astype("float32")
-    return unit
+    found: Vectors = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0).astype("float32")
+    return found
 
 
 def module(name: str) -> Any:

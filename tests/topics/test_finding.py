@@ -1,9 +1,11 @@
 """Topics of planted texts: found, stable when shuffled, kept for good, and new ones only beyond chance."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 
+import numpy as np
 import pytest
 
 from cpa_core.topics import Item, Layer, first_layer, found_beyond_chance, new_layer, placed
@@ -62,7 +64,7 @@ def test_the_same_texts_in_any_order_give_the_same_ids_and_bytes(layer: Layer, s
     again = first_layer("requests", shuffled)
     assert again is not None
     assert [one.topic_id for one in again.topics] == [one.topic_id for one in layer.topics]
-    assert [one.centre.tobytes() for one in again.topics] == [one.centre.tobytes() for one in layer.topics]
+    assert [one.centres.tobytes() for one in again.topics] == [one.centres.tobytes() for one in layer.topics]
     assert again.space.written() == layer.space.written()
     assert sorted(placed([again], shuffled)) == sorted(placed([layer], first_day()))
 
@@ -70,6 +72,30 @@ def test_the_same_texts_in_any_order_give_the_same_ids_and_bytes(layer: Layer, s
 def test_a_space_that_is_written_and_read_gives_the_same_vectors(layer: Layer) -> None:
     some = [one.text for one in first_day()[::20]]
     assert Space.read(layer.space.written()).vectors(some).tobytes() == layer.space.vectors(some).tobytes()
+
+
+def test_a_space_of_an_earlier_version_gives_the_vectors_that_it_gave() -> None:
+    some = [one.text for one in first_day()[::20]]
+    made = space_of(some)
+    assert made is not None
+    columns = made.directions[:, : made.blocks[0]].copy()
+    columns[:, 1:] += 0.1  # of both kinds, as one block
+    earlier = Space(made.features, made.weights, columns)
+    assert earlier.dimensions == columns.shape[1] == earlier.vectors(some).shape[1]
+    again = Space.read(earlier.written())
+    assert (again.blocks, again.shape) == ((), None) and again.directions.tobytes() == columns.tobytes()
+    assert again.vectors(some).tobytes() == earlier.vectors(some).tobytes()
+
+
+def test_the_shape_of_a_text_counts_beside_its_words_and_alone_counts_nothing() -> None:
+    shapes = ("{0} {1}", "{0} {1}?", "{0}\n{1}", "{0} {1} {0} {1} {0} {1}")
+    words = (("parcel", "late"), ("refund", "money"), ("login", "code"))
+    some = [shape.format(*pair) for pair in words for shape in shapes] * 5
+    space = space_of(some)
+    assert space is not None
+    vectors = space.vectors([*some[:4], "stranger", "stranger?"])
+    assert np.unique(vectors[:4].round(4), axis=0).shape[0] == 4 and not vectors[4:].any()
+    assert np.allclose(np.linalg.norm(vectors[:4], axis=1), 1, atol=1e-5)
 
 
 def test_a_text_of_which_nothing_is_known_has_no_topic(layer: Layer) -> None:
@@ -103,6 +129,19 @@ def test_a_topic_that_grows_is_not_new_twice(layer: Layer) -> None:
     assert new_layer("requests", [*seen, *third], later, known) is None
 
 
+def test_a_text_nearest_to_a_group_that_is_not_new_is_not_placed_in_a_new_topic(layer: Layer) -> None:
+    tomorrow = DAY + timedelta(days=1)
+    usual = [item for topic in ("parcel", "refund", "退货") for item in texts(topic, 90, tomorrow)]
+    later = new_layer("requests", [*first_day(), *usual, *texts("login", 30, tomorrow)], tomorrow)
+    assert later is not None and later.others is not None and len(later.others)
+    wide = replace(later, topics=tuple(replace(one, radius=2.0) for one in later.topics), members={})
+    fresh = [item for topic in ("parcel", "refund", "退货") for item in texts(topic, 20, tomorrow, seed=7)]
+    new = {one.topic_id for one in later.topics}
+    assert not {one.topic_id for one in placed([layer, wide], fresh)} & new
+    assert {one.topic_id for one in placed([layer, wide], texts("login", 20, tomorrow, seed=7))} <= new
+    assert {one.topic_id for one in placed([layer, replace(wide, others=None)], fresh)} <= new  # by the radius alone
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_day_like_the_one_before_has_no_new_topic(seed: int) -> None:
     tomorrow = DAY + timedelta(days=1)
@@ -111,19 +150,23 @@ def test_a_day_like_the_one_before_has_no_new_topic(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recent", "before", "all_recent", "all_before", "is_new"),
+    ("recent", "before", "all_recent", "all_before", "compared", "is_new"),
     [
-        (50, 0, 1000, 1000, True),
-        (50, 0, 1000, 0, True),  # nothing came before: all of it is new
-        (14, 0, 1000, 1000, False),  # too few to be a topic
-        (50, 50, 1000, 1000, False),
-        (50, 20, 1000, 1000, False),  # two and a half times as many
-        (50, 400, 1000, 8000, False),  # the same share of a longer time
-        (15, 3, 1000, 1000, False),  # five times as many, by chance
+        (50, 0, 1000, 1000, 1000, True),
+        (50, 0, 1000, 0, 1000, True),  # nothing came before: all of it is new
+        (14, 0, 1000, 1000, 1, False),  # too few to be a topic
+        (50, 50, 1000, 1000, 1, False),
+        (50, 20, 1000, 1000, 1, False),  # two and a half times as many
+        (50, 400, 1000, 8000, 1, False),  # the same share of a longer time
+        (15, 3, 1000, 1000, 1, False),  # five times as many, by chance
+        (16, 0, 1000, 1000, 1, True),
+        (16, 0, 1000, 1000, 1000, False),  # one of a thousand groups, by chance
     ],
 )
-def test_a_topic_is_new_beyond_chance(recent: int, before: int, all_recent: int, all_before: int, is_new: bool) -> None:
-    assert found_beyond_chance(recent, before, all_recent, all_before) is is_new
+def test_a_topic_is_new_beyond_chance(
+    recent: int, before: int, all_recent: int, all_before: int, compared: int, is_new: bool
+) -> None:
+    assert found_beyond_chance(recent, before, all_recent, all_before, compared) is is_new
 
 
 def test_a_sample_depends_on_ids_alone() -> None:

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from cpa_core.errors import InputError, NotFound
 from cpa_core.models import Value
@@ -12,6 +13,9 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.store.database import Row, Transaction, as_json
 from cpa_core.topics import CORPORA, Corpus, FoundTopic, Item, Layer, Placement, first_layer, new_layer, placed
 from cpa_core.topics.vectors import Space, module
+
+if TYPE_CHECKING:
+    from cpa_core.topics.vectors import Vectors
 
 LEAST_ITEMS = 200
 """Texts that a corpus needs before its first topics are searched."""
@@ -229,16 +233,30 @@ def _layers(tables: Transaction, corpus: Corpus) -> list[Layer]:
     """The corpus's spaces with their topics, the first first."""
     spaces: dict[str, Space] = {}
     since: dict[str, date | None] = {}
+    others: dict[str, Vectors | None] = {}
     topics: dict[str, list[FoundTopic]] = {}
     for row in tables.answer("topics/layers", corpus=corpus):
         if row["space_id"] not in spaces:
             spaces[row["space_id"]] = Space.read(row["arrays"])
             since[row["space_id"]] = row["since"]
+            others[row["space_id"]] = _rows_of(row["others"], spaces[row["space_id"]].dimensions)
         if row["topic_id"] is not None:
-            centre = module("numpy").frombuffer(base64.b64decode(row["centre"]), dtype="<f4")
-            found = FoundTopic(row["topic_id"], tuple(row["words"]), centre, row["radius"])
+            dimensions = spaces[row["space_id"]].dimensions
+            found = FoundTopic(row["topic_id"], tuple(row["words"]), _rows_of(row["centre"], dimensions), row["radius"])
             topics.setdefault(row["space_id"], []).append(found)
-    return [Layer(space, tuple(topics.get(name, ())), since[name]) for name, space in spaces.items()]
+    return [
+        Layer(space, tuple(topics.get(name, ())), since[name], others=others[name]) for name, space in spaces.items()
+    ]
+
+
+def _written(rows: "Vectors | None") -> str | None:
+    return None if rows is None else base64.b64encode(rows.astype("<f4").tobytes()).decode()
+
+
+def _rows_of(written: str | None, dimensions: int) -> "Vectors":
+    """The rows that `_written` gave; none of null."""
+    found: Vectors = module("numpy").frombuffer(base64.b64decode(written or ""), dtype="<f4").reshape(-1, dimensions)
+    return found
 
 
 def _keep_layer(tables: Transaction, corpus: Corpus, layer: Layer, made: tuple[int, date, datetime]) -> None:
@@ -246,7 +264,7 @@ def _keep_layer(tables: Transaction, corpus: Corpus, layer: Layer, made: tuple[i
     arrays = layer.space.written()
     space_id = hashlib.sha256(f"{corpus}\0{number}\0{arrays}".encode()).hexdigest()[:12]
     space: Row = {"space_id": space_id, "corpus": corpus, "number": number, "since": layer.since}
-    space |= {"made_at": now, "arrays": arrays}
+    space |= {"made_at": now, "arrays": arrays, "others": _written(layer.others)}
     tables.insert("topic_spaces", [space])
     tables.insert("topics", [_topic_row(corpus, space_id, one, (day, number > 0)) for one in layer.topics])
 
@@ -260,7 +278,7 @@ def _topic_row(corpus: Corpus, space_id: str, topic: FoundTopic, found: tuple[da
         "words": list(topic.words),
         "found_day": found[0],
         "is_new": found[1],
-        "centre": base64.b64encode(topic.centre.astype("<f4").tobytes()).decode(),
+        "centre": _written(topic.centres),
         "radius": topic.radius,
     }
 
