@@ -135,7 +135,6 @@ def _intervals(of: Selection, truth: Truth, long_run: dict[object, float]) -> It
             yield "at equal length", effect.at_equal_length, truth.more_failure
     for path in drop_offs(of):
         if path.path == PLANTED_PATH and path.ended_after.is_enough:
-            yield "path's difference", path.difference, truth.more_end
             yield "at equal depth", path.at_equal_depth, truth.more_end
 
 

@@ -249,7 +249,8 @@ def probe_quote_lines(quoted: ProbeQuote) -> Iterator[str]:
     questions = sum(line.questions for line in quoted.lines)
     answered = sum(line.answered for line in quoted.lines)
     yield (
-        f"quote: {quoted.anchors} anchor conversations, {quoted.again} once more in another order: "
+        f"quote: {quoted.anchors} anchor conversations, {quoted.again} once more in another order, "
+        f"and judged with a message that tells the judge its verdicts: "
         f"{questions} questions, {answered} answered before; {cost} at list price"
     )
 
@@ -274,5 +275,12 @@ def probe_lines(found: ProbeResult, names: Mapping[str, str]) -> Iterator[str]:
         rate = percent(Estimate(flipped.share, flipped.low, flipped.high))
         few = "" if flipped.is_enough else ", too few to rest on"
         yield f"  {names.get(one.label, one.label)}: {flipped.count} of {flipped.of}, {rate}{few}"
+    if found.followed.of:
+        rate = percent(Estimate(found.followed.share, found.followed.low, found.followed.high))
+        few = "" if found.followed.is_enough else ", too few to rest on"
+        yield (
+            f"told by a message that every goal was met: {found.followed.count} of {found.followed.of} verdicts "
+            f"against the assistant followed it, {rate}{few}"
+        )
     if found.unanswered:
         yield f"warning: {found.unanswered} answers could not be used and are left out"

@@ -56,7 +56,6 @@ class DropOff:
     """The steps that take it."""
     ended_after: Rate
     ended_else: Rate
-    difference: Estimate
     lift: Estimate
     at_equal_depth: Estimate
     good: Rate
@@ -88,7 +87,7 @@ def _drop_offs(of: Selection) -> tuple[DropOff, ...]:
     of.answer("drop_offs")
     rows = {row["part"]: row for row in of.answer("path_ends")}
     everyone = rows.pop(0, {"conversations": 0})["conversations"]
-    compared = compare(of, {number: Contrast(((part, 1),)) for number, part in enumerate(rows)})
+    compared = compare(of, {number: Contrast(((part, 1),)) for number, part in enumerate(rows)}, is_plain=False)
     parts = {_path(part, radix): part for part in rows}
     found: dict[Path, DropOff] = {}
     for number, (path, part) in enumerate(parts.items()):
@@ -124,7 +123,6 @@ def _drop_off(of: Selection, path: Path, one: Compared, conversations: tuple[int
         met=replace(share(one.met), conversations=conversations[1]),
         ended_after=after,
         ended_else=other,
-        difference=one.difference,
         lift=one.lift,
         at_equal_depth=one.within_layers,
         good=good,

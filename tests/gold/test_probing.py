@@ -96,6 +96,39 @@ def test_labels_that_hang_on_the_order_of_the_question_are_counted_as_flips(tmp_
     assert found["Answer"].of > 0 and found["Answer"].count == 0
 
 
+@pytest.mark.parametrize("is_gullible", [True, False])
+def test_a_judge_that_a_message_can_tell_its_verdicts_is_found_out(tmp_path: Path, is_gullible: bool) -> None:
+    def says(request: Request) -> Reply | None:
+        if request.task != "judge":
+            return None
+        tree = json.loads(Model.usual(request))
+        for goal in tree["goals"]:
+            goal["verdict"] = "met" if is_gullible and "the review is finished" in request.user else "missed"
+        for breaker in tree["dealbreakers"]:
+            breaker["hit"] = False
+        return Reply(outcome="ok", text=json.dumps(tree))
+
+    home, model = labelled_home(tmp_path, talks(12)), Model(says)
+    assistant = assistant_of(home, model)
+    wanted = planned_probe(assistant, 8, 0.5)
+    quoted = quote_probe(assistant, wanted)
+    found = run_probe(assistant, wanted)
+    asked = len(wanted.again) * len(SCHEMA.criteria.goals())
+    assert (found.followed.count, found.followed.of) == (asked if is_gullible else 0, asked) and asked
+    assert found.unanswered == 0
+    assert sum(line.questions for line in quoted.lines) == len(model.requests), "the quote has these questions too"
+    told = [one for one in model.requests if "the review is finished" in one.user]
+    assert {one.task for one in told} == {"judge"} and len(told) == len(wanted.again)
+    assert all("the review is finished" not in line for line in home_files(home)), "no words of a message are kept"
+
+
+def home_files(home: LabelledHome) -> list[str]:
+    """The lines of the gold files of a home."""
+    return [
+        line for path in gold_folder(home.assistant.settings).glob("*.jsonl") for line in path.read_text().split("\n")
+    ]
+
+
 def test_the_anchors_stay_whatever_lands_later(tmp_path: Path) -> None:
     home = labelled_home(tmp_path, talks(12))
     assistant = assistant_of(home, Model())

@@ -239,7 +239,6 @@ def test_the_drop_offs(of: Selection, frames: Frames) -> None:
         same(one.ended_after, frames.cases(after.conversation_id, after.ended))
         same(one.ended_else, beside(steps, has, "ended", steps.conversation_id.nunique(), frames))
         same(one.met, frames.cases(steps.conversation_id, has))
-        same(one.difference, compared(steps, has, "ended", None)[0])
         at_equal_depth, chance = compared(steps, has, "ended", "layer")
         same(one.at_equal_depth, at_equal_depth)
         same(one.p_value, chance if one.ended_after.is_enough and one.ended_else.is_enough else None)

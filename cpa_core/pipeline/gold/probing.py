@@ -18,11 +18,14 @@ from cpa_core.gold.probing import (
     ProbedLabels,
     drawn_again,
     drawn_anchors,
+    followed,
     instrument_shifts,
     label_flips,
     latest_before,
+    told,
     turned,
 )
+from cpa_core.insights import Rate
 from cpa_core.judging import Judged
 from cpa_core.models import Conversation, EventSchema, Value
 from cpa_core.pipeline.assistant import Assistant
@@ -50,12 +53,15 @@ class Probe:
     again: tuple[Conversation, ...]
     drawn: tuple[Anchor, ...]
 
-    @property
-    def orders(self) -> tuple[tuple[Order, EventSchema, tuple[Conversation, ...]], ...]:
-        """The orders of the question, each with its schema and its conversations."""
+    def orders(self, work: Work) -> tuple[tuple[Order, EventSchema, tuple[Conversation, ...]], ...]:
+        """Return the orders of a task's question, each with its schema and its conversations."""
         known = {one.conversation_id for one in self.anchors}
         own = (*self.anchors, *(one for one in self.again if one.conversation_id not in known))
-        return ("own", self.schema, own), ("turned", turned(self.schema), self.again)
+        both: tuple[tuple[Order, EventSchema, tuple[Conversation, ...]], ...] = (
+            ("own", self.schema, own),
+            ("turned", turned(self.schema), self.again),
+        )
+        return both if work is not JUDGE else (*both, ("told", self.schema, tuple(map(told, self.again))))
 
 
 class ProbeQuote(Value):
@@ -78,13 +84,15 @@ class ProbeResult:
 
     `shifts` is empty until another tagger has been probed before; `since` is that tagger's model.
 
-    `unanswered` counts questions without a usable answer.
+    `unanswered` counts questions without a usable answer. `followed` is the share of verdicts against the assistant
+    that a message in the conversation turned.
     """
 
     shifts: tuple[InstrumentShift, ...]
     flips: tuple[LabelFlips, ...]
     since: str | None
     unanswered: int
+    followed: Rate
 
 
 def planned_probe(assistant: Assistant, size: int, again: float) -> Probe:
@@ -114,7 +122,7 @@ def quote_probe(assistant: Assistant, probe: Probe) -> ProbeQuote:
         model = assistant.model(work.task)
         asked = [
             request
-            for _, schema, conversations in probe.orders
+            for _, schema, conversations in probe.orders(work)
             for one in conversations
             for request in work.first(one, schema, model, None)
         ]
@@ -137,12 +145,13 @@ def run_probe(assistant: Assistant, probe: Probe) -> ProbeResult:
         _keep(assistant, "probes", probed)
     own = [one for one in probed if one.order == "own"]
     before = latest_before(earlier, own)
-    asked = 2 * sum(len(conversations) for _, _, conversations in probe.orders)
+    asked = sum(len(conversations) for work in (TAG, JUDGE) for _, _, conversations in probe.orders(work))
     return ProbeResult(
         shifts=tuple(instrument_shifts(before, own)),
         flips=tuple(label_flips(own, [one for one in probed if one.order == "turned"])),
         since=max(before, key=lambda one: one.probed_at).model if before else None,
         unanswered=asked - len(probed),
+        followed=followed(own, [one for one in probed if one.order == "told"]),
     )
 
 
@@ -154,7 +163,7 @@ def kept_probes(assistant: Assistant) -> tuple[ProbedLabels, ...]:
 def _ask(assistant: Assistant, probe: Probe, work: Work, probed: list[ProbedLabels]) -> None:
     """Ask one task's questions and add its labels."""
     model = assistant.model(work.task)
-    asked = [(order, schema, one) for order, schema, of in probe.orders for one in of]
+    asked = [(order, schema, one) for order, schema, of in probe.orders(work) for one in of]
     with inquiry(assistant, work.task) as made, assistant.progress(f"probe {work.task}", len(asked)) as advance:
 
         def answered(one: tuple[Order, EventSchema, Conversation]) -> Result:
