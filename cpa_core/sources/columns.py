@@ -343,7 +343,7 @@ def untimed(drafts: Table, records: Table) -> str | None:
 
 def table(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> Table:
     """Rows as columns."""
-    return pa.table({name: [row[n] for row in rows] for n, name in enumerate(schema.names)}, schema)
+    return pa.table(dict(zip(schema.names, zip(*rows, strict=True), strict=True)), schema)
 
 
 def rows(columns: Table, kind: Callable[..., Row]) -> Iterator[Row]:

@@ -70,9 +70,9 @@ def span_of(tree: Any) -> TracedSpan:
     if not trace:
         raise ValueError("traceId: missing")
     attributes = plain_attributes(tree.get("attributes"))
-    attributes |= {
-        key[11:]: value for key, value in tree.items() if key.startswith("attributes.") and value is not None
-    }
+    for key, value in tree.items():
+        if key.startswith("attributes.") and value is not None:
+            attributes[key[11:]] = value
     if isinstance(tree.get("span_kind"), str):
         attributes.setdefault("openinference.span.kind", tree["span_kind"])
     started_at, ended_at = (_instant(tree, key) for key in ("start", "end"))
@@ -93,7 +93,7 @@ WITH_THIRTEEN_DIGITS = range(10**12, 10**13)
 def nanosecond(value: Any) -> datetime | None:
     """A time in nanoseconds since 1970, as a number or as text; 0 is none. Raises ValueError."""
     if type(value) is str and len(value) == 19 and value.isdecimal() and value[0] != "0":
-        return EPOCH + timedelta(milliseconds=int(value[:13]))
+        return EPOCH + timedelta(0, int(value[:10]), int(value[10:13]) * 1_000)
     if value in (None, "", 0, "0"):
         return None
     if isinstance(value, bool | float | list | dict) or not str(value).isdecimal():
@@ -118,11 +118,9 @@ def plain_attributes(given: Any) -> Attributes:
     found: Attributes = {}
     for one in given if isinstance(given, list) else ():
         if isinstance(one, dict) and "key" in one:
-            value = one.get("value")
-            if type(value) is dict and len(value) == 1 and type(text := value.get("stringValue")) is str:
-                found[str(one["key"])] = text  # most are texts
-            else:
-                found[str(one["key"])] = plain_value(value)
+            value, key = one.get("value"), one["key"]
+            text = value.get("stringValue") if type(value) is dict and len(value) == 1 else None
+            found[key if type(key) is str else str(key)] = text if type(text) is str else plain_value(value)
     return found
 
 
@@ -142,7 +140,7 @@ def plain_value(value: Any) -> Any:
     if kind in NESTED_KINDS:
         values = inner.get("values") if isinstance(inner, dict) else None
         items = values if isinstance(values, list) else []
-        return plain_attributes(items) if kind == "kvlistValue" else [plain_value(one) for one in items]
+        return plain_attributes(items) if kind == "kvlistValue" else [*map(plain_value, items)]
     return inner if isinstance(inner, str) or kind != "stringValue" else None
 
 

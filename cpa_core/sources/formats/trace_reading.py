@@ -27,6 +27,8 @@ FEW, MOST_PARTS = 1_000, 10
 order."""
 
 NO_TRACE = 0
+UNNAMED = (None, None)
+"""The session and user of a trace of which no record names them."""
 
 Names = dict[str, tuple[Any, Any]]
 """The session and user of each trace, as the first of its records that has one names it."""
@@ -89,6 +91,13 @@ def _looked(look: Look, number: int, tree: Any) -> tuple[Node, Any] | None:
         return None  # reading it says why
 
 
+class _Going(NamedTuple):
+    """A trace that is not over: its records, and the ids of those of which no inner one is speech."""
+
+    records: list["_HeldRecord"]
+    closed: set[str]
+
+
 class _HeldRecord(NamedTuple):
     """One record of a trace that is not over: its number, its node, and the values found in it, if it may be speech."""
 
@@ -96,6 +105,13 @@ class _HeldRecord(NamedTuple):
     placed: Placed
     node: Node
     found: Any
+    read: list[columns.Found] | None
+
+    def lacks(self, verdict: TraceVerdict) -> bool:
+        """Whether more of the record is needed than is held."""
+        if verdict.kind == "undecided":
+            return self.placed[1] is None
+        return verdict.kind == "speech" and self.placed[1] is None and self.read is None
 
 
 class _Passing:
@@ -107,7 +123,7 @@ class _Passing:
 
     def __init__(self, file: File, look: Look, call: Call, named: Names) -> None:
         self.file, self.look, self.call, self.named = file, look, call, named
-        self.going: OrderedDict[str, list[_HeldRecord]] = OrderedDict()
+        self.going: OrderedDict[str, _Going] = OrderedDict()
         self.over: set[int] = set()
         self.back: set[int] = set()
         self.came_back = 0
@@ -140,31 +156,47 @@ class _Passing:
         return self.call(file, place, tree, None)
 
     def _hold(self, n: int, one: Placed, node: Node, found: Any) -> None:
-        """Keep a record until its trace is over; of one that cannot be speech, only its node."""
-        held = self.going.get(node.trace)
-        if held is not None:
+        """Keep a record until its trace is over: of one that is hardly speech, only its node.
+
+        A root is read at once if nothing that its trace says later can change what is read. To hold its tree would
+        cost as much as reading it.
+        """
+        going = self.going.get(node.trace)
+        if going is not None:
             self.going.move_to_end(node.trace)
         elif (own := hash(node.trace)) in self.over:
             self.back.add(own)
             self.came_back += 1
             return
         else:
-            held = self.going[node.trace] = []
-        if node.part == "aside" or not node.speaks:
+            going = self.going[node.trace] = _Going([], set())
+        inside = node.parent is not None and node.parent in going.closed
+        if inside or node.part == "aside" or (node.part == "call" and node.speaks):
+            going.closed.add(node.id)
+        read: list[columns.Found] | None = None
+        if inside or node.part == "aside" or not node.speaks:
             one, found = (one[0], None), None
-        held.append(_HeldRecord(n, one, node, found))
+        elif node.parent is None and all(self.named.get(node.trace, UNNAMED)):
+            read = list(attempted(self.file, one, lambda f, place, tree: self.call(f, place, tree, found)))
+            one, found = (one[0], None), None
+        going.records.append(_HeldRecord(n, one, node, found, read))
 
     def _end(self, before: int | None) -> None:
         """Read the traces of which no record has this number or a later one; None: all."""
         while self.going:
             trace = next(iter(self.going))
-            if before is not None and self.going[trace][-1].number >= before:
+            if before is not None and self.going[trace].records[-1].number >= before:
                 return
-            self._read(hash(trace), self.going.pop(trace))
+            self._read(hash(trace), self.going.pop(trace).records)
 
     def _read(self, trace: int, held: list[_HeldRecord]) -> None:
         self.over.add(trace)
-        for one, (_, verdict) in zip(held, verdicts_of([each.node for each in held]), strict=True):
+        verdicts = [verdict for _, verdict in verdicts_of([each.node for each in held])]
+        if any(one.lacks(verdict) for one, verdict in zip(held, verdicts, strict=True)):
+            self.back.add(trace)
+            self.came_back += len(held)
+            return
+        for one, verdict in zip(held, verdicts, strict=True):
             if verdict.kind == "speech":
                 self._take(one.number, trace, self._spoken(one, verdict))
             elif verdict.kind != "mute":
@@ -172,8 +204,10 @@ class _Passing:
         self.named.pop(held[0].node.trace, None)
 
     def _spoken(self, one: _HeldRecord, verdict: TraceVerdict) -> Iterator[columns.Found]:
-        for made in attempted(self.file, one.placed, lambda f, place, tree: self.call(f, place, tree, one.found)):
-            yield _standing_in(made, verdict)
+        read: Iterable[columns.Found] | None = one.read
+        if read is None:
+            read = attempted(self.file, one.placed, lambda f, place, tree: self.call(f, place, tree, one.found))
+        return (_standing_in(made, verdict) for made in read)
 
     def _take(self, n: int, trace: int, found: Iterable[columns.Found]) -> None:
         for made in found:

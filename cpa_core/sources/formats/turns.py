@@ -63,13 +63,13 @@ def _known(file: File, place: str, turn: Any, speaker: str | None) -> Iterable[D
         return _carefully(file, place, turn, speaker)
     if (made := known.get(key)) is None:
         made = tuple(_carefully(file, place, turn, speaker))
-        if len(key) > MOST_BYTES or any(isinstance(one, Reject) for one in made):
+        if len(key) > MOST_BYTES or Reject in map(type, made):
             return made
         if len(known) >= MOST_TURNS:
             known.clear()
         known[key] = made
         return made
-    return [Draft(place, *rest) for _, *rest in made]
+    return [Draft(place, *one[1:]) for one in made]
 
 
 def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> Iterator[Draft | Reject]:
