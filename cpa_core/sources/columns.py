@@ -343,6 +343,8 @@ def untimed(drafts: Table, records: Table) -> str | None:
 
 def table(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> Table:
     """Rows as columns."""
+    if not rows:
+        return schema.empty_table()
     return pa.table(dict(zip(schema.names, zip(*rows, strict=True), strict=True)), schema)
 
 
