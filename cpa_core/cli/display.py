@@ -214,8 +214,10 @@ def quote_lines(quote: Quote) -> list[str]:
     lines = [f"{len(quote.days)} days, {quote.days[0]} to {quote.days[-1]}"]
     for line in quote.lines:
         known = "unknown (no list price)" if line.cost is None else dollars(line.cost)
+        done = f"{line.answered} more are answered already"
+        done += f", {line.repeated} are equal to one of these" if line.repeated else ""
         lines.append(
-            f"{line.task}, {line.model}: {line.questions} questions ({line.answered} more are answered already), "
+            f"{line.task}, {line.model}: {line.questions} questions ({done}), "
             f"about {line.prompt_tokens:,} + {line.completion_tokens:,} tokens: {known}"
         )
     total = "unknown" if quote.cost is None else f"at most about {dollars(quote.cost)}"

@@ -122,7 +122,7 @@ def errors(given: Settings) -> "Done":
 def probe(
     given: Settings,
     size: Annotated[int, Option(help="anchor conversations, drawn at the first probe", metavar="NUMBER")] = 50,
-    again: Annotated[float, Option(help="the percentage asked once more, otherwise", metavar="NUMBER")] = 5.0,
+    again: Annotated[float, Option(help="the percentage asked again in two other ways", metavar="NUMBER")] = 5.0,
     dry_run: Annotated[bool, switch("--dry-run", "show what it would cost, and ask nothing")] = False,
 ) -> "Done":
     """Ask the same conversations again: what another model, prompt or schema does to rates, and what chance does."""

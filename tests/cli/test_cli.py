@@ -143,6 +143,17 @@ def test_a_quote_needs_no_key_and_says_which_a_run_will_need(
     assert lacking[0] in capsys.readouterr().err
 
 
+def test_equal_conversations_are_quoted_as_equal_and_not_as_answered(chat_server: ChatServer, capsys: Captured) -> None:
+    Path("chats.json").write_text(json.dumps(dict.fromkeys(("c1", "c2", "c3"), CHATS["c1"])), "utf-8")
+    line = "quote chats.json --schema schema.yml --model compatible:test-model"
+    assert cpa(line, CPA_COMPATIBLE_URL=chat_server.url) == 0
+    shown = capsys.readouterr().out
+    for task in ("tag", "judge"):
+        assert f"{task}, compatible:test-model: 1 questions (0 more are answered already, 2 are equal to one" in shown
+    assert run(chat_server) == 0
+    assert len(chat_server.calls) == 2
+
+
 def test_a_quote_of_a_model_with_a_list_price_is_in_dollars(capsys: Captured) -> None:
     line = "quote chats.json --schema schema.yml --model openai:gpt-6-luna"
     assert cpa(line, OPENAI_API_KEY="k") == 0

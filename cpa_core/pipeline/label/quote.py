@@ -16,7 +16,10 @@ from cpa_core.store.database import as_json
 
 
 class QuoteLine(Value):
-    """One task by one model. `cost` is in US dollars at list price without any caching, null when unknown."""
+    """One task by one model. `cost` is in US dollars at list price without any caching, null when unknown.
+
+    `answered` questions have an answer in the ledger; `repeated` ones are equal to another, and share its answer.
+    """
 
     task: str
     model: str
@@ -25,6 +28,7 @@ class QuoteLine(Value):
     prompt_tokens: int
     completion_tokens: int
     cost: float | None
+    repeated: int = 0
 
 
 class Quote(Value):
@@ -88,15 +92,17 @@ def quote_line(
         kept += view.answer("batches/questions_in_batches", awaited=sorted(AWAITED))
     answered = {by_hash[row["request_hash"]].hash for row in kept if row["request_hash"] in by_hash}
     asked = [request for key, request in by_hash.items() if key == request.hash and key not in answered]
+    known = sum(request.hash in answered for request in requests)
     own = tariff(assistant, task, ModelName(provider=provider, model=model))
     usage = own.usage(asked)
     line = QuoteLine(
         task=task,
         model=f"{provider}:{model}",
         questions=len(asked),
-        answered=len(requests) - len(asked),
+        answered=known,
         prompt_tokens=usage.prompt_tokens or 0,
         completion_tokens=usage.completion_tokens or 0,
         cost=own.cost(asked),
+        repeated=len(requests) - known - len(asked),
     )
     return line, own.usual is not None
