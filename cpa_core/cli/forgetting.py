@@ -34,7 +34,8 @@ def forget_command(
     say(*_lines(found, requests), *_asking_lines(asks, given))
     if yes:
         found = forget(assistant, users, conversations, at_destinations=at_destinations)
-        say("removed; the database was copied without it")
+        copied = "the database was copied" if assistant.store.is_file else "the store's files were written anew"
+        say(f"removed; {copied} without it")
     elif not found.is_empty:
         say("nothing was changed; the same command with --yes removes it")
     say(*(line for one in found.asked for line in receipt_lines(one, given)))
