@@ -64,6 +64,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, lakes: Lakes) -> Home:
     """A worker of a store with messages, answers, receipts, a batch and an outbox, of several people."""
     folder = tmp_path_factory.mktemp("shared")
     made = Home(folder / "one", lakes.environ(folder / "store"))
+    lakes.engine(folder / "store")  # closed with the others at the end
     made.write("a.json", json.dumps(talks()))
     made.land()
     assistant = made.assistant()

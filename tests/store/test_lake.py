@@ -516,6 +516,7 @@ def test_an_upgrade_names_its_migrations_first_and_an_older_version_touches_noth
     lakes: Lakes, tmp_path: Path
 ) -> None:
     environ = lakes.environ(tmp_path / "upgraded")
+    lakes.engine(tmp_path / "upgraded")  # closed with the others at the end
     home = Home(tmp_path / "one", dict(environ))
     with home.assistant().store.writing():
         pass
