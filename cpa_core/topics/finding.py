@@ -236,8 +236,8 @@ def new_layer(
 def _grown_groups(grouped: _Grouped, since: date) -> Iterator[list[int]]:
     """The members of each largest group that is new since a day."""
     tree = grouped.tree
-    is_recent = module("numpy").array([grouped.items[row].day >= since for row in grouped.rows], dtype="int64")
-    now, then = tree.sums(is_recent), tree.sums(1 - is_recent)
+    is_recent = [grouped.items[row].day >= since for row in grouped.rows]
+    now, then = tree.sums(is_recent), tree.sums([not one for one in is_recent])
     compared = sum(one + other >= LEAST_MEMBERS for one, other in zip(now, then, strict=True))
     left = [tree.root]
     while left:

@@ -5,7 +5,7 @@ time grows with their number and not with the square of the texts:
 https://scikit-learn.org/stable/modules/clustering.html#adding-connectivity-constraints
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
@@ -23,46 +23,57 @@ AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class GroupTree:
-    """A tree of groups: `merges` has the two parts of each inner node, leaves first, as scikit-learn numbers them."""
+    """A tree of groups of rows. `leaves` has the rows of each leaf: equal ones are never parted.
 
-    leaves: int
+    `merges` has the two parts of each inner node; leaves are numbered first, as scikit-learn does.
+    """
+
+    leaves: tuple[tuple[int, ...], ...]
     merges: tuple[tuple[int, int], ...]
 
     @property
     def root(self) -> int:
-        """The node of all leaves."""
-        return self.leaves + len(self.merges) - 1
+        """The node of all rows."""
+        return len(self.leaves) + len(self.merges) - 1
 
     def parts(self, node: int) -> tuple[int, ...]:
         """The two nodes that a node was merged from; none of a leaf."""
-        return self.merges[node - self.leaves] if node >= self.leaves else ()
+        return self.merges[node - len(self.leaves)] if node >= len(self.leaves) else ()
 
     def members(self, node: int) -> Iterator[int]:
-        """The leaves below a node."""
+        """The rows below a node."""
         left = [node]
         while left:
             one = left.pop()
-            if one < self.leaves:
-                yield one
+            yield from self.leaves[one] if one < len(self.leaves) else ()
             left += self.parts(one)
 
-    def sums(self, counts: Any) -> Any:
-        """For each node, the sum of these counts of its leaves."""
-        found = [*counts.tolist()]
+    def sums(self, counts: Sequence[int]) -> list[int]:
+        """For each node, the sum of these counts of its rows."""
+        found = [sum(counts[row] for row in rows) for rows in self.leaves]
         for one, other in self.merges:
             found.append(found[one] + found[other])
         return found
 
 
 def tree_of(vectors: "Vectors") -> GroupTree:
-    """The tree of two rows or more, each of length one. The same rows in the same order give the same tree."""
-    smooth = vectors
-    near = neighbours(vectors)
+    """The tree of rows of length one. The same rows in the same order give the same tree.
+
+    Equal rows are one leaf: as neighbours of each other they would make the time grow with the square of their number.
+    """
+    equal: dict[bytes, list[int]] = {}
+    for row, vector in enumerate(vectors):
+        equal.setdefault(vector.tobytes(), []).append(row)
+    leaves = tuple(map(tuple, equal.values()))
+    if len(leaves) < 2:
+        return GroupTree(leaves, ())
+    smooth = vectors[[rows[0] for rows in leaves]]
+    near = neighbours(smooth)
     for _ in range(ROUNDS):
         smooth = _averaged(smooth, near)
     smooth = unit(smooth)
     merges, *_ = module("sklearn.cluster").ward_tree(smooth, connectivity=_connected(neighbours(smooth)))
-    return GroupTree(len(vectors), tuple((int(one), int(other)) for one, other in merges))
+    return GroupTree(leaves, tuple((int(one), int(other)) for one, other in merges))
 
 
 def neighbours(vectors: "Vectors") -> Any:
@@ -101,12 +112,12 @@ def _connected(near: Any) -> Any:
 
 
 def cut(tree: GroupTree, most: int, least: int) -> list[int]:
-    """At most so many groups of a tree, each of at least so many leaves; the last merge is undone first.
+    """At most so many groups of a tree, each of at least so many rows; the last merge is undone first.
 
-    A part that is smaller falls off: its leaves are in no group.
+    A part that is smaller falls off: its rows are in no group.
     """
-    sizes = tree.sums(module("numpy").ones(tree.leaves, dtype="int64"))
-    open_nodes = [-tree.root] if tree.leaves >= least else []
+    sizes = tree.sums([1] * sum(map(len, tree.leaves)))
+    open_nodes = [-tree.root] if sizes[tree.root] >= least else []
     done: list[int] = []
     while open_nodes and len(open_nodes) + len(done) < most:
         node = -heappop(open_nodes)

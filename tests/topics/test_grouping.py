@@ -23,7 +23,7 @@ def rows(count: int, planted: int, seed: int = 0, noise: float = 0.1) -> "Vector
 def test_a_tree_has_every_leaf_once_and_sums_them(vectors: "Vectors") -> None:
     tree = tree_of(vectors)
     assert sorted(tree.members(tree.root)) == list(range(len(vectors)))
-    sizes = tree.sums(np.ones(len(vectors), dtype="int64"))
+    sizes = tree.sums([1] * len(vectors))
     assert all(sizes[node] == len(list(tree.members(node))) for node in range(tree.root + 1))
     assert tree_of(vectors) == tree
 
@@ -46,8 +46,18 @@ def test_planted_directions_are_the_groups() -> None:
 
 
 def test_a_part_that_is_too_small_falls_off() -> None:
-    tree = GroupTree(5, ((0, 1), (2, 3), (5, 6), (7, 4)))  # a leaf far from two pairs
+    leaves = tuple((n,) for n in range(5))
+    tree = GroupTree(leaves, ((0, 1), (2, 3), (5, 6), (7, 4)))  # a leaf far from two pairs
     assert cut(tree, 2, 2) == [5, 6] and cut(tree, 1, 2) == [8] and cut(tree, 9, 3) == [7]
+
+
+def test_equal_rows_are_one_leaf_and_never_parted() -> None:
+    vectors = rows(40, 40)
+    vectors[10:30] = vectors[0]
+    tree = tree_of(vectors)
+    assert len(tree.leaves) == 20 and (0, *range(10, 30)) in tree.leaves
+    assert [0, *range(10, 30)] in [sorted(tree.members(node)) for node in cut(tree, 50, 15)]
+    assert tree_of(np.repeat(vectors[:1], 30, axis=0)) == GroupTree((tuple(range(30)),), ())
 
 
 @pytest.mark.parametrize("vectors", [rows(5, 2), rows(1_100, 4), rows(100, 1, noise=0.0)])
