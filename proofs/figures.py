@@ -15,7 +15,7 @@ OF_DAYS = """
     select
       d.day::varchar as day,
       (select count(*) from raw_conversations r where r.day = d.day) as conversations,
-      (select count(*) from messages m where m.day = d.day) as messages,
+      (select count(*) from messages m where m.day = d.day and m.role in ('user', 'assistant')) as messages,
       (select coalesce(sum(messages_asked), 0)::bigint from tagged_conversations t
         where t.day = d.day and t.outcome = 'ok') as tagged,
       (select count(*) from judge_scores j where j.day = d.day and j.outcome = 'ok') as judged,
@@ -61,7 +61,11 @@ class Claims:
 
 
 def of_days(home: Path) -> list[Figures]:
-    """What is in each built day. `tagged` counts messages; `receipts` counts events, the judgments' among them."""
+    """Return the figures of each built day.
+
+    `messages` counts those of user and assistant, which are tagged, and no tool's. `receipts` counts events, those of
+    judgments among them.
+    """
     with Store(home).reading() as view:
         return list(view.rows(OF_DAYS))
 
