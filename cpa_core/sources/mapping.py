@@ -35,6 +35,12 @@ LIKELY: Mapping[str, tuple[str, ...]] = {
 }
 """Other names of our words, the likeliest first; letter case and underscores are ignored."""
 
+SIDES: Mapping[str, tuple[str, ...]] = {
+    "input": ("question", "query", "user_message", "user_input", "user_query", "prompt", "user_prompt", "request"),
+    "output": ("answer", "response", "reply", "bot_response", "assistant_response", "bot_message", "completion"),
+}
+"""Other names of both sides of one exchange, where a record holds a question and its answer."""
+
 LISTS = frozenset({"messages", "conversations"})
 """Words whose value is a list of messages."""
 
@@ -294,8 +300,18 @@ def advice(named: Mapping[str, str], lacking: Iterable[str], keys: Sequence[str]
     A time is named where a key is likely one; it may be missing.
     """
     lacking = [word for word in lacking if word not in named]
+    if "role" in lacking and (both := sides(keys)):
+        lacking = [word for word in lacking if word not in ("role", "content")]
+        named = {**named, **both}
     found = likely([*lacking, *(word for word in ("timestamp",) if word not in {*named, *keys})], keys)
     return flag({**named, **dict.fromkeys(lacking, "..."), **found})
+
+
+def sides(keys: Sequence[str]) -> dict[str, str]:
+    """The keys of a question and its answer, of those seen; none where not both are there."""
+    seen = {_folded(key): key for key in reversed(keys)}
+    found = {word: [seen[_folded(one)] for one in names if _folded(one) in seen] for word, names in SIDES.items()}
+    return {word: keys_[0] for word, keys_ in found.items()} if all(found.values()) else {}
 
 
 def begins_in(path: str, keys: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cpa_core.errors import SourceError
-from tests.formats.reading import AT, BOTH, FOUR, Said, lines, message, read_file, roles, said, told
+from tests.formats.reading import AT, BOTH, FOUR, HISTORY, Said, lines, message, read_file, roles, said, told
 
 ASK = {"messages": [message("user", "hi")]}
 TIME = {"timestamp": AT}
@@ -300,6 +300,35 @@ USERS = {
     "Portkey's metadata": {"metadata": {"_user": "u"}},
     "Cloudflare's metadata, as text": {"metadata": '{"user": "u"}'},
 }
+
+
+def test_responses_whose_inputs_hold_the_answers_before_are_one_conversation() -> None:
+    def response(n: int, asked: Any, answer: str, before: str | None = None) -> dict[str, Any]:
+        output = [{"type": "message", **message("assistant", [{"type": "output_text", "text": answer}])}]
+        about = {"object": "response", "id": f"r{n}", "created_at": 1772442000 + n, "previous_response_id": before}
+        return {**about, "input": asked, "output": output, "user": "u"}
+
+    first, second = response(1, HISTORY[:1], "ho"), response(2, HISTORY[:3], "so")
+    assert told(lines(first, second), "a.jsonl") == [FOUR]
+    chained = [response(3, "hi", "ho"), response(4, "and?", "so", "r3")]
+    found = said(lines(first, second, *chained), "a.jsonl")
+    assert found.pop("r3") == FOUR and list(found.values()) == [FOUR]
+
+
+EXCHANGES = [("hi", "ho"), ("and?", "so")]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_a_row_with_a_question_and_its_answer_is_read_where_both_are_named(kind: str) -> None:
+    rows = [
+        {"chat": "c", "question": q, "answer": a, "at": at} for (q, a), at in zip(EXCHANGES, (AT, LATER), strict=True)
+    ]
+    table = "\n".join(["chat,question,answer,at", *(",".join(row.values()) for row in rows)])
+    names = {"input": "question", "output": "answer", "conversation_id": "chat", "timestamp": "at"}
+    file = table if kind == "csv" else lines(*rows)
+    assert said(file, f"a.{kind}", names=names) == {"c": FOUR}
+    with pytest.raises(SourceError, match="--map input=question,output=answer,conversation_id=chat"):
+        read_file(file, f"a.{kind}")
 
 
 @pytest.mark.parametrize("where", USERS)

@@ -51,7 +51,9 @@ def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     fields.once(tree)
     request = body_of(next((tree[key] for key in REQUESTS if key in tree), None))
     response = next((tree[key] for key in RESPONSES if key in tree), _beside(tree))
-    asked = request.get("messages", request.get("input", request.get("prompt", tree.get("messages"))))
+    asked = request.get(
+        "messages", request.get("input", request.get("prompt", tree.get("messages", tree.get("input"))))
+    )
     if not asked:
         raise ValueError(ONLY_ANSWERS)
     answer = body_of(response)
@@ -137,6 +139,7 @@ PAIRS = Format(
         *(f"{asked}.messages[] {answered}" for asked, answered in zip(REQUESTS, RESPONSES, strict=True)),
         "messages[].role messages[].content response.choices[].message",
         "messages[].role messages[].content response call_type startTime",
+        "input output conversation_id",
         *(f"messages[].role messages[].content {key}" for key in ("response", "choices[].message", *ANSWERS_BESIDE)),
     ),
     read=each(_pair),

@@ -6,8 +6,8 @@ https://platform.openai.com/docs/api-reference/conversations/list-items (items, 
 The input may be text or items.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
@@ -19,18 +19,36 @@ from cpa_core.sources.trees import Trees
 
 
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
-    """The responses of a file. A first pass finds the chains."""
+    """The responses of a file. A first pass finds the chains, and whether inputs repeat what was said before."""
     before: dict[str, str] = {}
+    repeats = False
     for one in records:
         if not isinstance(one, Reject) and isinstance(one[1], dict):
             own, earlier = response_of(one[1]).get("id"), _asked_after(one[1])
             if isinstance(own, str) and isinstance(earlier, str):
                 before[own] = earlier
+            repeats = repeats or (not earlier and _has_history(one[1]))
+    chains = _Chains(before, frozenset(before.values()), repeats)
     for one in records:
         if isinstance(one, Reject):
             yield one
         else:
-            yield from attempted(file, one, lambda f, place, tree: _called(f, place, tree, before))
+            yield from attempted(file, one, lambda f, place, tree: _called(f, place, tree, chains))
+
+
+class _Chains(NamedTuple):
+    """The response before each, those that others follow, and whether inputs of the rest have their history."""
+
+    before: Mapping[str, str]
+    followed: frozenset[str]
+    repeats: bool
+
+
+def _has_history(tree: dict[str, Any]) -> bool:
+    """Whether an input holds answers: its sender keeps the conversation, and names none."""
+    asked = _request_of(tree).get("input", response_of(tree).get("input"))
+    items = asked if isinstance(asked, list) else []
+    return any(isinstance(one, dict) and one.get("role") == "assistant" for one in items)
 
 
 def response_of(tree: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +66,7 @@ def _asked_after(tree: dict[str, Any]) -> Any:
     return response_of(tree).get("previous_response_id") or _request_of(tree).get("previous_response_id")
 
 
-def _called(file: File, place: str, tree: Any, before: dict[str, str]) -> Iterator[columns.Found]:
+def _called(file: File, place: str, tree: Any, chains: _Chains) -> Iterator[columns.Found]:
     if not isinstance(tree, dict):
         raise ValueError(f"a response is needed, this is a {fields.kind(tree)}")
     fields.once(tree)
@@ -60,15 +78,16 @@ def _called(file: File, place: str, tree: Any, before: dict[str, str]) -> Iterat
     started_at, assumed = moment(created, file.zone)
     ended_at, _ = moment(response.get("completed_at"), file.zone)
     user = request.get("user") or request.get("safety_identifier") or response.get("user")
+    conversation_id = _conversation(tree, chains)
     about = CallAbout(
         place=place,
-        conversation_id=_conversation(tree, before),
+        conversation_id=conversation_id,
         user_id=fields.identity("user", user or response.get("safety_identifier")),
         started_at=started_at,
         ended_at=ended_at,
         call_id=fields.identity("id", response.get("id")),
         zone_assumed=assumed,
-        after=None if _named(tree) else str(_asked_after(tree) or ""),
+        after=None if conversation_id is None or _named(tree) else str(_asked_after(tree) or ""),
     )
     output = response.get("output", response.get("output_text"))
     yield from called(file, about, asked, output, request.get("instructions") or response.get("instructions"))
@@ -84,16 +103,21 @@ def _named(tree: dict[str, Any]) -> str | None:
     return None
 
 
-def _conversation(tree: dict[str, Any], before: dict[str, str]) -> str | None:
-    """The conversation that a response names, else the first response of its chain in this file."""
+def _conversation(tree: dict[str, Any], chains: _Chains) -> str | None:
+    """The conversation that a response names, else the first response of its chain in this file.
+
+    None for a response outside of chains in a file whose inputs repeat what was said: their history chains them.
+    """
     if found := _named(tree):
         return found
     first = fields.identity("id", response_of(tree).get("id"))
     earlier = _asked_after(tree)
+    if chains.repeats and not earlier and first not in chains.followed:
+        return None
     seen: set[str] = set()
     while isinstance(earlier, str) and earlier not in seen:
         seen.add(earlier)
-        first, earlier = earlier, before.get(earlier)
+        first, earlier = earlier, chains.before.get(earlier)
     return first
 
 
@@ -125,7 +149,8 @@ RESPONSES = Format(
     ),
     read=_read,
     docs="https://platform.openai.com/docs/api-reference/responses/object",
-    ids="conversation, else the first known response of the chain of previous_response_id, also in earlier files",
+    ids="conversation, else the first response of the chain of previous_response_id, also in earlier files; where "
+    "inputs hold the answers before them, calls are chained by history",
     users="user or safety_identifier",
     times="created_at, completed_at",
     speech="input text of the user, output text and refusals of the assistant",

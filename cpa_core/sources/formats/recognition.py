@@ -221,12 +221,21 @@ def _refusal(file: File, values: Sequence[Any], formats: Mapping[str, Format]) -
     seen = shapes.keys([file.mapped(value) for value in values])
     near = "; or ".join(_lacks(form, sign) for form, sign in _nearest(file, values, formats))
     shown = ", ".join(seen[:SHOWN_KEYS]) + (", ..." if len(seen) > SHOWN_KEYS else "")
-    flag = mapping.flag({**file.names, **{word: "..." for word in NAMED if word not in file.names}})
+    flag = _flag(file, [key.rpartition("[].")[2] for key in seen])
     return (
         f"{file.name}: the format is not recognised. Keys seen: {shown or 'none'}. Nearest: {near}. If the messages "
         f"stand under other names, say which: {flag}; or name the format: --format {'|'.join(formats)}"
     )
 
+
+def _flag(file: File, keys: Sequence[str]) -> str:
+    if mapping.sides(keys):
+        return mapping.advice(file.names, EXCHANGED, keys)
+    return mapping.flag({**file.names, **{word: "..." for word in NAMED if word not in file.names}})
+
+
+EXCHANGED = ("role", "content", "conversation_id")
+"""The words for which a record with a question and its answer has others."""
 
 NAMED = ("messages", "role", "content")
 """The words that a person names for messages of an unknown format."""
