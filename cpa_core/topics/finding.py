@@ -83,7 +83,7 @@ def first_layer(corpus: str, items: Iterable[Item]) -> Layer | None:
 
 
 class _Grouped(NamedTuple):
-    """A sample in a space, and the tree of those that have a vector. `rows` has the place of each leaf."""
+    """A sample in a space, and the tree of those that have a vector. `rows` has the place of each row of the tree."""
 
     items: list[Item]
     space: Space
@@ -98,7 +98,7 @@ class _Grouped(NamedTuple):
 
     def members(self, node: int) -> list[int]:
         """The places of a node's members, in order."""
-        return sorted(self.rows[leaf] for leaf in self.tree.members(node))
+        return sorted(self.rows[row] for row in self.tree.members(node))
 
 
 def _grouped(items: Iterable[Item]) -> _Grouped | None:
@@ -175,7 +175,7 @@ def telling_words(names: Sequence[str], counted: Any, members: Sequence[int]) ->
 def placed(layers: Sequence[Layer], items: Sequence[Item]) -> list[Placement]:
     """Where each item belongs, in the order given: the nearest topic within its radius, of the newest layer of its day.
 
-    A member of a cluster belongs to it.
+    A text that was grouped when the layer was made belongs to its topic.
     """
     found: dict[str, Placement] = {}
     ordered = sorted(items, key=lambda one: one.item_id)  # sums of floating point numbers depend on the order of rows
@@ -234,10 +234,13 @@ def new_layer(
 
 
 def _grown_groups(grouped: _Grouped, since: date) -> Iterator[list[int]]:
-    """The members of each largest group that is new since a day."""
+    """The members of each largest group that is new since a day; if nothing came before, each of the usual size."""
     tree = grouped.tree
     is_recent = [grouped.items[row].day >= since for row in grouped.rows]
     now, then = tree.sums(is_recent), tree.sums([not one for one in is_recent])
+    if not then[tree.root]:
+        yield from grouped.fine()
+        return
     compared = sum(one + other >= LEAST_MEMBERS for one, other in zip(now, then, strict=True))
     left = [tree.root]
     while left:

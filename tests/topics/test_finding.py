@@ -142,6 +142,13 @@ def test_a_text_nearest_to_a_group_that_is_not_new_is_not_placed_in_a_new_topic(
     assert {one.topic_id for one in placed([layer, replace(wide, others=None)], fresh)} <= new  # by the radius alone
 
 
+def test_where_no_earlier_text_is_left_the_new_topics_are_as_many_as_at_first() -> None:
+    alone = new_layer("requests", first_day(), DAY)
+    first = first_layer("requests", first_day())
+    assert alone is not None and first is not None and len(first.topics) > 1
+    assert alone.members == first.members and alone.since == DAY
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_day_like_the_one_before_has_no_new_topic(seed: int) -> None:
     tomorrow = DAY + timedelta(days=1)
