@@ -311,8 +311,8 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
     "label/answer_recalled": [{"hash": "q1"}, {"hash": "q9"}],
     "label/money_spent": [{"run": "r-", "since": datetime(2026, 3, 4, 9, 3, tzinfo=UTC)}],
     "label/cost_of_run": [
-        {"task": "tag", "run": "r-1", "batches": "[]"},
-        {"task": "tag", "run": "", "batches": '["b"]'},
+        {"task": "tag", "run": "r-1", "day": DAY, "batches": "[]"},
+        {"task": "tag", "run": "", "day": DAY, "batches": '["b"]'},
     ],
     "status/spend_since": [{"since": datetime(2026, 3, 4, 9, 2, tzinfo=UTC)}],
     "delivery/receipts_known": [{"destination": "d", "project": "p", "events": '["e1", "e2", "none"]'}],
