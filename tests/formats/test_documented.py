@@ -536,3 +536,16 @@ def test_a_user_who_is_nobody_joins_no_talk_of_others(nobody: str) -> None:
         assert said(content, name, lost=2) == {"u1": [("user", "hi")]}
     named = [{**one, "conversation_id": f"c{n}"} for n, one in enumerate(rows)]
     assert len(said(lines(*named), "a.jsonl")) == 3
+
+
+SLACK_BESIDE: dict[str, Any] = {
+    "users": {"id": "U1", "team_id": "T1", "name": "ada", "deleted": False, "profile": {"real_name": "Ada"}},
+    "channels": {"id": "C1", "name": "help", "created": 1, "creator": "U1", "members": ["U1"], "topic": {}},
+    "dms": {"id": "D1", "created": 1, "members": ["U1", "U2"]},
+    "integration_logs": {"user_id": "U1", "user_name": "ada", "date": "1", "change_type": "added"},
+}
+
+
+@pytest.mark.parametrize("name", SLACK_BESIDE)
+def test_what_lies_beside_the_messages_of_a_slack_export_is_left_aside(name: str) -> None:
+    assert read_file([SLACK_BESIDE[name]], f"{name}.json") == ([], [])

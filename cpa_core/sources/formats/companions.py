@@ -30,6 +30,7 @@ INVENTORIES = frozenset({"export_manifest.json", "user_settings.json", "model_co
 
 CLAUDE = "https://support.claude.com/en/articles/9450526-how-can-i-export-my-claude-data"
 CHATGPT = "https://difegam.github.io/chatgpt-to-markdown/explanation/export-format"
+SLACK = "https://slack.com/help/articles/220556107-How-to-read-Slack-data-exports"
 CLINE_DOCS = "https://github.com/cline/cline"
 BLOB = "https://langfuse.com/docs/api-and-data-platform/features/blob-storage-export-fields"
 
@@ -71,6 +72,26 @@ COMPANIONS: dict[str, Format] = {
             docs=CHATGPT,
         ),
         _companion("chatgpt_inventory", "an inventory or the settings of a ChatGPT export", docs=CHATGPT),
+        _companion(
+            "slack_users",
+            "the members of a Slack export",
+            "id team_id profile !messages !content !text",
+            "id name profile !messages !content !text",
+            docs=SLACK,
+        ),
+        _companion(
+            "slack_channels",
+            "the channels or direct messages of a Slack export",
+            "id created members !messages !content !text",
+            "id name members !messages !content !text",
+            docs=SLACK,
+        ),
+        _companion(
+            "slack_integrations",
+            "the log of integrations of a Slack export",
+            "user_id date change_type !messages !content !text",
+            docs=SLACK,
+        ),
         _companion("claude_users", "the accounts of a Claude.ai export", "uuid full_name email_address", docs=CLAUDE),
         _companion(
             "claude_projects",
