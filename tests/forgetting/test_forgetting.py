@@ -215,6 +215,7 @@ def test_killed_at_any_step_and_run_again_it_ends_the_same(
             forget(home.assistant(), users=[USER])
     assert resume_forgetting(home.assistant())
     assert holding(home, wanted) == set() and of_others(home.assistant()) == before
+    assert home.rows("select conversations, users from insight_days") == [{"conversations": 1, "users": 1}]
     assert not resume_forgetting(home.assistant())
 
 

@@ -34,7 +34,7 @@ class HeldElsewhere(Value):
     distinct_id: str
     identified: bool
     events: int
-    last_sent_at: datetime
+    last_sent_at: datetime | None
     is_own: bool
 
     @property
@@ -128,7 +128,8 @@ def _asked(assistant: Assistant, held: Sequence[HeldElsewhere]) -> Iterator[Dele
     rates = {one.destination: EventRate(1.0, timer.clock, timer.sleep) for one in held}
     for one in held:
         before = _before(assistant, one)
-        if before and before.status == "promised" and before.asked_at > one.last_sent_at:
+        is_newer = before and one.last_sent_at and before.asked_at > one.last_sent_at
+        if before and before.status == "promised" and is_newer:
             yield before
             continue
         rates[one.destination].wait(1)

@@ -3,7 +3,7 @@
 A journal in the home records the removal in progress: after a kill, the next call of the command finishes it first.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
@@ -24,7 +24,7 @@ from cpa_core.pipeline.forgetting.files import about, clean_files
 from cpa_core.pipeline.forgetting.journal import WAIT, end_journal, journal_of, keep_journal, nobody_else
 from cpa_core.pipeline.forgetting.outbox import clean_shared_outbox
 from cpa_core.pipeline.forgetting.retention import Outdated, outdated, remove_outdated
-from cpa_core.pipeline.forgetting.subject import Forgotten, objects_of, rejects_of, subject_of
+from cpa_core.pipeline.forgetting.subject import Forgotten, objects_of, rejects_of, subject_of, with_hashed
 from cpa_core.pipeline.forgetting.tombstones import bury
 from cpa_core.pipeline.reporting.daily_tables import sum_day
 from cpa_core.pipeline.upgrade import remove_copy
@@ -98,11 +98,12 @@ def forget(
     found = forgetting(assistant, users, conversations)
     if at_destinations:
         askable(assistant.settings, found.elsewhere)
-    begun = {"users": found.users, "conversations": found.conversations, "at_destinations": at_destinations}
-    keep_journal(assistant.store, begun)
+    begun = {"users": found.users, "conversations": found.conversations, "days": [str(day) for day in found.days]}
+    keep_journal(assistant.store, begun | {"at_destinations": at_destinations})
     resume_forgetting(assistant)
-    asked = receipts_of(assistant, [one.sent_as for one in found.elsewhere if one.sent_as])
-    return found.model_copy(update={"asked": tuple(asked)})
+    asked = {one.sent_as for one in found.elsewhere if one.sent_as}
+    asked |= ids_at_destinations(with_hashed(found.users), with_hashed(found.conversations))
+    return found.model_copy(update={"asked": tuple(receipts_of(assistant, asked))})
 
 
 def resume_forgetting(assistant: Assistant) -> bool:
@@ -119,7 +120,7 @@ def resume_forgetting(assistant: Assistant) -> bool:
             if begun.get("at_destinations"):
                 _ask_first(assistant, users, conversations)
                 keep_journal(store, begun | {"at_destinations": False})
-            _carry_out(assistant, users, conversations)
+            _carry_out(assistant, users, conversations, {date.fromisoformat(day) for day in begun.get("days", ())})
     end_journal(store)
     return True
 
@@ -147,12 +148,17 @@ def forget_older(assistant: Assistant, days: int) -> Outdated:
     return found
 
 
-def _carry_out(assistant: Assistant, users: tuple[str, ...], conversations: tuple[str, ...]) -> None:
-    """Write tombstones, clean files, then clean the database, which names the files' contents until they are clean."""
+def _carry_out(
+    assistant: Assistant, users: tuple[str, ...], conversations: tuple[str, ...], begun: Collection[date]
+) -> None:
+    """Write tombstones, clean files, then clean the database, which names the files' contents until they are clean.
+
+    `begun` are the days whose sums change: after a kill, the database may not know them any more.
+    """
     store = assistant.store
     with store.reading() as view:
         subject = subject_of(view, users, conversations)
-        days = _days(view, subject)
+        days = sorted({*begun, *_days(view, subject)})
     bury(store, subject.stones)
     remove_copy(store.home)
     clean_files(store.home, subject, write=True)
