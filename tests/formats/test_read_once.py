@@ -16,6 +16,7 @@ from cpa_core.sources.contents import OnDisk
 from cpa_core.sources.conversations import decoded
 from cpa_core.sources.formats import FORMATS, opened, prepared, recognition
 from cpa_core.sources.formats.trace_reading import FEW, WINDOW
+from cpa_core.sources.formats.traces import Node, outermost, verdicts_of
 from tests.formats.generated import WRITERS
 from tests.support.writings import Told
 
@@ -137,6 +138,30 @@ def test_records_stand_in_the_order_of_the_file() -> None:
     found = opened(of(rows), None)
     starts = found.records["started_at"].to_pylist()
     assert starts == sorted(starts) and len(starts) == len(rows)
+
+
+NODES = st.lists(
+    st.builds(
+        Node,
+        st.just(0),
+        st.sampled_from("abcd"),
+        st.sampled_from([None, *"abcdx"]),
+        st.just("t"),
+        st.sampled_from(["call", "step", "aside"]),
+        st.booleans(),
+        st.sampled_from(["", "p", "q"]),
+    ),
+    max_size=6,
+)
+
+
+@given(NODES)
+def test_a_call_around_all_others_is_speech_without_a_search(nodes: list[Node]) -> None:
+    numbered = [node._replace(key=n) for n, node in enumerate(nodes)]
+    speech, undecided = outermost(numbered)
+    verdicts = dict(verdicts_of(numbered))
+    assert {n for n, one in verdicts.items() if one.kind == "speech"} == speech
+    assert {n for n, one in verdicts.items() if one.kind == "undecided"} == undecided
 
 
 def test_a_message_that_later_calls_repeat_is_held_once() -> None:

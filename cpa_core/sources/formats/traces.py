@@ -89,10 +89,9 @@ class Traces:
 
 def verdicts_of(nodes: Sequence[Node]) -> Iterator[tuple[int, TraceVerdict]]:
     """Yield the verdict on each node of one trace, with its key, in their order."""
-    said = [node for node in nodes if node.speaks and node.part != "aside"]
-    if len(said) == 1 and said[0].parent is None:  # most traces have one call of a model, around all else
+    if (around := _around_all(nodes)) is not None:
         for node in nodes:
-            kind: Kind = "speech" if node is said[0] else "inner" if node.speaks else "mute"
+            kind: Kind = "speech" if node is around else "inner" if node.speaks else "mute"
             yield node.key, TraceVerdict(kind, TRACE if node.id == node.trace else ROOT, node.trace)
         return
     speech, undecided = outermost(nodes)
@@ -105,6 +104,16 @@ def verdicts_of(nodes: Sequence[Node]) -> Iterator[tuple[int, TraceVerdict]]:
             yield node.key, TraceVerdict("undecided", standing, node.trace)
         else:
             yield node.key, TraceVerdict("inner" if node.speaks else "mute", standing, node.trace)
+
+
+def _around_all(nodes: Sequence[Node]) -> Node | None:
+    """The one node of a trace that says something and is inside no other, as most traces have; else None."""
+    said = [node for node in nodes if node.speaks and node.part != "aside"]
+    if len(said) == 1:
+        return said[0] if said[0].parent is None else None
+    ids = {node.id for node in nodes}
+    roots = [node for node in nodes if node.part != "aside" and (node.parent not in ids or node.parent == node.id)]
+    return roots[0] if len(roots) == 1 and roots[0].speaks and roots[0].parent is None else None
 
 
 def _outermost(trace: Sequence[Node]) -> list[list[Node]]:
