@@ -96,10 +96,12 @@ def named_part(assistant: Assistant, part: list[Parsed]) -> tuple[list[Parsed], 
     while waiting:
         parsed = waiting.popleft()
         if (file := parsed.opened) is not None:
-            size = parsed.size
+            is_large = parsed.size > LARGE
             parsed, file = replace(parsed, opened=None), file._replace(drafts=None)
+            if is_large:
+                give_back()
             parsed = finished(assistant, parsed, file, decided.popleft())
-            if size > LARGE:
+            if is_large:
                 give_back()
         named.append(parsed)
     return named, found
