@@ -60,7 +60,7 @@ def test_a_new_home_has_no_conversations_of_an_earlier_version_to_look_for(home:
 
 
 def test_rows_out_of_time_order_are_sorted_and_equal_times_keep_the_order_of_the_file(home: Home) -> None:
-    home.write("a.json", {"c1": [turn("late", LATE), turn("b", NOON), turn("a", NOON), turn("early", EARLY)]})
+    home.write("a.json", {"c1": [turn("b", NOON), turn("late", LATE), turn("a", NOON), turn("early", EARLY)]})
     home.land()
     assert home.contents() == ["early", "b", "a", "late"]
 
