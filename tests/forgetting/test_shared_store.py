@@ -183,9 +183,10 @@ def test_what_a_home_forgot_stays_away_from_the_store_that_it_is_copied_to_and_b
     """Also where that store has a salt of its own."""
     body = json.dumps({"conv-of-uma": talk("uma-person", "Uma")})
     file, back = Home(tmp_path / "file"), Home(tmp_path / "back")
-    file.write("a.json", body)
-    file.land()
-    forget(file.assistant(), users=["uma-person"])
+    for own, user, name in ((file, "uma-person", "Uma"), (home, "ada-person", "Ada")):
+        own.write("first/a.json", json.dumps({f"conv-of-{name.lower()}": talk(user, name)}))
+        own.land()
+        forget(own.assistant(), users=[user])
     for source, target in ((file, home), (home, back)):
         for _ in range(2):
             copy_tombstones(source.assistant().store, target.assistant().store)

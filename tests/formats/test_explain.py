@@ -44,7 +44,7 @@ def test_it_says_what_a_person_named_and_what_is_missing(home: Home, capsys: pyt
     lines = json.dumps({"thread": "c1", "role": "user", "content": "hi", "created": "2026-03-04T09:00:00Z"})
     said = explained(home, "a.jsonl", lines, "--map conversation_id=thread", capsys)
     assert "named: conversation_id at thread" in said
-    assert "messages without times; they may stand in created: --map timestamp=created" in said
+    assert "messages without times; they may stand in created: --map conversation_id=thread,timestamp=created" in said
 
 
 def test_it_tells_how_a_table_was_read(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

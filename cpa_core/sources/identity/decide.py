@@ -16,9 +16,10 @@ from cpa_core.sources.identity.calls import Chains, LoggedCall
 from cpa_core.sources.identity.chaining import NEW, Chaining, Refused
 from cpa_core.sources.identity.following import followed
 from cpa_core.sources.identity.links import SPOKEN, Held, Row, Spoken, day_of, mark, parts_of, rows_of, start_of
+from cpa_core.sources.identity.sessionless import continued
 from cpa_core.sources.identity.snapshots import Filed, times_known, without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
-from cpa_core.sources.identity.tracing import TOLD, traced
+from cpa_core.sources.identity.tracing import TOLD, Traced, traced
 from cpa_core.sources.identity.values import Decided, Identified, Known, KnownTrace, Opened, Talk
 from cpa_core.sources.records import Reject, as_json
 
@@ -266,7 +267,7 @@ def _trace(files: Sequence[_File], known: Known, naming: _Naming) -> None:
     """Put the calls of a trace into one conversation, in whichever files, and leave out those that tell nothing."""
     rows = [row for file in files for row in file.rows if row.trace_id]
     found = traced(rows, [call for file in files for call in file.calls if call.trace_id], known)
-    naming.traces += found.traces.values()
+    _continue(files, found, known, naming)
     for file in files:
         for call in file.calls:
             row = file.rows[call.number]
@@ -279,6 +280,24 @@ def _trace(files: Sequence[_File], known: Known, naming: _Naming) -> None:
         places = _places(file.opened, numbers, [0] * len(silent), firsts)
         file.rejects += [Reject(place, TOLD, "{}", loss=False) for place in places.to_pylist()]
         file.calls = [call for call in file.calls if id(call) not in found.silent]
+
+
+def _continue(files: Sequence[_File], found: Traced, known: Known, naming: _Naming) -> None:
+    """Give traces without a session the conversation that they continue, and note the traces with theirs."""
+    sessionless = [
+        call
+        for file in files
+        for call in file.calls
+        if call.trace_id and call.conversation_id == call.trace_id and id(call) not in found.silent
+    ]
+    joined, talks_ = continued(sessionless, found.fresh, known) if sessionless else ({}, [])
+    for call in sessionless:
+        call.conversation_id = joined.get(call.conversation_id or "", call.conversation_id)
+    naming.talks.update({talk.conversation_id: talk for talk in talks_})
+    noted = dict(found.traces)
+    for trace, conversation_id in joined.items():
+        noted[trace] = noted[trace]._replace(conversation_id=conversation_id)
+    naming.traces += noted.values()
 
 
 def _follow(files: Sequence[_File], known: Known, naming: _Naming) -> None:

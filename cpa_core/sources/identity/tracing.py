@@ -16,9 +16,13 @@ TOLD = "its trace, or a call around it, tells the same from another place"
 
 
 class Traced(NamedTuple):
-    """The decision on the calls of a part: the traces to remember, and the calls that add nothing."""
+    """The decision on the calls of a part: the traces to remember, and the calls that add nothing.
+
+    `fresh` are the traces that nothing told before.
+    """
 
     traces: dict[str, KnownTrace]
+    fresh: set[str]
     silent: set[int]
 
 
@@ -30,7 +34,7 @@ def traced(rows: Sequence[Row], calls: Sequence[LoggedCall], known: Known) -> Tr
     """
     named = _named(rows)
     if not named:
-        return Traced({}, set())
+        return Traced({}, set(), set())
     asked = sorted(named)
     before = {one.trace_id: one for one in known.traces(asked)}
     of_trace: dict[str, list[LoggedCall]] = {}
@@ -44,7 +48,8 @@ def traced(rows: Sequence[Row], calls: Sequence[LoggedCall], known: Known) -> Tr
         silent.update(id(call) for call in of_trace.get(trace, ()) if call.standing != one.standing)
         if one != before.get(trace):
             traces[trace] = one
-    return Traced(traces, silent)
+    fresh = {trace for trace in asked if trace not in before or before[trace].standing is None}
+    return Traced(traces, fresh, silent)
 
 
 def _of_trace(
