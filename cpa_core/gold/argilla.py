@@ -17,7 +17,7 @@ from cpa_core.gold.reviews import HITS, VERDICTS, GoldAnswer, Labelled, Review
 from cpa_core.models import NOT_APPLICABLE, TAGGED_ROLES, EventSchema, Value, digest
 
 EVENTS, READ = "events", "read"
-"""The names of the question for events, and of the one that says that the record was read."""
+"""The names of two questions: which events a message has, and whether the record was read."""
 SHOWN = 20
 """Messages before the one to label that a record shows, at most."""
 

@@ -209,7 +209,7 @@ def _words_of(role: str, text: str) -> list[str]:
         raise Because(f"{role} has no word: {role}=customer, or {role}=customer|guest for two")
     for word in found:
         if "=" in word:
-            raise Because(f"{word!r} is no word: separate roles by commas, and the words of one role by |")
+            raise Because(f"{word!r} is not a name of a role: separate roles by commas, and the names of one role by |")
     return found
 
 

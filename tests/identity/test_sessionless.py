@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cpa_core.pipeline.forgetting.forget import forget
 from tests.identity.test_tracing import landed, lines, trace, user
 from tests.support import writings
 from tests.support.homes import Home
@@ -69,6 +70,34 @@ def test_strangers_who_began_alike_stay_apart(tmp_path: Path) -> None:
         ("t2", None): list(TURNS[:2]),
         ("t3", None): list(TURNS[:4]),
     }
+
+
+def test_a_users_latest_conversation_is_continued_where_several_begin_alike(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.write("a.jsonl", lines(call(1, TURNS[:2]), call(2, TURNS[:2]), call(3, TURNS[:4])))
+    home.land()
+    assert landed(home) == {("t1", "u"): list(TURNS[:2]), ("t2", "u"): list(TURNS[:4])}
+
+
+@pytest.mark.parametrize("who", ["u", None])
+def test_a_call_without_an_answer_is_sent_again_in_the_same_conversation(tmp_path: Path, who: str | None) -> None:
+    home = Home(tmp_path)
+    failed = call(2, TURNS[:4], who) | {"output": None}
+    home.write("a.jsonl", lines(call(1, TURNS[:2], who), failed, call(3, TURNS[:4], who), call(4, TURNS, who)))
+    home.land()
+    assert landed(home) == {("t1", who): list(TURNS)}
+
+
+@pytest.mark.parametrize("alone", [0, 1, 2])
+def test_no_trace_of_a_forgotten_conversation_lands_again(tmp_path: Path, alone: int) -> None:
+    home, calls = Home(tmp_path), talk(1, None)
+    home.write("a.jsonl", lines(*calls))
+    home.land()
+    forget(home.assistant(), conversations=["t1"])
+    for name, some in (("b.jsonl", calls), ("c.jsonl", [calls[alone]])):
+        home.write(name, lines(*some))
+        home.land()
+        assert landed(home) == {}
 
 
 def test_a_window_and_a_newest_message_are_a_conversation_of_their_trace(tmp_path: Path) -> None:

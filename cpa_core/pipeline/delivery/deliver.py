@@ -161,7 +161,7 @@ def _places(assistant: Assistant, days: Sequence[date]) -> list[DestinationDays]
 
 @dataclass(frozen=True)
 class DayParts:
-    """The results of one day by destination, and the words of the destinations that stopped before it was through."""
+    """The results of one day by destination, and the messages of the destinations that stopped."""
 
     counts: list[Delivered]
     stops: list[str]

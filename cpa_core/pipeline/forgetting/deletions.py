@@ -70,7 +70,7 @@ def stays_because(held: HeldElsewhere, given: Settings) -> str:
     if held.destination not in configured(given):
         return "the destination is not among those that are set: CPA_DESTINATIONS"
     if held.project != destination(held.destination, given).project:
-        return "the events are in another project than the one that is set now"
+        return "the events were sent to another project; the settings now name a different one"
     return ""
 
 

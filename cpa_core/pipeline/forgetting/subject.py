@@ -128,6 +128,8 @@ def _stones(view: Transaction, subject: Forgotten) -> Iterator[tuple[Kind, str]]
     for name in subject.conversations:
         if name not in own_name:
             yield "conversation", name
+    for row in view.answer("forgetting/traces_of", ids=ids):
+        yield "conversation", row["trace_id"]  # alone, it would land as a conversation of its own
     for row in view.answer("forgetting/messages_by_user", ids=ids):
         yield "message", message_key(row)
     for row in rejects_of(view, subject):

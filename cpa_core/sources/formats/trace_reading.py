@@ -118,7 +118,7 @@ class _Passing:
     """The records of a file, of which each trace is decided and read when it is over.
 
     `numbers` and `traces` are those of the records that were read, `back` are traces that came back after they were
-    over. A trace is known by a hash of its id; those that share one are taken for one that came back.
+    over. Of a trace that is over only a hash of its id is kept. One with an equal hash counts as one that came back.
     """
 
     def __init__(self, file: File, look: Look, call: Call, named: Names) -> None:
@@ -156,7 +156,7 @@ class _Passing:
         return self.call(file, place, tree, None)
 
     def _hold(self, n: int, one: Placed, node: Node, found: Any) -> None:
-        """Keep a record until its trace is over: of one that is hardly speech, only its node.
+        """Keep a record until its trace is over; keep only its node where the record is unlikely to be speech.
 
         A root is read at once if nothing that its trace says later can change what is read. To hold its tree would
         cost as much as reading it.

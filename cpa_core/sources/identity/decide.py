@@ -16,7 +16,7 @@ from cpa_core.sources.identity.calls import Chains, LoggedCall
 from cpa_core.sources.identity.chaining import NEW, Chaining, Refused
 from cpa_core.sources.identity.following import followed
 from cpa_core.sources.identity.links import SPOKEN, Held, Row, Spoken, day_of, mark, parts_of, rows_of, start_of
-from cpa_core.sources.identity.sessionless import continued
+from cpa_core.sources.identity.sessionless import joined_traces
 from cpa_core.sources.identity.snapshots import Filed, times_known, without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
 from cpa_core.sources.identity.tracing import TOLD, Traced, traced
@@ -290,10 +290,10 @@ def _continue(files: Sequence[_File], found: Traced, known: Known, naming: _Nami
         for call in file.calls
         if call.trace_id and call.conversation_id == call.trace_id and id(call) not in found.silent
     ]
-    joined, talks_ = continued(sessionless, found.fresh, known) if sessionless else ({}, [])
+    joined, remembered = joined_traces(sessionless, found.fresh, known) if sessionless else ({}, [])
     for call in sessionless:
         call.conversation_id = joined.get(call.conversation_id or "", call.conversation_id)
-    naming.talks.update({talk.conversation_id: talk for talk in talks_})
+    naming.talks.update({talk.conversation_id: talk for talk in remembered})
     noted = dict(found.traces)
     for trace, conversation_id in joined.items():
         noted[trace] = noted[trace]._replace(conversation_id=conversation_id)

@@ -1,11 +1,11 @@
-"""Traces that name no session: one that repeats all that was said in another continues that conversation.
+"""Traces that name no session: a trace whose history is a known conversation continues that conversation.
 
-A trace id stands for a conversation where nothing better does. Many applications make a trace for each answer, and send
-the whole history with it: then the same words would stand in as many conversations as there are answers.
+Without a session, the id of a trace names its conversation. Many applications make a trace for each answer and send the
+whole history with it. Each answer would then be a conversation of its own, with the same words in all of them.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -20,18 +20,21 @@ NEAR = timedelta(days=1)
 
 
 class _Words(NamedTuple):
-    """The spoken messages of a call as links: of its history, null where that is none or a greeting, and of all."""
+    """The links of a call and of its history, null where that is empty or a greeting; whether an answer ends it."""
 
     history: int | None
     links: tuple[int, ...]
+    is_answered: bool
 
 
-def continued(found: Sequence[LoggedCall], fresh: Collection[str], known: Known) -> tuple[dict[str, str], list[Talk]]:
+def joined_traces(
+    found: Sequence[LoggedCall], fresh: Collection[str], known: Known
+) -> tuple[dict[str, str], list[Talk]]:
     """Return the conversation of each trace that continues another one, and the conversations to remember.
 
     `found` are the calls of traces without a session; of these, the `fresh` have not landed before. A trace continues
-    the only conversation that ends with its whole history, of a user who may be the same. Where several end so, nothing
-    tells which one is meant, and the trace stays a conversation of its own.
+    conversation that ends with its whole history. Of several, a known user's latest is meant. Of unknown users' nothing
+    tells which one is, and the trace stays a conversation of its own.
     """
     words = {id(call): _words(call) for call in found}
     histories = {one.history for one in words.values() if one.history is not None}
@@ -47,26 +50,32 @@ def continued(found: Sequence[LoggedCall], fresh: Collection[str], known: Known)
         if not one.links:
             continue
         own = joined.get(trace, trace)
-        if own not in talks and trace in fresh and one.history is not None:
-            fitting = [talk for talk in ended[one.history].values() if _fits(call, talk)]
-            if len(fitting) == 1:
-                own = joined[trace] = fitting[0].conversation_id
-        _extend(talks, ended, own, call, one.links)
+        is_open = own not in talks and trace in fresh and one.history is not None
+        if is_open and (before := _before(call, ended[one.history or 0].values())):
+            own = joined[trace] = before.conversation_id
+        _extend(talks, ended, own, call, one)
     return joined, [talk for talk in talks.values() if talk.changed]
 
 
-def _extend(
-    talks: dict[str, Talk], ended: dict[int, dict[str, Talk]], own: str, call: LoggedCall, links: tuple[int, ...]
-) -> None:
-    """Note that a conversation ends with this call."""
+def _extend(talks: dict[str, Talk], ended: dict[int, dict[str, Talk]], own: str, call: LoggedCall, one: _Words) -> None:
+    """Note that a conversation ends with this call. A call without an answer ends nothing: it is sent again."""
     talk = talks.get(own)
     if talk is None:
-        talk = talks[own] = Talk(own, KIND, call.user_id, call.at, None, links, last_at=call.moment, fresh=True)
-    elif len(links) > len(talk.links) and call.moment >= (talk.last_at or LONG_AGO):
+        talk = talks[own] = Talk(own, KIND, call.user_id, call.at, None, one.links, last_at=call.moment, fresh=True)
+    elif one.is_answered and len(one.links) > len(talk.links) and call.moment >= (talk.last_at or LONG_AGO):
         ended[talk.links[-1]].pop(own, None)
-        talk.links, talk.last_at, talk.changed = links, call.moment, True
-    talk.user_id = talk.user_id or call.user_id
+        talk.links, talk.last_at, talk.changed = one.links, call.moment, True
+    if talk.user_id is None and call.user_id is not None:
+        talk.user_id, talk.changed = call.user_id, True
     ended[talk.links[-1]][own] = talk
+
+
+def _before(call: LoggedCall, ending: Collection[Talk]) -> Talk | None:
+    """Return the conversation that a call continues, of those that end with its history; null where none is sure."""
+    fitting = [talk for talk in ending if _fits(call, talk)]
+    if not fitting or (len(fitting) > 1 and (call.user_id is None or any(talk.user_id is None for talk in fitting))):
+        return None
+    return max(fitting, key=lambda talk: talk.last_at or LONG_AGO)
 
 
 def _fits(call: LoggedCall, talk: Talk) -> bool:
@@ -80,19 +89,12 @@ def _fits(call: LoggedCall, talk: Talk) -> bool:
 
 
 def _words(call: LoggedCall) -> _Words:
-    said = list(_spoken(call))
-    links = tuple(chain(mark for _, _, mark in said))
-    history = [role for n, role, _ in said if n < call.own_from]
-    return _Words(links[len(history) - 1] if set(history) == SPOKEN else None, links)
-
-
-def _spoken(call: LoggedCall) -> Iterator[tuple[int, str, int]]:
-    """The place, role and mark of each message in which somebody speaks."""
     if call.held is None:
-        for n, (role, mark) in enumerate(zip(call.roles, call.marks, strict=True)):
-            if role in SPOKEN:
-                yield n, role, mark
-        return
-    for n, row in enumerate(call.rows):
-        if call.held.speaks[row]:
-            yield n, call.held.roles[row], call.held.marks[row]
+        roles = [role for role in call.roles if role in SPOKEN]
+        return _Words(call.links[call.before - 1] if call.before else None, call.links, roles[-1:] == ["assistant"])
+    held = call.held
+    rows = [row for row in call.rows if held.speaks[row]]
+    links = tuple(chain(held.marks[row] for row in rows))
+    before = [held.roles[row] for row in call.rows[: call.own_from] if held.speaks[row]]
+    is_answered = bool(rows) and held.roles[rows[-1]] == "assistant"
+    return _Words(links[len(before) - 1] if set(before) == SPOKEN else None, links, is_answered)
