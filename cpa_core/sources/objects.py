@@ -12,6 +12,15 @@ from cpa_core.sources.contents import Content
 
 KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", *workbooks.ENDINGS)
 READABLE = (*(kind + packed for kind in KINDS for packed in ("", ".gz")), ".zip")
+WRITTEN_BY_SERVICES = re.compile(
+    r"(?:^|/)\d{6}\.gz$|-\d+-\d{4}(?:-\d\d){5}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.gz)?$"
+)
+"""Names of objects without an ending that says what they hold: exports of CloudWatch Logs, and what Firehose delivers.
+
+Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3ExportTasks.html,
+https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html.
+"""
+
 MOST_NAMED = 5
 """Objects that are left out and named; the others are counted."""
 DAY_TEMPLATE = "{day}"
@@ -88,7 +97,7 @@ def before_day(source: str) -> str:
 
 def readable(source: str, names: Iterable[str]) -> dict[str, date | None]:
     """The names of kinds that we read and that fit the template, each with the day it bears."""
-    kinds = [name for name in names if name.lower().endswith(READABLE)]
+    kinds = [name for name in names if name.lower().endswith(READABLE) or WRITTEN_BY_SERVICES.search(name)]
     if DAY_TEMPLATE not in source:
         return dict.fromkeys(kinds)
     template = re.escape(source).replace(re.escape(DAY_TEMPLATE), r"(?P<day>\d{4}-\d{2}-\d{2})", 1)

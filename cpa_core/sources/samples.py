@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
-from cpa_core.sources import documents
+from cpa_core.sources import documents, envelopes
 from cpa_core.sources.documents import DECODER
 from cpa_core.sources.files import File
 
@@ -59,6 +59,8 @@ def _is_lines(beginning: str, *, whole: bool) -> bool:
     """
     parts = beginning.split("\n", 20)
     written = [line for line in (parts if whole or len(parts) > 20 else parts[:-1]) if line.strip()][:2]
+    if written and envelopes.WRITTEN.match(written[0]):
+        return any(envelopes.of_line(line) for line in parts)
     if len(written) < 2:
         return not whole and bool(written and parts[-1].strip()) and _value(written[0]) is not None
     readable = [_value(line) is not None for line in written]
@@ -77,11 +79,11 @@ def _of_lines(beginning: str, *, whole: bool) -> list[Any]:
 
 
 def _value(line: str) -> Any:
-    """An object or list that is the whole of a line; None for anything else."""
+    """An object or list that is the whole of a line, or ends a line of a log; None for anything else."""
     try:
         value = DECODER.decode(line)
     except (ValueError, RecursionError):
-        return None
+        return envelopes.of_line(line)
     return value if isinstance(value, dict | list) else None
 
 

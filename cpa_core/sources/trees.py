@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from cpa_core.errors import SourceError
-from cpa_core.sources import documents
+from cpa_core.sources import documents, envelopes, shapes
 from cpa_core.sources.contents import stream
 from cpa_core.sources.conversations import decoded, raw
 from cpa_core.sources.documents import Repeating, Window, elements
@@ -45,6 +45,8 @@ LONGEST_PRINTED = 1 << 20
 
 TABLE = "="
 """The step of a route that makes objects of the rows of a table saved as JSON."""
+NO_KEYS = frozenset({"[]", TABLE, *envelopes.STEPS})
+"""Steps that are no key of an object."""
 NAMES = ("columns", "cols", "meta", "column_names")
 ROWS = ("results", "rows", "data", "values")
 """Keys under which such a table names its columns, and those under which its rows stand."""
@@ -55,12 +57,15 @@ class Records:
 
     Going through them raises SourceError where a file of one value is damaged. `count` counts those of the last time.
     `once`: no object of them has a key twice, as going through them has shown.
-    `opens`: JSON that stands in their texts is read as what it says, as in the cells of a table.
+    `opens`: JSON that stands in their texts is read as what it says, as in the cells of a table. `signs` are those of
+    the format whose records stand in envelopes, among others that bear none of them.
     """
 
-    def __init__(self, file: File, holds: str, layout: Layout, route: Route, *, opens: bool = False) -> None:
+    def __init__(
+        self, file: File, holds: str, layout: Layout, route: Route, *, opens: bool = False, signs: Sequence[str] = ()
+    ) -> None:
         self.file, self.holds, self.layout, self.route, self.opens = file, holds, layout, route, opens
-        self.count, self.once = 0, False
+        self.count, self.once, self.signs = 0, False, signs
 
     def __iter__(self) -> Iterator[Placed | Reject]:
         self.count = 0
@@ -70,15 +75,40 @@ class Records:
             if isinstance(one, Reject):
                 yield one
             else:
-                yield one[0], self.file.mapped(opened(one[1]) if self.opens else one[1])
+                tree = self.file.mapped(opened(one[1]) if self.opens else one[1])
+                yield (one[0], tree) if self._is_own(tree) else Reject(one[0], envelopes.FOREIGN, "{}", loss=False)
         self.once = self.once or Repeating.made == before
+
+    def _is_own(self, tree: Any) -> bool:
+        return not self.signs or envelopes.may_be_speech(tree) or shapes.best(tree, self.signs) > 0
 
     def _found(self) -> Iterator[Placed | Reject]:
         if self.holds in ("csv", "tsv", "parquet"):
-            return table(self.file, self.holds)
+            rows_ = table(self.file, self.holds)
+            return _opened_rows(rows_, self.route) if self.route else rows_
+        if self.layout == "lines" and self.signs:
+            lines = envelopes.joined(_of_log(self.file), envelopes.STEPS.get(self.route[0], ()))
+            return _opened_rows(lines, self.route)
         if self.layout == "lines":
             return _of_lines(self.file, self.route, once=self.once)
         return _of_values(self.file, self.route)
+
+
+def _opened_rows(found: Iterable[Placed | Reject], route: Route) -> Found:
+    """The records that stand inside the rows of a table."""
+    for one in found:
+        yield from [one] if isinstance(one, Reject) else along(*one, route)
+
+
+def _of_log(file: File) -> Found:
+    """The lines of a log: each an object, or text of which a program made one."""
+    for number, line in enumerate(documents.lines(file.name, file.content, newline="\n"), 1):
+        place = f"line {number}"
+        if (one := _of_line(place, line)) is None:
+            continue
+        if isinstance(one, Reject) and documents.is_utf8(line):
+            one = place, envelopes.of_text(line)
+        yield one
 
 
 def _of_lines(file: File, route: Route, *, once: bool) -> Found:
@@ -125,7 +155,7 @@ def _streamed(window: Window, place: str, route: Route) -> Found:
     if route[:1] == ("[]",) and mark == "[":
         for n, tree in enumerate(elements(window)):
             yield from along(_within(place, f"{n}"), tree, route[1:])
-    elif route and route[0] not in ("[]", TABLE) and mark == "{":
+    elif route and route[0] not in NO_KEYS and mark == "{":
         for key in documents.keys(window):
             if key == route[0]:
                 yield from _streamed(window, _within(place, key), route[1:])
@@ -139,14 +169,14 @@ def _within(place: str, key: str) -> str:
     return f"{place}.{key}" if place else key
 
 
-def along(place: str, tree: Any, route: Route) -> Iterator[Placed]:
+def along(place: str, tree: Any, route: Route) -> Found:
     """The records of a parsed value."""
-    found: list[Placed] = []
+    found: list[Placed | Reject] = []
     _gather(place, tree, route, found)
     return iter(found)
 
 
-def _gather(place: str, tree: Any, route: Route, found: list[Placed]) -> None:
+def _gather(place: str, tree: Any, route: Route, found: list[Placed | Reject]) -> None:
     """Add the records of a value: a list, for a generator within each step would cost as much as a record."""
     if not route:
         found.append((place, tree))
@@ -155,6 +185,12 @@ def _gather(place: str, tree: Any, route: Route, found: list[Placed]) -> None:
     if step == TABLE and (rows := tabled(tree)) is not None:
         for n, one in enumerate(rows):
             _gather(_within(place, f"row {n + 1}"), one, rest, found)
+    elif step in envelopes.STEPS:
+        path = envelopes.STEPS[step]
+        if (inner := envelopes.inside(tree, path)) is None:
+            found.append(envelopes.not_inside(place, tree, path))
+        else:
+            _gather(_within(place, ".".join(path)), inner, rest, found)
     elif step == "[]" and isinstance(tree, list):
         for n, one in enumerate(tree):
             _gather(_within(place, f"{n}"), one, rest, found)
@@ -174,6 +210,14 @@ def routes(values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:
             for step, one in _steps(trees):
                 deeper.setdefault((*route, *step), []).extend(one)
         level = {route: trees[: len(values) + 20] for route, trees in deeper.items()}
+
+
+def enveloped(values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:
+    """Where records may stand inside envelopes that are records of a log or a queue, each with the records there."""
+    for route, found in routes(values):
+        for step, path in envelopes.STEPS.items():
+            inner = [held for one in found if (held := envelopes.inside(one, path)) is not None]
+            yield from (((*route, step, *further), trees) for further, trees in routes(inner) if inner)
 
 
 def _steps(trees: Iterable[Any]) -> Iterator[tuple[Route, list[Any]]]:

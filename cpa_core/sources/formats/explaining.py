@@ -50,6 +50,8 @@ def explained(file: File, midnight: datetime) -> Explained:
     batch = read_together([opened(file, midnight)])[0]
     records = sorted(columns.rows(batch.records, Record), key=lambda one: one.ordinal)
     first = [one for one in records if one.conversation_id == records[0].conversation_id]
+    if chosen.envelope:
+        notes = (*notes, f"its records stand in the field {chosen.envelope} of lines of a log or messages of a queue")
     untimed = any(one.time_assumed for one in records)
     return Explained(
         holds=chosen.holds,

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from cpa_core.errors import NotRecognised, SourceError
-from cpa_core.sources import documents, mapping, shapes, tables, trees, workbooks
+from cpa_core.sources import documents, envelopes, mapping, shapes, tables, trees, workbooks
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.companions import COMPANIONS, INVENTORIES
 from cpa_core.sources.formats.form import Format
@@ -37,7 +37,13 @@ class Choice(NamedTuple):
 
     def records(self, file: File) -> trees.Records:
         """The records of a file that was recognised so."""
-        return trees.Records(file, self.holds, self.layout, self.route, opens=self.opens)
+        signs = self.form.signs if self.envelope else ()
+        return trees.Records(file, self.holds, self.layout, self.route, opens=self.opens, signs=signs)
+
+    @property
+    def envelope(self) -> str:
+        """The path at which a record stands in its envelope; "" where it stands for itself."""
+        return next((".".join(envelopes.STEPS[step]) for step in self.route if step in envelopes.STEPS), "")
 
 
 def container(file: File, formats: Mapping[str, Format]) -> str:
@@ -49,9 +55,14 @@ def container(file: File, formats: Mapping[str, Format]) -> str:
         return ENDINGS[ending]
     if file.form in ENDINGS:
         return file.form
-    if file.form in formats:
+    if file.form in formats or _holds_json(file):
         return "json"
     raise SourceError(f"{file.name}: none of the kinds that are read: {', '.join(ENDINGS)}, also .gz")
+
+
+def _holds_json(file: File) -> bool:
+    """Whether a file whose name does not say what it holds begins with JSON, as it stands or in a line of a log."""
+    return any(isinstance(value, dict | list) for value in next(samples(file)).values)
 
 
 def choice(file: File, formats: Mapping[str, Format]) -> Choice:
@@ -75,6 +86,8 @@ def _of_table(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
     if named:
         return Choice(formats[named], holds, "lines", ())
     best = _best([((), rows)], formats) or _best([((), rows)], COMPANIONS)
+    if rows and not best and (inside := _best(_in_envelopes(file, rows), formats)):
+        return Choice(inside[0], holds, "lines", inside[1])
     if best and best[0].kind == "none":
         return Choice(best[0], holds, "lines", (), empty=True)
     own = best is None or best[0] is formats.get("jsonl")  # rows with our words
@@ -104,10 +117,9 @@ def _of_json(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
     for one in samples(file):
         values, layout = one.values, one.layout
         _one_list_each(file, values)
-        if (best := _best(_translated(file, values), offered)) is not None:
-            return Choice(best[0], "json", layout, best[1])
-        if (best := _best(_translated(file, values, opens=True), offered)) is not None:
-            return Choice(best[0], "json", layout, best[1], opens=True)
+        for offer, opens in ATTEMPTS:
+            if (best := _best(offer(file, values, opens=opens), offered)) is not None:
+                return Choice(best[0], "json", layout, best[1], opens=opens)
         blank = one.whole and not (values or one.damaged)
         if blank or (one.whole and values and not any(map(_weight, values))):
             return Choice(formats[file.form or holds], "json", layout, (), empty=True)
@@ -145,6 +157,16 @@ def _translated(file: File, values: Sequence[Any], *, opens: bool = False) -> It
     if opens:
         offered = ((route, list(map(trees.opened, found))) for route, found in offered)
     return ((route, [_mapped(file, tree) for tree in found]) for route, found in offered)
+
+
+def _in_envelopes(file: File, values: Sequence[Any], *, opens: bool = False) -> Iterator[tuple[Route, list[Any]]]:
+    """Where records may stand in lines of logs and messages of queues, with our words."""
+    for route, found in trees.enveloped(values) if _companion(file, values) is None else ():
+        yield route, [_mapped(file, trees.opened(tree) if opens else tree) for tree in found]
+
+
+ATTEMPTS = ((_translated, False), (_translated, True), (_in_envelopes, False), (_in_envelopes, True))
+"""Where records are looked for, in this order, and whether JSON in their texts is opened."""
 
 
 def _mapped(file: File, tree: Any) -> Any:
