@@ -1,8 +1,7 @@
 """Batches on the command line: the waiting days of a run, and the lines that describe open batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import NamedTuple
 
 from cpa_core.cli.screen import say
 from cpa_core.errors import StoreBusy
@@ -12,54 +11,49 @@ from cpa_core.store import Store
 LOOK_WAIT = 5.0
 """Seconds that `cpa status` waits for a run that speaks of batches."""
 
-Run = Callable[[date], DayDone]
+Run = Callable[[Sequence[date]], Iterable[DayDone]]
 
 
-class RanDays(NamedTuple):
-    """The days that a run brought to an end, and those that wait for batches."""
+class RanDays:
+    """The days that a command brought to an end, and those that wait for batches; kept also where the run stops."""
 
-    done: tuple[DayDone, ...] = ()
-    waiting: tuple[date, ...] = ()
+    def __init__(self) -> None:
+        self.done: list[DayDone] = []
+        self.waiting: list[date] = []
 
     @property
     def is_whole(self) -> bool:
         """Whether all that was done is whole."""
         return all(one.is_whole for one in self.done)
 
+    def run(self, assistant: Assistant, days: Sequence[date], run: Run, *, wait: bool) -> None:
+        """Run the days; run those that wait for batches again once they are answered.
 
-def run_days(assistant: Assistant, days: Sequence[date], run: Run, *, wait: bool) -> RanDays:
-    """Run the days; run those that wait for batches again once they are answered.
+        Without `wait`, print the waiting days and leave them to the next run. Raises what `run` raises, and
+        DeadlineReached.
+        """
+        self._run(days, run)
+        if self.waiting:
+            say(*waiting_lines(assistant.store))
+        while self.waiting and wait:
+            answered = ready_days(at_work(assistant.store), self.waiting, AWAITED)
+            if answered:
+                self._run(answered, run)
+            else:
+                say(*problem_lines(wait_for_one(assistant)))
+        if self.waiting:
+            say("next: run cpa run again when the batches are answered; cpa status shows their progress")
 
-    Without `wait`, print the waiting days and leave them to the next run. Raises what `run` raises, and
-    DeadlineReached.
-    """
-    ran = _run(days, run)
-    if ran.waiting:
-        say(*waiting_lines(assistant.store))
-    while ran.waiting and wait:
-        answered = ready_days(at_work(assistant.store), ran.waiting, AWAITED)
-        if not answered:
-            say(*problem_lines(wait_for_one(assistant)))
-            continue
-        more = _run(answered, run)
-        waiting = [day for day in ran.waiting if day not in answered]
-        ran = RanDays(ran.done + more.done, (*waiting, *more.waiting))
-    if ran.waiting:
-        say("next: run cpa run again when the batches are answered; cpa status shows their progress")
-    return ran
-
-
-def _run(days: Sequence[date], run: Run) -> RanDays:
-    done, waiting = [], []
-    for day in days:
-        one = run(day)
-        if one.waits:
-            waiting.append(day)
-            continue
-        done.append(one)
-        if one.held:
-            say(f"held back: {one.held}")
-    return RanDays(tuple(done), tuple(waiting))
+    def _run(self, days: Sequence[date], run: Run) -> None:
+        for one in run(days):
+            if one.day in self.waiting:
+                self.waiting.remove(one.day)
+            if one.waits:
+                self.waiting.append(one.day)
+                continue
+            self.done.append(one)
+            if one.held:
+                say(f"held back: {one.held}")
 
 
 def problem_lines(problems: Problems) -> list[str]:

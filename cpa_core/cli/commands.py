@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import which
 from typing import NamedTuple
 
-from cpa_core.cli.batches import RanDays, run_days
+from cpa_core.cli.batches import RanDays
 from cpa_core.cli.delivery import expected_lines, preview_lines
 from cpa_core.cli.display import (
     UNUSABLE,
@@ -48,7 +48,7 @@ from cpa_core.pipeline import (
     rejects,
     roles_not_tagged,
     roles_warning,
-    run_day,
+    run_days,
     stale_days,
 )
 from cpa_core.pipeline.label.given_up import SHOWN_TIME
@@ -97,7 +97,7 @@ def demo(root: Path) -> Done:
         assistant = Assistant.of(demo_settings(name, root), bar)
         say("", f"{name}: home {assistant.settings.home}, {model_line(assistant)}")
         land(assistant)
-        done = [run_day(assistant, row["day"]) for row in due_days(assistant)]
+        done = list(run_days(assistant, [row["day"] for row in due_days(assistant)]))
         whole &= all(result.is_whole for result in done)
         days = day_facts(assistant, known_days(assistant))
         show_days(days)
@@ -151,7 +151,7 @@ def run_command(given: Settings, named: NamedDays, how: How) -> Done:
     switches = {name: getattr(how, name) for name in ("deliver_incomplete", "retry_rejected", "correct", "retag")}
     ran = RanDays()
     try:
-        ran = run_days(assistant, days, lambda one: run_day(assistant, one, **switches), wait=how.wait)
+        ran.run(assistant, days, lambda some: run_days(assistant, some, **switches), wait=how.wait)
     except (BudgetReached, DeadlineReached):
         say("left to do, by the same command:", *quote_lines(quote(assistant, days, retag=how.retag)))
         raise
@@ -178,7 +178,7 @@ def _run_facts(
         days=day_facts(assistant, days),
         done=tuple(one.day for one in ran.done if not one.held),
         held={str(one.day): one.held for one in ran.done if one.held},
-        waiting=ran.waiting,
+        waiting=tuple(ran.waiting),
         questions=sum(stage.asked for stage in stages),
         reused=sum(stage.reused for stage in stages),
         events_sent=sum(one.delivered.sent for one in ran.done if one.delivered),

@@ -11,9 +11,11 @@ from cpa_core.pipeline.delivery.reconcile import Reconciled, days_to_correct, re
 from cpa_core.pipeline.label.day import judge_day, judge_days, tag_and_judge_day, tag_day, tag_days
 from cpa_core.pipeline.label.given_up import ask_again
 from cpa_core.pipeline.label.quote import Quote, QuoteLine, quote
-from cpa_core.pipeline.landing.land import Landed, Unlanded, land, unlanded
+from cpa_core.pipeline.landing.land import land
 from cpa_core.pipeline.landing.rejects import Rejects, rejects
 from cpa_core.pipeline.landing.roles import roles_not_tagged, roles_warning
+from cpa_core.pipeline.landing.totals import Landed
+from cpa_core.pipeline.landing.unlanded import Unlanded, unlanded
 from cpa_core.pipeline.reporting.daily_tables import (
     Exported,
     Summed,
@@ -34,7 +36,7 @@ from cpa_core.pipeline.reporting.day_queries import (
 )
 from cpa_core.pipeline.reporting.html_report import DayRange, Reported, scope_of, write_report
 from cpa_core.pipeline.restore import Restored, restore_home
-from cpa_core.pipeline.run import DayDone, due_days, home_id, known_days, ready, run_day, spending, summaries
+from cpa_core.pipeline.run import DayDone, due_days, home_id, known_days, ready, run_day, run_days, spending, summaries
 from cpa_core.pipeline.schema.acceptance import Accepted, accept_schema, waiting_days, waiting_versions
 from cpa_core.pipeline.schema.current import current_schema, read_schema, schema_path
 from cpa_core.pipeline.schema.drift import Drift, drift, measures_of
@@ -132,6 +134,7 @@ __all__ = [
     "roles_not_tagged",
     "roles_warning",
     "run_day",
+    "run_days",
     "schema_path",
     "scope_of",
     "scores_by_band",

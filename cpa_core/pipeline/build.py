@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import date, datetime, timedelta
-from itertools import takewhile
 
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
@@ -14,6 +13,8 @@ NO_QUIET = timedelta(days=36_500)
 
 TOGETHER = 50
 """Days that are built in one transaction at most: while it lasts, no other process reads the store."""
+ENOUGH = 250
+"""Conversations after which a transaction takes no further day."""
 
 
 class Built(Value):
@@ -33,14 +34,20 @@ def build_days(assistant: Assistant, days: Sequence[date]) -> dict[date, Built]:
     """Build the first of these days and those after it in one transaction, up to a day that another run holds.
 
     Opening the database takes most of the time of a small day, so a range is built in such pieces. `days` are in order,
-    without duplicates. At most `TOGETHER` of them are built, and at least the first, whose lock this waits for.
+    without duplicates. At most `TOGETHER` of them are built, none after `ENOUGH` conversations, and at least the first,
+    whose lock this waits for.
     """
     settled = _settled(assistant)
-    with ExitStack() as held:
+    built: dict[date, Built] = {}
+    with ExitStack() as held:  # the locks of days end after the transaction
         held.enter_context(assistant.store.day_lock(days[0]))
-        free = [days[0], *takewhile(lambda day: assistant.store.takes_day(day, held), days[1:TOGETHER])]
-        transaction = held.enter_context(assistant.store.writing())
-        return {day: _built(transaction, day, settled) for day in free}
+        with assistant.store.writing() as transaction:
+            for n, day in enumerate(days[:TOGETHER]):
+                enough = sum(one.conversations for one in built.values()) >= ENOUGH
+                if enough or (n and not assistant.store.takes_day(day, held)):
+                    break
+                built[day] = _built(transaction, day, settled)
+    return built
 
 
 def unbuilt_days(assistant: Assistant) -> list[date]:

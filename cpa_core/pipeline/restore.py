@@ -5,7 +5,8 @@ from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.build import build_day
 from cpa_core.pipeline.label.quote import Quote, quote
-from cpa_core.pipeline.landing.land import Landed, land
+from cpa_core.pipeline.landing.land import land
+from cpa_core.pipeline.landing.totals import Landed
 from cpa_core.store.answers import rebuild_index
 
 LOST = (

@@ -1,18 +1,19 @@
 """A run: the days that need work, and one day from end to end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
+from itertools import takewhile
 
 from cpa_core import selection
 from cpa_core.destinations import DESTINATIONS, destination, unused
-from cpa_core.errors import DayIncomplete, SettingsError
+from cpa_core.errors import DayIncomplete, DestinationStopped, SettingsError, Stopped
 from cpa_core.models import EventSchema, Value
 from cpa_core.pipeline.assistant import Assistant, Stage
 from cpa_core.pipeline.batches.states import OPEN, WAITING
-from cpa_core.pipeline.build import Built, build_day
-from cpa_core.pipeline.delivery.deliver import Delivered, deliver_day
-from cpa_core.pipeline.label.day import tag_and_judge_day
+from cpa_core.pipeline.build import Built, build_days
+from cpa_core.pipeline.delivery.deliver import Delivered, deliver_days
+from cpa_core.pipeline.label.day import tag_and_judge_days
 from cpa_core.pipeline.label.given_up import pause_of, ways, with_wait
 from cpa_core.pipeline.schema.acceptance import waiting_days, waiting_versions
 from cpa_core.pipeline.schema.current import read_schema
@@ -158,19 +159,67 @@ def run_day(
 
     With `retag`, labels of another schema, prompt or model are renewed.
     """
-    built = build_day(assistant, day)
-    tagged, judged = tag_and_judge_day(assistant, day, retag=retag)
-    if tagged.waiting or judged.waiting:
-        held = f"{day}: {tagged.waiting + judged.waiting} questions wait in batches"
-        return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=None, held=held)
-    try:
-        delivered = deliver_day(
-            assistant, day, deliver_incomplete=deliver_incomplete, retry_rejected=retry_rejected, correct=correct
-        )
-        return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=delivered, held="")
-    except DayIncomplete as incomplete:
-        held = str(incomplete)
-        return DayDone(day=day, built=built, tagged=tagged, judged=judged, delivered=None, held=held)
+    how = {"deliver_incomplete": deliver_incomplete, "retry_rejected": retry_rejected, "correct": correct}
+    return next(run_days(assistant, [day], retag=retag, **how))
+
+
+def run_days(
+    assistant: Assistant,
+    days: Sequence[date],
+    *,
+    deliver_incomplete: bool = False,
+    retry_rejected: bool = False,
+    retag: bool = True,
+    correct: bool = False,
+) -> Iterator[DayDone]:
+    """Yield each of these days when it is done, as `run_day` does it. Several small days are worked in one pass.
+
+    `days` are in order, without duplicates. Raises the error of a day when it is that day's turn: the days before it
+    are done then, and labels of the days after it are kept.
+    """
+    how = {"deliver_incomplete": deliver_incomplete, "retry_rejected": retry_rejected, "correct": correct}
+    left = list(days)
+    built: dict[date, Built] = {}
+    while left:
+        if left[0] not in built:
+            built |= build_days(assistant, left)
+        labelled = tag_and_judge_days(assistant, [day for day in left if day in built], retag=retag)
+        yield from _done(built, labelled, lambda some: deliver_days(assistant, some, **how))
+        left = left[len(labelled) :]
+
+
+Labelled = Mapping[date, tuple[Stage, Stage] | Stopped]
+"""How the labelling of each day of a pass ended."""
+Delivery = Callable[[Sequence[date]], Mapping[date, Delivered | DayIncomplete | DestinationStopped]]
+"""Delivers the first of these days, and those after it that fit into the same pass."""
+
+
+def _done(built: Mapping[date, Built], labelled: Labelled, deliver: Delivery) -> Iterator[DayDone]:
+    """Yield the days of a pass, each after its delivery. A day that waits for batches is not delivered."""
+    ended: dict[date, Delivered | DayIncomplete | DestinationStopped] = {}
+    for day, stages in labelled.items():
+        if isinstance(stages, Stopped):
+            raise stages
+        tagged, judged = stages
+        if waiting := tagged.waiting + judged.waiting:
+            ended[day] = DayIncomplete(f"{day}: {waiting} questions wait in batches")
+        elif day not in ended:
+            ended |= deliver(_to_deliver(labelled, day))
+        end = ended[day]
+        if isinstance(end, DestinationStopped):
+            raise end
+        delivered, held = (None, str(end)) if isinstance(end, DayIncomplete) else (end, "")
+        yield DayDone(day=day, built=built[day], tagged=tagged, judged=judged, delivered=delivered, held=held)
+
+
+def _to_deliver(labelled: Labelled, first: date) -> list[date]:
+    """Return this day and those after it, up to a day that was stopped or waits for batches."""
+
+    def is_finished(day: date) -> bool:
+        end = labelled[day]
+        return not isinstance(end, Stopped) and not any(stage.waiting for stage in end)
+
+    return list(takewhile(is_finished, (day for day in labelled if day >= first)))
 
 
 def summaries(assistant: Assistant, days: Sequence[date]) -> list[Row]:

@@ -13,7 +13,7 @@ import pytest
 
 from cpa_core.errors import DayNeeded, SettingsError, SourceError
 from cpa_core.pipeline import land
-from cpa_core.pipeline.landing.land import CONTRADICTED
+from cpa_core.pipeline.landing.totals import CONTRADICTED
 from tests.support.homes import Home, turn
 
 pytestmark = pytest.mark.slow

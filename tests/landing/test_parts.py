@@ -16,7 +16,7 @@ import pytest
 from cpa_core.errors import DayNeeded
 from cpa_core.pipeline import land
 from cpa_core.pipeline.landing import fetch
-from cpa_core.pipeline.landing.land import CONTRADICTED
+from cpa_core.pipeline.landing.totals import CONTRADICTED
 from tests.support.homes import Home, turn
 
 RESULT = (

@@ -15,6 +15,7 @@ from cpa_core.llm import Reply, Request
 from cpa_core.models import Event, Receipt
 from cpa_core.pipeline import (
     Assistant,
+    DayDone,
     Stage,
     build_days,
     deliver_day,
@@ -22,10 +23,13 @@ from cpa_core.pipeline import (
     judge_day,
     judge_days,
     land,
+    run_day,
+    run_days,
     summaries,
     tag_day,
     tag_days,
 )
+from cpa_core.pipeline.build import ENOUGH
 from cpa_core.pipeline.label.questions import CHUNK
 from cpa_core.schema import dump
 from cpa_core.store import Store
@@ -85,7 +89,9 @@ def built(folder: Path, model: Model, days: int, conversations: Callable[[int], 
     home.write("a.json", json.dumps(talks))
     given = home.assistant(provider=lambda name: model)
     land(given)
-    build_days(given, days_of(days))
+    done: list[date] = []
+    while len(done) < days:
+        done += build_days(given, days_of(days)[len(done) :])
     return given
 
 
@@ -136,13 +142,56 @@ def test_a_pass_over_days_writes_and_reports_what_each_day_alone_does(tmp_path: 
     assert [one.asked for one in kept.values() if isinstance(one, Stage)] == [0] * 4
 
 
-def test_the_database_is_opened_as_often_for_many_days_as_for_few(tmp_path: Path, scripted: Scripted) -> None:
-    stages: Sequence[Callable[[Assistant, Sequence[date]], object]] = (tag_days, judge_days, deliver_days)
+def whole_run(assistant: Assistant, days: Sequence[date]) -> list[DayDone]:
+    return list(run_days(assistant, days))
+
+
+@pytest.mark.parametrize("stages", [(tag_days, judge_days, deliver_days), (whole_run,)])
+def test_the_database_is_opened_as_often_for_many_days_as_for_few(
+    tmp_path: Path, scripted: Scripted, stages: Sequence[Callable[[Assistant, Sequence[date]], object]]
+) -> None:
     opened = []
-    for count in (2, 12):
+    for count in (2, 7):
         given = built(tmp_path / str(count), Model(), count)
         opened.append([counted(given, lambda a, s=stage, n=count: s(a, days_of(n))) for stage in stages])  # type: ignore[misc]
-    assert opened[0] == opened[1] and max(opened[0]) <= 20, opened
+    assert opened[0] == opened[1] and sum(opened[0]) <= 50, opened
+
+
+def test_a_run_over_days_writes_and_reports_what_a_run_of_each_does(tmp_path: Path, scripted: Scripted) -> None:
+    """A day that is held back, one whose events are refused, and what a second run leaves as it is."""
+    together, alone = (
+        built(tmp_path / name, Model(fails_once_in_three), 3, lambda n: n + 1) for name in ("one", "other")
+    )
+    scripted.statuses = {"judged": "rejected"}
+    days = days_of(3)
+    for _ in range(2):
+        assert whole_run(together, days) == [run_day(alone, day) for day in days]
+        assert rows(together) == rows(alone) and rows(together)["upload_receipts"] and rows(together)["failures"]
+
+
+@pytest.mark.parametrize("at", [0, 5])
+def test_a_run_that_stops_has_done_the_days_before(tmp_path: Path, scripted: Scripted, at: int) -> None:
+    """Four questions a day; the model stops after so many. The next run asks and sends the rest, and nothing twice."""
+
+    def says(request: Request) -> None:
+        if len(model.requests) > at:
+            raise ProviderStopped("status 401: no such key")
+
+    model = Model(says)
+    given = built(tmp_path, model, 3)
+    days, done = days_of(3), list[DayDone]()
+    with pytest.raises(ProviderStopped):
+        done.extend(run_days(given, days))
+    model.says = lambda request: None
+    whole_run(given, days)
+    assert sum(one.delivered is not None for one in done) == at // 4
+    ids = [event.event_id for event in scripted.sent]
+    assert len(ids) == len(set(ids)) == 18 and len(model.requests) == 12 + 1
+
+
+def test_a_transaction_that_builds_takes_no_day_after_many_conversations(tmp_path: Path) -> None:
+    given = built(tmp_path, Model(), 3, lambda n: ENOUGH if n == 1 else 1)
+    assert list(build_days(given, days_of(3))) == days_of(2)
 
 
 def test_a_pass_ends_before_a_day_that_another_run_holds_and_after_many_conversations(

@@ -53,6 +53,14 @@ def tag_and_judge_day(assistant: Assistant, day: date, *, retag: bool = True) ->
     return tagged, judged
 
 
+def tag_and_judge_days(
+    assistant: Assistant, days: Sequence[date], *, retag: bool = True
+) -> dict[date, tuple[Stage, Stage] | Stopped]:
+    """Do what `tag_days` and `judge_days` do, in one pass over the days that fit into it."""
+    ended = _ask_days(assistant, days, (TAG, JUDGE), retag)
+    return {day: end if isinstance(end, Stopped) else (end[0], end[1]) for day, end in ended.items()}
+
+
 def tag_days(assistant: Assistant, days: Sequence[date], *, retag: bool = True) -> dict[date, Stage | Stopped]:
     """Tag the first of these days and those after it that fit into one pass, as `tag_day` does.
 

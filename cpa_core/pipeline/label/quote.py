@@ -9,7 +9,7 @@ from cpa_core.models import EventSchema, Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.batches.states import AWAITED
 from cpa_core.pipeline.budget import tariff
-from cpa_core.pipeline.build import build_day
+from cpa_core.pipeline.build import build_days
 from cpa_core.pipeline.label.questions import questions_and_names
 from cpa_core.pipeline.schema.current import read_schema
 from cpa_core.store.database import as_json
@@ -61,10 +61,11 @@ def quote(
     schema = schema or read_schema(assistant)[0]
     groups: defaultdict[tuple[str, str, str], list[Request]] = defaultdict(list)
     names: dict[str, str] = {}
+    built: set[date] = set()
     with assistant.progress("quote", len(days)) as advance:
-        for day in days:
-            if builds:
-                build_day(assistant, day)
+        for n, day in enumerate(days):
+            if builds and day not in built:
+                built |= build_days(assistant, days[n:]).keys()
             for request, name in questions_and_names(assistant, day, schema, retag=retag):
                 groups[request.task, request.provider, request.model].append(request)
                 names[request.hash] = name

@@ -2,20 +2,15 @@
 
 import gc
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date, datetime
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
-from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.forgetting.landing import without_forgotten
-from cpa_core.pipeline.forgetting.tombstones import tombstones
 from cpa_core.pipeline.landing.fetch import Parsed, in_parts, read_in_order
 from cpa_core.pipeline.landing.identify import (
     forget_repeated,
@@ -28,119 +23,17 @@ from cpa_core.pipeline.landing.identify import (
     remember,
     remember_traces,
 )
-from cpa_core.pipeline.landing.roles import roles_warning
 from cpa_core.pipeline.landing.sessions import cut_sessions, is_other_gap, note_users, spanning
-from cpa_core.settings import Settings
-from cpa_core.settings.addresses import is_database
-from cpa_core.sources import Listing, Object
-from cpa_core.sources.archives import archive_of
-from cpa_core.sources.databases import LandedRange
+from cpa_core.pipeline.landing.totals import CONTRADICTED, Landed, LandingTotals, PartWritten, place_of
+from cpa_core.pipeline.landing.unlanded import Unlanded, unlanded
 from cpa_core.sources.identity import Identified
 from cpa_core.sources.objects import traces_first
 from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction
 
-MOST_NOTES = 5
 YOUNG = 0
 """The generation of Python's values that were made since the collection before."""
 SELDOM = 20_000_000
-KNOWN_BEFORE = {"map", "format", "zone"}
-"""The reading settings that existed before the store recorded them."""
-CONTRADICTED = "another object, newer, says something else under the same ids"
-
-
-class Landed(Value):
-    """The result of a landing. `lost` counts records rejected now that contain a person's text.
-
-    `removed` lists objects that have disappeared since the last landing; their messages stay. `warnings` list
-    assumptions and suspicious findings. `untold` counts conversations that cannot be distinguished from known ones:
-    each stays separate.
-    """
-
-    objects: int
-    read: int
-    skipped: int
-    others: tuple[str, ...]
-    removed: tuple[str, ...]
-    records: int
-    rejected: int
-    lost: int
-    problems: tuple[str, ...]
-    days: tuple[date, ...]
-    warnings: tuple[str, ...] = ()
-    untold: int = 0
-
-
-class Unlanded(Value):
-    """The source's objects that the store does not know yet, found by listing alone."""
-
-    listing: Listing
-    fresh: tuple[Object, ...]
-    removed: tuple[str, ...]
-    returned: tuple[str, ...]
-    untimed_days: dict[str, date]
-
-    def __bool__(self) -> bool:
-        return bool(self.fresh or self.removed or self.returned)
-
-
-def unlanded(assistant: Assistant, wait: float | None = None) -> Unlanded:
-    """List the source and compare it with the landed objects.
-
-    Raises SourceError, SettingsError, StoreBusy after `wait`.
-    """
-    rows = _landed_files(assistant.store, wait)
-    read_so = {(row["uri"], row["etag"]): row["reading"] for row in rows}
-    found = assistant.listing(_ranges(assistant, rows, read_so))
-    absent = {row["uri"] for row in rows if row["removed_at"]}
-    stones = tombstones(assistant.store)
-    present = {o.uri for o in found.objects}
-    gone = {row["uri"] for row in rows if archive_of(row["uri"]) not in present} - absent
-    return Unlanded(
-        listing=found,
-        fresh=tuple(
-            o
-            for o in found.objects
-            if _is_fresh(read_so, (o.uri, o.etag), assistant.reading) and not stones.holds("object", o.uri)
-        ),
-        removed=tuple(sorted(uri for uri in gone if found.prefix and uri.startswith(found.prefix))),
-        returned=tuple(sorted(uri for uri in absent if archive_of(uri) in present)),
-        untimed_days={row["uri"]: row["untimed_day"] for row in rows if row["untimed_day"]},
-    )
-
-
-def _is_fresh(read_so: Mapping[tuple[str, str], str | None], key: tuple[str, str], now: str) -> bool:
-    """Return whether an object is new, has changed, or was read under other settings.
-
-    Without such settings, read objects stay. An earlier version knew no roles and recorded nothing.
-    """
-    if key not in read_so:
-        return True
-    before = read_so[key]
-    return bool(now) and before != now and (before is not None or not json.loads(now).keys() <= KNOWN_BEFORE)
-
-
-def _landed_files(store: Store, wait: float | None) -> list[Row]:
-    """The objects that landed; without a store none did, and none is made: a bad source leaves nothing behind."""
-    if not store.exists():
-        return []
-    with store.reading(wait) as view:
-        return view.answer("landing/objects_landed")
-
-
-def _ranges(
-    assistant: Assistant, rows: Sequence[Row], read_so: Mapping[tuple[str, str], str | None]
-) -> list[LandedRange]:
-    """The ranges of a database that landed; none for any other source."""
-    if not is_database(assistant.settings.source):
-        return []
-    return [
-        LandedRange(
-            **{name: row[name] for name in ("uri", "etag", "modified_at", "landed_at")},
-            current=not _is_fresh(read_so, (row["uri"], row["etag"]), assistant.reading),
-        )
-        for row in rows
-    ]
 
 
 def land(assistant: Assistant, day: date | None = None) -> Landed:
@@ -151,7 +44,7 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
     """
     with assistant.store.landing_lock(), _collecting_seldom():
         found = unlanded(assistant)
-        told = _Told(found)
+        totals = LandingTotals(found)
         now = assistant.now()
         with assistant.progress("land", len(found.fresh)) as advance:
             parsed = read_in_order(
@@ -165,13 +58,13 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
             for part in in_parts(parsed, advance):
                 arrived = any(p.arrived for p in part)
                 named, found_out = without_forgotten(assistant.store, *named_part(assistant, part))
-                told.add(named, _write(assistant, named, now, found_out) if arrived else _Written())
+                totals.add(named, _write(assistant, named, now, found_out) if arrived else PartWritten())
                 del named, found_out
                 gc.collect(YOUNG)
         if is_other_gap(assistant):
-            told.add([], _write(assistant, [], now, Identified((), (), ())))
+            totals.add([], _write(assistant, [], now, Identified((), (), ())))
         _mark_removed(assistant.store, found, now)
-    return told.landed(assistant.settings)
+    return totals.landed(assistant.settings)
 
 
 @contextmanager
@@ -193,105 +86,7 @@ def _collecting_seldom() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-@dataclass(frozen=True)
-class _Written:
-    """The changes of one part: days, and the contradictions that it caused or ended."""
-
-    days: frozenset[date] = frozenset()
-    contradicting: tuple[Row, ...] = ()
-    agreeing: tuple[Row, ...] = ()
-    spanning: Mapping[str, tuple[date, date]] = field(default_factory=dict)
-
-
-@dataclass
-class _Told:
-    """The totals over the parts of a landing."""
-
-    found: Unlanded
-    read: int = 0
-    records: int = 0
-    harmless: int = 0
-    problems: list[str] = field(default_factory=list)
-    contradictions: dict[tuple[str, ...], str] = field(default_factory=dict)
-    days: set[date] = field(default_factory=set)
-    spanning: dict[str, tuple[date, date]] = field(default_factory=dict)
-    zoneless: int = 0
-    untagged: Counter[str] = field(default_factory=Counter)
-    untold: int = 0
-    notes: list[str] = field(default_factory=list)
-    future: int = 0
-    latest: datetime | None = None
-    outdated: int = 0
-
-    def add(self, part: Sequence[Parsed], wrote: _Written) -> None:
-        self.read += sum(p.arrived and not p.within for p in part)
-        self.records += sum(p.records for p in part)
-        self.harmless += sum(not r.loss for p in part for r in p.rejects)
-        self.problems += [p.problem for p in part if p.problem]
-        self.problems += [f"{p.object.uri}: {r.place}: {r.reason}" for p in part for r in p.rejects if r.loss]
-        self.days |= wrote.days
-        self.spanning.update(wrote.spanning)
-        self.zoneless += sum(p.zoneless for p in part)
-        self.untold += sum(p.untold for p in part)
-        for p in part:
-            self.untagged.update(p.untagged)
-        self.notes += [note for p in part for note in p.notes]
-        self.future += sum(p.future for p in part)
-        self.outdated += sum(p.outdated for p in part)
-        self.latest = max((at for at in (self.latest, *(p.latest for p in part)) if at), default=None)
-        for row in wrote.agreeing:
-            self.contradictions.pop(_place(row), None)
-        for row in wrote.contradicting:
-            self.contradictions[_place(row)] = f"{row['uri']}: {row['place']}: {CONTRADICTED}"
-
-    def landed(self, given: Settings) -> Landed:
-        problems = (*self.problems, *self.contradictions.values())
-        return Landed(
-            objects=len(self.found.listing.objects),
-            read=self.read,
-            skipped=self.found.listing.skipped,
-            others=self.found.listing.others,
-            removed=self.found.removed,
-            records=self.records,
-            rejected=len(problems) + self.harmless,
-            lost=len(problems),
-            problems=problems,
-            days=tuple(sorted(self.days)),
-            warnings=tuple(self.warnings(given)),
-            untold=self.untold,
-        )
-
-    def warnings(self, given: Settings) -> Iterator[str]:
-        if self.untold:
-            yield (
-                f"{self.untold:,} conversations cannot be told apart from known ones, and were taken as new: they "
-                "begin alike, and name neither a user nor a start that would tell"
-            )
-        yield from self.notes[:MOST_NOTES]
-        if len(self.notes) > MOST_NOTES:
-            yield f"{len(self.notes) - MOST_NOTES:,} more files with such notes"
-        if self.untagged:
-            yield roles_warning(self.untagged)
-        if self.outdated:
-            yield (
-                f"{self.outdated:,} messages were left out: they are older than what this home keeps (cpa forget "
-                "--older-than, CPA_KEEP_DAYS)"
-            )
-        if self.latest:
-            yield (
-                f"{self.future:,} messages have times in the future, the latest {self.latest:%Y-%m-%dT%H:%M:%SZ}; "
-                "vendors rewrite such times or drop the events; is the clock right, and the order of day and month?"
-            )
-        if self.zoneless:
-            yield f"{self.zoneless:,} times without a zone were taken as {given.assumed_zone} (CPA_ASSUMED_ZONE)"
-        for name, (first, last) in islice(self.spanning.items(), 1):
-            yield (
-                f"{len(self.spanning):,} conversations are all that a user ever said, over days ({name}: {first} to "
-                f"{last}): --session-gap 30 (CPA_SESSION_GAP) cuts them after 30 silent minutes"
-            )
-
-
-def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity: Identified) -> _Written:
+def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity: Identified) -> PartWritten:
     """Write one part of a landing in one transaction: objects, their effect on conversations, and dirty days."""
     given = assistant.settings
     with assistant.store.writing() as transaction:
@@ -309,7 +104,7 @@ def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity
         mark_days(transaction, dirty, "landed")
         _record_days(transaction)
         over_days = {} if gap else spanning(transaction, given.timezone)
-    return _Written(frozenset(dirty), tuple(contradicting), tuple(agreeing), over_days)
+    return PartWritten(frozenset(dirty), tuple(contradicting), tuple(agreeing), over_days)
 
 
 def _mark_removed(store: Store, found: Unlanded, now: datetime) -> None:
@@ -408,13 +203,9 @@ def _settle(transaction: Transaction, now: datetime) -> tuple[list[Row], list[Ro
     transaction.insert(
         "rejected_records", [row | {"reason": CONTRADICTED, "rejected_at": now, "loss": True} for row in found]
     )
-    known, holding = set(map(_place, before)), set(map(_place, found))
-    new = [row for row in found if _place(row) not in known]
-    return new, [row for row in before if _place(row) not in holding]
-
-
-def _place(row: Row) -> tuple[str, ...]:
-    return row["uri"], row["etag"], row["place"]
+    known, holding = set(map(place_of, before)), set(map(place_of, found))
+    new = [row for row in found if place_of(row) not in known]
+    return new, [row for row in before if place_of(row) not in holding]
 
 
 def _dirty_days(transaction: Transaction, zone: str) -> set[date]:
