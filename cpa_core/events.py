@@ -71,6 +71,8 @@ class JudgedRow(NamedTuple):
     schema_version: str
     model: str
     conversation_metadata: str | None = None
+    intent: str | None = None
+    intent_delivered: str | None = None
 
 
 def hashed_identity(written: str) -> str:
@@ -199,7 +201,10 @@ def shown_properties(
 
 
 def of_judgment(row: JudgedRow, view: View) -> Event:
-    """The `Conversation Judged` event: score, verdict per goal by its id, dealbreakers that were hit."""
+    """The `Conversation Judged` event: score, verdict per goal by its id, dealbreakers that were hit.
+
+    Where the judge was asked, it says whether the user got what they wanted, and their intent where text may leave.
+    """
     conversation_id = view.identity(row.conversation_id)
     payload: dict[str, Any] = {
         "conversation_id": conversation_id,
@@ -207,6 +212,7 @@ def of_judgment(row: JudgedRow, view: View) -> Event:
         **{f"verdict_{key}": found["verdict"] for key, found in row.verdicts.items()},
         "dealbreakers_hit": [key for key, found in row.dealbreakers.items() if found["hit"]],
         **_present({"explanation": view.text(row.because)}),
+        **_present({"intent": view.text(row.intent) if row.intent else None, "intent_delivered": row.intent_delivered}),
         "schema_version": row.schema_version,
         "model": row.model,
     }

@@ -11,18 +11,23 @@ from cpa_core.models import (
     Conversation,
     DealbreakerFinding,
     EventSchema,
+    Intent,
     Judgment,
     Outcome,
     Value,
     Verdict,
 )
-from cpa_core.prompts import known, render, transcript
+from cpa_core.prompts import known, render, transcript, words
 
 REPAIRS = 2
 """Times that an invalid answer is asked for again."""
 
 Finding = TypeVar("Finding", Verdict, DealbreakerFinding)
 
+INTENT_WORDS = 12
+"""Words of an intent; further ones are cut off."""
+DELIVERED = ("yes", "partly", "no", "cannot tell")
+"""Whether the user got what they wanted."""
 WEIGHTS = {"P": 3.0, "S": 2.0, "T": 1.0}
 WORTH = {"met": 1.0, "partly": 0.5, "missed": 0.0}
 DEALBREAKER_CAP = 20.0
@@ -104,10 +109,10 @@ def question(conversation: Conversation, schema: EventSchema, model: ModelName, 
         task="judge",
         provider=model.provider,
         model=model.model,
-        system=system,
+        system=f"{system}\n\n{words('judge_intent').strip()}" if schema.intents else system,
         user=user,
         json_schema=json_schema(schema),
-        max_tokens=600 + 150 * (len(goals) + len(dealbreakers)),
+        max_tokens=600 + 150 * (len(goals) + len(dealbreakers) + schema.intents),
     )
 
 
@@ -124,8 +129,15 @@ def json_schema(schema: EventSchema) -> dict[str, Any]:
             "goals": _findings(list(schema.criteria.goals()), goals),
             "dealbreakers": _findings(list(schema.criteria.dealbreakers_by_id()), dealbreakers),
             "because": {"type": "string"},
+            **({"intent": _intent_schema()} if schema.intents else {}),
         }
     )
+
+
+def _intent_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    delivered = {"type": "string", "enum": list(DELIVERED)}
+    return closed({"m": {"type": "integer"}, "quote": text, "wanted": text, "delivered": delivered})
 
 
 def _findings(ids: list[str], finding: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +151,7 @@ def _findings(ids: list[str], finding: dict[str, Any]) -> dict[str, Any]:
 def read(text: str, conversation: Conversation, schema: EventSchema) -> tuple[Judgment, str]:
     """Return the judgment in an answer, and the problem in it that is worth one more question; empty if there is none.
 
-    Raises ReplyInvalid when a criterion is missing or its finding is not allowed.
+    Raises ReplyInvalid when a criterion is missing or its finding is not allowed. An unusable intent costs no judgment.
     """
     tree = answer_object(text)
     if not isinstance(tree.get("because"), str):
@@ -150,7 +162,27 @@ def read(text: str, conversation: Conversation, schema: EventSchema) -> tuple[Ju
     unproven = [key for key, finding in findings.items() if finding.hit and finding.quote is None]
     problem = f"dealbreakers: {unproven[0]}: a hit needs m and a quote that stands in that message" if unproven else ""
     reached = score(verdicts, findings)
-    return Judgment(because=tree["because"], verdicts=verdicts, dealbreakers=findings, score=reached), problem
+    intent, unusable = _intent(tree.get("intent"), conversation) if schema.intents else (None, "")
+    judgment = Judgment(because=tree["because"], verdicts=verdicts, dealbreakers=findings, score=reached, intent=intent)
+    return judgment, problem or unusable
+
+
+def _intent(found: Any, conversation: Conversation) -> tuple[Intent | None, str]:
+    """Return the intent in an answer, null where the user wanted nothing, and the problem in it.
+
+    Only a message of the user can confirm a delivery: without a quote of one, `yes` becomes `cannot tell`.
+    """
+    fields = found if isinstance(found, dict) else {}
+    wanted, quote, delivered = (fields.get(name) for name in ("wanted", "quote", "delivered"))
+    if not isinstance(wanted, str) or not isinstance(quote, str) or delivered not in DELIVERED:
+        return None, f"intent: m, quote, wanted, and delivered as one of {', '.join(DELIVERED)} are needed"
+    said = {m.position: m.content for m in conversation.messages if m.role == "user"}
+    position, own = _quoted(quote, fields.get("m"), said)
+    shown = wanted.split()[:INTENT_WORDS]
+    if delivered == "yes" and own is None:
+        delivered = "cannot tell"
+    intent = Intent(position=position, quote=own, wanted=" ".join(shown), delivered=cast(Any, delivered))
+    return intent if shown else None, ""
 
 
 Quoted = tuple[int | None, str | None]

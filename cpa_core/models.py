@@ -202,10 +202,11 @@ class Criteria(Value):
 class EventSchema(Growing):
     """The event schema that people edit: the assistant, the judge's criteria and the event types of each role.
 
-    `context` names metadata of a conversation that both prompts show beside its messages.
+    `context` names metadata of a conversation that both prompts show beside its messages. With `intents`, the judge's
+    answer also says what the user wanted, and whether they got it.
     """
 
-    newer = frozenset({"context"})
+    newer = frozenset({"context", "intents"})
 
     name: str
     description: str
@@ -213,6 +214,7 @@ class EventSchema(Growing):
     event_types: tuple[EventType, ...]
     events_per_message: Literal["many", "one"] = "many"
     context: tuple[str, ...] = ()
+    intents: bool = False
 
     @property
     def version(self) -> str:
@@ -266,13 +268,30 @@ class DealbreakerFinding(Value):
     hit: bool
 
 
+class Intent(Value):
+    """The user's purpose, in at most 12 words of the model, and whether it was delivered and confirmed.
+
+    `quote` stands in the user's message at `position`; both are null where no message of the user holds it. Without a
+    quote, nothing is confirmed: `delivered` is never "yes".
+    """
+
+    position: int | None = None
+    quote: str | None
+    wanted: str
+    delivered: Literal["yes", "partly", "no", "cannot tell"]
+
+
 class Judgment(Value):
-    """One judgment of one conversation. `score` is 0 to 100, null when nothing could be told."""
+    """One judgment of one conversation. `score` is 0 to 100, null when nothing could be told.
+
+    `intent` is null where the schema does not ask for it, and where the user wanted nothing.
+    """
 
     because: str
     verdicts: dict[str, Verdict]
     dealbreakers: dict[str, DealbreakerFinding]
     score: float | None
+    intent: Intent | None = None
 
 
 class Event(Value):

@@ -14,6 +14,7 @@ from cpa_core.pipeline import (
     Stage,
     events_by_type,
     failures,
+    intents_of_days,
     lowest_scores,
     reconciled,
     scores_by_band,
@@ -81,12 +82,16 @@ def of_tags(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
 
 
 def of_judgments(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:
-    """Return for each day a plot of scores in bands of ten, the conversations with the lowest, and the failures."""
+    """Return for each day a plot of scores in bands of ten, the conversations with the lowest, and the failures.
+
+    Where the judge told intents, it says how many were delivered and confirmed.
+    """
     bands, lowest = by_day(scores_by_band(assistant.store, days)), by_day(lowest_scores(assistant.store, days))
-    failed = _failed(assistant, days, "judge")
+    failed, intents = _failed(assistant, days, "judge"), by_day(intents_of_days(assistant.store, days))
     return {
         row["day"]: {
             "judged": row["judged"],
+            **_delivered(intents[row["day"]]),
             ROWS: row["judged"],
             **({"mean_score": row["mean_score"]} if row["mean_score"] is not None else {}),
             "scores": bars(_by_tens(bands[row["day"]])),
@@ -96,6 +101,14 @@ def of_judgments(assistant: Assistant, days: Sequence[date]) -> dict[date, Metad
         }
         for row in summaries(assistant, days)
     }
+
+
+def _delivered(rows: Sequence[Row]) -> Metadata:
+    """Return the intents of a day by whether they were delivered; empty where none was asked for."""
+    counts = {row["delivered"]: row["conversations"] for row in rows}
+    told = sum(counts.values())
+    shown = {"intents": told, "intents delivered and confirmed": counts.get("yes", 0)} if told else {}
+    return shown | ({"intents by delivery": bars(counts)} if told else {})
 
 
 def of_receipts(assistant: Assistant, days: Sequence[date]) -> dict[date, Metadata]:

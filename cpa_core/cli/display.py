@@ -303,10 +303,18 @@ def _event_line(event: Row) -> str:
 def _judgment_lines(judgment: Row, criteria: Mapping[str, str]) -> list[str]:
     score = "unknown" if judgment["score"] is None else f"{judgment['score']:.0f} of 100"
     lines = [f"judged {score}: {judgment['because'] or judgment['outcome']}"]
+    if judgment["intent"] is not None:
+        lines.append(f"  wanted: {judgment['intent']}; delivered and confirmed: {_delivered(judgment)}")
     for key, found in judgment["verdicts"].items():
         lines.append(f"  {key} {found['verdict']}: {_in_words(key, criteria)}{found['because']}")
     hits = {key: found for key, found in judgment["dealbreakers"].items() if found["hit"]}
     return lines + [f"  {key} hit: {_in_words(key, criteria)}{found['because']}" for key, found in hits.items()]
+
+
+def _delivered(judgment: Row) -> str:
+    """Whether the user got what they wanted, with the user's words about it."""
+    quote = judgment["intent_quote"]
+    return f"{judgment['intent_delivered']}" + (f': "{quote}"' if quote is not None else "")
 
 
 def _in_words(key: str, criteria: Mapping[str, str]) -> str:

@@ -24,7 +24,9 @@ def find(given: Settings) -> Done:
     existing(given)
     found = find_topics(Assistant.of(given))
     for one in found.corpora:
-        if one.needed:
+        if one.corpus == "intents" and not one.texts:
+            say("intents: 0 texts; with `intents: true` in the schema, the judge's answers hold them")
+        elif one.needed:
             say(f"{one.corpus}: {one.texts} texts; topics are looked for from {one.texts + one.needed} on")
         else:
             say(f"{one.corpus}: {one.texts} texts, {one.placed} placed now, {one.found} topics found now")

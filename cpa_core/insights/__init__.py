@@ -22,6 +22,7 @@ from cpa_core.insights.examples import (
     transition_examples,
 )
 from cpa_core.insights.following import DaySpan, IssueStanding, Life
+from cpa_core.insights.intents import IntentOutcome, intent_outcomes
 from cpa_core.insights.issues import Issue, issues
 from cpa_core.insights.operations import (
     Cost,
@@ -88,6 +89,7 @@ __all__ = [
     "FrictionAt",
     "GoalResult",
     "Hour",
+    "IntentOutcome",
     "Issue",
     "IssueStanding",
     "Kind",
@@ -121,6 +123,7 @@ __all__ = [
     "failures",
     "friction",
     "hours",
+    "intent_outcomes",
     "issues",
     "lengths",
     "low_score_events",

@@ -16,7 +16,8 @@ class TopicFigures:
 
     `share` is of the corpus's texts in the selection. `last_week` and `week_before` count texts back from its last day.
     `good` and `score` are of its scored conversations, `with_issue` of all of them: those with an event type that is
-    an established issue, or with an established dealbreaker. `found_day` is null for a topic of the first clustering.
+    an established issue, or with an established dealbreaker. `delivered` is of those with an intent: it was delivered,
+    and the user confirmed it. `found_day` is null for a topic of the first clustering.
     """
 
     corpus: str
@@ -33,6 +34,7 @@ class TopicFigures:
     score: Mean
     good: Rate
     with_issue: Rate
+    delivered: Rate
 
 
 def topic_figures(of: Selection, issues: Sequence[Issue]) -> tuple[TopicFigures, ...]:
@@ -47,6 +49,7 @@ def topic_figures(of: Selection, issues: Sequence[Issue]) -> tuple[TopicFigures,
             score=bounded_mean(UnitSums(**row["of_score"]), MOST_SCORE),
             good=share(UnitSums(**row["of_good"])),
             with_issue=share(UnitSums(**row["of_issue"])),
+            delivered=share(UnitSums(**row["of_delivered"])),
         )
         for row in rows
     )

@@ -28,6 +28,7 @@ from cpa_core.pipeline.reporting.daily_tables import (
 from cpa_core.pipeline.reporting.day_queries import (
     events_by_type,
     failures,
+    intents_of_days,
     lowest_scores,
     messages_covered,
     money_spent,
@@ -108,6 +109,7 @@ __all__ = [
     "export_sums",
     "failures",
     "home_id",
+    "intents_of_days",
     "judge_day",
     "judge_days",
     "known_days",

@@ -13,8 +13,8 @@ from cpa_core.models import Message
 
 Task = Literal["tag", "judge", "propose", "consolidate", "suggest", "promote"]
 
-Prompt = Task | Literal["propose_more"]
-"""A file of words. Later batches of a proposal have one of their own."""
+Prompt = Task | Literal["propose_more", "judge_intent"]
+"""A file of words. Later batches of a proposal have one of their own, and so has the judge's question of intents."""
 
 
 @cache
@@ -23,9 +23,12 @@ def words(task: Prompt) -> str:
     return files(__package__).joinpath(f"{task}.md").read_text("utf-8")
 
 
-def prompt_id(task: Prompt) -> str:
-    """Twelve hex digits of a hash of the prompt's words, stored with every answer."""
-    return hashlib.sha256(words(task).encode()).hexdigest()[:12]
+def prompt_id(*prompts: Prompt) -> str:
+    """Twelve hex digits of a hash of the words of a prompt, or of several that are asked as one.
+
+    It is stored with every answer.
+    """
+    return hashlib.sha256("".join(map(words, prompts)).encode()).hexdigest()[:12]
 
 
 def render(task: Prompt, static: dict[str, str], dynamic: dict[str, str]) -> tuple[str, str]:

@@ -57,7 +57,9 @@ class Annotated:
             raise ProviderStopped(UNKNOWN)
         annotations = self.annotations[found.pop()]
         if request.task == "judge":
-            return _reply(_judgment(annotations, [(m, text) for m, _, text in shown]))
+            judgment = _judgment(annotations, [(m, text) for m, _, text in shown])
+            asks = "intent" in request.json_schema["properties"]
+            return _reply(judgment | ({"intent": _intent(annotations, shown)} if asks else {}))
         as_lines = request.json_schema["properties"]["messages"]["items"]["type"] == "string"
         return _reply(_tags(annotations, _asked(request.user), as_lines=as_lines))
 
@@ -113,6 +115,11 @@ def _judgment(annotations: dict[str, Any], said: list[tuple[int, str]]) -> dict[
         "dealbreakers": [finding for finding in findings if finding["id"].startswith("D")],
         "because": because,
     }
+
+
+def _intent(annotations: dict[str, Any], shown: list[Key]) -> dict[str, Any]:
+    intent = annotations["intent"]
+    return {"m": _holder(intent["quote"], [(m, text) for m, role, text in shown if role == "user"]), **intent}
 
 
 def _holder(quote: str, said: list[tuple[int, str]]) -> int:

@@ -200,6 +200,7 @@ TITLES: dict[str, Callable[[Asked, str], Titled]] = {
     "good-ending": _before("Ended well with", _path),
     "ended": _before("Ended after", _path),
     "judged": _judged,
+    "delivered": lambda asked, rest: (f"Delivered and confirmed: {rest}", ()),
     "property": _property,
     "friction": _friction,
     "hour": _hour,

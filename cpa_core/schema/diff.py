@@ -120,6 +120,15 @@ def _context(older: EventSchema, newer: EventSchema) -> Iterator[Change]:
         means = f"both prompts show it: {ALL}, every conversation is judged again; {LABELS}"
         said = f"{_listed(newer.context) or 'none'}, was {_listed(older.context) or 'none'}"
         yield Change(kind="changed", place="context", said=said, means=means, scope=ReaskScope(whole=True), judges=True)
+    if older.intents != newer.intents:
+        means = "every conversation is judged again, for the answer also says what the user wanted; tags stay"
+        yield Change(
+            kind="added" if newer.intents else "removed",
+            place="intents",
+            said="what users want, and whether they get it" if newer.intents else "no longer asked",
+            means=means if newer.intents else f"judgments stay with their intents, new ones have none; {KEPT}",
+            judges=newer.intents,
+        )
     if older.criteria != newer.criteria:
         yield Change(
             kind="changed",

@@ -14,7 +14,7 @@ from cpa_core.models import JUDGED_EVENT, PAYLOAD_KEYS, Criteria, EventSchema, E
 
 GOALS = ("primary_goals", "secondary_goals", "tertiary_goals", "dealbreakers")
 KNOWN_KEYS = {
-    "schema": {"assistant", "llm_judge_criteria", "event_types", "events_per_message", "context"},
+    "schema": {"assistant", "llm_judge_criteria", "event_types", "events_per_message", "context", "intents"},
     "assistant": {"name", "description"},
     "llm_judge_criteria": set(GOALS),
     "event type": {"name", "definition", "role", "properties", "was", "examples", "not", "plain"},
@@ -115,6 +115,7 @@ class _Reader:
             event_types=types,
             events_per_message="one" if many == "one" else "many",
             context=self.lines(top.get("context"), "context"),
+            intents=self.switch(top.get("intents"), "intents"),
         )
         return found, self.warnings
 
@@ -258,6 +259,8 @@ def dump(schema: EventSchema) -> str:
         tree["events_per_message"] = "one"
     if schema.context:
         tree["context"] = list(schema.context)
+    if schema.intents:
+        tree["intents"] = True
     tree["event_types"] = [dict(_fields(event_type)) for event_type in schema.event_types]
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
 

@@ -1,12 +1,13 @@
-"""The texts that topics are found in: three corpora, each a list of items."""
+"""The texts that topics are found in: four corpora, each a list of items."""
 
 from datetime import date
 from typing import Literal, NamedTuple
 
-Corpus = Literal["requests", "uncovered", "misses"]
-"""The corpora: users' requests, messages without an event, and the reasons of missed criteria."""
+Corpus = Literal["intents", "requests", "uncovered", "misses"]
+"""The corpora: users' intents by the judge, users' requests, messages without an event, reasons of missed criteria."""
 
 CORPORA: dict[Corpus, str] = {
+    "intents": "what users want, in the judge's words",
     "requests": "what users come for: the first messages of the user",
     "uncovered": "messages of the user without an event",
     "misses": "the judge's reasons for criteria that were missed",

@@ -169,7 +169,7 @@ def test_a_declared_change_shows_what_part_of_it_is_the_models(tmp_path: Path) -
     home = labelled_home(tmp_path, talks(12))
     change = FIRST + timedelta(days=5)
     asked = assistant_of(home, Model())
-    by = {"schema_version": SCHEMA.version, "prompt_id": asked_by(asked.settings, "tag")}
+    by = {"schema_version": SCHEMA.version, "prompt_id": asked_by(asked.settings, "tag", SCHEMA)}
     with asked.store.writing() as transaction:  # the days are tagged by one model before the change, by another after
         for table in ("tagged_conversations", "tagged_events"):
             transaction.execute(f"update {table} set prompt_id = $prompt_id, schema_version = $schema_version", **by)

@@ -61,7 +61,7 @@ def test_every_question_has_an_answer(everything: Selection) -> None:
     assert {cost.task for cost in insights.costs(everything)} == {"tag", "judge"}
     assert [version.conversations for version in insights.versions(everything)] == [14]
     assert all(day.tagged.share == day.judged.share == 1 for day in insights.coverage(everything))
-    assert insights.failures(everything) == ()
+    assert insights.failures(everything) == () and insights.intent_outcomes(everything) == ()
     assert insights.returns(everything).too_recent == 10
 
 

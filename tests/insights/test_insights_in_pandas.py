@@ -162,6 +162,14 @@ def test_scores_criteria_and_dealbreakers(of: Selection, frames: Frames) -> None
         assert breaker.words == words[breaker.criterion]
 
 
+def test_intents_that_were_delivered(of: Selection, frames: Frames) -> None:
+    asked = frames.judged[frames.judged.intent_delivered.notna()]
+    found = insights.intent_outcomes(of)
+    assert [one.outcome for one in found] == ["yes", "partly", "no", "cannot tell"]
+    for one in found:
+        same(one.share, frames.cases(asked.conversation_id, [said == one.outcome for said in asked.intent_delivered]))
+
+
 def beside(rows: pd.DataFrame, has: Any, end: str, conversations: int | None, frames: Frames) -> insights.Rate:
     """The share of the others, its variance without leaving out: each unit's distance from its part."""
     others = rows[~has].groupby("unit")[end].agg(["sum", "size"]).astype(float)

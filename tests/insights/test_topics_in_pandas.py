@@ -103,5 +103,10 @@ def test_topics_and_how_their_conversations_end(
         assert (one.name, one.is_new) == (TOPICS.get(one.topic_id or ""), one.topic_id == "t2")
         same(one.good, by_unit(frames, scored, frames.good))
         same(one.with_issue, by_unit(frames, talks, harmed(frames, named)))
+        asked = frames.judged[frames.judged.intent_delivered.notna() & frames.judged.conversation_id.isin(talks)]
+        with_intent = sorted(asked.conversation_id)
+        got = set(asked[asked.intent_delivered == "yes"].conversation_id)
+        assert got and one.delivered.of == len(with_intent) < len(talks)
+        same(one.delivered, by_unit(frames, with_intent, got))
         known = rows.score.notna()
         same(one.score, mean_of(left_out(rows.score[known].astype(float), rows.unit[known]), frames.basis(), 100))

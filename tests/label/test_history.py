@@ -88,6 +88,7 @@ EDITS: dict[str, EventSchema] = {
     "the criteria": changed(criteria=Criteria(primary_goals=("Be right",))),
     "the description": changed(description="Another helper."),
     "one event a message": changed(events_per_message="one"),
+    "intents": changed(intents=True),
     "many at once": types(
         topic("Tax", "Form", "Other", "Refund").model_copy(update={"name": "Ask", "was": ("Question",)}), REPLY, WISH
     ),
@@ -163,11 +164,23 @@ def test_running_again_asks_to_the_call_what_the_diff_said(made: Assistant, mode
     edit(made, schema)
     assert bool(stale_days(made)) == (name != "another order")
     assert again(made, model) == promised
-    assert (promised["tag"] == 0) == (name in FREE | {"the criteria"})
-    assert (promised["judge"] > 0) == (name in ("the criteria", "the description"))
+    assert (promised["tag"] == 0) == (name in FREE | {"the criteria", "intents"})
+    assert (promised["judge"] > 0) == (name in ("the criteria", "the description", "intents"))
     if len(weighed) == 1:
         assert weighed[0].questions == sum(promised.values())
     assert said(made, schema) == {"tag": 0, "judge": 0}
+
+
+def test_intents_that_are_asked_no_longer_ask_nothing_and_stay(made: Assistant, model: Model) -> None:
+    edit(made, EDITS["intents"])
+    again(made, model)
+    told = "select conversation_id, intent, intent_delivered, intent_quote from judge_scores order by conversation_id"
+    before = rows(made, told)
+    assert {row["conversation_id"]: row["intent"] for row in before}["alone"] is None
+    assert all(row["intent"] for row in before if row["conversation_id"] != "alone")
+    assert said(made, SCHEMA) == {"tag": 0, "judge": 0}
+    edit(made, SCHEMA)
+    assert stale_days(made) == [] and again(made, model) == {"tag": 0, "judge": 0} and rows(made, told) == before
 
 
 def test_a_renamed_type_keeps_the_ids_of_its_events_and_a_type_that_went_takes_its_events_along(

@@ -87,6 +87,7 @@ REQUESTS = {
     "tag_with_every_word": tagging.first_requests(PLACED, WORDED, MODEL)[0],
     "judge_with_context": judging.question(PLACED, WORDED, MODEL),
     "judge": judging.question(TALK, SCHEMA, MODEL),
+    "judge_with_intents": judging.question(TALK, SCHEMA.model_copy(update={"intents": True}), MODEL),
     "judge_without_criteria": judging.question(TALK, SEED, MODEL),
     "judge_again": judging.question(TALK, SCHEMA, MODEL, "goals: P1: missing"),
     "suggest": suggesting.question(EVIDENCE, MODEL),

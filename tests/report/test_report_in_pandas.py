@@ -236,6 +236,7 @@ class Behind:
             "bad-length": lambda rest: self.length(rest) & frames.bad,
             "friction": self.friction_at,
             "judged": self.verdict,
+            "delivered": lambda rest: set(frames.judged[frames.judged.intent_delivered == rest].conversation_id),
             "property": self.property,
             "cost": self.cost,
             "failure": lambda rest: set(frames.tags[frames.tags.outcome == rest.split(":")[1]].conversation_id),

@@ -81,13 +81,18 @@ def test_a_schema_is_no_different_from_itself_in_another_order_or_layout() -> No
             "* llm_judge_criteria: secondary_goals: 0 new, 1 gone",
             ReaskScope(),
         ),
+        (
+            types(QUESTION, THANKS, REPLY, intents=True),
+            "+ intents: what users want, and whether they get it",
+            ReaskScope(),
+        ),
     ],
 )
 def test_each_change_names_its_place_and_what_is_asked_again(newer: EventSchema, said: str, scope: ReaskScope) -> None:
     (change,) = compare(SCHEMA, newer).changes
     marks = {"added": "+", "removed": "-", "renamed": "~", "changed": "*"}
     assert (f"{marks[change.kind]} {change.place}: {change.said}", change.scope) == (said, scope)
-    assert change.judges == ("llm_judge" in said or "assistant description" in said)
+    assert change.judges == (any(one in said for one in ("llm_judge", "intents")) or "assistant description" in said)
     assert change.means
 
 

@@ -174,11 +174,17 @@ def judgment(user: str, properties: Body) -> Body:
             built.append({"id": criterion, **words, name: values[n % len(values)]})
         return built
 
+    said = [line for line in shown if line.role == "user"]
+    last = said[-1] if said else Line(-1, "user", "")
+    wanted = " ".join(said[0].text.split()[:6]) if said else ""
+    delivered = ["yes", "yes", "partly", "no", "cannot tell"][number("delivered", last.text) % 5]
+    intent = {"m": last.m, "quote": first_words(last.text), "wanted": wanted, "delivered": delivered}
     verdicts = ["met", "met", "met", "partly", "partly", "missed", "cannot tell"]
     return {
         "goals": findings("goals", "verdict", verdicts),
         "dealbreakers": findings("dealbreakers", "hit", [True, *[False] * 9]),
         "because": "The goals above decided it.",
+        **({"intent": intent} if "intent" in properties else {}),
     }
 
 

@@ -140,6 +140,7 @@ def _judged(chance: Any, n: int, fields: dict[str, Any], tables: dict[str, Rows]
         | {
             "outcome": "filtered" if n % 41 == 0 else "ok",
             "score": None if n % 41 == 0 else score,
+            "intent_delivered": (None, "yes", "no", "partly", "cannot tell", "yes")[n % 6],
             "content_hash": "older" if n % 43 == 0 else f"h{n}",
             "verdicts": json.dumps({key: {"quote": None, "because": "", "verdict": v} for key, v in verdicts.items()}),
             "dealbreakers": json.dumps({key: {"quote": None, "because": "", "hit": v} for key, v in hit.items()}),

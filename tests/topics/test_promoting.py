@@ -18,13 +18,14 @@ from cpa_core.pipeline.topics.placing import find_topics, topics_now
 from cpa_core.pipeline.topics.promoting import Promotion, WantedType, promote_topic
 from cpa_core.proposing.promoting import TopicEvidence, drafted
 from cpa_core.schema import dump, load
-from tests.support.fakes import SCHEMA
+from tests.support import fakes
 from tests.support.homes import Home
 from tests.support.models import Model
 from tests.topics.test_finding import DAY
 from tests.topics.test_placing import landed
 
 DRAFT = {"border_texts": [9], "because": "Alike.", "definition": "The user wants money back.", "name": "Refund Wish"}
+SCHEMA = fakes.SCHEMA.model_copy(update={"intents": True})
 EVIDENCE = TopicEvidence(role="user", central=tuple("abcdefgh"), border=tuple("ijkl"), base=SCHEMA)
 
 
@@ -96,6 +97,8 @@ def test_the_report_shows_topics_with_their_ends_and_names_no_word_where_no_text
         page = write_report(made, out=promoted.path.with_name("report.html")).path.read_text("utf-8")
         section = page.partition('id="topics"')[2].partition("</section>")[0]
         assert f">{shown}<" in section and (hidden is None or hidden not in page)
+        quality = page.partition('id="quality"')[2].partition("</section>")[0]
+        assert "Did users get what they wanted" in quality and "delivered" in section
         assert "event type Drafted" in section and "topic:requests:" in section
 
 

@@ -197,7 +197,7 @@ def _labels(
         probed_at=assistant.now(),
         task="judge" if work is JUDGE else "tag",
         schema_version=in_force.version,
-        prompt_id=asked_by(assistant.settings, work.task),
+        prompt_id=asked_by(assistant.settings, work.task, in_force),
         model=str(assistant.model(work.task)),
         order=order,
         unit=unit_of({"user_id": conversation.user_id, "conversation_id": conversation.conversation_id}),

@@ -57,7 +57,7 @@ def way_of(assistant: Assistant, task: Task) -> str:
     """The way in which a task would be asked now. Raises SchemaError, SettingsError."""
     schema, model = read_schema(assistant)[0], assistant.model(task)
     form = form_of(assistant, model)
-    return LabelOrigin(date.min, schema, asked_by(assistant.settings, task), str(model), form).way
+    return LabelOrigin(date.min, schema, asked_by(assistant.settings, task, schema), str(model), form).way
 
 
 def ways(assistant: Assistant) -> list[str] | None:

@@ -19,7 +19,7 @@ from cpa_core.store.database import Row, Transaction
 class LabelOrigin:
     """The schema, prompt and model of a day's labels, written with every result.
 
-    `form` is the model's endpoint and the form of its answers.
+    `form` is the model's endpoint and the form of its answers. `richer` are prompts whose labels hold more than these.
     """
 
     day: date
@@ -27,6 +27,7 @@ class LabelOrigin:
     prompt_id: str
     model: str
     form: str = ""
+    richer: frozenset[str] = frozenset()
 
     @cached_property
     def way(self) -> str:
@@ -100,10 +101,10 @@ def plan(view: Transaction, origin: LabelOrigin, task: Task, *, retag: bool = Tr
 
 
 def _by_version(rows: Sequence[Row], origin: LabelOrigin) -> dict[str, set[str]]:
-    """The conversations done by this prompt and model, by version of the schema."""
+    """The conversations done by this prompt, or a richer one, and this model, by version of the schema."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
-        if (row["prompt_id"], row["model"]) == (origin.prompt_id, origin.model):
+        if row["prompt_id"] in {origin.prompt_id, *origin.richer} and row["model"] == origin.model:
             found[row["schema_version"]].add(row["conversation_id"])
     return found
 

@@ -18,7 +18,7 @@ from cpa_core.pipeline.label.given_up import (
     waiting,
 )
 from cpa_core.pipeline.label.plan import LabelOrigin, Plan, plan
-from cpa_core.pipeline.label.redact import as_sent, asked_by
+from cpa_core.pipeline.label.redact import answered_more, as_sent, asked_by
 from cpa_core.pipeline.label.tasks import JUDGE, TAG, Positions, Result, Work
 from cpa_core.store.database import Row, as_json
 
@@ -64,7 +64,12 @@ def asking_of(
     model = assistant.model(work.task)
     form = form_of(assistant, model)
     origin = LabelOrigin(
-        day=day, schema=schema, prompt_id=asked_by(assistant.settings, work.task), model=str(model), form=form
+        day=day,
+        schema=schema,
+        prompt_id=asked_by(assistant.settings, work.task, schema),
+        model=str(model),
+        form=form,
+        richer=answered_more(assistant.settings, work.task, schema),
     )
     with assistant.store.reading() as view:
         found = plan(view, origin, work.task, retag=retag)

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from cpa_core.models import Conversation, Hidden, Message, Tag, Value
+from cpa_core.models import Conversation, EventSchema, Hidden, Message, Tag, Value
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.prompts import Task, prompt_id
+from cpa_core.prompts import Prompt, Task, prompt_id
 from cpa_core.redaction import Pseudonyms, names_of, redactor
 from cpa_core.settings import Settings
 from cpa_core.store import Store
@@ -16,9 +16,16 @@ from cpa_core.tagging import Tagged
 Result = TypeVar("Result", bound=Value)
 
 
-def asked_by(settings: Settings, task: Task) -> str:
+def asked_by(settings: Settings, task: Task, schema: EventSchema) -> str:
     """The prompt's id, and that its messages are redacted: answers about the others are not comparable."""
-    return prompt_id(task) + ("-redacted" if settings.redact_before_model else "")
+    prompts: tuple[Prompt, ...] = ("judge", "judge_intent") if task == "judge" and schema.intents else (task,)
+    return prompt_id(*prompts) + ("-redacted" if settings.redact_before_model else "")
+
+
+def answered_more(settings: Settings, task: Task, schema: EventSchema) -> frozenset[str]:
+    """The prompts whose answers hold more than this schema asks for: they stay when it asks for less."""
+    more = schema.model_copy(update={"intents": True})
+    return frozenset({asked_by(settings, task, more)} if task == "judge" and not schema.intents else ())
 
 
 def as_sent(assistant: Assistant, conversations: Sequence[Conversation]) -> list[Conversation]:

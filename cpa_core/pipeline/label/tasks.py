@@ -8,7 +8,7 @@ from typing import Any
 from cpa_core.judging import Judged, judge_conversation
 from cpa_core.judging import question as judge_question
 from cpa_core.llm import Ask, ModelName, Request
-from cpa_core.models import Conversation, EventSchema, event_id
+from cpa_core.models import Conversation, EventSchema, Intent, event_id
 from cpa_core.pipeline.label.plan import LabelOrigin
 from cpa_core.prompts import Task
 from cpa_core.store.database import Row
@@ -62,10 +62,21 @@ def _judged_rows(origin: LabelOrigin, conversation: Conversation, result: Judged
         "dealbreakers": json.dumps(found.get("dealbreakers", {}), ensure_ascii=False),
         "outcome": result.outcome,
         "cost": result.cost,
+        **_intent_fields(result.judgment.intent if result.judgment else None),
     }
     of = {"content_hash": conversation.content_hash, "context_hash": conversation.context_hash}
     row = origin.row(conversation_id=conversation.conversation_id, **of, **fields)
     return {"judge_scores": [row]}
+
+
+def _intent_fields(intent: Intent | None) -> Row:
+    """The columns of an intent; null where there is none."""
+    return {
+        "intent": intent.wanted if intent else None,
+        "intent_delivered": intent.delivered if intent else None,
+        "intent_position": intent.position if intent else None,
+        "intent_quote": intent.quote if intent else None,
+    }
 
 
 TAG = Work(

@@ -21,6 +21,11 @@ def scores_by_band(store: Store, days: Sequence[date]) -> list[Row]:
     return _answer(store, "status/scores_by_band", days)
 
 
+def intents_of_days(store: Store, days: Sequence[date]) -> list[Row]:
+    """How many intents of each day were delivered: yes, partly, no, cannot tell. No row where none was asked for."""
+    return _answer(store, "status/intents_of_days", days)
+
+
 def lowest_scores(store: Store, days: Sequence[date]) -> list[Row]:
     """The conversations of each day with the lowest scores."""
     return _answer(store, "status/lowest_scores", days, most=LOWEST)

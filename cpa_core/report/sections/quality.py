@@ -25,7 +25,7 @@ def quality(asked: Asked) -> Section:
         title="How good they are",
         lead="What the judge found: scores, verdicts on each goal, and what must never happen.",
         charts=[*scores, *over_time, *([_goals(asked)] if asked.criteria else [])],
-        tables=[_dealbreakers(asked), _effects(asked)],
+        tables=[*([_intents(asked)] if asked.intents else []), _dealbreakers(asked), _effects(asked)],
     )
 
 
@@ -143,6 +143,19 @@ def _goal(asked: Asked, one: GoalResult) -> list[Cell]:
     for verdict, number in _counts(one).items():
         cells.append(number_cell(number, asked.behind.has(judged_key(one.criterion, one.words, verdict))))
     return [*cells, replace(share_cell(one.missed, is_bad=True), note=met_note(asked, one.words))]
+
+
+def _intents(asked: Asked) -> Table:
+    columns = [Column("delivered and confirmed"), Column("conversations", "number"), Column("of those with an intent")]
+    rows = [
+        [
+            Cell(one.outcome),
+            number_cell(one.share.count, asked.behind.has(f"delivered:{one.outcome}")),
+            share_cell(one.share, is_bad=one.outcome == "no"),
+        ]
+        for one in asked.intents
+    ]
+    return Table("intents-table", "Did users get what they wanted, and say so?", columns, rows)
 
 
 def _dealbreakers(asked: Asked) -> Table:

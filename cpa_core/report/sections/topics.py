@@ -48,12 +48,17 @@ def _table(asked: Asked, corpus: str, about: str, found: Sequence[TopicFigures])
         Column("score", "number"),
         Column("good", "number"),
         Column("with an issue", "number"),
+        *([Column("delivered", "number")] if _has_intents(found) else []),
     ]
     shown = [*[one for one in found if one.topic_id][:MOST_TOPICS], *[one for one in found if not one.topic_id]]
     more = len(found) - len(shown)
     caption = f"{corpus}: {about}" + (f"; {words.count(more)} smaller ones are left out" if more else "")
-    rows = [_row(asked, one) for one in shown]
+    rows = [_row(asked, one) + ([share_cell(one.delivered)] if _has_intents(found) else []) for one in shown]
     return Table(f"topics-{corpus}-table", caption, columns, rows, filters=len(shown) > 8)
+
+
+def _has_intents(found: Sequence[TopicFigures]) -> bool:
+    return any(one.delivered.of for one in found)
 
 
 def _row(asked: Asked, one: TopicFigures) -> list[Cell]:

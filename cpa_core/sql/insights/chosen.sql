@@ -11,7 +11,7 @@ with tagged as (
   where r.day between $first and $last
 ),
 judged as (
-  select r.day, r.conversation_id, j.outcome, j.score, j.schema_version, j.model,
+  select r.day, r.conversation_id, j.outcome, j.score, j.schema_version, j.model, j.intent_delivered,
     list_contains(json_extract_string(j.dealbreakers, '$.*.hit'), 'true') as has_dealbreaker
   from raw_conversations r
   join judge_scores j
@@ -37,7 +37,8 @@ numbered as (
     case when j.outcome = 'ok' then j.score end as score,
     case when j.outcome = 'ok' then j.score < $bad_below end as is_bad,
     case when j.outcome = 'ok' then j.score >= $good_from end as is_good,
-    case when j.outcome = 'ok' then j.has_dealbreaker end as has_dealbreaker
+    case when j.outcome = 'ok' then j.has_dealbreaker end as has_dealbreaker,
+    case when j.outcome = 'ok' then j.intent_delivered end as delivered
   from raw_conversations r
   left join tagged t on t.day = r.day and t.conversation_id = r.conversation_id
   left join judged j on j.day = r.day and j.conversation_id = r.conversation_id

@@ -6,7 +6,8 @@ with with_issue as (
   select n from chosen where $dealbreakers and has_dealbreaker
 ),
 placed as (
-  select i.corpus, i.topic_id, i.day, c.n, c.unit, c.score, c.is_good, c.judge_outcome, w.n is not null as has_issue
+  select i.corpus, i.topic_id, i.day, c.n, c.unit, c.score, c.is_good, c.judge_outcome, c.delivered,
+    w.n is not null as has_issue
   from topic_items i
   join chosen c on c.day = i.day and c.conversation_id = i.conversation_id
   left join with_issue w on w.n = c.n
@@ -20,25 +21,28 @@ sizes as (
 ),
 parts as (
   select corpus, topic_id, unit, count(*) as talks, count(score) as scored, coalesce(sum(score), 0) as score,
-    count(*) filter (is_good) as good, count(*) filter (has_issue) as with_issue
-  from (select distinct corpus, topic_id, n, unit, score, is_good, has_issue from placed)
+    count(*) filter (is_good) as good, count(*) filter (has_issue) as with_issue,
+    count(delivered) as told, count(*) filter (delivered = 'yes') as delivered
+  from (select distinct corpus, topic_id, n, unit, score, is_good, has_issue, delivered from placed)
   group by corpus, topic_id, unit
 ),
 totals as (
-  select *, sum(talks) over topic as all_talks, sum(scored) over topic as all_scored
+  select *, sum(talks) over topic as all_talks, sum(scored) over topic as all_scored,
+    sum(told) over topic as all_told
   from parts
   window topic as (partition by corpus, topic_id)
 ),
 figures as (
   select corpus, topic_id, by_unit(score, scored, all_scored, scored) as of_score,
-    by_unit(good, scored, all_scored, scored) as of_good, by_unit(with_issue, talks, all_talks, talks) as of_issue
+    by_unit(good, scored, all_scored, scored) as of_good, by_unit(with_issue, talks, all_talks, talks) as of_issue,
+    by_unit(delivered, told, all_told, told) as of_delivered
   from totals
   group by corpus, topic_id
 )
 select
   s.corpus, s.topic_id, t.topic_name, t.event_key, t.found_day, coalesce(t.is_new, false) as is_new, s.items,
   s.conversations, s.items / sum(s.items) over (partition by s.corpus) as share, s.last_week, s.week_before,
-  f.of_score, f.of_good, f.of_issue
+  f.of_score, f.of_good, f.of_issue, f.of_delivered
 from sizes s
 join figures f on f.corpus = s.corpus and f.topic_id is not distinct from s.topic_id
 left join topics t on t.corpus = s.corpus and t.topic_id = s.topic_id

@@ -16,6 +16,7 @@ keyed as (
     case when c.is_bad then 'bad' when c.is_good then 'good' end,
     case when c.is_bad then 'bad-on:' || s.bucket end,
     case when c.has_dealbreaker then 'dealbreaker' end,
+    'delivered:' || c.delivered,
     case when c.user_id is not null then 'with-user' end,
     case when c.score is not null then 'score:' || least(floor(c.score / 10), 9)::integer * 10 end,
     case when not c.time_assumed then
