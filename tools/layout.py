@@ -21,6 +21,7 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
     ("Where is it decided that a day is asked again?", "cpa_core/pipeline/schema/stale.py"),
     ("Which conversations of a day are asked about?", "cpa_core/pipeline/label/plan.py"),
     ("Where is an event's payload built?", "cpa_core/events.py"),
+    ("Where are events sent?", "cpa_core/pipeline/delivery/send.py"),
     ("Where is a receipt written?", "cpa_core/pipeline/delivery/receipts.py"),
     ("Which schema is in force?", "cpa_core/pipeline/schema/current.py"),
     ("What do I touch to add a provider?", "cpa_core/providers/__init__.py"),

@@ -4,9 +4,17 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cpa_core.gold.drawing import Draw
-from cpa_core.gold.trust import Trust
-from cpa_core.insights.inbox import FollowedIssue
+from cpa_core.cli.gold_facts import (
+    DrawFacts,
+    GoldErrorsFacts,
+    GoldExportFacts,
+    GoldImportFacts,
+    GoldPlanFacts,
+    GoldProbeFacts,
+    GoldSameFacts,
+    GoldStatusFacts,
+)
+from cpa_core.cli.topic_facts import IssueFacts, IssuesFacts, PromotionFacts, TopicRenamedFacts, TopicsFacts
 from cpa_core.models import Value
 from cpa_core.pipeline import (
     Drift,
@@ -24,17 +32,10 @@ from cpa_core.pipeline import (
 from cpa_core.pipeline.compact import Compacted
 from cpa_core.pipeline.forgetting.forget import Forgetting
 from cpa_core.pipeline.forgetting.retention import Outdated
-from cpa_core.pipeline.gold.exchange import ExportedGold, Imported
-from cpa_core.pipeline.gold.planning import Planned
-from cpa_core.pipeline.gold.probing import ProbeQuote, ProbeResult
-from cpa_core.pipeline.gold.teaching import LabelConfusion
 from cpa_core.pipeline.health import HealthCheck
 from cpa_core.pipeline.model_check import ModelCheck
 from cpa_core.pipeline.overview import ConversationList, LandedDay, RunSpend
-from cpa_core.pipeline.reporting.inbox import FixOutcome, IssueDay
 from cpa_core.pipeline.stores import StoreCopied, StoreKept
-from cpa_core.pipeline.topics.placing import CorpusTopics, TopicRow
-from cpa_core.pipeline.topics.promoting import Promotion
 from cpa_core.pipeline.upgrade import Upgrade
 from cpa_core.schema import Change, Finding
 
@@ -312,101 +313,6 @@ class DoctorFacts(Value):
     """`cpa doctor`."""
 
     checks: tuple[HealthCheck, ...]
-
-
-class DrawFacts(Value):
-    """`cpa gold draw`."""
-
-    draw: Draw
-
-
-class GoldImportFacts(Value):
-    """`cpa gold import`."""
-
-    imported: Imported
-
-
-class GoldExportFacts(Value):
-    """`cpa gold export`."""
-
-    exported: ExportedGold
-
-
-class DrawRead(Value):
-    """A draw: how many conversations or messages it holds, and how many of them somebody has read."""
-
-    draw_id: str
-    items: int
-    read: int
-
-
-class GoldStatusFacts(Value):
-    """`cpa gold status`. `unread` counts lines of the home's labels that cannot be read and are left out."""
-
-    draws: tuple[DrawRead, ...]
-    labels: tuple[Trust, ...]
-    unread: int
-
-
-class GoldPlanFacts(Value):
-    """`cpa gold plan`."""
-
-    plan: Planned
-
-
-class GoldSameFacts(Value):
-    """`cpa gold same`. `definitions` counts the earlier definitions that now mean the same."""
-
-    label: str
-    definitions: int
-
-
-class GoldProbeFacts(Value):
-    """`cpa gold probe`. `result` is null for a dry run."""
-
-    quote: ProbeQuote
-    result: ProbeResult | None
-
-
-class GoldErrorsFacts(Value):
-    """`cpa gold errors`."""
-
-    confusions: tuple[LabelConfusion, ...]
-
-
-class TopicsFacts(Value):
-    """The changes to each corpus (empty if topics were only listed), and every topic by corpus and size."""
-
-    corpora: tuple[CorpusTopics, ...]
-    topics: tuple[TopicRow, ...]
-
-
-class TopicRenamedFacts(Value):
-    """A topic's new name, and its earlier one."""
-
-    topic_id: str
-    name: str
-    earlier: str
-
-
-class PromotionFacts(Value):
-    """`cpa topics promote`."""
-
-    promotion: Promotion
-
-
-class IssuesFacts(Value):
-    """`cpa issues list`: the whole inbox, also what was set aside."""
-
-    issues: tuple[FollowedIssue, ...]
-
-
-class IssueFacts(Value):
-    """`cpa issues show` and `set`. `days` are empty for `set`; `fix` is null for an issue that nobody called fixed."""
-
-    issue: FollowedIssue
-    days: tuple[IssueDay, ...]
-    fix: FixOutcome | None
 
 
 class ForgetFacts(Value):

@@ -5,8 +5,8 @@ from math import ceil
 from pathlib import Path
 
 from cpa_core.cli.display import bar, dollars, existing
-from cpa_core.cli.facts import (
-    Done,
+from cpa_core.cli.facts import Done
+from cpa_core.cli.gold_facts import (
     DrawFacts,
     DrawRead,
     GoldErrorsFacts,

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from cpa_core.cli.display import existing
-from cpa_core.cli.facts import Done, IssueFacts, IssuesFacts
+from cpa_core.cli.facts import Done
 from cpa_core.cli.screen import say, show_table
+from cpa_core.cli.topic_facts import IssueFacts, IssuesFacts
 from cpa_core.errors import InputError
 from cpa_core.insights.inbox import SET_ASIDE, FollowedIssue
 from cpa_core.pipeline import Assistant

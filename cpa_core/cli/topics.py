@@ -5,9 +5,10 @@ from pathlib import Path
 
 from cpa_core import schema
 from cpa_core.cli.display import bar, existing, quote_lines
-from cpa_core.cli.facts import Done, PromotionFacts, TopicRenamedFacts, TopicsFacts
+from cpa_core.cli.facts import Done
 from cpa_core.cli.schemas import diff_lines
 from cpa_core.cli.screen import say, show_table
+from cpa_core.cli.topic_facts import PromotionFacts, TopicRenamedFacts, TopicsFacts
 from cpa_core.pipeline import Assistant, schema_path, weights
 from cpa_core.pipeline.topics.placing import TopicRow, find_topics, rename_topic, topics_now
 from cpa_core.pipeline.topics.promoting import WantedType, promote_topic

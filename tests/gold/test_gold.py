@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from cpa_core.cli import main
-from cpa_core.cli.facts import DrawRead
 from cpa_core.cli.gold import next_labels
+from cpa_core.cli.gold_facts import DrawRead
 from cpa_core.errors import InputError
 from cpa_core.gold.drawing import at_random, by_doubt, chance_in
 from cpa_core.gold.reviews import Labelled, answers_on_message, definition_of, part_of

@@ -1,0 +1,42 @@
+"""The results of the commands `cpa topics …` and `cpa issues …`, as `--json` prints them."""
+
+from cpa_core.insights.inbox import FollowedIssue
+from cpa_core.models import Value
+from cpa_core.pipeline.reporting.inbox import FixOutcome, IssueDay
+from cpa_core.pipeline.topics.placing import CorpusTopics, TopicRow
+from cpa_core.pipeline.topics.promoting import Promotion
+
+
+class TopicsFacts(Value):
+    """The changes to each corpus (empty if topics were only listed), and every topic by corpus and size."""
+
+    corpora: tuple[CorpusTopics, ...]
+    topics: tuple[TopicRow, ...]
+
+
+class TopicRenamedFacts(Value):
+    """A topic's new name, and its earlier one."""
+
+    topic_id: str
+    name: str
+    earlier: str
+
+
+class PromotionFacts(Value):
+    """`cpa topics promote`."""
+
+    promotion: Promotion
+
+
+class IssuesFacts(Value):
+    """`cpa issues list`: the whole inbox, also what was set aside."""
+
+    issues: tuple[FollowedIssue, ...]
+
+
+class IssueFacts(Value):
+    """`cpa issues show` and `set`. `days` are empty for `set`; `fix` is null for an issue that nobody called fixed."""
+
+    issue: FollowedIssue
+    days: tuple[IssueDay, ...]
+    fix: FixOutcome | None
