@@ -3,7 +3,7 @@
 from cpa_core.errors import Limits
 from cpa_core.llm.batches import BatchForm, BatchLine, BatchLook, BatchVendor, Found, Lost
 from cpa_core.llm.brake import Brake
-from cpa_core.llm.budget import Bill, Budget, Reserve, no_budget
+from cpa_core.llm.budget import Allowance, Allowed, Bill, Budget, Reserve, no_budget
 from cpa_core.llm.engine import (
     BYTES_PER_TOKEN,
     FIRST_SILENCE,
@@ -14,7 +14,7 @@ from cpa_core.llm.engine import (
     MIN_SILENCE,
     Engine,
 )
-from cpa_core.llm.limiter import Limiter, Timer
+from cpa_core.llm.limiter import Limiter, Shared, Timer, Turns
 from cpa_core.llm.values import NOT_BILLED, About, Answer, Answers, Ask, ModelName, Provider, Reply, Request, Usage
 from cpa_core.llm.watch import ANOTHER_API, FIRST_ANSWERS, VALUES, Watch
 
@@ -31,6 +31,8 @@ __all__ = [
     "NOT_BILLED",
     "VALUES",
     "About",
+    "Allowance",
+    "Allowed",
     "Answer",
     "Answers",
     "Ask",
@@ -51,7 +53,9 @@ __all__ = [
     "Reply",
     "Request",
     "Reserve",
+    "Shared",
     "Timer",
+    "Turns",
     "Usage",
     "Watch",
     "no_budget",

@@ -3,9 +3,9 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from cpa_core.errors import DeadlineReached, Limits
 
@@ -25,6 +25,10 @@ LEAST_SHARE = 0.5
 """Calls a second for each slot, the lowest guessed pace: if no limit is known, only Retry-After slows calls further."""
 GROWTH = 0.05
 """Calls a second that each answer adds to a pace that was cut."""
+TURN = 0.5
+"""Seconds of a shared pace that a worker takes at a time, so that it asks for turns about twice a second."""
+IDLE = 5.0
+"""Seconds without a call after which the rest of a turn lapses."""
 
 Check = Callable[[], None]
 """Raises the error that ends the wait."""
@@ -50,6 +54,19 @@ class Load(NamedTuple):
 NO_LOAD = Load()
 
 
+class Turns(Protocol):
+    """The paces of a model that several workers share: the turn of each begins where the one before it ends."""
+
+    def take(self, seconds: Mapping[str, float]) -> Mapping[str, float] | None:
+        """Take a turn of so many seconds of each of these paces, named as the `Limits` are.
+
+        Return in how many seconds each begins, negative for turns that have begun; null while nobody can say.
+        """
+
+    def pause(self, seconds: float) -> None:
+        """Let no further turn begin for these seconds."""
+
+
 class Pace:
     """Units a second, spread evenly: the next call starts after the time that the last call's units take."""
 
@@ -57,6 +74,8 @@ class Pace:
         self.ceiling = ceiling
         self.rate = ceiling
         self._free_at = 0.0
+        self._granted = 0.0
+        self._taken_at = 0.0
 
     def free_at(self) -> float:
         """Return the time at which the next call may start."""
@@ -66,11 +85,32 @@ class Pace:
         """Start a call that takes these units."""
         if self.rate < math.inf:
             self._free_at = max(self._free_at, now - SLACK) + units / self.rate
+            self._granted -= units
+            self._taken_at = now
 
     def correct(self, units: float) -> None:
         """A call took so many more units than was thought, or fewer."""
         if self.rate < math.inf:
             self._free_at += units / self.rate
+            self._granted = min(self._granted - units, TURN * self.rate)
+
+    def needed(self, units: float, now: float) -> float:
+        """Return for how many units a turn must be taken before a call of these units; 0 if enough are left.
+
+        Only a limit that is known is shared: a guessed pace is one worker's own.
+        """
+        if self.ceiling == math.inf:
+            return 0.0
+        if now > self._taken_at + IDLE:
+            self._granted = min(self._granted, 0.0)
+        short = units - self._granted
+        return max(short, TURN * self.rate) if short > 0 else 0.0
+
+    def grant(self, units: float, begins_at: float, now: float) -> None:
+        """Calls may take these units from that time."""
+        self._granted += units
+        self._free_at = max(self._free_at, begins_at)
+        self._taken_at = max(begins_at, now)
 
     def learn(self, per_minute: float | None) -> None:
         """The vendor has named its limit. A lower one of our own stays."""
@@ -105,11 +145,22 @@ TIMER = Timer()
 """The machine's."""
 
 
+class Shared(NamedTuple):
+    """The slots that the models of a run share, and the turns that the workers of a store share; null where none do."""
+
+    slots: AbstractContextManager[object] | None = None
+    turns: Turns | None = None
+
+
+ALONE = Shared()
+"""Nothing is shared."""
+
+
 class Limiter:
     """At most `concurrency` calls at once, as many a minute as the vendor allows, none after the deadline.
 
-    `rpm` and `tpm` are limits of our own, calls and tokens a minute; `deadline` is by `time.monotonic`; `slots` are
-    given if others share them. A call holds its slot while it waits for its turn in the pace, because no other call
+    `rpm` and `tpm` are limits of our own, calls and tokens a minute; `deadline` is by `time.monotonic`; `shared` is
+    what other limiters use too. A call holds its slot while it waits for its turn in the pace, because no other call
     could start sooner. It frees the slot while it waits for a retry or for the end of a pause.
     """
 
@@ -121,11 +172,11 @@ class Limiter:
         rpm: float | None = None,
         tpm: float | None = None,
         deadline: float = math.inf,
-        slots: AbstractContextManager[object] | None = None,
+        shared: Shared = ALONE,
     ) -> None:
         self.concurrency = concurrency
         self.deadline = deadline
-        self._slots = slots or threading.BoundedSemaphore(concurrency)
+        self._slots = shared.slots or threading.BoundedSemaphore(concurrency)
         self._turn = threading.Lock()
         self._guard = threading.Lock()
         self._known = threading.Event()
@@ -136,6 +187,7 @@ class Limiter:
         self._paces = tuple(Pace(limit / 60 if limit else math.inf) for limit in self._ours)
         self._requests = self._paces[0]
         self._clock, self._sleep = timer
+        self._turns = shared.turns
 
     @contextmanager
     def slot(self, load: Load = NO_LOAD, go_on: Check = always) -> Iterator[None]:
@@ -174,6 +226,8 @@ class Limiter:
         """
         while True:
             go_on()
+            if self._turns is not None:
+                self._take_turns(self._turns, load)
             with self._guard:
                 now = self._clock()
                 opens_at = max(pace.free_at() for pace in self._paces)
@@ -186,6 +240,24 @@ class Limiter:
             if opens_at <= now:
                 return True
             self._sleep(min(STEP, opens_at - now))
+
+    def _take_turns(self, turns: Turns, load: Load) -> None:
+        """Take the turns that a call of this load needs. While nobody can say when they begin, the call has them."""
+        with self._guard:
+            now = self._clock()
+            if self._until > now:
+                return
+            named = zip(Limits._fields, self._paces, load.units, strict=True)
+            needed = {name: (pace, pace.needed(units, now)) for name, pace, units in named}
+            wanted = {name: units / pace.rate for name, (pace, units) in needed.items() if units}
+        if not wanted:
+            return
+        found = turns.take(wanted) or {}
+        with self._guard:
+            now = self._clock()
+            for name in wanted:
+                pace, units = needed[name]
+                pace.grant(units, now + found.get(name, 0.0) if found else 0.0, now)
 
     def _in_time(self, moment: float) -> None:
         if moment > self.deadline:
@@ -223,8 +295,12 @@ class Limiter:
             pace.learn(min((limit for limit in (theirs, ours) if limit is not None), default=None))
 
     def pause(self, seconds: float) -> None:
-        """Let no call start for these seconds."""
-        self._until = max(self._until, self._clock() + seconds)
+        """Let no call start for these seconds; nor one of other workers that share the limits."""
+        until = self._clock() + seconds
+        is_longer = until > self._until + STEP
+        self._until = max(self._until, until)
+        if self._turns is not None and is_longer:
+            self._turns.pause(seconds)
 
     def wait(self, seconds: float, go_on: Check = always) -> None:
         """Wait outside any slot.

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from datetime import time as midnight
@@ -11,7 +11,7 @@ from functools import cached_property
 from threading import BoundedSemaphore
 
 from cpa_core.errors import SettingsError
-from cpa_core.llm import BYTES_PER_TOKEN, Bill, Budget, Limiter, ModelName, Request, Reserve, Usage, no_budget
+from cpa_core.llm import BYTES_PER_TOKEN, Bill, Budget, Limiter, ModelName, Request, Reserve, Shared, Usage, no_budget
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.batches.states import AWAITED
 from cpa_core.pricing import Prices, cost, prices
@@ -121,7 +121,8 @@ def reserve(limits: Sequence[Budget], tariff_of: Callable[[Request], Tariff]) ->
 def budgets(assistant: Assistant, *tariffs: Tariff) -> list[Budget]:
     """Return the budgets left of run and day.
 
-    They count the ledger's sums, the spend of parallel runs so far, and the possible cost of unanswered batches.
+    They count the ledger's sums, the spend of parallel runs so far, and the possible cost of unanswered batches. The
+    workers of a shared store spend the budget of a day together: their calls reserve it in Postgres.
 
     A pass counts for the UTC day of its start, a batch for the day of its submission. Raises SettingsError without a
     price.
@@ -133,7 +134,32 @@ def budgets(assistant: Assistant, *tariffs: Tariff) -> list[Budget]:
     for tariff in tariffs:
         if tariff.price(tariff.model.provider, tariff.model.model, one, "standard") is None:
             raise SettingsError(f"a budget is set, but the price of {tariff.model} is unknown: name it in CPA_PRICES")
-    since = datetime.combine(assistant.now().date(), midnight(), assistant.now().tzinfo)
+    run, day = _spent(assistant)
+    most, daily = given.budget, given.daily_budget
+    found = [] if most is None else [Budget(f"CPA_BUDGET of ${most:g}", most - run)]
+    if daily is not None:
+        found.append(_daily(assistant, daily, day))
+    return found
+
+
+def _daily(assistant: Assistant, most: float, spent: float) -> Budget:
+    """The budget of a day, which all workers of a shared store spend together."""
+    name, ledger = f"CPA_DAILY_BUDGET of ${most:g}", assistant.store.ledger
+    if ledger is None:
+        return Budget(name, most - spent)
+    since = _midnight(assistant)
+    own = ledger.allowance(most, since, AWAITED, lambda: live_costs(assistant.store, since))
+    return Budget(name, own.left(), own)
+
+
+def _midnight(assistant: Assistant) -> datetime:
+    now = assistant.now()
+    return datetime.combine(now.date(), midnight(), now.tzinfo)
+
+
+def _spent(assistant: Assistant) -> tuple[float, float]:
+    """US dollars that the run and the day have cost so far."""
+    since = _midnight(assistant)
     run = {"run": f"{assistant.run_id}-", "since": since}
     live = live_costs(
         assistant.store, since
@@ -141,23 +167,36 @@ def budgets(assistant: Assistant, *tariffs: Tariff) -> list[Budget]:
     with assistant.store.reading() as view:
         spent = view.answer("label/money_spent", **run)[0]
         held = view.answer("batches/money_in_batches", awaited=sorted(AWAITED), **run)[0]
-    limits = (
-        ("CPA_BUDGET", given.budget, spent["by_run"] + held["by_run"]),
-        ("CPA_DAILY_BUDGET", given.daily_budget, spent["by_day"] + held["by_day"] + live),
-    )
-    return [Budget(f"{name} of ${most:g}", most - gone) for name, most, gone in limits if most is not None]
+    return spent["by_run"] + held["by_run"], spent["by_day"] + held["by_day"] + live
+
+
+@contextmanager
+def spending(assistant: Assistant, *tariffs: Tariff) -> Iterator[list[Budget]]:
+    """The budgets for calls; their reservations end with it. Raises SettingsError without a price."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(one)) for one in budgets(assistant, *tariffs)]
 
 
 def limiter(assistant: Assistant, model: ModelName) -> Limiter:
     """Return the run's one limiter for a model, so that its stages share what they learn of the vendor's limits.
 
-    A vendor limits each model by its own; the slots belong to the run and serve all models.
+    A vendor limits each model by its own; the slots belong to the run and serve all models. The runs of all workers of
+    a shared store keep the limits together.
     """
     given, pacing = assistant.settings, assistant.pacing
-    slots = pacing.slots.setdefault(assistant.run_id, BoundedSemaphore(given.concurrency))
-    until = deadline(assistant)
-    made = Limiter(given.concurrency, pacing.timer, rpm=given.rpm, tpm=given.tpm, deadline=until, slots=slots)
-    return pacing.limiters.setdefault((assistant.run_id, str(model)), made)
+    key, ledger = (assistant.run_id, str(model)), assistant.store.ledger
+    if key not in pacing.limiters:
+        slots = pacing.slots.setdefault(assistant.run_id, BoundedSemaphore(given.concurrency))
+        made = Limiter(
+            given.concurrency,
+            pacing.timer,
+            rpm=given.rpm,
+            tpm=given.tpm,
+            deadline=deadline(assistant),
+            shared=Shared(slots, ledger.turns(str(model)) if ledger else None),
+        )
+        pacing.limiters.setdefault(key, made)
+    return pacing.limiters[key]
 
 
 def deadline(assistant: Assistant) -> float:

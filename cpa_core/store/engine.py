@@ -1,13 +1,15 @@
 """The engines of a store: one DuckDB file under file locks, or a lake with its ledgers in Postgres (store/lake/)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
 
 from cpa_core.errors import StoreNotWritten
+from cpa_core.llm import Allowance, Turns
 from cpa_core.store import locks
 from cpa_core.store.instance import DAMAGE, damaged, instance, is_made
 from cpa_core.store.transaction import Row, Transaction
@@ -23,8 +25,26 @@ class AnswerLog(Protocol):
         """Nothing more is added."""
 
 
+class Reservation(Allowance, Protocol):
+    """A worker's part of a budget that all workers spend."""
+
+    def left(self) -> float:
+        """US dollars that nobody has spent or reserved."""
+
+
 class LedgerTables(Protocol):
     """The tables that all workers append to, where they are not in the store's DuckDB: answers, batches, receipts."""
+
+    def turns(self, model: str) -> Turns:
+        """The paces of a model, `provider:model`, which all workers keep together."""
+
+    def allowance(
+        self, most: float, since: datetime, awaited: Collection[str], beside: Callable[[], float]
+    ) -> Reservation:
+        """A worker's reservation in a budget of `most` US dollars since a moment; `awaited` are states of batches.
+
+        `beside` returns the cost of answers that are on this machine only.
+        """
 
     def log(self, fallback: Callable[[], AnswerLog]) -> AnswerLog:
         """A log of answers that uses another one while the ledgers are away."""

@@ -12,7 +12,7 @@ import pytest
 
 from cpa_core.cli import main
 from cpa_core.errors import BudgetReached, DeadlineReached, Limits, ProviderFailed, SettingsError
-from cpa_core.llm import Budget, Engine, Limiter, Reply, Request, Usage
+from cpa_core.llm import Budget, Engine, Limiter, Reply, Request, Shared, Usage
 from cpa_core.llm.limiter import FIRST_CALLS, KNOWN_CUT, MARGIN, UNKNOWN_CUT, Pace
 from cpa_core.pipeline import Assistant, build_day, judge_day, land, quote, tag_day
 from cpa_core.pipeline.concurrency import AHEAD, in_order_of_end
@@ -139,7 +139,7 @@ def test_a_pause_of_one_model_leaves_the_slots_to_another() -> None:
             pass
 
     slots = threading.BoundedSemaphore(2)
-    paused, free = Limiter(2, rpm=1, slots=slots), Limiter(2, slots=slots)
+    paused, free = Limiter(2, rpm=1, shared=Shared(slots)), Limiter(2, shared=Shared(slots))
     with paused.slot():
         pass
     with ThreadPoolExecutor(2) as pool:

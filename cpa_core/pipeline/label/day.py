@@ -10,10 +10,10 @@ from contextlib import ExitStack, closing
 from datetime import date
 
 from cpa_core.errors import BudgetReached, ProviderStopped, Stopped
-from cpa_core.llm import About, Brake, Engine, ModelName, Request
+from cpa_core.llm import About, Brake, Engine, ModelName, Request, Reserve
 from cpa_core.models import Conversation
 from cpa_core.pipeline.assistant import Assistant, Stage
-from cpa_core.pipeline.budget import budgets, limiter, reserve
+from cpa_core.pipeline.budget import limiter, reserve, spending
 from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.pipeline.label.questions import conversations_of_days
 from cpa_core.pipeline.label.results import (
@@ -140,8 +140,12 @@ def _ask_all(assistant: Assistant, first: date, shares: Sequence[TaskShare]) -> 
         return None
     models = {share.asking.model for share in shares}
     brake = Brake(len(models), {str(model): assistant.watch(model) for model in models})
-    with closing(AnswerBook(assistant.store, _book_name(assistant.run_id, first))) as book:
-        engines = _engines(assistant, shares, book, brake)
+    tariffs = {share.task: share.asking.tariff.at_once() for share in shares}
+    with (
+        closing(AnswerBook(assistant.store, _book_name(assistant.run_id, first))) as book,
+        spending(assistant, *tariffs.values()) as limits,
+    ):
+        engines = _engines(assistant, shares, book, brake, reserve(limits, lambda request: tariffs[request.task]))
         ends = in_order_of_end(
             _asker(engines),
             _looked_up(assistant, shares, book),
@@ -181,11 +185,9 @@ def _asker(engines: Mapping[ModelName, Engine]) -> Callable[[tuple[TaskShare, Co
 
 
 def _engines(
-    assistant: Assistant, shares: Sequence[TaskShare], book: AnswerBook, brake: Brake
+    assistant: Assistant, shares: Sequence[TaskShare], book: AnswerBook, brake: Brake, money: Reserve
 ) -> Mapping[ModelName, Engine]:
     """An engine for each model. All spend the same money, set aside at the price of the task that asks."""
-    tariffs = {share.task: share.asking.tariff.at_once() for share in shares}
-    money = reserve(budgets(assistant, *tariffs.values()), lambda request: tariffs[request.task])
     return {
         model: Engine(assistant.provider_of(model), book, limiter(assistant, model), own.price, money, brake)
         for model, own in {share.asking.model: share.asking.tariff for share in shares}.items()

@@ -7,7 +7,7 @@ from typing import TypeVar
 from cpa_core.errors import ProviderStopped, Stopped
 from cpa_core.llm import About, Ask, Brake, Engine, Reply, Request
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.pipeline.budget import budgets, limiter, reserve, tariff
+from cpa_core.pipeline.budget import limiter, reserve, spending, tariff
 from cpa_core.prompts import Task
 from cpa_core.providers.advice import advised
 from cpa_core.store import AnswerBook
@@ -73,8 +73,9 @@ def inquiry(assistant: Assistant, task: Task) -> Iterator[Inquiry]:
     model = assistant.model(task)
     own = tariff(assistant, task, model).at_once()
     merge(assistant.store)
-    with closing(AnswerBook(assistant.store, f"{assistant.run_id}-{task}")) as book:
-        money, brake = reserve(budgets(assistant, own), lambda _: own), Brake(1, {str(model): assistant.watch(model)})
+    book_of_run = AnswerBook(assistant.store, f"{assistant.run_id}-{task}")
+    with closing(book_of_run) as book, spending(assistant, own) as limits:
+        money, brake = reserve(limits, lambda _: own), Brake(1, {str(model): assistant.watch(model)})
         engine = Engine(assistant.provider_of(model), book, limiter(assistant, model), own.price, money, brake)
         try:
             yield Inquiry(engine, book, brake)

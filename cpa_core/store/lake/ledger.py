@@ -5,7 +5,8 @@ https://www.psycopg.org/psycopg3/docs/basic/adapt.html (lists as arrays).
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, LiteralString
@@ -14,9 +15,11 @@ import psycopg
 from psycopg import sql as words
 
 from cpa_core.errors import AnswersNotKept, StoreBusy, StoreNotWritten
+from cpa_core.llm import Turns
 from cpa_core.store.engine import AnswerLog
 from cpa_core.store.lake.answers import LedgerLog
 from cpa_core.store.lake.postgres import Connection, PostgresConnections
+from cpa_core.store.lake.sharing import SharedAllowance, SharedTurns
 from cpa_core.store.transaction import Row, question_sql
 
 LEDGER = ("answers", "batches", "upload_receipts", "deletion_receipts", "tombstones", "forgetting_journal")
@@ -55,6 +58,8 @@ class PostgresLedger:
             connection.execute(words.SQL("create schema if not exists {}").format(schema))
             connection.execute("create table if not exists fences (name text primary key, number bigint)")
             connection.execute("create table if not exists applied (number bigint primary key)")
+            for table in filter(str.strip, question_sql("lake/shared_limits").split(";")):
+                connection.execute(table.encode())
         self._is_prepared = True
 
     def migrate(self, number: int, statements: list[str]) -> None:
@@ -82,6 +87,18 @@ class PostgresLedger:
                 return found
         except psycopg.OperationalError as failed:
             raise StoreBusy(self._words("cannot be read", failed)) from None
+
+    def turns(self, model: str) -> Turns:
+        """The paces of a model, `provider:model`, for all workers."""
+        self.prepare()
+        return SharedTurns(self._connections, model)
+
+    def allowance(
+        self, most: float, since: datetime, awaited: Collection[str], beside: Callable[[], float]
+    ) -> SharedAllowance:
+        """A worker's reservation in a budget of `most` US dollars since a moment."""
+        self.prepare()
+        return SharedAllowance(self._connections, most, since, awaited, beside)
 
     def add_answers(self, rows: list[Row]) -> None:
         """Keep these answers, each once by its id. Raises AnswersNotKept."""
