@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from cpa_core.pipeline.forgetting.forget import forget
+from cpa_core.sources import File, opened
 from tests.identity.test_tracing import landed, lines, trace, user
 from tests.support import writings
 from tests.support.homes import Home
+from tests.support.remembered import Remembered
 from tests.support.writings import Sent, Told, Turns, calls, full
 
 TURNS = ("Where is my parcel?", "In Uppsala.", "yes", "It is sent.", "yes", "You are welcome.")
@@ -108,17 +110,107 @@ def test_a_window_and_a_newest_message_are_a_conversation_of_their_trace(tmp_pat
     assert {conversation for conversation, _ in landed(home)} == {"t1", "t2", "t3"}
 
 
-def test_a_trace_keeps_the_id_that_it_was_given(tmp_path: Path) -> None:
-    """The second trace landed before the first was known."""
+@pytest.mark.parametrize("who", ["u", None])
+def test_a_trace_that_lands_before_the_earlier_ones_keeps_its_id_and_is_joined_by_them(
+    tmp_path: Path, who: str | None
+) -> None:
+    home, calls = Home(tmp_path), talk(1, who)
+    for n in (2, 1, 0):
+        home.write(f"{n}.jsonl", lines(calls[n]))
+        home.land()
+    assert landed(home) == {("t3", who): list(TURNS)}
+    home.write("whole.jsonl", lines(*calls))
+    assert home.land().days == ()
+    assert landed(home) == {("t3", who): list(TURNS)}
+
+
+def in_memory(*landings: list[Record]) -> Remembered:
+    home = Remembered()
+    for n, records in enumerate(landings):
+        home.land(f"{n}", opened(File("a.jsonl", lines(*records).encode()), None))
+    return home
+
+
+def texts(home: Remembered) -> list[list[str]]:
+    return sorted([text for _, text in said] for said in home.said().values())
+
+
+def at(moment: str, record: Record) -> Record:
+    return record | {"timestamp": f"2026-03-02 {moment}.000000"}
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+@pytest.mark.parametrize("who", ["u", None])
+def test_three_traces_are_one_conversation_in_whatever_order_they_land(who: str | None, order: tuple[int, ...]) -> None:
+    """Unless a call of nobody known is missing between: then nothing tells, and it is counted."""
+    calls = talk(1, who)
+    home = in_memory(*([calls[n]] for n in order))
+    if who is None and order == (0, 2, 1):
+        assert (texts(home), home.untold) == ([list(TURNS[:2]), list(TURNS)], 1)
+    else:
+        assert (texts(home), home.untold, len(home.known)) == ([list(TURNS)], 0, 1)
+    before = home.said()
+    home.land("again", opened(File("a.jsonl", lines(*calls).encode()), None))
+    assert home.said() == before
+
+
+OTHER = (*TURNS[:2], "no", "It is lost.", "yes", "I am sorry.")
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_talks_of_one_user_that_open_alike_stay_two_in_whatever_order_they_land(
+    order: tuple[int, int], turned: bool
+) -> None:
+    later = [at(f"11:0{n}:00", call(4 + n, OTHER[: 2 * n + 2])) for n in range(3)]
+    each = [talk(1), later]
+    each = [one[::-1] for one in each] if turned else each
+    assert texts(in_memory(*([one] for n in order for one in each[n]))) == sorted([list(TURNS), list(OTHER)])
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_a_first_question_without_an_answer_is_of_the_talk_that_asks_again_in_whatever_order(
+    order: tuple[int, ...],
+) -> None:
+    calls = [call(1, TURNS[:2]) | {"output": None}, call(2, TURNS[:2]), call(3, TURNS[:4])]
+    assert texts(in_memory(*([calls[n]] for n in order))) == [list(TURNS[:4])]
+
+
+STRANGER = ("Where is my parcel?", "In Uppsala.", "What is the time in Uppsala?", "Two.")
+
+
+def test_a_stranger_who_opens_alike_later_in_the_day_stays_apart_and_is_counted() -> None:
+    first, later = call(1, TURNS[:2], None), at("15:00:00", call(2, STRANGER, None))
+    for landings in ([[first, later]], [[first], [later]], [[later], [first]]):
+        home = in_memory(*landings)
+        assert texts(home) == [list(TURNS[:2]), list(STRANGER)]
+        assert (home.untold, home.guessed) == (1, 0)
+
+
+def test_where_calls_are_missing_a_stranger_who_opens_alike_soon_stays_apart_and_is_counted() -> None:
+    """The second call of nobody known lacks its first: the log was sampled, so the third may lack its own."""
+    orphan = call(2, ("Hi", "Hello.", "What is the news of today?", "None."), None)
+    home = in_memory([call(1, TURNS[:2], None), orphan, call(3, STRANGER, None)])
+    assert len(texts(home)) == 3
+    assert (home.untold, home.guessed) == (1, 0)
+
+
+def test_where_nothing_tells_that_calls_are_missing_the_guess_is_a_warning(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    home.write("b.jsonl", lines(call(2, TURNS[:4])))
-    home.land()
-    home.write("a.jsonl", lines(call(1, TURNS[:2])))
-    home.land()
-    home.write("c.jsonl", lines(call(2, TURNS[:4]), call(3, TURNS)))
-    home.land()
-    assert {conversation for conversation, _ in landed(home)} == {"t1", "t2"}
-    assert landed(home)["t2", "u"] == list(TURNS)
+    home.write("a.jsonl", lines(call(1, TURNS[:2], None), call(2, STRANGER, None)))
+    (warning,) = home.land().warnings
+    assert warning.startswith("1 calls without a session and user were taken as the next ones")
+
+
+def test_another_answer_and_an_edited_question_are_of_their_conversation() -> None:
+    question = "And when does it arrive at my home in Gothenburg?"
+    calls = [*talk(1)[:2], call(3, (*TURNS[:4], question, "Soon.")), call(4, (*TURNS[:4], question, "Tomorrow."))]
+    more = (*TURNS[:4], question, "Tomorrow.", "Good", "Bye.")
+    assert texts(in_memory([*calls, call(5, more)])) == [[*TURNS[:4], question, "Soon.", *more[5:]]]
+    edited = (*more[:6], "Better", "Goodbye.")
+    assert texts(in_memory([*calls, call(5, more), call(6, edited)])) == [
+        [*TURNS[:4], question, "Soon.", *more[5:], *edited[6:]]
+    ]
 
 
 FORMS = (writings.langfuse, writings.otlp, writings.langsmith, writings.posthog)

@@ -46,6 +46,7 @@ class Parsed:
     controlled how it was read. `within`: it is a member of an archive, which is an object itself. `opened` holds the
     records of an object until identity has named their conversations. Then `repeated` are the rows that only a call's
     history contains (see Decided), and `untold` counts conversations that cannot be distinguished from known ones.
+    `guessed` counts calls that joined one by common words.
     `whole`: each of its records is a whole conversation. `outdated` counts messages left out for their age.
     """
 
@@ -67,6 +68,7 @@ class Parsed:
     opened: Opened | None = None
     repeated: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     untold: int = 0
+    guessed: int = 0
     whole: bool = False
 
     @property
@@ -224,6 +226,7 @@ def finished(assistant: Assistant, parsed: Parsed, file: Opened, decided: Decide
         **_later(records["sent_at"], assistant.now() + AHEAD),
         repeated=decided.repeated,
         untold=decided.untold,
+        guessed=decided.guessed,
         whole=bool(file.records.num_rows) and pc.all(pc.equal(file.records["kind"], "conversation")).as_py(),
     )
 

@@ -65,6 +65,7 @@ class LandingTotals:
     zoneless: int = 0
     untagged: Counter[str] = field(default_factory=Counter)
     untold: int = 0
+    guessed: int = 0
     notes: list[str] = field(default_factory=list)
     future: int = 0
     latest: datetime | None = None
@@ -81,6 +82,7 @@ class LandingTotals:
         self.spanning.update(wrote.spanning)
         self.zoneless += sum(p.zoneless for p in part)
         self.untold += sum(p.untold for p in part)
+        self.guessed += sum(p.guessed for p in part)
         for p in part:
             self.untagged.update(p.untagged)
         self.notes += [note for p in part for note in p.notes]
@@ -116,6 +118,12 @@ class LandingTotals:
             yield (
                 f"{self.untold:,} conversations cannot be told apart from known ones, and were taken as new: they "
                 "begin alike, and name neither a user nor a start that would tell"
+            )
+        if self.guessed:
+            yield (
+                f"{self.guessed:,} calls without a session and user were taken as the next ones of conversations that "
+                "begin with words that many people say. If not all calls were logged, two people may be one: log a "
+                "session or user id"
             )
         yield from self.notes[:MOST_NOTES]
         if len(self.notes) > MOST_NOTES:

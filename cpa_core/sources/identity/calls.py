@@ -32,7 +32,8 @@ class LoggedCall:
 
     The roles and marks of messages that several calls share stand in `held`: a call has them while it is `open`.
     `own_from` counts messages; of the spoken ones, `before` stand in the history, none where only a greeting does: then
-    that has `greeted`. `characters` are the user's in the history, `asking` those of the `asked` messages after it.
+    that has `greeted`. `characters` are the user's in the history, `asking` those of the `asked` messages after it;
+    `sizes` those of each spoken message of a trace (see `sessionless`).
     `rows` are places in the drafts, `output` is where the answers begin, once the call was closed.
     """
 
@@ -57,6 +58,7 @@ class LoggedCall:
     greeted: int = 0
     asked: int = 0
     asking: int = 0
+    sizes: Sequence[int] = ()
     kept: Sequence[int] = ()
     repeated: Sequence[int] = ()
     history: tuple[int, int] = (0, 0)

@@ -16,7 +16,7 @@ from cpa_core.sources.identity.calls import Chains, LoggedCall
 from cpa_core.sources.identity.chaining import NEW, Chaining, Refused
 from cpa_core.sources.identity.following import followed
 from cpa_core.sources.identity.links import SPOKEN, Held, Row, Spoken, day_of, mark, parts_of, rows_of, start_of
-from cpa_core.sources.identity.sessionless import joined_traces
+from cpa_core.sources.identity.sessionless import ANSWER, Joined, joined_traces
 from cpa_core.sources.identity.snapshots import Filed, times_known, without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
 from cpa_core.sources.identity.tracing import TOLD, Traced, traced
@@ -85,6 +85,7 @@ class _File:
     users: dict[int, str] = field(default_factory=dict)
     times: dict[int, datetime] = field(default_factory=dict)
     untold: int = 0
+    guessed: int = 0
     rejects: list[Reject] = field(default_factory=list)
     calls: list[LoggedCall] = field(default_factory=list)
 
@@ -128,7 +129,7 @@ class _File:
             drafts, repeated = _as_told(self, drafts)
         else:
             drafts = without_snapshots(drafts, self.rows, self.times)
-        return Decided(drafts, [*self.opened.rejects, *self.rejects], repeated, self.untold)
+        return Decided(drafts, [*self.opened.rejects, *self.rejects], repeated, self.untold, self.guessed)
 
 
 def _conversations(files: Sequence[_File], known: Known, naming: _Naming) -> None:
@@ -290,12 +291,16 @@ def _continue(files: Sequence[_File], found: Traced, known: Known, naming: _Nami
         for call in file.calls
         if call.trace_id and call.conversation_id == call.trace_id and id(call) not in found.silent
     ]
-    joined, remembered = joined_traces(sessionless, found.fresh, known) if sessionless else ({}, [])
+    joined = joined_traces(sessionless, found.fresh, known) if sessionless else Joined({}, [], [], [])
     for call in sessionless:
-        call.conversation_id = joined.get(call.conversation_id or "", call.conversation_id)
-    naming.talks.update({talk.conversation_id: talk for talk in remembered})
+        call.conversation_id = joined.traces.get(call.conversation_id or "", call.conversation_id)
+    for call in {call.trace_id: call for call in joined.untold}.values():
+        _of(files, call).untold += 1
+    for call in joined.guessed:
+        _of(files, call).guessed += 1
+    naming.talks.update({talk.conversation_id: talk for talk in joined.talks})
     noted = dict(found.traces)
-    for trace, conversation_id in joined.items():
+    for trace, conversation_id in joined.traces.items():
         noted[trace] = noted[trace]._replace(conversation_id=conversation_id)
     naming.traces += noted.values()
 
@@ -336,6 +341,9 @@ def _call(file: _File, row: Row, roles: list[str], contents: list[str]) -> Logge
     spoken = (n for n in range(row.own_from, len(roles)) if speaks[n])
     asking = [len(contents[n]) for n in takewhile(lambda n: roles[n] == "user", spoken)]
     call.asked, call.asking = len(asking), sum(asking)
+    if row.trace_id:
+        spoken = (n for n, one in enumerate(speaks) if one)
+        call.sizes = [len(contents[n]) if roles[n] == "user" else ANSWER for n in spoken]
     return call
 
 
@@ -493,7 +501,7 @@ def _as_told(file: _File, drafts: Any) -> tuple[Any, dict[int, tuple[int, int]]]
     for call in sorted(file.calls, key=lambda call: call.moment):
         if call.conversation_id is not None:
             adding.add(call, call.conversation_id, own_times)
-    file.calls, file.rows, file.spoken.held = [], [], Held([], [], [])  # as large as what they tell
+    file.calls, file.rows, file.spoken.held = [], [], Held([], [], [], bytearray())  # as large as what they tell
     told = adding.drafts(file, drafts)
     beside = [drafts.take(pa.array(rows, pa.int64()))] if rows else []
     return pa.concat_tables([*beside, told]), {len(rows) + n: history for n, history in adding.repeated.items()}

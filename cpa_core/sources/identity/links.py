@@ -131,16 +131,17 @@ def parts_of(columns: Any, places: Iterable[tuple[int, int]]) -> Iterator[list[l
 
 
 class Held(NamedTuple):
-    """Of each row of drafts its role, its mark, and whether somebody speaks in it."""
+    """Of each row of drafts its role, its mark, whether somebody speaks in it, and how many characters, at most 255."""
 
     roles: list[str]
     marks: list[int]
     speaks: list[bool]
+    sizes: bytearray
 
 
 def held_of(drafts: Any) -> Held:
     """Return the fields of messages that identity needs if several calls contain them."""
-    found = Held([], [], [])
+    found = Held([], [], [], bytearray())
     for batch in drafts.select(["role", "content"]).to_batches(CHUNK):
         roles, contents = (column.to_pylist() for column in batch.columns)
         found.roles.extend(map(sys.intern, roles))
@@ -148,6 +149,7 @@ def held_of(drafts: Any) -> Held:
             text = content.strip()
             found.marks.append(unpack(hashed(role, text))[0])
             found.speaks.append(role in SPOKEN and bool(text))
+            found.sizes.append(min(len(text), 255))
     return found
 
 
@@ -162,7 +164,7 @@ class Spoken:
     def __init__(self, drafts: Any, records: Any) -> None:
         self.marks, self.links, self.offsets = array("q"), array("q"), array("q", [0])
         self.times: list[int | None] = []
-        self.held = held_of(drafts) if records["rows"].null_count < len(records) else Held([], [], [])
+        self.held = held_of(drafts) if records["rows"].null_count < len(records) else Held([], [], [], bytearray())
         alone = pc.is_null(records["rows"]).to_pylist()
         sizes = [size if own else 0 for size, own in zip(records["size"].to_pylist(), alone, strict=True)]
         places = zip(records["first"].to_pylist(), sizes, strict=True)

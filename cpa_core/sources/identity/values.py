@@ -29,7 +29,8 @@ class Talk:
     """The messages of one conversation in the form that identity compares.
 
     `links` has one number for each spoken message: a hash of it and all before it. `said` has a hash of each message
-    alone; only calls without a conversation's id need it. `day` is the UTC midnight-to-midnight day of the home's zone
+    alone; only calls without a conversation's id need it. Of a trace without a session, it has the link at which each
+    call ended, and its time in microseconds. `day` is the UTC midnight-to-midnight day of the home's zone
     in which the talk began, or the one that was named. `vacant`: no other object holds its messages now.
     `headless`: of a talk that is chained from calls, its first call is not known. `fresh`: its id was made just now.
     """
@@ -132,14 +133,15 @@ class Decided:
     """One file after identity: its drafts with conversation ids, and what else identity found.
 
     `repeated` has the rows of the drafts that only a call's history tells, each with the length of that history and a
-    hash of it (see Said). `untold` counts the conversations that cannot be
-    told apart from known ones.
+    hash of it (see Said). `untold` counts the conversations that cannot be told apart from known ones. `guessed` counts
+    calls of unknown users that joined a conversation by words that many people say.
     """
 
     drafts: Any
     rejects: list[Reject]
     repeated: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     untold: int = 0
+    guessed: int = 0
 
 
 class Identified(NamedTuple):

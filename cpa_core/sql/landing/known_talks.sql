@@ -7,7 +7,7 @@ asked_ends as (
 ),
 -- A conversation that has a link of a record begins as that record does; a call is asked for by its end and history only.
 near as (
-  select * from known_conversations where kind <> 'conversation' or opening in (select link from asked)
+  select * from known_conversations where kind not in ('conversation', 'trace') or opening in (select link from asked)
 ),
 shared as (
   select conversation_id from near where links[-1] in (select link from asked)
