@@ -34,7 +34,7 @@ MOST_ROWS = 1_000
 DEPTH = 6
 WRAPPERS = frozenset(
     {"data", "results", "result", "hits", "payload", "conversation", "thread", "session", "trace", "export", "call"}
-    | {"message"}
+    | {"message", "chats", "transcript"}
 )
 """Under these keys an export may hold the object that holds its records; other keys of objects may be ids."""
 
@@ -308,7 +308,21 @@ def rows(file: File, delimiter: str) -> Found:
             reason = f"{len(one[1])} fields where the header has {len(header)}"
             yield Reject(f"line {one[0]}", reason, raw(one[1]))
         else:
-            yield f"line {one[0]}", {name: unfolded(cell) for name, cell in zip(header, one[1], strict=True)}
+            yield f"line {one[0]}", {name: unfolded(cell) for name, cell in zip(header, _texts(one[1]), strict=True)}
+
+
+def _texts(cells: list[str]) -> Sequence[str]:
+    """The cells of a row, without the quotes that a program which writes JSON into every cell has around texts.
+
+    So Langfuse wrote tables until March 2026: https://github.com/langfuse/langfuse/pull/12441.
+    """
+    if next(filter(None, cells), "")[:1] != '"':
+        return cells
+    try:
+        said = [decoded(cell) if cell else "" for cell in cells]
+    except ValueError:
+        return cells
+    return [found if isinstance(found, str) else cell for found, cell in zip(said, cells, strict=True)]
 
 
 def unfolded(cell: Any) -> Any:

@@ -18,6 +18,7 @@ from pyarrow import parquet
 
 from tests.formats import generated_agents as by_agent
 from tests.formats import generated_calls as by_call
+from tests.formats import generated_desks as by_desk
 from tests.formats import generated_talks as by_talk
 from tests.formats.generated_talks import RESULT, THOUGHT, USE
 from tests.formats.marks import INSIDE, SILENT
@@ -526,6 +527,25 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "jaeger events": ("jaeger", lambda told: by_agent.jaeger(_spans(told, _events))),
     "posthog query": ("posthog", lambda told: by_agent.queried(posthog(told))),
     "chatwoot webhooks": ("chatwoot", by_talk.chatwoot_webhooks),
+    "crisp": ("crisp", by_desk.crisp),
+    "freshchat": ("freshchat", by_desk.freshchat),
+    "freshdesk": ("freshdesk", by_desk.freshdesk),
+    "freshdesk tickets": ("freshdesk_tickets", by_desk.freshdesk_tickets),
+    "hubspot": ("hubspot", by_desk.hubspot),
+    "front": ("front", by_desk.front),
+    "gorgias": ("gorgias", by_desk.gorgias),
+    "drift": ("drift", by_desk.drift),
+    "flowise": ("flowise", by_desk.flowise),
+    "botpress": ("botpress", by_desk.botpress),
+    "teams": ("teams", by_desk.teams),
+    "telegram": ("telegram", by_desk.telegram),
+    "discord": ("discord", by_desk.discord),
+    "voiceflow": ("voiceflow", by_desk.voiceflow),
+    "lex": ("lex", by_desk.lex),
+    "dify": ("dify", by_desk.dify),
+    "oasst": ("oasst", by_desk.oasst),
+    "oasst trees": ("oasst_trees", by_desk.oasst_trees),
+    "amazon connect": ("amazon_connect", by_desk.connect),
 }
 """One line a way of writing: the format that reads it, and its records of one conversation."""
 

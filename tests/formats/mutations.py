@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import deepcopy
 from typing import Any
 
 from cpa_core.errors import DayNeeded, SourceError
@@ -27,6 +28,9 @@ MARKERS = frozenset(
     | {"isCreatedByUser", "part_type", "public", "author_id", "requester_id", "users", "message_type", "private"}
     | {"subtype", "bot_id", "isSidechain", "isMeta", "isCompactSummary", "isApiErrorMessage"}
     | {"author", "sender", "recipient", "mapping", "parent", "current_node", "run_type", "parent_run_id", "message"}
+    | {"incoming", "direction", "from_agent", "is_inbound", "is_draft", "actor_type", "ContentType", "ParticipantRole"}
+    | {"Type", "messageType", "application", "automated", "bot", "isBot", "from_id", "rank", "parent_id", "message_id"}
+    | {"parent_message_id", "format", "data", "contentType", "created_at"}
     | {"isThought", "deleted", "subtypes", "references", "displayContent", "$rewindTo", "projectHash", "kind"}
 )
 """Keys that say what a text is, or where it stands in its trace."""
@@ -81,7 +85,7 @@ def mutate(tree: Any, chance: random.Random) -> None:
     elif kind == 2:
         holder[key] = [holder[key]]
     else:
-        holder[key] = chance.choice(STRANGE)
+        holder[key] = deepcopy(chance.choice(STRANGE))  # a later change must not reach other files
 
 
 def scratched(content: bytes, chance: random.Random) -> bytes:

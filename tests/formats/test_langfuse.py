@@ -57,6 +57,7 @@ SNAKE = [
     }
     for one in CALLS
 ]
+SPANS_OF_EVENTS = {"parent_span_id": "", "span_id": "x", "trace_name": "x", "environment": "default"}
 EXPORTS: dict[str, tuple[str, Any]] = {
     "page of the API": ("a.json", {"data": CALLS[::-1], "meta": {"page": 1}}),
     "list": ("a.json", CALLS),
@@ -66,6 +67,11 @@ EXPORTS: dict[str, tuple[str, Any]] = {
     "other order of keys": ("a.json", [dict(reversed(one.items())) for one in CALLS]),
     "blob": ("a.jsonl", lines(*SNAKE)),
     "table": ("a.csv", rows_of_csv(CALLS)),
+    "table with JSON in every cell": (
+        "a.csv",
+        rows_of_csv([{k: json.dumps(v) for k, v in one.items()} for one in SNAKE]),
+    ),
+    "events of version 4": ("a.jsonl", lines(*({**SPANS_OF_EVENTS, **one} for one in SNAKE))),
 }
 
 

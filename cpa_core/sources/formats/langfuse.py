@@ -74,7 +74,7 @@ def _is_said(tree: dict[str, Any]) -> bool:
 def _node(key: int, tree: dict[str, Any]) -> Node:
     kind = str(tree.get("type") or "GENERATION").upper()
     part: Part = "call" if kind in CALLS else "step" if kind in STEPS else "aside"
-    parent = value(tree, "parentObservationId")
+    parent = value(tree, "parentObservationId") or tree.get("parent_span_id")
     trace = str(value(tree, "traceId"))
     own = str(tree.get("id"))
     return Node(key, own, str(parent) if parent else None, trace, part, _is_said(tree), prompt_of(tree.get("input")))
@@ -157,6 +157,7 @@ LANGFUSE = Format(
         "id trace_id type input output start_time",
         "id trace_id type input output start_time parent_observation_id",
         "id trace_id input output start_time provided_model_name",
+        "id trace_id parent_span_id type input output start_time session_id user_id",
     ),
     read=_read,
     docs="https://langfuse.com/docs/api-and-data-platform/features/public-api",
