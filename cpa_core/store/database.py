@@ -13,9 +13,9 @@ from cpa_core.errors import SettingsError, StoreBusy
 from cpa_core.settings import Settings
 from cpa_core.store import locks
 from cpa_core.store.engine import FileEngine, LedgerTables, StoreEngine
-from cpa_core.store.transaction import ARROW_TYPES, Row, Transaction, as_json, question_sql
+from cpa_core.store.transaction import ARROW_TYPES, Row, Transaction, as_json, each_of, question_sql
 
-__all__ = ["ARROW_TYPES", "Row", "Store", "Transaction", "as_json", "migrate", "migrations", "question_sql"]
+__all__ = ["ARROW_TYPES", "Row", "Store", "Transaction", "as_json", "each_of", "migrate", "migrations", "question_sql"]
 
 
 class Store:

@@ -108,11 +108,16 @@ class Transaction:
 
 
 def as_json(values: Iterable[str]) -> str:
-    """Many texts bound as one, to be read with `$name::json::varchar[]`.
+    """Many texts bound as one, to be read with `from_json($name::json, '["varchar"]')`.
 
     For each text of a list that is bound, DuckDB looks for pandas twice: half a millisecond where it is not installed.
     """
     return json.dumps(list(values))
+
+
+def each_of(name: str, kind: str = "varchar") -> str:
+    """The SQL of a list that is bound as JSON, as rows. A cast from JSON to a list would take eleven times as long."""
+    return f"(select unnest(from_json(${name}::json, '[\"{kind}\"]')))"
 
 
 def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array | pa.ChunkedArray:

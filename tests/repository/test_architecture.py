@@ -235,6 +235,17 @@ def test_sql_in_python_is_seen(source: str) -> None:
     assert sql_texts(ast.parse(source)) == 1
 
 
+SLOW_LIST = re.compile(r"::json::\w+(\([^)]*\))?\[\]")
+"""A list that is bound as JSON and cast: eleven to twenty times the time of `from_json`, in DuckDB 1.5."""
+
+
+def test_lists_that_are_bound_as_json_are_not_cast() -> None:
+    assert SLOW_LIST.search("select unnest($ids::json::varchar[])")
+    assert SLOW_LIST.search("select unnest($told::json::struct(ordinal bigint)[], recursive := true)")
+    sources = [*(ROOT / "cpa_core").rglob("*.sql"), *(ROOT / "cpa_core").rglob("*.py")]
+    assert not [path for path in sources if SLOW_LIST.search(path.read_text("utf-8"))]
+
+
 def public_classes() -> dict[str, list[str]]:
     """The modules that define each public class."""
     found: dict[str, list[str]] = {}

@@ -31,7 +31,7 @@ from cpa_core.pipeline.upgrade import remove_copy
 from cpa_core.store import Store
 from cpa_core.store.answers import merge
 from cpa_core.store.compaction import compact_database
-from cpa_core.store.database import Transaction, as_json
+from cpa_core.store.database import Transaction, as_json, each_of
 
 
 class VendorBatch(Value):
@@ -199,9 +199,9 @@ def _tables(view: Transaction, subject: Forgotten) -> Iterator[tuple[str, str]]:
     """
     for row in view.answer("forgetting/columns_with_ids"):
         if row["name"] != "answers":
-            names = "$conversations" if row["place"] == "conversation_id" else "$users"
-            yield row["name"], f"{row['place']} in (select unnest({names}::json::varchar[]))"
-    yield "known_conversations", "kind = 'followed' and basis in (select unnest($conversations::json::varchar[]))"
+            names = "conversations" if row["place"] == "conversation_id" else "users"
+            yield row["name"], f"{row['place']} in {each_of(names)}"
+    yield "known_conversations", f"kind = 'followed' and basis in {each_of('conversations')}"
 
 
 def _named(subject: Forgotten, condition: str) -> dict[str, str]:
@@ -283,7 +283,7 @@ def _delete(transaction: Transaction, subject: Forgotten) -> None:
         )
     for table in ("landed_files", "rejected_records", "landed_messages"):
         uris = as_json(objects)
-        transaction.execute(f"delete from {table} where uri in (select unnest($uris::json::varchar[]))", uris=uris)
+        transaction.execute(f"delete from {table} where uri in {each_of('uris')}", uris=uris)
     transaction.answer(
         "forgetting/empty_answers",
         ids=as_json(answers),

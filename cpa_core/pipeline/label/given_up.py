@@ -13,7 +13,7 @@ from cpa_core.pipeline.label.plan import LabelOrigin
 from cpa_core.pipeline.label.redact import asked_by
 from cpa_core.pipeline.schema.current import read_schema
 from cpa_core.prompts import Task
-from cpa_core.store.database import Row, Transaction, as_json
+from cpa_core.store.database import Row, Transaction, as_json, each_of
 
 MOST_COUNTED = 3
 """Failures that counted after which a question is final."""
@@ -117,7 +117,7 @@ def failures_before(view: Transaction, origin: LabelOrigin, task: Task) -> dict[
 
 def replace_failures(transaction: Transaction, task: Task, ids: Sequence[str], rows: Sequence[Row]) -> None:
     """Put these rows in the place of those of the conversations that were asked about."""
-    gone = "task = $task and conversation_id in (select unnest($ids::json::varchar[]))"
+    gone = f"task = $task and conversation_id in {each_of('ids')}"
     transaction.execute(f"delete from unusable_answers where {gone}", task=task, ids=as_json(ids))
     transaction.insert("unusable_answers", rows)
 

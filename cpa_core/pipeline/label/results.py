@@ -25,7 +25,7 @@ from cpa_core.pipeline.label.redact import restored
 from cpa_core.pipeline.label.shares import DayShares, TaskShare
 from cpa_core.pipeline.label.tasks import Result, Work
 from cpa_core.store import Store
-from cpa_core.store.database import Row, Transaction, as_json
+from cpa_core.store.database import Row, Transaction, as_json, each_of
 from cpa_core.tagging import Tagged
 
 
@@ -181,7 +181,7 @@ def _cleared(transaction: Transaction, share: TaskShare) -> bool:
 
 def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str]) -> bool:
     names: dict[str, Any] = {"day": day, "kept": as_json(kept)}
-    gone = "day = $day and conversation_id not in (select unnest($kept::json::varchar[]))"
+    gone = f"day = $day and conversation_id not in {each_of('kept')}"
     count = 0
     for table in work.tables:
         found = transaction.rows(f"select count(*) as n from {table} where {gone}", **names)[0]["n"]

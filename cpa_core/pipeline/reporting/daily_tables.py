@@ -20,7 +20,7 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.gold.quality import quality_rows
 from cpa_core.store import Store
-from cpa_core.store.database import Row, as_json
+from cpa_core.store.database import Row, as_json, each_of
 
 Form = Literal["parquet", "csv"]
 DAYS_AT_ONCE = 31
@@ -99,7 +99,7 @@ def _sum(store: Store, days: Sequence[date]) -> dict[date, Summed]:
     with store.writing() as transaction:
         for name, table in tables.items():
             transaction.execute(
-                f"delete from {name} where day in (select unnest($days::json::date[]))", days=as_json(map(str, days))
+                f"delete from {name} where day in {each_of('days', 'date')}", days=as_json(map(str, days))
             )
             transaction.insert_columns(name, {column: table[column] for column in table.column_names})
     rows = {row["day"]: row for row in tables["insight_days"].to_pylist()}

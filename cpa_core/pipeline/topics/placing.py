@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cpa_core.errors import InputError, NotFound
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.store.database import Row, Transaction, as_json
+from cpa_core.store.database import Row, Transaction, as_json, each_of
 from cpa_core.topics import CORPORA, Corpus, FoundTopic, Item, Layer, Placement, first_layer, new_layer, placed
 from cpa_core.topics.vectors import Space, module
 
@@ -223,7 +223,7 @@ def _item(corpus: Corpus, row: Row) -> Item:
 
 def _forget(tables: Transaction, corpus: Corpus, item_ids: Sequence[str]) -> None:
     tables.execute(
-        "delete from topic_items where corpus = $corpus and item_id in (select unnest($ids::json::varchar[]))",
+        f"delete from topic_items where corpus = $corpus and item_id in {each_of('ids')}",
         corpus=corpus,
         ids=as_json(item_ids),
     )

@@ -14,7 +14,7 @@ select distinct conversation_id
 from everything
 where conversation_id is not null
   and (
-    conversation_id in (select unnest($conversations::json::varchar[]))
-    or user_id in (select unnest($users::json::varchar[]))
+    conversation_id in (select unnest(from_json($conversations::json, '["varchar"]')))
+    or user_id in (select unnest(from_json($users::json, '["varchar"]')))
   )
 order by conversation_id

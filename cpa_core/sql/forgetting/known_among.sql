@@ -1,4 +1,4 @@
 -- Which of these conversations have landed?
 select distinct conversation_id
 from landed_messages
-where conversation_id in (select unnest($ids::json::varchar[]))
+where conversation_id in (select unnest(from_json($ids::json, '["varchar"]')))

@@ -3,7 +3,7 @@ select
   destination, project, distinct_id, coalesce(bool_or(identified), false) as identified, count(*) as events,
   max(receipted_at) as last_sent_at
 from upload_receipts
-where conversation_id in (select unnest($ids::json::varchar[]))
+where conversation_id in (select unnest(from_json($ids::json, '["varchar"]')))
   and status in ('accepted', 'accepted_warning', 'pending', 'unknown')
   and distinct_id is not null
 group by destination, project, distinct_id

@@ -1,5 +1,5 @@
 -- Which traces were told in these conversations, under an id of their own?
 select trace_id
 from known_traces
-where conversation_id in (select unnest($ids::json::varchar[])) and trace_id <> conversation_id
+where conversation_id in (select unnest(from_json($ids::json, '["varchar"]'))) and trace_id <> conversation_id
 order by trace_id

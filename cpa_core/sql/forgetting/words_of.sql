@@ -1,6 +1,6 @@
 -- What was said in these conversations and quoted of them, and what are the ids of their events?
 with names as (
-  select unnest($ids::json::varchar[]) as conversation_id
+  select unnest(from_json($ids::json, '["varchar"]')) as conversation_id
 )
 select null as id, content as words from landed_messages where conversation_id in (select conversation_id from names)
 union all

@@ -5,7 +5,7 @@ select
 from answers
 where (outcome in ('ok', 'refused', 'filtered') or (lane = 'batch' and outcome in ('truncated', 'invalid')))
   and (
-    request_hash in (select unnest($hashes::json::varchar[]))
-    or conversation_id in (select unnest($conversations::json::varchar[]))
+    request_hash in (select unnest(from_json($hashes::json, '["varchar"]')))
+    or conversation_id in (select unnest(from_json($conversations::json, '["varchar"]')))
   )
 order by created_at, answer_id

@@ -4,5 +4,5 @@ select
   m.message_id, m.position, m.role, m.content, m.sent_at
 from raw_conversations r
 join messages m on m.day = r.day and m.conversation_id = r.conversation_id
-where r.day = $day and r.conversation_id in (select unnest($ids::json::varchar[]))
+where r.day = $day and r.conversation_id in (select unnest(from_json($ids::json, '["varchar"]')))
 order by r.started_at, r.conversation_id, m.position

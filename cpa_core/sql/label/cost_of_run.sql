@@ -9,4 +9,4 @@ select
     as completion_tokens,
   case when count(*) = count(cost) then coalesce(sum(cost), 0) end as cost
 from answers
-where task = $task and (run_id = $run and day = $day or run_id in (select unnest($batches::json::varchar[])))
+where task = $task and (run_id = $run and day = $day or run_id in (select unnest(from_json($batches::json, '["varchar"]'))))

@@ -1,2 +1,2 @@
 -- These traces are decided anew.
-delete from known_traces where trace_id in (select unnest($ids::json::varchar[]))
+delete from known_traces where trace_id in (select unnest(from_json($ids::json, '["varchar"]')))

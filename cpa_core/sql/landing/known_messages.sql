@@ -2,7 +2,7 @@
 select conversation_id, role, content, sent_at, coalesce(repeated, false) as repeated, history_length, history_mark,
   uri, ordinal
 from landed_messages
-where conversation_id in (select unnest($ids::json::varchar[]))
+where conversation_id in (select unnest(from_json($ids::json, '["varchar"]')))
   and superseded_at is null
-  and uri not in (select unnest($uris::json::varchar[]))
+  and uri not in (select unnest(from_json($uris::json, '["varchar"]')))
 order by conversation_id, sent_at, uri, ordinal

@@ -1,9 +1,9 @@
 -- Which known conversations end with one of these links, or have one of these ends on their way? The oldest first, and who holds them.
 with asked as (
-  select unnest($links::json::bigint[]) as link
+  select unnest(from_json($links::json, '["bigint"]')) as link
 ),
 asked_ends as (
-  select unnest($ends::json::bigint[]) as link
+  select unnest(from_json($ends::json, '["bigint"]')) as link
 ),
 -- A conversation that has a link of a record begins as that record does; a call is asked for by its end and history only.
 near as (
@@ -20,7 +20,7 @@ held as (
   select distinct conversation_id
   from landed_messages
   where conversation_id in (select conversation_id from shared)
-    and uri not in (select unnest($uris::json::varchar[]))
+    and uri not in (select unnest(from_json($uris::json, '["varchar"]')))
 )
 select
   n.conversation_id, n.kind, n.user_id, n.started_at, n.day, n.links, n.said, n.basis, n.number, n.last_at, n.headless,

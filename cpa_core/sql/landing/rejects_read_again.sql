@@ -4,5 +4,5 @@ where uri not in (select uri from fresh)
   and (split_part(uri, '#', 1), reason, raw) in (
     select (split_part(uri, '#', 1), reason, raw)
     from rejected_records
-    where list_contains($again::json::varchar[], uri)
+    where list_contains(from_json($again::json, '["varchar"]'), uri)
   )

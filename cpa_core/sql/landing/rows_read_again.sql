@@ -3,7 +3,7 @@ create or replace temp table outdated as
 with again as (
   select *, split_part(uri, '#', 1) as source
   from landed_messages
-  where list_contains($again::json::varchar[], uri)
+  where list_contains(from_json($again::json, '["varchar"]'), uri)
 )
 select old.uri, old.ordinal, old.conversation_id
 from landed_messages old
@@ -15,6 +15,6 @@ where old.uri not in (select uri from fresh)
     )
     or old.conversation_id in (
       select conversation_id from again
-      where contains(place, ': messages.') or list_contains($whole::json::varchar[], uri)
+      where contains(place, ': messages.') or list_contains(from_json($whole::json, '["varchar"]'), uri)
     )
   )

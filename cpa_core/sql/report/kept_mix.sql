@@ -9,6 +9,6 @@ select date_trunc($unit, k.day)::date as bucket, n.kind, sum(k.events - coalesce
 from insight_events k
 join chosen_kinds n on n.role = k.role and n.event_type = k.event_type
 left join here h on h.day = k.day and h.kind = n.kind
-where k.day in (select unnest($days::json::date[]))
+where k.day in (select unnest(from_json($days::json, '["date"]')))
 group by all
 order by all

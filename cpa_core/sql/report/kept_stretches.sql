@@ -18,6 +18,6 @@ select
   sum(k.bad - coalesce(h.bad, 0))::bigint as bad
 from insight_days k
 left join here h on h.day = k.day
-where k.day in (select unnest($days::json::date[]))
+where k.day in (select unnest(from_json($days::json, '["date"]')))
 group by bucket
 order by bucket
