@@ -11,7 +11,7 @@ from cpa_core.pipeline.forgetting.subject import LEAST_ID, message_key, names_of
 from cpa_core.pipeline.forgetting.tombstones import Kind, Tombstones, bury, moment_of, tombstones
 from cpa_core.pipeline.landing.fetch import Parsed
 from cpa_core.sources import Reject
-from cpa_core.sources.identity import Identified, Talk
+from cpa_core.sources.identity import Identified, KnownTrace, Talk
 from cpa_core.store import Store
 from cpa_core.store.database import as_json
 
@@ -24,9 +24,10 @@ def without_forgotten(store: Store, part: Sequence[Parsed], found: Identified) -
     part, outdated = without_outdated(store, stones.before, part)
     gone = {talk.conversation_id for talk in found.talks if _is_forgotten(stones, talk)} | outdated
     talks = [talk for talk in found.talks if talk.conversation_id not in gone]
+    fresh = [KnownTrace(**row) for table in found.fresh_traces for row in table.to_pylist()]
     traces = [
         one
-        for one in found.traces
+        for one in (*found.traces, *fresh)
         if one.conversation_id not in gone
         and not stones.holds("conversation", one.conversation_id)
         and not stones.holds("user", one.user_id)
@@ -35,7 +36,7 @@ def without_forgotten(store: Store, part: Sequence[Parsed], found: Identified) -
     alone = [before.object.uri for before, after in left if _is_of_them_alone(stones, before, after)]
     bury(store, [("object", uri) for uri in alone])
     return [after for before, after in left if before.object.uri not in alone], found._replace(
-        talks=talks, traces=traces
+        talks=talks, traces=traces, fresh_traces=()
     )
 
 

@@ -151,8 +151,10 @@ def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:
     transaction.insert_columns("known_conversations", {**columns, "opening": opening, **lists})
 
 
-def remember_traces(transaction: Transaction, traces: Sequence[KnownTrace]) -> None:
-    """Store these traces in place of their earlier state."""
+def remember_traces(transaction: Transaction, traces: Sequence[KnownTrace], fresh: Sequence[pa.Table]) -> None:
+    """Store these traces in place of their earlier state; fresh ones, as columns, have none."""
+    for table in fresh:
+        transaction.insert_arrow("known_traces", table)
     if not traces:
         return
     transaction.answer(

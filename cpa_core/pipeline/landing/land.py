@@ -96,7 +96,7 @@ def _write(assistant: Assistant, part: Sequence[Parsed], now: datetime, identity
         _replace_objects(transaction, [p for p in part if p.arrived], now)
         keep_message_ids(transaction, identity.continued)
         remember(transaction, identity.talks)
-        remember_traces(transaction, identity.traces)
+        remember_traces(transaction, identity.traces, identity.fresh_traces)
         forget_repeated(transaction, identity.retold)
         gap = cut_sessions(transaction, given.session_gap)
         contradicting, agreeing = _settle(transaction, now)

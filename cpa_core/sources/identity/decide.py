@@ -3,7 +3,7 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import repeat, takewhile
 from typing import Any
@@ -16,20 +16,24 @@ from cpa_core.sources.identity.calls import Chains, LoggedCall
 from cpa_core.sources.identity.chaining import NEW, Chaining, Refused
 from cpa_core.sources.identity.following import followed
 from cpa_core.sources.identity.links import SPOKEN, Held, Row, Spoken, day_of, mark, parts_of, rows_of, start_of
+from cpa_core.sources.identity.plain_calls import PlainCalls, parted
 from cpa_core.sources.identity.sessionless import ANSWER, Joined, joined_traces
 from cpa_core.sources.identity.snapshots import Filed, times_known, without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
 from cpa_core.sources.identity.tracing import TOLD, Traced, traced
-from cpa_core.sources.identity.values import Decided, Identified, Known, KnownTrace, Opened, Talk
+from cpa_core.sources.identity.values import Decided, Identified, Known, KnownOnce, KnownTrace, Opened, Talk
 from cpa_core.sources.records import Reject, as_json
 
 
-def identified(part: Sequence[Opened], known: Known, zone: tzinfo = UTC) -> Identified:
+def identified(part: Sequence[Opened], known: Known, zone: tzinfo = UTC, *, alike: bool = False) -> Identified:
     """The files of a part with the conversation of each record; the order of the files decides nothing.
 
-    `zone` is the one in which days begin. Raises nothing: what cannot be decided is a reject, or a new conversation.
+    `zone` is the one in which days begin. `alike`: plain calls are decided as all others are, which finds the same.
+    Raises nothing: what cannot be decided is a reject, or a new conversation.
     """
-    files = [_File(n, opened, zone) for n, opened in enumerate(part)]
+    known = KnownOnce(known)
+    plain = [PlainCalls(file) for file in part] if alike else parted(part, known)
+    files = [_File(n, one.rest, zone) for n, one in enumerate(plain)]
     with_records = [file for file in files if file.opened.records.num_rows]
     naming = _Naming(known)
     _conversations(sorted(with_records, key=lambda file: file.digest), known, naming)
@@ -38,8 +42,19 @@ def identified(part: Sequence[Opened], known: Known, zone: tzinfo = UTC) -> Iden
     told = times_known([Filed(file.opened.drafts, file.rows, file.opened.midnight) for file in with_records], known)
     for file, times in zip(with_records, told, strict=True):
         file.times = times
-    decided = [file.decided() for file in files]
-    return Identified(decided, remembered, retold, sorted(naming.continued), naming.traces)
+    decided = [_joined(one, file.decided()) for one, file in zip(plain, files, strict=True)]
+    fresh_traces = [one.traces for one in plain if one.traces is not None]
+    return Identified(decided, remembered, retold, sorted(naming.continued), naming.traces, fresh_traces)
+
+
+def _joined(plain: PlainCalls, rest: Decided) -> Decided:
+    """A file whose plain calls were told apart from the rest."""
+    if plain.drafts is None:
+        return rest
+    first = rest.drafts.num_rows
+    repeated = {**rest.repeated, **dict.fromkeys((first + n for n in plain.repeated), (0, 0))}
+    drafts = pa.concat_tables([rest.drafts, plain.drafts]) if first else plain.drafts
+    return replace(rest, drafts=drafts, repeated=repeated)
 
 
 class _Naming:

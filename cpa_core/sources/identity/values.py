@@ -128,6 +128,24 @@ class Nothing:
         return False
 
 
+class KnownOnce:
+    """The knowledge of a home, which is asked for the messages of a conversation once."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.heard: dict[str, list[Said]] = {}
+        self.asked: set[str] = set()
+        self.talks, self.tails, self.numbers = known.talks, known.tails, known.numbers
+        self.traces, self.chained = known.traces, known.chained
+
+    def messages(self, conversation_ids: Collection[str]) -> dict[str, list[Said]]:
+        """See Known."""
+        asked = set(conversation_ids) - self.asked
+        self.heard |= self.known.messages(asked) if asked else {}
+        self.asked |= asked
+        return {one: self.heard[one] for one in conversation_ids if one in self.heard}
+
+
 @dataclass
 class Decided:
     """One file after identity: its drafts with conversation ids, and what else identity found.
@@ -148,6 +166,7 @@ class Identified(NamedTuple):
     """A part after identity: its files, the talks to remember, and rows that have a call of their own now.
 
     `continued` are conversations that were known by another start, or by none: their messages keep their ids.
+    `fresh_traces` are tables of traces that nothing knew before, with columns of KnownTrace; `traces` are the others.
     """
 
     files: Sequence[Decided]
@@ -155,3 +174,4 @@ class Identified(NamedTuple):
     retold: Sequence[tuple[str, int]]
     continued: Sequence[str] = ()
     traces: Sequence[KnownTrace] = ()
+    fresh_traces: Sequence[Any] = ()

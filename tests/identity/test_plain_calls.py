@@ -1,0 +1,98 @@
+"""Calls that need no care are told as all others are: the same messages, at the same places and times."""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cpa_core.sources import File, opened
+from cpa_core.sources.identity import Identified, Nothing, Opened, identified
+from cpa_core.sources.identity.plain_calls import parted
+from tests.formats.generated import WRITERS
+from tests.support.examples import examples
+from tests.support.writings import WAYS, WITH_ID, Sent, Told, calls, failing, lines
+
+BEGIN = datetime(2026, 3, 4, 9, tzinfo=UTC)
+TEXTS = st.sampled_from(["yes", " yes", "ok", "Hi", "My order from last week has still not arrived."])
+TURNS = st.lists(st.tuples(st.sampled_from(["user", "assistant"]), TEXTS), min_size=1, max_size=8)
+TALK = (
+    ("user", "Hi"),
+    ("assistant", "yes"),
+    ("user", "yes"),
+    ("assistant", "yes"),
+    ("user", "Bye"),
+    ("assistant", "Bye."),
+)
+
+
+def file_of(name: str, records: Sequence[Any]) -> Opened:
+    return opened(File(name, lines(records).encode()), BEGIN)
+
+
+def told(found: Identified) -> tuple[Any, ...]:
+    """All that identity says of each file, in an order of its own."""
+    files = []
+    for file in found.files:
+        rows = [json.dumps([row, file.repeated.get(n)], default=str) for n, row in enumerate(file.drafts.to_pylist())]
+        by_talk = sorted(enumerate(rows), key=lambda one: (json.loads(one[1])[0]["conversation_id"], one[0]))
+        files.append(([row for _, row in by_talk], sorted(file.rejects)))
+    fresh = [tuple(row.values()) for table in found.fresh_traces for row in table.to_pylist()]
+    traces = sorted([*map(tuple, fresh), *(one[:4] for one in found.traces)], key=str)
+    return files, traces, sorted(one.conversation_id for one in found.talks), sorted(found.retold)
+
+
+def both(files: Sequence[Opened]) -> tuple[Any, Any]:
+    return told(identified(files, Nothing())), told(identified(files, Nothing(), alike=True))
+
+
+CALLS: list[Callable[[Told], list[Sent]]] = [
+    lambda one: list(calls(one)),
+    lambda one: list(failing(one, retried=True)),
+]
+
+
+@examples(60)
+@given(
+    st.lists(TURNS, min_size=1, max_size=4),
+    st.sampled_from(sorted(WITH_ID)),
+    st.sampled_from(sorted(WAYS)),
+    st.sampled_from(CALLS),
+    st.sampled_from(["as they were", "newest first", "in no order", "some twice"]),
+    st.randoms(),
+)
+def test_plain_calls_are_told_as_others_are(
+    each: list[Any], form: str, way: str, of: Any, order: str, chance: random.Random
+) -> None:
+    talks = [Told(f"s{n}", None, BEGIN + timedelta(seconds=n), tuple(turns)) for n, turns in enumerate(each)]
+    records = [WITH_ID[form](call, WAYS[way]) for told in talks for call in of(told)]
+    if order == "newest first":
+        records.reverse()
+    elif order == "in no order":
+        chance.shuffle(records)
+    elif order == "some twice":
+        records += records[:2]
+    parts = 1 + (chance.random() < 0.3)
+    files = [file_of(f"{n}.jsonl", part) for n in range(parts) if (part := records[n::parts])]
+    plain, careful = both(files)
+    assert plain == careful
+
+
+@pytest.mark.parametrize("name", [name for name, (form, _) in WRITERS.items() if form not in ("slack", "rasa")])
+def test_every_way_of_writing_is_told_the_same(name: str) -> None:
+    records = [row for n in range(2) for row in WRITERS[name][1](Told(f"c{n}", "u", BEGIN, TALK))]
+    if not isinstance(records[0], dict):
+        return
+    plain, careful = both([file_of("a.jsonl", records)])
+    assert plain == careful
+
+
+@pytest.mark.parametrize("name", ["langsmith", "otel structured", "braintrust", "phoenix", "langfuse traces"])
+def test_histories_of_sessions_need_no_care(name: str) -> None:
+    records = [row for n in range(2) for row in WRITERS[name][1](Told(f"c{n}", "u", BEGIN, TALK))]
+    (found,) = parted([file_of("a.jsonl", records)], Nothing())
+    assert not found.rest.records.num_rows and found.drafts.num_rows >= 2 * len(TALK)
