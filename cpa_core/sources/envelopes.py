@@ -7,10 +7,14 @@ https://docs.docker.com/engine/logging/drivers/json-file/, https://docs.fluentbi
 https://vector.dev/docs/architecture/data-model/log-event/, https://cloud.google.com/logging/docs/structured-logging,
 https://learn.microsoft.com/en-us/azure/azure-monitor/essentials/resource-logs-schema,
 https://docs.datadoghq.com/api/latest/logs/, https://grafana.com/docs/loki/latest/reference/loki-http-api/,
+https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-example.html, https://debezium.io/documentation (`after`),
+https://docs.airbyte.com/platform/using-airbyte/core-concepts/typing-deduping (`_airbyte_data`),
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html,
 https://www.elastic.co/docs/reference/ecs/ecs-base and https://docs.splunk.com/Documentation/Splunk (export, `_raw`).
 An envelope is opened once. It counts only where no format fits the file as it stands.
 """
 
+import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -52,8 +56,20 @@ PLACES: tuple[tuple[str, ...], ...] = (
     ("fields",),
     ("log", "message"),
     ("entry",),
+    ("Item",),
+    ("dynamodb", "NewImage"),
+    ("NewImage",),
+    ("payload", "after"),
+    ("after",),
+    ("_airbyte_data",),
+    ("kinesis", "data"),
+    ("message", "data"),
+    (),
 )
-"""Where a record stands in its envelope: as JSON in text, or as an object."""
+"""Where a record stands in its envelope: as JSON in text, or as an object.
+
+At (), a record itself has its values with their types: see `_untyped`.
+"""
 
 TIMES: tuple[str, ...] = (
     "timestamp",
@@ -69,7 +85,10 @@ TIMES: tuple[str, ...] = (
 TIMES += ("__REALTIME_TIMESTAMP", "eventTime", "ingestionTime", "Date")
 """Where an envelope has the time of what it holds; a record without a time of its own takes it."""
 
-OWN_TIME = re.compile(r"time|date|created|sent_?at|^ts$|^start|^at$", re.IGNORECASE)
+OWN_TIME = re.compile(
+    r"^(?:timestamp|time|date|datetime|ts|at|created|sent|start)$"
+    r"|(?:_(?:at|time|date|ts|timestamp)|Time|Date|At|Timestamp|UnixNano)$"
+)
 """A key of a record that has a time of its own."""
 
 REQUESTS = frozenset({"httpMethod", "method", "url", "path", "headers", "requestContext", "custom_id"})
@@ -117,10 +136,56 @@ def inside(tree: Any, path: tuple[str, ...]) -> Any:
         held = json_of(held)
     if not isinstance(held, dict | list) or not held or (path == ("body",) and REQUESTS & outer.keys()):
         return None
-    if type(held) is dict and (held.get("@timestamp") or not any(map(OWN_TIME.search, held))):
-        at = next((found for one in (held, outer, outer.get(path[0])) for found in _times(one)), None)
-        return held if at is None else {"timestamp": at, **held}
-    return held
+    if type(held) is not dict:
+        return held
+    if _is_typed(held):
+        held = {key: _untyped(value) for key, value in held.items()}
+    elif not path:
+        return None
+    return held if path == () else _timed(held, outer, path[0])
+
+
+def _timed(held: dict[str, Any], outer: dict[str, Any], first: str) -> dict[str, Any]:
+    """A record with the time of its envelope, where it has none of its own under a name that readers know."""
+    own = [key for key, value in held.items() if OWN_TIME.search(key) and value not in (None, "")]
+    at = None if own else next((found for one in (held, outer, outer.get(first)) for found in _times(one)), None)
+    return held if at is None else {**held, "timestamp": at}
+
+
+TYPES = frozenset({"S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"})
+FIRESTORE = frozenset({"stringValue", "integerValue", "doubleValue", "booleanValue", "timestampValue", "nullValue"})
+FIRESTORE |= {"mapValue", "arrayValue", "referenceValue"}
+"""The types by which DynamoDB and Firestore name each value.
+
+Sources: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html,
+https://firebase.google.com/docs/firestore/reference/rest/v1/Value.
+"""
+
+
+def has_types(tree: Any) -> bool:
+    """Whether the values of a record, or of the only one in it, stand with their types."""
+    if type(tree) is not dict or not tree:
+        return False
+    return _is_typed(tree) or (len(tree) == 1 and has_types(next(iter(tree.values()))))
+
+
+def _is_typed(tree: dict[str, Any]) -> bool:
+    return all(type(one) is dict and len(one) == 1 and next(iter(one)) in TYPES | FIRESTORE for one in tree.values())
+
+
+def _untyped(value: Any) -> Any:
+    """A value of DynamoDB or Firestore without its type."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    ((kind, held),) = value.items()
+    if kind in ("L", "M", "mapValue", "arrayValue"):
+        inner = (
+            held.get("fields", held.get("values", [])) if kind.endswith("Value") and isinstance(held, dict) else held
+        )
+        if isinstance(inner, list):
+            return list(map(_untyped, inner))
+        return {key: _untyped(one) for key, one in inner.items()} if isinstance(inner, dict) else inner
+    return None if kind in ("NULL", "nullValue") else held
 
 
 def _times(tree: Any) -> Iterator[Any]:
@@ -143,6 +208,8 @@ def _named(tree: Any) -> dict[str, Any]:
 def json_of(text: str) -> Any:
     """The object or list that is the whole of a text, but for what a program that writes logs puts before it."""
     text = text.strip()
+    if text.startswith(("eyJ", "ewo")):
+        return _of_base64(text)
     begin = 0 if text[:1] in ("{", "[") else text.find("{", 0, PREFIX)
     if begin < 0 or text[-1:] not in ("}", "]"):
         return None
@@ -150,6 +217,14 @@ def json_of(text: str) -> Any:
         return decoded(text[begin:])
     except ValueError:
         return _after_bracket(text) if not begin and text[0] == "[" else None
+
+
+def _of_base64(text: str) -> Any:
+    """The JSON that a text has in base 64, as Kinesis and Pub/Sub write it."""
+    try:
+        return decoded(base64.b64decode(text, validate=True).decode())
+    except ValueError:
+        return None
 
 
 def _after_bracket(text: str) -> Any:

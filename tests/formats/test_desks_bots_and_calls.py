@@ -131,6 +131,7 @@ def test_chatwoots_numbers_are_sides_and_activities_are_none() -> None:
         woot(0, "Hallo", 0, "contact"),
         woot(2, "Conversation was assigned", 1),
         woot(1, "internal", 2, "user", private=True),
+        woot(1, "This message was deleted", 3, "agent_bot", content_attributes={"deleted": True}),
         woot(1, "Guten Tag", 5, "agent_bot"),
     ]
     assert landed({"meta": {}, "payload": messages}).speech == {"7": turns("Hallo", "Guten Tag")}

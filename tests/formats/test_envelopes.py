@@ -3,6 +3,7 @@
 The pages stand in the docstring of `cpa_core.sources.envelopes`.
 """
 
+import base64
 import csv
 import gzip
 import io
@@ -54,7 +55,7 @@ def test_bedrocks_log_is_read_as_it_comes_out_of_cloudwatch(way: str) -> None:
 
 
 ROWS = [json.dumps({"conversation_id": "c", "role": role, "content": text}) for role, text in BOTH]
-PAIR = {"request": {"messages": [message("user", "hi")]}}
+PAIR: dict[str, Any] = {"request": {"messages": [message("user", "hi")]}}
 PAIR |= {"response": {"choices": [{"message": message("assistant", "ho")}]}, "session_id": "c"}
 
 
@@ -69,6 +70,19 @@ def table(rows: list[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+SAID = [{**json.loads(row), "timestamp": at} for row, at in zip(ROWS, TIMES, strict=True)]
+
+
+def typed(value: Any, kind: str) -> Any:
+    """An object with the types of its values, as DynamoDB and Firestore write it."""
+    text = "S" if kind == "M" else "stringValue"
+    return {key: {text: one} for key, one in value.items()}
+
+
+def encoded(row: Any) -> str:
+    return base64.b64encode(json.dumps(row).encode()).decode()
 
 
 LOGS: dict[str, tuple[str, Any]] = {
@@ -91,6 +105,12 @@ LOGS: dict[str, tuple[str, Any]] = {
     ),
     "Splunk": ("a.json", lines(*({"preview": False, "result": one} for one in each(at="_time", text="_raw")))),
     "Splunk's table": ("a.csv", table(each(at="_time", text="_raw"))),
+    "DynamoDB": ("a.json", lines(*({"Item": typed(row, "M")} for row in SAID))),
+    "DynamoDB's scan": ("a.json", {"Items": [typed(row, "M") for row in SAID], "Count": 2}),
+    "Firestore": ("a.json", {"documents": [{"name": "x", "fields": typed(row, "mapValue")} for row in SAID]}),
+    "Airbyte": ("a.json", lines(*({"_airbyte_emitted_at": MILLISECONDS, "_airbyte_data": row} for row in SAID))),
+    "Debezium": ("a.json", lines(*({"payload": {"op": "c", "after": row}} for row in SAID), {"payload": {"op": "d"}})),
+    "Kinesis": ("a.json", {"Records": [{"kinesis": {"data": encoded(row)}} for row in SAID]}),
     "journald": ("a.json", lines(*each(at="__REALTIME_TIMESTAMP", text="MESSAGE"))),
 }
 
@@ -102,6 +122,13 @@ def test_a_record_in_the_line_of_a_log_is_read_with_the_lines_time(writer: str) 
     records, _ = read_file(content, name)
     assert min(f"{one.sent_at:%Y-%m-%dT%H:%M:%S}" for one in records) == "2026-03-02T09:00:00"
     assert not records[0].time_assumed
+
+
+def test_lists_and_objects_that_bear_their_types_are_what_they_hold() -> None:
+    content = [{"S": "hi"}, {"S": "ho"}]
+    turns = [{"M": {"role": {"S": role}, "content": text}} for (role, _), text in zip(BOTH, content, strict=True)]
+    item = {"id": {"S": "c"}, "timestamp": {"N": "1772442000"}, "messages": {"L": turns}, "deleted": {"NULL": True}}
+    assert said(lines({"Item": item}, {"Item": item | {"id": {"S": "d"}}}), "a.json") == {"c": BOTH, "d": BOTH}
 
 
 def test_a_line_that_a_container_cut_in_pieces_is_put_together() -> None:

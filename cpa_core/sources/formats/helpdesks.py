@@ -17,6 +17,7 @@ from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
 from cpa_core.sources.records import Draft, Reject, SourceRecord
+from cpa_core.sources.trees import unfolded
 
 INTERCOM_ROLES = {"user": "user", "lead": "user", "contact": "user", "bot": "bot", "admin": "agent", "team": "agent"}
 SPOKEN_PARTS = frozenset({"comment", "quick_reply", "open", "close", "assignment"})
@@ -111,8 +112,9 @@ def _chatwoot(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         yield Reject(place, "an event that creates no message", "{}", loss=False)
         return
     side = SIDES.get(str(tree.get("message_type")))
-    if side is None or tree.get("private") is True:
-        yield Reject(place, "an activity or a private note: no message", "{}", loss=False)
+    deleted = object_at({"": unfolded(tree.get("content_attributes"))}, "").get("deleted") is True
+    if side is None or deleted or str(tree.get("private")).lower() == "true":
+        yield Reject(place, "an activity, a private note or a deleted message: no speech", "{}", loss=False)
         return
     inside = object_at(tree, "conversation")
     number = tree.get("conversation_id") or inside.get("id") or inside.get("display_id")
@@ -122,7 +124,7 @@ def _chatwoot(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     sender = object_at(tree, "sender")
     kind = str(sender.get("type") or tree.get("sender_type") or "").lower()
     role = side if side == "user" else {"user": "agent", "agent_bot": "bot", "agentbot": "bot"}.get(kind, side)
-    user = fields.identity("sender.id", sender.get("id")) if side == "user" else None
+    user = fields.identity("sender.id", sender.get("id") or tree.get("sender_id")) if side == "user" else None
     content = tree.get("content")
     for made in talks.said(file, place, role, content, tree.get("created_at"), tree.get("id")):
         yield made._replace(conversation_id=conversation_id, user_id=user) if isinstance(made, Draft) else made
@@ -201,10 +203,10 @@ CHATWOOT = Format(
     read=each(_chatwoot),
     docs="https://developers.chatwoot.com/api-reference/messages/get-messages",
     ids="conversation_id",
-    users="sender.id of what comes in",
+    users="sender.id or sender_id of what comes in",
     times="created_at",
     speech="message_type 0 (user), 1 and 3 (bot, agent or assistant, by the sender)",
-    silent="activities (2), private notes, attachments",
+    silent="activities (2), private notes, deleted messages, attachments",
 )
 
 TWILIO = Format(

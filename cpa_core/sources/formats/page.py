@@ -21,9 +21,10 @@ This page is made from the registry (`cpa_core/sources/formats`), and a test kee
 - Records inside the lines of a log or the messages of a queue are taken out, where no format fits the file as it is.
   They are objects, or JSON in text, under a field such as `message`, `log`, `body`, `jsonPayload`, `textPayload`,
   `properties`, `_source` or `_raw`. So write CloudWatch Logs (also its export to S3, Logs Insights and Firehose),
-  Docker, Kubernetes, Fluent Bit, Vector, Google Cloud Logging, Azure Monitor, Datadog, Elasticsearch, Loki, Splunk and
-  SQS. A line of text that ends with JSON is such a line too. A record without a time takes that of its line. Other
-  lines of the log are passed over; one whose JSON is cut off is a reject.
+  Docker, Kubernetes, Fluent Bit, Vector, Google Cloud Logging, Azure Monitor, Datadog, Elasticsearch, Loki, Splunk,
+  SQS, Kinesis, Airbyte and Debezium. Exports of DynamoDB and Firestore are read too, whose values bear their types. A
+  line of text that ends with JSON is such a line as well. A record without a time takes that of its line. Other lines
+  of the log are passed over; one whose JSON is cut off is a reject.
 - Where our words stand elsewhere, `--map` names them by path (`--map content=message.text,timestamp=meta.createdAt`),
   and `--roles` says whose words a role's are.
 """

@@ -223,6 +223,8 @@ def _best(offered: Iterable[tuple[Route, list[Any]]], formats: Mapping[str, Form
     best, found = 0.0, None
     named: dict[Route, bool] = {}
     for route, records in offered:
+        if records and envelopes.has_types(records[0]):
+            continue
         named[route] = any(isinstance(tree, dict) and tree.keys() & NAMING for tree in records)
         for form in formats.values():
             if form.kind == "message" and route and named.get(route[:-2]) and not _are_rows(records):
