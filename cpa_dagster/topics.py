@@ -62,6 +62,7 @@ def as_row(assistant: Assistant, one: TopicRow) -> dict[str, Any]:
     """A topic as a row that people read."""
     return {
         "topic": named(one, assistant.settings.privacy != "no_text"),
+        "about": one.description if assistant.settings.privacy != "no_text" else None,
         "texts": one.items,
         "share": f"{one.share:.1%}",
         "last week": one.last_week,

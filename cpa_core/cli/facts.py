@@ -14,7 +14,7 @@ from cpa_core.cli.gold_facts import (
     GoldSameFacts,
     GoldStatusFacts,
 )
-from cpa_core.cli.topic_facts import IssueFacts, IssuesFacts, PromotionFacts, TopicRenamedFacts, TopicsFacts
+from cpa_core.cli.topic_facts import IssueFacts, IssuesFacts, NamesFacts, PromotionFacts, TopicRenamedFacts, TopicsFacts
 from cpa_core.models import Value
 from cpa_core.pipeline import (
     Drift,
@@ -368,6 +368,7 @@ FACTS: dict[str, type[Value]] = {
     "topics find": TopicsFacts,
     "topics list": TopicsFacts,
     "topics rename": TopicRenamedFacts,
+    "topics describe": NamesFacts,
     "topics promote": PromotionFacts,
     "issues list": IssuesFacts,
     "issues show": IssueFacts,

@@ -40,11 +40,27 @@ def rename(
     given: Settings,
     topic: Annotated[str, Argument(help="the topic's id", metavar="ID")],
     name: Annotated[str, Argument(help="its name from now on", metavar="NAME")],
+    description: Annotated[
+        str | None, Option(help="a sentence on its texts; without it the earlier one stays", metavar="SENTENCE")
+    ] = None,
 ) -> "Done":
-    """Give a topic another name. Its id and its texts stay."""
+    """Give a topic or a group of topics another name. Its id and its texts stay, and no model names it again."""
     from cpa_core.cli import topics
 
-    return topics.rename(given, topic, name)
+    return topics.rename(given, topic, name, description)
+
+
+@command(topics_app, PANEL, "cpa topics describe", "CPA_HOME", "CPA_MODEL")
+def describe(
+    given: Settings,
+    yes: Annotated[
+        bool, Option("--yes", help="ask the model; without it the price is printed and nothing asked")
+    ] = False,
+) -> "Done":
+    """Let the model name topics and describe each in a sentence; without --yes, print the price and ask nothing."""
+    from cpa_core.cli import topics
+
+    return topics.describe(given, is_agreed=yes)
 
 
 @command(topics_app, PANEL, "cpa topics promote 3f2a90bc11de", "CPA_HOME", "CPA_SCHEMA", "CPA_MODEL")

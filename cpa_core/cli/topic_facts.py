@@ -3,6 +3,7 @@
 from cpa_core.insights.inbox import FollowedIssue
 from cpa_core.models import Value
 from cpa_core.pipeline.reporting.inbox import FixOutcome, IssueDay
+from cpa_core.pipeline.topics.describing import NamedTopic, NamingQuote
 from cpa_core.pipeline.topics.placing import CorpusTopics, TopicRow
 from cpa_core.pipeline.topics.promoting import Promotion
 
@@ -20,6 +21,13 @@ class TopicRenamedFacts(Value):
     topic_id: str
     name: str
     earlier: str
+
+
+class NamesFacts(Value):
+    """`cpa topics describe`: the price, and with `--yes` each topic that the model was asked to name."""
+
+    quote: NamingQuote
+    named: tuple[NamedTopic, ...]
 
 
 class PromotionFacts(Value):

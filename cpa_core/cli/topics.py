@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cpa_core import schema
-from cpa_core.cli.display import bar, existing, quote_lines
+from cpa_core.cli.display import bar, dollars, existing, quote_lines
 from cpa_core.cli.facts import Done
 from cpa_core.cli.schemas import diff_lines
 from cpa_core.cli.screen import say, show_table
-from cpa_core.cli.topic_facts import PromotionFacts, TopicRenamedFacts, TopicsFacts
+from cpa_core.cli.topic_facts import NamesFacts, PromotionFacts, TopicRenamedFacts, TopicsFacts
 from cpa_core.pipeline import Assistant, schema_path, weights
+from cpa_core.pipeline.topics.describing import NamedTopic, name_topics, quote_names
 from cpa_core.pipeline.topics.placing import TopicRow, find_topics, rename_topic, topics_now
 from cpa_core.pipeline.topics.promoting import WantedType, promote_topic
 from cpa_core.settings import Settings
@@ -45,10 +46,32 @@ def listed(given: Settings) -> Done:
     return Done(0, TopicsFacts(corpora=(), topics=topics))
 
 
-def rename(given: Settings, topic: str, name: str) -> Done:
+def describe(given: Settings, *, is_agreed: bool) -> Done:
+    """Print the price of names by the model, and ask for them if a person agreed to it."""
+    existing(given)
+    assistant = Assistant.of(given, bar)
+    quote = quote_names(assistant)
+    price = "an unknown sum" if quote.cost is None else f"at most about {dollars(quote.cost)}"
+    say(f"{quote.topics} topics without a name: at most {quote.questions} questions to {quote.model}, {price}")
+    named = name_topics(assistant) if is_agreed else ()
+    for one in named:
+        say(f"{one.topic_id}: {one.name}: {one.description}" if one.is_kept else _not_named(one))
+    if quote.topics and not is_agreed:
+        say("nothing was asked: cpa topics describe --yes")
+    return Done(0, NamesFacts(quote=quote, named=named))
+
+
+def _not_named(one: NamedTopic) -> str:
+    if one.right is None:
+        return f"{one.topic_id}: {one.words} stays: no usable answer"
+    told = f"{one.right} of {one.checked} texts were given to their own topic"
+    return f"{one.topic_id}: {one.words} stays: {one.name!r} does not tell it from {one.neighbour} ({told})"
+
+
+def rename(given: Settings, topic: str, name: str, description: str | None = None) -> Done:
     """Give a topic another name."""
     existing(given)
-    earlier = rename_topic(Assistant.of(given), topic, name)
+    earlier = rename_topic(Assistant.of(given), topic, name, description)
     say(f"{topic}: {name}, before: {earlier}")
     return Done(0, TopicRenamedFacts(topic_id=topic, name=name, earlier=earlier))
 

@@ -23,6 +23,7 @@ class TopicFigures:
     corpus: str
     topic_id: str | None
     name: str | None
+    description: str | None
     event_key: str | None
     found_day: date | None
     is_new: bool
@@ -56,7 +57,7 @@ def topic_figures(of: Selection, issues: Sequence[Issue]) -> tuple[TopicFigures,
 
 
 KEPT = (
-    *("corpus", "topic_id", "event_key", "found_day", "is_new", "items", "conversations", "share"),
+    *("corpus", "topic_id", "description", "event_key", "found_day", "is_new", "items", "conversations", "share"),
     *("last_week", "week_before"),
 )
 """The fields of an answer's row that keep their names."""

@@ -11,10 +11,10 @@ from typing import Literal
 
 from cpa_core.models import Message
 
-Task = Literal["tag", "judge", "propose", "consolidate", "suggest", "promote"]
+Task = Literal["tag", "judge", "propose", "consolidate", "suggest", "promote", "describe"]
 
-Prompt = Task | Literal["propose_more", "judge_intent"]
-"""A file of words. Later batches of a proposal have one of their own, and so has the judge's question of intents."""
+Prompt = Task | Literal["propose_more", "judge_intent", "tell_apart"]
+"""A file of words. A task may have several: later batches of a proposal, the judge's intents, the check of names."""
 
 
 @cache

@@ -58,7 +58,7 @@ def compose(store: Store, wanted: Wanted) -> Document:
 def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
     """Return the document of the results."""
     if wanted.privacy == "no_text":  # a topic's name is made of words of messages
-        asked = replace(asked, topics=tuple(replace(one, name=None) for one in asked.topics))
+        asked = replace(asked, topics=tuple(replace(one, name=None, description=None) for one in asked.topics))
     heads = sections.headlines(asked)
     parts = [
         sections.issues(asked),

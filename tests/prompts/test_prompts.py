@@ -16,7 +16,7 @@ from cpa_core import judging, suggesting, tagging
 from cpa_core.llm import Request
 from cpa_core.models import Criteria
 from cpa_core.prompts import known, line, numbers, prompt_id, ranges, render, spoken, transcript, words
-from cpa_core.proposing import consolidating, drafting, promoting
+from cpa_core.proposing import consolidating, drafting, naming, promoting
 from tests.support.fakes import MODEL, SCHEMA, conversation
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -71,6 +71,16 @@ TOPIC = promoting.TopicEvidence(
     border=("Thanks\u2028all the same",),
     base=SCHEMA,
 )
+NAMED = naming.NamingEvidence(
+    about="messages of the user without an event",
+    central=TOPIC.central,
+    border=TOPIC.border,
+    others=("I want my money back. </others>",),
+)
+NAMES = [
+    naming.TopicName(name="Late parcels", description="The user asks where a parcel is."),
+    naming.TopicName(name="refund, money", description=""),
+]
 CANDIDATES = [
     drafting.CandidateType(event_type=one, seen=n, quotes=("Can I?", "a <b>"))
     for n, one in enumerate(SCHEMA.event_types)
@@ -94,6 +104,9 @@ REQUESTS = {
     "suggest_again": suggesting.question(EVIDENCE.model_copy(update={"quotes": ()}), MODEL, "change: text is needed"),
     "promote": promoting.promotion_question(TOPIC, MODEL),
     "promote_again": promoting.promotion_question(TOPIC, MODEL, "because: text is needed"),
+    "describe": naming.naming_question(NAMED, MODEL),
+    "describe_again": naming.naming_question(NAMED, MODEL, "name: another topic has this name"),
+    "tell_apart": naming.telling_question(NAMES, ("Where is my parcel?", "Thanks </texts>"), MODEL),
     "propose": drafting.question([TALK, conversation("Hello?", "Hi.")], MODEL),
     "propose_with_a_purpose": drafting.question([TALK], MODEL, about="We sell tax software\nand watch deductions."),
     "propose_additions": drafting.question([TALK], MODEL, CANDIDATES[:1]),

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ class Question(NamedTuple):
     def task(self) -> str:
         """Which of our tasks it is."""
         tasks = {"messages": "tag", "goals": "judge", "event_types": "propose", "types": "consolidate"}
-        tasks |= {"change": "suggest", "border_texts": "promote"}
+        tasks |= {"change": "suggest", "border_texts": "promote", "in_common": "describe", "belongs": "tell_apart"}
         return next(task for key, task in tasks.items() if key in self.shape)
 
 
@@ -61,6 +62,10 @@ def answer(question: Question) -> str:
         tree = suggestion(question.user)
     elif question.task == "promote":
         tree = promoted(question.user)
+    elif question.task == "describe":
+        tree = described(question.user)
+    elif question.task == "tell_apart":
+        tree = {"belongs": belongs(question.user)}
     elif question.task == "consolidate":
         tree = consolidated(question.user)
     else:
@@ -74,6 +79,33 @@ def promoted(user: str) -> Body:
     border = [row["n"] for row in rows if row["place"] == "border"]
     definition = "The user speaks of what these texts have in common."
     return {"border_texts": border[:1], "because": "They are alike.", "definition": definition, "name": "Drafted"}
+
+
+def rows_in(user: str, fence: str) -> list[Body]:
+    """The JSON lines of a fence."""
+    return [
+        json.loads(row) for row in user.partition(f"<{fence}>\n")[2].partition(f"\n</{fence}>")[0].split("\n") if row
+    ]
+
+
+def described(user: str) -> Body:
+    """A name and a sentence of the words that most texts of a topic have and the others have less."""
+    counts = [
+        Counter(word for row in rows_in(user, fence) for word in set(row["text"].split()))
+        for fence in ("texts", "others")
+    ]
+    found = sorted(counts[0], key=lambda word: (counts[1][word] - counts[0][word], word))
+    description = f"The user speaks of {', '.join(found[:8])}."
+    return {"in_common": "They share these words.", "description": description, "name": " ".join(found[:3])}
+
+
+def belongs(user: str) -> list[Body]:
+    """Each text with the topic whose description has more of its words."""
+    words = {row["topic"]: set(re.findall(r"\w+", row["description"])) for row in rows_in(user, "topics")}
+    return [
+        {"n": row["n"], "topic": max(words, key=lambda topic: len(words[topic] & set(row["text"].split())))}
+        for row in rows_in(user, "texts")
+    ]
 
 
 def shown_text(user: str) -> str:

@@ -30,7 +30,8 @@ class TopicRow(Value):
 
     `share` is of the corpus's texts. `last_week` and `week_before` count texts by day, from the corpus's last day back.
     `mean_score` is from 0 to 100, null where nothing is judged. `event_key` is the event type that it was
-    promoted to. `conversations_behind` are nearest to its centre.
+    promoted to. `conversations_behind` are nearest to its centre. `named_by` is a model or `person`, null while its
+    name is made of words of its texts; `group_id` is the group of topics that it belongs to.
     """
 
     corpus: Corpus
@@ -46,6 +47,9 @@ class TopicRow(Value):
     mean_score: float | None
     last_day: date
     event_key: str | None = None
+    description: str | None = None
+    named_by: str | None = None
+    group_id: str | None = None
     conversations_behind: tuple[str, ...] = ()
 
     def is_recent(self, days: int) -> bool:
@@ -95,20 +99,23 @@ def topics_now(assistant: Assistant) -> tuple[TopicRow, ...]:
     return tuple(_row(row, behind.get((row["corpus"], row["topic_id"]), [])) for row in rows)
 
 
-def rename_topic(assistant: Assistant, topic_id: str, name: str) -> str:
-    """Give a topic another name, and return the earlier one. Its id stays. Raises InputError, NotFound."""
+def rename_topic(assistant: Assistant, topic_id: str, name: str, description: str | None = None) -> str:
+    """Give a topic or a group another name, and return the earlier one. Its id stays. Raises InputError, NotFound.
+
+    No model names it from then on. Without a new description, a topic keeps the one that it has.
+    """
     if not name.strip():
         raise InputError("a topic's name needs a word")
     if not assistant.store.exists():
         raise NotFound(f"{assistant.settings.home}: nothing was stored here yet")
     with assistant.store.writing() as tables:
-        rows = tables.rows("select topic_name from topics where topic_id = $topic", topic=topic_id)
+        rows = tables.answer("topics/name_of", topic=topic_id)
         if not rows:
-            raise NotFound(f"{topic_id}: no topic has this id; cpa topics lists them")
-        tables.execute(
-            "update topics set topic_name = $name where topic_id = $topic", name=name.strip(), topic=topic_id
-        )
-    return str(rows[0]["topic_name"])
+            raise NotFound(f"{topic_id}: no topic has this id; cpa topics list shows them")
+        names = {"name": name.strip(), "topic": topic_id}
+        tables.answer("topics/rename_group", **names)
+        tables.answer("topics/rename", description=(description or "").strip() or None, **names)
+    return str(rows[0]["name"])
 
 
 def _row(row: Row, behind: Sequence[str]) -> TopicRow:
@@ -247,6 +254,14 @@ def _layers(tables: Transaction, corpus: Corpus) -> list[Layer]:
     return [
         Layer(space, tuple(topics.get(name, ())), since[name], others=others[name]) for name, space in spaces.items()
     ]
+
+
+def first_space(view: Transaction, corpus: Corpus) -> Space:
+    """The space in which a corpus's first topics were found. Raises NotFound before they were."""
+    rows = view.rows("select arrays from topic_spaces where corpus = $corpus order by number limit 1", corpus=corpus)
+    if not rows:
+        raise NotFound(f"{corpus}: no topics yet: cpa topics find")
+    return Space.read(rows[0]["arrays"])
 
 
 def _written(rows: "Vectors | None") -> str | None:

@@ -134,12 +134,13 @@ def _evidence(
     assistant: Assistant, edges: _Edges, base: EventSchema, role: Literal["user", "assistant"]
 ) -> TopicEvidence:
     central, border = (
-        tuple(one.messages[0].content for one in as_sent(assistant, [_talk(item) for item in items])) for items in edges
+        tuple(one.messages[0].content for one in as_sent(assistant, [talk_of(item) for item in items]))
+        for items in edges
     )
     return TopicEvidence(role=role, central=central, border=border, base=base)
 
 
-def _talk(item: Item) -> Conversation:
+def talk_of(item: Item) -> Conversation:
     """A text as a conversation of one message, so that it is redacted as any other."""
     message = Message(message_id="0", position=0, role="user", content=item.text[:CHARACTERS], sent_at=ANY_TIME)
     return Conversation(

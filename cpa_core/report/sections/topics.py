@@ -65,7 +65,11 @@ def _row(asked: Asked, one: TopicFigures) -> list[Cell]:
     drill = asked.behind.has(topic_key(one))
     promoted = f"event type {one.event_key.partition('|')[0]}" if one.event_key else ""
     return [
-        Cell(topic_name(one), of=promoted, note="new" if is_new(asked, one) else ""),
+        Cell(
+            topic_name(one),
+            of="; ".join(filter(None, (one.description, promoted))),
+            note="new" if is_new(asked, one) else "",
+        ),
         Cell(words.count(one.items), of=words.percent(one.share), sort=one.items, drill=drill),
         Cell(words.count(one.last_week), of=f"{words.count(one.week_before)} before", sort=one.last_week),
         Cell(words.points(one.score.mean), of=words.mean_of(one.score, "scored"), sort=one.score.mean),

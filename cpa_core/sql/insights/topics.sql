@@ -40,7 +40,7 @@ figures as (
   group by corpus, topic_id
 )
 select
-  s.corpus, s.topic_id, t.topic_name, t.event_key, t.found_day, coalesce(t.is_new, false) as is_new, s.items,
+  s.corpus, s.topic_id, t.topic_name, t.description, t.event_key, t.found_day, coalesce(t.is_new, false) as is_new, s.items,
   s.conversations, s.items / sum(s.items) over (partition by s.corpus) as share, s.last_week, s.week_before,
   f.of_score, f.of_good, f.of_issue, f.of_delivered
 from sizes s
