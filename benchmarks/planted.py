@@ -96,7 +96,7 @@ class Tally:
     def line(self) -> str:
         """Return the figures in words."""
         planted = [
-            f"the planted {cause} found in {self.found[cause]} of {could} with enough effective units"
+            f"the planted {cause} found in {self.found[cause]} of {self.simulations}, of {could} with enough users"
             for cause, could in self.could.items()
         ]
         return "; ".join(
@@ -113,7 +113,8 @@ class Tally:
     def is_met(self) -> bool:
         """Whether false findings and coverage are within their bounds, and both planted ones are found.
 
-        What has too few effective units is refused, as the report refuses it: it need not be found.
+        What has too few effective units is refused, as the report refuses it: it need not be found. The line has both
+        counts, for to the person who looks for it, it is not found either way.
         """
         most = ceil(MOST_FALSE * self.simulations / 200)
         is_found = all(self.found[cause] >= FOUND * could for cause, could in self.could.items())

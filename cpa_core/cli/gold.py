@@ -1,6 +1,7 @@
 """The work of the commands on labels by people (`cpa gold …`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from math import ceil
 from pathlib import Path
 
@@ -19,12 +20,15 @@ from cpa_core.cli.gold_facts import (
 )
 from cpa_core.cli.screen import say
 from cpa_core.errors import InputError
+from cpa_core.gold.changing import AgreementChange
 from cpa_core.gold.drawing import Way
 from cpa_core.gold.reviews import TEACHING
 from cpa_core.gold.trust import Trust, TrustedRate
+from cpa_core.gold.validity import Tagger
 from cpa_core.insights import Estimate
 from cpa_core.pipeline import Assistant
 from cpa_core.pipeline.gold.draws import QueueItem, WantedDraw, draw_gold, gold_queue, left_to_draw
+from cpa_core.pipeline.gold.earlier import changes_of_agreement
 from cpa_core.pipeline.gold.exchange import export_gold, form_of, import_gold
 from cpa_core.pipeline.gold.ledger import merge_gold
 from cpa_core.pipeline.gold.planning import Planned, PlannedWay, plan_gold
@@ -90,12 +94,33 @@ def status(given: Settings) -> Done:
     record_use(assistant, "status", found)
     for label in found:
         say(*trust_lines(label))
+    changed = changes_of_agreement(assistant)
+    say(*change_lines(changed, {one.key: f"{one.name} ({one.role or one.kind})" for one in found}))
     say(*next_labels(max((one.lacking for one in found), default=0), draws, *left_to_draw(assistant)))
     if not found:
         say("no labels by people yet: every rate is the model's; cpa gold draw random, or cpa gold import FILE")
     if unread:
         say(f"warning: {unread} lines of {assistant.settings.home / 'gold'} cannot be read and are left out")
-    return Done(1 if unread else 0, GoldStatusFacts(draws=draws, labels=tuple(found), unread=unread))
+    return Done(1 if unread else 0, GoldStatusFacts(draws=draws, labels=tuple(found), changes=changed, unread=unread))
+
+
+def change_lines(changes: Sequence[AgreementChange], names: Mapping[str, str]) -> Iterator[str]:
+    """Return the lines on kappa before and after the last change of model, prompt or schema, by pair of these."""
+    for (before, after), of in groupby(changes, key=lambda one: (one.before, one.after)):
+        yield f"kappa with people on the same conversations, {differing(before, after)}:"
+        for one in of:
+            old, new = (number(Estimate(kappa, None, None)) for kappa in (one.kappa_before, one.kappa_after))
+            gap, name = one.difference, names.get(one.key, one.key)
+            span = "" if gap.low is None or gap.high is None else f" ({gap.low:+.2f} to {gap.high:+.2f})"
+            points = "" if gap.value is None else f", {gap.value:+.2f}{span}"
+            yield f"  {name}: {old} to {new}{points}, {one.conversations} conversations: {one.verdict}"
+
+
+def differing(before: Tagger, after: Tagger) -> str:
+    """Return in words what differs between two taggers: the model, the schema or the prompt."""
+    parts = (("model", "model", 99), ("schema", "schema_version", 6), ("prompt", "prompt_id", 6))
+    found = [(name, *((getattr(one, of) or "unknown")[:most] for one in (before, after))) for name, of, most in parts]
+    return ", ".join(f"{name} {old} to {new}" for name, old, new in found if old != new)
 
 
 def next_labels(lacking: int, draws: Sequence[DrawRead], left: int, conversations: int) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The results of the commands `cpa gold …`, as `--json` prints them."""
 
+from cpa_core.gold.changing import AgreementChange
 from cpa_core.gold.drawing import Draw
 from cpa_core.gold.trust import Trust
 from cpa_core.models import Value
@@ -36,10 +37,15 @@ class DrawRead(Value):
 
 
 class GoldStatusFacts(Value):
-    """`cpa gold status`. `unread` counts lines of the home's labels that cannot be read and are left out."""
+    """`cpa gold status`.
+
+    `changes` compare labels before and after the last change of model, prompt or schema with people's. `unread` counts
+    lines of the home's labels that cannot be read and are left out.
+    """
 
     draws: tuple[DrawRead, ...]
     labels: tuple[Trust, ...]
+    changes: tuple[AgreementChange, ...]
     unread: int
 
 

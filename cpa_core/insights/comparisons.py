@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cpa_core.insights.selection import Selection
-from cpa_core.insights.statistics import UNKNOWN, Estimate, Rate, UnitSums, lift, ratio, ratio_chance, share
+from cpa_core.insights.statistics import UNKNOWN, Estimate, Rate, UnitSums, excess_chance, lift, ratio, share
 
 Signed = tuple[tuple[int, int], ...]
 """Parts of the temporary table `compared_rows`, each with 1 (its cases belong to it) or -1 (they are taken away)."""
@@ -58,8 +58,8 @@ class Compared:
 
     @property
     def chance(self) -> float | None:
-        """Return the p-value of the difference within layers; null if unknown."""
-        return ratio_chance(self.layered)
+        """Return the one-sided p-value that its own cases end no more often, within layers; null if unknown."""
+        return excess_chance(self.layered)
 
 
 def compare(of: Selection, asked: Mapping[int, Contrast], *, is_plain: bool = True) -> dict[int, Compared]:

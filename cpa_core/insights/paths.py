@@ -8,6 +8,7 @@ from cpa_core.insights.quality import FALSE_FINDINGS
 from cpa_core.insights.selection import Kind, Selection, kinds_of
 from cpa_core.insights.statistics import (
     ENOUGH,
+    FEW,
     Estimate,
     Rate,
     UnitSums,
@@ -24,6 +25,9 @@ MOST = 100
 
 NO_CHANCE = 0.001
 """The significance level at which a path counts as leading to good ends."""
+
+MORE = 0.0025
+"""The one-sided significance level at which more end after a path than after its own last events otherwise."""
 
 Path = tuple[int, ...]
 
@@ -48,6 +52,7 @@ class DropOff:
     `ended_after` are steps that end with this path and have no event after; `ended_else` all other steps.
     `at_equal_depth` is the difference within the same turn (two messages; the twelfth and later are one). `good` is
     of the scored conversations that end so. A path is a finding only if none shorter or longer explains it.
+    `p_value` is one-sided: that no more end; `q_value` is the same after correction for all paths.
     `ends_well`, of a finding: conversations that end so are good more often than others, beyond chance.
     """
 
@@ -95,7 +100,7 @@ def _drop_offs(of: Selection) -> tuple[DropOff, ...]:
             good = share(UnitSums(**rows[part]["of_scored"]) if rows[part]["of_scored"] else unit_sums(()))
             found[path] = _drop_off(of, path, compared[number], (rows[part]["conversations"], everyone), good)
     tested = [path for path, one in found.items() if one.p_value is not None]
-    for path, q in zip(tested, corrected([found[path].p_value or 0.0 for path in tested]), strict=True):
+    for path, q in zip(tested, corrected([found[path].p_value or 0.0 for path in tested], FEW), strict=True):
         found[path] = replace(found[path], q_value=q)
     kept = _explaining(of, [path for path, one in found.items() if _is_raised(one)], parts)
     for path, ends_well in zip(kept, _end_well(of, [parts[path] for path in kept]), strict=True):
@@ -135,28 +140,34 @@ def _drop_off(of: Selection, path: Path, one: Compared, conversations: tuple[int
 def _explaining(of: Selection, raised: Sequence[Path], parts: dict[Path, int]) -> list[Path]:
     """Return the paths after which more conversations end, beyond chance, unless another such path explains it.
 
-    A longer path counts only if more end after it than after its own last events otherwise. A shorter path counts only
-    if more end after it outside the longer paths that count.
+    A longer path counts only if more end after it than after its own last events otherwise; where these are too few
+    to compare, it counts unless they are such a path themselves. A shorter path counts only if more end after it
+    outside the longer paths that count.
     """
     kept: list[Path] = []
     for length in (3, 2, 1):
         paths = [path for path in raised if len(path) == length]
-        listed = [(path, one) for path in paths for one in _beside(path, kept, parts)]
-        compared = compare(of, {number: one for number, (_, one) in enumerate(listed)}, is_plain=False)
-        failed = {path for number, (path, _) in enumerate(listed) if not _is_more(compared.get(number))}
+        listed = [(path, *one) for path in paths for one in _beside(path, kept, parts)]
+        compared = compare(of, {number: one for number, (*_, one) in enumerate(listed)}, is_plain=False)
+        failed = {
+            path
+            for number, (path, tail, _) in enumerate(listed)
+            if not _is_more(compared.get(number), is_alone=tail is not None and tail not in raised)
+        }
         kept += [path for path in paths if path not in failed]
     return kept
 
 
-def _beside(path: Path, kept: Sequence[Path], parts: dict[Path, int]) -> list[Contrast]:
+def _beside(path: Path, kept: Sequence[Path], parts: dict[Path, int]) -> list[tuple[Path | None, Contrast]]:
     """The comparisons that a path must pass: with the other steps of each tail, and without its longer ones."""
     own: Signed = ((parts[path], 1),)
-    found = [Contrast(own, ((parts[path[n:]], 1),)) for n in range(1, len(path)) if path[n:] in parts]
+    tails = [path[n:] for n in range(1, len(path)) if path[n:] in parts]
+    found: list[tuple[Path | None, Contrast]] = [(tail, Contrast(own, ((parts[tail], 1),))) for tail in tails]
     longer = [one for one in kept if _is_tail(path, one)]
     outer = [one for one in longer if not any(_is_tail(other, one) for other in longer)]
     if outer:
         less: Signed = tuple((parts[one], -1) for one in outer)
-        found.append(Contrast(own + less, ALL + less))
+        found.append((None, Contrast(own + less, ALL + less)))
     return found
 
 
@@ -169,12 +180,11 @@ def _is_raised(one: DropOff) -> bool:
     return one.q_value is not None and one.q_value <= FALSE_FINDINGS and low is not None and low > 0
 
 
-def _is_more(one: Compared | None) -> bool:
-    """Whether more end after these steps than after the others; with too few others, they are all."""
+def _is_more(one: Compared | None, *, is_alone: bool) -> bool:
+    """Whether more end after these steps than after the others; with too few to compare, whether they stand alone."""
     if one is None or not all(is_enough(round(s.trials), s.effective) for s in (one.own, one.rest)):
-        return False
-    chance, low = one.chance, one.within_layers.low
-    return chance is not None and chance <= FALSE_FINDINGS / 10 and low is not None and low > 0
+        return is_alone
+    return one.chance is not None and one.chance <= MORE
 
 
 def _end_well(of: Selection, paths: Sequence[int]) -> list[bool]:

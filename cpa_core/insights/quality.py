@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from cpa_core.insights.comparisons import Compared, Contrast, compare, differences
 from cpa_core.insights.selection import Kind, Selection
-from cpa_core.insights.statistics import UNKNOWN, Estimate, Rate, UnitSums, corrected, ratio, share
+from cpa_core.insights.statistics import FEW, UNKNOWN, Estimate, Rate, UnitSums, corrected, ratio, share
 from cpa_core.insights.volume import MOST_SCORE
 from cpa_core.store.database import Row
 
@@ -52,8 +52,9 @@ class Effect:
     """The ends of conversations with a kind of event, compared with those without it.
 
     `difference` of the two shares of bad conversations, from -1 to 1, and `lift`, their ratio; `at_equal_length` is
-    the difference within bands of length; `score_difference` is in points. `p_value` is for the comparison at equal
-    length, `q_value` the same after correction for all kinds; both null with too little data.
+    the difference within bands of length; `score_difference` is in points. `p_value` is one-sided:
+    that they end badly no more often, at equal length. `q_value` is the same after correction for all kinds; both are
+    null with too little data.
     """
 
     kind: Kind
@@ -130,7 +131,7 @@ def _low_score_events(of: Selection) -> tuple[Effect, ...]:
     points = differences(of, asked, "score_sum")
     effects = [_effect(of.kinds[kind], one, points.get(kind)) for kind, one in compared.items()]
     tested = [effect for effect in effects if effect.p_value is not None]
-    chances = corrected([effect.p_value for effect in tested if effect.p_value is not None])
+    chances = corrected([effect.p_value for effect in tested if effect.p_value is not None], FEW)
     done = [replace(effect, q_value=q) for effect, q in zip(tested, chances, strict=True)]
     done += [effect for effect in effects if effect.p_value is None]
     return tuple(sorted(done, key=_rank))

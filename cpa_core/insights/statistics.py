@@ -19,6 +19,9 @@ ENOUGH_UNITS = 15
 MUCH = 0.2
 """The part of a finding from which on one user's share of it is named."""
 
+FEW = 2.0
+"""The power by which fewer findings are expected among causes of bad ends: a product has few of some hundred."""
+
 Z = 1.959963984540054
 """The normal quantile of a two-sided interval of 95 %."""
 
@@ -339,6 +342,12 @@ def ratio_chance(of: UnitSums) -> float | None:
     return t_tails(of.hits / of.trials / sqrt(of.variance), of.freedom)
 
 
+def excess_chance(of: UnitSums) -> float | None:
+    """Return the one-sided p-value that a ratio is not above zero, from that of `ratio_chance`; null if unknown."""
+    chance = ratio_chance(of)
+    return None if chance is None else chance / 2 if of.hits > 0 else 1 - chance / 2
+
+
 def score_chance(total: float, squares: float) -> float | None:
     """Return the p-value of a sum over units, if each unit's part is zero on average; null if unknown.
 
@@ -347,15 +356,20 @@ def score_chance(total: float, squares: float) -> float | None:
     return erfc(abs(total) / sqrt(2 * squares)) if squares > 0 else None
 
 
-def corrected(chances: Sequence[float]) -> list[float]:
-    """The same chances after Benjamini and Yekutieli's correction for their number, whatever their dependence."""
+def corrected(chances: Sequence[float], few: float = 1.0) -> list[float]:
+    """The same chances after a correction for their number, whatever their dependence: shares of false findings.
+
+    Blanchard and Roquain's (2008, Electronic Journal of Statistics 2), where k findings are expected with a weight of
+    1 / k to the power `few`. 1 is Benjamini and Yekutieli's; FEW is stricter on many findings and milder on the first.
+    """
     count = len(chances)
-    harmonic = sum(1 / n for n in range(1, count + 1))
-    found = [1.0] * count
-    least = 1.0
+    weights = [rank**-few for rank in range(1, count + 1)]
+    found, least = [1.0] * count, 1.0
+    whole, reach = fsum(weights), fsum(rank * weight for rank, weight in enumerate(weights, 1))
     for rank, at in reversed(list(enumerate(sorted(range(count), key=chances.__getitem__), 1))):
-        least = min(least, chances[at] * count * harmonic / rank)
+        least = min(least, chances[at] * count * whole / reach)
         found[at] = least
+        reach -= rank * weights[rank - 1]
     return found
 
 

@@ -17,6 +17,7 @@ from tests.support.awkward import fill
 from tests.support.frames import (
     Frames,
     compared,
+    expecting_few,
     left_out,
     newcombe,
     ratio_without,
@@ -24,7 +25,6 @@ from tests.support.frames import (
     share_of,
     steps_of,
     wilson,
-    yekutieli,
 )
 
 pytestmark = pytest.mark.slow
@@ -218,7 +218,7 @@ def test_the_events_that_go_with_low_scores(of: Selection, frames: Frames) -> No
             at_equal_length, chances[one.kind] = compared(rows, has, "bad", "band")
             same(one.at_equal_length, at_equal_length)
             same(one.p_value, chances[one.kind])
-    raised = yekutieli(chances)
+    raised = expecting_few(chances)
     for one in found:
         same(one.q_value, raised.get(one.kind))
 
@@ -254,7 +254,7 @@ def test_the_drop_offs(of: Selection, frames: Frames) -> None:
         same(one.good, frames.rate(frames.good, ends & frames.scored))
         if one.p_value is not None:
             chances[one.path] = one.p_value
-    raised = yekutieli(chances)
+    raised = expecting_few(chances)
     for one in found:
         same(one.q_value, raised.get(one.path))
 

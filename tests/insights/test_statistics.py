@@ -1,14 +1,18 @@
 """Intervals and corrections against published values."""
 
+from random import Random
+
 import pytest
 
 from cpa_core.insights.statistics import (
+    FEW,
     bounded_mean,
     change_chance,
     clopper_pearson,
     corrected,
     difference,
     effective_size,
+    excess_chance,
     jackknife,
     lift,
     mean,
@@ -104,8 +108,38 @@ def test_two_shares_of_the_same_users_over_and_over_are_no_more_than_the_users()
 def test_the_correction_is_benjamini_and_yekutielis() -> None:
     harmonic = 1 + 1 / 2 + 1 / 3
     assert corrected([0.01, 0.5, 0.02]) == pytest.approx([0.01 * 3 * harmonic, 0.5 * harmonic, 0.02 * 3 / 2 * harmonic])
-    assert corrected([]) == []
+    assert corrected([]) == corrected([], FEW) == []
     assert corrected([0.9, 0.95]) == [1.0, 1.0]
+
+
+def test_where_few_are_expected_the_first_costs_less_and_many_cost_more() -> None:
+    """Blanchard and Roquain's shape for weights of 1, 1/4 and 1/9: 1, 1 + 1/2 and 1 + 1/2 + 1/3 over their sum."""
+    weights = 1 + 1 / 4 + 1 / 9
+    wanted = [0.01 * 3 * weights, min(1.0, 0.5 * 3 * weights / (11 / 6)), 0.02 * 3 * weights / 1.5]
+    assert corrected([0.01, 0.5, 0.02], FEW) == pytest.approx(wanted)
+    first, many = [1e-4] + [0.9] * 299, [1e-4] * 100 + [0.9] * 200
+    assert corrected(first, FEW)[0] < corrected(first)[0] / 3
+    assert corrected(many, FEW)[0] > corrected(many)[0]
+
+
+def test_no_correction_lets_more_than_its_share_of_false_ones_through_where_all_are_false() -> None:
+    """Each chance uniform, and all of them alike or independent: a simulation with any finding is a false one."""
+    random = Random(3)
+    for alike in (True, False):
+        found = 0
+        for _ in range(2_000):
+            one = random.random()
+            found += min(corrected([one if alike else random.random() for _ in range(40)], FEW)) <= 0.05
+        assert found < 2_000 * 0.065
+
+
+def test_only_more_is_a_finding_and_half_of_a_two_sided_chance() -> None:
+    more = unit_sums([(float(n % 3), 10.0) for n in range(30)])
+    less = unit_sums([(-float(n % 3), 10.0) for n in range(30)])
+    both = ratio_chance(more)
+    assert both is not None and excess_chance(more) == pytest.approx(both / 2)
+    assert excess_chance(less) == pytest.approx(1 - both / 2)
+    assert excess_chance(unit_sums([])) is None
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,9 @@ def same(found: Any, wanted: Any) -> None:
 
 
 def compared(rows: pd.DataFrame, has: Any, end: str, layer: str | None) -> tuple[Estimate, float]:
-    """The difference of the means of `end` with and without, within layers, its interval, and the chance of it.
+    """The difference of the means of `end` with and without, within layers, its interval, and a one-sided chance.
+
+    The chance is that the difference is not above zero.
 
     A regression of what is left of `end` by its layer's mean on what is left of `has`; each unit left out in turn.
     A unit that has none of it moves only the means beside, and is left out of the hits alone.
@@ -220,7 +222,8 @@ def compared(rows: pd.DataFrame, has: Any, end: str, layer: str | None) -> tuple
     variance = (units - 1) / units * (float((away**2).sum()) - float(away.sum()) ** 2 / units)
     freedom = max(1.0, trials**2 / (sums.trials**2).sum() - 1)
     half = t_critical(freedom) * np.sqrt(variance)
-    chance = t_tail(abs(value) / np.sqrt(variance), freedom)
+    tail = t_tail(abs(value) / np.sqrt(variance), freedom) / 2
+    chance = tail if value > 0 else 1 - tail
     low, high = np.clip([value - half, value + half], *((-100, 100) if end == "score" else (-1, 1)))
     return Estimate(float(value), float(low), float(high)), chance
 
@@ -234,10 +237,12 @@ def t_tail(t: float, freedom: float) -> float:
     )
 
 
-def yekutieli(chances: dict[Any, float]) -> dict[Any, float]:
+def expecting_few(chances: dict[Any, float]) -> dict[Any, float]:
+    """Blanchard and Roquain's correction, where k findings are expected with a weight of one over the square of k."""
     ranked = pd.Series(chances.values()).sort_values()
-    factor = sum(1 / n for n in range(1, len(ranked) + 1)) * len(ranked)
-    raised = ranked * factor / np.arange(1, len(ranked) + 1)
+    ranks = np.arange(1, len(ranked) + 1)
+    shape = np.cumsum(1 / ranks) / np.sum(1 / ranks**2)
+    raised = ranked * len(ranked) / shape
     lowest = raised[::-1].cummin()[::-1].clip(upper=1.0)
     return dict(zip(chances, lowest.sort_index(), strict=True))
 

@@ -15,6 +15,7 @@ from cpa_core.models import Conversation
 from cpa_core.pipeline.assistant import Assistant, Stage
 from cpa_core.pipeline.budget import limiter, reserve, spending
 from cpa_core.pipeline.concurrency import in_order_of_end
+from cpa_core.pipeline.gold.earlier import keep_replaced
 from cpa_core.pipeline.label.questions import conversations_of_days
 from cpa_core.pipeline.label.results import (
     ask_control,
@@ -96,6 +97,7 @@ def _ask_days(assistant: Assistant, days: Sequence[date], works: Sequence[Work],
         held.enter_context(assistant.store.day_lock(days[0]))
         shares = planned(assistant, days, works, schema, retag, held)
         stopped = _ask_all(assistant, days[0], [share for one in shares for share in one.asked if share.pending])
+        keep_replaced(assistant, shares)
         replace_days(assistant.store, [one for one in shares if one.asked])
     with assistant.store.reading():
         return _ended(assistant, shares, stopped)

@@ -19,7 +19,7 @@ from cpa_core.store.database import Row, Transaction
 
 FIRST_DAYS = 7
 """Days that are followed when an inbox begins."""
-SURE = 0.005
+SURE = 0.001
 """The q value below which an issue comes into the inbox: each day looks again, and chance must not fill it."""
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 """Years that the day of a fix may have: it is compared with weeks before and after it."""

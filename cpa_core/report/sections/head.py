@@ -159,8 +159,8 @@ def about(asked: Asked, privacy: str) -> list[str]:
         "Intervals are of 95 % and by user, who may come back; a conversation without a user's id counts as a user of "
         "its own. Each figure says as how many users of equal size it counts: the variance comes from leaving one out "
         "at a time. Shares and scores have Wilson's interval at that size with Student's t, other means Student's. "
-        "What goes with bad ends is compared at equal length, and corrected for the number of comparisons (Benjamini "
-        "and Yekutieli). It says what goes together, not what causes what.",
+        "What goes with bad ends is compared at equal length, and corrected for the number of comparisons "
+        "(Blanchard and Roquain). It says what goes together, not what causes what.",
         f"A figure that stands on fewer than {ENOUGH} conversations, or on fewer than {ENOUGH_UNITS} effective users, "
         "is grey. Behind every underlined number are at most 20 conversations, chosen by a hash of their ids, worst "
         "score first.",
