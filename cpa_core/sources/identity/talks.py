@@ -7,10 +7,11 @@ named) agree as far as they are known, and the spoken messages of one equal or c
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from hashlib import sha256
 from itertools import islice
+from json.encoder import encode_basestring
 from typing import NamedTuple, TypeAlias
 
-from cpa_core.models import digest
 from cpa_core.sources.identity.values import Talk
 
 LEAST_USERS, LEAST_CHARACTERS = 2, 40
@@ -226,6 +227,14 @@ def _distance(one: Unnamed, talk: Talk) -> float:
 
 
 def basis_of(kind: str, user_id: str | None, started_at: datetime | None, day: date | None, link: int) -> str:
-    """Return the basis of a new conversation's id: user, start and first words, but not the name of a file."""
-    start = second(started_at) if started_at else day
-    return digest([kind, user_id, start, link])[:20]
+    """Return the basis of a new conversation's id: user, start and first words, but not the name of a file.
+
+    It is `digest([kind, user_id, start, link])` with its JSON written here: an encoder takes five times as long.
+    """
+    start = str(second(started_at)) if started_at else _text(str(day) if day else None)
+    told = f"[{_text(kind)},{_text(user_id)},{start},{link}]"
+    return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else encode_basestring(value)
