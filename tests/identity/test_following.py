@@ -10,6 +10,7 @@ import pytest
 from cpa_core.sources import File
 from cpa_core.sources.formats import opened, read_together
 from tests.support.homes import Home
+from tests.support.remembered import Remembered
 
 
 def _response(n: int, after: int | None, **more: Any) -> dict[str, Any]:
@@ -60,6 +61,53 @@ def test_files_of_a_chain_may_come_in_any_order(tmp_path: Path, order: tuple[int
         first = set(_landed(home))
     if abs(order[0] - order[1]) == 1:  # else two parts were two conversations before the one between them came
         assert list(_landed(home).values()) == [SAID]
+
+
+WORDS = ("Where is my parcel?", "In Uppsala.", "yes", "It is sent.", "yes", "You are welcome.")
+OTHER = (*WORDS[:2], "no", "It is lost.", "yes", "I am sorry.")
+
+
+def whole(n: int, words: tuple[str, ...], **more: Any) -> dict[str, Any]:
+    """A response whose input holds all that was said before."""
+    said = [{"role": ("user", "assistant")[m % 2], "content": text} for m, text in enumerate(words[:-1])]
+    output = [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": words[-1]}]}]
+    return {**_response(n, None), "created_at": 1772442000 + 60 * n, "input": said, "output": output, **more}
+
+
+def talk(first: int, words: tuple[str, ...], **more: Any) -> list[dict[str, Any]]:
+    return [whole(first + n, words[: 2 * n + 2], **more) for n in range(3)]
+
+
+def in_memory(*landings: list[dict[str, Any]]) -> dict[str, list[str]]:
+    home = Remembered()
+    for n, records in enumerate(landings):
+        home.land(f"{n}", opened(File(f"{n}.jsonl", _lines(*records).encode()), None))
+    assert not any(home.rejects.values())
+    return {key: [text for _, text in said] for key, said in home.said().items()}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_responses_with_whole_inputs_are_one_conversation_whatever_file_lands_first(order: tuple[int, ...]) -> None:
+    calls = talk(1, WORDS)
+    assert in_memory(*([calls[n]] for n in order)) == {f"r{order[0] + 1}": list(WORDS)}
+
+
+def test_whole_inputs_of_one_file_of_two_users_and_of_two_talks_are_told_apart() -> None:
+    found = in_memory([*talk(1, WORDS), *talk(101, WORDS, user="v"), *talk(201, OTHER)])
+    assert found == {"r1": list(WORDS), "r101": list(WORDS), "r201": list(OTHER)}
+    assert in_memory(talk(201, OTHER), talk(1, WORDS)) == {"r1": list(WORDS), "r201": list(OTHER)}
+
+
+def test_responses_without_history_are_conversations_of_their_ids_also_where_they_are_exported_again() -> None:
+    single = [whole(n, ("Translate: yes", "ja")) for n in (1, 2, 3)]
+    assert in_memory(single) == {f"r{n}": ["Translate: yes", "ja"] for n in (1, 2, 3)}
+    assert in_memory(single[:2], single, single[1:]) == in_memory(single)
+
+
+def test_a_chain_that_begins_with_a_whole_input_is_of_its_conversation() -> None:
+    calls = talk(1, WORDS)
+    after = {**_response(4, 3), "created_at": 1772442000 + 60 * 4}
+    assert in_memory(calls[:1], calls[1:], [after]) == {"r1": [*WORDS, "yes", "a4"]}
 
 
 def test_files_of_one_landing_are_one_chain() -> None:

@@ -19,16 +19,14 @@ from cpa_core.sources.trees import Trees
 
 
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
-    """The responses of a file. A first pass finds the chains, and whether inputs repeat what was said before."""
+    """The responses of a file. A first pass finds the chains."""
     before: dict[str, str] = {}
-    repeats = False
     for one in records:
         if not isinstance(one, Reject) and isinstance(one[1], dict):
             own, earlier = response_of(one[1]).get("id"), _asked_after(one[1])
             if isinstance(own, str) and isinstance(earlier, str):
                 before[own] = earlier
-            repeats = repeats or (not earlier and _has_history(one[1]))
-    chains = _Chains(before, frozenset(before.values()), repeats)
+    chains = _Chains(before, frozenset(before.values()))
     for one in records:
         if isinstance(one, Reject):
             yield one
@@ -37,18 +35,10 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
 
 
 class _Chains(NamedTuple):
-    """The response before each, those that others follow, and whether inputs of the rest have their history."""
+    """The response before each, and those that others follow."""
 
     before: Mapping[str, str]
     followed: frozenset[str]
-    repeats: bool
-
-
-def _has_history(tree: dict[str, Any]) -> bool:
-    """Whether an input holds answers: its sender keeps the conversation, and names none."""
-    asked = _request_of(tree).get("input", response_of(tree).get("input"))
-    items = asked if isinstance(asked, list) else []
-    return any(isinstance(one, dict) and one.get("role") == "assistant" for one in items)
 
 
 def response_of(tree: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +77,7 @@ def _called(file: File, place: str, tree: Any, chains: _Chains) -> Iterator[colu
         ended_at=ended_at,
         call_id=fields.identity("id", response.get("id")),
         zone_assumed=assumed,
-        after=None if conversation_id is None or _named(tree) else str(_asked_after(tree) or ""),
+        after=None if _named(tree) else str(_asked_after(tree) or ""),
     )
     output = response.get("output", response.get("output_text"))
     yield from called(file, about, asked, output, request.get("instructions") or response.get("instructions"))
@@ -106,13 +96,13 @@ def _named(tree: dict[str, Any]) -> str | None:
 def _conversation(tree: dict[str, Any], chains: _Chains) -> str | None:
     """The conversation that a response names, else the first response of its chain in this file.
 
-    None for a response outside of chains in a file whose inputs repeat what was said: their history chains them.
+    None for a response outside of chains: its history leads to its conversation, or it begins one of its own id.
     """
     if found := _named(tree):
         return found
     first = fields.identity("id", response_of(tree).get("id"))
     earlier = _asked_after(tree)
-    if chains.repeats and not earlier and first not in chains.followed:
+    if not earlier and first not in chains.followed:
         return None
     seen: set[str] = set()
     while isinstance(earlier, str) and earlier not in seen:
@@ -149,8 +139,8 @@ RESPONSES = Format(
     ),
     read=_read,
     docs="https://platform.openai.com/docs/api-reference/responses/object",
-    ids="conversation, else the first response of the chain of previous_response_id, also in earlier files; where "
-    "inputs hold the answers before them, calls are chained by history",
+    ids="conversation, else the first response of the chain of previous_response_id, also in earlier files; of inputs "
+    "with the answers before them, the first response of those that their history chains",
     users="user or safety_identifier",
     times="created_at, completed_at",
     speech="input text of the user, output text and refusals of the assistant",

@@ -1,10 +1,12 @@
 """Messages of OpenAI's Assistants threads, as the list of a thread's messages has them, newest first.
 
-Source: https://platform.openai.com/docs/api-reference/messages/object. The text is an object, `text.value`.
+Sources: https://platform.openai.com/docs/api-reference/messages/object (the text is an object, `text.value`) and
+https://platform.openai.com/docs/api-reference/messages/listMessages (`order`: newest first, unless asked otherwise).
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from cpa_core.sources import columns, fields
 from cpa_core.sources.conversations import raw
@@ -18,7 +20,7 @@ from cpa_core.sources.trees import Trees
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
     """One conversation a thread, its messages in the order of time, those of one second as the list has them."""
     threads: defaultdict[str, list[Draft]] = defaultdict(list)
-    descending = False
+    falls, rises, listed = False, False, False
     last = None
     for one in records:
         if isinstance(one, Reject):
@@ -35,17 +37,21 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
         except ValueError as error:
             yield Reject(place, str(error), raw(tree))
             continue
-        descending, last = descending or (last is not None and at is not None and at < last), at
+        if last is not None and at is not None:
+            falls, rises = falls or at < last, rises or at > last
+        listed, last = listed or place.startswith("data"), at
         said = list(turns.drafts_of(file, place, {key: value for key, value in tree.items() if key in KEPT}))
         yield from (made for made in said if isinstance(made, Reject))
         threads[thread] += [made._replace(sent_at=at) for made in said if isinstance(made, Draft)]
     for thread, drafts in threads.items():
         ordered = sorted(
-            _as_said(drafts, descending), key=lambda draft: draft.sent_at.timestamp() if draft.sent_at else 0
+            _as_said(drafts, falls or (listed and not rises)),
+            key=lambda draft: draft.sent_at.timestamp() if draft.sent_at else 0,
         )
         if ordered:
             first = ordered[0]
-            yield SourceRecord(first.place, "conversation", thread, None, first.sent_at, None, tuple(ordered))
+            spread = _spread(ordered)
+            yield SourceRecord(first.place, "conversation", thread, None, first.sent_at, None, tuple(spread))
 
 
 KEPT = frozenset({"id", "role", "content"})
@@ -59,6 +65,19 @@ def _as_said(drafts: list[Draft], descending: bool) -> list[Draft]:
     for draft in drafts:
         messages.setdefault(draft.place, []).append(draft)
     return [draft for parts in reversed(messages.values()) for draft in parts]
+
+
+def _spread(drafts: list[Draft]) -> list[Draft]:
+    """The drafts with times that rise by a microsecond from message to message of one second (see identity.pages)."""
+    places: defaultdict[datetime | None, list[str]] = defaultdict(list)
+    found: list[Draft] = []
+    for draft in drafts:
+        same = places[draft.sent_at]
+        if draft.place not in same[-1:]:
+            same.append(draft.place)
+        later = timedelta(microseconds=len(same) - 1)
+        found.append(draft._replace(sent_at=draft.sent_at + later) if draft.sent_at else draft)
+    return found
 
 
 THREADS = Format(

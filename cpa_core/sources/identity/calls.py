@@ -23,6 +23,9 @@ WINDOW = (
 ASKING = frozenset({"user", "attachment"})
 ANSWERS = frozenset({"assistant", "tool", "tool_call", "reasoning"})
 RETRIED = timedelta(minutes=30)
+ANSWER = -1
+NEAR = timedelta(days=1)
+"""A conversation of which calls are missing is continued within this time."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -33,7 +36,7 @@ class LoggedCall:
     The roles and marks of messages that several calls share stand in `held`: a call has them while it is `open`.
     `own_from` counts messages; of the spoken ones, `before` stand in the history, none where only a greeting does: then
     that has `greeted`. `characters` are the user's in the history, `asking` those of the `asked` messages after it;
-    `sizes` those of each spoken message of a trace (see `sessionless`).
+    `sizes` those of each spoken message, ANSWER for one that is not a user's. Calls that share messages have none.
     `rows` are places in the drafts, `output` is where the answers begin, once the call was closed.
     """
 
@@ -76,6 +79,11 @@ class LoggedCall:
         self.output = outputs_from(self)
         if self.held is not None:
             self.roles, self.marks = (), ()
+
+    @property
+    def begins(self) -> str | None:
+        """The id of the conversation that it begins where its history leads to none; null where its format has none."""
+        return self.call_id if self.after == "" else None
 
     @property
     def begin(self) -> int:
@@ -122,9 +130,21 @@ class Chains:
         if not call.before:
             return self._asked_again(call)
         history = call.links[call.before - 1]
-        if talk := _latest(call, self.ends[history]) or self._asked_again(call):
+        latest = _latest(call, self.ends[history])
+        if latest and not _is_sure(call, latest):
+            return None
+        if talk := latest or self._asked_again(call):
             return talk
         return None if _short(call) else _latest(call, self.parts[history])
+
+    def begun_by(self, call: LoggedCall) -> Talk | None:
+        """A known user's conversation that is the beginning of a call's history: the calls between are not known."""
+        for n in range(call.before - 1, 1, -1):
+            talk = _latest(call, self.ends[call.links[n - 1]]) if call.sizes[n - 1] == ANSWER else None
+            is_known = talk and call.user_id is not None and call.user_id == talk.user_id
+            if talk and is_known and call.moment - (talk.last_at or LONG_AGO) <= NEAR:
+                return talk
+        return None
 
     def _asked_again(self, call: LoggedCall) -> Talk | None:
         """A conversation whose last question this call sends again: unanswered, or to be answered in another way."""
@@ -143,6 +163,7 @@ class Chains:
         later = [talk for talk in self.before[end] if (talk.last_at or LONG_AGO) >= call.moment]
         for talk in [*later, *self.heard[end, second(call.moment)]]:
             same = talk.started_at is not None and second(talk.started_at) == second(call.moment)
+            same = same and call.begins in (None, talk.conversation_id)
             fits = call.before or same or talk.headless or _is_unanswered(call, talk)
             if fits and _agree(call, talk) and (call.file, talk.conversation_id, end) not in self.told:
                 return talk
@@ -194,8 +215,9 @@ class Chains:
         if _continues(call, talk):
             self.ends[talk.links[-1]].pop(talk.conversation_id, None)
             self.tails[talk.said[-1]].pop(talk.conversation_id, None)
+            since = min(call.begin, len(talk.links))
             talk.links, talk.said = call.links, call.said
-            self._index(talk, call.begin)
+            self._index(talk, since)
         talk.last_at = max(talk.last_at or LONG_AGO, call.moment)
         self._hear(talk, call)
 
@@ -215,9 +237,16 @@ def _latest(call: LoggedCall, talks: dict[str, Talk]) -> Talk | None:
     )
 
 
+def _is_sure(call: LoggedCall, talk: Talk) -> bool:
+    """Whether a call surely continues a conversation that ends with its history: by its user, its words or its time."""
+    known = call.user_id is not None and call.user_id == talk.user_id
+    return known or call.moment - (talk.last_at or LONG_AGO) <= NEAR or not _short(call)
+
+
 def _continues(call: LoggedCall, talk: Talk) -> bool:
     """Whether a call continues a conversation at its end, or answers its last question."""
-    if call.before and talk.links[-1] == call.links[call.before - 1]:
+    known = len(talk.links)
+    if known <= call.before and talk.links[-1] == call.links[known - 1]:
         return True
     asked = call.links[call.begin : call.begin + call.asked]
     return talk.links[-1] in asked or (bool(asked) and asked[-1] in talk.links and call.links[-1] not in talk.links)

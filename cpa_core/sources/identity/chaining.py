@@ -55,6 +55,9 @@ class Chaining:
             self.told.setdefault(found.conversation_id, (found, []))[1].append(call)
         elif seen := self._seen_through(call):
             self._is_window(call, seen)
+        elif begun := self.chains.begun_by(call):
+            self.chains.extend(begun, call)
+            self.told.setdefault(begun.conversation_id, (begun, []))[1].append(call)
         else:
             self._begin(call, alone)
 

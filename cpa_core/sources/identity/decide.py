@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cpa_core.sources.identity import calls, talks
-from cpa_core.sources.identity.calls import Chains, LoggedCall
+from cpa_core.sources.identity.calls import ANSWER, Chains, LoggedCall
 from cpa_core.sources.identity.chaining import NEW, Chaining, Refused
-from cpa_core.sources.identity.following import followed
+from cpa_core.sources.identity.following import followed, note
 from cpa_core.sources.identity.links import SPOKEN, Held, Row, Spoken, day_of, mark, parts_of, rows_of, start_of
 from cpa_core.sources.identity.plain_calls import PlainCalls, parted
-from cpa_core.sources.identity.sessionless import ANSWER, Joined, joined_traces
+from cpa_core.sources.identity.sessionless import Joined, joined_traces
 from cpa_core.sources.identity.snapshots import Filed, times_known, without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
 from cpa_core.sources.identity.tracing import TOLD, Traced, traced
@@ -356,9 +356,7 @@ def _call(file: _File, row: Row, roles: list[str], contents: list[str]) -> Logge
     spoken = (n for n in range(row.own_from, len(roles)) if speaks[n])
     asking = [len(contents[n]) for n in takewhile(lambda n: roles[n] == "user", spoken)]
     call.asked, call.asking = len(asking), sum(asking)
-    if row.trace_id:
-        spoken = (n for n, one in enumerate(speaks) if one)
-        call.sizes = [len(contents[n]) if roles[n] == "user" else ANSWER for n in spoken]
+    call.sizes = [len(contents[n]) if roles[n] == "user" else ANSWER for n, one in enumerate(speaks) if one]
     return call
 
 
@@ -405,12 +403,14 @@ def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, na
         for call in loose
         for link in (call.links[-1], *call.links[max(call.before - 1, 0) : call.begin + call.asked])
     }
+    begun = {link for call in loose if call.user_id is not None for link in call.links[: call.before]}
     tails = {call.said[n - 1] for call in loose if (n := call.before or call.greeted)}
-    stored = [talk for talk in known.talks(links, links) if talk.kind == "call"]
+    stored = [talk for talk in known.talks(links | begun, links) if talk.kind == "call"]
     for talk in stored:
         talk.changed = False
         naming.talks[talk.conversation_id] = talk
     apart = set() if known.chained() else {id(c) for f in files for c in calls.only_newest(_loose(f))}
+    apart -= {id(call) for call in loose if call.begins}
     chaining = Chaining(Chains([*stored, *(known.tails(tails - {0}) if tails else [])]), lambda c: _begun(c, files))
     chaining.expect(loose)
     for call in sorted(loose, key=lambda call: (call.moment, call.links[-1])):
@@ -420,11 +420,21 @@ def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, na
     for refused in chaining.refused:
         _refuse(files, refused)
     for talk, found in chaining.told.values():
-        named = naming.name(talk) if talk.conversation_id.startswith(NEW) else talk  # an id, once given, stays
+        named = _named_talk(talk, found[0], naming) if talk.conversation_id.startswith(NEW) else talk
         naming.talks[named.conversation_id] = named
         for call in found:
             call.conversation_id = named.conversation_id
             _of(files, call).ids[call.number] = named.conversation_id
+            if call.begins and call.begins != named.conversation_id:
+                note(call.begins, named.conversation_id, naming.talks)
+
+
+def _named_talk(talk: Talk, first: LoggedCall, naming: _Naming) -> Talk:
+    """A new talk with its id: of a call that would begin a conversation of its own, that is the call's."""
+    if first.begins is None:
+        return naming.name(talk)
+    talk.conversation_id, talk.basis = first.begins, ""
+    return talk
 
 
 def _loose(file: _File) -> list[LoggedCall]:

@@ -16,14 +16,19 @@ KIND = "followed"
 
 
 def followed(found: Sequence[LoggedCall], known: Known, talks: dict[str, Talk]) -> Iterator[tuple[LoggedCall, str]]:
-    """Each call with its conversation; what is new is noted among `talks`, which are remembered."""
+    """Each call with its conversation; what is new is noted among `talks`, which are remembered.
+
+    A call that names no conversation, follows none and is not followed has none here: its history may lead to one.
+    """
     if not found:
         return
     before = {call.call_id: call.after for call in found if call.call_id}
-    names = {name for call in found for name in (call.call_id, call.after) if name}
-    marks = {name: mark(KIND, name) for name in sorted(names)}
+    marks = {name: _mark(name) for call in found for name in (call.call_id, call.after) if name}
     stored = {talk.links[0]: talk.basis for talk in known.talks((), list(marks.values())) if talk.kind == KIND}
     given = {name: stored[own] for name, own in marks.items() if own in stored}
+    after = {name for name in before.values() if name}
+    alone = {call.call_id for call in found if call.conversation_id is None} - after - given.keys()
+    names = marks.keys() - alone
     ways = {name: _way(name, before) for name in sorted(names)}
     later: defaultdict[str, list[str]] = defaultdict(list)
     for name, way in ways.items():
@@ -33,11 +38,20 @@ def followed(found: Sequence[LoggedCall], known: Known, talks: dict[str, Talk]) 
         for name, way in ways.items()
     }
     for name in sorted(names - given.keys()):
-        own = Talk(f"f-{marks[name]}", KIND, None, None, None, (marks[name],), basis=whose[name])
-        talks[own.conversation_id] = own
+        note(name, whose[name], talks)
     for call in found:
-        if call.call_id:
+        if call.call_id in names:
             yield call, whose[call.call_id]
+
+
+def note(name: str, conversation_id: str, talks: dict[str, Talk]) -> None:
+    """Note among `talks` of which conversation a call is."""
+    own = _mark(name)
+    talks[f"f-{own}"] = Talk(f"f-{own}", KIND, None, None, None, (own,), basis=conversation_id)
+
+
+def _mark(name: str) -> int:
+    return mark(KIND, name)
 
 
 def _way(name: str, before: dict[str, str | None]) -> list[str]:

@@ -14,19 +14,16 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import NamedTuple
 
-from cpa_core.sources.identity.calls import LONG_AGO, RETRIED, LoggedCall
+from cpa_core.sources.identity.calls import ANSWER, LONG_AGO, NEAR, RETRIED, LoggedCall
 from cpa_core.sources.identity.links import EPOCH, chain
 from cpa_core.sources.identity.talks import LEAST_CHARACTERS, LEAST_USERS
 from cpa_core.sources.identity.values import Known, Talk
 
 KIND = "trace"
 """The kind under which a conversation is remembered that has the id of a trace."""
-NEAR = timedelta(days=1)
-"""Without a user, a conversation is continued within this time; within RETRIED where many people begin like that."""
 MOST_MISSING = 10
 """Where one in so many calls of unknown users lacks the call before it, a log does not hold all calls."""
 
-ANSWER = -1
 Index = dict[int, dict[str, Talk]]
 MICROSECOND = timedelta(microseconds=1)
 

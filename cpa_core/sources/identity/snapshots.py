@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from cpa_core.sources.identity.links import Row, mark
+from cpa_core.sources.identity.pages import Page, times_of
 from cpa_core.sources.identity.values import Known
 
 Heard = list[tuple[int, datetime]]
@@ -44,7 +45,27 @@ def times_known(files: Sequence[Filed], known: Known) -> list[dict[int, datetime
             before: Heard = [(one.mark, one.sent_at) for one in heard.get(key, [])]
             for n, row in _in_order(files, written):
                 _hear(files[n], row, before, found[n])
+            _met(files, written, [(one.mark, one.sent_at) for one in heard.get(key, [])], found)
     return found
+
+
+def _met(
+    files: Sequence[Filed], written: Collection[tuple[int, Row]], landed: Heard, found: list[dict[int, datetime]]
+) -> None:
+    """Bring an order into what pages say within one second: those with ids and rising times, one in each file."""
+    read = [(n, row, page) for n, row in written if (page := _page(files[n], row))]
+    if len(read) < len(written) or len({n for n, _ in written}) < len(written):
+        return
+    for (n, row, _), times in zip(read, times_of([page for _, _, page in read], landed), strict=True):
+        found[n].update({row.first + place: at for place, at in times.items()})
+
+
+def _page(file: Filed, row: Row) -> Page | None:
+    part = file.drafts.slice(row.first, row.size)
+    times = part["sent_at"].to_pylist()
+    if part["message_id"].null_count or None in times or times != sorted(times):
+        return None
+    return Page([mark(r, c) for r, c in zip(part["role"].to_pylist(), part["content"].to_pylist(), strict=True)], times)
 
 
 def _in_order(files: Sequence[Filed], written: Collection[tuple[int, Row]]) -> list[tuple[int, Row]]:
