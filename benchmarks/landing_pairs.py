@@ -6,22 +6,17 @@ The other revision is checked out beside the files, and runs with the packages o
 process of its own, with a new home; the pairs are interleaved, so that a busy machine slows both.
 """
 
-import argparse
 import csv
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 from benchmarks.landing import conversations, write_lines, write_map
-
-ROOT = Path(__file__).parents[1]
-MOST = 1.05
-"""So much more is within what pairs of the same code differ by."""
+from benchmarks.pairs import MOST, ROOT, checked_out, options_of_pairs
 
 LANDING = """
 import json, resource, sys
@@ -63,18 +58,6 @@ ROWS: dict[str, tuple[str, Callable[[Path, int], None]]] = {
 """One line a kind of file: its name, and what writes it with so many messages."""
 
 
-@contextmanager
-def checked_out(revision: str, folder: Path) -> Iterator[Path]:
-    """Another revision of this repository in a folder, while the block runs."""
-    other = folder / "other"
-    git = ["git", "-C", str(ROOT), "worktree"]
-    subprocess.run([*git, "add", "--quiet", "--detach", str(other), revision], check=True)
-    try:
-        yield other
-    finally:
-        subprocess.run([*git, "remove", "--force", str(other)], check=True)
-
-
 def landed(code: Path, path: Path) -> tuple[float, float, int]:
     """Processor seconds and peak megabytes of landing a file by the code in a folder, and how many messages landed."""
     with tempfile.TemporaryDirectory() as home:
@@ -105,14 +88,12 @@ def compared(row: str, other: Path, folder: Path, pairs: int, messages: int) -> 
 
 def main() -> int:
     """The rows that are named, else all; 1 when this revision is worse in one."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("revision")
+    options = options_of_pairs(__doc__, pairs=5)
     options.add_argument("rows", nargs="*", choices=[*ROWS, []], metavar="ROW")
-    options.add_argument("--pairs", type=int, default=5)
     options.add_argument("--messages", type=int, default=1_000_000)
     given = options.parse_args()
-    with tempfile.TemporaryDirectory() as name, checked_out(given.revision, Path(name)) as other:
-        fine = [compared(row, other, Path(name), given.pairs, given.messages) for row in given.rows or list(ROWS)]
+    with checked_out(given.revision) as (folder, other):
+        fine = [compared(row, other, folder, given.pairs, given.messages) for row in given.rows or list(ROWS)]
     return 0 if all(fine) else 1
 
 

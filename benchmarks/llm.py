@@ -14,6 +14,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,8 +93,8 @@ def questions(url: str) -> dict[str, list[tuple[float, float]]]:
     return found
 
 
-def chats(path: Path, conversations: int, messages: int = 8) -> None:
-    """A file of conversations of one day, all different."""
+def chats(path: Path, conversations: int, messages: int = 8, days: int = 1) -> None:
+    """A file of conversations of one day, or of several with as many each, all different."""
     drawn = random.Random(0)
     whole: dict[str, Any] = {}
     for n in range(conversations):
@@ -101,7 +102,7 @@ def chats(path: Path, conversations: int, messages: int = 8) -> None:
             {
                 "role": ("user", "assistant")[m % 2],
                 "content": f"{n} {m}: " + " ".join(drawn.choices(WORDS.split(), k=14)),
-                "timestamp": f"{DAY}T{n % 24:02}:{m:02}:00Z",
+                "timestamp": f"{DAY + timedelta(days=n % days)}T{n % 24:02}:{m:02}:00Z",
             }
             for m in range(messages)
         ]

@@ -1,13 +1,12 @@
 """A run by another revision and by this one, in turn: medians of the ratios of processor time, a step a row.
 
-    python -m benchmarks.run_pairs 439c63c [--pairs 7] [--conversations 1000]
+    python -m benchmarks.run_pairs 439c63c [--pairs 7] [--conversations 1000] [--days 1]
 
-Each pair begins with two new homes. A day of conversations is landed; a run asks a model on loopback, which answers at
-once, and writes the outbox; a run of the labelled home delivers to a PostHog on loopback. Each step is a process of its
-own, and its processor seconds count. The other revision runs with the packages of this environment.
+Each pair begins with two new homes. Conversations of one day or of several are landed. A run asks a model on loopback,
+which answers at once, and writes the outbox. A run of the labelled home delivers to a PostHog on loopback. Each step is
+a process of its own, and its processor seconds count. The other revision runs with the packages of this environment.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -17,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from benchmarks.landing_pairs import MOST, ROOT, checked_out
 from benchmarks.llm import chats, environ, model
+from benchmarks.pairs import MOST, ROOT, checked_out, options_of_pairs
 from tests.servers.posthog import PostHogServer
 
 STEPS = {
@@ -62,20 +61,14 @@ def table(old: dict[str, list[float]], new: dict[str, list[float]]) -> bool:
 
 def main() -> int:
     """Measure in a temporary folder; 1 when this revision is slower in one step."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("revision")
-    options.add_argument("--pairs", type=int, default=7)
+    options = options_of_pairs(__doc__, pairs=7)
     options.add_argument("--conversations", type=int, default=1_000)
+    options.add_argument("--days", type=int, default=1)
     given = options.parse_args()
     old, new = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
-    with (
-        tempfile.TemporaryDirectory() as name,
-        checked_out(given.revision, Path(name)) as other,
-        model() as url,
-        PostHogServer() as posthog,
-    ):
-        chats(Path(name) / "chats.json", given.conversations)
-        settings = environ(Path(name), url, POSTHOG_HOST=posthog.url, POSTHOG_API_KEY=posthog.key)
+    with checked_out(given.revision) as (folder, other), model() as url, PostHogServer() as posthog:
+        chats(folder / "chats.json", given.conversations, days=given.days)
+        settings = environ(folder, url, POSTHOG_HOST=posthog.url, POSTHOG_API_KEY=posthog.key)
         for nth in range(given.pairs):
             sides = [(other, old), (ROOT, new)]
             for code, found in sides if nth % 2 == 0 else reversed(sides):
