@@ -11,12 +11,15 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.models import message_hash
 from tests.support.examples import examples
 from tests.support.homes import Home
+
+pytestmark = pytest.mark.slow
 
 DAY = date(2026, 3, 4)
 BEGIN = datetime(2026, 3, 4, 9, tzinfo=UTC)

@@ -19,6 +19,8 @@ from cpa_core.pipeline import Assistant, Summed, sum_day, sum_days
 from cpa_core.settings import settings
 from tests.support.awkward import fill
 
+pytestmark = pytest.mark.slow
+
 FIRST, LAST = date(2026, 3, 18), date(2026, 3, 21)
 
 

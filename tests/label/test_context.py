@@ -15,6 +15,8 @@ from tests.support.fakes import DAY, SCHEMA
 from tests.support.homes import Home, turn
 from tests.support.models import Model
 
+pytestmark = pytest.mark.slow
+
 NAMED = SCHEMA.model_copy(update={"context": ("task", "plan", "n", "absent")})
 
 

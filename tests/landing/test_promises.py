@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
 from tests.support.homes import Home
+
+pytestmark = pytest.mark.slow
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 TIME = st.sampled_from(["2026-03-04T09:00:00Z", "2026-03-04T23:59:59Z", "2026-03-05T00:00:00+02:00", 1772614800])

@@ -41,6 +41,8 @@ from tests.support.fakes import DAY
 from tests.support.homes import Home
 from tests.support.models import Model
 
+pytestmark = pytest.mark.slow
+
 TABLES = {
     "tagged_events": "select * exclude (prompt_id) from tagged_events order by all",
     "tagged_conversations": "select * exclude (tagged_at, prompt_id) from tagged_conversations order by all",

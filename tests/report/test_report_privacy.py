@@ -16,6 +16,8 @@ from cpa_core.settings import settings
 from tests.delivery.test_privacy import BECAUSE, DAY, SAID, START, runs, said, store
 from tests.report.test_report import data
 
+pytestmark = pytest.mark.slow
+
 SILENT = "Nobody tagged this sentence about the lighthouse"
 CANARIES = ("Zebulon", "Quartermain", "zebulon@", "greenhouse", "Canary", "sings", "lighthouse")
 STRIKES = ("<script>strike()</script>", '"><img src=x onerror="strike()">', "</script><!-- {{7*7}} \u2028")

@@ -12,6 +12,8 @@ from cpa_core.topics import Item, Layer, first_layer, found_beyond_chance, new_l
 from cpa_core.topics.finding import sampled
 from cpa_core.topics.vectors import Space, space_of
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 3, 1)
 WORDS = {
     "parcel": "my parcel is late where package courier tracking delivery lost shipped address box",

@@ -16,6 +16,8 @@ from cpa_core.pipeline.topics.placing import find_topics, rename_topic, topics_n
 from tests.support.homes import NOW, Home, turn
 from tests.topics.test_finding import DAY, texts
 
+pytestmark = pytest.mark.slow
+
 
 def landed(home: Home, days: int = 1, topics: tuple[str, ...] = ("parcel", "refund"), count: int = 110) -> None:
     """So many conversations of each topic on each day, landed and built."""

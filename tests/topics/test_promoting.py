@@ -24,6 +24,8 @@ from tests.support.models import Model
 from tests.topics.test_finding import DAY
 from tests.topics.test_placing import landed
 
+pytestmark = pytest.mark.slow
+
 DRAFT = {"border_texts": [9], "because": "Alike.", "definition": "The user wants money back.", "name": "Refund Wish"}
 SCHEMA = fakes.SCHEMA.model_copy(update={"intents": True})
 EVIDENCE = TopicEvidence(role="user", central=tuple("abcdefgh"), border=tuple("ijkl"), base=SCHEMA)
