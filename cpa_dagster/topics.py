@@ -9,6 +9,7 @@ import dagster as dg
 
 from cpa_core.pipeline import Assistant
 from cpa_core.pipeline.handles import handles
+from cpa_core.pipeline.topics.groups import TopicGroupRow
 from cpa_core.pipeline.topics.placing import TopicRow, find_topics, topics_now
 from cpa_core.topics import CORPORA
 from cpa_dagster.conditions import ANY_DAY
@@ -37,6 +38,8 @@ def found(step: Step) -> dict[str, Any]:
     for one in done.corpora:
         topics = [topic for topic in done.topics if topic.corpus == one.corpus]
         shown |= {f"{one.corpus}: texts": one.texts, f"{one.corpus}: placed now": one.placed}
+        groups = [group for group in done.groups if group.corpus == one.corpus]
+        shown |= table(f"{one.corpus}: groups of topics", [as_group_row(step.assistant, group) for group in groups])
         shown |= table(f"{one.corpus}: topics", [as_row(step.assistant, topic) for topic in topics])
         if topics:
             names = Counter(named(topic, has_text) for topic in topics)
@@ -71,6 +74,20 @@ def as_row(assistant: Assistant, one: TopicRow) -> dict[str, Any]:
         "new since": one.found_day if one.is_new else None,
         "id": one.topic_id,
         "conversations": ", ".join(handles(assistant, one.conversations_behind)),
+    }
+
+
+def as_group_row(assistant: Assistant, one: TopicGroupRow) -> dict[str, Any]:
+    """A group of topics as a row that people read."""
+    return {
+        "group": one.name if assistant.settings.privacy != "no_text" else one.group_id,
+        "topics": one.topics,
+        "texts": one.items,
+        "share": f"{one.share:.1%}",
+        "last week": one.last_week,
+        "week before": one.week_before,
+        "score": "–" if one.mean_score is None else f"{one.mean_score:.0f}",
+        "id": one.group_id,
     }
 
 

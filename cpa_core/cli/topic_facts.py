@@ -4,15 +4,17 @@ from cpa_core.insights.inbox import FollowedIssue
 from cpa_core.models import Value
 from cpa_core.pipeline.reporting.inbox import FixOutcome, IssueDay
 from cpa_core.pipeline.topics.describing import NamedTopic, NamingQuote
+from cpa_core.pipeline.topics.groups import TopicGroupRow
 from cpa_core.pipeline.topics.placing import CorpusTopics, TopicRow
 from cpa_core.pipeline.topics.promoting import Promotion
 
 
 class TopicsFacts(Value):
-    """The changes to each corpus (empty if topics were only listed), and every topic by corpus and size."""
+    """The changes to each corpus (empty if topics were only listed), every topic by corpus and size, and the groups."""
 
     corpora: tuple[CorpusTopics, ...]
     topics: tuple[TopicRow, ...]
+    groups: tuple[TopicGroupRow, ...]
 
 
 class TopicRenamedFacts(Value):

@@ -1,6 +1,6 @@
 """The work of the commands on topics (`cpa topics …`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cpa_core import schema
@@ -11,7 +11,8 @@ from cpa_core.cli.screen import say, show_table
 from cpa_core.cli.topic_facts import NamesFacts, PromotionFacts, TopicRenamedFacts, TopicsFacts
 from cpa_core.pipeline import Assistant, schema_path, weights
 from cpa_core.pipeline.topics.describing import NamedTopic, name_topics, quote_names
-from cpa_core.pipeline.topics.placing import TopicRow, find_topics, rename_topic, topics_now
+from cpa_core.pipeline.topics.groups import TopicGroupRow
+from cpa_core.pipeline.topics.placing import TopicRow, TopicsFound, find_topics, listed_topics, rename_topic
 from cpa_core.pipeline.topics.promoting import WantedType, promote_topic
 from cpa_core.settings import Settings
 from cpa_core.topics import CORPORA, Corpus
@@ -32,18 +33,18 @@ def find(given: Settings) -> Done:
             say(f"{one.corpus}: {one.texts} texts; topics are looked for from {one.texts + one.needed} on")
         else:
             say(f"{one.corpus}: {one.texts} texts, {one.placed} placed now, {one.found} topics found now")
-    _show(found.topics)
-    return Done(0, TopicsFacts(corpora=found.corpora, topics=found.topics))
+    _show(found)
+    return Done(0, TopicsFacts(corpora=found.corpora, topics=found.topics, groups=found.groups))
 
 
 def listed(given: Settings) -> Done:
     """Show the topics as they are."""
     existing(given)
-    topics = topics_now(Assistant.of(given))
-    _show(topics)
-    if not topics:
+    found = listed_topics(Assistant.of(given))
+    _show(found)
+    if not found.topics:
         say("no topics yet: cpa topics find")
-    return Done(0, TopicsFacts(corpora=(), topics=topics))
+    return Done(0, TopicsFacts(corpora=(), topics=found.topics, groups=found.groups))
 
 
 def describe(given: Settings, *, is_agreed: bool) -> Done:
@@ -92,19 +93,34 @@ def promote(given: Settings, wanted: WantedType) -> Done:
     return Done(0, PromotionFacts(promotion=found))
 
 
-def _show(topics: Sequence[TopicRow]) -> None:
+def _show(found: TopicsFound) -> None:
     for corpus, about in CORPORA.items():
-        _show_corpus(corpus, about, [one for one in topics if one.corpus == corpus])
+        groups = [one for one in found.groups if one.corpus == corpus]
+        _show_corpus(corpus, about, [one for one in found.topics if one.corpus == corpus], groups)
 
 
-def _show_corpus(corpus: Corpus, about: str, topics: Sequence[TopicRow]) -> None:
+def _show_corpus(corpus: Corpus, about: str, topics: Sequence[TopicRow], groups: Sequence[TopicGroupRow]) -> None:
     if not topics:
         return
     named = [one for one in topics if one.topic_id is not None]
     say("", f"{corpus}: {about}")
-    show_table(TITLES, [_cells(one) for one in [*named[:SHOWN], *topics[len(named) :]]], left={0, 6})
+    shown = [*named[:SHOWN], *topics[len(named) :]]
+    show_table(TITLES, list(_under_groups(shown, groups)) if groups else [_cells(one) for one in shown], left={0, 6})
     if len(named) > SHOWN:
         say(f"and {len(named) - SHOWN} more; --json has all of them")
+
+
+def _under_groups(topics: Sequence[TopicRow], groups: Sequence[TopicGroupRow]) -> Iterator[tuple[str, ...]]:
+    """A row for each group, followed by its topics, and topics without a group last."""
+    for group in groups:
+        yield (f"{group.name} ({group.topics} topics)", *_figures(group), group.group_id)
+        yield from (_indented(_cells(one)) for one in topics if one.group_id == group.group_id)
+    known = {group.group_id for group in groups}
+    yield from (_cells(one) for one in topics if one.group_id not in known)
+
+
+def _indented(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return (f"  {cells[0]}", *cells[1:])
 
 
 def _cells(one: TopicRow) -> tuple[str, ...]:
@@ -112,10 +128,16 @@ def _cells(one: TopicRow) -> tuple[str, ...]:
     promoted = f" → {one.event_key.partition('|')[0]}" if one.event_key else ""
     return (
         f"{name} (new){promoted}" if one.is_new else f"{name}{promoted}",
+        *_figures(one),
+        one.topic_id or "",
+    )
+
+
+def _figures(one: TopicRow | TopicGroupRow) -> tuple[str, ...]:
+    return (
         f"{one.items:,}",
         f"{one.share:.1%}",
         f"{one.last_week:,}",
         f"{one.week_before:,}",
         "–" if one.mean_score is None else f"{one.mean_score:.0f}",
-        one.topic_id or "",
     )

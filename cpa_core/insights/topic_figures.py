@@ -12,7 +12,9 @@ from cpa_core.insights.volume import MOST_SCORE
 
 @dataclass(frozen=True)
 class TopicFigures:
-    """One topic of a corpus; `topic_id` and `name` are null for the texts that no topic is near to.
+    """One topic of a corpus, or one group of `topics` topics.
+
+    `topic_id` and `name` are null for the texts that no topic is near to.
 
     `share` is of the corpus's texts in the selection. `last_week` and `week_before` count texts back from its last day.
     `good` and `score` are of its scored conversations, `with_issue` of all of them: those with an event type that is
@@ -26,6 +28,8 @@ class TopicFigures:
     description: str | None
     event_key: str | None
     found_day: date | None
+    group_id: str | None
+    topics: int
     is_new: bool
     items: int
     conversations: int
@@ -38,11 +42,14 @@ class TopicFigures:
     delivered: Rate
 
 
-def topic_figures(of: Selection, issues: Sequence[Issue]) -> tuple[TopicFigures, ...]:
-    """Every topic that the selection has texts of, by corpus and size; none where no topics were found."""
+def topic_figures(of: Selection, issues: Sequence[Issue], *, by_group: bool = False) -> tuple[TopicFigures, ...]:
+    """Every topic that the selection has texts of, by corpus and size; none where no topics were found.
+
+    With `by_group`, every group of topics; a topic without a group is one of its own.
+    """
     kinds = [of.numbers[kind] for one in issues if one.cause == "event" for kind in one.kinds if kind in of.numbers]
     hit = any(one.cause == "dealbreaker" for one in issues)
-    rows = of.answer("topics", kinds=kinds, dealbreakers=hit, last=of.scope.last)
+    rows = of.answer("topics", kinds=kinds, dealbreakers=hit, last=of.scope.last, by_group=by_group)
     return tuple(
         TopicFigures(
             **{name: row[name] for name in KEPT},
@@ -57,7 +64,19 @@ def topic_figures(of: Selection, issues: Sequence[Issue]) -> tuple[TopicFigures,
 
 
 KEPT = (
-    *("corpus", "topic_id", "description", "event_key", "found_day", "is_new", "items", "conversations", "share"),
+    *(
+        "corpus",
+        "topic_id",
+        "description",
+        "event_key",
+        "found_day",
+        "group_id",
+        "topics",
+        "is_new",
+        "items",
+        "conversations",
+        "share",
+    ),
     *("last_week", "week_before"),
 )
 """The fields of an answer's row that keep their names."""

@@ -1,7 +1,7 @@
 """From the answers to the document: sections, drill-downs, and the conversations behind them."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
@@ -10,6 +10,7 @@ from cpa_core import insights, schema
 from cpa_core.events import Choices, choices_of
 from cpa_core.gold.probing import ProbedLabels
 from cpa_core.insights import Scope, Selection
+from cpa_core.insights.topic_figures import TopicFigures
 from cpa_core.models import EventSchema
 from cpa_core.redaction import Redactor
 from cpa_core.report import sections, words
@@ -55,10 +56,15 @@ def compose(store: Store, wanted: Wanted) -> Document:
         return document_of(of, asked, wanted)
 
 
+def nameless(topics: Sequence[TopicFigures]) -> tuple[TopicFigures, ...]:
+    """The topics or groups without their words."""
+    return tuple(replace(one, name=None, description=None) for one in topics)
+
+
 def document_of(of: Selection, asked: Asked, wanted: Wanted) -> Document:
     """Return the document of the results."""
     if wanted.privacy == "no_text":  # a topic's name is made of words of messages
-        asked = replace(asked, topics=tuple(replace(one, name=None, description=None) for one in asked.topics))
+        asked = replace(asked, topics=nameless(asked.topics), topic_groups=nameless(asked.topic_groups))
     heads = sections.headlines(asked)
     parts = [
         sections.issues(asked),

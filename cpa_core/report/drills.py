@@ -212,6 +212,7 @@ TITLES: dict[str, Callable[[Asked, str], Titled]] = {
     "turn": _turn,
     "bad-turn": _before("Bad:", _turn),
     "topic": topic_title,
+    "topic-group": topic_title,
     "cost": lambda asked, rest: (f"Asked: {rest}", ()),
     "failure": lambda asked, rest: (f"Failed: {rest}", ()),
 }

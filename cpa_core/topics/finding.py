@@ -7,12 +7,13 @@ new since a day beyond chance, and only texts from that day on are placed in it:
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cpa_core.topics.corpora import Item
 from cpa_core.topics.grouping import GroupTree, cut, tree_of
+from cpa_core.topics.hierarchy import TopicGroup, by_majority, group_id_of, most_groups
 from cpa_core.topics.vectors import Space, module, space_of
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Layer:
 
     `members` has the topic of each item that was grouped, when the layer is made; one that was read has none.
     `others` are the centres of the groups that are no topic of this layer: a text nearest to one has no topic here.
+    `above` are the few groups of a first layer's topics.
     """
 
     space: Space
@@ -61,6 +63,7 @@ class Layer:
     since: date | None = None
     members: Mapping[str, str] = field(default_factory=dict)
     others: "Vectors | None" = None
+    above: tuple[TopicGroup, ...] = ()
 
 
 class Placement(NamedTuple):
@@ -79,7 +82,37 @@ def first_layer(corpus: str, items: Iterable[Item]) -> Layer | None:
     grouped = _grouped(items)
     if grouped is None:
         return None
-    return _layer(grouped, _topics(corpus, grouped, [(members, [members]) for members in grouped.fine()]))
+    topics = _topics(corpus, grouped, [(members, [members]) for members in grouped.fine()])
+    layer = _layer(grouped, topics)
+    of_rows = {row: topic.topic_id for topic, rows in topics for row in rows}
+    return replace(layer, above=_above(corpus, grouped, of_rows)) if layer else None
+
+
+def groups_above(
+    corpus: str, items: Iterable[Item], space: Space, topics: Mapping[str, str | None]
+) -> tuple[TopicGroup, ...]:
+    """The few groups of topics that were found by an earlier version, in the space of the first ones.
+
+    `topics` has the topic of each item.
+    """
+    grouped = _grouped(items, space)
+    if grouped is None:
+        return ()
+    of_rows = {row: topic for row, one in enumerate(grouped.items) if (topic := topics.get(one.item_id)) is not None}
+    return _above(corpus, grouped, of_rows)
+
+
+def _above(corpus: str, grouped: "_Grouped", topics: Mapping[int, str]) -> tuple[TopicGroup, ...]:
+    """Groups of topics from a coarse cut of the tree; `topics` has the topic of each row that has one."""
+    counted = grouped.space.counted("words", [one.text for one in grouped.items])
+    nodes = cut(grouped.tree, most_groups(len(set(topics.values()))), LEAST_MEMBERS)
+    found = []
+    for own in by_majority([grouped.members(node) for node in nodes], topics) if nodes else ():
+        members = [row for row, topic in topics.items() if topic in set(own)]
+        if own:
+            words = telling_words(grouped.space.features["words"], counted, members)
+            found.append(TopicGroup(group_id_of(corpus, own), words, tuple(own)))
+    return tuple(sorted(found, key=lambda one: one.group_id))
 
 
 class _Grouped(NamedTuple):
@@ -101,9 +134,9 @@ class _Grouped(NamedTuple):
         return sorted(self.rows[row] for row in self.tree.members(node))
 
 
-def _grouped(items: Iterable[Item]) -> _Grouped | None:
+def _grouped(items: Iterable[Item], known: Space | None = None) -> _Grouped | None:
     chosen = sampled(items)
-    space = space_of([one.text for one in chosen])
+    space = known or space_of([one.text for one in chosen])
     if space is None:
         return None
     vectors = space.vectors([one.text for one in chosen])

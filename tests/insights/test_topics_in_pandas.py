@@ -34,10 +34,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         tables.insert(
             "topics",
             [
-                {"topic_id": key, "corpus": "messages", "topic_name": name, "is_new": key == "t2"}
+                {"topic_id": key, "corpus": "messages", "topic_name": name, "is_new": key == "t2", "group_id": "g"}
                 for key, name in TOPICS.items()
             ],
         )
+        tables.insert("topic_groups", [{"group_id": "g", "corpus": "messages", "group_name": "Both"}])
         names = ("t1", "t1", "t2", None, "t1", None, "t2")
         tables.insert(
             "topic_items",
@@ -91,8 +92,12 @@ def test_topics_and_how_their_conversations_end(
     assert {one.topic_id or NEAR_NONE for one in found} == {*TOPICS, NEAR_NONE}
     assert found[-1].topic_id is None and found[0].items >= found[1].items
     last = of.scope.last
-    for one in found:
-        own = items[items.topic_id == (one.topic_id or NEAR_NONE)]
+    groups = topic_figures(of, named, by_group=True)
+    assert [(one.topic_id, one.name, one.topics) for one in groups] == [("g", "Both", 2), (None, None, 0)]
+    for one in (*found, *groups):
+        own = items[
+            items.topic_id.isin(TOPICS) if one.topic_id == "g" else items.topic_id == (one.topic_id or NEAR_NONE)
+        ]
         talks = sorted(set(own.conversation_id))
         scored = [talk for talk in talks if talk in frames.scored]
         rows = frames.all[frames.all.conversation_id.isin(talks)]
@@ -100,7 +105,8 @@ def test_topics_and_how_their_conversations_end(
         assert (one.items, one.conversations) == (len(own), len(talks))
         same(one.share, len(own) / len(items))
         assert (one.last_week, one.week_before) == (int((age < 7).sum()), int(((age >= 7) & (age < 14)).sum()))
-        assert (one.name, one.is_new) == (TOPICS.get(one.topic_id or ""), one.topic_id == "t2")
+        name = {**TOPICS, "g": "Both"}.get(one.topic_id or "")
+        assert (one.name, one.is_new) == (name, one.topic_id == "t2")
         same(one.good, by_unit(frames, scored, frames.good))
         same(one.with_issue, by_unit(frames, talks, harmed(frames, named)))
         asked = frames.judged[frames.judged.intent_delivered.notna() & frames.judged.conversation_id.isin(talks)]

@@ -67,7 +67,7 @@ def test_too_few_texts_have_no_topics_and_say_how_many_lack(tmp_path: Path) -> N
 def test_after_a_week_a_new_topic_is_found_and_the_earlier_days_keep_theirs(tmp_path: Path) -> None:
     home = Home(tmp_path)
     landed(home, days=2)
-    find_topics(home.assistant())
+    groups = {one.topic_id: one.group_id for one in find_topics(home.assistant()).topics}
     before = {row["item_id"]: row["topic_id"] for row in home.rows("select * from topic_items")}
     for nth in range(2, 10):
         day = DAY + timedelta(days=nth)
@@ -81,6 +81,8 @@ def test_after_a_week_a_new_topic_is_found_and_the_earlier_days_keep_theirs(tmp_
     new = [one for one in found.topics if one.is_new]
     assert 40 <= sum(one.items for one in new) <= 48
     assert all(name.startswith("login") for one in new for name in one.conversations_behind)
+    assert all(one.group_id for one in found.topics if one.topic_id)
+    assert {one.topic_id: one.group_id for one in found.topics if one.topic_id in groups} == groups
     assert find_topics(home.assistant()).topics == found.topics
 
 

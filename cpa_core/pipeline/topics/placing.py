@@ -10,8 +10,20 @@ from typing import TYPE_CHECKING
 from cpa_core.errors import InputError, NotFound
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.topics.groups import TopicGroupRow, earlier_groups, groups_entered, groups_now, write_groups
 from cpa_core.store.database import Row, Transaction, as_json, each_of
-from cpa_core.topics import CORPORA, Corpus, FoundTopic, Item, Layer, Placement, first_layer, new_layer, placed
+from cpa_core.topics import (
+    CORPORA,
+    Corpus,
+    FoundTopic,
+    Item,
+    Layer,
+    Placement,
+    TopicGroup,
+    first_layer,
+    new_layer,
+    placed,
+)
 from cpa_core.topics.vectors import Space, module
 
 if TYPE_CHECKING:
@@ -68,10 +80,11 @@ class CorpusTopics(Value):
 
 
 class TopicsFound(Value):
-    """The changes, and every topic by corpus and size."""
+    """The changes, every topic by corpus and size, and the groups above them."""
 
     corpora: tuple[CorpusTopics, ...]
     topics: tuple[TopicRow, ...]
+    groups: tuple[TopicGroupRow, ...] = ()
 
 
 def find_topics(assistant: Assistant) -> TopicsFound:
@@ -85,7 +98,13 @@ def find_topics(assistant: Assistant) -> TopicsFound:
         raise NotFound(f"{assistant.settings.home}: nothing was stored here yet")
     with assistant.store.topics_lock():
         done = tuple(_brought_up(assistant, corpus) for corpus in CORPORA)
-    return TopicsFound(corpora=done, topics=topics_now(assistant))
+    return listed_topics(assistant).model_copy(update={"corpora": done})
+
+
+def listed_topics(assistant: Assistant) -> TopicsFound:
+    """Every topic and group as they were found last; no corpus is changed."""
+    with assistant.store.reading() as view:
+        return TopicsFound(corpora=(), topics=topics_now(assistant), groups=groups_now(view))
 
 
 def topics_now(assistant: Assistant) -> tuple[TopicRow, ...]:
@@ -125,22 +144,24 @@ def _row(row: Row, behind: Sequence[str]) -> TopicRow:
 
 @dataclass(frozen=True)
 class _Corpus:
-    """A corpus as it is stored: its texts, their topics, its layers, and the last day that was clustered."""
+    """A corpus as it is stored: its texts, their topics, its layers, the last day clustered, each topic's group."""
 
     name: Corpus
     items: tuple[Item, ...]
     known: dict[str, str | None]
     layers: tuple[Layer, ...]
     clustered: date | None
+    groups: dict[str, str | None]
 
 
 @dataclass(frozen=True)
 class _Changed:
-    """The findings of a run: places of texts, by item, and the new layer if there is one."""
+    """The findings of a run: places of texts, by item, the new layer if there is one, and topics that enter groups."""
 
     places: dict[str, Placement]
     layer: Layer | None
     is_clustered: bool
+    groups: tuple[TopicGroup, ...] = ()
 
 
 def _brought_up(assistant: Assistant, corpus: Corpus) -> CorpusTopics:
@@ -150,9 +171,10 @@ def _brought_up(assistant: Assistant, corpus: Corpus) -> CorpusTopics:
     changed = _Changed({}, None, False) if few else _changed(there)
     ids = {one.item_id for one in there.items}
     gone = there.known.keys() - ids
-    if gone or changed.places or changed.is_clustered:
+    if gone or changed.places or changed.is_clustered or changed.groups:
         with assistant.store.writing() as tables:
             _write(tables, there, changed, sorted(gone), assistant.now())
+            write_groups(tables, corpus, changed.groups, assistant.now())
     return CorpusTopics(
         corpus=corpus,
         texts=len(there.items),
@@ -165,7 +187,9 @@ def _brought_up(assistant: Assistant, corpus: Corpus) -> CorpusTopics:
 def _read(view: Transaction, corpus: Corpus) -> _Corpus:
     items = items_of(view, corpus)
     rows = view.rows("select max(last_day) as day from topic_clusterings where corpus = $corpus", corpus=corpus)
-    return _Corpus(corpus, items, _known(view, corpus), tuple(_layers(view, corpus)), rows[0]["day"])
+    topics = view.rows("select topic_id, group_id from topics where corpus = $corpus", corpus=corpus)
+    groups = {row["topic_id"]: row["group_id"] for row in topics}
+    return _Corpus(corpus, items, _known(view, corpus), tuple(_layers(view, corpus)), rows[0]["day"], groups)
 
 
 def items_of(view: Transaction, corpus: Corpus) -> tuple[Item, ...]:
@@ -178,13 +202,18 @@ def _changed(there: _Corpus) -> _Changed:
     fresh = [one for one in there.items if one.item_id not in there.known]
     places = {one.item_id: one for one in placed(there.layers, fresh)}
     since = _due(there)
+    known = there.known | {name: place.topic_id for name, place in places.items()}
+    space = there.layers[0].space if there.layers else None
+    earlier = earlier_groups(there.name, there.items, space, known, there.groups)
     if since is None:
-        return _Changed(places, None, False)
-    items, known = there.items, there.known | {name: place.topic_id for name, place in places.items()}
+        return _Changed(places, None, False, earlier)
+    items = there.items
     layer = new_layer(there.name, items, since, known) if there.layers else first_layer(there.name, items)
     if layer:
         places |= {one.item_id: one for one in placed([layer], items) if one.topic_id is not None}
-    return _Changed(places, layer, True)
+    groups = there.groups | {topic: one.group_id for one in earlier for topic in one.topics}
+    entered = layer.above or groups_entered(there.name, layer, known, places.values(), groups) if layer else ()
+    return _Changed(places, layer, True, (*earlier, *entered))
 
 
 def _write(tables: Transaction, there: _Corpus, changed: _Changed, gone: Sequence[str], now: datetime) -> None:

@@ -80,6 +80,7 @@ class Asked:
     trust: tuple[Trust, ...] = ()
     inbox: tuple[FollowedIssue, ...] = ()
     topics: tuple[TopicFigures, ...] = ()
+    topic_groups: tuple[TopicFigures, ...] = ()
     intents: tuple[insights.IntentOutcome, ...] = ()
     kept_days: int = 0
     """Days of which only sums are left; they are in the charts over time alone."""
@@ -139,6 +140,7 @@ def ask(of: Selection, compared: Comparison | None = None, declared: Sequence[Co
         trust=tuple(_placed(of, trust(of))),
         inbox=inbox(of.view),
         topics=topic_figures(of, issues),
+        topic_groups=topic_figures(of, issues, by_group=True),
         intents=insights.intent_outcomes(of),
     )
 

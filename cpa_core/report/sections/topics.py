@@ -1,6 +1,6 @@
 """Topics by size, trend and ends: users' requests, messages that no event covers, and reasons of missed criteria."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from cpa_core.insights.topic_figures import TopicFigures
@@ -24,11 +24,7 @@ def topics(asked: Asked) -> Section:
         short="Topics",
         title="What they are about",
         lead="Groups of alike texts, with ids that stay. Size and growth count texts; ends count conversations.",
-        tables=[
-            _table(asked, corpus, about, found)
-            for corpus, about in CORPORA.items()
-            if (found := [one for one in asked.topics if one.corpus == corpus])
-        ],
+        tables=[table for corpus, about in CORPORA.items() for table in _tables(asked, corpus, about)],
         notes=[f"{words.count(len(new))} new in the last seven days."] if new else [],
         is_tables_first=True,
     )
@@ -40,9 +36,19 @@ def is_new(asked: Asked, one: TopicFigures) -> bool:
     return one.is_new and found is not None and asked.scope.last - NEW_FOR < found <= asked.scope.last
 
 
-def _table(asked: Asked, corpus: str, about: str, found: Sequence[TopicFigures]) -> Table:
+def _tables(asked: Asked, corpus: str, about: str) -> Iterator[Table]:
+    """The groups of a corpus's topics, if they are fewer than the topics, and the topics."""
+    topics, groups = ([one for one in all_ if one.corpus == corpus] for all_ in (asked.topics, asked.topic_groups))
+    above = [one for one in groups if one.topic_id]
+    if 1 < len(above) < len([one for one in topics if one.topic_id]):
+        yield _table(asked, corpus, f"groups of topics: {about}", groups, part="groups")
+    if topics:
+        yield _table(asked, corpus, about, topics)
+
+
+def _table(asked: Asked, corpus: str, about: str, found: Sequence[TopicFigures], part: str = "table") -> Table:
     columns = [
-        Column("topic"),
+        Column("group" if part == "groups" else "topic"),
         Column("texts", "number"),
         Column("last 7 days", "number"),
         Column("score", "number"),
@@ -53,23 +59,21 @@ def _table(asked: Asked, corpus: str, about: str, found: Sequence[TopicFigures])
     shown = [*[one for one in found if one.topic_id][:MOST_TOPICS], *[one for one in found if not one.topic_id]]
     more = len(found) - len(shown)
     caption = f"{corpus}: {about}" + (f"; {words.count(more)} smaller ones are left out" if more else "")
-    rows = [_row(asked, one) + ([share_cell(one.delivered)] if _has_intents(found) else []) for one in shown]
-    return Table(f"topics-{corpus}-table", caption, columns, rows, filters=len(shown) > 8)
+    rows = [
+        _row(asked, one, is_group=part == "groups") + ([share_cell(one.delivered)] if _has_intents(found) else [])
+        for one in shown
+    ]
+    return Table(f"topics-{corpus}-{part}", caption, columns, rows, filters=len(shown) > 8)
 
 
 def _has_intents(found: Sequence[TopicFigures]) -> bool:
     return any(one.delivered.of for one in found)
 
 
-def _row(asked: Asked, one: TopicFigures) -> list[Cell]:
-    drill = asked.behind.has(topic_key(one))
-    promoted = f"event type {one.event_key.partition('|')[0]}" if one.event_key else ""
+def _row(asked: Asked, one: TopicFigures, *, is_group: bool) -> list[Cell]:
+    drill = asked.behind.has(topic_key(one, "topic-group" if is_group else "topic"))
     return [
-        Cell(
-            topic_name(one),
-            of="; ".join(filter(None, (one.description, promoted))),
-            note="new" if is_new(asked, one) else "",
-        ),
+        Cell(topic_name(one), of=_about(asked, one, is_group=is_group), note="new" if is_new(asked, one) else ""),
         Cell(words.count(one.items), of=words.percent(one.share), sort=one.items, drill=drill),
         Cell(words.count(one.last_week), of=f"{words.count(one.week_before)} before", sort=one.last_week),
         Cell(words.points(one.score.mean), of=words.mean_of(one.score, "scored"), sort=one.score.mean),
@@ -78,18 +82,29 @@ def _row(asked: Asked, one: TopicFigures) -> list[Cell]:
     ]
 
 
+def _about(asked: Asked, one: TopicFigures, *, is_group: bool) -> str:
+    """The small words below a name: how many topics a group has; of a topic its sentence, group and event type."""
+    if is_group:
+        return f"{words.count(one.topics)} topics" if one.topics > 1 else ""
+    above = [group for group in asked.topic_groups if (group.corpus, group.topic_id) == (one.corpus, one.group_id)]
+    inside = f"in {topic_name(above[0])}" if above and above[0].topics > 1 else ""
+    promoted = f"event type {one.event_key.partition('|')[0]}" if one.event_key else ""
+    return "; ".join(filter(None, (one.description, inside, promoted)))
+
+
 def topic_name(one: TopicFigures) -> str:
     """Return the title of a topic: its name, its id if no text may be shown, or a text for none."""
     return one.name or one.topic_id or "no topic"
 
 
-def topic_key(one: TopicFigures) -> str:
-    """The key of the conversations behind a topic."""
-    return f"topic:{one.corpus}:{one.topic_id or ''}"
+def topic_key(one: TopicFigures, kind: str = "topic") -> str:
+    """The key of the conversations behind a topic or a group."""
+    return f"{kind}:{one.corpus}:{one.topic_id or ''}"
 
 
 def topic_title(asked: Asked, rest: str) -> tuple[str, Sequence[int]]:
     """The title of a topic's drill-down."""
     corpus, _, topic_id = rest.partition(":")
-    found = next(one for one in asked.topics if (one.corpus, one.topic_id or "") == (corpus, topic_id))
+    both = (*asked.topic_groups, *asked.topics)
+    found = next(one for one in both if (one.corpus, one.topic_id or "") == (corpus, topic_id))
     return f"{corpus}: {topic_name(found)}", ()
