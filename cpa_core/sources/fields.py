@@ -82,3 +82,11 @@ def kind(value: object) -> str:
     """Return the kind of a JSON value, in words."""
     names = {dict: "object", list: "list", str: "text", bool: "truth value", type(None): "null"}
     return names.get(type(value), "object" if isinstance(value, dict) else "number")
+
+
+def truth(value: object) -> bool:
+    """Whether a flag is set: true, also as the text or number that a table has for it."""
+    return value is True or (isinstance(value, str | int | float) and str(value).strip().lower() in TRUE)
+
+
+TRUE = frozenset({"true", "1", "1.0", "t", "yes"})

@@ -2,7 +2,8 @@
 
 Sources: ISO 8601 as `datetime.fromisoformat` reads it. RFC 2822 section 3.3 and its obsolete zones. Snowflake's
 TIMESTAMP_OUTPUT_FORMAT `YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM`. ECMAScript's Date.prototype.toString. Java's
-ZonedDateTime.toString and Date.toString. Trino and Athena write a region behind the time. ClickHouse, BigQuery and
+ZonedDateTime.toString and Date.toString. Trino and Athena write a region behind the time. Oracle's NLS_TIMESTAMP_FORMAT
+`DD-MON-RR HH.MI.SSXFF AM`. Kibana's `MMM D, YYYY @ HH:mm:ss.SSS`. ClickHouse, BigQuery and
 PostHog write microseconds since 1970.
 """
 
@@ -35,7 +36,9 @@ _EPOCH = re.compile(r"(\d{9,19})(?:\.(\d+))?")
 _CLOCK = r"(?P<h>\d{1,2}):(?P<m>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d+))?)?(?:\s?(?P<half>[ap])\.?m\.?)?"
 _ZONE = r"(?:\s(?P<region>[a-z]+/[\w/+-]+)|\s?(?P<zone>[a-z]{1,4})?(?P<offset>[+-]\d\d:?\d\d)?"
 _ZONE += r"(?:\s?\([^)]*\)|\[(?P<place>[\w/+-]+)\])?)"
-_TIME = rf"(?:(?:,?\s|t|,?\sat\s){_CLOCK}{_ZONE})?"
+_TIME = rf"(?:(?:,?\s|t|,?\sat\s|\s@\s){_CLOCK}{_ZONE})?"
+_DOTTED = r"\s(?P<h>\d{1,2})\.(?P<m>\d\d)\.(?P<s>\d\d)(?:[.,](?P<f>\d+))?(?:\s(?P<half>[ap])\.?m\.?)?"
+_DOTTED += r"(?:\s(?P<region>[a-z]+/[\w/+-]+)|\s?(?P<offset>[+-]\d\d:?\d\d)|\s(?P<zone>[a-z]{1,4}))?"
 _WEEKDAY = r"(?:[a-z]{3,9},?\s)?"
 _NAME = r"(?P<name>[a-z]{3,9})\.?"
 _FORMS = [
@@ -46,6 +49,7 @@ _FORMS = [
         rf"{_WEEKDAY}{_NAME}\s(?P<d>\d{{1,2}}),?\s(?P<y>\d{{4}}){_TIME}",
         rf"{_WEEKDAY}{_NAME}\s+(?P<d>\d{{1,2}})\s{_CLOCK}(?:\s(?P<zone>[a-z]{{1,4}}))?\s(?P<y>\d{{4}})",
         rf"(?P<d>\d{{1,2}})\.(?P<mo>\d{{1,2}})\.(?P<y>\d{{4}}){_TIME}",
+        rf"(?P<d>\d{{1,2}})-{_NAME}-(?P<y>\d\d){_DOTTED}",
     )
 ]
 _EITHER = re.compile(rf"(?P<one>\d{{1,2}})[/-](?P<two>\d{{1,2}})[/-](?P<y>\d{{4}}|\d\d){_TIME}", re.IGNORECASE)

@@ -486,6 +486,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "helicone": ("helicone", by_call.helicone),
     "amplitude": ("amplitude", by_call.amplitude),
     "map": ("json", by_talk.by_id),
+    "map of lists": ("json_lists", by_talk.lists_by_id),
     "message lists": ("messages", by_talk.bare),
     "langchain lists": ("langchain_messages", by_talk.langchain_lists),
     "twilio": ("twilio", by_talk.twilio),
@@ -563,6 +564,7 @@ UNNAMED = frozenset({"api management", "vertex"})
 
 FLAT = frozenset({"rows", "langfuse traces", "langfuse observations", "langfuse blob", "litellm", "proxy", "phoenix"})
 FLAT |= {"api management", "vertex", "helicone", "braintrust", "chat data set", "copilot rows", "weave"}
+FLAT |= {"freshdesk", "gorgias"}
 FLAT |= {"rasa rows", "logfire", "dialogflow log", "langchain rows", "ai sdk rows"}
 """Records that also stand in the rows of a table."""
 

@@ -27,6 +27,12 @@ def by_id(told: Told) -> list[Record]:
     return [{told.key: {"user_id": told.user, "messages": [{"role": "system", "content": SILENT}, *said]}}]
 
 
+def lists_by_id(told: Told) -> list[Record]:
+    """The messages of a conversation under its id."""
+    said = [{"role": role, "content": text, "timestamp": at.isoformat()} for _, at, role, text in timed(told)]
+    return [{told.key: [{"role": "system", "content": SILENT}, *said]}]
+
+
 def bare(told: Told) -> list[list[Record]]:
     """The messages alone."""
     call = {"id": "x", "type": "function", "function": {"name": "f", "arguments": SILENT}}

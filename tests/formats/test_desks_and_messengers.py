@@ -68,6 +68,23 @@ def test_the_best_reply_of_a_tree_is_the_conversation() -> None:
     assert said(lines(*tree), "a.jsonl") == {"t": FOUR}
 
 
+def test_the_flags_of_a_table_are_flags() -> None:
+    keys = ("message_tree_id", "message_id", "parent_id", "role", "text", "created_date", "rank", "deleted")
+    rows = [
+        ("t", "1", "", "prompter", "hi", AT, "", "False"),
+        ("t", "2", "1", "assistant", "(deleted)", AT, "0.0", "True"),
+        ("t", "3", "1", "assistant", "(worse)", AT, "2.0", "False"),
+        ("t", "4", "1", "assistant", "ho", AT, "1.0", "False"),
+    ]
+    assert said("".join(",".join(row) + "\n" for row in (keys, *rows)), "a.csv") == {"t": BOTH}
+
+
+def test_a_ticket_without_an_answer_is_its_description() -> None:
+    ticket = WRITERS["freshdesk tickets"][1](TOLD)[0]
+    quiet = ticket | {"id": "d", "conversations": []}
+    assert said([ticket, quiet, quiet | {"id": "e"}]) == {"c": FOUR, "d": FOUR[:1], "e": FOUR[:1]}
+
+
 def test_between_people_the_sender_is_the_role_and_is_to_be_named() -> None:
     chat = telegram(TOLD)[0] | {"type": "personal_chat"}
     chat["messages"][0]["text"] = ["h", {"type": "bold", "text": "i"}]

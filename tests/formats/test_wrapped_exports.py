@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cpa_core.errors import SourceError
 from tests.formats.reading import AT, BOTH, FOUR, lines, message, read_file, roles, said, told
 
 MILLISECONDS = 1772442000000
@@ -114,3 +115,17 @@ def test_a_bare_list_of_langchain_messages_is_a_conversation(form: str) -> None:
 @pytest.mark.parametrize("page", [{"resourceSpans": []}, {"resourceLogs": []}, {"events": [], "cursor": None}])
 def test_an_empty_page_is_a_quiet_hour(page: Any) -> None:
     assert read_file(page) == ([], [])
+
+
+STATED = [message(*one, timestamp=AT) for one in FOUR]
+
+
+def test_lists_of_messages_stand_under_the_ids_of_their_conversations_and_under_no_word() -> None:
+    sessions = {"c1": STATED, "c2": STATED[:2]}
+    assert said(sessions) == said({"sessions": sessions}) == {"c1": FOUR, "c2": BOTH}
+    assert said({"conversations": {"c1": {"messages": STATED}}}) == {"c1": FOUR}
+    for found in ({"dialog": STATED}, {"id": "c1", "dialog": STATED}):
+        with pytest.raises(SourceError, match="--map messages=dialog"):
+            read_file(found)
+    with pytest.raises(SourceError, match="two answers"):
+        read_file({"chosen": STATED, "rejected": STATED})

@@ -36,6 +36,8 @@ FORMS = {
     "English, twelve hours": lambda at: at.strftime("%B %d, %Y at %I:%M:%S %p"),
     "German": lambda at: at.strftime("%d.%m.%Y %H:%M:%S"),
     "Oracle": lambda at: at.strftime("%d-%b-%Y %H:%M:%S").upper(),
+    "Oracle, as it shows timestamps": lambda at: at.strftime("%d-%b-%y %I.%M.%S.%f000 %p").upper(),
+    "Kibana": lambda at: at.strftime("%b %d, %Y @ %H:%M:%S.%f")[:-3],
     "compact": lambda at: at.strftime("%Y%m%d%H%M%S"),
     "seconds": lambda at: str(int(at.timestamp())),
     "seconds with a fraction": lambda at: f"{at.timestamp():.3f}",

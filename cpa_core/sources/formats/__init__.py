@@ -144,6 +144,7 @@ FORMATS: dict[str, Format] = {
         refused.COMPLETIONS,
         refused.INTERCOM_LIST,
         refused.ZENDESK_TICKETS,
+        own.LISTS,
     )
 }
 """One line a format. Of formats that fit a file equally well, the first is taken."""

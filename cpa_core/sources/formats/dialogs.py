@@ -45,7 +45,9 @@ def _sent(file: File, place: str, item: dict[str, Any], bot: str | None) -> Iter
 def _discord(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     tree = talks.record(tree)
     listed = [one for one in list_at(tree, "messages") if object_at(one).get("type") in ("Default", "Reply", 0, 19)]
-    people = {object_at(one, "author").get("id") for one in listed if not object_at(one, "author").get("isBot")}
+    people = {
+        object_at(one, "author").get("id") for one in listed if not fields.truth(object_at(one, "author").get("isBot"))
+    }
     about = talks.Head(
         place,
         fields.identity("channel.id", object_at(tree, "channel").get("id")),
@@ -56,7 +58,7 @@ def _discord(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Rejec
 
 
 def _posted(file: File, place: str, item: dict[str, Any]) -> Iterator[Made]:
-    role = "assistant" if object_at(item, "author").get("isBot") is True else "user"
+    role = "assistant" if fields.truth(object_at(item, "author").get("isBot")) else "user"
     yield from talks.said(file, place, role, item.get("content"), item.get("timestamp"), item.get("id"))
     for attached in list_at(item, "attachments"):
         yield from talks.silent(file, place, "attachment", attached, item.get("timestamp"))

@@ -80,7 +80,7 @@ def _worded(path: str, words: Mapping[str, str]) -> Callable[[Tree], str]:
 
 
 def _crisp(tree: Tree) -> str:
-    desk = "bot" if tree.get("automated") is True else "agent"
+    desk = "bot" if fields.truth(tree.get("automated")) else "agent"
     side = {"user": "user", "operator": desk}.get(str(tree.get("from")), "")
     return side if tree.get("type") == "text" else ""
 
@@ -91,7 +91,7 @@ def _freshchat(tree: Tree) -> str:
 
 
 def _freshdesk(tree: Tree) -> str:
-    return "" if tree.get("private") is True else "user" if tree.get("incoming") is True else "agent"
+    return "" if fields.truth(tree.get("private")) else "user" if fields.truth(tree.get("incoming")) else "agent"
 
 
 def _hubspot(tree: Tree) -> str:
@@ -103,17 +103,17 @@ def _hubspot(tree: Tree) -> str:
 
 
 def _front(tree: Tree) -> str:
-    return "" if tree.get("is_draft") is True else "user" if tree.get("is_inbound") is True else "agent"
+    return "" if fields.truth(tree.get("is_draft")) else "user" if fields.truth(tree.get("is_inbound")) else "agent"
 
 
 def _gorgias(tree: Tree) -> str:
-    hidden = tree.get("public") is False or tree.get("channel") == "internal-note"
-    return "" if hidden else "agent" if tree.get("from_agent") is True else "user"
+    hidden = not fields.truth(tree.get("public", True)) or tree.get("channel") == "internal-note"
+    return "" if hidden else "agent" if fields.truth(tree.get("from_agent")) else "user"
 
 
 def _drift(tree: Tree) -> str:
     author = talks.object_at(tree, "author")
-    desk = "bot" if author.get("bot") is True or author.get("type") == "bot" else "agent"
+    desk = "bot" if fields.truth(author.get("bot")) or author.get("type") == "bot" else "agent"
     side = {"contact": "user", "user": desk, "bot": "bot"}.get(str(author.get("type")), "")
     return side if tree.get("type", "chat") in ("chat", "email") else ""
 
@@ -306,8 +306,8 @@ BY_FIELDS: tuple[Format, ...] = (
     _format(
         "freshdesk_tickets",
         "Freshdesk's tickets with their conversations",
-        "id requester_id description_text conversations[].incoming conversations[].private",
-        "id requester_id subject description_text description conversations[].incoming conversations[].private",
+        "id requester_id subject description_text conversations[]",
+        "id requester_id subject description_text conversations[].incoming conversations[].private",
         docs="https://developers.freshdesk.com/api/#view_a_ticket",
         where=FRESHDESK_FIELDS,
         speech="description_text is the requester's first message; then as in freshdesk",

@@ -112,8 +112,8 @@ def _chatwoot(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         yield Reject(place, "an event that creates no message", "{}", loss=False)
         return
     side = SIDES.get(str(tree.get("message_type")))
-    deleted = object_at({"": unfolded(tree.get("content_attributes"))}, "").get("deleted") is True
-    if side is None or deleted or str(tree.get("private")).lower() == "true":
+    deleted = object_at({"": unfolded(tree.get("content_attributes"))}, "").get("deleted")
+    if side is None or fields.truth(deleted) or fields.truth(tree.get("private")):
         yield Reject(place, "an activity, a private note or a deleted message: no speech", "{}", loss=False)
         return
     inside = object_at(tree, "conversation")

@@ -6,10 +6,12 @@ Source: docs/start/own-data.md.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cpa_core.sources import columns, conversations, tables
+from cpa_core.sources import columns, conversations, fields, tables
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import turns
 from cpa_core.sources.formats.form import Format, each
+from cpa_core.sources.formats.openai_chat import conversation
+from cpa_core.sources.records import Reject
 from cpa_core.sources.samples import Layout
 
 PAGE = "docs/start/own-data.md"
@@ -20,6 +22,24 @@ def _map(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         raise ValueError("an object of conversations by id is needed")
     for conversation_id, one in tree.items():
         yield from conversations.conversation(file, conversation_id, one)
+
+
+def _lists(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    """The conversations whose messages stand under their ids. Raises ValueError for a key that may be no id."""
+    words = [key for key, messages in tree.items() if isinstance(messages, list) and not any(map(str.isdigit, key))]
+    if words:
+        raise ValueError(
+            f"a list of messages stands under {words[0][:40]}: if that is no id of a conversation, say "
+            f"--map messages={words[0][:40]} --format openai"
+        )
+    for conversation_id, messages in tree.items():
+        where = f"{place}.{conversation_id}"
+        if isinstance(messages, list):
+            yield from conversation(file, where, {"id": conversation_id}, messages)
+        else:
+            yield Reject(
+                where, f"a list of messages is needed, this is a {fields.kind(messages)}", conversations.raw(messages)
+            )
 
 
 def _row(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
@@ -34,7 +54,7 @@ MAP = Format(
     name="json",
     title="conversations by id",
     kind="conversation",
-    signs=("*.messages",),
+    signs=("*.messages !timestamp !message",),
     read=each(_map),
     docs=PAGE,
     ids="the key",
@@ -42,6 +62,12 @@ MAP = Format(
     times="timestamp of each message",
     speech="messages of role user and assistant",
     silent="messages of other roles",
+)
+LISTS = MAP._replace(
+    name="json_lists",
+    title="lists of messages by the conversation's id",
+    signs=("*.[].role *.[].content !*.[].role.S",),
+    read=each(_lists),
 )
 ROWS = MAP._replace(
     name="jsonl",

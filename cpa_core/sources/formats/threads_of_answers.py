@@ -89,8 +89,11 @@ OASST_ROLES = {"prompter": "user", "assistant": "assistant"}
 
 def _rank(tree: dict[str, Any]) -> tuple[bool, float]:
     """The best of several answers first; those without a rank after all others."""
-    rank = tree.get("rank")
-    return (False, float(rank)) if isinstance(rank, int | float) and rank >= 0 else (True, 0.0)
+    try:
+        rank = float(str(tree.get("rank")))
+    except ValueError:
+        rank = -1.0
+    return (False, rank) if rank >= 0 else (True, 0.0)
 
 
 def _tree(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
@@ -99,7 +102,11 @@ def _tree(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     one, way = object_at(tree, "prompt"), []
     while one:
         way.append(one)
-        replies = [reply for reply in list_at(one, "replies") if isinstance(reply, dict) and not reply.get("deleted")]
+        replies = [
+            reply
+            for reply in list_at(one, "replies")
+            if isinstance(reply, dict) and not fields.truth(reply.get("deleted"))
+        ]
         one = min(replies, key=_rank, default={})
     return _told(file, place, tree.get("message_tree_id"), way)
 
@@ -143,7 +150,7 @@ def _best_way(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     replies: defaultdict[Any, list[dict[str, Any]]] = defaultdict(list)
     known = {one.get("message_id") for one in messages}
     for one in messages:
-        if not one.get("deleted"):
+        if not fields.truth(one.get("deleted")):
             replies[one.get("parent_id") if one.get("parent_id") in known else None].append(one)
     way: list[dict[str, Any]] = []
     parent = None
