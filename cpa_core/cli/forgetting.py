@@ -73,7 +73,8 @@ def forget_older_command(
     say(*_outdated_lines(found))
     if yes and not found.is_empty:
         forget_older(assistant, days)
-        say("removed; the sums of these days stay, and the database was copied without the rest")
+        copied = "the database was copied" if assistant.store.is_file else "the store's files were written anew"
+        say(f"removed; the sums of these days stay, and {copied} without the rest")
     elif not found.is_empty:
         say("nothing was changed; the same command with --yes removes it")
     return Done(0, OutdatedFacts(found=found, done=yes))

@@ -1,6 +1,6 @@
 """Compacting a home: freeing unused space of its database and its files of answers."""
 
-from cpa_core.errors import NotFound
+from cpa_core.errors import NotFound, SettingsError
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.store.answers import merge_answer_files
@@ -32,7 +32,10 @@ def compact_home(assistant: Assistant, wait: float | None = None) -> Compacted:
     seconds, StoreNotWritten, AnswersNotKept.
     """
     store = assistant.store
-    store.expect_file("cpa compact")
+    if not store.is_file:
+        raise SettingsError(
+            "cpa compact works on the files of one home; a shared store (CPA_STORE) has cpa store upkeep"
+        )
     if not store.exists():
         raise NotFound(f"{assistant.settings.home}: nothing was stored here yet")
     merged = merge_answer_files(store)

@@ -50,11 +50,6 @@ class Store:
         """Whether the tables are in the home's own file."""
         return isinstance(self._engine, FileEngine)
 
-    def expect_file(self, what: str) -> None:
-        """Raises SettingsError where the tables are not in the home: `what` works on its files alone."""
-        if not self.is_file:
-            raise SettingsError(f"{what} works on the files of one home, and CPA_STORE names a store beyond it")
-
     @property
     def ledger(self) -> LedgerTables | None:
         """The ledgers that all workers write beside the transactions; None where every table is in the file."""

@@ -96,6 +96,14 @@ class Transaction:
         connection.execute(into)
         connection.unregister("incoming")
 
+    def show_ledgers(self, table: str) -> None:
+        """Let statements that write to the ledgers read a temporary table of this transaction too."""
+        other = self._writing("update answers")
+        if other is not self._connection:
+            other.register("incoming", self._connection.sql(f"select * from {table}").to_arrow_table())
+            other.execute(f"create or replace temp table {table} as select * from incoming")
+            other.unregister("incoming")
+
     def batches(self, sql: str, rows: int) -> Iterator[pa.Table]:
         """The rows of a query as Arrow tables of about so many rows."""
         for batch in self._connection.sql(sql).to_arrow_reader(rows):

@@ -13,7 +13,8 @@ import pytest
 
 from cpa_core.pipeline import build_day
 from cpa_core.pipeline.forgetting import forget as steps
-from cpa_core.pipeline.forgetting.forget import forget, forgetting, resume_forgetting
+from cpa_core.pipeline.forgetting.forget import forget, forget_older, forgetting, resume_forgetting
+from cpa_core.pipeline.forgetting.retention import outdated
 from cpa_core.pipeline.forgetting.tombstones import copy_tombstones, tombstones
 from cpa_core.store import Store
 from cpa_core.store.database import Row
@@ -25,7 +26,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(programs() is None, reason="Postgres is not installed: apt-get install postgresql"),
 ]
-DAY = date(2026, 3, 4)
+DAY, AFTER = date(2026, 3, 4), date(2026, 3, 9)
 STEPS = ("_delete", "vacuum")
 PEOPLE = ("", *STEPS)
 
@@ -177,6 +178,45 @@ def test_killed_at_a_step_another_worker_ends_it(
     assert resume_forgetting(other.assistant())
     assert held(home, postgres, step) == set() and of_others(home, step) == before
     assert not resume_forgetting(home.assistant())
+
+
+def test_what_is_old_goes_from_every_table_and_its_sums_stay(tmp_path: Path, lakes: Lakes, postgres: Postgres) -> None:
+    """Another worker's landing does not bring it back, and what is younger is as it was."""
+    home = Home(tmp_path / "one", lakes.environ(tmp_path / "aged"))
+    lakes.engine(tmp_path / "aged")
+    young = talk("ivo", "Ivo")
+    for one in young["messages"]:
+        one["timestamp"] = one["timestamp"].replace("03-04", "03-09")
+    text = json.dumps({**talks(), "conv-of-ivo": young})
+    home.write("a.json", text)
+    home.land()
+    for day in (DAY, AFTER):
+        build_day(home.assistant(), day)
+    with home.assistant().store.writing() as tables:
+        for table, rows in rows_of_talks().items():
+            tables.insert(table, rows)
+    outbox = Path(home.environ["CPA_STORE_DATA"]) / "outbox" / f"{DAY}.jsonl"
+    outbox.parent.mkdir(parents=True)
+    outbox.write_text(json.dumps({"distinct_id": "anna", "properties": {"conversation_id": "conv-of-anna"}}) + "\n")
+    before, cost = young_rows(home), home.rows("select sum(cost) as cost, count(*) as n from answers")
+    assert len(held(home, postgres, "")) > 3
+    found = outdated(home.assistant(), 3)
+    everywhere = {"answers", "upload_receipts", "messages", "tagged_events", "landed_messages"}
+    assert everywhere <= found.tables.keys() and found.conversations == len(talks()) and len(found.files) == 1
+    assert forget_older(home.assistant(), 3) == found
+    assert held(home, postgres, "") == set() and young_rows(home) == before and "anna" not in outbox.read_text("utf-8")
+    assert home.rows("select sum(cost) as cost, count(*) as n from answers") == cost
+    assert home.rows("select conversations from retention") == [{"conversations": len(talks())}]
+    assert home.rows("select len(conversation_ids) as n from batches") == [{"n": 0}]
+    assert home.rows("select distinct day from insight_days order by day")[0] == {"day": DAY}
+    other = Home(tmp_path / "two", dict(home.environ))
+    other.write("b.json", text)
+    other.land()
+    assert outdated(other.assistant(), 3).is_empty and young_rows(other) == before
+
+
+def young_rows(home: Home) -> list[Row]:
+    return home.rows("select * from messages where day = '2026-03-09' order by all")
 
 
 def test_what_a_home_forgot_stays_away_from_the_store_that_it_is_copied_to_and_back(home: Home, tmp_path: Path) -> None:

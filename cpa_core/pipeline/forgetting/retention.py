@@ -5,7 +5,7 @@ before it, unless their conversation is still here.
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from cpa_core.errors import NotFound
@@ -13,6 +13,7 @@ from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.forgetting.files import clean_files
 from cpa_core.pipeline.forgetting.journal import WAIT
+from cpa_core.pipeline.forgetting.outbox import clean_shared_outbox
 from cpa_core.pipeline.forgetting.subject import Forgotten
 from cpa_core.pipeline.forgetting.tombstones import bury_before, moment_of
 from cpa_core.pipeline.reporting.daily_tables import sum_days
@@ -49,7 +50,6 @@ class Outdated(Value):
 def outdated(assistant: Assistant, days: int) -> Outdated:
     """List and count what is older than so many days; nothing is changed. Raises NotFound where there is no store."""
     store = assistant.store
-    store.expect_file("removing what is old")
     if not store.exists():
         raise NotFound(f"{assistant.settings.home}: nothing was stored here yet")
     merge(store)
@@ -57,12 +57,11 @@ def outdated(assistant: Assistant, days: int) -> Outdated:
     with store.reading() as view:
         subject = _subject(view, before, store.timezone)
         tables = {name: count for name, count in _counted(view, before, subject) if count}
-    files = clean_files(store.home, subject, write=False) if tables else {}
     return Outdated(
         before=before,
         conversations=len(subject.conversations),
         tables=tables,
-        files={str(path.relative_to(store.home)): count for path, count in files.items()},
+        files=_cleaned(assistant, subject, write=False) if tables else {},
     )
 
 
@@ -77,10 +76,36 @@ def remove_outdated(assistant: Assistant, before: date) -> None:
     remove_copy(store.home)
     with store.reading() as view:
         subject = _subject(view, before, store.timezone)
-    clean_files(store.home, subject, write=True)
-    with store.writing(WAIT) as transaction:
-        _delete(transaction, before, _subject(transaction, before, store.timezone), assistant.now())
-    compact_database(store, WAIT)
+    _cleaned(assistant, subject, write=True)
+    _remove(assistant, before)
+    if store.is_file:
+        compact_database(store, WAIT)
+        return
+    from cpa_core.store.lake.upkeep import purge  # needs the extra `scale`
+
+    for day in days:
+        with store.day_lock(day, wait=WAIT):
+            pass  # a run that began before has ended now
+    _remove(assistant, before)
+    purge(store, WAIT)
+
+
+def _cleaned(assistant: Assistant, subject: Forgotten, *, write: bool) -> dict[str, int]:
+    """Remove what is old from the files of the home and from a shared outbox, or only count: lines or rows by file."""
+    home = assistant.store.home
+    found = {str(path.relative_to(home)): count for path, count in clean_files(home, subject, write=write).items()}
+    return found | clean_shared_outbox(assistant, subject, write=write)
+
+
+def _remove(assistant: Assistant, before: date) -> None:
+    """Remove the rows in one transaction, which writes down the day before which only sums are left."""
+    with assistant.store.writing(WAIT) as transaction:
+        subject = _subject(transaction, before, assistant.store.timezone)
+        transaction.show_ledgers("outdated")
+        _delete(transaction, before, subject)
+        if subject.conversations or not transaction.answer("forgetting/removed_before", before=before):
+            row = {"before": before, "conversations": len(subject.conversations), "removed_at": assistant.now()}
+            transaction.insert("retention", [row])
 
 
 def _subject(view: Transaction, before: date, timezone: str) -> Forgotten:
@@ -113,13 +138,9 @@ def _counted(view: Transaction, before: date, subject: Forgotten) -> Iterator[tu
     yield from sorted(counts.items())
 
 
-def _delete(transaction: Transaction, before: date, subject: Forgotten, now: datetime) -> None:
-    """All of it, in one transaction, with the day before which only sums are left."""
+def _delete(transaction: Transaction, before: date, subject: Forgotten) -> None:
     transaction.answer("forgetting/outdated_in_batches")
     for table, condition in _tables(transaction):
         transaction.execute(f"delete from {table} where {condition}", **_bound(condition, before, subject))
     blank = "update answers set conversation_id = null, answer = null, detail = null, request_hash = ''"
     transaction.execute(f"{blank} where {OLD_ANSWERS}", **_bound(OLD_ANSWERS, before, subject))
-    transaction.insert(
-        "retention", [{"before": before, "conversations": len(subject.conversations), "removed_at": now}]
-    )
