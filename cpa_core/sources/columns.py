@@ -187,12 +187,12 @@ class Heap:
 
     def take(self, one: Found) -> None:
         """Whatever a format yields."""
-        if isinstance(one, Reject):
-            self.rejects.append(one)
+        if isinstance(one, SourceRecord):
+            self.add(one)
         elif isinstance(one, Draft):
             self.drafts.append(one)
-        elif isinstance(one, SourceRecord):
-            self.add(one)
+        elif isinstance(one, Reject):
+            self.rejects.append(one)
         elif isinstance(one, Gathered):
             self._append(one)
         else:

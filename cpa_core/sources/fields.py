@@ -39,8 +39,14 @@ def group(key: str, value: str | None) -> str:
     return value
 
 
+USUAL = frozenset({"user", "assistant", "system", "tool", "human", "ai", "model", "developer"})
+"""Roles as most files write them."""
+
+
 def role(value: Any) -> str:
     """A role in lower case; some tools write a number or a truth value."""
+    if type(value) is str and value in USUAL:
+        return value
     if type(value) is not str and isinstance(value, bool | int | float):
         value = str(value).removesuffix(".0")
     if not isinstance(value, str) or not value.strip():

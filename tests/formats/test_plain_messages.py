@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.sources import File
-from cpa_core.sources.formats.turns import drafts_of
+from cpa_core.sources.formats.turns import drafts
 from tests.support.examples import examples
 
 VALUES = st.sampled_from(["user", " Assistant ", "", " ", "Hi", "ä\ud800", None, 0, 1.0, True, [], {}, ["Hi"], "[]"])
@@ -15,13 +15,16 @@ IDS = st.sampled_from([None, "", " ", "m1", 7, True, [], "\ud800"])
 PARTS = st.fixed_dictionaries(
     {},
     optional={
-        "type": st.sampled_from(["text", "input_text", "", None, 1]),
+        "type": st.sampled_from(["text", "reasoning", "input_text", "", None, 1]),
         "text": VALUES,
         "content": VALUES,
         "x": VALUES,
     },
 )
-CONTENTS = st.one_of(VALUES, PARTS, st.lists(st.one_of(PARTS, VALUES), max_size=2))
+TEXTS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["text", "reasoning"]), "content": st.sampled_from(["Hi", "ä", ""])}
+)
+CONTENTS = st.one_of(VALUES, PARTS, st.lists(st.one_of(PARTS, VALUES), max_size=2), st.lists(TEXTS, max_size=3))
 MESSAGES = st.fixed_dictionaries(
     {},
     optional={"role": VALUES, "content": CONTENTS, "parts": CONTENTS, "timestamp": TIMES, "id": IDS, "message_id": IDS},
@@ -32,4 +35,5 @@ MESSAGES = st.fixed_dictionaries(
 @given(MESSAGES, st.sampled_from([None, "user"]))
 def test_the_shorter_way_reads_what_the_longer_one_reads(message: dict[str, Any], speaker: str | None) -> None:
     longer = File("a.json", b"", names={"user_id": "nowhere"})
-    assert list(drafts_of(File("a.json", b""), "1", message, speaker)) == list(drafts_of(longer, "1", message, speaker))
+    read, carefully = (list(drafts(file, "1", [message], speaker)) for file in (File("a.json", b""), longer))
+    assert read == carefully

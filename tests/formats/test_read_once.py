@@ -56,6 +56,8 @@ def run(
 
 TRACES = {
     "named by its last run": [run(1, "llm"), run(2, "llm"), run(3, "tool", thread="late", user="u")],
+    "named late by numbers": [run(1, "llm"), run(3, "tool", thread=7, user=8)],
+    "named late by a blank": [run(1, "llm"), run(3, "tool", thread=" ", user="u")],
     "named by what is no id": [run(1, "llm"), run(2, "tool", thread={"a": 1})],
     "prompts that differ": [run(1, "llm"), run(2, "llm", system="other")],
     "inner before outer": [run(2, "llm", 1), run(1, "llm")],

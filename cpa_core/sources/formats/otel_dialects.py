@@ -217,6 +217,10 @@ DIALECTS: tuple[Callable[[Attributes, list[Event]], Exchange | None], ...] = (
 """One line a dialect; the first that finds something in a span has read it."""
 
 
+PLAIN_MESSAGE = frozenset({"message.role", "message.content"})
+"""The keys of a message of OpenInference that is nothing but text, as frames of spans have them."""
+
+
 def listed(attributes: Attributes, name: str) -> list[Any]:
     """The list under this name, in one attribute (also as JSON text) or in one for each leaf: `name.0.role`."""
     whole = unfolded(attributes.get(name))
@@ -232,6 +236,8 @@ def listed(attributes: Attributes, name: str) -> list[Any]:
 
 def nested(flat: dict[str, Any]) -> Any:
     """The tree that keys with dots describe: `{"a.0.b": 1}` is `{"a": [{"b": 1}]}`."""
+    if flat.keys() <= PLAIN_MESSAGE and not any(type(value) is dict for value in flat.values()):
+        return {"message": {key[8:]: value for key, value in flat.items()}} if flat else flat
     tree: dict[str, Any] = {}
     for key, value in flat.items():
         *path, last = key.split(".")

@@ -43,19 +43,27 @@ ASIDE = frozenset(
     | {"embeddings", "execute_tool", "create_agent", "retrieval", "tool", "ai.toolCall", "ai.embed", "ai.embedMany"}
     | {"evaluation", "guardrail", "rerank"}
 )
+KINDS = frozenset({"openinference.span.kind", "gen_ai.operation.name", "traceloop.span.kind", "ai.operationId"})
+"""The attributes that say what a span is."""
 STEPS = frozenset({"CHAIN", "UNKNOWN", "workflow", "task", "invoke_workflow"})
 
 
 class TracedSpan(NamedTuple):
-    """One span, whoever wrote it, with plain values as attributes."""
+    """One span, whoever wrote it, with plain values as attributes, and its times as they are written."""
 
     id: str
     trace: str
     parent: str | None
-    started_at: datetime | None
-    ended_at: datetime | None
+    began: "WrittenTime"
+    ended: "WrittenTime"
     attributes: Attributes
     events: list[Event]
+
+
+WrittenTime = tuple[Any, Any]
+"""Nanoseconds since 1970, and the same in another form: one of them is null."""
+
+NO_TIME: WrittenTime = (None, None)
 
 
 def span_of(tree: Any) -> TracedSpan:
@@ -70,20 +78,28 @@ def span_of(tree: Any) -> TracedSpan:
     if not trace:
         raise ValueError("traceId: missing")
     attributes = plain_attributes(tree.get("attributes"))
-    for key, value in tree.items():
-        if key.startswith("attributes.") and value is not None:
-            attributes[key[11:]] = value
+    if type(tree.get("attributes")) is not list:
+        attributes |= {key[11:]: one for key, one in tree.items() if one is not None and key.startswith("attributes.")}
     if isinstance(tree.get("span_kind"), str):
         attributes.setdefault("openinference.span.kind", tree["span_kind"])
-    started_at, ended_at = (_instant(tree, key) for key in ("start", "end"))
+    began, ended = (_times(tree, *keys) for keys in TIMES)
     name = whole(str(trace))
-    return TracedSpan(str(own), name, str(parent) if parent else None, started_at, ended_at, attributes, _heard(tree))
+    return TracedSpan(str(own), name, str(parent) if parent else None, began, ended, attributes, _heard(tree))
 
 
-def _instant(tree: dict[str, Any], key: str) -> datetime | None:
-    nanoseconds = tree.get(f"{key}TimeUnixNano", tree.get(f"{key}_time_unix_nano"))
-    written = tree.get(f"{key}_time", tree.get(f"{key}_timestamp"))
-    return nanosecond(nanoseconds) if nanoseconds is not None else moment(written, UTC)[0]
+TIMES = [(f"{key}TimeUnixNano", f"{key}_time_unix_nano", f"{key}_time", f"{key}_timestamp") for key in ("start", "end")]
+
+
+def _times(tree: dict[str, Any], otlp: str, snake: str, time: str, timestamp: str) -> WrittenTime:
+    """A time of a span, under one of these keys."""
+    nanoseconds = tree.get(otlp, tree.get(snake))
+    return (nanoseconds, None) if nanoseconds is not None else (None, tree.get(time, tree.get(timestamp)))
+
+
+def _instant(written: WrittenTime) -> datetime | None:
+    """A time of a span. Raises ValueError."""
+    nanoseconds, other = written
+    return nanosecond(nanoseconds) if nanoseconds is not None else moment(other, UTC)[0]
 
 
 WITH_THIRTEEN_DIGITS = range(10**12, 10**13)
@@ -118,9 +134,8 @@ def plain_attributes(given: Any) -> Attributes:
     found: Attributes = {}
     for one in given if isinstance(given, list) else ():
         if isinstance(one, dict) and "key" in one:
-            value, key = one.get("value"), one["key"]
-            text = value.get("stringValue") if type(value) is dict and len(value) == 1 else None
-            found[key if type(key) is str else str(key)] = text if type(text) is str else plain_value(value)
+            key = one["key"]
+            found[key if type(key) is str else str(key)] = plain_value(one.get("value"))
     return found
 
 
@@ -135,7 +150,7 @@ def plain_value(value: Any) -> Any:
         return value if isinstance(value, str | int | float) else None
     kind, inner = next(iter(value.items()))
     if kind == "stringValue":
-        return inner if isinstance(inner, str) else None
+        return inner if type(inner) is str else None
     kind = SNAKE.get(kind, kind)
     if kind in NESTED_KINDS:
         values = inner.get("values") if isinstance(inner, dict) else None
@@ -177,8 +192,7 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
 
 def _node(key: int, told: ReadSpan) -> Node:
     span, said = told
-    words = ("openinference.span.kind", "gen_ai.operation.name", "traceloop.span.kind", "ai.operationId")
-    kinds = {str(span.attributes[word]) for word in words if word in span.attributes}
+    kinds = {str(span.attributes[word]) for word in KINDS & span.attributes.keys()}
     part: Part = "aside" if kinds & ASIDE else "step" if kinds & STEPS or not said else "call"
     prompt = raw(said.system) if said and said.system else prompt_of(said.asked) if said else ""
     return Node(key, span.id, span.parent, span.trace, part, said is not None, prompt)
@@ -200,8 +214,8 @@ def _called(file: File, place: str, told: ReadSpan, named: Names) -> Iterator[co
         place=place,
         conversation_id=first_of(span, SESSIONS) or session or span.trace,
         user_id=first_of(span, USERS) or user,
-        started_at=span.started_at,
-        ended_at=span.ended_at,
+        started_at=_instant(span.began),
+        ended_at=_instant(span.ended),
         call_id=f"{span.trace}/{span.id}",
     )
     yield from called(file, about, *(told.said or Exchange(None, None)))
@@ -239,7 +253,9 @@ def _record(file: File, found: list[tuple[str, dict[str, Any]]]) -> Iterator[col
         attributes |= said
         events.append((_event_name(tree), said | (body if isinstance(body, dict) else {})))
     place, tree = found[0]
-    span = TracedSpan(str(tree.get("spanId")), str(tree.get("traceId") or ""), None, None, None, attributes, events)
+    span = TracedSpan(
+        str(tree.get("spanId")), str(tree.get("traceId") or ""), None, NO_TIME, NO_TIME, attributes, events
+    )
     times = [nanosecond(one.get("timeUnixNano") or one.get("observedTimeUnixNano")) for _, one in found]
     about = CallAbout(
         place=place,

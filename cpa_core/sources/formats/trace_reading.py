@@ -99,19 +99,25 @@ class _Going(NamedTuple):
 
 
 class _HeldRecord(NamedTuple):
-    """One record of a trace that is not over: its number, its node, and the values found in it, if it may be speech."""
+    """One record of a trace that is not over: its number, its node, and the values found in it, if it may be speech.
+
+    `names` are the session and user of its trace as they were known when it was read.
+    """
 
     number: int
     placed: Placed
     node: Node
     found: Any
     read: list[columns.Found] | None
+    names: tuple[Any, Any]
 
-    def lacks(self, verdict: TraceVerdict) -> bool:
-        """Whether more of the record is needed than is held."""
+    def lacks(self, verdict: TraceVerdict, names: tuple[Any, Any]) -> bool:
+        """Whether more of the record is needed than is held. `names` are those of its trace now."""
         if verdict.kind == "undecided":
             return self.placed[1] is None
-        return verdict.kind == "speech" and self.placed[1] is None and self.read is None
+        if verdict.kind != "speech":
+            return False
+        return self.placed[1] is None and (self.read is None or not all(map(_is_known, self.names, names)))
 
 
 class _Passing:
@@ -158,8 +164,8 @@ class _Passing:
     def _hold(self, n: int, one: Placed, node: Node, found: Any) -> None:
         """Keep a record until its trace is over; keep only its node where the record is unlikely to be speech.
 
-        A root is read at once if nothing that its trace says later can change what is read. To hold its tree would
-        cost as much as reading it.
+        A root is read at once: to hold its tree would cost as much as reading it. If its trace is named later, what was
+        read gets the names.
         """
         going = self.going.get(node.trace)
         if going is not None:
@@ -176,10 +182,11 @@ class _Passing:
         read: list[columns.Found] | None = None
         if inside or node.part == "aside" or not node.speaks:
             one, found = (one[0], None), None
-        elif node.parent is None and all(self.named.get(node.trace, UNNAMED)):
+        elif node.parent is None:
             read = list(attempted(self.file, one, lambda f, place, tree: self.call(f, place, tree, found)))
             one, found = (one[0], None), None
-        going.records.append(_HeldRecord(n, one, node, found, read))
+        names = UNNAMED if read is None else self.named.get(node.trace, UNNAMED)
+        going.records.append(_HeldRecord(n, one, node, found, read, names))
 
     def _end(self, before: int | None) -> None:
         """Read the traces of which no record has this number or a later one; None: all."""
@@ -192,26 +199,28 @@ class _Passing:
     def _read(self, trace: int, held: list[_HeldRecord]) -> None:
         self.over.add(trace)
         verdicts = [verdict for _, verdict in verdicts_of([each.node for each in held])]
-        if any(one.lacks(verdict) for one, verdict in zip(held, verdicts, strict=True)):
+        names = self.named.get(held[0].node.trace, UNNAMED)
+        if any(one.lacks(verdict, names) for one, verdict in zip(held, verdicts, strict=True)):
             self.back.add(trace)
             self.came_back += len(held)
             return
         for one, verdict in zip(held, verdicts, strict=True):
             if verdict.kind == "speech":
-                self._take(one.number, trace, self._spoken(one, verdict))
+                self._take(one.number, trace, self._spoken(one, verdict, names))
             elif verdict.kind != "mute":
                 self.rejects.append((one.number, trace, _refused(one.placed, verdict)))
         self.named.pop(held[0].node.trace, None)
 
-    def _spoken(self, one: _HeldRecord, verdict: TraceVerdict) -> Iterator[columns.Found]:
-        read: Iterable[columns.Found] | None = one.read
-        if read is None:
+    def _spoken(self, one: _HeldRecord, verdict: TraceVerdict, names: tuple[Any, Any]) -> Iterable[columns.Found]:
+        if one.read is None:
             read = attempted(self.file, one.placed, lambda f, place, tree: self.call(f, place, tree, one.found))
-        return (_standing_in(made, verdict) for made in read)
+            return (_standing_in(made, verdict) for made in read)
+        found = [_standing_in(made, verdict) for made in one.read]
+        return found if names == one.names else [_named_later(made, one.names, names) for made in found]
 
     def _take(self, n: int, trace: int, found: Iterable[columns.Found]) -> None:
         for made in found:
-            if isinstance(made, Reject):
+            if type(made) is Reject:
                 self.rejects.append((n, trace, made))
             else:
                 self.numbers.append(n)
@@ -266,6 +275,21 @@ def _refused(one: Placed, verdict: TraceVerdict) -> Reject:
     if verdict.kind == "undecided":
         return Reject(one[0], UNDECIDED, raw(one[1]))
     return Reject(one[0], INNER, "{}", loss=False)
+
+
+def _is_known(before: Any, now: Any) -> bool:
+    """Whether a name that was not known when its record was read can be put into what was read."""
+    if before or not now:
+        return True
+    return _is_id(now) and fields.identity("id", now) is not None
+
+
+def _named_later(found: columns.Found, before: tuple[Any, Any], now: tuple[Any, Any]) -> columns.Found:
+    """A call with the session and user that only a later record of its trace names; anything else as it is."""
+    if not isinstance(found, SourceRecord):
+        return found
+    session, user = (None if old else fields.identity("id", new) for old, new in zip(before, now, strict=True))
+    return found._replace(conversation_id=session or found.conversation_id, user_id=user or found.user_id)
 
 
 def _standing_in(found: columns.Found, verdict: TraceVerdict) -> columns.Found:

@@ -43,8 +43,13 @@ def drafts(file: File, place: str, turns: Iterable[Any], speaker: str | None = N
 
     `speaker` says the messages that name no role. Their conversation is left open. A message that is none is a reject.
     """
+    quickly = not file.names
     for n, turn in enumerate(turns):
-        yield from _known(file, f"{place}.{n}", turn, speaker)
+        where = f"{place}.{n}"
+        if quickly and type(turn) is dict and len(turn) == 2 and (one := _written(where, turn)) is not None:
+            yield one
+        else:
+            yield from _known(file, where, turn, speaker)
 
 
 def _known(file: File, place: str, turn: Any, speaker: str | None) -> Iterable[Draft | Reject]:
@@ -52,8 +57,8 @@ def _known(file: File, place: str, turn: Any, speaker: str | None) -> Iterable[D
 
     A plain one is read sooner than it is found.
     """
-    if not file.names and (one := _plainly(file, place, turn, speaker)) is not None:
-        return (one,)
+    if not file.names and (quickly := _quickly(file, place, turn, speaker)) is not None:
+        return quickly
     known = file.turns
     if known is None or file.names:
         return _carefully(file, place, turn, speaker)
@@ -122,6 +127,32 @@ def _with_more(file: File, place: str, turn: dict[str, Any], speaker: str | None
         return Draft(place, "", own, None, fields.role(role), whole(text), sent_at, None, None, False, assumed)
     except ValueError:
         return None
+
+
+def _quickly(file: File, place: str, turn: Any, speaker: str | None) -> list[Draft] | None:
+    """A message of which nothing is said but texts; None for any other."""
+    one = _plainly(file, place, turn, speaker)
+    return [one] if one is not None else _in_parts(place, turn)
+
+
+def _in_parts(place: str, turn: Any) -> list[Draft] | None:
+    """A message of nothing but a role and parts that are text or reasoning; None for any other."""
+    if type(turn) is not dict or len(turn) != 2 or type(role := turn.get("role")) is not str or not role.strip():
+        return None
+    parts = turn.get("parts", turn.get("content"))
+    if type(parts) is not list:
+        return None
+    texts, thoughts = list[str](), list[str]()
+    for part in parts:
+        if type(part) is not dict or len(part) != 2:
+            return None
+        kind, text = part.get("type"), part.get("content", part.get("text"))
+        if type(text) is not str or not text or kind not in ("text", "reasoning"):
+            return None
+        (texts if kind == "text" else thoughts).append(text if text.isascii() else whole(text))
+    said = [(fields.role(role), "\n".join(texts))] if texts else []
+    pieces = said + [("reasoning", thought) for thought in thoughts]
+    return [Draft(place, "", None, None, who, text, None, None, None, False, False) for who, text in pieces] or None
 
 
 def _written(place: str, turn: dict[str, Any]) -> Draft | None:
