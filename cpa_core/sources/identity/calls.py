@@ -22,6 +22,7 @@ WINDOW = (
 )
 ASKING = frozenset({"user", "attachment"})
 ANSWERS = frozenset({"assistant", "tool", "tool_call", "reasoning"})
+SENT_AGAIN = "a call without an answer, whose message the next known call sends again: it counts there"
 RETRIED = timedelta(minutes=30)
 ANSWER = -1
 NEAR = timedelta(days=1)
@@ -37,7 +38,8 @@ class LoggedCall:
     `own_from` counts messages; of the spoken ones, `before` stand in the history, none where only a greeting does: then
     that has `greeted`. `characters` are the user's in the history, `asking` those of the `asked` messages after it;
     `sizes` those of each spoken message, ANSWER for one that is not a user's. Calls that share messages have none.
-    `rows` are places in the drafts, `output` is where the answers begin, once the call was closed.
+    `rows` are places in the drafts, `output` is where the answers begin, once the call was closed. `is_sent_again`: it
+    has no answer, and the next known call sends its newest input.
     """
 
     file: int
@@ -67,6 +69,7 @@ class LoggedCall:
     history: tuple[int, int] = (0, 0)
     held: Held | None = None
     output: int = 0
+    is_sent_again: bool = False
 
     def open(self) -> None:
         """Take in the roles and marks of messages that other calls have too."""
@@ -342,7 +345,8 @@ class _Telling:
             else:
                 self._pass(piece)
         _keep(call, self.before, prompted=self.prompted, answered=self.answered)
-        if self._is_begun_again(call) or (self.waiting and not same and self._is_sent_later(call)):
+        call.is_sent_again = bool(self.waiting and not same and self._is_sent_later(call))
+        if call.is_sent_again or self._is_begun_again(call):
             call.kept = [n for n in call.kept if n < call.own_from or call.roles[n] not in ASKING]
         if not self.again:  # nothing was known of this conversation
             for n in call.kept:
@@ -401,7 +405,7 @@ class _Telling:
         next_ = self._next_input(told, len(own) + 1)
         if next_[: len(own)] != [call.marks[n] for n in own]:
             return False
-        return len(next_) > len(own) or not self.before or call.own_from > 0
+        return len(next_) > len(own) or not self.before or call.own_from > 0 or self.answered
 
     def _is_begun_again(self, call: LoggedCall) -> bool:
         """Whether a first question is asked for another answer: a later history begins with it and has no other."""

@@ -276,7 +276,17 @@ def _calls(files: Sequence[_File], known: Known, naming: _Naming) -> list[tuple[
             if call.conversation_id is not None:
                 groups[call.conversation_id].append(call)
     heard = known.messages(groups.keys()) if groups else {}
-    return [place for key, found in groups.items() for place in calls.told(found, heard.get(key, []))]
+    retold = [place for key, found in groups.items() for place in calls.told(found, heard.get(key, []))]
+    for file in files:
+        _note(file, [call for call in file.calls if call.is_sent_again], calls.SENT_AGAIN)
+    return retold
+
+
+def _note(file: _File, found: Sequence[LoggedCall], reason: str) -> None:
+    """Reject calls of a file of which nothing is lost."""
+    numbers, firsts = [call.number for call in found], [call.rows[0] for call in found]
+    places = _places(file.opened, numbers, [0] * len(found), firsts)
+    file.rejects += [Reject(place, reason, "{}", loss=False) for place in places.to_pylist()]
 
 
 def _trace(files: Sequence[_File], known: Known, naming: _Naming) -> None:
@@ -291,10 +301,7 @@ def _trace(files: Sequence[_File], known: Known, naming: _Naming) -> None:
                 file.ids[call.number] = call.conversation_id
             if row.trace_id and call.user_id and call.user_id != row.user_id:
                 file.users[call.number] = call.user_id
-        silent = [call for call in file.calls if id(call) in found.silent]
-        numbers, firsts = [call.number for call in silent], [call.rows[0] for call in silent]
-        places = _places(file.opened, numbers, [0] * len(silent), firsts)
-        file.rejects += [Reject(place, TOLD, "{}", loss=False) for place in places.to_pylist()]
+        _note(file, [call for call in file.calls if id(call) in found.silent], TOLD)
         file.calls = [call for call in file.calls if id(call) not in found.silent]
 
 
