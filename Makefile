@@ -129,6 +129,9 @@ browser: .venv/ready         ## slow: the demo in Dagster's UI, and the reports,
 	$(BIN)/python -m proofs.report_in_browser
 	$(BIN)/python -m proofs.workbench_in_browser
 
+terminal: .venv/ready        ## the first commands on the demo, recorded as the pictures of docs/start
+	$(BIN)/python -m proofs.terminal --pictures docs/start
+
 guides: .venv/ready          ## slow: docs/dagster.md followed in Chromium, and its pictures taken
 	$(BIN)/python -m proofs.guides --pictures docs/dagster
 	$(BIN)/python -m proofs.launchpad
