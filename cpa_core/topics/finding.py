@@ -107,11 +107,11 @@ def _above(corpus: str, grouped: "_Grouped", topics: Mapping[int, str]) -> tuple
     counted = grouped.space.counted("words", [one.text for one in grouped.items])
     nodes = cut(grouped.tree, most_groups(len(set(topics.values()))), LEAST_MEMBERS)
     found = []
-    for own in by_majority([grouped.members(node) for node in nodes], topics) if nodes else ():
-        members = [row for row, topic in topics.items() if topic in set(own)]
+    for own in map(frozenset, by_majority([grouped.members(node) for node in nodes], topics) if nodes else ()):
+        members = [row for row, topic in topics.items() if topic in own]
         if own:
             words = telling_words(grouped.space.features["words"], counted, members)
-            found.append(TopicGroup(group_id_of(corpus, own), words, tuple(own)))
+            found.append(TopicGroup(group_id_of(corpus, own), words, tuple(sorted(own))))
     return tuple(sorted(found, key=lambda one: one.group_id))
 
 

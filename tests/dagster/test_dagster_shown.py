@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,10 +14,11 @@ import dagster as dg
 import pytest
 
 from cpa_core.errors import SettingsError
-from cpa_core.pipeline import Assistant, land
+from cpa_core.pipeline import Assistant, land, run_day
 from cpa_dagster.assistant import assistant_definitions
 from cpa_dagster.checks import few_rejects, within_budget
 from cpa_dagster.pictures import bars
+from cpa_dagster.reports import of_judgments
 from tests.support.homes import Home, turn
 from tests.support.runs import KEYS, ROOT, counts, definitions, evaluations, metadata, run
 
@@ -79,6 +81,18 @@ def test_a_day_shows_its_rows_a_table_and_a_plot(demo: Assistant) -> None:
     receipts = metadata(result, "upload_receipts")
     assert receipts["by destination"].records[0].data["destination"] == "outbox"
     assert receipts["cost of the day"] == 0.0
+
+
+def test_a_day_shows_how_many_intents_were_delivered_where_any_was_asked_for(demo: Assistant) -> None:
+    land(demo)
+    day = run_day(demo, date(2026, 3, 2)).day
+    assert "intents" not in of_judgments(demo, [day])[day]
+    with demo.store.writing() as tables:
+        tables.execute("update judge_scores set intent_delivered = case when score >= 50 then 'yes' else 'no' end")
+        count = "select count(*) as n, count(*) filter (score >= 50) as yes from judge_scores where day = $day"
+        told = tables.rows(count, day=day)[0]
+    shown = of_judgments(demo, [day])[day]
+    assert (shown["intents"], shown["intents delivered and confirmed"]) == (told["n"], told["yes"]) and told["n"] > 0
 
 
 def test_a_plot_of_too_many_bars_leaves_out_the_last() -> None:

@@ -176,7 +176,20 @@ def test_conversations_are_found_by_what_is_in_them(home: LabelledHome) -> None:
     assert client.post("/read", data={"least": "101"}).status_code == 400
     assert client.post("/read", data={"first": "yesterday"}).status_code == 400
     page = client.get("/c/c0000")
-    assert page.status_code == 200 and 'id="m0"' in page.text
+    assert page.status_code == 200 and 'id="m0"' in page.text and "Wanted" not in page.text
+    with home.assistant.store.writing() as tables:
+        told = {
+            "intent": "a <b>refund</b>",
+            "intent_delivered": "no",
+            "intent_quote": "<i>no</i>",
+            "intent_position": 0,
+        }
+        day = tables.rows("select day from raw_conversations where conversation_id = 'c0000'")[0]
+        tables.execute("delete from judge_scores where conversation_id = 'c0000'")
+        row = {"conversation_id": "c0000", "outcome": "ok", "verdicts": "{}", "dealbreakers": "{}"}
+        tables.insert("judge_scores", [day | row | told])
+    page = client.get("/c/c0000")
+    assert "a &lt;b&gt;refund" in page.text and "no: <q>&lt;i&gt;no" in page.text and 'href="#m0">#0</a>' in page.text
 
 
 def test_what_looks_wrong_is_in_the_queue_once_and_is_read_there(home: LabelledHome) -> None:

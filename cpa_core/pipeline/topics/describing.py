@@ -90,8 +90,9 @@ def quote_names(assistant: Assistant) -> NamingQuote:
     unnamed = [one for one in topics.values() if one.is_unnamed]
     requests = {one.hash: one for topic in unnamed for one in _questions(topics, topic, model)}
     with assistant.store.reading() as view:
-        kept = view.answer("label/answers_to_reuse", hashes=as_json(requests), conversations="[]")
-    asked = [request for key, request in requests.items() if key not in {row["request_hash"] for row in kept}]
+        rows = view.answer("label/answers_to_reuse", hashes=as_json(requests), conversations="[]")
+    kept = {row["request_hash"] for row in rows}
+    asked = [request for key, request in requests.items() if key not in kept]
     cost = tariff(assistant, "describe", model).at_once().cost(asked) if asked else 0.0
     return NamingQuote(model=str(model), topics=len(unnamed), questions=len(asked), cost=cost)
 
