@@ -148,6 +148,7 @@ def _judgment(
     findings += [(key, "hit" if found["hit"] else "not hit", found) for key, found in dealbreakers.items()]
     return {
         "because": view.view.text(row["because"] or ""),
+        **({"intent": _intent(row, messages, view)} if row["intent_delivered"] else {}),
         "findings": [
             {
                 "criterion": criteria.get((row["judge_schema_version"], key)) or key,
@@ -158,6 +159,12 @@ def _judgment(
             for key, verdict, found in findings
         ],
     }
+
+
+def _intent(row: Row, messages: Sequence[Row], view: Shown) -> Example:
+    """The user's purpose, as far as text may be shown, and whether it was delivered."""
+    wanted, quote = view.view.text(row["intent"] or ""), _quoted(row["intent_quote"], messages, view)
+    return {"wanted": wanted, "delivered": row["intent_delivered"], "quote": quote}
 
 
 def _quoted(quote: str | None, messages: Sequence[Row], view: Shown) -> str | None:

@@ -118,7 +118,20 @@ def store(made: Assistant, messages: list[Message], **fields: str) -> None:
         | {"schema_version": KNOWN.version, "model": "m"}
         for n, row in enumerate(rows)
     ]
-    score = {**done, "score": 80.0, "because": BECAUSE, "verdicts": "{}", "dealbreakers": "{}", "outcome": "ok"}
+    intent = {
+        "intent": fields.get("because", BECAUSE),
+        "intent_delivered": "no",
+        "intent_quote": messages[0]["content"],
+    }
+    score = {
+        **done,
+        **intent,
+        "score": 80.0,
+        "because": BECAUSE,
+        "verdicts": "{}",
+        "dealbreakers": "{}",
+        "outcome": "ok",
+    }
     user = {"user_id": fields.get("user_id", "u1"), "metadata": fields.get("metadata", "{}")}
     conversation = {**one, **user, "started_at": START, "ended_at": rows[-1]["sent_at"], "content_hash": "h"}
     conversation["message_count"] = len(rows)

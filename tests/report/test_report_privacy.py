@@ -46,6 +46,7 @@ def test_without_text_no_twelve_characters_of_a_message_are_in_the_report(tmp_pa
     (one,) = data(made)["conversations"]
     assert one["id"].startswith("h-") and all(turn["parts"] == [] for turn in one["turns"])
     assert {event["because"] for turn in one["turns"] for event in turn["events"]} == {None}
+    assert one["judgment"]["intent"] == {"wanted": None, "delivered": "no", "quote": None}
     assert all(event["properties"] == {"Topic": "Tax"} for turn in one["turns"] for event in turn["events"])
 
 
@@ -54,6 +55,11 @@ def test_by_default_there_are_quotes_alone_and_no_identifier(tmp_path: Path) -> 
     (one,) = data(made)["conversations"]
     quotes = [text for turn in one["turns"] for text, _ in turn["parts"]]
     assert quotes[0] == "My name is [NAME_1], write to [EMAIL_1] about my refund" and quotes[1] == SAID[1]
+    assert one["judgment"]["intent"] == {
+        "wanted": one["turns"][0]["events"][0]["because"],
+        "delivered": "no",
+        "quote": quotes[0],
+    }
     assert one["turns"][0]["events"][0]["because"] == "Mr [NAME_1] says that the canary sings in the greenhouse"
     assert one["turns"][0]["events"][0]["properties"]["Subject"] == quotes[0]
     assert not [word for word in ("Zebulon", "Quartermain", "zebulon@", "lighthouse") if word in made]

@@ -85,7 +85,10 @@
     if (!one.judgment) return [make('p', 'note', 'Not judged.')];
     const rows = one.judgment.findings.map(found => add(make('li'), make('span', `pill ${found.verdict.replace(/ .*/, '')}`, found.verdict), ` ${found.criterion}`,
       found.because ? add(make('div', 'note'), found.because) : null, found.quote ? add(make('div', 'quote'), `“${found.quote}”`) : null));
-    return [make('h4', '', 'The judge'), one.judgment.because ? make('p', 'small', one.judgment.because) : null, add(make('ul'), ...rows)];
+    const intent = one.judgment.intent;
+    const wanted = intent ? add(make('p', 'small'), `Wanted: ${intent.wanted ?? 'not shown'}. Delivered and confirmed: ${intent.delivered}.`,
+      intent.quote ? add(make('span', 'quote'), ` “${intent.quote}”`) : null) : null;
+    return [make('h4', '', 'The judge'), wanted, one.judgment.because ? make('p', 'small', one.judgment.because) : null, add(make('ul'), ...rows)];
   }
   function article(one, focus, isOpen = false) {
     const said = one.turns.flatMap(turn => turn.events.map(event => event.type));
