@@ -11,9 +11,8 @@ from pydantic import Field, ValidationError
 from cpa_core.errors import SettingsError
 from cpa_core.llm import Usage
 from cpa_core.models import Value
+from cpa_core.providers import PROVIDERS
 
-VENDORS = {"openai": "openai", "anthropic": "anthropic", "bedrock": "aws"}
-FREE = frozenset({"reference"})
 LANES = {"standard": 1.0, "flex": 0.5, "batch": 0.5}
 """The share of the price that a lane costs (developers.openai.com and platform.claude.com: batches are billed at half
 the price, and flex as a batch)."""
@@ -35,12 +34,13 @@ Prices = Mapping[str, Price]
 
 def cost(provider: str, model: str, usage: Usage, lane: str = "standard", own: Prices | None = None) -> float | None:
     """US dollars for one call, null when the model's price or its usage is unknown."""
-    if provider in FREE:
+    spec = PROVIDERS.get(provider)
+    if spec and spec.is_free:
         return 0.0
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         return None
     price = (own or {}).get(f"{provider}:{model}")
-    full = _listed(provider, model, usage) if price is None else _own(price, usage)
+    full = _listed(spec.priced_as if spec else "", model, usage) if price is None else _own(price, usage)
     return None if full is None else full * LANES[lane]
 
 
@@ -53,9 +53,8 @@ def _own(price: Price, usage: Usage) -> float:
     return (bare * price.input + cached * cached_input + written * cache_write + output) / MILLION
 
 
-def _listed(provider: str, model: str, usage: Usage) -> float | None:
-    vendor = VENDORS.get(provider)
-    if vendor is None:
+def _listed(vendor: str, model: str, usage: Usage) -> float | None:
+    if not vendor:
         return None
     priced = PricedUsage(
         input_tokens=usage.prompt_tokens,

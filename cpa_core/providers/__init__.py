@@ -15,7 +15,9 @@ class ProviderSpec(NamedTuple):
     `make` and `make_batches` import the vendor's SDK only when they are called. `needs` are the settings that it
     requires, one set of names for each way to configure it. `default_model` is asked if no model is named and only this
     vendor is configured; empty if there is none. `room` returns the tokens that a model may add to an answer for hidden
-    reasoning. A provider that `is_free` sends no request, so every lane suits it.
+    reasoning. `endpoint` returns the address that answers, as set: at another one, questions that were given up are
+    asked again. `priced_as` is the vendor's name in genai-prices; without one, only a user's own prices are known. A
+    provider that `is_free` sends no request, so every lane suits it.
     """
 
     name: str
@@ -26,6 +28,8 @@ class ProviderSpec(NamedTuple):
     lanes: tuple[Lane, ...] = ("standard",)
     make_batches: Callable[[Settings], BatchVendor] | None = None
     room: Callable[[str], int] = lambda model: 0
+    endpoint: Callable[[Settings], str] = lambda given: ""
+    priced_as: str = ""
     is_free: bool = False
 
 
@@ -93,6 +97,8 @@ SPECS = (
         lanes=("standard", "flex", "batch"),
         make_batches=_openai_batches,
         room=_openai_room,
+        endpoint=lambda given: given.openai.url,
+        priced_as="openai",
     ),
     ProviderSpec(
         "anthropic",
@@ -103,9 +109,25 @@ SPECS = (
         lanes=("standard", "batch"),
         make_batches=_anthropic_batches,
         room=_anthropic_room,
+        endpoint=lambda given: given.anthropic.url,
+        priced_as="anthropic",
     ),
-    ProviderSpec("bedrock", "Amazon Bedrock", _bedrock, (("AWS_REGION",),), room=_anthropic_room),
-    ProviderSpec("compatible", "A server of OpenAI's form", _compatible, (("CPA_COMPATIBLE_URL",),)),
+    ProviderSpec(
+        "bedrock",
+        "Amazon Bedrock",
+        _bedrock,
+        (("AWS_REGION",),),
+        room=_anthropic_room,
+        endpoint=lambda given: f"{given.aws.region} {given.aws.bedrock_endpoint}",
+        priced_as="aws",
+    ),
+    ProviderSpec(
+        "compatible",
+        "A server of OpenAI's form",
+        _compatible,
+        (("CPA_COMPATIBLE_URL",),),
+        endpoint=lambda given: str(given.compatible.url),
+    ),
     ProviderSpec("reference", "The examples' annotations", _reference, is_free=True),
 )
 PROVIDERS: dict[str, ProviderSpec] = {spec.name: spec for spec in SPECS}

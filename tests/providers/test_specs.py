@@ -71,6 +71,17 @@ def test_a_lane_that_a_provider_has_is_asked_and_any_other_is_an_error(spec: Pro
             batch_vendor(spec.name, given)
 
 
+@pytest.mark.parametrize("spec", PROVIDERS.values(), ids=lambda spec: spec.name)
+def test_another_address_is_another_endpoint(spec: ProviderSpec) -> None:
+    """Every setting of a provider's own that holds an address, and what Bedrock is configured by."""
+    own = [line.name for line in TABLE.values() if line.path in (f"{spec.name}.url", f"{spec.name}.host")]
+    own += ["AWS_REGION", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] if spec.name == "bedrock" else []
+    for name in own:
+        here, there = (spec.endpoint(settings({name: f"http://{host}:9"})) for host in ("127.0.0.1", "127.0.0.2"))
+        assert here and here != there
+    assert own or spec.is_free
+
+
 def test_a_configured_destination_that_gets_nothing_is_named_in_each_way() -> None:
     for spec in DESTINATIONS.values():
         for texts in ways(spec):

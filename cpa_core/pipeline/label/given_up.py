@@ -13,6 +13,7 @@ from cpa_core.pipeline.label.plan import LabelOrigin
 from cpa_core.pipeline.label.redact import asked_by
 from cpa_core.pipeline.schema.current import read_schema
 from cpa_core.prompts import Task
+from cpa_core.providers import PROVIDERS
 from cpa_core.store.database import Row, Transaction, as_json, each_of
 
 MOST_COUNTED = 3
@@ -70,14 +71,8 @@ def ways(assistant: Assistant) -> list[str] | None:
 
 def form_of(assistant: Assistant, model: ModelName) -> str:
     """Return a model's endpoint and the form of its answers: as set, else as discovered."""
-    given = assistant.settings
-    forms = {
-        "openai": given.openai.url,
-        "anthropic": given.anthropic.url,
-        "bedrock": f"{given.aws.region} {given.aws.bedrock_endpoint}",
-        "compatible": f"{given.compatible.url} {_structured(assistant, model)}",
-    }
-    return forms.get(model.provider, "")
+    endpoint = PROVIDERS[model.provider].endpoint(assistant.settings)
+    return f"{endpoint} {_structured(assistant, model)}" if model.provider == "compatible" else endpoint
 
 
 def _structured(assistant: Assistant, model: ModelName) -> str:
