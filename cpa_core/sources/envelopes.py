@@ -91,6 +91,9 @@ OWN_TIME = re.compile(
 )
 """A key of a record that has a time of its own."""
 
+NAMED = tuple(f"{word}{end}" for word in ("conversation", "session", "thread", "chat", "user") for end in ("_id", "Id"))
+"""Keys under which an envelope may name the conversation or user of what it holds."""
+
 REQUESTS = frozenset({"httpMethod", "method", "url", "path", "headers", "requestContext", "custom_id"})
 """Beside these a body is that of a request: what was answered stands elsewhere."""
 
@@ -142,7 +145,13 @@ def inside(tree: Any, path: tuple[str, ...]) -> Any:
         held = {key: _untyped(value) for key, value in held.items()}
     elif not path:
         return None
-    return held if path == () else _timed(held, outer, path[0])
+    return held if path == () else _timed(_identified(held, outer), outer, path[0])
+
+
+def _identified(held: dict[str, Any], outer: dict[str, Any]) -> dict[str, Any]:
+    """A record with the conversation and user that only its envelope names."""
+    found = {key: outer[key] for key in NAMED if type(outer.get(key)) in (str, int) and outer[key] != ""}
+    return {**found, **held} if found and not held.keys() & {*NAMED, "id"} else held
 
 
 def _timed(held: dict[str, Any], outer: dict[str, Any], first: str) -> dict[str, Any]:

@@ -157,6 +157,15 @@ def test_json_over_several_lines_is_no_log() -> None:
     assert said(nested.replace("\n ", "\n").replace('{\n"b": 1\n}', '{"b": 1}')) == {"c": BOTH}
 
 
+def test_the_conversation_and_user_that_only_an_envelope_names_are_the_records() -> None:
+    bare = {"messages": [message(*one) for one in BOTH]}
+    logged = [{"time": TIMES[0], "session_id": key, "user_id": "u", "log": json.dumps(bare)} for key in "cd"]
+    assert said(lines(*logged), "a.jsonl") == {"c": BOTH, "d": BOTH}
+    assert {one.user_id for one in read_file(lines(*logged), "a.jsonl")[0]} == {"u"}
+    own = [{**one, "log": json.dumps(bare | {"id": "own"})} for one in logged[:1]]
+    assert said(own) == {"own": BOTH}
+
+
 def test_explaining_names_the_envelope() -> None:
     file = prepared(File("a.json", json.dumps({"events": EVENTS}).encode()))[0]
     chosen = recognition.choice(file, FORMATS)

@@ -99,7 +99,7 @@ def _voiceflow(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Rej
     about = talks.Head(place, None)
     listed = tree
     if isinstance(tree, dict):
-        talks.record(tree)
+        tree = object_at(talks.record(tree), "transcript") or tree
         named = tree.get("sessionID") or tree.get("id")
         about, listed = talks.Head(place, fields.identity("sessionID", named)), list_at(tree, "logs")
     return talks.talk(about, (one for n, item in enumerate(listed) for one in _turn(file, f"{place}.{n}", item)))
@@ -190,6 +190,7 @@ VOICEFLOW = _talks(
     "[].turnID [].type [].payload",
     "[].turnID [].type [].payload [].startTime [].format",
     "sessionID logs[].type=trace|action logs[].data",
+    "transcript.sessionID transcript.logs[].type=trace|action transcript.logs[].data",
     read=_voiceflow,
     docs="https://docs.voiceflow.com/reference/gettranscriptdialog",
     ids="sessionID or id of the transcript; else what was said",
