@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typer import Argument, Option
 
-from cpa_core.cli.flags import command
+from cpa_core.cli.flags import command, switch
 from cpa_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def rename(
 @command(topics_app, PANEL, "cpa topics describe", "CPA_HOME", "CPA_MODEL")
 def describe(
     given: Settings,
-    yes: Annotated[
-        bool, Option("--yes", help="ask the model; without it the price is printed and nothing asked")
-    ] = False,
+    yes: Annotated[bool, switch("--yes", "ask the model; without it the price is printed and nothing asked")] = False,
 ) -> "Done":
     """Let the model name topics and describe each in a sentence; without --yes, print the price and ask nothing."""
     from cpa_core.cli import topics

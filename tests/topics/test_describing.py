@@ -67,6 +67,7 @@ def test_the_price_comes_first_and_holds_and_a_second_time_nothing_is_asked(home
         assert one.is_kept == (one.right is not None and one.right >= 9)
         expected = (one.name, one.description, "compatible:test-model") if one.is_kept else (one.words, None, None)
         assert (now.name, now.description, now.named_by) == expected
+        assert now.told_apart == (one.right / 12 if one.is_kept and one.right is not None else None)
     paid = len(model.requests)
     again = name_topics(asked(home, model))
     assert {one.topic_id for one in again} == {one.topic_id for one in found if not one.is_kept}

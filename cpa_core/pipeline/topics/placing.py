@@ -43,7 +43,8 @@ class TopicRow(Value):
     `share` is of the corpus's texts. `last_week` and `week_before` count texts by day, from the corpus's last day back.
     `mean_score` is from 0 to 100, null where nothing is judged. `event_key` is the event type that it was
     promoted to. `conversations_behind` are nearest to its centre. `named_by` is a model or `person`, null while its
-    name is made of words of its texts; `group_id` is the group of topics that it belongs to.
+    name is made of words of its texts. `told_apart` is the share of texts that the model gave to the right one of it
+    and the nearest topic, by their names. `group_id` is the group of topics that it belongs to.
     """
 
     corpus: Corpus
@@ -61,6 +62,7 @@ class TopicRow(Value):
     event_key: str | None = None
     description: str | None = None
     named_by: str | None = None
+    told_apart: float | None = None
     group_id: str | None = None
     conversations_behind: tuple[str, ...] = ()
 

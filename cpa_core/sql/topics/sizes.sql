@@ -13,7 +13,7 @@ ends as (
   where j.outcome = 'ok'
 )
 select
-  i.corpus, i.topic_id, t.topic_name, t.found_day, t.event_key, t.description, t.named_by, t.group_id,
+  i.corpus, i.topic_id, t.topic_name, t.found_day, t.event_key, t.description, t.named_by, t.told_apart, t.group_id,
   coalesce(t.is_new, false) as is_new,
   count(*) as items, count(distinct i.conversation_id) as conversations, count(*) / any_value(l.items) as share,
   count(*) filter (i.day > l.last_day - 7) as last_week,
@@ -24,5 +24,6 @@ join last_days l on l.corpus = i.corpus
 left join topics t on t.topic_id = i.topic_id and t.corpus = i.corpus
 left join ends e on e.day = i.day and e.conversation_id = i.conversation_id
 where $corpus is null or i.corpus = $corpus
-group by i.corpus, i.topic_id, t.topic_name, t.found_day, t.event_key, t.description, t.named_by, t.group_id, t.is_new
+group by i.corpus, i.topic_id, t.topic_name, t.found_day, t.event_key, t.description, t.named_by, t.told_apart,
+  t.group_id, t.is_new
 order by i.corpus desc, i.topic_id is null, items desc, i.topic_id
