@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cpa_core.sources import fields
-from cpa_core.sources.records import Draft, Record, Reject, SourceRecord, as_json, filled, moment
+from cpa_core.sources.records import Draft, Record, Reject, SourceRecord, as_json, filled, moment, tupled
 
 CHUNK = 4_000
 FEW = 5_000
@@ -238,9 +238,8 @@ class Heap:
             row = self.held.get(key)
             if row is None:
                 row = self.count + len(self.drafts)
-                self.drafts.append(
-                    Draft(where, conversation_id or "", own, user_id, role, text, at, about, metadata, by_user, assumed)
-                )
+                about_it = (own, user_id, role, text, at, about, metadata, by_user, assumed)
+                self.drafts.append(tupled(Draft, (where, conversation_id or "", *about_it)))
                 self.characters += len(text)
                 if len(self.held) >= MOST_HELD or self.characters > MOST_CHARACTERS:
                     self.held, self.characters = {}, len(text)

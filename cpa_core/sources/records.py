@@ -26,6 +26,7 @@ __all__ = [
     "filled",
     "moment",
     "own_input",
+    "tupled",
     "whole",
 ]
 
@@ -112,6 +113,10 @@ class SourceRecord(NamedTuple):
     after: str | None = None
     trace_id: str | None = None
     standing: int = 0
+
+
+tupled = tuple.__new__
+"""Makes a named tuple of all its values, at half the cost of calling its class; for the innermost loops of reading."""
 
 
 def own_input(words: Sequence[str]) -> int:

@@ -178,6 +178,7 @@ def along(place: str, tree: Any, route: Route) -> Found:
 
 def _gather(place: str, tree: Any, route: Route, found: list[Placed | Reject]) -> None:
     """Add the records of a value: a list, for a generator within each step would cost as much as a record."""
+    place, tree, route = _along_one(place, tree, route)
     if not route:
         found.append((place, tree))
         return
@@ -198,6 +199,22 @@ def _gather(place: str, tree: Any, route: Route, found: list[Placed | Reject]) -
         _gather(_within(place, step), tree[step], rest, found)
     else:
         found.append((place, tree))  # a value of another kind among those of the route: its reader says what it lacks
+
+
+def _along_one(place: str, tree: Any, route: Route) -> tuple[str, Any, Route]:
+    """Where a route leads as long as each of its steps leads to one value, and the rest of the route."""
+    depth = 0
+    for step in route:
+        if step == TABLE or step in envelopes.STEPS:
+            break
+        if isinstance(tree, dict) and step in tree:
+            place, tree = _within(place, step), tree[step]
+        elif step == "[]" and isinstance(tree, list) and len(tree) == 1:
+            place, tree = _within(place, "0"), tree[0]
+        else:
+            break
+        depth += 1
+    return place, tree, route[depth:]
 
 
 def routes(values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:

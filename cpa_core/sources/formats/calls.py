@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from cpa_core.sources import fields, roles
 from cpa_core.sources.conversations import decoded
 from cpa_core.sources.files import File
-from cpa_core.sources.formats import turns
+from cpa_core.sources.formats import parts, turns
 from cpa_core.sources.formats.streams import put_together
 from cpa_core.sources.records import Draft, Reject, SourceRecord, own_input
 
@@ -130,6 +130,24 @@ def spoken(value: Any, word: str) -> list[Any]:
     if isinstance(value, dict) and (found := _held(value, word)) is not None:
         return found
     raise ValueError(own_object(value, word))
+
+
+def is_readable(value: Any) -> bool:
+    """Whether an input or output holds messages or text, and is no object of the application's own."""
+    if type(value) is dict and value and HELD.isdisjoint(value):
+        return False
+    try:
+        return bool(spoken(value, ""))
+    except ValueError:
+        return False
+
+
+HELD = frozenset(
+    {"choices", "candidates", "promptFeedback", "error", "type", "output", "prompt", "message", "lc", "text"}
+)
+HELD |= {"role", "from", "content", "thought", "reasoningContent", *LISTS, *parts.NAMED_CALLS, *parts.NAMED_RESULTS}
+HELD |= parts.NAMED_NOTHING
+"""An object with none of these keys holds no message."""
 
 
 def own_object(value: Any, word: str) -> str:

@@ -10,14 +10,14 @@ from typing import Any
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks, turns
-from cpa_core.sources.formats.calls import CallAbout, called, prompted, spoken
+from cpa_core.sources.formats.calls import CallAbout, called, is_readable, prompted
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.formats.langchain import messages_of
 from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
 from cpa_core.sources.formats.trace_reading import Names, spoken_calls
 from cpa_core.sources.formats.traces import Node, Part
-from cpa_core.sources.records import Reject, SourceRecord, moment
+from cpa_core.sources.records import Reject, SourceRecord, moment, tupled
 from cpa_core.sources.trees import Trees, unfolded
 
 THREADS = ("thread_id", "session_id", "conversation_id")
@@ -55,10 +55,11 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
 def _node(key: int, tree: dict[str, Any], said: Said) -> Node:
     kind = str(tree.get("run_type") or "")
     part: Part = "call" if kind == "llm" else "step" if kind in ("chain", "") else "aside"
-    speaks = part == "call" or _is_readable(said[0]) or _is_readable(said[1])
+    speaks = part == "call" or is_readable(said[0]) or is_readable(said[1])
     parent = tree.get("parent_run_id")
     trace = str(tree.get("trace_id") or tree.get("id") or f"record {key}")
-    return Node(key, str(tree.get("id")), str(parent) if parent else None, trace, part, speaks, prompt_of(said[0]))
+    about = (key, str(tree.get("id")), str(parent) if parent else None, trace, part, speaks, prompt_of(said[0]))
+    return tupled(Node, about)
 
 
 def _called(file: File, place: str, tree: dict[str, Any], named: Names, said: Said | None) -> Iterator[columns.Found]:
@@ -128,14 +129,6 @@ def _messages(value: Any) -> Any:
     if isinstance(value, dict):
         return [value] if turns.is_message(value) else None
     return [{"role": "assistant", "content": value}] if isinstance(value, str) else None
-
-
-def _is_readable(value: Any) -> bool:
-    """Whether a run holds messages or text, and no object of the application's own."""
-    try:
-        return bool(spoken(value, ""))
-    except ValueError:
-        return False
 
 
 def _generation(generations: list[Any]) -> Any:

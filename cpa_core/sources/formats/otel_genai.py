@@ -18,7 +18,7 @@ from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Exchange, said_in
 from cpa_core.sources.formats.trace_reading import Names, spoken_calls
 from cpa_core.sources.formats.traces import Node, Part
-from cpa_core.sources.records import Reject, moment, whole
+from cpa_core.sources.records import Reject, moment, tupled, whole
 from cpa_core.sources.times import EPOCH
 from cpa_core.sources.trees import Trees, unfolded
 
@@ -84,7 +84,7 @@ def span_of(tree: Any) -> TracedSpan:
         attributes.setdefault("openinference.span.kind", tree["span_kind"])
     began, ended = (_times(tree, *keys) for keys in TIMES)
     name = whole(str(trace))
-    return TracedSpan(str(own), name, str(parent) if parent else None, began, ended, attributes, _heard(tree))
+    return tupled(TracedSpan, (str(own), name, str(parent) if parent else None, began, ended, attributes, _heard(tree)))
 
 
 TIMES = [(f"{key}TimeUnixNano", f"{key}_time_unix_nano", f"{key}_time", f"{key}_timestamp") for key in ("start", "end")]
@@ -195,7 +195,7 @@ def _node(key: int, told: ReadSpan) -> Node:
     kinds = {str(span.attributes[word]) for word in KINDS & span.attributes.keys()}
     part: Part = "aside" if kinds & ASIDE else "step" if kinds & STEPS or not said else "call"
     prompt = raw(said.system) if said and said.system else prompt_of(said.asked) if said else ""
-    return Node(key, span.id, span.parent, span.trace, part, said is not None, prompt)
+    return tupled(Node, (key, span.id, span.parent, span.trace, part, said is not None, prompt))
 
 
 def first_of(span: TracedSpan, words: tuple[str, ...]) -> str | None:

@@ -16,7 +16,7 @@ from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.form import NOT_OF_THE_FORM, attempted
 from cpa_core.sources.formats.traces import INNER, UNDECIDED, Node, Traces, TraceVerdict, verdicts_of
-from cpa_core.sources.records import Reject, SourceRecord, whole
+from cpa_core.sources.records import Reject, SourceRecord, tupled, whole
 from cpa_core.sources.trees import Placed, Records, Trees
 
 WINDOW = 256
@@ -186,7 +186,7 @@ class _Passing:
             read = list(attempted(self.file, one, lambda f, place, tree: self.call(f, place, tree, found)))
             one, found = (one[0], None), None
         names = UNNAMED if read is None else self.named.get(node.trace, UNNAMED)
-        going.records.append(_HeldRecord(n, one, node, found, read, names))
+        going.records.append(tupled(_HeldRecord, (n, one, node, found, read, names)))
 
     def _end(self, before: int | None) -> None:
         """Read the traces of which no record has this number or a later one; None: all."""
@@ -274,7 +274,7 @@ def _refused(one: Placed, verdict: TraceVerdict) -> Reject:
     """Why a record of a trace is no speech, or why that cannot be told."""
     if verdict.kind == "undecided":
         return Reject(one[0], UNDECIDED, raw(one[1]))
-    return Reject(one[0], INNER, "{}", loss=False)
+    return tupled(Reject, (one[0], INNER, "{}", False))
 
 
 def _is_known(before: Any, now: Any) -> bool:
@@ -296,7 +296,7 @@ def _standing_in(found: columns.Found, verdict: TraceVerdict) -> columns.Found:
     """A call with the trace that it is a piece of; anything else as it is."""
     if not isinstance(found, SourceRecord):
         return found
-    return SourceRecord(*found[:-2], whole(verdict.trace), verdict.standing)
+    return tupled(SourceRecord, (*found[:-2], whole(verdict.trace), verdict.standing))
 
 
 class _Reading:

@@ -14,13 +14,13 @@ from cpa_core.sources import columns, fields
 from cpa_core.sources.conversations import decoded, raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
-from cpa_core.sources.formats.calls import CallAbout, called, spoken
+from cpa_core.sources.formats.calls import CallAbout, called, is_readable
 from cpa_core.sources.formats.form import Format, Reader, each
 from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
 from cpa_core.sources.formats.trace_reading import Foreign, Names, none_is, spoken_calls
 from cpa_core.sources.formats.traces import INNER, Node, Part
-from cpa_core.sources.records import Reject, moment
+from cpa_core.sources.records import Reject, moment, tupled
 from cpa_core.sources.trees import Placed, Trees, unfolded
 
 CONVERSATIONS = ("session_id", "thread_id", "conversation_id", "sessionId", "threadId", "conversationId")
@@ -79,16 +79,9 @@ def _foreign(records: Trees, foreign: Foreign) -> Iterator[Placed]:
 
 
 def _node(key: int, span: TraceRow) -> Node:
-    speaks = _is_readable(span.asked) or _is_readable(span.answered)
     part: Part = span.part
-    return Node(key, span.id, span.parent, span.trace, part, speaks or part == "call", prompt_of(span.asked))
-
-
-def _is_readable(value: Any) -> bool:
-    try:
-        return bool(spoken(value, ""))
-    except ValueError:
-        return False
+    speaks = part == "call" or is_readable(span.asked) or is_readable(span.answered)
+    return tupled(Node, (key, span.id, span.parent, span.trace, part, speaks, prompt_of(span.asked)))
 
 
 def _called(file: File, place: str, span: TraceRow, named: Names) -> Iterator[columns.Found]:
@@ -111,7 +104,10 @@ def _called(file: File, place: str, span: TraceRow, named: Names) -> Iterator[co
 
 
 def _named(holder: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((holder[key] for key in keys if holder.get(key)), None)
+    for key in keys if holder else ():
+        if found := holder.get(key):
+            return found
+    return None
 
 
 def _opik(tree: dict[str, Any]) -> TraceRow:
@@ -192,7 +188,7 @@ def _readable_step(part: Part, asked: Any, answered: Any) -> tuple[Any, Any]:
 
     The content of a step around calls counts only if both sides are words, not arguments.
     """
-    whole = part == "call" or (asked and answered and _is_readable(asked) and _is_readable(answered))
+    whole = part == "call" or (asked and answered and is_readable(asked) and is_readable(answered))
     return (asked, answered) if whole else (None, None)
 
 

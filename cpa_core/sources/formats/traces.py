@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from cpa_core.sources.records import tupled
+
 Part = Literal["call", "step", "aside"]
 """`call`: a call of a model or an agent; `step`: anything else around them; `aside`: tool, guardrail, evaluator, ..."""
 
@@ -92,7 +94,7 @@ def verdicts_of(nodes: Sequence[Node]) -> Iterator[tuple[int, TraceVerdict]]:
     if (around := _around_all(nodes)) is not None:
         for node in nodes:
             kind: Kind = "speech" if node is around else "inner" if node.speaks else "mute"
-            yield node.key, TraceVerdict(kind, TRACE if node.id == node.trace else ROOT, node.trace)
+            yield node.key, tupled(TraceVerdict, (kind, TRACE if node.id == node.trace else ROOT, node.trace))
         return
     speech, undecided = outermost(nodes)
     known = {node.id: node for node in nodes}

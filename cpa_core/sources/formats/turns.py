@@ -8,7 +8,7 @@ from cpa_core.sources import documents, fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.parts import PARTS, Piece, is_silent_item, pieces
-from cpa_core.sources.records import Draft, Reject, as_json, moment, whole
+from cpa_core.sources.records import Draft, Reject, as_json, moment, tupled, whole
 
 CONTENTS = ("content", "value", "parts")
 KNOWN = frozenset(
@@ -150,9 +150,11 @@ def _in_parts(place: str, turn: Any) -> list[Draft] | None:
         if type(text) is not str or not text or kind not in ("text", "reasoning"):
             return None
         (texts if kind == "text" else thoughts).append(text if text.isascii() else whole(text))
+    if not parts:
+        return None
     said = [(fields.role(role), "\n".join(texts))] if texts else []
     pieces = said + [("reasoning", thought) for thought in thoughts]
-    return [Draft(place, "", None, None, who, text, None, None, None, False, False) for who, text in pieces] or None
+    return [tupled(Draft, (place, "", None, None, who, text, None, None, None, False, False)) for who, text in pieces]
 
 
 def _written(place: str, turn: dict[str, Any]) -> Draft | None:
@@ -166,19 +168,8 @@ def _written(place: str, turn: dict[str, Any]) -> Draft | None:
         if type(kind) is not str or kind not in LANGCHAIN:
             return None
         role = LANGCHAIN[kind]
-    return Draft(
-        place,
-        "",
-        None,
-        None,
-        fields.role(role),
-        text if text.isascii() else whole(text),
-        None,
-        None,
-        None,
-        False,
-        False,
-    )
+    text = text if text.isascii() else whole(text)
+    return tupled(Draft, (place, "", None, None, fields.role(role), text, None, None, None, False, False))
 
 
 def begins_with_message(items: list[Any]) -> bool:
@@ -234,7 +225,8 @@ def is_message(tree: dict[str, Any]) -> bool:
 
 def is_part(tree: dict[str, Any]) -> bool:
     """Whether an object is a part of a message: of a known type, or nothing but text."""
-    return tree.get("type") in PARTS or (tree.keys() == {"text"} and isinstance(tree["text"], str))
+    kind = tree.get("type")
+    return (isinstance(kind, str) and kind in PARTS) or (tree.keys() == {"text"} and isinstance(tree["text"], str))
 
 
 def _role(turn: dict[str, Any], speaker: str | None) -> str:
