@@ -297,7 +297,8 @@ def difference(one: Rate, other: Rate) -> Estimate:
 def lift(one: UnitSums, other: UnitSums) -> Estimate:
     """The first share as a multiple of the second, with Katz's interval on the logarithm at the effective sizes.
 
-    If one share has no case, the interval adds half a case to each; unknown if both have none.
+    If one share has no case, the interval adds half a case to each, and begins at zero if it is the first; unknown if
+    both have none.
     """
     if not one.trials or not other.trials or not one.hits + other.hits:
         return UNKNOWN
@@ -309,7 +310,7 @@ def lift(one: UnitSums, other: UnitSums) -> Estimate:
         a, n, b, m = a + 0.5, n + 0.5, b + 0.5, m + 0.5
     half = t_quantile(min(one.freedom, other.freedom)) * sqrt(max(0.0, 1 / a - 1 / n + 1 / b - 1 / m))
     multiple = (a / n) / (b / m)
-    return Estimate(value, multiple * exp(-half), multiple * exp(half))
+    return Estimate(value, multiple * exp(-half) if one.hits else 0.0, multiple * exp(half))
 
 
 def _cases(of: UnitSums) -> tuple[float, float]:

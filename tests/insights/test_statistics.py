@@ -86,6 +86,8 @@ def test_a_lift_without_cases_is_unknown_or_half_known() -> None:
     none_without = lift(half, none)
     assert none_without.value is None
     assert none_without.low is not None and none_without.low > 0
+    none_with = lift(none, half)
+    assert none_with.value == none_with.low == 0 and none_with.high is not None and none_with.high > 0
 
 
 def test_enough_is_fifty_conversations_and_fifteen_units() -> None:
