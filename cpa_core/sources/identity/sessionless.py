@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from cpa_core.sources.identity.calls import ANSWER, LONG_AGO, NEAR, RETRIED, LoggedCall
@@ -24,7 +24,9 @@ KIND = "trace"
 MOST_MISSING = 10
 """Where one in so many calls of unknown users lacks the call before it, a log does not hold all calls."""
 
-Index = dict[int, dict[str, Talk]]
+ANYBODY = "\0anybody"
+MOST_ALIKE = 100
+"""So many conversations of unknown users are compared: more of them do not tell a call apart either."""
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -101,9 +103,34 @@ def joined_traces(found: Sequence[LoggedCall], fresh: Collection[str], known: Kn
     return Joined(joining.joined, changed, joining.untold, joining.guessed)
 
 
+class _Index:
+    """Conversations by a link and their user: a greeting that thousands say is sought among those of one user."""
+
+    def __init__(self) -> None:
+        self.talks: defaultdict[tuple[int, str | None], dict[str, Talk]] = defaultdict(dict)
+
+    def add(self, link: int, talk: Talk) -> None:
+        """A conversation that has this link."""
+        for user in (talk.user_id, ANYBODY):
+            self.talks[link, user][talk.conversation_id] = talk
+
+    def remove(self, link: int, talk: Talk) -> None:
+        """A conversation that has this link no more, or not in this way."""
+        for user in (talk.user_id, None, ANYBODY):
+            self.talks[link, user].pop(talk.conversation_id, None)
+
+    def of(self, link: int, call: LoggedCall) -> list[Talk]:
+        """The conversations with this link whose user may be that of a call."""
+        if call.user_id is None:
+            return list(islice(self.talks[link, ANYBODY].values(), MOST_ALIKE))
+        both = (self.talks[link, call.user_id].values(), self.talks[link, None].values())
+        return [talk for talks in both for talk in islice(talks, MOST_ALIKE) if _agree(call, talk)]
+
+
 class _Joining:
     """Conversations of traces by their end, and by the wanted links on their way; calls are put in order of time.
 
+    Conversations are `lacking` a link on their way if none of their calls ended there.
     `is_whole`: all calls seem to be logged. `guessed` are joined though many people say so. `orphans` counts the calls
     of unknown users of which the call before is not known.
     """
@@ -112,8 +139,7 @@ class _Joining:
         self.wanted = wanted
         self.is_whole = is_whole
         self.talks: dict[str, Talk] = {}
-        self.ended: Index = defaultdict(dict)
-        self.passed: Index = defaultdict(dict)
+        self.ended, self.passed, self.lacking = _Index(), _Index(), _Index()
         self.joined: dict[str, str] = {}
         self.untold: list[LoggedCall] = []
         self.guessed: list[LoggedCall] = []
@@ -150,7 +176,10 @@ class _Joining:
 
     def _ways(self, call: LoggedCall, one: _Words) -> Iterator[tuple[int, list[Talk]]]:
         """Conversations that a call may belong to, the likeliest first, and how many messages they share with it."""
-        yield len(one.links), self._fitting(call, self.passed, one.links[-1], lambda talk: _is_missing(call, one, talk))
+        yield (
+            len(one.links),
+            self._fitting(call, self.lacking, one.links[-1], lambda talk: _is_missing(call, one, talk)),
+        )
         if one.history is not None:
             yield one.before, self._fitting(call, self.ended, one.history, lambda talk: _is_later(call, talk))
         again = one.begin + one.asked
@@ -168,8 +197,8 @@ class _Joining:
             elif one.sizes[n - 1] >= 0:
                 yield n, self._fitting(call, self.ended, one.links[n - 1], lambda talk: _is_soon(call, talk, RETRIED))
 
-    def _fitting(self, call: LoggedCall, index: Index, link: int, fits: Callable[[Talk], bool]) -> list[Talk]:
-        return [talk for talk in index.get(link, {}).values() if _agree(call, talk) and fits(talk)]
+    def _fitting(self, call: LoggedCall, index: _Index, link: int, fits: Callable[[Talk], bool]) -> list[Talk]:
+        return [talk for talk in index.of(link, call) if fits(talk)]
 
     def _only(self, call: LoggedCall, one: _Words, shared: int, fitting: Sequence[Talk]) -> Talk | None:
         """The one of these conversations that is meant: a known user's nearest, the only one of unknown users."""
@@ -190,21 +219,25 @@ class _Joining:
         if talk is None:
             talk = self.talks[own] = Talk(own, KIND, call.user_id, call.at, None, one.links, fresh=True)
         elif _is_later(call, talk) and talk.links[: len(links)] != links:
-            self.ended[talk.links[-1]].pop(own, None)
+            self.ended.remove(talk.links[-1], talk)
             since = len(talk.links) if links[: len(talk.links)] == talk.links else 0
             talk.links, talk.changed = links, True
         told = (one.links[-1], (call.moment - EPOCH) // MICROSECOND)
         if told not in _told(talk):
             talk.said, talk.changed = (*talk.said, *told), True
+            self.lacking.remove(one.links[-1], talk)
         talk.last_at = max(talk.last_at or LONG_AGO, call.moment)
         if talk.user_id is None and call.user_id is not None:
             talk.user_id, talk.changed = call.user_id, True
         self._index(talk, since)
 
     def _index(self, talk: Talk, since: int = 0) -> None:
-        self.ended[talk.links[-1]][talk.conversation_id] = talk
+        self.ended.add(talk.links[-1], talk)
+        told = set(talk.said[::2])
         for link in self.wanted.intersection(talk.links[since:]):
-            self.passed[link][talk.conversation_id] = talk
+            self.passed.add(link, talk)
+            if link not in told:
+                self.lacking.add(link, talk)
 
 
 def _told(talk: Talk) -> list[tuple[int, int]]:
