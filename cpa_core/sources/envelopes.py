@@ -32,6 +32,8 @@ PLACES: tuple[tuple[str, ...], ...] = (
     ("jsonPayload", "message"),
     ("textPayload",),
     ("properties",),
+    ("Properties",),
+    ("customDimensions",),
     ("body",),
     ("Body",),
     ("msg",),
@@ -82,7 +84,7 @@ TIMES: tuple[str, ...] = (
     "receiveTimestamp",
     "_time",
 )
-TIMES += ("__REALTIME_TIMESTAMP", "eventTime", "ingestionTime", "Date")
+TIMES += ("TimeGenerated [UTC]", "timestamp [UTC]", "__REALTIME_TIMESTAMP", "eventTime", "ingestionTime", "Date")
 """Where an envelope has the time of what it holds; a record without a time of its own takes it."""
 
 OWN_TIME = re.compile(
@@ -91,7 +93,8 @@ OWN_TIME = re.compile(
 )
 """A key of a record that has a time of its own."""
 
-NAMED = tuple(f"{word}{end}" for word in ("conversation", "session", "thread", "chat", "user") for end in ("_id", "Id"))
+CONVERSATIONS = tuple(f"{word}{end}" for word in ("conversation", "session", "thread", "chat") for end in ("_id", "Id"))
+USERS = ("user_id", "userId")
 """Keys under which an envelope may name the conversation or user of what it holds."""
 
 REQUESTS = frozenset({"httpMethod", "method", "url", "path", "headers", "requestContext", "custom_id"})
@@ -150,8 +153,13 @@ def inside(tree: Any, path: tuple[str, ...]) -> Any:
 
 def _identified(held: dict[str, Any], outer: dict[str, Any]) -> dict[str, Any]:
     """A record with the conversation and user that only its envelope names."""
-    found = {key: outer[key] for key in NAMED if type(outer.get(key)) in (str, int) and outer[key] != ""}
-    return {**found, **held} if found and not held.keys() & {*NAMED, "id"} else held
+    found: dict[str, Any] = {}
+    for keys, own in ((CONVERSATIONS, {*CONVERSATIONS, "id"}), (USERS, {*USERS, "user"})):
+        if not held.keys() & own:
+            found |= {key: outer[key] for key in keys if type(outer.get(key)) in (str, int) and outer[key] != ""}
+    if "userId" in found:
+        found = {"user_id": found["userId"], **found}
+    return {**found, **held} if found else held
 
 
 def _timed(held: dict[str, Any], outer: dict[str, Any], first: str) -> dict[str, Any]:

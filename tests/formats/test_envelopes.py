@@ -162,6 +162,11 @@ def test_the_conversation_and_user_that_only_an_envelope_names_are_the_records()
     logged = [{"time": TIMES[0], "session_id": key, "user_id": "u", "log": json.dumps(bare)} for key in "cd"]
     assert said(lines(*logged), "a.jsonl") == {"c": BOTH, "d": BOTH}
     assert {one.user_id for one in read_file(lines(*logged), "a.jsonl")[0]} == {"u"}
+    tracked = [
+        {"type": "track", "userId": "u", "timestamp": at, "properties": json.loads(row)}
+        for row, at in zip(ROWS, TIMES, strict=True)
+    ]
+    assert {one.user_id for one in read_file(tracked)[0]} == {"u"}
     own = [{**one, "log": json.dumps(bare | {"id": "own"})} for one in logged[:1]]
     assert said(own) == {"own": BOTH}
 
