@@ -47,7 +47,7 @@ def retention_definitions(pipeline: Pipeline) -> dict[str, Any]:
         metadata={"days": days},
     )
     job = dg.define_asset_job(
-        pipeline.named(NAME),
+        pipeline.named(f"{NAME}_job"),
         selection=dg.AssetSelection.assets(pipeline.key(NAME)),
         description=f"Removes what is older than {days} days.",
     )

@@ -50,7 +50,7 @@ def upkeep_schedules(pipeline: Pipeline) -> list[dg.ScheduleDefinition]:
     """The nightly schedule of the upkeep where there is one. It spends no money, so it runs from the start."""
     if not pipeline.assistant.settings.store:
         return []
-    job = dg.define_asset_job(pipeline.named(NAME), selection=dg.AssetSelection.assets(pipeline.key(NAME)))
+    job = dg.define_asset_job(pipeline.named(f"{NAME}_job"), selection=dg.AssetSelection.assets(pipeline.key(NAME)))
     schedule = dg.ScheduleDefinition(
         name=pipeline.named(f"{NAME}_nightly"),
         job=job,

@@ -23,6 +23,12 @@ def names(made: dg.Definitions) -> set[str]:
     return {key.to_user_string() for key in made.resolve_asset_graph().get_all_asset_keys()}
 
 
+@pytest.mark.parametrize("more", [{}, {"CPA_KEEP_DAYS": "30"}])
+def test_a_code_location_loads_with_what_the_settings_switch_on(tmp_path: Path, more: dict[str, str]) -> None:
+    """An asset and a job of one name can be loaded each alone, and not together."""
+    dg.Definitions.validate_loadable(assistant_definitions(settings({"CPA_HOME": str(tmp_path), **more})))
+
+
 def test_a_file_has_no_upkeep(tmp_path: Path) -> None:
     assert "store_upkeep" not in names(assistant_definitions(settings({"CPA_HOME": str(tmp_path)})))
 
@@ -35,7 +41,8 @@ def test_a_lake_is_looked_after_and_its_rows_are_checked(postgres: Postgres, tmp
     home.land()
     made = assistant_definitions(home.assistant().settings)
     assert "store_upkeep" in names(made)
-    ran = made.resolve_job_def("store_upkeep").execute_in_process(raise_on_error=True)
+    dg.Definitions.validate_loadable(made)
+    ran = made.resolve_job_def("store_upkeep_job").execute_in_process(raise_on_error=True)
     (check,) = ran.get_asset_check_evaluations()
     (event,) = ran.get_asset_materialization_events()
     told = event.materialization.metadata

@@ -177,7 +177,7 @@ def test_dagster_removes_by_the_setting_alone(home: Home) -> None:
     assert dg.AssetKey("kept_days") not in off.resolve_asset_graph().get_all_asset_keys()
     home.environ["CPA_KEEP_DAYS"] = str(KEPT)
     on = definitions(home.assistant())
-    job = on.resolve_job_def("kept_days")
+    job = on.resolve_job_def("kept_days_job")
     shown = metadata(job.execute_in_process(), "kept_days", None)
     assert (shown["conversations"], shown["before"]) == (2, str(BEFORE)) and "removed" in shown
     assert holding(home, needles()) == set()

@@ -103,3 +103,39 @@ def test_the_bucket_is_made_before_the_code_location_that_is_pointed_at_it() -> 
     assert found["code"]["environment"] == found["bucket"]["environment"]
     assert found["code"]["environment"]["AWS_ENDPOINT_URL_S3"] == "http://s3:9000"
     assert {"image", "command"} <= set(found["bucket"]) and "profiles" not in found["s3"]
+
+
+def test_celery_workers_run_with_the_settings_of_the_deployment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`proofs/celery_workers.py` starts the same files."""
+    celery, compose = read(DEPLOY / "celery.yaml"), read(DEPLOY / "compose.yaml")
+    worker = celery["services"]["worker"]
+    for name, value in worker["environment"].items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "dagster.yaml").write_text((DEPLOY / "celery" / "dagster.yaml").read_text("utf-8"), "utf-8")
+    found, _ = dagster_instance_config(str(tmp_path))
+    own, here = read(DEPLOY / "celery" / "dagster.yaml"), read(DEPLOY / "dagster.yaml")
+    assert own["storage"] == here["storage"] and found["run_launcher"]["class"] == "CeleryRunLauncher"
+    assert {env["env"] for env in own["run_launcher"]["config"].values()} <= worker["environment"].keys()
+    assert {"code", "webserver", "daemon"} <= celery["services"].keys() & compose["services"].keys()
+    assert {f"--broker={worker['environment']['CELERY_BROKER']}", "--disable-prefetch"} <= set(worker["command"])
+    locked = re.search(r"^dagster-aws==(\S+)", (ROOT / "requirements.lock").read_text("utf-8"), re.M)
+    assert locked and f"dagster-celery=={locked[1]}" in (DEPLOY / "requirements.txt").read_text("utf-8")
+
+
+def test_every_setting_that_a_deployment_names_exists() -> None:
+    named = {one for path in DEPLOY.rglob("*.yaml") for one in re.findall(r"\bCPA_[A-Z_]+", path.read_text("utf-8"))}
+    known = set(re.findall(r"\bCPA_[A-Z_]+", (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")))
+    of_compose = {"CPA_CODE_HOST", "CPA_FILES", "CPA_TRANSCRIPTS"}
+    assert {"CPA_STORE", "CPA_STORE_DATA"} <= named and named - of_compose <= known
+
+
+def test_a_run_in_kubernetes_has_the_secret_of_its_code_location() -> None:
+    values = read(DEPLOY / "kubernetes" / "values.yaml")
+    (code,) = values["dagster-user-deployments"]["deployments"]
+    assert code["includeConfigInLaunchedRuns"]["enabled"] and code["envSecrets"] == [{"name": "cpa"}]
+    assert values["runLauncher"]["type"] == "K8sRunLauncher"
+    given = parsed(programs()["dagster"], ["code-server", "start", *code["codeServerArgs"]]).params
+    assert given["module_name"] == "cpa_dagster.definitions"
+    assert values["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"

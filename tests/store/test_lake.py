@@ -19,6 +19,8 @@ from cpa_core.errors import AnswersNotKept, SettingsError, StoreBusy, StoreNotWr
 from cpa_core.llm import Answer, Reply, Usage
 from cpa_core.pipeline import build_day
 from cpa_core.pipeline.budget import Tariff, budgets
+from cpa_core.pipeline.forgetting.outbox import clean_shared_outbox
+from cpa_core.pipeline.forgetting.subject import Forgotten
 from cpa_core.pipeline.schema.current import current_schema, schema_path
 from cpa_core.pipeline.upgrade import preview_upgrade, upgrade_home
 from cpa_core.schema import dump
@@ -493,6 +495,47 @@ def test_workers_of_different_machines_add_to_the_outbox_of_a_bucket(tmp_path: P
     assert key == f"store/outbox/{events[0].day}.jsonl"
     assert [json.loads(line)["event_id"] for line in lines] == [one.event_id for one in events]
     assert not (tmp_path / "home").exists()
+
+
+def test_a_conversation_is_removed_from_the_outbox_of_a_bucket_and_others_stay_to_the_byte(tmp_path: Path) -> None:
+    """More objects than one page lists, one of which holds it; a count changes nothing."""
+    with relayed() as s3:
+        home = Home(
+            tmp_path,
+            {
+                "CPA_STORE": "ducklake:postgresql://u:p@h/d",
+                "CPA_STORE_DATA": "s3://bucket/store",
+                "AWS_ENDPOINT_URL_S3": s3.url,
+                "AWS_ACCESS_KEY_ID": "key",
+                "AWS_SECRET_ACCESS_KEY": "word",
+                "AWS_REGION": "eu-west-1",
+            },
+        )
+        given = home.assistant().settings
+        bucket = client(given.aws)
+        bucket.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        theirs = event(0)
+        others = event(1, conversation_id="c2", payload={"conversation_id": "c2", "message_id": "m1"})
+        destination("outbox", given).send([theirs, others])
+        name = f"outbox/{theirs.day}.jsonl"
+        bucket.put_object(Bucket="bucket", Key="store/outbox/2020-01-01.jsonl", Body=b'{"properties": {}}\n')
+        bucket.put_object(Bucket="bucket", Key="other/outbox/2020-01-01.jsonl", Body=b'{"theirs": 1}\n')
+
+        def objects() -> dict[str, bytes]:
+            keys = [one["Key"] for one in bucket.list_objects_v2(Bucket="bucket")["Contents"]]
+            return {key: bucket.get_object(Bucket="bucket", Key=key)["Body"].read() for key in keys}
+
+        before = objects()
+        subject = Forgotten((), (theirs.conversation_id,), frozenset((theirs.conversation_id, theirs.event_id)))
+        assert clean_shared_outbox(home.assistant(), subject, write=False) == {name: 1} and objects() == before
+        assert clean_shared_outbox(home.assistant(), subject, write=True) == {name: 1}
+        after = objects()
+        assert clean_shared_outbox(home.assistant(), subject, write=True) == {}
+    changed = {key for key in before if before[key] != after[key]}
+    assert before.keys() == after.keys() and changed == {f"store/{name}"}
+    kept = after[f"store/{name}"].splitlines()
+    assert kept == [one for one in before[f"store/{name}"].splitlines() if theirs.event_id.encode() not in one]
+    assert len(kept) == 1
 
 
 @needs_postgres
