@@ -97,7 +97,8 @@ def named_part(assistant: Assistant, part: list[Parsed]) -> tuple[list[Parsed], 
         parsed = waiting.popleft()
         if (file := parsed.opened) is not None:
             is_large = parsed.size > LARGE
-            parsed, file = replace(parsed, opened=None), file._replace(drafts=None)
+            file = file._replace(drafts=None, records=file.records.select(["kind"]))
+            parsed = replace(parsed, opened=None)
             if is_large:
                 give_back()
             parsed = finished(assistant, parsed, file, decided.popleft())
