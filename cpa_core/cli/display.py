@@ -211,7 +211,8 @@ def quote_lines(quote: Quote) -> list[str]:
     """Return a quote as lines. The cost is an upper estimate: a vendor's cache makes it cheaper."""
     if not quote.days:
         return ["no day is due: nothing to pay"]
-    lines = [f"{len(quote.days)} days, {quote.days[0]} to {quote.days[-1]}"]
+    many = len(quote.days) > 1
+    lines = [f"{len(quote.days)} days, {quote.days[0]} to {quote.days[-1]}" if many else f"1 day, {quote.days[0]}"]
     for line in quote.lines:
         known = "unknown (no list price)" if line.cost is None else dollars(line.cost)
         done = f"{line.answered} more are answered already"
@@ -221,7 +222,11 @@ def quote_lines(quote: Quote) -> list[str]:
             f"about {line.prompt_tokens:,} + {line.completion_tokens:,} tokens: {known}"
         )
     total = "unknown" if quote.cost is None else f"at most about {dollars(quote.cost)}"
-    basis = "by this model's own answers so far" if quote.calibrated else "the longest possible until it has answered"
+    basis = (
+        "by this model's own answers so far"
+        if quote.calibrated
+        else "the longest possible, until the model has answered"
+    )
     return [*lines, f"together: {total} at list price without caching; lengths of answers are {basis}"]
 
 

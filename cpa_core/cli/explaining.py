@@ -57,9 +57,16 @@ def explained_object(assistant: Assistant, one: Object, midnight: datetime) -> t
     raise SourceError(f"{one.uri}: zip: no member is of a format that is known")
 
 
+def _spelled(sign: str) -> str:
+    """The keys of a sign, and those that must be absent, in words."""
+    present = [one for one in sign.split() if one[0] != "!"]
+    absent = [one[1:] for one in sign.split() if one[0] == "!"]
+    return " ".join(present) + (f", and no {' or '.join(absent)}" if absent else "")
+
+
 def _lines(name: str, found: Explained, given: Settings) -> Iterator[str]:
     form = found.form
-    why = f"its records have {found.sign}" if found.sign else "named, or by the ending of its name"
+    why = f"its records have {_spelled(found.sign)}" if found.sign else "named, or by the ending of its name"
     yield f"{name}: {found.holds}; format {form.name} ({form.title}): {why}"
     yield f"source of the format: {form.docs}"
     yield f"a record is a {form.kind}" + (f", at {found.route}" if found.route else "")

@@ -24,6 +24,8 @@ def check_model_command(given: Settings) -> Done:
     """Ask one small question; print what the server can do, its speed and the estimated cost of a day."""
     found = check_model(Assistant.of(given))
     say(*check_lines(found, given))
+    if given.schema_path and not given.schema_path.exists():
+        say(f"schema: {given.schema_path} is not there; the questions were those of an example's schema")
     return Done(0 if found.outcome == "ok" else 1, ModelFacts(check=found))
 
 
@@ -31,9 +33,9 @@ def check_lines(found: ModelCheck, given: Settings) -> Iterator[str]:
     """Return a check's result as lines: the outcome, the server's abilities, speed, and the cost of a day."""
     where = f" at {found.address}" if found.address else ""
     if found.outcome == "ok":
-        yield f"{found.model}{where}: answers as a run needs it ({found.calls} calls)"
+        yield f"{found.model}{where}: answers as a run needs it (calls: {found.calls})"
     else:
-        yield f"{found.model}{where}: {found.outcome}: {found.detail} ({found.calls} calls)"
+        yield f"{found.model}{where}: {found.outcome}: {found.detail} (calls: {found.calls})"
         if words := answer_advice(found.detail, found.model.partition(":")[0], given):
             yield words
     if found.abilities:
@@ -47,8 +49,10 @@ def check_lines(found: ModelCheck, given: Settings) -> Iterator[str]:
         yield "cost of a day: not known without conversations; name them: cpa check model SOURCE"
         return
     money = "unknown price (CPA_PRICES)" if found.day.cost is None else f"at most about ${found.day.cost:.2f}"
-    hours = f", about {found.day.hours:.1f} hours with CPA_CONCURRENCY={given.concurrency}" if found.day.hours else ""
-    yield f"cost of a day: {found.day.day}, {found.day.conversations} conversations: {money}{hours}"
+    hours = found.day.hours
+    long = f"{hours:.1f} hours" if hours and hours >= 1 else f"{60 * (hours or 0):.1f} minutes"
+    took = f", about {long} with CPA_CONCURRENCY={given.concurrency}" if hours else ""
+    yield f"cost of a day: {found.day.day}, {found.day.conversations} conversations: {money}{took}"
 
 
 def server_lines(rows: Sequence[Row]) -> list[str]:

@@ -136,15 +136,16 @@ def test_the_check_names_the_server_its_speed_and_the_cost_of_a_day(
 ) -> None:
     local.write("a.json", chats(3))
     with Tolerant(Behaviour(words_only, latency=0.05)) as server:
-        local.environ["CPA_COMPATIBLE_URL"] = server.url
+        local.environ |= {"CPA_COMPATIBLE_URL": server.url, "CPA_SCHEMA": "no-such.yml"}
         for _ in range(2):
             before = len(server.calls)
             assert main(["check", "model"], environ(local)) == 0
             assert len(server.calls) - before == 3, "what is known is found out again"
     printed = capsys.readouterr().out
-    assert f"compatible:test-model at {server.url}: answers as a run needs it (3 calls)" in printed
+    assert f"compatible:test-model at {server.url}: answers as a run needs it (calls: 3)" in printed
     assert re.search(r"speed: 0\.\d s for the last call, \d+ tokens a second", printed)
     assert re.search(r"cost of a day: 2026-03-04, 3 conversations: unknown price \(CPA_PRICES\)", printed)
+    assert "schema: no-such.yml is not there" in printed
 
 
 def test_the_check_of_a_hopeless_server_fails_with_one_reason(local: Home, capsys: pytest.CaptureFixture[str]) -> None:

@@ -151,7 +151,7 @@ def test_two_reviewers_who_differ_are_settled(home: LabelledHome) -> None:
         client.post(f"{address}/finish")
     page = ana.get("/disputes").text
     conversation = re.search(r'name="conversation" value="([^"]*)"', page)
-    assert conversation and "ana say yes, ben no" in page
+    assert conversation and "yes: ana; no: ben" in page
     ana.post("/disputes", data={"conversation": conversation[1], "message_id": message, "type": ASKING})
     assert "say the same" in ana.get("/disputes").text
     *_, settled = reviews(home)
