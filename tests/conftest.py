@@ -52,7 +52,7 @@ OUTSIDE = {
     "tests.servers",
 }
 """What a module imports whose tests start a server, a process or Dagster."""
-SERVERS = {"chat_server", "posthog", "amplitude"}
+SERVERS = {"chat_server", "posthog", "amplitude", "postgres"}
 """Fixtures that start a server."""
 
 
@@ -113,6 +113,25 @@ def _postgres_of_lakes() -> Iterator[Any]:
 
     with server() as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Any]:
+    """A Postgres on loopback, for a module."""
+    from tests.servers.postgres import server
+
+    with server() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def lakes(postgres: Any) -> Iterator[Any]:
+    """The lakes of a module's homes."""
+    from tests.support.lakes import Lakes
+
+    made = Lakes(postgres)
+    yield made
+    made.close()
 
 
 @pytest.fixture(autouse=LAKE)

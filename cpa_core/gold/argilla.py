@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from cpa_core.errors import InputError
 from cpa_core.gold.label_studio import SpokenMessage
-from cpa_core.gold.raw import RawReview
+from cpa_core.gold.raw import RawReview, list_of
 from cpa_core.gold.reviews import HITS, VERDICTS, GoldAnswer, Labelled, Review
 from cpa_core.models import NOT_APPLICABLE, TAGGED_ROLES, EventSchema, Value, digest
 
@@ -183,12 +183,7 @@ def read_records(text: str, name: str, schema: EventSchema) -> list[RawReview]:
 
     Raises InputError with file and record.
     """
-    try:
-        found = json.loads(text)
-    except ValueError as wrong:
-        raise InputError(f"{name}: not JSON: {wrong}") from None
-    if not isinstance(found, list):
-        raise InputError(f"{name}: an export of Argilla's records is a list")
+    found = list_of(text, name, "an export of Argilla's records is a list")
     asked = questions(schema)
     return [review for n, one in enumerate(found, 1) for review in _of_record(one, f"{name}: record {n}", asked)]
 

@@ -10,7 +10,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from cpa_core.errors import InputError
-from cpa_core.gold.raw import RawReview
+from cpa_core.gold.raw import RawReview, list_of
 from cpa_core.gold.reviews import HITS, VERDICTS, GoldAnswer, Labelled, Review
 from cpa_core.models import NOT_APPLICABLE, TAGGED_ROLES, EventSchema, Value, digest
 
@@ -115,12 +115,7 @@ def read_tasks(text: str, name: str) -> list[RawReview]:
 
     Skipped annotations are left out. Raises InputError with file and task.
     """
-    try:
-        found = json.loads(text)
-    except ValueError as wrong:
-        raise InputError(f"{name}: not JSON: {wrong}") from None
-    if not isinstance(found, list):
-        raise InputError(f"{name}: an export of Label Studio is a list of tasks")
+    found = list_of(text, name, "an export of Label Studio is a list of tasks")
     return [review for number, task in enumerate(found, 1) for review in _of_task(task, f"{name}: task {number}")]
 
 

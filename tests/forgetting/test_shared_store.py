@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from cpa_core.pipeline.forgetting.retention import outdated
 from cpa_core.pipeline.forgetting.tombstones import copy_tombstones, tombstones
 from cpa_core.store import Store
 from cpa_core.store.database import Row
-from tests.servers.postgres import Postgres, programs, server
+from tests.servers.postgres import Postgres, programs
 from tests.support.homes import NOW, Home, turn
 from tests.support.lakes import Lakes
 
@@ -35,19 +35,6 @@ def needles(person: str) -> tuple[str, str, str]:
     """A person's id, conversation and words. The person sorts last: every largest value of a column is theirs."""
     nth = PEOPLE.index(person)
     return f"zara-{9 - nth}-person", f"zconv-{9 - nth}", f"Zara{9 - nth} Lindqvist"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with server() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def lakes(postgres: Postgres) -> Iterator[Lakes]:
-    made = Lakes(postgres)
-    yield made
-    made.close()
 
 
 def talk(user: str, said: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import json
 import threading
 import uuid
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
@@ -36,7 +35,7 @@ from cpa_core.store.lake.postgres import is_pooled
 from cpa_core.store.lake.sides import WRITES
 from cpa_core.store.lake.upkeep import keys_twice, look_after
 from cpa_core.store.transaction import Row
-from tests.servers.postgres import PASSWORD, Postgres, programs, server
+from tests.servers.postgres import PASSWORD, Postgres, programs
 from tests.servers.s3 import relayed
 from tests.support.fakes import SCHEMA
 from tests.support.homes import NOW, Home, turn
@@ -141,19 +140,6 @@ def test_answers_go_to_this_machine_while_postgres_is_away_and_asking_stops_afte
     log.append({"n": 4})
     log.close()
     assert ([row["n"] for row in kept], [row["n"] for row in fallback.rows]) == ([1, 4], [2, 3])
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with server() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def lakes(postgres: Postgres) -> Iterator[Lakes]:
-    made = Lakes(postgres)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
