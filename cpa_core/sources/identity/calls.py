@@ -1,9 +1,11 @@
 """Calls of a model: chained to conversations by their history where no id is given, and cut to what each adds."""
 
+from bisect import bisect_left
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain as chained
 from itertools import islice, takewhile
 
 from cpa_core.models import digest
@@ -110,6 +112,7 @@ class Chains:
         self.parts: defaultdict[int, dict[str, Talk]] = defaultdict(dict)
         self.tails: defaultdict[int, dict[str, Talk]] = defaultdict(dict)
         self.before: defaultdict[int, list[Talk]] = defaultdict(list)
+        self.before_at: defaultdict[int, list[datetime]] = defaultdict(list)
         self.heard: defaultdict[tuple[int, int], list[Talk]] = defaultdict(list)
         self.told: set[tuple[int, str, int]] = set()
         for talk in sorted({t.conversation_id: t for t in talks}.values(), key=lambda t: t.last_at or LONG_AGO):
@@ -118,6 +121,7 @@ class Chains:
                 continue
             for one in talk.links:
                 self.before[one].append(talk)
+                self.before_at[one].append(talk.last_at or LONG_AGO)
             self._index(talk, 0)
 
     def _index(self, talk: Talk, since: int) -> None:
@@ -163,8 +167,9 @@ class Chains:
     def _again(self, call: LoggedCall) -> Talk | None:
         """A conversation in which this call was heard already, or of which a later call was known before it."""
         end = call.links[-1]
-        later = [talk for talk in self.before[end] if (talk.last_at or LONG_AGO) >= call.moment]
-        for talk in [*later, *self.heard[end, second(call.moment)]]:
+        known = self.before[end]
+        later = (known[n] for n in range(bisect_left(self.before_at[end], call.moment), len(known)))
+        for talk in chained(later, self.heard[end, second(call.moment)]):
             same = talk.started_at is not None and second(talk.started_at) == second(call.moment)
             same = same and call.begins in (None, talk.conversation_id)
             fits = call.before or same or talk.headless or _is_unanswered(call, talk)
