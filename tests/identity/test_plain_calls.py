@@ -15,7 +15,7 @@ from cpa_core.sources.identity import Identified, Nothing, Opened, identified
 from cpa_core.sources.identity.plain_calls import parted
 from tests.formats.generated import WRITERS
 from tests.support.examples import examples
-from tests.support.writings import WAYS, WITH_ID, Sent, Told, calls, failing, lines
+from tests.support.writings import WAYS, WITH_ID, Sent, Told, Turns, calls, failing, lines
 
 BEGIN = datetime(2026, 3, 4, 9, tzinfo=UTC)
 TEXTS = st.sampled_from(["yes", " yes", "ok", "Hi", "My order from last week has still not arrived."])
@@ -69,7 +69,12 @@ def test_plain_calls_are_told_as_others_are(
     each: list[Any], form: str, way: str, of: Any, order: str, chance: random.Random
 ) -> None:
     talks = [Told(f"s{n}", None, BEGIN + timedelta(seconds=n), tuple(turns)) for n, turns in enumerate(each)]
-    records = [WITH_ID[form](call, WAYS[way]) for told in talks for call in of(told)]
+    often = chance.choice([0.0, 0.5, 1.0]) if form != "langsmith" else 0.0
+
+    def prompted(call: Sent) -> Turns:
+        return (*[("system", "Be brief.")][: chance.random() < often], *WAYS[way](call))
+
+    records = [WITH_ID[form](call, prompted) for told in talks for call in of(told)]
     if order == "newest first":
         records.reverse()
     elif order == "in no order":
