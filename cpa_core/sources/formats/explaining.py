@@ -70,8 +70,7 @@ def explained(file: File, midnight: datetime) -> Explained:
 
 
 def _sign(file: File, chosen: recognition.Choice) -> str:
-    """The condition that the first record meets with most of its keys, without the keys that it must not have."""
+    """The condition that the first record meets with most of its keys."""
     trees = islice(chosen.records(file), 1)
     met = [(fits(one[1], sign), sign) for one in trees if not isinstance(one, Reject) for sign in chosen.form.signs]
-    sign = max(met, default=(0, ""))[1] if any(weight for weight, _ in met) else ""
-    return " ".join(one for one in sign.split() if one[0] != "!")
+    return max(met, default=(0, ""))[1] if any(weight for weight, _ in met) else ""
