@@ -30,7 +30,7 @@ test: .venv/ready            ## every test
 coverage: .venv/ready        ## slow: every test at twice the processor time, and how much of cpa_core they reach
 	$(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
 
-test-fast: .venv/ready       ## the tests that start no server, no process and no Dagster, without the long simulations
+test-fast: .venv/ready       ## the tests that start no server, no process and no Dagster, without the long simulations and whole homes
 	$(BIN)/python -m pytest -q --numprocesses 2 --dist worksteal -m "not slow"
 
 check: .venv/ready           ## format, lint, types

@@ -174,11 +174,11 @@ def run_days(
 ) -> Iterator[DayDone]:
     """Yield each of these days when it is done, as `run_day` does it. Several small days are worked in one pass.
 
-    `days` are in order, without duplicates. Raises the error of a day when it is that day's turn: the days before it
-    are done then, and labels of the days after it are kept.
+    They are taken in order; `days` holds each once. Raises the error of a day when it is that day's turn: the days
+    before it are done then, and labels of the days after it are kept.
     """
     how = {"deliver_incomplete": deliver_incomplete, "retry_rejected": retry_rejected, "correct": correct}
-    left = list(days)
+    left = sorted(days)
     built: dict[date, Built] = {}
     while left:
         if left[0] not in built:
