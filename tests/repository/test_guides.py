@@ -44,7 +44,7 @@ def test_a_user_with_a_local_server_that_ignores_the_schema_follows_the_page_to_
             assert main(shlex.split(line.removeprefix(".venv/bin/cpa")), environ) == 0, line
         calls = len(server.calls)
     printed = capsys.readouterr().out
-    assert "answers as a run needs it (3 calls)" in printed
+    assert "answers as a run needs it (calls: 3)" in printed
     assert "CPA_COMPATIBLE_STRUCTURED=prompt" in printed and "reasons first" in printed
     assert sum(1 for _ in (tmp_path / "home" / "outbox").rglob("*.jsonl")) == 5, "every day of the example is delivered"
     assert calls == 3 + 2 * 14, "what was found out is remembered: a call to tag and one to judge each conversation"
