@@ -74,8 +74,8 @@ class Vendor:
         )
 
     def per_minute(self) -> float:
-        """Calls a minute from the first call to the last."""
-        return 60 * (len(self.accepted) - 1) / (self.accepted[-1] - self.accepted[0])
+        """Calls a minute of the time in which at least one was under way."""
+        return 60 * len(self.accepted) / self.asking()
 
     def busiest(self) -> int:
         """The most calls in any minute."""
