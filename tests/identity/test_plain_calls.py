@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -101,3 +102,18 @@ def test_histories_of_sessions_need_no_care(name: str) -> None:
     records = [row for n in range(2) for row in WRITERS[name][1](Told(f"c{n}", "u", BEGIN, TALK))]
     (found,) = parted([file_of("a.jsonl", records)], Nothing())
     assert not found.rest.records.num_rows and found.drafts.num_rows >= 2 * len(TALK)
+
+
+@pytest.mark.parametrize("flags", [(0, 1, 0), (1, 0, 1), (0, 0, 1), (1, 1, 1)])
+def test_a_system_prompt_that_comes_later_is_told(flags: tuple[int, ...]) -> None:
+    sent = [
+        (call, (*[("system", "Be brief.")][:flag], *WAYS["full history"](call)))
+        for call, flag in zip(calls(Told("s", "u", BEGIN, TALK)), flags, strict=True)
+    ]
+    records = [WITH_ID["langfuse"](call, partial(_given, turns)) for call, turns in sent]
+    plain, careful = both([file_of("a.jsonl", records)])
+    assert plain == careful
+
+
+def _given(turns: Turns, _: Sent) -> Turns:
+    return turns
