@@ -22,14 +22,29 @@ LIKELY: Mapping[str, tuple[str, ...]] = {
         *("author_type", "sender_type", "author_role", "sender_role", "sender", "author", "speaker", "from"),
         *("participant", "who", "actor", "message_type"),
     ),
-    "content": ("text", "message", "body", "utterance", "msg", "value", "transcript", "message_text", "content_text"),
+    "content": (
+        "text",
+        "message",
+        "body",
+        "utterance",
+        "msg",
+        "value",
+        "transcript",
+        "message_text",
+        "content_text",
+        "words",
+    ),
     "conversation_id": (
         *("conversation", "conv_id", "thread", "thread_id", "session", "session_id", "chat_id", "chat", "ticket_id"),
-        *("dialogue_id", "dialog_id", "call_id", "trace_id", "id"),
+        *("dialogue_id", "dialog_id", "call_id", "case_id", "trace_id", "talk", "id"),
+    ),
+    "user_id": (
+        *("user", "customer_id", "customer", "client_id", "visitor_id", "shopper", "member_id", "account_id"),
+        *("contact_id", "person_id", "participant_id", "user_name", "username", "email"),
     ),
     "timestamp": (
         *("created_at", "sent_at", "created", "time", "start_time", "started_at", "date", "datetime", "event_time"),
-        *("ts", "create_time", "timestamp_ms", "event_timestamp", "inserted_at", "logged_at"),
+        *("ts", "create_time", "timestamp_ms", "event_timestamp", "inserted_at", "logged_at", "when"),
     ),
     "messages": ("chat_messages", "turns", "events", "transcript", "history", "dialogue", "dialog", "utterances"),
 }
@@ -297,13 +312,15 @@ def flag(named: Mapping[str, str]) -> str:
 def advice(named: Mapping[str, str], lacking: Iterable[str], keys: Sequence[str]) -> str:
     """The flag that would do: what is named already, and the lacking words, each with its likely key or `...`.
 
-    A time is named where a key is likely one; it may be missing.
+    Time and user are named where a key is likely one; they may be missing.
     """
     lacking = [word for word in lacking if word not in named]
     if "role" in lacking and (both := sides(keys)):
         lacking = [word for word in lacking if word not in ("role", "content")]
         named = {**named, **both}
-    found = likely([*lacking, *(word for word in ("timestamp",) if word not in {*named, *keys})], keys)
+    found = likely([*lacking, *(word for word in ("timestamp", "user_id") if word not in {*named, *keys})], keys)
+    taken = [found[word] for word in lacking if word in found]
+    found = {word: key for word, key in found.items() if word in lacking or key not in taken}
     return flag({**named, **dict.fromkeys(lacking, "..."), **found})
 
 

@@ -75,3 +75,16 @@ def test_every_kind_of_call_and_talk_is_explained(home: Home, capsys: pytest.Cap
     trace = {"id": "t", "sessionId": "s", "timestamp": "2026-03-04T09:00:00Z", "input": "hi", "output": "ho"}
     said = explained(home, "a.json", json.dumps([trace]), "", capsys)
     assert "a record is a call" in said and "first conversation: s" in said and "assistant: ho" in said
+
+
+def test_a_flag_that_would_do_names_every_column_and_a_user_that_is_not_read_is_said(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = "talk,shopper,who,words,when\n1,ann,user,Where is it?,2026-03-02T10:00:00Z\n"
+    flag = "role=who,content=words,conversation_id=talk,timestamp=when,user_id=shopper"
+    path = home.write("a.csv", table)
+    assert cpa(home, f"land --explain {path}") == 2
+    assert f"--map {flag}" in capsys.readouterr().err
+    named, _, user = flag.rpartition(",")
+    assert cpa(home, f"land {path} --map {named}") == 0
+    assert f"shopper looks like one: --map {named},{user}" in capsys.readouterr().out

@@ -181,7 +181,7 @@ def opened(file: File, midnight: datetime | None, day: date | None = None) -> Op
     if count and not (drafts.num_rows or rejects or file.continues):
         reason = f"recognised as {chosen.form.title}, but none of its {count:,} records holds a message"
         raise SourceError(f"{file.name}: {reason}")
-    notes = (*notes, *hints.looking_like_ids(file, chosen, records))
+    notes = (*notes, *hints.looking_like_ids(file, chosen, drafts if chosen.form.kind == "message" else records))
     if records.num_rows and midnight is None and (place := columns.untimed(drafts, records)):
         raise DayNeeded(f"{file.name}: {place}: timestamp: missing, so the day must be named")
     return Opened(file.name, roles.assigned(drafts, file.roles, records), records, rejects, midnight, day, notes)

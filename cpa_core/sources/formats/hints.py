@@ -68,7 +68,8 @@ _CONVERSATION = re.compile(
     re.IGNORECASE,
 )
 _USER = re.compile(
-    r"^(user|customer|client|visitor|member|account|contact|person|end_?user)[-_]?(id|uuid|name|key|email)$|^(user|customer)$",
+    r"^(user|customer|client|visitor|shopper|buyer|member|account|contact|person|end_?user)[-_]?(id|uuid|name|key|email)$"
+    r"|^(user|customer|shopper)$",
     re.IGNORECASE,
 )
 HELD = ("metadata", "meta", "attributes", "context", "properties", "extra")
@@ -77,11 +78,16 @@ HELD = ("metadata", "meta", "attributes", "context", "properties", "extra")
 def looking_like_ids(file: File, chosen: Choice, found: Any) -> Iterator[str]:
     """Notes on keys that look like the id of a conversation or user, where records of a file have none of their own.
 
-    `found` are the records as columns. Keys that are read already, and values, are never named.
+    Rows of messages name their conversation, or are refused: only their user may be missed.
+    `found` are the records (of messages, the drafts) as columns. Keys that are read, and values, are never named.
     """
-    if chosen.form.kind != "conversation" or not found.num_rows:
+    kind = chosen.form.kind
+    if kind == "call" or not found.num_rows:
         return
-    for word, pattern in (("conversation_id", _CONVERSATION), ("user_id", _USER)):
+    asked = {"conversation_id": _CONVERSATION, "user_id": _USER}
+    for word, pattern in asked.items():
+        if kind == "message" and word == "conversation_id":
+            continue
         if (
             word not in file.names
             and found[word].null_count == found.num_rows
