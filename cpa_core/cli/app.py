@@ -11,7 +11,7 @@ import typer
 from typer import Argument, Option
 
 from cpa_core import __version__
-from cpa_core.cli.flags import command, switch
+from cpa_core.cli.flags import SOURCE, command, switch
 from cpa_core.cli.gold_commands import gold_app
 from cpa_core.cli.issue_commands import issues_app
 from cpa_core.cli.schema_commands import schema_app
@@ -31,10 +31,6 @@ BEGIN, READ, LABEL, LOOK, KEEP = (
     "Keep it running",
 )
 """The groups of the help, in the order in which a person needs them."""
-SOURCE = (
-    *("CPA_SOURCE", "CPA_HOME", "CPA_FORMAT", "CPA_MAP", "CPA_ROLES", "CPA_TIMES"),
-    *("CPA_INCLUDE", "CPA_EXCLUDE", "CPA_TABLE", "CPA_QUERY", "CPA_WATERMARK", "CPA_LOOKBACK", "CPA_SESSION_GAP"),
-)
 ASKING = ("CPA_SCHEMA", "CPA_MODEL", "CPA_JUDGE_MODEL", "CPA_CONCURRENCY", "CPA_DESTINATIONS", "CPA_PRIVACY")
 
 app = typer.Typer(
@@ -340,7 +336,7 @@ def forget(
     check_app,
     "Commands",
     "cpa check model --model compatible:qwen3:8b",
-    *("CPA_SOURCE", "CPA_HOME", "CPA_SCHEMA", "CPA_MODEL", "CPA_FORMAT", "CPA_MAP"),
+    *(*SOURCE, "CPA_SCHEMA", "CPA_MODEL"),
 )
 def model(given: Settings) -> "Done":
     """Ask the model one small question: what its server can do, its speed, the estimated cost of a day."""

@@ -8,7 +8,7 @@ from cpa_core.cli.facts import DoctorFacts, Done
 from cpa_core.cli.screen import say
 from cpa_core.pipeline import Assistant
 from cpa_core.pipeline.health import HealthCheck, health
-from cpa_core.settings import TABLE, Settings, environment, origins, shown
+from cpa_core.settings import TABLE, Settings, environment, origins
 
 
 def doctor(given: Settings, texts: Mapping[str, str] | None, *, ask: bool) -> Done:
@@ -39,5 +39,5 @@ def _settings(given: Settings, texts: Mapping[str, str] | None) -> Iterator[Heal
         where = next((named[name] for name in (line.name, *line.setting.also) if name in named), "")
         is_flag = line.path in given.model_fields_set and not where
         if where or is_flag:
-            value = "set" if line.secret else shown(given.named(line.name))
+            value = "set" if line.secret else given.written(line.name)
             yield HealthCheck(name=line.name, state="ok", found=f"{value} (from {where or 'a flag'})")

@@ -19,6 +19,11 @@ KNOWN = {"CPA_DESTINATIONS": tuple(DESTINATIONS)}
 """The names that a setting takes, where another table than the settings' has them."""
 VALUES = {"Path": "PATH", "bool": "YES|NO", "date": "DAY", "int": "NUMBER", "float": "NUMBER"}
 """The placeholder of a flag's value in the help, by the type of its setting."""
+SOURCE = (
+    *("CPA_SOURCE", "CPA_HOME", "CPA_FORMAT", "CPA_MAP", "CPA_ROLES", "CPA_TIMES"),
+    *("CPA_INCLUDE", "CPA_EXCLUDE", "CPA_TABLE", "CPA_QUERY", "CPA_WATERMARK", "CPA_LOOKBACK", "CPA_SESSION_GAP"),
+)
+"""The settings that say how a source is read: every command that reads one takes all of them as flags."""
 Run = Callable[..., "Done | int"]
 
 

@@ -1,13 +1,14 @@
 """The commands `cpa schema …` and their flags. Their work stands in `schemas`, imported when one is called."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
-from cpa_core.cli.flags import command, flag_of, switch
-from cpa_core.settings import Settings
+from cpa_core.cli.flags import SOURCE, command, flag_of, switch
+from cpa_core.settings import Settings, origins
 
 if TYPE_CHECKING:
     from cpa_core.cli.facts import Done
@@ -41,7 +42,7 @@ def diff(
     schema_app,
     PANEL,
     "cpa schema propose chats.json --out schema.yml --model openai:gpt-6-luna",
-    *("CPA_SOURCE", "CPA_HOME"),
+    *SOURCE,
 )
 def propose(
     given: Settings,
@@ -58,12 +59,16 @@ def propose(
         bool,
         switch("--from-uncovered", "add to the schema there, from the stored messages in which nothing of it happens"),
     ] = False,
+    texts: Mapping[str, str] | None = None,
 ) -> "Done":
-    """Propose a schema from a sample of the conversations, for people to edit."""
+    """Propose a schema from a sample of the conversations, for people to edit.
+
+    If the model fails to count a part of the sample, the file is written all the same, and the exit status is 1.
+    """
     from cpa_core.cli import schemas
 
     wanted = schemas.ProposalWanted(out, seed, sample, about, from_uncovered)
-    return schemas.propose(given, model, wanted)
+    return schemas.propose(given, model, wanted, said_elsewhere=origins(texts))
 
 
 @command(schema_app, PANEL, "cpa schema accept --home .cpa", "CPA_HOME")

@@ -1,6 +1,7 @@
 """The commands on the event schema."""
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from typing import NamedTuple
 from cpa_core import schema
 from cpa_core.cli.display import bar, existing, model_line, proposal_line, quote_lines, spend_lines
 from cpa_core.cli.facts import AcceptFacts, DiffFacts, Done, ProposeFacts, SchemaFacts
+from cpa_core.cli.flags import SOURCE
 from cpa_core.cli.screen import complain, say
 from cpa_core.errors import SchemaError, SettingsError
 from cpa_core.models import TAGGED_ROLES
@@ -22,15 +24,17 @@ from cpa_core.pipeline import (
     propose_schema,
     quote_of_history,
     quote_proposal,
+    roles_warning,
     source_conversations,
     uncovered_conversations,
+    untagged_roles,
     weights,
     write_proposal,
 )
 from cpa_core.pipeline.gold.teaching import measured_examples
 from cpa_core.pipeline.overview import spend_of_run
 from cpa_core.schema import Diff
-from cpa_core.settings import Settings
+from cpa_core.settings import TABLE, Settings
 
 MARKS = {"added": "+", "removed": "-", "renamed": "~", "changed": "*"}
 
@@ -73,10 +77,18 @@ class ProposalWanted(NamedTuple):
     from_uncovered: bool
 
 
-def propose(given: Settings, model: str | None, wanted: ProposalWanted, *, is_last: bool = True) -> Done:
+def propose(
+    given: Settings,
+    model: str | None,
+    wanted: ProposalWanted,
+    *,
+    is_last: bool = True,
+    said_elsewhere: Container[str] = (),
+) -> Done:
     """Propose a schema from the source and write it where nothing is yet; beside it, with a diff, where one is.
 
-    The commands that follow are shown where nothing is said after it (`is_last`).
+    The commands that follow are shown where nothing is said after it (`is_last`). They repeat the flags that say how to
+    read the source, without the settings that stand elsewhere: in the environment or in `.env`.
     """
     if model:
         given = given.model_copy(update={"schema_model": model, "model": given.model or model})
@@ -90,6 +102,8 @@ def propose(given: Settings, model: str | None, wanted: ProposalWanted, *, is_la
     )
     added_to = base if wanted.from_uncovered else None
     quoted = quote_proposal(assistant, conversations, wanted.seed, wanted.sample, added_to)
+    if warning := roles_warning(untagged_roles(assistant, conversations)):
+        say(f"warning: {warning}")
     say(proposal_line(quoted))
     proposal = propose_schema(assistant, conversations, wanted.seed, wanted.sample, added_to, wanted.about)
     if added_to:
@@ -103,14 +117,18 @@ def propose(given: Settings, model: str | None, wanted: ProposalWanted, *, is_la
     spend = spend_of_run(assistant)
     types = len(proposal.schema.event_types)
     say(f"{path}: {types} event types", *spend_lines(spend))
-    say(*(_after_proposal(given, wanted.out, model) if is_last else ()))
+    if lost := proposal.counted.lost:
+        say(f"warning: {path} is written, but {lost} conversations were not counted, so the exit status is 1")
+    say(*(_after_proposal(given, wanted.out, model, said_elsewhere) if is_last else ()))
     facts = ProposeFacts(file=path, types=types, conversations=quoted.conversations, quoted=quoted.cost, spend=spend)
-    return Done(1 if proposal.counted.lost else 0, facts)
+    return Done(1 if lost else 0, facts)
 
 
-def _after_proposal(given: Settings, file: Path, model: str | None) -> list[str]:
+def _after_proposal(given: Settings, file: Path, model: str | None, said_elsewhere: Container[str]) -> list[str]:
     """The commands that follow a proposal: edit, check, quote, run."""
-    asked = f"{given.source or 'SOURCE'} --schema {file}" + (f" --model {model}" if model else "")
+    named = [name for name in SOURCE[1:] if TABLE[name].path in given.model_fields_set and name not in said_elsewhere]
+    flags = [f" {TABLE[name].flag} {shlex.quote(given.written(name))}" for name in named]
+    asked = f"{given.source or 'SOURCE'}{''.join(flags)} --schema {file}" + (f" --model {model}" if model else "")
     steps = (f"edit {file}", f"cpa schema check {file}", f"cpa quote {asked}", f"cpa run {asked}")
     return [f"next: {steps[0]}, then", *(f"  {step}" for step in steps[1:])]
 

@@ -18,7 +18,7 @@ from cpa_core.errors import SettingsError, SourceError
 from cpa_core.pipeline import Assistant, quote_proposal, source_conversations
 from cpa_core.proposing import SAMPLE_CONVERSATIONS
 from cpa_core.providers import PROVIDERS, model_name
-from cpa_core.settings import TABLE, Settings, changed, lacking, shown
+from cpa_core.settings import TABLE, Settings, changed, lacking
 
 ENV = Path(".env")
 SCHEMA = Path("schema.yml")
@@ -116,7 +116,7 @@ def _write(given: Settings, missing: Sequence[str]) -> None:
     set_here = {TABLE[name].path: name for name in WRITTEN if TABLE[name].path in given.model_fields_set}
     lines = ["# Written by cpa init. Every setting: docs/reference/settings.md. A flag wins over the environment,"]
     lines += ["# and the environment over this file."]
-    lines += [f"{name}={_quoted(shown(given.named(name)))}" for name in set_here.values()]
+    lines += [f"{name}={_quoted(given.written(name))}" for name in set_here.values()]
     lines += [f"# {name}=" for name in missing]
     with os.fdopen(os.open(ENV, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
@@ -135,8 +135,8 @@ def _propose(given: Settings, place: Path, about: str, *, yes: bool) -> bool:
         say(proposal_line(quote_proposal(assistant, source_conversations(assistant), 0, SAMPLE_CONVERSATIONS)))
         if not sys.stdin.isatty() or not typer.confirm("Propose a schema now?", default=True, err=True):
             return False
-    wanted = ProposalWanted(place, 0, SAMPLE_CONVERSATIONS, about, False)
-    return propose(given, None, wanted, is_last=False).status == 0
+    propose(given, None, ProposalWanted(place, 0, SAMPLE_CONVERSATIONS, about, False), is_last=False)
+    return place.exists()
 
 
 def _next_steps(place: Path, missing: Sequence[str], *, is_there: bool, proposed: bool) -> list[str]:

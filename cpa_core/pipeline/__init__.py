@@ -13,7 +13,7 @@ from cpa_core.pipeline.label.given_up import ask_again
 from cpa_core.pipeline.label.quote import Quote, QuoteLine, quote
 from cpa_core.pipeline.landing.land import land
 from cpa_core.pipeline.landing.rejects import Rejects, rejects
-from cpa_core.pipeline.landing.roles import roles_not_tagged, roles_warning
+from cpa_core.pipeline.landing.roles import roles_not_tagged, roles_warning, untagged_roles
 from cpa_core.pipeline.landing.totals import Landed
 from cpa_core.pipeline.landing.unlanded import Unlanded, unlanded
 from cpa_core.pipeline.reporting.daily_tables import (
@@ -157,6 +157,7 @@ __all__ = [
     "unbuilt_days",
     "uncovered_conversations",
     "unlanded",
+    "untagged_roles",
     "wait_for_one",
     "waiting_days",
     "waiting_versions",

@@ -25,11 +25,15 @@ YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
 class Reader(NamedTuple):
-    """How a text becomes a value. `kind` completes "it must be ..."; `read` raises ValueError for any other text."""
+    """How a text becomes a value. `kind` completes "it must be ..."; `read` raises ValueError for any other text.
+
+    `write` returns a text that `read` turns into the same value; null where `shown` does.
+    """
 
     kind: str
     read: Callable[[str], Any]
     choices: tuple[str, ...] = ()
+    write: Callable[[Any], str] | None = None
 
 
 class Setting(NamedTuple):
@@ -213,6 +217,14 @@ def _words_of(role: str, text: str) -> list[str]:
     return found
 
 
+def _roles_text(named: Mapping[str, str]) -> str:
+    """Return the text of `_roles` for these words: `user=customer|guest,assistant=agent`."""
+    words: dict[str, list[str]] = {}
+    for word, role in named.items():
+        words.setdefault(role, []).append(word)
+    return ",".join(f"{role}={'|'.join(found)}" for role, found in words.items())
+
+
 def _order(text: str) -> str:
     if text.lower() not in ("dmy", "mdy"):
         raise ValueError
@@ -226,7 +238,7 @@ WORDS = Reader("words, separated by commas", _words)
 REGIONS = Reader("countries of two letters, as in US,DE", _regions)
 WEB = Reader("an address, as in https://example.com", _web)
 PAIRS = Reader("pairs, as in role=sender,content=message.text", _pairs)
-SPEAKERS = Reader("pairs, as in user=customer|guest,assistant=agent", _roles)
+SPEAKERS = Reader("pairs, as in user=customer|guest,assistant=agent", _roles, write=_roles_text)
 TIMES = Reader("dmy (day first) or mdy (month first)", _order, ("dmy", "mdy"))
 BY_TYPE: dict[Any, Reader] = {
     str: Reader("text", str),

@@ -25,6 +25,7 @@ from cpa_core.settings.reading import (
     amount,
     count,
     reader_of,
+    shown,
 )
 from cpa_core.settings.vendors import Secret, Vendors
 
@@ -518,6 +519,10 @@ class Settings(Vendors):
     def named(self, name: str) -> Any:
         """The value of the setting of that name in the environment, as in `named("OPENAI_API_KEY")`."""
         return attrgetter(TABLE[name].path)(self)
+
+    def written(self, name: str) -> str:
+        """Return the value of that setting as a text that is read back as the same value; empty if it is unset."""
+        return (TABLE[name].reader.write or shown)(self.named(name))
 
     @property
     def asking(self) -> tuple[object, ...]:

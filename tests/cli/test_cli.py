@@ -5,9 +5,14 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from cpa_core.cli import main
+from cpa_core.cli.app import app
+from cpa_core.cli.flags import SOURCE
+from cpa_core.cli.reference import commands
 from cpa_core.schema import dump
+from cpa_core.settings import TABLE
 from tests.servers.chat_completions import Behaviour, ChatServer, by_substring
 from tests.servers.posthog import PostHogServer
 from tests.support.fakes import SCHEMA
@@ -326,6 +331,46 @@ def test_every_command_has_help_with_an_example(capsys: Captured) -> None:
     for line in ("", "demo", "run", "land", "quote", "status", "show", "schema", "schema check", "schema propose"):
         assert cpa(f"{line} --help") == 0
         assert "example: cpa" in capsys.readouterr().out
+
+
+def test_every_command_with_a_source_takes_every_flag_that_says_how_to_read_it() -> None:
+    reading = {TABLE[name].flag for name in SOURCE if name != "CPA_SOURCE"}
+    lacking = {
+        name: reading - {flag for option in one.params for flag in option.opts}
+        for name, one in commands(get_command(app), "cpa")
+        if any(option.param_type_name == "argument" and option.metavar == "SOURCE" for option in one.params)
+    }
+    assert {"cpa run", "cpa schema propose", "cpa check model"} <= lacking.keys()
+    assert {name: flags for name, flags in lacking.items() if flags} == {}
+
+
+DESK = "chat,who,said\n1,shopper,Where is my box?\n1,clerk,It left us today.\n"
+"""A table with other names for columns and roles."""
+
+
+@pytest.mark.parametrize("roles", ["", "user=buyer", "other=shopper|clerk"])
+def test_a_proposal_asks_nothing_where_no_message_has_a_role_that_is_tagged(
+    roles: str, chat_server: ChatServer, capsys: Captured
+) -> None:
+    written("desk.csv", DESK)
+    line = "schema propose desk.csv --map role=who,content=said,conversation_id=chat --out new.yml --model compatible:m"
+    assert cpa(line + (f" --roles {roles}" if roles else ""), CPA_COMPATIBLE_URL=chat_server.url) == 2
+    said = capsys.readouterr()
+    assert "no message of a user or of the assistant to propose from" in said.err
+    assert ("--roles" in said.err) == (not roles.startswith("other"))
+    assert "quote:" not in said.out and not chat_server.bodies and not Path("new.yml").exists()
+
+
+def test_a_proposal_names_the_roles_that_nobody_tags_and_its_next_commands_have_its_flags(
+    chat_server: ChatServer, capsys: Captured
+) -> None:
+    written("desk.csv", DESK)
+    flags = "--map role=who,content=said,conversation_id=chat --roles user=shopper"
+    environ = {"CPA_COMPATIBLE_URL": chat_server.url, "CPA_TIMES": "dmy"}
+    assert cpa(f"schema propose desk.csv {flags} --out new.yml --model compatible:m", **environ) == 0
+    said = capsys.readouterr().out
+    assert said.index("1 messages have roles that are not tagged: clerk (1)") < said.index("quote:")
+    assert f"  cpa quote desk.csv {flags} --schema new.yml --model compatible:m\n" in said
 
 
 def test_a_proposal_is_written_once_and_then_beside(capsys: Captured) -> None:

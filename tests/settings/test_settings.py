@@ -170,6 +170,12 @@ def test_every_setting_is_read_and_an_empty_one_is_unset(line: SettingLine) -> N
         assert settings({name: "  "}).named(line.name) == line.default
 
 
+@pytest.mark.parametrize("line", TABLE.values(), ids=lambda line: line.name)
+def test_a_value_that_is_written_is_read_back_as_the_same(line: SettingLine) -> None:
+    given = settings({line.name: text_for(line)})
+    assert settings({line.name: given.written(line.name)}).named(line.name) == given.named(line.name)
+
+
 def test_a_second_name_counts_only_where_the_first_is_unset() -> None:
     for line in TABLE.values():
         for name in line.setting.also:

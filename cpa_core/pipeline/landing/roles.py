@@ -1,7 +1,9 @@
 """Messages of roles that nobody tags: how many, which roles, and the flag that names whose words they are."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
+from cpa_core.models import Conversation
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.sources import roles
 
@@ -18,6 +20,12 @@ def roles_not_tagged(assistant: Assistant) -> dict[str, int]:
     with assistant.store.reading() as view:
         rows = view.answer("landing/roles_not_tagged", known=known)
     return {row["role"]: row["messages"] for row in rows}
+
+
+def untagged_roles(assistant: Assistant, conversations: Iterable[Conversation]) -> dict[str, int]:
+    """Messages of these conversations, by role, of roles that are neither tagged nor named as `other`."""
+    known = set(roles.known(assistant.settings.roles))
+    return dict(Counter(one.role for each in conversations for one in each.messages if one.role not in known))
 
 
 def roles_warning(found: Mapping[str, int]) -> str:

@@ -11,12 +11,13 @@ from pathlib import Path
 from cpa_core import schema as schemas
 from cpa_core.errors import CpaError, SourceError, Stopped
 from cpa_core.llm import Ask, Reply, Request
-from cpa_core.models import Conversation, EventSchema, Message, Value
+from cpa_core.models import TAGGED_ROLES, Conversation, EventSchema, Message, Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.budget import tariff
 from cpa_core.pipeline.concurrency import in_order_of_end
 from cpa_core.pipeline.label.one_off import inquiry
 from cpa_core.pipeline.label.redact import as_sent
+from cpa_core.pipeline.landing.roles import roles_warning, untagged_roles
 from cpa_core.pipeline.schema.current import current_schema, record_version, schema_path
 from cpa_core.proposing import (
     SAMPLE_CONVERSATIONS,
@@ -110,18 +111,27 @@ def propose_schema(
     """Propose a schema from a seeded sample, and tag the sample to count each type.
 
     With a `base`, only additions to it. `about` describes the team's product and its use of the counts. Raises
-    SourceError without conversations, CpaError when no answer is valid.
+    SourceError without conversations or without a message whose role is tagged, CpaError when no answer is valid.
     """
     chosen = sample(conversations, seed, size)
     shown = chosen.model_copy(update={"batches": tuple(tuple(as_sent(assistant, one)) for one in chosen.batches)})
-    if not shown.conversations:
-        raise SourceError(f"{assistant.settings.source or assistant.settings.home}: no conversations to propose from")
+    _ensure_taggable(assistant, shown)
     model = assistant.model("propose")
     found, reply, joined = _asked(assistant, shown, base, about)
     if found is None:
         raise CpaError(f"{model}: no valid schema was proposed: {reply.outcome}: {reply.detail}")
     counts = counted(found, *_tagged(assistant, shown, found))
     return Proposal(schema=counts.schema, sample=shown, counted=counts, model=str(model), joined=joined)
+
+
+def _ensure_taggable(assistant: Assistant, shown: Sample) -> None:
+    """Refuse a sample without a message of a user or of the assistant: no event could be proposed from it."""
+    place = assistant.settings.source or assistant.settings.home
+    if not shown.conversations:
+        raise SourceError(f"{place}: no conversations to propose from")
+    if not any(one.role in TAGGED_ROLES for each in shown.conversations for one in each.messages):
+        why = roles_warning(untagged_roles(assistant, shown.conversations)) or "every role is one that is not tagged"
+        raise SourceError(f"{place}: no message of a user or of the assistant to propose from: {why}")
 
 
 class ProposalQuote(Value):
@@ -143,9 +153,10 @@ def quote_proposal(
 
     The catalogue is not known yet, so a full one is assumed.
 
-    Raises SettingsError without a model.
+    Raises SettingsError without a model, SourceError where `propose_schema` does.
     """
     shown = sample(conversations, seed, size)
+    _ensure_taggable(assistant, shown)
     asking, counting = assistant.model("propose"), assistant.model("tag")
     catalogue = base or full_schema()
     drafts = drafting_questions(shown, catalogue, asking)
