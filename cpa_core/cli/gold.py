@@ -22,6 +22,7 @@ from cpa_core.cli.screen import say
 from cpa_core.errors import InputError
 from cpa_core.gold.changing import AgreementChange
 from cpa_core.gold.drawing import Way
+from cpa_core.gold.planning import in_words
 from cpa_core.gold.reviews import TEACHING
 from cpa_core.gold.trust import Trust, TrustedRate
 from cpa_core.gold.validity import Tagger
@@ -96,7 +97,7 @@ def status(given: Settings) -> Done:
         say(*trust_lines(label))
     changed = changes_of_agreement(assistant)
     say(*change_lines(changed, {one.key: f"{one.name} ({one.role or one.kind})" for one in found}))
-    say(*next_labels(max((one.lacking for one in found), default=0), draws, *left_to_draw(assistant)))
+    say(*next_labels([one.lacking for one in found if one.lacking], draws, *left_to_draw(assistant)))
     if not found:
         say("no labels by people yet: every rate is the model's; cpa gold draw random, or cpa gold import FILE")
     if unread:
@@ -123,16 +124,19 @@ def differing(before: Tagger, after: Tagger) -> str:
     return ", ".join(f"{name} {old} to {new}" for name, old, new in found if old != new)
 
 
-def next_labels(lacking: int, draws: Sequence[DrawRead], left: int, conversations: int) -> Iterator[str]:
-    """Yield the next step where a label needs `lacking` more conversations, of those that measure.
+def next_labels(lacking: Sequence[int], draws: Sequence[DrawRead], left: int, conversations: int) -> Iterator[str]:
+    """Yield the next step where labels need more conversations of those that measure: `lacking` has one number each.
 
-    It names what is drawn and not read, else a draw of what is left, else the lack of conversations.
+    The step is for the label that needs fewest. It names what is drawn and not read, else a draw of what is left, else
+    the lack of conversations. A line of its own says how many all labels need.
     """
     if not lacking or not draws:
         return
-    needed = ceil(lacking * TEACHING / (TEACHING - 1))
+    least, most = min(lacking), max(lacking)
+    needed = with_those_that_teach(least)
     unread = sum(one.items - one.read for one in draws)
-    why = f"{lacking} more must be labelled; as one of {TEACHING} teaches, about {needed} must be read"
+    nearest = " for the label that needs fewest" if most > least else ""
+    why = f"{least} more must be labelled{nearest}; as one of {TEACHING} teaches, about {needed} must be read"
     if unread >= needed or (unread and not left):
         yield f"next: read what is drawn, {unread} items: {why}"
     elif left:
@@ -143,6 +147,15 @@ def next_labels(lacking: int, draws: Sequence[DrawRead], left: int, conversation
             f"warning: only {unread + left} of {conversations} conversations of this home are left to read, which is "
             "too few: rates are corrected once more days have landed"
         )
+    if most > least:
+        read = with_those_that_teach(most)
+        days = f", and this home has {unread + left} left: more days have to land" if read > unread + left else ""
+        yield f"for all {len(lacking)} labels without a corrected rate about {read} must be read{days}"
+
+
+def with_those_that_teach(measuring: int) -> int:
+    """Return the conversations to read for `measuring` ones that measure: one of TEACHING only teaches."""
+    return ceil(measuring * TEACHING / (TEACHING - 1))
 
 
 def _draws_read(queue: Sequence[QueueItem]) -> tuple[DrawRead, ...]:
@@ -212,19 +225,21 @@ def plan_lines(plan: Planned) -> Iterator[str]:
     )
     yield f"{plan.label}, share of messages within ± {100 * plan.within:g} points: {basis}"
     for one in plan.ways:
-        later = _points(one.after_half_an_hour)
-        yield f"  {one.way}: {_needed(one)}; ± {_points(one.now)} now, ± {later} in half an hour"
+        later = _width(one.after_half_an_hour)
+        yield f"  {one.way}: {_needed(one, plan.within)}; now: {_width(one.now)}, after half an hour: {later}"
     yield f"the next half hour: cpa gold draw {plan.best} --label {plan.label!r}"
 
 
-def _needed(one: PlannedWay) -> str:
+def _needed(one: PlannedWay, within: float) -> str:
     if one.needed is None or one.minutes is None:
-        return f"not even all {one.unit} bring it"
-    return f"{one.needed} {one.unit} ({one.done} done, about {one.minutes:.0f} minutes more)"
+        if one.reachable is None:
+            return f"all {one.of} {one.unit} are too few for an interval"
+        return f"± {100 * within:g} is out of reach, all {one.of} {one.unit} bring {_width(one.reachable)}"
+    return f"{one.needed} {one.unit} ({one.done} done, about {in_words(one.minutes)} more)"
 
 
-def _points(share: float | None) -> str:
-    return "unknown" if share is None else f"{100 * share:.2f}"
+def _width(share: float | None) -> str:
+    return "no interval yet" if share is None else f"± {100 * share:.2f}"
 
 
 def same(given: Settings, label: str, reviewer: str) -> Done:

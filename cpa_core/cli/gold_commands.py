@@ -96,7 +96,7 @@ def export_command(
 
 @command(gold_app, LOOKING, "cpa gold status --home .cpa", "CPA_HOME")
 def status(given: Settings) -> "Done":
-    """Show what is drawn and read, how good each label is, and its rates as tagged and as corrected."""
+    """Show what is drawn and read, how good each label of the schema in force is, and its rates, also corrected."""
     from cpa_core.cli import gold
 
     return gold.status(given)

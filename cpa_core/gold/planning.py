@@ -15,6 +15,14 @@ CONVERSATION_SECONDS, MESSAGE_SECONDS = 180.0, 20.0
 """Assumed time to read one, in seconds, until reviews give it."""
 
 
+def in_words(minutes: float) -> str:
+    """Return a time in minutes in words: `40 minutes` below two hours, else `39 hours`."""
+    whole = max(1, round(minutes))
+    if whole < 120:
+        return f"{whole} minute{'' if whole == 1 else 's'}"
+    return f"{minutes / 60:.0f} hours"
+
+
 @dataclass(frozen=True)
 class LabelCost:
     """Labels by one way of drawing: the interval's half width by number of labels, and the seconds for each.

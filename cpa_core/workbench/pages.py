@@ -10,6 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from cpa_core.gold.planning import in_words
 from cpa_core.gold.trust import Grade
 from cpa_core.insights import Estimate, Rate
 from cpa_core.pipeline.gold.planning import NextWidth
@@ -71,7 +72,7 @@ def width(name: str, found: NextWidth) -> str:
     )
     if found.more is None or found.minutes is None:
         return f"{now}; not even all conversations bring ± {_points(found.within)}"
-    return f"{now}, {found.more} more to ± {_points(found.within)}, about {max(1, round(found.minutes))} minutes"
+    return f"{now}, {found.more} more to ± {_points(found.within)}, about {in_words(found.minutes)}"
 
 
 def _points(share: float) -> str:

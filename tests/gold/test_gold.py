@@ -9,18 +9,22 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cpa_core.cli import main
-from cpa_core.cli.gold import next_labels
+from cpa_core.cli.gold import next_labels, plan_lines, with_those_that_teach
 from cpa_core.cli.gold_facts import DrawRead
 from cpa_core.errors import InputError
 from cpa_core.gold.drawing import at_random, by_doubt, chance_in
+from cpa_core.gold.planning import in_words
 from cpa_core.gold.reviews import Labelled, answers_on_message, definition_of, part_of
 from cpa_core.gold.trust import Trust
 from cpa_core.models import EventSchema
 from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold, gold_queue
 from cpa_core.pipeline.gold.exchange import GoldForm, export_gold, import_gold
 from cpa_core.pipeline.gold.ledger import append_reviews, gold_folder, merge_gold
+from cpa_core.pipeline.gold.planning import Planned, PlannedWay
 from cpa_core.pipeline.gold.quality import same_meaning, trust_of
 from cpa_core.pipeline.gold.teaching import gold_errors
 from cpa_core.schema import dump
@@ -157,8 +161,8 @@ def test_argilla_gets_what_was_drawn_in_the_form_that_it_writes_itself(tmp_path:
     assert all(re.fullmatch(r"(?=.*[a-z0-9])[a-z0-9_-]+", name) for name in by_name)
     assert {one["value"] for one in by_name["events"]["settings"]["options"]} == {ASKING, THANKS, ANSWER}
     for record in records:
-        for name, given in record["responses"].items():
-            for one in given:
+        for name, answers in record["responses"].items():
+            for one in answers:
                 UUID(one["user_id"])
                 options = {option["value"] for option in by_name[name]["settings"].get("options", ())}
                 said = [span["label"] for span in one["value"]] if name == "events" else [one["value"]]
@@ -377,7 +381,7 @@ def test_the_commands_draw_show_and_plan(tmp_path: Path, capsys: pytest.CaptureF
     said = capsys.readouterr().out
     assert re.search(r"Asking \(user\): \w+: \d+ conversations labelled, kappa 0\.\d\d \(", said)
     assert re.search(r"of messages: tagged [\d.]+%, corrected [\d.]+% \([\d.]+–[\d.]+\), gold alone", said)
-    assert re.search(r"random: \d+ conversations \(\d+ done, about \d+ minutes more\)", said)
+    assert re.search(r"random: \d+ conversations \(\d+ done, about \d+ (?:minutes?|hours) more\)", said)
     assert main(["gold", "draw", "doubt"], texts) == 2
 
 
@@ -406,8 +410,49 @@ HALF = DrawRead(draw_id="b", items=30, read=20)
 def test_where_labels_are_lacking_the_next_step_is_one_that_can_be_done(
     lacking: int, draws: list[DrawRead], left: int, said: list[str]
 ) -> None:
-    found = list(next_labels(lacking, draws, left, 90))
+    found = list(next_labels([lacking] if lacking else [], draws, left, 90))
     assert len(found) == len(said) and all(one.startswith(begin) for one, begin in zip(found, said, strict=True))
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=6), st.integers(0, 300))
+def test_the_next_step_is_for_the_label_that_needs_fewest_and_all_labels_have_a_line(
+    lacking: list[int], left: int
+) -> None:
+    alone = list(next_labels([min(lacking)], [HALF], left, 400))
+    found = list(next_labels(lacking, [HALF], left, 400))
+    assert [one.replace(" for the label that needs fewest", "") for one in found[: len(alone)]] == alone
+    rest = found[len(alone) :]
+    assert bool(rest) == (min(lacking) < max(lacking))
+    read = with_those_that_teach(max(lacking))
+    assert all(f"about {read} must be read" in one and ("more days" in one) == (read > left + 10) for one in rest)
+
+
+@pytest.mark.parametrize(
+    ("of", "reachable", "said"),
+    [
+        (120, 0.032, "± 1 is out of reach, all 120 conversations bring ± 3.20; now: no interval yet"),
+        (20, None, "all 20 conversations are too few for an interval; now: no interval yet"),
+    ],
+)
+def test_a_width_that_cannot_be_reached_is_said_with_the_one_that_can(
+    of: int, reachable: float | None, said: str
+) -> None:
+    way = PlannedWay(
+        way="random",
+        unit="conversations",
+        done=0,
+        needed=None,
+        minutes=None,
+        now=None,
+        after_half_an_hour=None,
+        of=of,
+        reachable=reachable,
+    )
+    assert said in list(plan_lines(Planned(label="Asking", within=0.01, is_assumed=True, ways=(way,))))[1]
+
+
+def test_long_reading_is_said_in_hours() -> None:
+    assert [in_words(one) for one in (0.2, 40, 119, 2366)] == ["1 minute", "40 minutes", "119 minutes", "39 hours"]
 
 
 def test_a_home_that_is_read_whole_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,8 @@ class PlannedWay(Value):
 
     Conversations are counted with the fifth of them that teaches.
 
-    `now` and `after_half_an_hour` are half widths as shares; null if there is no correction yet.
+    `now` and `after_half_an_hour` are half widths as shares; null if there is no correction yet. `reachable` is the
+    half width once all `of` items are read; null without a limit (`of` is 0), or if all are too few for a correction.
     """
 
     way: str
@@ -43,6 +44,8 @@ class PlannedWay(Value):
     minutes: float | None
     now: float | None
     after_half_an_hour: float | None
+    of: int = 0
+    reachable: float | None = None
 
 
 class Planned(Value):
@@ -158,6 +161,7 @@ def with_teaching(way: PlannedWay, conversations: int, seconds: float) -> Planne
 
 def _way(way: str, unit: str, cost: LabelCost, within: float) -> PlannedWay:
     needed = cost.needed(within)
+    measuring = cost.of * (TEACHING - 1) // TEACHING
     return PlannedWay(
         way=way,
         unit=unit,
@@ -166,4 +170,6 @@ def _way(way: str, unit: str, cost: LabelCost, within: float) -> PlannedWay:
         minutes=None if needed is None else max(0, needed - cost.done) * cost.seconds / 60,
         now=cost.half_width(cost.done) if cost.done >= cost.least else None,
         after_half_an_hour=cost.after(HALF_HOUR),
+        of=cost.of,
+        reachable=cost.half_width(measuring) if measuring >= cost.least else None,
     )
