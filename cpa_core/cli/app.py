@@ -148,7 +148,7 @@ def run(
     last: Last = None,
     retag: Retag = False,
     deliver_incomplete: Annotated[bool, switch("--deliver-incomplete", "deliver days that have open failures")] = False,
-    dry_run: Annotated[bool, switch("--dry-run", "show what would be sent of what is tagged; send nothing")] = False,
+    dry_run: Annotated[bool, switch("--dry-run", "show questions, price and events; ask and send nothing")] = False,
     retry_rejected: Annotated[bool, switch("--retry-rejected", "send again what a destination rejected")] = False,
     retry_final: Annotated[
         bool, switch("--retry-final", "ask at once what waits after a failure, and again what was given up after three")
@@ -160,10 +160,8 @@ def run(
     from cpa_core.cli import commands
 
     named = commands.NamedDays(day, first, last)
-    if dry_run:
-        return commands.dry_run(given, named, retry_rejected=retry_rejected, correct=correct)
     how = commands.How(deliver_incomplete, retry_rejected, correct, retag, retry_final, not no_wait)
-    return commands.run_command(given, named, how)
+    return commands.dry_run(given, named, how) if dry_run else commands.run_command(given, named, how)
 
 
 @command(app, LOOK, "cpa status --home .cpa", "CPA_HOME", "CPA_SCHEMA", "CPA_DESTINATIONS")

@@ -10,7 +10,7 @@ from shutil import which
 from typing import NamedTuple
 
 from cpa_core.cli.batches import RanDays
-from cpa_core.cli.delivery import expected_lines, preview_lines
+from cpa_core.cli.delivery import again_lines, expected_lines, preview_lines
 from cpa_core.cli.display import (
     UNUSABLE,
     bar,
@@ -30,7 +30,7 @@ from cpa_core.cli.models import address_lines
 from cpa_core.cli.screen import say
 from cpa_core.demo import EXAMPLES, demo_settings
 from cpa_core.destinations.shared import outbox_place
-from cpa_core.errors import BudgetReached, DeadlineReached, NotFound, SettingsError
+from cpa_core.errors import BudgetReached, DeadlineReached, InputError, NotFound, SettingsError
 from cpa_core.pipeline import (
     Assistant,
     Landed,
@@ -44,6 +44,7 @@ from cpa_core.pipeline import (
     preview_day,
     quote,
     ready,
+    reconciled,
     rejected_days,
     rejects,
     roles_not_tagged,
@@ -252,32 +253,47 @@ def stale_hint(assistant: Assistant) -> list[str]:
     ]
 
 
-def _retag_lines(assistant: Assistant, days: Sequence[date], *, retag: bool) -> tuple[Quote | None, list[str]]:
-    """Quote the cost to re-tag those of the days that another schema labelled; null and no lines if there are none."""
+def _retag_lines(
+    assistant: Assistant, days: Sequence[date], *, retag: bool, builds: bool = True
+) -> tuple[Quote | None, list[str]]:
+    """Quote the cost to re-tag those of the days that another schema labelled; null and no lines if there are none.
+
+    The lines also say how many delivered events are sent again.
+    """
     stale = [one.day for one in stale_days(assistant) if one.day in days]
     if not stale:
         return None, []
     count = f"{len(stale)} of {len(days)} days"
     left = f"of another schema, and left as they are: {count}; with --retag:"
     head = f"of another schema, and now re-tagged: {count}" if retag else left
-    found = quote(assistant, days if retag else stale)
-    return found, [head, *quote_lines(found)]
+    found = quote(assistant, days if retag else stale, builds=builds)
+    return found, [head, *again_lines(reconciled(assistant, stale)), *quote_lines(found)]
 
 
-def dry_run(given: Settings, named: NamedDays, *, retry_rejected: bool, correct: bool) -> Done:
-    """Show the events that a run would send of the days tagged so far; nothing is landed, asked or sent."""
+def dry_run(given: Settings, named: NamedDays, how: How) -> Done:
+    """Show a run's questions and price, and the events to send of what is tagged; nothing is landed, asked or sent."""
     existing(given)
     assistant = Assistant.of(given, bar)
-    previews = [
-        preview
-        for one in _named_days(named, How(retry_rejected=retry_rejected, correct=correct), assistant)
-        for preview in preview_day(assistant, one, retry_rejected=retry_rejected)
-    ]
+    days = _named_days(named, how, assistant)
+    price = _price_of(assistant, days, retag=how.retag)
+    previews = [preview for one in days for preview in preview_day(assistant, one, retry_rejected=how.retry_rejected)]
     for preview in previews:
         say(*preview_lines(preview))
     say("dry run: nothing was landed, asked or sent")
     bare = tuple(one.model_copy(update={"samples": ()}) for one in previews)
-    return Done(0, PreviewFacts(previews=bare))
+    return Done(0, PreviewFacts(previews=bare, quote=price))
+
+
+def _price_of(assistant: Assistant, days: Sequence[date], *, retag: bool) -> Quote | None:
+    """Print the questions and the price of a run of these days; null where schema or model are not known."""
+    try:
+        found = quote(assistant, days, retag=retag, builds=False)
+        again, lines = _retag_lines(assistant, days, retag=retag, builds=False)
+        say(*([] if again and retag else quote_lines(found)), *lines)
+    except InputError as missing:
+        say(f"what the questions would cost is not known: {missing}")
+        return None
+    return found
 
 
 def quote_command(given: Settings, named: NamedDays, *, retag: bool) -> Done:

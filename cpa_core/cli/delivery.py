@@ -1,5 +1,6 @@
 """Output of the command line about deliveries: a preview of the events to send, and events against receipts."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from cpa_core.destinations.outbox import line
@@ -29,6 +30,21 @@ def reconciled_lines(found: Sequence[Reconciled]) -> list[str]:
         + (": cpa run --correct withdraws them" if one.stale else "")
         + (f", {one.left_out} left out" if one.left_out else "")
         for one in found
+    ]
+
+
+def again_lines(found: Sequence[Reconciled]) -> list[str]:
+    """Return for each destination how many delivered events re-tagged days send again: all that name the schema.
+
+    Outbox and Parquet are files on this machine, and are written anew.
+    """
+    sent = Counter[str]()
+    for one in found:
+        sent[one.destination] += one.accepted if one.destination not in ("outbox", "parquet") else 0
+    return [
+        f"{name}: up to {count:,} delivered events of these days are sent again, because each holds schema_version"
+        for name, count in sent.items()
+        if count
     ]
 
 

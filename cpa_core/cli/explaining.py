@@ -29,7 +29,7 @@ def explain(given: Settings, file: str, only: str | None) -> Done:
     midnight = datetime.combine(named, time(), given.zone).astimezone(UTC)
     name, found = explained_object(assistant, one, midnight)
     name = name.removeprefix(f"{Path.cwd()}/")
-    say(*_lines(name, found, given))
+    say(*_lines(name, found, given, len(listed)))
     facts = ExplainFacts(
         file=name,
         holds=found.holds,
@@ -64,7 +64,7 @@ def _spelled(sign: str) -> str:
     return " ".join(present) + (f", and no {' or '.join(absent)}" if absent else "")
 
 
-def _lines(name: str, found: Explained, given: Settings) -> Iterator[str]:
+def _lines(name: str, found: Explained, given: Settings, files: int) -> Iterator[str]:
     form = found.form
     why = f"its records have {_spelled(found.sign)}" if found.sign else "named, or by the ending of its name"
     yield f"{name}: {found.holds}; format {form.name} ({form.title}): {why}"
@@ -84,7 +84,8 @@ def _lines(name: str, found: Explained, given: Settings) -> Iterator[str]:
         )
         yield f"note: messages without times; {way}"
     counts = ", ".join(f"{role} {count:,}" for role, count in found.messages.items())
-    yield f"would land: {found.conversations:,} conversations, messages: {counts or 'none'}; {_rejects(found)}"
+    part = f"of the first of {files:,} files would land" if files > 1 else "would land"
+    yield f"{part}: {found.conversations:,} conversations, messages: {counts or 'none'}; {_rejects(found)}"
     untagged = {role: n for role, n in found.messages.items() if role not in roles.known(given.roles)}
     yield from (f"warning: {roles_warning(untagged)}" for _ in range(bool(untagged)))
     yield from _conversation(found)

@@ -165,9 +165,10 @@ class RunFacts(Value):
 
 
 class PreviewFacts(Value):
-    """`cpa run --dry-run`, without the samples."""
+    """`cpa run --dry-run`, without the samples. `quote` is null where schema or model are not known."""
 
     previews: tuple[Preview, ...]
+    quote: Quote | None = None
 
 
 class DueDay(Value):

@@ -124,7 +124,8 @@ def help_of(name: str) -> str:
     """The help of a setting as a flag: `the folder of the store (CPA_HOME, default .cpa)`."""
     line = TABLE[name]
     names = f": {', '.join(KNOWN[name])}" if name in KNOWN else ""
-    default = f", default {shown(line.default)}" if shown(line.default) else ""
+    default = line.setting.default or shown(line.default)
+    default = f", default {default}" if default else ""
     words = line.setting.help[0].lower() + line.setting.help[1:].rstrip(".")
     return f"{words}{names} ({name}{default})"
 

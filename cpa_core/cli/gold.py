@@ -56,7 +56,10 @@ def draw(given: Settings, wanted: WantedDraw) -> Done:
     unit = "conversations" if drawn.items[0].message_id is None else "messages"
     span = f"{drawn.first} to {drawn.last}"
     say(f"draw {drawn.draw_id}: {len(drawn.items)} {unit} of {drawn.frame}, {span}, {wanted.way}")
-    say("next: cpa gold export --out tasks.json, label them in Label Studio, cpa gold import its export")
+    say(
+        f"next: cpa gold export --queue {wanted.way} --out tasks.json, label them in Label Studio, "
+        "cpa gold import its export"
+    )
     return Done(0, DrawFacts(draw=drawn))
 
 
@@ -80,6 +83,8 @@ def give_out(given: Settings, out: Path, form: str | None, queue: str | None) ->
     for path in done.paths:
         say(f"wrote {path}")
     say(f"{done.reviews} reviews of {done.conversations} conversations")
+    if done.hidden:
+        say(f"{done.hidden} more reviews are not shown to the second reviewer whom their conversations wait for")
     return Done(0, GoldExportFacts(exported=done))
 
 

@@ -19,7 +19,7 @@ DRAWING, EXCHANGING, LOOKING = "Draw what to read", "Labels in and out", "How go
 
 gold_app = typer.Typer(
     help="Labels by people: draw what to read, import and export them, see how good the model's labels are.",
-    epilog="example: cpa gold draw random --size 100",
+    epilog="example: cpa gold draw random --size 50",
 )
 
 Form = Annotated[
@@ -30,14 +30,14 @@ Label = Annotated[str, Option(help="the event type", metavar="NAME", show_defaul
 Reviewer = Annotated[str | None, Option(help="who says so", metavar="NAME")]
 
 
-@command(gold_app, DRAWING, "cpa gold draw random --size 100", "CPA_HOME", "CPA_SCHEMA")
+@command(gold_app, DRAWING, "cpa gold draw random --size 50", "CPA_HOME", "CPA_SCHEMA")
 def draw(
     given: Settings,
     way: Annotated[
         Literal["random", "doubt", "disagreement", "second"],
         Argument(help="at random, by doubt, by disagreement, or for a second reviewer"),
     ],
-    size: Annotated[int, Option(help="how many", metavar="NUMBER")] = 100,
+    size: Annotated[int, Option(help="how many", metavar="NUMBER")] = 50,
     label: Annotated[str | None, Option(help="the event type that a draw by doubt is for", metavar="NAME")] = None,
     seed: Annotated[int, Option(help="another seed draws others", metavar="NUMBER")] = 0,
     first: Annotated[str | None, Option("--from", help="the first day (default: all)", metavar="DAY")] = None,

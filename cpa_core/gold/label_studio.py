@@ -48,7 +48,8 @@ def tasks(
 
 def _annotation(reviewer: str, reviews: Sequence[Review], messages: Sequence[SpokenMessage]) -> dict[str, Any]:
     places = {m.message_id: (n, m.content) for n, m in enumerate(messages)}
-    results = [one for review in reviews for one in _results(review, places)]
+    last = {review.message_id: review for review in sorted(reviews, key=lambda one: one.reviewed_at)}
+    results = [one for review in last.values() for one in _results(review, places)]
     times = [review.seconds for review in reviews if review.seconds is not None]
     return {
         "completed_by": {"email": reviewer},

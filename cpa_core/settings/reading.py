@@ -41,7 +41,8 @@ class Setting(NamedTuple):
 
     `help` is one sentence, and stands in `--help` too; `more` continues it where there is room. `also` are names that
     are read where `name` is unset. `example` is what `.env.example` shows where the default shows nothing useful.
-    `reader` is null if the field's type has a reader.
+    `reader` is null if the field's type has a reader. `default` says the default in words, where several fields have
+    the name and their defaults differ.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Setting(NamedTuple):
     also: tuple[str, ...] = ()
     example: str = ""
     flag: str = ""
+    default: str = ""
 
 
 class Because(ValueError):

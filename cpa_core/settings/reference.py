@@ -73,6 +73,6 @@ def _row(line: SettingLine, known: Known) -> str:
     secret = " Secret." if line.secret else ""
     names = f"One of: {', '.join(known[line.name])}." if line.name in known else ""
     words = " ".join(filter(None, (setting.help, setting.more, names))) + also + secret
-    default = f"`{shown(line.default)}`" if shown(line.default) else "unset"
+    default = setting.default or (f"`{shown(line.default)}`" if shown(line.default) else "unset")
     cells = (f"`{line.name}`", line.reader.kind, default, words, f"`{line.path}`")
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"

@@ -46,8 +46,9 @@ PRIVACY, DAYS, DAGSTER, WORKBENCH = "Privacy", "Days and times", "Dagster", "Wor
 PRIVACY_SETTING = Setting(
     "CPA_PRIVACY",
     PRIVACY,
-    "How much text leaves with an event: no_text, redacted or full.",
+    "How much text an event or a report holds: no_text, redacted or full.",
     "Unset: events carry no text; the report, which stays here, is redacted.",
+    default="no_text for events, redacted for the report",
 )
 
 

@@ -333,6 +333,25 @@ def test_every_command_has_help_with_an_example(capsys: Captured) -> None:
         assert "example: cpa" in capsys.readouterr().out
 
 
+def test_a_dry_run_shows_the_questions_of_the_run_after_it_and_asks_none(
+    chat_server: ChatServer, capsys: Captured
+) -> None:
+    assert cpa("land chats.json") == 0
+    asked = {"CPA_COMPATIBLE_URL": chat_server.url, "CPA_SCHEMA": "schema.yml", "CPA_MODEL": "compatible:test-model"}
+    assert cpa("run", **asked) == 0
+    changed = SCHEMA.event_types[0].model_copy(update={"definition": "Somebody asks for something new."})
+    others = SCHEMA.event_types[1:]
+    Path("schema.yml").write_text(dump(SCHEMA.model_copy(update={"event_types": (changed, *others)})), "utf-8")
+    before = len(chat_server.calls)
+    capsys.readouterr()
+    assert cpa("run --retag --dry-run --json", **asked) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert len(chat_server.calls) == before
+    assert cpa("run --retag --json", **asked) == 0
+    questions = json.loads(capsys.readouterr().out)["questions"]
+    assert questions == sum(line["questions"] - line["answered"] for line in shown["quote"]["lines"]) > 0
+
+
 def test_every_command_with_a_source_takes_every_flag_that_says_how_to_read_it() -> None:
     reading = {TABLE[name].flag for name in SOURCE if name != "CPA_SOURCE"}
     lacking = {

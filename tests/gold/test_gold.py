@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -126,6 +127,44 @@ def test_gold_goes_out_and_comes_in_again_as_it_was(tmp_path: Path, form: GoldFo
     if form != "label-studio":  # which has one time for all that a person says of a conversation
         again = import_gold(other.assistant, path, form)
         assert (again.reviews, again.known) == (0, len(given))
+
+
+def test_labels_without_a_time_are_known_however_often_and_whenever_they_come(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path / "a", talks(6))
+    kept = home.home.rows("select conversation_id, message_id from messages where role = 'user' order by all limit 3")
+    rows = [f"{row['conversation_id']},{row['message_id']},{ASKING},ana" for row in kept]
+    path = tmp_path / "labels.csv"
+    path.write_text("\n".join(["conversation_id,message_id,event_type,reviewer", *rows, ""]), "utf-8")
+    assert import_gold(home.assistant, path, "csv").reviews == 3
+    later = replace(home.assistant, now=lambda: NOW + timedelta(days=1))
+    again = import_gold(later, path, "csv")
+    assert (again.reviews, again.known) == (0, 3)
+    path.write_text(path.read_text("utf-8").replace(f"{ASKING},ana", ",ana", 1), "utf-8")
+    changed_mind = import_gold(later, path, "csv")
+    assert (changed_mind.reviews, changed_mind.known) == (1, 2)
+    export_gold(later, tmp_path / "tasks.json", "label-studio")
+    for task in json.loads((tmp_path / "tasks.json").read_text("utf-8")):
+        ids = [(one["id"], one["from_name"]) for each in task["annotations"] for one in each["result"]]
+        assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("form", ["label-studio", "argilla"])
+@pytest.mark.parametrize("queue", ["second", None])
+def test_no_task_shows_a_first_readers_answers_to_the_second(tmp_path: Path, form: GoldForm, queue: str | None) -> None:
+    home = labelled_home(tmp_path / "a", talks(8))
+    home.read([0, 1, 2])
+    merge_gold(home.assistant)
+    drawn = draw_gold(home.assistant, WantedDraw(way="second", size=2))
+    waiting = {item.conversation_id for item in drawn.items}
+    path = tmp_path / "tasks.json"
+    done = export_gold(home.assistant, path, form, queue)
+    assert (done.hidden > 0) == (queue is None)
+    for one in json.loads(path.read_text("utf-8")):
+        about = one.get("data") or one["metadata"]
+        assert about["conversation_id"] not in waiting or not (one.get("annotations") or one.get("responses"))
+    home.read([int(one[1:]) for one in waiting], reviewer="bea")
+    merge_gold(home.assistant)
+    assert export_gold(home.assistant, path, form).hidden == 0
 
 
 def test_label_studio_gets_what_was_drawn_with_its_interface(tmp_path: Path) -> None:

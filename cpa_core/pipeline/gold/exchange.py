@@ -1,7 +1,7 @@
 """Gold in and out: CSV, JSON Lines, Label Studio, Argilla; files are checked against conversations and schema."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Literal, get_args
@@ -15,7 +15,7 @@ from cpa_core.gold.label_studio import SpokenMessage, configuration, read_tasks,
 from cpa_core.gold.raw import RawReview
 from cpa_core.gold.reviews import GoldAnswer, Review, answers_on_conversation, answers_on_message, said_hash
 from cpa_core.gold.spreadsheet import read_csv, write_csv
-from cpa_core.models import EventSchema, Value
+from cpa_core.models import EventSchema, Value, digest
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.draws import gold_queue
 from cpa_core.pipeline.gold.ledger import append_draw, append_reviews, merge_gold
@@ -27,6 +27,9 @@ from cpa_core.store.database import Row, as_json
 GoldForm = Literal["csv", "jsonl", "label-studio", "argilla"]
 FORMS: dict[str, GoldForm] = {".csv": "csv", ".jsonl": "jsonl", ".json": "label-studio"}
 """The form of a file by the end of its name. Argilla's is named, for its files end like Label Studio's."""
+
+READERS = 2
+"""People who read a conversation that is drawn for a second reviewer."""
 
 
 class Imported(Value):
@@ -41,11 +44,15 @@ class Imported(Value):
 
 
 class ExportedGold(Value):
-    """The files of an export, and how many reviews and conversations are in them."""
+    """The files of an export, and how many reviews and conversations are in them.
+
+    `hidden` counts the reviews left out because their conversations wait for a second reviewer, who must not see them.
+    """
 
     paths: tuple[Path, ...]
     reviews: int
     conversations: int
+    hidden: int = 0
 
 
 def form_of(path: Path, form: str | None) -> GoldForm:
@@ -73,9 +80,7 @@ def import_gold(
     }
     reading = _Reading(assistant, schema, sorted(wanted), reviewer or "imported")
     reviews = [found for one in raw if (found := reading.checked(one)) is not None]
-    with assistant.store.reading() as view:
-        known = {row["review_id"] for row in view.answer("gold/reviews_known")}
-    fresh = list({one.review_id: one for one in reviews if one.review_id not in known}.values())
+    fresh = _fresh(assistant, reviews, reading.undated)
     append_reviews(assistant, fresh)
     drawn = _declared_random(assistant, schema, reading.days, reviews) if at_random and reviews else None
     merge_gold(assistant)
@@ -87,6 +92,25 @@ def import_gold(
         reasons=tuple(reading.reasons[:5]),
         draw_id=drawn,
     )
+
+
+def _fresh(assistant: Assistant, reviews: Sequence[Review], undated: Container[str]) -> list[Review]:
+    """Return the reviews that the home does not have yet, each once. A time that the file lacks makes no difference."""
+    with assistant.store.reading() as view:
+        known = {row["review_id"] for row in view.answer("gold/reviews_known")}
+    said = {_said(one) for one in _reviews(assistant.store)} if reviews else set()
+    fresh: dict[str, Review] = {}
+    for one in reviews:
+        is_known = _said(one) in said if one.review_id in undated else one.review_id in known
+        if not is_known:
+            fresh[one.review_id] = one
+    return list(fresh.values())
+
+
+def _said(one: Review) -> str:
+    """Return a digest of a review apart from its time."""
+    answers = sorted(one.answers, key=lambda answer: (answer.kind, answer.key))
+    return digest(one.model_copy(update={"answers": tuple(answers)}).model_dump(mode="json", exclude={"reviewed_at"}))
 
 
 def _read(path: Path, form: GoldForm, schema: EventSchema) -> Sequence[RawReview | Review]:
@@ -126,6 +150,7 @@ class _Reading:
         self._messages = {(row["conversation_id"], row["message_id"]): row for row in rows}
         self.days: dict[str, date] = {row["conversation_id"]: row["day"] for row in rows}
         self.reasons: list[str] = []
+        self.undated: set[str] = set()
 
     def checked(self, one: RawReview | Review) -> Review | None:
         """The review, if it is of something that is here and of the schema."""
@@ -139,7 +164,9 @@ class _Reading:
             return one
         else:
             try:
-                return self._review(one, row)
+                review = self._review(one, row)
+                self.undated.update([] if one.reviewed_at else [review.review_id])
+                return review
             except InputError as wrong:
                 self.reasons.append(f"{place}: {wrong}")
         return None
@@ -196,7 +223,8 @@ def _declared_random(
 def export_gold(assistant: Assistant, path: Path, form: GoldForm, queue: str | None = None) -> ExportedGold:
     """Write all reviews to a file; for Label Studio and Argilla with what is drawn, and with the questions beside it.
 
-    A queue named leaves the others out. Message text is in the forms for these two only.
+    A queue named leaves the others out. Message text is in the forms for these two only. They do not show the reviews
+    of a conversation that waits for a second reviewer.
     """
     schema, _ = current_schema(assistant)
     items = gold_queue(assistant, queue)
@@ -209,13 +237,16 @@ def export_gold(assistant: Assistant, path: Path, form: GoldForm, queue: str | N
         return _written([(path, text)], reviews, len({one.conversation_id for one in reviews}))
     draws = {item.conversation_id: item.draw_id for item in items}
     shown = _spoken(assistant.store, [*draws, *(one.conversation_id for one in reviews)])
+    awaited = {item.conversation_id for item in gold_queue(assistant, "second") if len(item.read_by) < READERS}
+    hidden = [one for one in reviews if one.conversation_id in awaited]
+    reviews = [one for one in reviews if one.conversation_id not in awaited]
     files = [(path, tasks(shown, reviews, draws)), (path.with_suffix(".xml"), configuration(schema))]
     if form == "argilla":
         beside = path.with_suffix(".settings.json")
         has_verdicts = any(not one.kind for one in argilla.questions(schema).values())
         text = argilla.records(shown, reviews, draws, has_verdicts=has_verdicts)
         files = [(path, text), (beside, argilla.settings(schema))]
-    return _written(files, reviews, len(shown))
+    return _written(files, reviews, len(shown)).model_copy(update={"hidden": len(hidden)})
 
 
 def _written(files: Sequence[tuple[Path, str]], reviews: Sequence[Review], conversations: int) -> ExportedGold:

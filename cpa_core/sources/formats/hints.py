@@ -45,7 +45,8 @@ def check_names(file: File, chosen: Choice) -> None:
         seen = keys(file, chosen)
         shown = ", ".join(seen[:SHOWN]) + (", ..." if len(seen) > SHOWN else "")
         raise SourceError(
-            f"{file.name}: --map {','.join(unmatched)}: no record has this field. Keys seen: {shown or 'none'}"
+            f"{file.name}: --map {','.join(unmatched)}: no record has this field. Keys seen: {shown or 'none'}. "
+            "If the names stand in CPA_MAP for another file, --map '' leaves them out"
         )
 
 
