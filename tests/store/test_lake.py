@@ -490,7 +490,7 @@ def test_a_conversation_is_removed_from_the_outbox_of_a_bucket_and_others_stay_t
             tmp_path,
             {
                 "CPA_STORE": "ducklake:postgresql://u:p@h/d",
-                "CPA_STORE_DATA": "s3://bucket/store",
+                "CPA_STORE_DATA": "s3://emptied/store",
                 "AWS_ENDPOINT_URL_S3": s3.url,
                 "AWS_ACCESS_KEY_ID": "key",
                 "AWS_SECRET_ACCESS_KEY": "word",
@@ -499,17 +499,17 @@ def test_a_conversation_is_removed_from_the_outbox_of_a_bucket_and_others_stay_t
         )
         given = home.assistant().settings
         bucket = client(given.aws)
-        bucket.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        bucket.create_bucket(Bucket="emptied", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         theirs = event(0)
         others = event(1, conversation_id="c2", payload={"conversation_id": "c2", "message_id": "m1"})
         destination("outbox", given).send([theirs, others])
         name = f"outbox/{theirs.day}.jsonl"
-        bucket.put_object(Bucket="bucket", Key="store/outbox/2020-01-01.jsonl", Body=b'{"properties": {}}\n')
-        bucket.put_object(Bucket="bucket", Key="other/outbox/2020-01-01.jsonl", Body=b'{"theirs": 1}\n')
+        bucket.put_object(Bucket="emptied", Key="store/outbox/2020-01-01.jsonl", Body=b'{"properties": {}}\n')
+        bucket.put_object(Bucket="emptied", Key="other/outbox/2020-01-01.jsonl", Body=b'{"theirs": 1}\n')
 
         def objects() -> dict[str, bytes]:
-            keys = [one["Key"] for one in bucket.list_objects_v2(Bucket="bucket")["Contents"]]
-            return {key: bucket.get_object(Bucket="bucket", Key=key)["Body"].read() for key in keys}
+            keys = [one["Key"] for one in bucket.list_objects_v2(Bucket="emptied")["Contents"]]
+            return {key: bucket.get_object(Bucket="emptied", Key=key)["Body"].read() for key in keys}
 
         before = objects()
         subject = Forgotten((), (theirs.conversation_id,), frozenset((theirs.conversation_id, theirs.event_id)))
@@ -559,9 +559,8 @@ def test_an_upgrade_names_its_migrations_first_and_an_older_version_touches_noth
         tables.insert("tagged_events", [{"day": DAY, "event_id": "e"}])
     for done in (False, False, True):
         found = (upgrade_home if done else preview_upgrade)(home.assistant())
-        assert [one.number for one in found.migrations] == [number] and about.startswith(
-            f"-- {found.migrations[0].about}"
-        )
+        assert [one.number for one in found.migrations] == [number]
+        assert " ".join(about.replace("--", " ").split()).startswith(found.migrations[0].about)
         assert (found.done, found.ids == ()) == (done, not done)
     assert [(one.kind, one.gone) for one in found.ids if one.before] == [("events", 0)]
     assert preview_upgrade(home.assistant()).is_current
