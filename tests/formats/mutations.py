@@ -121,7 +121,8 @@ def leaves(tree: Any) -> Iterator[str]:
 def fault(writer: str, seed: int) -> str:
     """What is wrong with how a damaged file of this writer lands; empty, if all is well. Raises what reading does."""
     chance = random.Random(seed)
-    written = [record for one in talks_of(writer, chance, 2) for record in WRITERS[writer][1](one)]
+    said = talks_of(writer, chance, 2)
+    written = deepcopy([record for one in said for record in WRITERS[writer][1](one)])  # writers share constant parts
     by_bytes = chance.random() < 0.3
     if not by_bytes:
         for _ in range(chance.randint(1, 3)):
