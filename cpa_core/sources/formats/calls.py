@@ -23,6 +23,11 @@ PROMPTED = frozenset({"prompt", "system", "messages"})
 SHOWN = 8
 EMBEDDED = "an embedding: nobody said or read it"
 FAILED = "the call failed: its answer is an error, and nobody was answered"
+CUT_MESSAGES = re.compile(r'\s*(?:\[\s*)?\{\s*"(?:role|content|parts|messages|message|type|system_instruction)"\s*:')
+"""How the JSON of messages begins. Senders cut long attributes: OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT of
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/."""
+CUT = "messages whose JSON is cut off or damaged: nobody said that; raise the length limit of the sender's attributes"
+
 TEMPLATED = re.compile(
     r"\A(?:Human|System): |<\|[a-z_]{2,20}\|>|\[/?INST\]|<(?:start|end)_of_turn>"
     r"|(?:\A|\n)(?:Human|User):[\s\S]*\n(?:Assistant|Bot|AI):"
@@ -188,11 +193,16 @@ def _is_embedding(answer: Any) -> bool:
 
 
 def _written(text: str, word: str) -> list[Any]:
-    """Text, or the JSON of messages in a text. Raises ValueError for the JSON of an object of the application's own."""
+    """Text, or the JSON of messages in a text.
+
+    Raises ValueError for the JSON of an object of the application's own, and for messages whose JSON was cut off.
+    """
     if text.lstrip()[:1] in ("[", "{"):
         try:
             tree = decoded(text)
         except ValueError:
+            if CUT_MESSAGES.match(text):
+                raise ValueError(CUT) from None
             return [{"content": text}]  # words that only begin like JSON
         if isinstance(tree, dict) or any(isinstance(one, dict) for one in tree):
             return spoken(tree, word)
