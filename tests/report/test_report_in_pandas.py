@@ -90,14 +90,16 @@ ASKED: dict[str, Callable[[Selection], Any]] = {
     "versions": insights.versions,
     "costs": insights.costs,
     "failures": insights.failures,
+    "intents": insights.intent_outcomes,
 }
 """What of the page is an answer of the insights as it is; `test_insights_in_pandas.py` computes each of them."""
 
 
 def test_every_answer_in_the_page_is_the_insights_own(assistant: Assistant, tree: dict[str, Any]) -> None:
-    own = {"scope", "compared", "declared", "unit", "stretches", "friction", "cost", "trust", "topics", "kept_days"}
+    own = {"scope", "compared", "declared", "unit", "stretches", "friction", "cost", "trust"}
+    own |= {"topics", "topic_groups", "kept_days"}
     assert set(tree["figures"]) == set(ASKED) | own
-    assert (tree["figures"]["topics"], tree["figures"]["kept_days"]) == ([], 0)
+    assert [tree["figures"][name] for name in ("topics", "topic_groups", "kept_days")] == [[], [], 0]
     with of_store(assistant) as of:
         for name, ask in ASKED.items():
             close(tree["figures"][name], ask(of))

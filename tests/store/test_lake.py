@@ -549,7 +549,7 @@ def test_an_upgrade_names_its_migrations_first_and_an_older_version_touches_noth
     home = Home(tmp_path / "one", dict(environ))
     with home.assistant().store.writing():
         pass
-    number, about = migrations()[-1]
+    number, about = next(one for one in migrations() if "forgetting_journal" in one[1])
     with psycopg.connect(environ["CPA_STORE"].removeprefix("ducklake:")) as connection:
         for table in ("tombstones", "forgetting_journal"):
             connection.execute(f"drop table cpa.{table}")
