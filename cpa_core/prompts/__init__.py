@@ -24,9 +24,9 @@ def words(task: Prompt) -> str:
 
 
 def prompt_id(*prompts: Prompt) -> str:
-    """Twelve hex digits of a hash of the words of a prompt, or of several that are asked as one.
+    """Return twelve hex digits of a hash of the prompts' words. Several prompts that are asked as one have one id.
 
-    It is stored with every answer.
+    Every answer is stored with this id.
     """
     return hashlib.sha256("".join(map(words, prompts)).encode()).hexdigest()[:12]
 

@@ -130,7 +130,7 @@ def _ensure_taggable(assistant: Assistant, shown: Sample) -> None:
     if not shown.conversations:
         raise SourceError(f"{place}: no conversations to propose from")
     if not any(one.role in TAGGED_ROLES for each in shown.conversations for one in each.messages):
-        why = roles_warning(untagged_roles(assistant, shown.conversations)) or "every role is one that is not tagged"
+        why = roles_warning(untagged_roles(assistant, shown.conversations)) or "no role in it is tagged"
         raise SourceError(f"{place}: no message of a user or of the assistant to propose from: {why}")
 
 

@@ -123,7 +123,7 @@ def topics_now(assistant: Assistant) -> tuple[TopicRow, ...]:
 def rename_topic(assistant: Assistant, topic_id: str, name: str, description: str | None = None) -> str:
     """Give a topic or a group another name, and return the earlier one. Its id stays. Raises InputError, NotFound.
 
-    No model names it from then on. Without a new description, a topic keeps the one that it has.
+    From then on no model renames it. If `description` is None, the topic keeps its description.
     """
     if not name.strip():
         raise InputError("a topic's name needs a word")

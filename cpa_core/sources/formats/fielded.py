@@ -201,7 +201,7 @@ BY_FIELDS: tuple[Format, ...] = (
         "ticket_id incoming private body user_id created_at",
         docs="https://developers.freshdesk.com/api/#list_all_ticket_notes",
         where=FRESHDESK_FIELDS,
-        speech="body_text, or the words of body: incoming is the user, else an agent",
+        speech="body_text, else body without its HTML; an incoming message is the user's, any other an agent's",
         silent="private notes",
     ),
     _format(
@@ -225,7 +225,7 @@ BY_FIELDS: tuple[Format, ...] = (
         where=Fields(
             _front, ("_links.related.conversation",), ("text",), ("created_at",), ("author.id",), html=("body",)
         ),
-        speech="text, or the words of body: what is inbound is the user's, else an agent's",
+        speech="text, else body without its HTML; an inbound message is the user's, any other an agent's",
         silent="drafts",
     ),
     _format(

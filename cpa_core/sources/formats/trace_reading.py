@@ -123,8 +123,8 @@ class _HeldRecord(NamedTuple):
 class _Passing:
     """The records of a file, of which each trace is decided and read when it is over.
 
-    `numbers` and `traces` are those of the records that were read, `back` are traces that came back after they were
-    over. Of a trace that is over only a hash of its id is kept. One with an equal hash counts as one that came back.
+    `numbers` and `traces` belong to the records that were read; `back` holds the traces that came back after their end.
+    After its end a trace leaves only a hash of its id. A later trace with the same hash counts as one that came back.
     """
 
     def __init__(self, file: File, look: Look, call: Call, named: Names) -> None:

@@ -38,8 +38,9 @@ class LoggedCall:
 
     The roles and marks of messages that several calls share stand in `held`: a call has them while it is `open`.
     `own_from` counts messages; of the spoken ones, `before` stand in the history, none where only a greeting does: then
-    that has `greeted`. `characters` are the user's in the history, `asking` those of the `asked` messages after it;
-    `sizes` those of each spoken message, ANSWER for one that is not a user's. Calls that share messages have none.
+    that has `greeted`. `characters` are the user's in the history, `asking` those of the `asked` messages after it.
+    `sizes` has the characters of each spoken message, and ANSWER where the assistant spoke; it is empty for calls that
+    share messages.
     `rows` are places in the drafts, `output` is where the answers begin, once the call was closed. `is_sent_again`: it
     has no answer, and the next known call sends its newest input.
     """

@@ -18,7 +18,7 @@ from cpa_core.sources.identity.calls import ANSWERS
 from cpa_core.sources.identity.values import Known, Opened
 
 SYSTEM, ANSWER, OUTPUT = 1, 2, 4
-"""The kinds of a role: a system prompt, one that answers, one that may end the output of a call."""
+"""Bits of a role: it is the system prompt's, it is an answer's, it may end the output of a call."""
 
 OUTPUTS = frozenset({"assistant", "tool_call", "reasoning", "attachment"})
 NEVER = -(2**63)
