@@ -79,7 +79,7 @@ class Selection:
     @cached_property
     def sums_only_before(self) -> date | None:
         """The day before which only sums are left; null where nothing was removed for its age."""
-        before = self.view.rows("select max(before) as before from retention")[0]["before"]
+        before = self.view.answer("insights/removed_before")[0]["before"]
         return before if isinstance(before, date) else None
 
     def answer(self, question: str, **names: object) -> list[Row]:
@@ -142,18 +142,12 @@ def _names(scope: Scope) -> dict[str, object]:
     }
 
 
-KNOWN = {
-    "known_names": ("schema_version", "role", "event_type", "name", "key"),
-    "known_properties": ("schema_version", "role", "event_type", "property", "name"),
-    "known_choices": ("schema_version", "role", "event_type", "property", "value"),
-    "known_criteria": ("schema_version", "criterion", "words"),
-}
+KNOWN = ("known_names", "known_properties", "known_choices", "known_criteria")
 
 
 def _know(view: Transaction) -> None:
     """Create the tables of the recorded schemas: present names of types and properties, choices, words of criteria."""
-    for table, columns in KNOWN.items():
-        view.execute(f"create temp table {table} ({', '.join(f'{name} varchar' for name in columns)})")
+    view.answer("insights/tables_of_schemas")
     rows = view.answer("schema/versions")
     schemas = [(row["version"], parse(row["yaml"], f"schema {row['version']}")[0]) for row in rows]
     newest = {kind.key: kind.name for _, schema in schemas for kind in schema.event_types}

@@ -1,5 +1,7 @@
 """The sums of each day, which add up over any range: the same questions, asked by day, as small tables."""
 
+from datetime import timedelta
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -36,12 +38,7 @@ def _with_kept(of: Selection, name: str, table: pa.Table) -> pa.Table:
     before = of.sums_only_before
     if before is None:
         return table
-    rows = of.view.rows(
-        f"select * from {name} where day < $before and day between $first and $last order by day",
-        before=before,
-        first=of.scope.first,
-        last=of.scope.last,
-    )
+    rows = of.view.days(name, of.scope.first, min(of.scope.last, before - timedelta(days=1)))
     kept = pa.Table.from_pylist([{column: row[column] for column in table.column_names} for row in rows], table.schema)
     return pa.concat_tables([kept, table.filter(pc.greater_equal(table["day"], before))])
 

@@ -68,6 +68,26 @@ class Transaction:
         """The rows of `sql/<question>.sql` as an Arrow table, for many of them."""
         return self._connection.sql(question_sql(question), params=names or None).to_arrow_table()
 
+    def count(self, table: str, condition: str, **names: Any) -> int:
+        """How many rows of a table meet a condition, whose inputs are bound."""
+        return int(self.rows(f"select count(*) as n from {table} where {condition}", **names)[0]["n"])
+
+    def delete(self, table: str, condition: str, **names: Any) -> None:
+        """Remove the rows of a table that meet a condition, whose inputs are bound."""
+        self.execute(f"delete from {table} where {condition}", **names)
+
+    def update(self, table: str, values: Mapping[str, Any], condition: str, **names: Any) -> None:
+        """Write these values into the rows of a table that meet a condition, whose inputs are bound."""
+        columns = ", ".join(f"{name} = $new_{name}" for name in values)
+        inputs = {f"new_{name}": value for name, value in values.items()}
+        self.execute(f"update {table} set {columns} where {condition}", **inputs, **names)
+
+    def days(self, table: str, first: date, last: date) -> list[Row]:
+        """The rows of a table from its first to its last of these days, in their order."""
+        return self.rows(
+            f"select * from {table} where day between $first and $last order by day", first=first, last=last
+        )
+
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows in bulk. Columns that a row lacks are null; a key that is no column is a KeyError."""
         names = dict.fromkeys(key for row in rows for key in row)
@@ -111,7 +131,7 @@ class Transaction:
 
     def insert_day(self, table: str, day: date, rows: Sequence[Mapping[str, Any]]) -> None:
         """Replace a day of a table by these rows."""
-        self.execute(f"delete from {table} where day = $day", day=day)
+        self.delete(table, "day = $day", day=day)
         self.insert(table, rows)
 
 

@@ -1,7 +1,13 @@
-"""Imports run one way, and `cpa_core` knows nothing of Dagster."""
+"""Rules of the code: each is kept by this repository, and each sees the offences that are planted for it.
+
+A rule takes the root of a checkout and returns its offences, a line each. A planted offence is a checkout of its own,
+with one or two files.
+"""
 
 import ast
 import re
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,70 +42,10 @@ ORDER = [
     {"cli"},
 ]
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
-ALLOWED_PRINTERS = {"cli"}
-
-
-def module_of(path: Path) -> str:
-    return path.relative_to(ROOT).parts[1].removesuffix(".py")
-
-
-def imported(source: str) -> set[str]:
-    """Dotted names that a source imports, at any depth."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "relative imports hide the order"
-            found.add(node.module or "")
-            if node.module == "cpa_core":
-                found |= {f"cpa_core.{alias.name}" for alias in node.names}
-    return found
-
-
-def offences(module: str, source: str) -> list[str]:
-    """What a module of this name imports against the order."""
-    found: list[str] = []
-    for name in imported(source):
-        parts = name.split(".")
-        if parts[0] in ("dagster", "cpa_dagster", "dagster_aws"):
-            found.append(name)
-        inside = parts[0] == "cpa_core" and len(parts) > 1 and parts[1] not in (module, "__version__")
-        if inside and RANKS[parts[1]] >= RANKS[module]:
-            found.append(name)
-    return found
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "cpa_core").rglob("*.py")), ids=str)
-def test_imports_run_leftward_only(path: Path) -> None:
-    if path == ROOT / "cpa_core" / "__init__.py":
-        return
-    assert offences(module_of(path), path.read_text("utf-8")) == []
-
-
-@pytest.mark.parametrize(
-    ("module", "source"),
-    [
-        ("models", "from cpa_core.store import Store"),
-        ("tagging", "from cpa_core.judging import score"),
-        ("pipeline", "import dagster"),
-        ("store", "from cpa_core import pipeline"),
-        ("llm", "def f():\n    from cpa_core import tagging"),
-    ],
-)
-def test_a_wrong_import_is_an_offence(module: str, source: str) -> None:
-    assert offences(module, source)
-
-
-def test_every_module_has_a_rank() -> None:
-    names = {
-        path.name.removesuffix(".py")
-        for path in (ROOT / "cpa_core").iterdir()
-        if not path.name.startswith("_") and (path.is_dir() or path.suffix == ".py")
-    }
-    assert names - {"sql", "examples"} == set(RANKS)
-
-
+DAGSTER = {"dagster", "dagster_aws", "dagster_webserver", "dagster_graphql", "cpa_dagster"}
+MAY_PRINT = {"cli"}
+NO_MODULES = {"sql", "examples"}
+"""Folders of `cpa_core` that hold no code."""
 ENVIRONMENT = {
     "environ",
     "environb",
@@ -112,12 +58,71 @@ ENVIRONMENT = {
     "load_dotenv",
 }
 """Words that read or write the environment, or carry it."""
+MAY_HOLD_SQL = {"store"}
+"""Statements of one line, built from a table's name, stand beside `cpa_core/sql` only here."""
+VENDORS_SQL = {"cpa_core/sources/databases/others.py"}
+"""Asks a database of others, in a user's own words."""
+NOT_IN_A_LAKE = re.compile(
+    r"\b(primary key|create (?:unique )?index|returning|on conflict|insert or \w+|create (?:sequence|macro|type)"
+    r"|merge into|references|unique ?\()\b",
+    re.IGNORECASE,
+)
+"""DuckDB takes these and DuckLake does not: keys, indexes, sequences, and statements that need them."""
+SLOW_LIST = re.compile(r"::json::\w+(\([^)]*\))?\[\]")
+"""A list that is bound as JSON and cast: eleven to twenty times the time of `from_json`, in DuckDB 1.5."""
+NAMED = re.compile(r"`((?:tests|benchmarks|proofs|cpa_core|cpa_dagster)/[\w/]+\.\w+)`")
+"""A file that a decision names."""
+
+Offences = Iterator[str]
+Rule = Callable[[Path], Offences]
+RULES: dict[str, Rule] = {}
 
 
-def words(source: str) -> set[str]:
+def rule(found: Rule) -> Rule:
+    """Register a rule under its name."""
+    RULES[found.__name__] = found
+    return found
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A module's tree."""
+    return ast.parse(path.read_text("utf-8"))
+
+
+def modules(root: Path, *packages: str) -> Iterator[Path]:
+    """The modules of the library, or of one of its packages."""
+    for package in packages or ("cpa_core", "cpa_dagster"):
+        yield from sorted((root / package).rglob("*.py"))
+
+
+def questions(root: Path, *folders: str) -> Iterator[Path]:
+    """The files of SQL in these folders of `cpa_core`."""
+    for folder in folders:
+        yield from sorted((root / "cpa_core" / folder).rglob("*.sql"))
+
+
+def module_of(root: Path, path: Path) -> str:
+    """The module or package of `cpa_core` that a file belongs to."""
+    return path.relative_to(root).parts[1].removesuffix(".py")
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Dotted names that a source imports, at any depth; a relative import is named by its dots."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+            if node.module == "cpa_core":
+                yield from (f"cpa_core.{alias.name}" for alias in node.names)
+
+
+@cache
+def words(path: Path) -> frozenset[str]:
     """Every name, attribute, parameter, keyword and imported word in a source."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Name):
             found.add(node.id)
         elif isinstance(node, ast.Attribute):
@@ -128,132 +133,239 @@ def words(source: str) -> set[str]:
             found |= {*node.name.split("."), node.asname or ""}
         elif isinstance(node, ast.ImportFrom):
             found |= set((node.module or "").split("."))
-    return found
+    return frozenset(found)
 
 
-@pytest.mark.parametrize("package", ["cpa_core", "cpa_dagster"])
-def test_only_the_settings_read_the_environment(package: str) -> None:
-    for path in (ROOT / package).rglob("*.py"):
-        if module_of(path) != "settings":
-            assert not words(path.read_text("utf-8")) & ENVIRONMENT, path
+@rule
+def imports_run_one_way(root: Path) -> Offences:
+    """A module imports lower ranks and its own package only, by full names."""
+    for path in modules(root, "cpa_core"):
+        module = module_of(root, path)
+        for name in imported(parsed(path)):
+            parts = name.split(".")
+            inside = parts[0] == "cpa_core" and len(parts) > 1 and parts[1] not in (module, "__version__")
+            if name.startswith(".") or (inside and RANKS[parts[1]] >= RANKS.get(module, len(ORDER))):
+                yield f"{path} imports {name}"
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import os\nos.environ['CPA_LANE']",
-        "from os import environ",
-        "from os import environ as e",
-        "import os\nos.getenv('CPA_LANE')",
-        "def lane(environ): return environ['CPA_LANE']",
-        "made = lane(environ={})",
-        "given.settings.environ.get('CPA_LANE')",
-        "from dotenv import dotenv_values",
-        "import dotenv",
-    ],
-)
-def test_a_read_of_the_environment_is_an_offence(source: str) -> None:
-    assert words(source) & ENVIRONMENT
+@rule
+def the_library_knows_no_dagster(root: Path) -> Offences:
+    """`dagster` stays above `cpa_core`."""
+    for path in modules(root, "cpa_core"):
+        yield from (f"{path} imports {name}" for name in imported(parsed(path)) if name.split(".")[0] in DAGSTER)
 
 
-def test_only_the_command_line_prints() -> None:
-    for path in (ROOT / "cpa_core").rglob("*.py"):
-        if module_of(path) not in ALLOWED_PRINTERS:
-            assert "print" not in words(path.read_text("utf-8")), path
+@rule
+def every_module_has_a_rank(root: Path) -> Offences:
+    """A new module or package of `cpa_core` is given a place in the order."""
+    for path in sorted((root / "cpa_core").iterdir()):
+        name = path.name.removesuffix(".py")
+        is_module = not name.startswith("_") and (path.is_dir() or path.suffix == ".py")
+        if is_module and name not in RANKS.keys() | NO_MODULES:
+            yield f"{path} has no rank"
 
 
-def test_every_module_opens_with_what_it_is() -> None:
-    for path in [*(ROOT / "cpa_core").rglob("*.py"), *(ROOT / "cpa_dagster").rglob("*.py")]:
-        assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path
+@rule
+def only_the_settings_read_the_environment(root: Path) -> Offences:
+    """Everyone else is given values."""
+    for path in modules(root):
+        found = sorted(words(path) & ENVIRONMENT)
+        if found and module_of(root, path) != "settings":
+            yield f"{path}: {', '.join(found)}"
 
 
-def test_every_question_opens_with_itself() -> None:
-    for path in (ROOT / "cpa_core" / "sql").rglob("*.sql"):
-        assert path.read_text("utf-8").startswith("-- "), path
+@rule
+def only_the_command_line_prints(root: Path) -> Offences:
+    """The library returns values; Dagster logs."""
+    for path in modules(root, "cpa_core"):
+        if module_of(root, path) not in MAY_PRINT and "print" in words(path):
+            yield f"{path} prints"
 
 
-NOT_IN_A_LAKE = re.compile(
-    r"\b(primary key|create (?:unique )?index|returning|on conflict|insert or \w+|create (?:sequence|macro|type)"
-    r"|merge into|references|unique ?\()\b",
-    re.IGNORECASE,
-)
-"""What DuckDB takes and DuckLake does not: keys, indexes, sequences, and statements that need them."""
+@rule
+def every_module_says_its_purpose(root: Path) -> Offences:
+    """A module opens with a docstring."""
+    yield from (f"{path} has no docstring" for path in modules(root) if not ast.get_docstring(parsed(path)))
 
 
-def test_every_statement_is_one_that_the_file_and_the_lake_both_take() -> None:
-    folders = (ROOT / "cpa_core" / "sql", ROOT / "cpa_core" / "store" / "migrations")
-    for path in [path for folder in folders for path in folder.rglob("*.sql")]:
-        if path.is_relative_to(ROOT / "cpa_core" / "sql" / "lake"):  # for Postgres alone
-            continue
+@rule
+def every_package_of_the_pipeline_says_in_out_and_caller(root: Path) -> Offences:
+    """Its `__init__` names its input, its output and its callers."""
+    for path in sorted((root / "cpa_core" / "pipeline").glob("*/__init__.py")):
+        opening = ast.get_docstring(parsed(path)) or ""
+        yield from (f"{path}: no {word}" for word in ("In: ", "Out: ", "Called by ") if word not in opening)
+
+
+@rule
+def every_question_opens_with_itself(root: Path) -> Offences:
+    """A file of SQL begins with the question as a comment."""
+    for path in questions(root, "sql"):
+        if not path.read_text("utf-8").startswith("-- "):
+            yield f"{path} does not begin with its question"
+
+
+@rule
+def the_file_and_the_lake_take_every_statement(root: Path) -> Offences:
+    """No keys or indexes, and no statement that needs them; Postgres alone is asked from `sql/lake`."""
+    for path in questions(root, "sql", "store/migrations"):
         plain = re.sub(r"--[^\n]*", "", path.read_text("utf-8"))
-        assert not NOT_IN_A_LAKE.search(plain), path
-    for words in ("create unique index i on t (a)", "insert or replace into t", "delete from t returning a"):
-        assert NOT_IN_A_LAKE.search(words)
+        if not path.is_relative_to(root / "cpa_core" / "sql" / "lake") and NOT_IN_A_LAKE.search(plain):
+            yield f"{path} cannot run on a lake"
 
 
-def test_every_package_of_the_pipeline_says_what_comes_in_what_goes_out_and_who_calls_it() -> None:
-    for path in (ROOT / "cpa_core" / "pipeline").glob("*/__init__.py"):
-        opening = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-        assert "In: " in opening and "Out: " in opening and "Called by " in opening, path
+@rule
+def a_question_is_a_file(root: Path) -> Offences:
+    """No SQL in Python but one-line statements of the store itself."""
+    for path in modules(root):
+        place = path.relative_to(root).as_posix()
+        is_allowed = place.startswith("cpa_core/") and module_of(root, path) in MAY_HOLD_SQL
+        if not is_allowed and place not in VENDORS_SQL and sql_texts(parsed(path)):
+            yield f"{path}: a question is a file in cpa_core/sql"
 
 
-def test_every_file_that_a_decision_names_exists() -> None:
-    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-    index = (ROOT / "docs" / "decisions" / "README.md").read_text("utf-8")
-    assert decisions
-    numbers = [path.name[:4] for path in decisions if path.name != "README.md"]
-    assert len(numbers) == len(set(numbers)), "no number stands twice"
-    for path in decisions:
-        assert path.name == "README.md" or f"({path.name})" in index, path
-        for named in re.findall(
-            r"`((?:tests|benchmarks|proofs|cpa_core|cpa_dagster)/[\w/]+\.\w+)`", path.read_text("utf-8")
-        ):
-            assert (ROOT / named).exists(), f"{path.name}: {named}"
+@rule
+def a_list_that_is_bound_as_json_is_not_cast(root: Path) -> Offences:
+    """`from_json` reads it in a tenth of the time."""
+    for path in [*questions(root, "."), *modules(root, "cpa_core")]:
+        if SLOW_LIST.search(path.read_text("utf-8")):
+            yield f"{path} casts a list"
 
 
-SQL_STANDS_IN = {"store", "pipeline", "insights", "gold", "report", "sources"}
-"""Who may have statements of a line beside `cpa_core/sql`: those that read or write tables. Nobody else has any."""
-
-
-def test_no_sql_stands_where_no_table_is_read() -> None:
-    core = [path for path in (ROOT / "cpa_core").rglob("*.py") if module_of(path) not in SQL_STANDS_IN]
-    for path in [*core, *(ROOT / "cpa_dagster").rglob("*.py")]:
-        assert not sql_texts(ast.parse(path.read_text("utf-8"))), f"{path}: a question is a file in cpa_core/sql"
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "view.rows('select day from days')",
-        "view.execute('update days set reason = null')",
-        "view.execute(f'delete from {table}')",
-        "sql = 'with a as (select 1) select * from a'",
-    ],
-)
-def test_sql_in_python_is_seen(source: str) -> None:
-    assert sql_texts(ast.parse(source)) == 1
-
-
-SLOW_LIST = re.compile(r"::json::\w+(\([^)]*\))?\[\]")
-"""A list that is bound as JSON and cast: eleven to twenty times the time of `from_json`, in DuckDB 1.5."""
-
-
-def test_lists_that_are_bound_as_json_are_not_cast() -> None:
-    assert SLOW_LIST.search("select unnest($ids::json::varchar[])")
-    assert SLOW_LIST.search("select unnest($told::json::struct(ordinal bigint)[], recursive := true)")
-    sources = [*(ROOT / "cpa_core").rglob("*.sql"), *(ROOT / "cpa_core").rglob("*.py")]
-    assert not [path for path in sources if SLOW_LIST.search(path.read_text("utf-8"))]
-
-
-def public_classes() -> dict[str, list[str]]:
-    """The modules that define each public class."""
-    found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "cpa_core").rglob("*.py")):
-        for node in ast.parse(path.read_text("utf-8")).body:
+@rule
+def no_public_class_name_stands_twice(root: Path) -> Offences:
+    """A name means one thing in the library."""
+    places: dict[str, list[Path]] = {}
+    for path in modules(root, "cpa_core"):
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
-    return found
+                places.setdefault(node.name, []).append(path)
+    yield from (f"{name}: {', '.join(map(str, paths))}" for name, paths in places.items() if len(paths) > 1)
 
 
-def test_no_public_class_name_stands_twice() -> None:
-    assert not {name: places for name, places in public_classes().items() if len(places) > 1}
+@rule
+def a_decision_is_listed_numbered_once_and_names_files_that_exist(root: Path) -> Offences:
+    """`docs/decisions/README.md` lists every decision."""
+    decisions = sorted((root / "docs" / "decisions").glob("[0-9]*.md"))
+    index = (root / "docs" / "decisions" / "README.md").read_text("utf-8") if decisions else ""
+    numbers: set[str] = set()
+    for path in decisions:
+        if path.name[:4] in numbers:
+            yield f"{path}: its number stands twice"
+        numbers.add(path.name[:4])
+        if f"({path.name})" not in index:
+            yield f"{path} is not in the list"
+        for named in NAMED.findall(path.read_text("utf-8")):
+            if not (root / named).exists():
+                yield f"{path} names {named}"
+
+
+DECISION = "docs/decisions/0001-a.md"
+LISTED = {"docs/decisions/README.md": "[a](0001-a.md)"}
+PLANTED: list[tuple[Rule, dict[str, str]]] = [
+    (imports_run_one_way, {"cpa_core/models.py": "from cpa_core.store import Store"}),
+    (imports_run_one_way, {"cpa_core/tagging/labels.py": "from cpa_core.judging import score"}),
+    (imports_run_one_way, {"cpa_core/store/database.py": "from cpa_core import pipeline"}),
+    (imports_run_one_way, {"cpa_core/llm/values.py": "def f():\n    from cpa_core import tagging"}),
+    (imports_run_one_way, {"cpa_core/store/database.py": "import cpa_core.cli.app"}),
+    (imports_run_one_way, {"cpa_core/store/database.py": "from . import transaction"}),
+    (the_library_knows_no_dagster, {"cpa_core/pipeline/run.py": "import dagster"}),
+    (the_library_knows_no_dagster, {"cpa_core/cli/app.py": "def f():\n    from cpa_dagster.assets import report"}),
+    (the_library_knows_no_dagster, {"cpa_core/buckets.py": "from dagster_aws.s3 import S3Resource"}),
+    (every_module_has_a_rank, {"cpa_core/helpers.py": ""}),
+    (every_module_has_a_rank, {"cpa_core/common/words.py": ""}),
+    *(
+        (only_the_settings_read_the_environment, {"cpa_core/providers/openai.py": source})
+        for source in (
+            "import os\nos.environ['CPA_LANE']",
+            "from os import environ",
+            "from os import environ as e",
+            "import os\nos.getenv('CPA_LANE')",
+            "def lane(environ): return environ['CPA_LANE']",
+            "made = lane(environ={})",
+            "given.settings.environ.get('CPA_LANE')",
+            "from dotenv import dotenv_values",
+            "import dotenv",
+        )
+    ),
+    (only_the_settings_read_the_environment, {"cpa_dagster/assets.py": "import os\nos.environ['CPA_LANE']"}),
+    (only_the_command_line_prints, {"cpa_core/store/database.py": "print('opened')"}),
+    (only_the_command_line_prints, {"cpa_core/llm/asking.py": "def f(): list(map(print, [1]))"}),
+    (every_module_says_its_purpose, {"cpa_core/errors.py": "class CpaError(Exception): ..."}),
+    (every_module_says_its_purpose, {"cpa_dagster/assets.py": "import dagster"}),
+    (every_package_of_the_pipeline_says_in_out_and_caller, {"cpa_core/pipeline/label/__init__.py": '"""Labels."""'}),
+    (
+        every_package_of_the_pipeline_says_in_out_and_caller,
+        {"cpa_core/pipeline/label/__init__.py": '"""In: a day. Out: labels."""'},
+    ),
+    (every_question_opens_with_itself, {"cpa_core/sql/label/rows.sql": "select 1 -- one?"}),
+    *(
+        (the_file_and_the_lake_take_every_statement, {"cpa_core/sql/label/rows.sql": f"-- Which?\n{statement}"})
+        for statement in (
+            "create unique index i on t (a)",
+            "insert or replace into t select 1",
+            "delete from t returning a",
+            "insert into t select 1 on conflict do nothing",
+        )
+    ),
+    (
+        the_file_and_the_lake_take_every_statement,
+        {"cpa_core/store/migrations/0001.sql": "create table t (a bigint primary key)"},
+    ),
+    *(
+        (a_question_is_a_file, {"cpa_core/pipeline/run.py": source})
+        for source in (
+            "view.rows('select day from days')",
+            "view.execute('update days set reason = null')",
+            "view.execute(f'delete from {table}')",
+            "sql = 'with a as (select 1) select * from a'",
+        )
+    ),
+    (a_question_is_a_file, {"cpa_core/cli/status.py": "view.rows('select day from days')"}),
+    (a_question_is_a_file, {"cpa_dagster/store.py": "view.rows('select day from days')"}),
+    (a_list_that_is_bound_as_json_is_not_cast, {"cpa_core/sql/a.sql": "select unnest($ids::json::varchar[])"}),
+    (
+        a_list_that_is_bound_as_json_is_not_cast,
+        {"cpa_core/store/a.py": "'unnest($told::json::struct(ordinal bigint)[], recursive := true)'"},
+    ),
+    (
+        no_public_class_name_stands_twice,
+        {"cpa_core/events.py": "class Change: ...", "cpa_core/schema/diff.py": "class Change: ..."},
+    ),
+    (
+        a_decision_is_listed_numbered_once_and_names_files_that_exist,
+        {DECISION: "`tests/store/test_gone.py`", **LISTED},
+    ),
+    (
+        a_decision_is_listed_numbered_once_and_names_files_that_exist,
+        {DECISION: "a", "docs/decisions/0002-b.md": "b", **LISTED},
+    ),
+    (
+        a_decision_is_listed_numbered_once_and_names_files_that_exist,
+        {DECISION: "a", "docs/decisions/0001-b.md": "b", "docs/decisions/README.md": "(0001-a.md) (0001-b.md)"},
+    ),
+]
+"""A rule, and the files of a checkout in which it is broken once."""
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_code_keeps_the_rule(name: str) -> None:
+    assert list(RULES[name](ROOT)) == []
+
+
+@pytest.mark.parametrize(("broken", "files"), PLANTED, ids=[one.__name__ for one, _ in PLANTED])
+def test_a_planted_offence_is_seen(broken: Rule, files: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "cpa_core").mkdir()
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    assert list(broken(tmp_path))
+
+
+def test_every_rule_was_seen_to_fail() -> None:
+    assert {broken.__name__ for broken, _ in PLANTED} == RULES.keys()
+
+
+def test_the_rules_read_this_code() -> None:
+    assert len(list(modules(ROOT))) > 400 and len(list(questions(ROOT, "sql"))) > 300
+    assert set(RANKS) <= {path.name.removesuffix(".py") for path in (ROOT / "cpa_core").iterdir()}

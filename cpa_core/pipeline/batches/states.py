@@ -89,5 +89,4 @@ def move(transaction: Transaction, batch: OpenBatch, state: BatchState, **fields
 
 def write(transaction: Transaction, key: str, **fields: object) -> None:
     """Write fields of a batch's row."""
-    names = ", ".join(f"{name} = ${name}" for name in fields)
-    transaction.execute(f"update batches set {names} where batch_key = $key", key=key, **fields)
+    transaction.update("batches", fields, "batch_key = $key", key=key)

@@ -221,8 +221,7 @@ def _answers_about(view: Transaction, subject: Forgotten) -> list[str]:
 def _counted(view: Transaction, subject: Forgotten) -> Forgetting:
     counts: dict[str, int] = {}
     for table, condition in _tables(view, subject):
-        sql = f"select count(*) as n from {table} where {condition}"
-        counts[table] = counts.get(table, 0) + view.rows(sql, **_named(subject, condition))[0]["n"]
+        counts[table] = counts.get(table, 0) + view.count(table, condition, **_named(subject, condition))
     counts["answers"] = len(_answers_about(view, subject))
     counts["rejected_records"] = len(rejects_of(view, subject))
     counts["landed_files"] = len(objects_of(view, subject))
@@ -275,15 +274,14 @@ def _delete(transaction: Transaction, subject: Forgotten) -> None:
     answers = _answers_about(transaction, subject)
     transaction.answer("forgetting/questions_removed", gone=list(subject.conversations))
     for table, condition in _tables(transaction, subject):
-        transaction.execute(f"delete from {table} where {condition}", **_named(subject, condition))
+        transaction.delete(table, condition, **_named(subject, condition))
     for row in rejects:
         transaction.answer(
             "forgetting/delete_reject",
             **{name: row[name] for name in ("uri", "place", "raw")},
         )
     for table in ("landed_files", "rejected_records", "landed_messages"):
-        uris = as_json(objects)
-        transaction.execute(f"delete from {table} where uri in {each_of('uris')}", uris=uris)
+        transaction.delete(table, f"uri in {each_of('uris')}", uris=as_json(objects))
     transaction.answer(
         "forgetting/empty_answers",
         ids=as_json(answers),

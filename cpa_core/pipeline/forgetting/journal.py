@@ -23,7 +23,7 @@ def keep_journal(store: Store, begun: Mapping[str, Any]) -> None:
     """Write down what is about to be forgotten, so that whoever runs the command after a kill finishes it."""
     if not store.is_file:
         with store.writing(WAIT) as transaction:
-            transaction.execute("delete from forgetting_journal")
+            transaction.answer("forgetting/end_journal")
             transaction.insert("forgetting_journal", [{"journal": json.dumps(begun)}])
         return
     path = _path(store.home)
@@ -52,7 +52,7 @@ def end_journal(store: Store) -> None:
     """All of it is done."""
     if not store.is_file:
         with store.writing(WAIT) as transaction:
-            transaction.execute("delete from forgetting_journal")
+            transaction.answer("forgetting/end_journal")
         store.vacuum(WAIT)
         return
     _path(store.home).unlink()

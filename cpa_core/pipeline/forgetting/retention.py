@@ -112,7 +112,7 @@ def _subject(view: Transaction, before: date, timezone: str) -> Forgotten:
     """The conversations that ended before the day; they are in the temporary table `outdated` then."""
     moment = moment_of(before, timezone)
     view.answer("forgetting/outdated", moment=moment, day=before)
-    found = tuple(row["conversation_id"] for row in view.rows("select conversation_id from outdated order by 1"))
+    found = tuple(row["conversation_id"] for row in view.answer("forgetting/outdated_ids"))
     return Forgotten((), found, frozenset(found), before=moment)
 
 
@@ -133,14 +133,13 @@ def _bound(condition: str, before: date, subject: Forgotten) -> dict[str, object
 def _counted(view: Transaction, before: date, subject: Forgotten) -> Iterator[tuple[str, int]]:
     counts: dict[str, int] = {}
     for table, condition in (*_tables(view), ("answers", OLD_ANSWERS)):
-        rows = view.rows(f"select count(*) as n from {table} where {condition}", **_bound(condition, before, subject))
-        counts[table] = counts.get(table, 0) + rows[0]["n"]
+        counts[table] = counts.get(table, 0) + view.count(table, condition, **_bound(condition, before, subject))
     yield from sorted(counts.items())
 
 
 def _delete(transaction: Transaction, before: date, subject: Forgotten) -> None:
     transaction.answer("forgetting/outdated_in_batches")
     for table, condition in _tables(transaction):
-        transaction.execute(f"delete from {table} where {condition}", **_bound(condition, before, subject))
-    blank = "update answers set conversation_id = null, answer = null, detail = null, request_hash = ''"
-    transaction.execute(f"{blank} where {OLD_ANSWERS}", **_bound(OLD_ANSWERS, before, subject))
+        transaction.delete(table, condition, **_bound(condition, before, subject))
+    blank = {"conversation_id": None, "answer": None, "detail": None, "request_hash": ""}
+    transaction.update("answers", blank, OLD_ANSWERS, **_bound(OLD_ANSWERS, before, subject))

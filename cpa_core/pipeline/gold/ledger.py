@@ -108,16 +108,13 @@ KINDS: dict[str, type[Value]] = {"reviews": Review, "draws": Draw, "meanings": S
 TABLES = {"reviews": "gold_labels", "draws": "gold_draws", "meanings": "gold_meanings", "uses": "gold_uses"}
 """The value type of each file, and the table that it is merged into."""
 IDS = {"reviews": "review_id", "draws": "draw_id"}
+"""The id of a value, where a value may stand in several files; `sql/gold/merged_<name>.sql` asks which are merged."""
 
 
 def _fresh(transaction: Transaction, name: str, read: Iterable[Value]) -> list[Row]:
     """Return the rows that the table does not have yet."""
     column = IDS.get(name)
-    known = (
-        {row["id"] for row in transaction.rows(f"select distinct {column} as id from {TABLES[name]}")}
-        if column
-        else set()
-    )
+    known = {row["id"] for row in transaction.answer(f"gold/merged_{name}")} if column else set()
     rows: list[Row] = []
     for value in read:
         if column:

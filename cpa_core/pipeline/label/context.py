@@ -56,8 +56,7 @@ def outdate(transaction: Transaction, day: date) -> bool:
     for table in ("tagged_conversations", "judge_scores"):
         ids = [key for made, key in sorted(changed) if made == table]
         if ids:
-            gone = "day = $day and list_contains($ids::varchar[], conversation_id)"
-            transaction.execute(f"update {table} set content_hash = '' where {gone}", day=day, ids=ids)
+            transaction.answer(f"label/unread_{table}", day=day, ids=ids)
     return bool(changed)
 
 

@@ -113,7 +113,7 @@ def failures_before(view: Transaction, origin: LabelOrigin, task: Task) -> dict[
 def replace_failures(transaction: Transaction, task: Task, ids: Sequence[str], rows: Sequence[Row]) -> None:
     """Put these rows in the place of those of the conversations that were asked about."""
     gone = f"task = $task and conversation_id in {each_of('ids')}"
-    transaction.execute(f"delete from unusable_answers where {gone}", task=task, ids=as_json(ids))
+    transaction.delete("unusable_answers", gone, task=task, ids=as_json(ids))
     transaction.insert("unusable_answers", rows)
 
 

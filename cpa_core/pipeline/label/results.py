@@ -184,11 +184,11 @@ def _clear(transaction: Transaction, day: date, work: Work, kept: Collection[str
     gone = f"day = $day and conversation_id not in {each_of('kept')}"
     count = 0
     for table in work.tables:
-        found = transaction.rows(f"select count(*) as n from {table} where {gone}", **names)[0]["n"]
+        found = transaction.count(table, gone, **names)
         if found:
-            transaction.execute(f"delete from {table} where {gone}", **names)
+            transaction.delete(table, gone, **names)
         count += found
-    transaction.execute(f"delete from failures where stage = $stage and {gone}", stage=work.task, **names)
+    transaction.delete("failures", f"stage = $stage and {gone}", stage=work.task, **names)
     return count > 0
 
 

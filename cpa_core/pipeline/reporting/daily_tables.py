@@ -98,9 +98,7 @@ def _sum(store: Store, days: Sequence[date]) -> dict[date, Summed]:
         tables = {name: table.filter(pc.is_in(table["day"], pa.array(days))) for name, table in sums(of).items()}
     with store.writing() as transaction:
         for name, table in tables.items():
-            transaction.execute(
-                f"delete from {name} where day in {each_of('days', 'date')}", days=as_json(map(str, days))
-            )
+            transaction.delete(name, f"day in {each_of('days', 'date')}", days=as_json(map(str, days)))
             transaction.insert_columns(name, {column: table[column] for column in table.column_names})
     rows = {row["day"]: row for row in tables["insight_days"].to_pylist()}
     return {day: _summed(rows.get(day, {})) for day in days}

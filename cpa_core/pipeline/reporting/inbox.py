@@ -25,6 +25,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 2200
 """Years that the day of a fix may have: it is compared with weeks before and after it."""
 LOOKED_BACK = lives.REFERENCE + 2 * lives.REFERENCE + lives.RECENT
 """Days before the first followed one whose conversations are read: a fix may be so long ago, and its reference too."""
+ISSUE = "issue_id = $issue"
 
 
 class IssueDay(Value):
@@ -82,7 +83,7 @@ def follow_issues(assistant: Assistant) -> tuple[FollowedIssue, ...]:
     with assistant.store.issues_lock():
         with assistant.store.reading() as view:
             scored = {row["day"]: row["scored"] for row in view.answer("insights/scored_days")}
-            followed = {row["day"]: row["scored"] for row in view.rows("select day, scored from issue_followings")}
+            followed = {row["day"]: row["scored"] for row in view.answer("issues/followed_days")}
             due = _due(scored, followed)
             known = _known(view, due[0]) if due else _Inbox({}, {})
         if due:
@@ -134,10 +135,7 @@ def set_issue(assistant: Assistant, issue_id: str, change: IssueChange) -> Follo
     if change.status:
         values |= {"fixed_on": change.fixed_on, "reopened_on": None}
     with assistant.store.writing() as tables:
-        for name, value in (values | {"changed_at": assistant.now()}).items():
-            tables.execute(
-                f"update issues set {name} = $value where issue_id = $issue", value=value, issue=one.issue_id
-            )
+        tables.update("issues", values | {"changed_at": assistant.now()}, ISSUE, issue=one.issue_id)
     return issue_named(assistant, one.issue_id)
 
 
@@ -151,7 +149,7 @@ def fix_outcome(assistant: Assistant, issue_id: str) -> FixOutcome | None:
     before = DaySpan(fixed - lives.REFERENCE * day, fixed - day)
     after = DaySpan(fixed, max(fixed, min(one.day, fixed + (lives.REFERENCE - 1) * day)))
     with assistant.store.reading() as view:
-        rows = view.rows("select * from issues where issue_id = $issue", issue=one.issue_id)
+        rows = view.answer("issues/one", issue=one.issue_id)
     with insights.selected(assistant.store, Scope(before.first, after.last)) as of:
         _prepare(of, rows)
         sums = _sums(of, [(0, before), (0, after)])
@@ -206,7 +204,7 @@ def _due(scored: Mapping[date, int], followed: Mapping[date, int]) -> list[date]
 def _known(view: Transaction, before: date) -> _Inbox:
     rows = view.answer("issues/standings", before=before)
     standings = {row["issue_id"]: IssueStanding(*_standing_of(row)) for row in rows}
-    return _Inbox({row["issue_id"]: row for row in view.rows("select * from issues order by issue_id")}, standings)
+    return _Inbox({row["issue_id"]: row for row in view.answer("issues/known")}, standings)
 
 
 def _standing_of(row: Row) -> tuple[Life, date, date | None, date, float | None]:
@@ -315,9 +313,7 @@ def _prepare(of: Selection, issues: Sequence[Row]) -> None:
     numbers = {key: of.numbers[kind] for kind, key in of.keys.items() if kind in of.numbers}
     numbers |= {f"{kind.event_type}|{kind.role}": n for kind, n in of.numbers.items() if kind not in of.keys}
     paths = [[numbers.get(key) for key in row["event_keys"]] for row in issues]
-    of.view.execute(
-        "create or replace temp table followed_issues (issue bigint, cause varchar, path bigint[], words varchar)"
-    )
+    of.view.answer("issues/table_of_followed")
     rows = [
         {"issue": n, "cause": row["cause"], "path": [] if None in path else path, "words": row["words"]}
         for n, (row, path) in enumerate(zip(issues, paths, strict=True))
@@ -355,18 +351,14 @@ def _write(
     """Replace the days from the first followed one on; people's changes meanwhile stay."""
     rows, issues = followed
     for table in ("issue_days", "issue_followings"):
-        tables.execute(f"delete from {table} where day >= $first", first=due[0])
-    there = {row["issue_id"]: row for row in tables.rows("select * from issues")}
+        tables.delete(table, "day >= $first", first=due[0])
+    there = {row["issue_id"]: row for row in tables.answer("issues/known")}
     new = [row for name, row in issues.items() if name not in there]
     for name, row in issues.items():
         if name in there and _is_reopened(row, there[name]):
-            tables.execute(
-                "update issues set status = 'open', reopened_on = $day where issue_id = $issue",
-                day=row["reopened_on"],
-                issue=name,
-            )
+            tables.update("issues", {"status": "open", "reopened_on": row["reopened_on"]}, ISSUE, issue=name)
         if name in there and row["title"] != there[name]["title"]:
-            tables.execute("update issues set title = $title where issue_id = $issue", title=row["title"], issue=name)
+            tables.update("issues", {"title": row["title"]}, ISSUE, issue=name)
     tables.insert("issues", new)
     tables.insert("issue_days", rows)
     tables.insert("issue_followings", [{"day": day, "scored": scored[day], "followed_at": now} for day in due])

@@ -188,8 +188,8 @@ def _brought_up(assistant: Assistant, corpus: Corpus) -> CorpusTopics:
 
 def _read(view: Transaction, corpus: Corpus) -> _Corpus:
     items = items_of(view, corpus)
-    rows = view.rows("select max(last_day) as day from topic_clusterings where corpus = $corpus", corpus=corpus)
-    topics = view.rows("select topic_id, group_id from topics where corpus = $corpus", corpus=corpus)
+    rows = view.answer("topics/last_clustered", corpus=corpus)
+    topics = view.answer("topics/groups_of_topics", corpus=corpus)
     groups = {row["topic_id"]: row["group_id"] for row in topics}
     return _Corpus(corpus, items, _known(view, corpus), tuple(_layers(view, corpus)), rows[0]["day"], groups)
 
@@ -240,7 +240,7 @@ def _write(tables: Transaction, there: _Corpus, changed: _Changed, gone: Sequenc
 
 def _known(tables: Transaction, corpus: Corpus) -> dict[str, str | None]:
     """The topic of each item that was placed; null for one that no topic is near to."""
-    rows = tables.rows("select item_id, topic_id from topic_items where corpus = $corpus", corpus=corpus)
+    rows = tables.answer("topics/topics_of_items", corpus=corpus)
     return {row["item_id"]: row["topic_id"] for row in rows}
 
 
@@ -260,11 +260,8 @@ def _item(corpus: Corpus, row: Row) -> Item:
 
 
 def _forget(tables: Transaction, corpus: Corpus, item_ids: Sequence[str]) -> None:
-    tables.execute(
-        f"delete from topic_items where corpus = $corpus and item_id in {each_of('ids')}",
-        corpus=corpus,
-        ids=as_json(item_ids),
-    )
+    condition = f"corpus = $corpus and item_id in {each_of('ids')}"
+    tables.delete("topic_items", condition, corpus=corpus, ids=as_json(item_ids))
 
 
 def _layers(tables: Transaction, corpus: Corpus) -> list[Layer]:
@@ -289,7 +286,7 @@ def _layers(tables: Transaction, corpus: Corpus) -> list[Layer]:
 
 def first_space(view: Transaction, corpus: Corpus) -> Space:
     """The space in which a corpus's first topics were found. Raises NotFound before they were."""
-    rows = view.rows("select arrays from topic_spaces where corpus = $corpus order by number limit 1", corpus=corpus)
+    rows = view.answer("topics/first_space", corpus=corpus)
     if not rows:
         raise NotFound(f"{corpus}: no topics yet: cpa topics find")
     return Space.read(rows[0]["arrays"])

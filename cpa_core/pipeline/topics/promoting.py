@@ -90,11 +90,7 @@ def promote_topic(assistant: Assistant, wanted: WantedType) -> Promotion:
     written = write_proposed(completed(path.read_text("utf-8"), made, head, None, ids), path)
     draw = _draw(assistant, wanted.topic_id, corpus, edges.border, made)
     with assistant.store.writing() as tables:
-        tables.execute(
-            "update topics set event_key = $key where topic_id = $topic",
-            key=made.event_types[-1].key,
-            topic=wanted.topic_id,
-        )
+        tables.update("topics", {"event_key": made.event_types[-1].key}, "topic_id = $topic", topic=wanted.topic_id)
     return Promotion(
         topic_id=wanted.topic_id,
         event_type=made.event_types[-1],
@@ -113,15 +109,11 @@ def _edges(assistant: Assistant, topic_id: str) -> tuple[Corpus, _Edges]:
     if not assistant.store.exists():
         raise NotFound(f"{assistant.settings.home}: nothing was stored here yet")
     with assistant.store.reading() as view:
-        topics = view.rows("select corpus from topics where topic_id = $topic", topic=topic_id)
+        topics = view.answer("topics/corpus_of_topic", topic=topic_id)
         if not topics:
             raise NotFound(f"{topic_id}: no topic has this id; cpa topics list shows them")
         corpus: Corpus = topics[0]["corpus"]
-        rows = view.rows(
-            "select item_id from topic_items where corpus = $corpus and topic_id = $topic order by distance, item_id",
-            corpus=corpus,
-            topic=topic_id,
-        )
+        rows = view.answer("topics/items_by_distance", corpus=corpus, topic=topic_id)
         texts = {one.item_id: one for one in items_of(view, corpus)}
     ordered = [texts[row["item_id"]] for row in rows if row["item_id"] in texts]
     distinct = list({one.conversation_id: one for one in reversed(ordered)}.values())[::-1]

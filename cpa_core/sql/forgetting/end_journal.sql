@@ -1,0 +1,2 @@
+-- No forgetting is under way.
+delete from forgetting_journal

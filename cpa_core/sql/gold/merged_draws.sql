@@ -1,0 +1,2 @@
+-- Which draws are merged already?
+select distinct draw_id as id from gold_draws

@@ -1,0 +1,2 @@
+-- Which issues are known?
+select * from issues order by issue_id

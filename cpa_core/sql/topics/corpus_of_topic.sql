@@ -1,0 +1,2 @@
+-- Which corpus is a topic of?
+select corpus from topics where topic_id = $topic
