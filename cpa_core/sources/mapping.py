@@ -65,7 +65,8 @@ OF_RECORD = LISTS | {"conversation_id", "id", "user_id", "user", "system", "inpu
 OF_MESSAGE = frozenset({"role", "content", "message_id", "from", "value", "parts"})
 """Words of one message: of a conversation that holds its messages in a list they say nothing."""
 
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d*)\]")
+_STEP = re.compile(r"((?:[^.\[\]]|\[[^\[\]\d][^\[\]]*\])+)|\[(\d*)\]")
+"""A key, which may have a unit in brackets (`timestamp [UTC]`), or a place in a list."""
 
 
 class Mapped(dict[str, Any]):

@@ -196,7 +196,7 @@ def numbered_rows(lines: Lines, delimiter: str) -> Iterator[Placed | Reject]:
         except csv.Error as error:
             yield Reject(f"line {begins}", f"not CSV: {error}", lines.shown())
             continue
-        if row:
+        if any(row) and not all(map(str.isspace, filter(None, row))):
             yield (begins, row) if lines.is_utf8 else Reject(f"line {begins}", documents.NOT_UTF8, lines.shown())
 
 
@@ -241,13 +241,13 @@ def _seen(file: File, header: Sequence[str], lacking: Sequence[str]) -> str:
     """Return the first line's columns in words. If the header is missing, it may be a message: then it is not shown."""
     count = f"{len(header)} columns found"
     names = [cell for cell in header if cell.lower() not in SPEAKERS or not HEADERS & set(map(str.lower, header))]
-    if not all(map(_is_name, names)) or len(set(header)) < len(header):
+    if not all(map(is_name, names)) or len(set(header)) < len(header):
         return f"{count}, and no header: the first line must name them, as in conversation_id,role,content,timestamp"
     shown = ", ".join(header[:SHOWN]) + (", ..." if len(header) > SHOWN else "")
     return f"{count}: {shown}; if they are other words here: {_flag(file, header, lacking)}"
 
 
-def _is_name(cell: str) -> bool:
+def is_name(cell: str) -> bool:
     """Whether a cell of the first line can be a column's name, and not a message, an id, a role or a time."""
     if not _NAME.fullmatch(cell) or len(cell.split()) > WORDS or cell.lower() in SPEAKERS:
         return False

@@ -20,6 +20,9 @@ Order = Literal["dmy", "mdy"]
 """Which comes first in `03/02/2026`: the day, or the month as in the United States."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SERIAL = datetime(1899, 12, 30)
+CENTURY = (36_526, 73_051)
+"""The days of spreadsheets from 1 January 2000 to 2099."""
 WRONG = "timestamp: not a time in a form that is known, as in 2026-03-02T09:00:00Z"
 MICROSECONDS = {**dict.fromkeys(range(9, 12), 1_000_000), 12: 1_000, 13: 1_000, 16: 1}
 """How many a unit has, by the digits of a number since 1970: seconds, milliseconds, microseconds; 19 are nanoseconds.
@@ -33,6 +36,7 @@ ZONES |= {"pst": -8, "pdt": -7}
 
 _COMPACT = re.compile(r"\d{14}")
 _EPOCH = re.compile(r"(\d{9,19})(?:\.(\d+))?")
+_SERIAL = re.compile(r"\d{5}(?:[.,]\d+)?")
 _CLOCK = r"(?P<h>\d{1,2}):(?P<m>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d+))?)?(?:\s?(?P<half>[ap])\.?m\.?)?"
 _ZONE = r"(?:\s(?P<region>[a-z]+/[\w/+-]+)|\s?(?P<zone>[a-z]{1,4})?(?P<offset>[+-]\d\d:?\d\d)?"
 _ZONE += r"(?:\s?\([^)]*\)|\[(?P<place>[\w/+-]+)\])?)"
@@ -45,7 +49,7 @@ _FORMS = [
     re.compile(form, re.IGNORECASE)
     for form in (
         rf"(?P<y>\d{{4}})[-/](?P<mo>\d{{1,2}})[-/](?P<d>\d{{1,2}}){_TIME}",
-        rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?:\s|-){_NAME}(?:\s|-)(?P<y>\d{{4}}){_TIME}",
+        rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?:\s|-){_NAME}(?:\s|-)(?P<y>\d{{4}}|\d\d),?{_TIME}",
         rf"{_WEEKDAY}{_NAME}\s(?P<d>\d{{1,2}}),?\s(?P<y>\d{{4}}){_TIME}",
         rf"{_WEEKDAY}{_NAME}\s+(?P<d>\d{{1,2}})\s{_CLOCK}(?:\s(?P<zone>[a-z]{{1,4}}))?\s(?P<y>\d{{4}})",
         rf"(?P<d>\d{{1,2}})\.(?P<mo>\d{{1,2}})\.(?P<y>\d{{4}}){_TIME}",
@@ -58,12 +62,16 @@ _JAVA = re.compile(r"(.+?)\[([\w/+-]+)\]")
 
 @dataclass
 class Orders:
-    """The evidence in a file for the order of day and month. `undecided` is the first time that could be either."""
+    """The evidence in a file for the order of day and month. `undecided` is the first time that could be either.
+
+    `serial`: it is a table, in which a number of five digits is a time as spreadsheets count it.
+    """
 
     named: Order | None = None
     dmy: int = 0
     mdy: int = 0
     undecided: str | None = None
+    serial: bool = False
 
     @property
     def decided(self) -> Order | None:
@@ -75,9 +83,12 @@ _ORDERS: ContextVar[Orders] = ContextVar("orders")
 
 
 @contextmanager
-def ordered(named: Order | None) -> Iterator[Orders]:
-    """While it lasts, times such as 03/02/2026 are read in this order; without one, what they tell is gathered."""
-    orders = Orders(named)
+def ordered(named: Order | None, *, serial: bool = False) -> Iterator[Orders]:
+    """While it lasts, times such as 03/02/2026 are read in this order; without one, what they tell is gathered.
+
+    `serial`: the days of spreadsheets are times as well.
+    """
+    orders = Orders(named, serial=serial)
     token = _ORDERS.set(orders)
     try:
         yield orders
@@ -103,9 +114,10 @@ def moment(value: Any, zone: tzinfo = UTC) -> tuple[datetime | None, bool]:
             raise ValueError(WRONG)
         if (number := _EPOCH.fullmatch(text)) and not _COMPACT.fullmatch(text):
             return _since_1970(*number.groups("")), False
-        if isinstance(value, int | float):
+        at = _of_serial(text)
+        if at is None and isinstance(value, int | float):
             raise ValueError(WRONG)
-        at = _written(text)
+        at = at or _written(text)
         return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC), at.tzinfo is None
     except (OverflowError, OSError):
         raise ValueError(WRONG) from None
@@ -137,6 +149,19 @@ def _unwrapped(value: Any) -> Any:
             part = value.get(nanoseconds)
             return f"{value[seconds]}.{part:09d}" if type(part) is int and 0 <= part < 10**9 else value[seconds]
     return value
+
+
+def _of_serial(text: str) -> datetime | None:
+    """A time as spreadsheets count it, in days since 30 December 1899, where such times are read; None for another.
+
+    Only days of this century are: a smaller number may be an offset in a call. The fraction is rounded to milliseconds.
+    Source: https://support.microsoft.com/office/date-function-e36c0c8c-4104-49da-ab83-82328b832349.
+    """
+    orders = _ORDERS.get(None)
+    if not orders or not orders.serial or not _SERIAL.fullmatch(text):
+        return None
+    days = float(text.replace(",", "."))
+    return SERIAL + timedelta(milliseconds=round(days * 86_400_000)) if CENTURY[0] <= days < CENTURY[1] else None
 
 
 def _since_1970(whole: str, part: str) -> datetime:
@@ -210,6 +235,22 @@ def _at(found: re.Match[str], month: int, day: int) -> datetime:
     except ValueError:
         raise ValueError(WRONG) from None
     return at.replace(tzinfo=_zone(parts))
+
+
+_OFFSET = re.compile(r"(?:utc|gmt)?\s?([+-])(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
+
+
+def zone(words: str) -> tzinfo | None:
+    """The zone that these words name, such as `UTC`, `Asia/Kolkata` or `GMT+1`; None where they name none."""
+    if offset := _OFFSET.fullmatch(words):
+        minutes = int(offset[2]) * 60 + int(offset[3] or 0)
+        return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes)) if minutes < 24 * 60 else None
+    if words.lower() not in ZONES and "/" not in words:
+        return None
+    try:
+        return UTC if words.lower() in ("utc", "gmt", "z", "ut") else _place(words)
+    except ValueError:
+        return None
 
 
 def _zone(parts: dict[str, str]) -> tzinfo | None:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from cpa_core.errors import DayNeeded, SourceError
-from cpa_core.sources import columns, dialects, documents, mapping, roles, times, workbooks
+from cpa_core.sources import columns, dialects, documents, headers, mapping, roles, times, workbooks
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import (
     ai_studio,
@@ -197,12 +197,20 @@ def prepared(file: File) -> tuple[File, tuple[str, ...]]:
     except ValueError as error:
         raise SourceError(f"{file.name}: --map: {error}") from None
     ending = file.name.lower().removesuffix(".gz")
+    file = file._replace(matched=set(), turns={})
     if ending.endswith(workbooks.ENDINGS):
-        file = file._replace(content=workbooks.as_csv(file.name, file.content))
-    elif not documents.is_parquet(file.name, file.content):
-        content, notes = dialects.as_utf8(file.name, file.content, table=ending.endswith((".csv", ".tsv")))
-        return file._replace(content=content, matched=set(), turns={}), notes
-    return file._replace(matched=set(), turns={}), ()
+        sheet, about = workbooks.as_csv(file)
+        found = headers.framed(file._replace(content=sheet), ",")
+        return found.file, (*about, *found.notes)
+    if documents.is_parquet(file.name, file.content):
+        return headers.of_parquet(file), ()
+    is_table = ending.endswith((".csv", ".tsv")) or file.form in ("csv", "tsv")
+    content, notes = dialects.as_utf8(file.name, file.content, table=is_table)
+    file = file._replace(content=content)
+    if not is_table:
+        return file, notes
+    found = headers.framed(file, "\t" if ending.endswith(".tsv") else ",")
+    return found.file, (*notes, *found.notes)
 
 
 def completed(file: Opened, decided: Decided) -> ParsedFile:
@@ -228,11 +236,12 @@ def _gathered(file: File, chosen: recognition.Choice) -> tuple[columns.Gathered,
 
     Where its own times tell the order of day and month in others, the file is read again in that order.
     """
-    with times.ordered(file.times) as orders:
+    serial = chosen.holds in ("csv", "tsv")
+    with times.ordered(file.times, serial=serial) as orders:
         records = chosen.records(file)
         found = columns.gathered(found_in(file, chosen, records))
     if orders.undecided and orders.decided:
-        with times.ordered(orders.decided):
+        with times.ordered(orders.decided, serial=serial):
             records = chosen.records(file)
             found = columns.gathered(found_in(file, chosen, records))
     return found, records.count
