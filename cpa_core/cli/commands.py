@@ -19,6 +19,7 @@ from cpa_core.cli.display import (
     failures_of,
     landed_lines,
     model_line,
+    quote_line,
     quote_lines,
     reject_lines,
     show_days,
@@ -54,6 +55,7 @@ from cpa_core.pipeline import (
 )
 from cpa_core.pipeline.label.given_up import SHOWN_TIME
 from cpa_core.pipeline.overview import spend_of_run
+from cpa_core.pipeline.topics.placing import quote_vectors
 from cpa_core.settings import Settings, day
 
 NEXT_STEP = """
@@ -306,8 +308,10 @@ def quote_command(given: Settings, named: NamedDays, *, retag: bool) -> Done:
     expected = expected_events(assistant, days)
     stale, lines = (None, []) if retag else _retag_lines(assistant, days, retag=False)
     hint = [] if days else stale_hint(assistant)
-    say(*quote_lines(found), *lines, *hint, *expected_lines(expected))
-    return Done(0, QuoteFacts(quote=found, cost=found.cost, retag=stale, expected=tuple(expected)))
+    vectors = quote_vectors(assistant)
+    of_topics = [f"cpa topics find, at most: {quote_line(vectors)}"] if vectors else []
+    say(*quote_lines(found), *lines, *hint, *expected_lines(expected), *of_topics)
+    return Done(0, QuoteFacts(quote=found, cost=found.cost, retag=stale, expected=tuple(expected), vectors=vectors))
 
 
 def _named_days(named: NamedDays, how: How, assistant: Assistant) -> list[date]:

@@ -12,7 +12,7 @@ from cpa_core.cli.facts import DayFacts, FailureFacts, ShowFacts, SpendFacts
 from cpa_core.cli.screen import say, show_table
 from cpa_core.errors import NotFound
 from cpa_core.llm import VALUES
-from cpa_core.pipeline import Assistant, Landed, ProposalQuote, Quote, Rejects, open_work, summaries
+from cpa_core.pipeline import Assistant, Landed, ProposalQuote, Quote, QuoteLine, Rejects, open_work, summaries
 from cpa_core.pipeline.assistant import Advance
 from cpa_core.pipeline.label.given_up import SHOWN_TIME
 from cpa_core.pipeline.overview import LandedDay, RunSpend
@@ -213,14 +213,7 @@ def quote_lines(quote: Quote) -> list[str]:
         return ["no day is due: nothing to pay"]
     many = len(quote.days) > 1
     lines = [f"{len(quote.days)} days, {quote.days[0]} to {quote.days[-1]}" if many else f"1 day, {quote.days[0]}"]
-    for line in quote.lines:
-        known = "unknown (no list price)" if line.cost is None else dollars(line.cost)
-        done = f"{line.answered} more are answered already"
-        done += f", {line.repeated} are equal to one of these" if line.repeated else ""
-        lines.append(
-            f"{line.task}, {line.model}: {line.questions} questions ({done}), "
-            f"about {line.prompt_tokens:,} + {line.completion_tokens:,} tokens: {known}"
-        )
+    lines += map(quote_line, quote.lines)
     total = "unknown" if quote.cost is None else f"at most about {dollars(quote.cost)}"
     basis = (
         "by this model's own answers so far"
@@ -228,6 +221,17 @@ def quote_lines(quote: Quote) -> list[str]:
         else "the longest possible, until the model has answered"
     )
     return [*lines, f"together: {total} at list price without caching; lengths of answers are {basis}"]
+
+
+def quote_line(line: QuoteLine) -> str:
+    """Return the quote of one task as a line."""
+    known = "unknown (no list price)" if line.cost is None else dollars(line.cost)
+    done = f"{line.answered} more are answered already"
+    done += f", {line.repeated} are equal to one of these" if line.repeated else ""
+    return (
+        f"{line.task}, {line.model}: {line.questions} questions ({done}), "
+        f"about {line.prompt_tokens:,} + {line.completion_tokens:,} tokens: {known}"
+    )
 
 
 def failures_of(assistant: Assistant, days: Sequence[date]) -> tuple[FailureFacts, ...]:

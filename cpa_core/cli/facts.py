@@ -23,6 +23,7 @@ from cpa_core.pipeline import (
     Landed,
     Preview,
     Quote,
+    QuoteLine,
     Reconciled,
     Rejects,
     Reported,
@@ -139,12 +140,16 @@ class ExplainFacts(Value):
 
 
 class QuoteFacts(Value):
-    """`cpa quote`. `retag` quotes the days of another schema, null where there is none or they are in `quote`."""
+    """`cpa quote`. `retag` quotes the days of another schema, null where there is none or they are in `quote`.
+
+    `vectors` quotes the texts that `cpa topics find` would ask about, null without CPA_EMBEDDINGS.
+    """
 
     quote: Quote
     cost: float | None
     retag: Quote | None
     expected: tuple[Expected, ...]
+    vectors: QuoteLine | None = None
 
 
 class RunFacts(Value):

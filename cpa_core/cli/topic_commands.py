@@ -19,9 +19,12 @@ topics_app = typer.Typer(
 )
 
 
-@command(topics_app, PANEL, "cpa topics find --home .cpa", "CPA_HOME")
+@command(topics_app, PANEL, "cpa topics find --home .cpa", "CPA_HOME", "CPA_EMBEDDINGS")
 def find(given: Settings) -> "Done":
-    """Place new texts in their topics, look for new topics once a week, and show all of them. No model is asked."""
+    """Place new texts in their topics, look for new topics once a week, and show all of them.
+
+    No model is asked unless CPA_EMBEDDINGS names one; cpa quote prints its price.
+    """
     from cpa_core.cli import topics
 
     return topics.find(given)

@@ -33,6 +33,12 @@ def find(given: Settings) -> Done:
             say(f"{one.corpus}: {one.texts} texts; topics are looked for from {one.texts + one.needed} on")
         else:
             say(f"{one.corpus}: {one.texts} texts, {one.placed} placed now, {one.found} topics found now")
+        if one.kept is not None:
+            say(
+                f"{one.corpus}: the vectors are of another kind now: {one.kept} topics are known ones and keep their id"
+            )
+        if one.unplaced:
+            say(f"{one.corpus}: {one.unplaced} texts have no vector from the model; the next search asks again")
     _show(found)
     return Done(0, TopicsFacts(corpora=found.corpora, topics=found.topics, groups=found.groups))
 

@@ -14,7 +14,7 @@ from cpa_core.errors import SettingsError
 from cpa_core.llm import BatchVendor, Limiter, ModelName, Provider, Timer, Watch
 from cpa_core.models import Value
 from cpa_core.pipeline.abilities import remembering
-from cpa_core.providers import batch_vendor, default_model, model_name, provider
+from cpa_core.providers import batch_vendor, default_model, embedder, model_name, provider
 from cpa_core.settings import Settings
 from cpa_core.settings.addresses import is_database
 from cpa_core.sources import File, Listing, databases, listing
@@ -119,6 +119,10 @@ class Assistant:
         if key not in self.pacing.providers:
             self.pacing.providers[key] = remembering(self.store, self.now, model, provider(model, self.settings))
         return self.pacing.providers[key]
+
+    def embedder_of(self, model: ModelName) -> Provider:
+        """The vectors of texts by a model. Raises SettingsError when a key is missing, or its provider has none."""
+        return self.provider(model) if self.provider else embedder(model, self.settings)
 
     def watch(self, model: ModelName) -> Watch:
         """Return the run's watch of a model's answers."""

@@ -17,7 +17,8 @@ class ProviderSpec(NamedTuple):
     vendor is configured; empty if there is none. `room` returns the tokens that a model may add to an answer for hidden
     reasoning. `endpoint` returns the address that answers, as set: at another one, questions that were given up are
     asked again. `priced_as` is the vendor's name in genai-prices; without one, only a user's own prices are known. A
-    provider that `is_free` sends no request, so every lane suits it.
+    provider that `is_free` sends no request, so every lane suits it. `make_embeddings` makes the vectors of texts; null
+    if the vendor has none of OpenAI's form.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ProviderSpec(NamedTuple):
     endpoint: Callable[[Settings], str] = lambda given: ""
     priced_as: str = ""
     is_free: bool = False
+    make_embeddings: Callable[[Settings], Provider] | None = None
 
 
 def _openai(given: Settings) -> Provider:
@@ -49,6 +51,12 @@ def _openai_room(model: str) -> int:
     from cpa_core.providers.openai import room
 
     return room(model)
+
+
+def _openai_embeddings(given: Settings) -> Provider:
+    from cpa_core.providers.embeddings import openai
+
+    return openai(given)
 
 
 def _anthropic(given: Settings) -> Provider:
@@ -81,6 +89,12 @@ def _compatible(given: Settings) -> Provider:
     return compatible(given)
 
 
+def _compatible_embeddings(given: Settings) -> Provider:
+    from cpa_core.providers.embeddings import compatible
+
+    return compatible(given)
+
+
 def _reference(given: Settings) -> Provider:
     from cpa_core.providers.reference import reference
 
@@ -99,6 +113,7 @@ SPECS = (
         room=_openai_room,
         endpoint=lambda given: given.openai.url,
         priced_as="openai",
+        make_embeddings=_openai_embeddings,
     ),
     ProviderSpec(
         "anthropic",
@@ -127,6 +142,7 @@ SPECS = (
         _compatible,
         (("CPA_COMPATIBLE_URL",),),
         endpoint=lambda given: str(given.compatible.url),
+        make_embeddings=_compatible_embeddings,
     ),
     ProviderSpec("reference", "The examples' annotations", _reference, is_free=True),
 )
@@ -179,6 +195,18 @@ def provider(model: ModelName, given: Settings) -> Provider:
         raise SettingsError(f"CPA_LANE is {given.lane}, which only {there} has, and the model is {model}")
     try:
         return spec.make(given)
+    except ModuleNotFoundError as missing:
+        raise not_installed(missing, str(model)) from None
+
+
+def embedder(model: ModelName, given: Settings) -> Provider:
+    """The vectors of texts by a model. Raises SettingsError if its provider makes none, or lacks key or package."""
+    make = PROVIDERS[model.provider].make_embeddings
+    if make is None:
+        there = " and ".join(one.name for one in SPECS if one.make_embeddings)
+        raise SettingsError(f"CPA_EMBEDDINGS is {model}: only {there} make vectors of texts")
+    try:
+        return make(given)
     except ModuleNotFoundError as missing:
         raise not_installed(missing, str(model)) from None
 

@@ -88,11 +88,7 @@ class ChatCompletions:
         self.is_flex = False
         self.discovery = Discovery(vendor.takes[0]) if how is None else None
         self._timeout = timeout
-        http = http_client(timeout)
-        base, headers = url and url.partition("?")[0], {vendor.key_header: key} if vendor.key_header else None
-        self._client = sdk.OpenAI(
-            api_key=key, base_url=base, max_retries=0, timeout=timeout, http_client=http, default_headers=headers
-        )
+        self._client = client(key, url, timeout, vendor)
         self.url = str(self._client.base_url).rstrip("/")
         self.asked_at = f"{self.url}/chat/completions{query_of(url or '', vendor)}"
         self._limit = vendor.limit
@@ -164,6 +160,19 @@ class ChatCompletions:
         """The same, at half the price and in no hurry."""
         self.is_flex, self._timeout = True, max(self._timeout, FLEX_TIMEOUT)
         return self
+
+
+def client(key: str, url: str | None, timeout: float, vendor: Vendor) -> sdk.OpenAI:
+    """The SDK's client of a server, which repeats nothing: the engine does."""
+    base, headers = url and url.partition("?")[0], {vendor.key_header: key} if vendor.key_header else None
+    return sdk.OpenAI(
+        api_key=key,
+        base_url=base,
+        max_retries=0,
+        timeout=timeout,
+        http_client=http_client(timeout),
+        default_headers=headers,
+    )
 
 
 def _without(response: Response, sent: Form) -> Form | None:

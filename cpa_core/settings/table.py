@@ -240,6 +240,16 @@ class Settings(Vendors):
     schema_model: Annotated[
         str | None, Setting("CPA_SCHEMA_MODEL", MODELS, "Another model for schema proposals; unset means CPA_MODEL.")
     ] = None
+    embeddings: Annotated[
+        str | None,
+        Setting(
+            "CPA_EMBEDDINGS",
+            MODELS,
+            "The model that compares texts for topics, as provider:model (openai or compatible).",
+            "Unset: words and parts of words are compared, and nothing is sent.",
+            example="openai:text-embedding-3-small",
+        ),
+    ] = None
     lane: Annotated[
         Lane,
         Setting(

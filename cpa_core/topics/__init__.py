@@ -10,6 +10,7 @@ from cpa_core.topics.finding import (
     groups_above,
     new_layer,
     placed,
+    same_groups,
 )
 from cpa_core.topics.hierarchy import TopicGroup, joined
 
@@ -27,4 +28,5 @@ __all__ = [
     "joined",
     "new_layer",
     "placed",
+    "same_groups",
 ]

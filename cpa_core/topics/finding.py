@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cpa_core.topics.corpora import Item
 from cpa_core.topics.grouping import GroupTree, cut, tree_of
 from cpa_core.topics.hierarchy import TopicGroup, by_majority, group_id_of, most_groups
-from cpa_core.topics.vectors import Space, module, space_of
+from cpa_core.topics.vectors import Embedding, Space, module, space_of
 
 if TYPE_CHECKING:
     from cpa_core.topics.vectors import Vectors
@@ -74,12 +74,13 @@ class Placement(NamedTuple):
     distance: float | None
 
 
-def first_layer(corpus: str, items: Iterable[Item]) -> Layer | None:
+def first_layer(corpus: str, items: Iterable[Item], embedding: Embedding | None = None) -> Layer | None:
     """The topics of items, in any order; None where none is found. Equal items give equal ids and vectors.
 
-    A topic has 15 texts of the sample or more. Raises SettingsError without scikit-learn.
+    A topic has 15 texts of the sample or more. Vectors are those of the embedding if there is one. Raises SettingsError
+    without scikit-learn.
     """
-    grouped = _grouped(items)
+    grouped = _grouped(items, embedding=embedding)
     if grouped is None:
         return None
     topics = _topics(corpus, grouped, [(members, [members]) for members in grouped.fine()])
@@ -134,9 +135,9 @@ class _Grouped(NamedTuple):
         return sorted(self.rows[row] for row in self.tree.members(node))
 
 
-def _grouped(items: Iterable[Item], known: Space | None = None) -> _Grouped | None:
+def _grouped(items: Iterable[Item], known: Space | None = None, embedding: Embedding | None = None) -> _Grouped | None:
     chosen = sampled(items)
-    space = known or space_of([one.text for one in chosen])
+    space = known or space_of([one.text for one in chosen], embedding)
     if space is None:
         return None
     vectors = space.vectors([one.text for one in chosen])
@@ -242,7 +243,11 @@ def _nearest(layer: Layer, items: Sequence[Item]) -> list[tuple[str, float] | No
 
 
 def new_layer(
-    corpus: str, items: Sequence[Item], since: date, known: Mapping[str, str | None] | None = None
+    corpus: str,
+    items: Sequence[Item],
+    since: date,
+    known: Mapping[str, str | None] | None = None,
+    embedding: Embedding | None = None,
 ) -> Layer | None:
     """The topics that are new since a day, beyond chance, as a layer of that day; None where there are none.
 
@@ -252,7 +257,7 @@ def new_layer(
     """
     recent = sampled([one for one in items if one.day >= since], SAMPLE // 2)
     before = sampled([one for one in items if one.day < since], len(recent))
-    grouped = _grouped([*recent, *before])
+    grouped = _grouped([*recent, *before], embedding=embedding)
     if grouped is None:
         return None
     news = [rows for rows in _grown_groups(grouped, since) if not _is_known(grouped, rows, known or {})]
@@ -308,6 +313,22 @@ def found_beyond_chance(recent: int, before: int, all_recent: int, all_before: i
     share = all_recent / (all_recent + all_before)
     chance = float(module("scipy.stats").binom.sf(recent - 1, recent + before, share))
     return chance * max(1, compared) < CHANCE
+
+
+def same_groups(found: Mapping[str, str], earlier: Mapping[str, str | None]) -> dict[str, str]:
+    """The earlier group of each group that is one of them, by shared members: at least half of those in either.
+
+    Both map items to groups. No two groups are one, so an id that stays is still one group's.
+    """
+    sizes, before = Counter(found.values()), Counter(earlier.values())
+    both = Counter((group, old) for item, group in found.items() if (old := earlier.get(item)) is not None)
+    pairs = sorted((-shared, group, old) for (group, old), shared in both.items())
+    same: dict[str, str] = {}
+    for shared, group, old in pairs:
+        is_half = -shared >= SAME * (sizes[group] + before[old] + shared)
+        if is_half and group not in same and old not in same.values():
+            same[group] = old
+    return same
 
 
 def _hash(*parts: str) -> str:

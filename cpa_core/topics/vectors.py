@@ -7,10 +7,10 @@ https://scikit-learn.org/stable/modules/decomposition.html#about-truncated-svd-a
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cpa_core.extras import not_installed
 
@@ -27,6 +27,8 @@ FITTED = 10_000
 """Texts that the directions are made from, the first ones: more of them take time and change little."""
 SHAPE_WEIGHT, SHAPE_MOST = 0.2, 2.0
 """The weight of each measure of shape beside words and characters, and the most standard deviations that count."""
+ROUNDING = 1e-6
+"""The difference from one of a length that is one but for rounding: to divide by it would change the numbers again."""
 FEATURES = 10_000
 """Words, and as many pieces of words, that a space knows at most: the most frequent ones."""
 LEAST_TEXTS, MOST_TEXTS = 3, 0.5
@@ -37,6 +39,13 @@ ANALYZERS: dict[str, dict[str, Any]] = {
 }
 
 
+class Embedding(NamedTuple):
+    """A model that makes the vectors, as provider:model. `vectors` returns a row for each text, zeros without one."""
+
+    model: str
+    vectors: Callable[[Sequence[str]], "Vectors"]
+
+
 @dataclass(frozen=True)
 class Space:
     """A space that is fixed once made: for each kind of feature its names and weights, and `directions` of the SVD.
@@ -44,6 +53,9 @@ class Space:
     `directions` has a row for each feature, words first, and a column for each dimension. `blocks` counts the columns
     of each kind, which have a length of one each; empty in a space of an earlier version, which has one block and no
     shape. `shape` has the mean and the standard deviation of each measure of shape, as two rows.
+
+    With an `embedding`, a model makes the vectors. Then `features` has words only, for names of topics, and
+    `directions` has no row.
     """
 
     features: dict[str, tuple[str, ...]]
@@ -51,6 +63,12 @@ class Space:
     directions: "Vectors"
     blocks: tuple[int, ...] = ()
     shape: "Vectors | None" = None
+    embedding: Embedding | None = None
+
+    @property
+    def model(self) -> str:
+        """The model that makes the vectors; empty where words and characters do."""
+        return self.embedding.model if self.embedding else ""
 
     @property
     def dimensions(self) -> int:
@@ -70,6 +88,8 @@ class Space:
 
     def vectors(self, texts: Sequence[str]) -> "Vectors":
         """A row of length one for each text; zeros for a text of which the space knows nothing."""
+        if self.embedding:
+            return unit(self.embedding.vectors(texts))
         if not texts:
             return self.directions[:0]
         matrix = module("scipy.sparse").hstack([self.counted(kind, texts) for kind in ANALYZERS]).tocsr()
@@ -92,28 +112,34 @@ class Space:
         names = {f"{kind}_features": np.array(self.features[kind], dtype=np.str_) for kind in ANALYZERS}
         if self.shape is not None:
             arrays |= {"shape": self.shape, "blocks": np.array(self.blocks)}
+        if self.embedding:
+            arrays |= {"embedding": np.array(self.model)}
         directions = self.directions.astype("float16") if self.shape is not None else self.directions
         np.savez_compressed(out, directions=directions, **arrays, **names)
         return base64.b64encode(out.getvalue()).decode()
 
     @classmethod
-    def read(cls, written: str) -> "Space":
-        """The space that `written` gave; the arrays hold no code."""
+    def read(cls, written: str, embedding_of: Callable[[str], Embedding]) -> "Space":
+        """The space that `written` gave; the arrays hold no code. `embedding_of` returns a model by its name."""
         with module("numpy").load(io.BytesIO(base64.b64decode(written)), allow_pickle=False) as arrays:
             features = {kind: tuple(str(one) for one in arrays[f"{kind}_features"]) for kind in ANALYZERS}
             weights = {kind: arrays[f"{kind}_weights"] for kind in ANALYZERS}
             directions = arrays["directions"].astype("float32")
+            if "embedding" in arrays:
+                return cls(features, weights, directions, embedding=embedding_of(str(arrays["embedding"])))
             if "shape" not in arrays:
                 return cls(features, weights, directions)
             return cls(features, weights, directions, tuple(map(int, arrays["blocks"])), arrays["shape"])
 
 
-def space_of(texts: Sequence[str]) -> Space | None:
+def space_of(texts: Sequence[str], embedding: Embedding | None = None) -> Space | None:
     """The space of these texts in this order; None where too few features are shared. The same texts give the same.
 
-    Raises SettingsError where scikit-learn is not installed.
+    With an embedding, its vectors make the space. Raises SettingsError where scikit-learn is not installed.
     """
     np = module("numpy")
+    if embedding:
+        return _embedded(texts, embedding)
     features: dict[str, tuple[str, ...]] = {}
     weights: dict[str, Vectors] = {}
     for kind, analyzer in ANALYZERS.items():
@@ -128,6 +154,15 @@ def space_of(texts: Sequence[str]) -> Space | None:
     measured = shapes(texts)
     shape = np.array([measured.mean(axis=0), measured.std(axis=0)], dtype="float32")
     return Space(features, weights, whole, tuple(one.shape[1] for one in directions), shape)
+
+
+def _embedded(texts: Sequence[str], embedding: Embedding) -> Space:
+    np = module("numpy")
+    names, weights = _known(texts, ANALYZERS["words"])
+    none = np.zeros(0, dtype="float32")
+    size = embedding.vectors(texts).shape[1]
+    known = {"words": weights, "characters": none}
+    return Space({"words": names, "characters": ()}, known, np.zeros((0, size), dtype="float32"), embedding=embedding)
 
 
 def _directions(matrix: Any) -> "Vectors":
@@ -171,9 +206,10 @@ def _known(texts: Sequence[str], analyzer: dict[str, Any]) -> tuple[tuple[str, .
 
 
 def unit(rows: Any) -> "Vectors":
-    """Rows of length one; a row of zeros stays."""
+    """Rows of length one; a row of zeros stays, and so does, to the last bit, one that has this length already."""
     np = module("numpy")
     length = np.linalg.norm(rows, axis=1, keepdims=True)
+    length[np.abs(length - 1) < ROUNDING] = 1
     found: Vectors = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0).astype("float32")
     return found
 

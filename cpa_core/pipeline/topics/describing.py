@@ -11,9 +11,10 @@ from cpa_core.models import Value, digest
 from cpa_core.pipeline.assistant import Advance, Assistant
 from cpa_core.pipeline.budget import tariff
 from cpa_core.pipeline.label.one_off import Inquiry, inquiry
-from cpa_core.pipeline.label.redact import as_sent
-from cpa_core.pipeline.topics.placing import first_space, items_of
-from cpa_core.pipeline.topics.promoting import talk_of
+from cpa_core.pipeline.topics.embedding import kept_vectors
+from cpa_core.pipeline.topics.placing import first_space
+from cpa_core.pipeline.topics.promoting import CHARACTERS
+from cpa_core.pipeline.topics.texts import items_of, sent_texts
 from cpa_core.proposing.naming import (
     NamingEvidence,
     TopicName,
@@ -209,7 +210,11 @@ def _topics(assistant: Assistant) -> dict[str, _Topic]:
         by_corpus: dict[Corpus, list[Row]] = {corpus: [] for corpus in CORPORA}
         for row in rows:
             by_corpus[row["corpus"]].append(row)
-        read = [_Read(corpus, own, *_ordered(view, corpus)) for corpus, own in by_corpus.items() if _lacks_name(own)]
+        read = [
+            _Read(corpus, own, *_ordered(assistant, view, corpus))
+            for corpus, own in by_corpus.items()
+            if _lacks_name(own)
+        ]
     for one in read:
         made = [
             _topic(assistant, one, row) for row in one.rows if len(one.texts.get(row["topic_id"], ())) >= LEAST_TEXTS
@@ -232,7 +237,7 @@ class _Read:
     texts: Mapping[str, Sequence[Item]]
 
 
-def _ordered(view: Transaction, corpus: Corpus) -> tuple[Space, dict[str, list[Item]]]:
+def _ordered(assistant: Assistant, view: Transaction, corpus: Corpus) -> tuple[Space, dict[str, list[Item]]]:
     """A corpus's first space, and the different texts of each topic by their distance from its centre."""
     texts = {one.item_id: one for one in items_of(view, corpus)}
     found: dict[str, dict[str, Item]] = {}
@@ -240,7 +245,8 @@ def _ordered(view: Transaction, corpus: Corpus) -> tuple[Space, dict[str, list[I
         if row["item_id"] in texts:
             one = texts[row["item_id"]]
             found.setdefault(row["topic_id"], {}).setdefault(one.text, one)
-    return first_space(view, corpus), {topic: list(items.values()) for topic, items in found.items()}
+    space = first_space(view, corpus, kept_vectors(assistant, texts.values()))
+    return space, {topic: list(items.values()) for topic, items in found.items()}
 
 
 def _topic(assistant: Assistant, read: _Read, row: Row) -> _Topic:
@@ -248,8 +254,7 @@ def _topic(assistant: Assistant, read: _Read, row: Row) -> _Topic:
     items = read.texts[row["topic_id"]]
     near, far = items[: len(items) // 2], items[len(items) // 2 :][::-1]
     parts = (near[::2][:CENTRAL], far[::2][:BORDER], [*near[1::2][:CHECKED], *far[1::2][:CHECKED]])
-    sent = as_sent(assistant, [talk_of(one) for part in parts for one in part])
-    said = [one.messages[0].content for one in sent]
+    said = sent_texts(assistant, [one for part in parts for one in part], CHARACTERS)
     ends = (len(parts[0]), len(parts[0]) + len(parts[1]))
     return _Topic(
         corpus=read.corpus,

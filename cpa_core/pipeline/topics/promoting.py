@@ -1,23 +1,21 @@
 """Promoting a topic: an event type beside the schema, its border texts for people to read, and what old days cost."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, NamedTuple
 
 from cpa_core import schema as schemas
 from cpa_core.errors import CpaError, InputError, NotFound, SettingsError
 from cpa_core.gold.drawing import Draw, DrawnItem
-from cpa_core.models import Conversation, EventSchema, EventType, Message, Value
+from cpa_core.models import EventSchema, EventType, Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.gold.ledger import append_draw, merge_gold
 from cpa_core.pipeline.label.one_off import inquiry
 from cpa_core.pipeline.label.quote import Quote
-from cpa_core.pipeline.label.redact import as_sent
 from cpa_core.pipeline.schema.current import schema_path
 from cpa_core.pipeline.schema.proposals import write_proposed
 from cpa_core.pipeline.schema.stale import quote_of_history
-from cpa_core.pipeline.topics.placing import items_of
+from cpa_core.pipeline.topics.texts import items_of, sent_texts
 from cpa_core.proposing.promoting import TopicEvidence, draft_type, with_type
 from cpa_core.proposing.writing import completed
 from cpa_core.schema import Change
@@ -27,8 +25,6 @@ CENTRAL, BORDER = 8, 4
 """Texts nearest to a topic's centre, and farthest from it, that its definition is drafted from."""
 CHARACTERS = 1_000
 """Of each text, from its beginning."""
-ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-"""Stands for the time of a text, which its question does not show."""
 
 
 class WantedType(Value):
@@ -125,19 +121,8 @@ def _edges(assistant: Assistant, topic_id: str) -> tuple[Corpus, _Edges]:
 def _evidence(
     assistant: Assistant, edges: _Edges, base: EventSchema, role: Literal["user", "assistant"]
 ) -> TopicEvidence:
-    central, border = (
-        tuple(one.messages[0].content for one in as_sent(assistant, [talk_of(item) for item in items]))
-        for items in edges
-    )
+    central, border = (tuple(sent_texts(assistant, items, CHARACTERS)) for items in edges)
     return TopicEvidence(role=role, central=central, border=border, base=base)
-
-
-def talk_of(item: Item) -> Conversation:
-    """A text as a conversation of one message, so that it is redacted as any other."""
-    message = Message(message_id="0", position=0, role="user", content=item.text[:CHARACTERS], sent_at=ANY_TIME)
-    return Conversation(
-        conversation_id=item.conversation_id, user_id=None, day=item.day, content_hash="", messages=(message,)
-    )
 
 
 def _drafted(assistant: Assistant, evidence: TopicEvidence) -> tuple[tuple[str, EventType], str]:

@@ -1,2 +1,5 @@
--- In which space were the first topics of a corpus found?
-select arrays from topic_spaces where corpus = $corpus order by number limit 1
+-- In which space were a corpus's topics found first, since the last change of its vectors?
+select arrays from topic_spaces
+where corpus = $corpus and since is null
+order by number desc
+limit 1
