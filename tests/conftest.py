@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -62,6 +63,14 @@ IMPORT = re.compile(r"^\s*(?:from ([\w.]+) import|import ([\w., ]+))", re.MULTIL
 # its own, Dagster's among them, and every worker rewrites the asserts of every file: 24 seconds a collection, not 10.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Homes of tests are kept in memory where there is room for them: a commit waits for the disk, and most tests commit
+# often. Where /dev/shm is small (64 MB in Docker), the tests take the machine's temporary folder.
+IN_MEMORY = Path("/dev/shm")
+ROOM = 4 * 2**30
+"""Bytes that must be free there."""
+if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free >= ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))  # documented by pytest, read at the first tmp_path
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
