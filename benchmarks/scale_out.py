@@ -33,6 +33,7 @@ from tests.servers.postgres import server
 DATA = Path(__file__).parents[2] / "shared" / "data" / "scale" / "permissive.csv.gz"
 FIRST, DAYS = date(2026, 1, 1), 60
 MOST_MEGABYTES = 4000
+DUCKDB_MEMORY = "2GB"
 STATUS = Path("/proc/self/status")
 """It has the peak memory of this program; `getrusage` has that of the program before it, which held the messages."""
 STEPS = ("land", "build", "label", "ask")
@@ -132,7 +133,7 @@ def one(step: str) -> None:
 @contextmanager
 def stores(folder: Path, engines: list[str]) -> Iterator[dict[str, dict[str, str]]]:
     """The settings of each engine's store."""
-    shared = {"CPA_SOURCE": str(folder / "source"), "CPA_QUIET_MINUTES": "0"}
+    shared = {"CPA_SOURCE": str(folder / "source"), "CPA_QUIET_MINUTES": "0", "CPA_DUCKDB_MEMORY": DUCKDB_MEMORY}
     given = {"file": {**shared, "CPA_HOME": str(folder / "file")}}
     if engines == ["file"]:
         yield given

@@ -38,7 +38,7 @@ def copy_to(assistant: Assistant, *, lake: bool) -> StoreCopied:
     given = assistant.settings
     if not given.store:
         raise SettingsError("CPA_STORE names no store to copy to or from: see docs/guides/scale-out.md")
-    file, far = Store(given.home, given.timezone), Store.of(given)
+    file, far = Store(given.home, given.timezone, memory_limit=given.duckdb_memory), Store.of(given)
     source, target = (file, far) if lake else (far, file)
     if not source.exists():
         raise NotFound(f"{given.home if lake else given.store}: nothing was stored here yet")

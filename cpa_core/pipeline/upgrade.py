@@ -101,7 +101,7 @@ def preview_upgrade(assistant: Assistant) -> Upgrade:
         copy = replace(
             assistant,
             settings=assistant.settings.model_copy(update={"home": folder}),
-            store=Store(folder, store.timezone),
+            store=Store(folder, store.timezone, memory_limit=assistant.settings.duckdb_memory),
         )
         merge(copy.store)
         next_run, retag = _next_run(copy), _retag(copy)

@@ -21,6 +21,8 @@ MAPPED = (
 """The names that `--map` accepts: our words, and the keys under which formats keep ids, times and speech."""
 RUN_ON = re.compile(rf"[|;&\s]\s*({'|'.join(MAPPED)})\s*=")
 """A further pair within the path of another, behind another separator than the comma."""
+LEAST_MEGABYTES = 200
+"""Below this DuckDB cannot attach a store and sort at once."""
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
@@ -140,6 +142,15 @@ def _share(text: str) -> float:
     return share
 
 
+def _size(text: str) -> str:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(MB|GB|MiB|GiB)", text, re.IGNORECASE)
+    if not found:
+        raise ValueError
+    if float(found[1]) * (1000 if found[2][0] in "gG" else 1) < LEAST_MEGABYTES:
+        raise Because(f"DuckDB needs at least {LEAST_MEGABYTES}MB")
+    return f"{found[1]}{found[2]}"
+
+
 def _timezone(text: str) -> str:
     try:
         ZoneInfo(text)
@@ -234,6 +245,7 @@ def _order(text: str) -> str:
 
 
 SHARE = Reader("a share, as in 0.01 or 1%", _share)
+SIZE = Reader("a size, as in 500MB or 2GB", _size)
 TIMEZONE = Reader("a time zone, as in Europe/Paris", _timezone)
 BUCKET = Reader("a bucket and a prefix, as in s3://bucket/reports/", _bucket)
 WORDS = Reader("words, separated by commas", _words)

@@ -15,6 +15,7 @@ from cpa_core.settings.reading import (
     PAIRS,
     REGIONS,
     SHARE,
+    SIZE,
     SPEAKERS,
     TIMES,
     TIMEZONE,
@@ -86,6 +87,17 @@ class Settings(Vendors):
             SOURCE,
             "Where the large tables' Parquet files lie, with CPA_STORE: s3://bucket/prefix/, or a shared folder.",
             example="s3://bucket/cpa/",
+        ),
+    ] = None
+    duckdb_memory: Annotated[
+        str | None,
+        Setting(
+            "CPA_DUCKDB_MEMORY",
+            SOURCE,
+            "The most memory that DuckDB takes for the tables, in one process; the rest goes to a temporary folder.",
+            "Python's own memory is not in it. Unset: DuckDB's default, 80 % of the machine's memory.",
+            reader=SIZE,
+            example="2GB",
         ),
     ] = None
     source: Annotated[str | None, SOURCE_SETTING] = None

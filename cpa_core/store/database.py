@@ -22,17 +22,23 @@ class Store:
     """The only owner of an assistant's tables: `cpa.duckdb` in its home, unless another engine is given.
 
     Made for a time zone, which is fixed at first use. `foreign_wait` is how many seconds to wait for a process that
-    holds the file without our lock, such as a notebook. `answers_in_step` says that the files of answers were looked
-    at, and hold what the table holds.
+    holds the file without our lock, such as a notebook. `memory_limit` bounds DuckDB's memory, as in `2GB`.
+    `answers_in_step` says that the files of answers were looked at, and hold what the table holds.
     """
 
     def __init__(
-        self, home: Path, timezone: str = "UTC", foreign_wait: float = 30.0, *, engine: StoreEngine | None = None
+        self,
+        home: Path,
+        timezone: str = "UTC",
+        foreign_wait: float = 30.0,
+        *,
+        memory_limit: str | None = None,
+        engine: StoreEngine | None = None,
     ) -> None:
         self.home = home
         self.path = home / "cpa.duckdb"
         self.timezone = timezone
-        self._engine = engine or FileEngine(home, self.path, foreign_wait)
+        self._engine = engine or FileEngine(home, self.path, foreign_wait, memory_limit)
         self._ready = False
         self.answers_in_step = False
 
@@ -40,7 +46,7 @@ class Store:
     def of(cls, settings: Settings) -> "Store":
         """The store that the settings name. Raises SettingsError where its packages are missing."""
         if not settings.store:
-            return cls(settings.home, settings.timezone)
+            return cls(settings.home, settings.timezone, memory_limit=settings.duckdb_memory)
         from cpa_core.store.lake import lake_engine  # needs the extra `scale`
 
         return cls(settings.home, settings.timezone, engine=lake_engine(settings))

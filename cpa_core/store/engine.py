@@ -93,12 +93,12 @@ class FileEngine:
 
     ledger = None
 
-    def __init__(self, home: Path, path: Path, foreign_wait: float) -> None:
+    def __init__(self, home: Path, path: Path, foreign_wait: float, memory_limit: str | None = None) -> None:
         self.home = home
         self.path = path
         self.foreign_wait = foreign_wait
         self._lock = home / "locks" / "store.lock"
-        self._instance = instance(path)
+        self._instance = instance(path, memory_limit)
 
     def exists(self) -> bool:
         """Whether the file is there."""

@@ -32,6 +32,7 @@ class Instance:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._memory_limit: str | None = None
         self._guard = threading.Lock()
         self._users = 0
         self._memory: Connection | None = None
@@ -69,6 +70,16 @@ class Instance:
             except duckdb.Error:
                 self.end()
 
+    def bound(self, memory_limit: str) -> None:
+        """Let DuckDB take at most this memory from now on, as in `2GB`; the rest goes to the folder beside the file.
+
+        Source: https://duckdb.org/docs/stable/guides/performance/how_to_tune_workloads (larger than memory).
+        """
+        with self._guard:
+            is_new, self._memory_limit = memory_limit != self._memory_limit, memory_limit
+            if is_new and self._memory is not None:
+                limit_memory(self._memory, memory_limit)
+
     def end(self) -> None:
         """End DuckDB; the next transaction starts it again."""
         if self._memory is not None:
@@ -80,19 +91,31 @@ class Instance:
         memory = duckdb.connect(":memory:")
         memory.execute(f"set global temp_directory = '{spilled}'")
         memory.execute("set global timezone = 'UTC'")
+        limit_memory(memory, self._memory_limit)
         return memory
+
+
+def limit_memory(memory: Connection, limit: str | None) -> None:
+    """Bound the memory of DuckDB; None leaves its own bound."""
+    if limit is not None:
+        memory.execute(f"set global memory_limit = '{limit}'")
 
 
 _INSTANCES: WeakValueDictionary[Path, Instance] = WeakValueDictionary()
 _MAKING = threading.Lock()
 
 
-def instance(path: Path) -> Instance:
-    """The only one of a process for a file: DuckDB's lock on it is the process's, so two would undo each other's."""
+def instance(path: Path, memory_limit: str | None = None) -> Instance:
+    """The only one of a process for a file: DuckDB's lock on it is the process's, so two would undo each other's.
+
+    A limit bounds the memory of all its users; None leaves it as it is.
+    """
     with _MAKING:
         found = _INSTANCES.get(path.absolute()) or Instance(path)
         _INSTANCES[path.absolute()] = found
-        return found
+    if memory_limit is not None:
+        found.bound(memory_limit)
+    return found
 
 
 def is_made(path: Path) -> bool:

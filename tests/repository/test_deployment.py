@@ -14,6 +14,35 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 SERVICES: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
 
+CHART = {
+    "": "global generatePostgresqlPasswordSecret postgresql dagster-user-deployments runLauncher dagsterDaemon",
+    "global.": "postgresqlSecretName",
+    "postgresql.": "enabled postgresqlHost postgresqlUsername postgresqlDatabase postgresqlScheme service service.port",
+    "dagster-user-deployments.": "enabled deployments",
+    "dagster-user-deployments.deployments[].": (
+        "name image image.repository image.tag image.pullPolicy codeServerArgs port envSecrets env "
+        "includeConfigInLaunchedRuns includeConfigInLaunchedRuns.enabled"
+    ),
+    "runLauncher.": "type config config.k8sRunLauncher config.k8sRunLauncher.runK8sConfig",
+    "runLauncher.config.k8sRunLauncher.runK8sConfig.": "containerConfig jobSpecConfig",
+    "dagsterDaemon.": "runCoordinator runRetries runMonitoring",
+    "dagsterDaemon.runCoordinator.": (
+        "enabled type config config.queuedRunCoordinator config.queuedRunCoordinator.maxConcurrentRuns"
+    ),
+    "dagsterDaemon.runRetries.": "enabled maxRetries retryOnAssetOrOpFailure",
+    "dagsterDaemon.runMonitoring.": "enabled pollIntervalSeconds",
+}
+"""The keys of Dagster's chart that our values use, as its schema of 2026-11-28 has them. In its folder
+https://github.com/dagster-io/dagster/tree/master/helm/dagster these are schema/schema/charts/dagster/values.py and, in
+subschema, global_.py, postgresql.py, run_launcher.py and daemon.py; user_deployments.py beside; for runMonitoring
+templates/configmap-instance.yaml. Most places refuse other keys; elsewhere the chart ignores a misspelt one."""
+OPEN = {
+    "dagster-user-deployments.deployments[].env",
+    "dagster-user-deployments.deployments[].envSecrets",
+    "runLauncher.config.k8sRunLauncher.runK8sConfig.containerConfig",
+    "runLauncher.config.k8sRunLauncher.runK8sConfig.jobSpecConfig",
+}
+
 
 @cache
 def programs() -> dict[str, click.Command]:
@@ -139,3 +168,33 @@ def test_a_run_in_kubernetes_has_the_secret_of_its_code_location() -> None:
     given = parsed(programs()["dagster"], ["code-server", "start", *code["codeServerArgs"]]).params
     assert given["module_name"] == "cpa_dagster.definitions"
     assert values["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
+
+
+def keys_of(values: Any, path: str = "") -> set[str]:
+    """The path of each key, with [] for a member of a list; below the keys of OPEN stand names of Kubernetes."""
+    if path in OPEN:
+        return set()
+    if isinstance(values, list):
+        return {key for one in values for key in keys_of(one, f"{path}[]")}
+    if not isinstance(values, dict):
+        return set()
+    named = {f"{path}.{key}".lstrip("."): one for key, one in values.items()}
+    return set(named) | {below for key, one in named.items() for below in keys_of(one, key)}
+
+
+def test_every_key_for_the_helm_chart_is_one_that_the_chart_reads() -> None:
+    used = keys_of(read(DEPLOY / "kubernetes" / "values.yaml"))
+    known = {f"{place}{key}" for place, keys in CHART.items() for key in keys.split()}
+    assert used == known
+
+
+@pytest.mark.parametrize("slip", ["dagsterDaemon.runMonitor", "runLauncher.config.k8sRunLauncher.resource", "postgres"])
+def test_a_key_that_the_helm_chart_does_not_know_is_seen(slip: str) -> None:
+    values = read(DEPLOY / "kubernetes" / "values.yaml")
+    *places, key = slip.split(".")
+    at = values
+    for place in places:
+        at = at[place]
+    before = keys_of(values)
+    at[key] = {"enabled": True}
+    assert keys_of(values) - before == {slip, f"{slip}.enabled"}

@@ -22,6 +22,7 @@ from cpa_core.settings.table import ELSEWHERE, declared
 ROOT = Path(__file__).parents[2]
 CLOSED = [line for line in TABLE.values() if line.reader.choices]
 WORTH = {
+    "CPA_DUCKDB_MEMORY": "2GB",
     "CPA_MAP": "role=sender",
     "CPA_PHONE_REGIONS": "AT",
     "CPA_ALERTS": "https://alerts.example/a",
@@ -291,3 +292,11 @@ def test_a_form_gets_name_type_default_help_and_secret() -> None:
     ]
     assert lines[0].type == Lane and lines[0].reader.choices == get_args(Lane)
     assert all(line.setting.help for line in lines)
+
+
+@pytest.mark.parametrize(
+    "size", ["2", "2TB", "2 000MB", "-2GB", "2GB'; select 1", "80%", "199MB", "0.1GB", "0GB", "1e3MB"]
+)
+def test_a_memory_bound_that_duckdb_cannot_keep_is_refused(size: str) -> None:
+    with pytest.raises(SettingsError, match=r"^CPA_DUCKDB_MEMORY is .*: it must be a size, as in 500MB or 2GB"):
+        settings({"CPA_DUCKDB_MEMORY": size})

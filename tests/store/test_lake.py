@@ -27,6 +27,7 @@ from cpa_core.settings import settings, shown
 from cpa_core.store import AnswerBook, Store
 from cpa_core.store.copying import contents_of, copy_store
 from cpa_core.store.database import migrations
+from cpa_core.store.lake import lake_engine
 from cpa_core.store.lake.address import address_of
 from cpa_core.store.lake.answers import LedgerLog
 from cpa_core.store.lake.engine import LakeEngine, table_of
@@ -155,6 +156,19 @@ def store(engine: LakeEngine, tmp_path: Path) -> Store:
 
 def fresh() -> str:
     return uuid.uuid4().hex
+
+
+@needs_postgres
+def test_the_memory_limit_holds_for_a_lake_also_after_a_lost_connection(lakes: Lakes, tmp_path: Path) -> None:
+    given = settings(lakes.environ(tmp_path / "bound") | {"CPA_DUCKDB_MEMORY": "300MB"})
+    store, engine = Store.of(given), lake_engine(given)
+    try:
+        for _ in range(2):
+            with store.reading() as view:
+                assert view.rows("select current_setting('memory_limit') as bound") == [{"bound": "286.1 MiB"}]
+            engine.catalog.give_up()
+    finally:
+        engine.close()
 
 
 @needs_postgres

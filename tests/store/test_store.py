@@ -16,6 +16,7 @@ import duckdb
 import pytest
 
 from cpa_core.errors import SettingsError, StoreBusy
+from cpa_core.settings import settings
 from cpa_core.store import Store, locks
 from cpa_core.store.database import migrations, question_sql
 from cpa_core.store.instance import FORMAT, instance
@@ -311,6 +312,35 @@ def test_a_database_that_ended_within_a_transaction_is_opened_anew(tmp_path: Pat
         instance(store.path).end()
     _write(str(tmp_path), "a", 1)
     assert failures(store) == ["a-0"]
+
+
+def memory_limit(store: Store) -> str:
+    with store.reading() as view:
+        (row,) = view.rows("select current_setting('memory_limit') as memory_limit")
+    return str(row["memory_limit"])
+
+
+def test_every_store_of_a_home_has_the_memory_limit_that_the_settings_name(tmp_path: Path) -> None:
+    unbound = Store(tmp_path)
+    default = memory_limit(unbound)
+    for size, shown in [("300MB", "286.1 MiB"), ("1.5 gb", "1.3 GiB"), ("512MiB", "512.0 MiB")]:
+        given = settings({"CPA_HOME": str(tmp_path), "CPA_DUCKDB_MEMORY": size})
+        assert memory_limit(Store.of(given)) == memory_limit(unbound) == shown != default
+        instance(unbound.path).end()  # DuckDB begins anew
+        assert memory_limit(unbound) == shown
+
+
+def test_rows_beyond_the_memory_limit_go_to_a_folder_that_is_empty_afterwards(tmp_path: Path) -> None:
+    with Store(tmp_path, memory_limit="200MB").writing() as tables:
+        tables.execute(
+            "create temp table wide as select md5(n::varchar) || md5((n + 1)::varchar) as text from range(4000000) o(n)"
+        )
+        (used,) = tables.rows(
+            "select sum(memory_usage_bytes) as memory, sum(temporary_storage_bytes) as spilled from duckdb_memory()"
+        )
+        (found,) = tables.rows("select count(distinct left(text, 8)) > 3_990_000 as is_whole from wide")
+    assert used["memory"] <= 200_000_000 < used["memory"] + used["spilled"] and found["is_whole"]
+    assert not list(tmp_path.glob("*.tmp/*"))
 
 
 def test_we_wait_for_a_foreign_process_that_lets_go(tmp_path: Path) -> None:

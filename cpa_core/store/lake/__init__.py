@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["lake_engine"]
 
-_ENGINES: dict[LakeAddress, "LakeEngine"] = {}
+_ENGINES: dict[tuple[LakeAddress, str | None], "LakeEngine"] = {}
 _MAKING = threading.Lock()
 
 
 def lake_engine(settings: Settings) -> "LakeEngine":
-    """The engine for the store that the settings name: the same for every store of a process at that address.
+    """The engine for the store that the settings name: the same for every store of a process at that address and limit.
 
     Raises SettingsError for an address that is not understood, and where the packages of the extra are missing.
     """
@@ -33,8 +33,8 @@ def lake_engine(settings: Settings) -> "LakeEngine":
         raise not_installed(missing, "CPA_STORE") from None
     from cpa_core.store.lake.engine import LakeEngine
 
-    address = address_of(settings)
+    key = address_of(settings), settings.duckdb_memory
     with _MAKING:
-        if address not in _ENGINES:
-            _ENGINES[address] = LakeEngine(address)
-        return _ENGINES[address]
+        if key not in _ENGINES:
+            _ENGINES[key] = LakeEngine(*key)
+        return _ENGINES[key]

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import duckdb
 
 from cpa_core.errors import SettingsError, StoreBusy
+from cpa_core.store.instance import limit_memory
 from cpa_core.store.lake.address import LakeAddress
 
 Connection = duckdb.DuckDBPyConnection
@@ -29,8 +30,9 @@ RETRIES = 8
 class Catalog:
     """DuckDB for one store of one process. After a lost connection a new one takes its place; users end in the old."""
 
-    def __init__(self, address: LakeAddress) -> None:
+    def __init__(self, address: LakeAddress, memory_limit: str | None = None) -> None:
         self.address = address
+        self.memory_limit = memory_limit
         self._guard = threading.Lock()
         self._memory: Connection | None = None
         self._credentials: tuple[str | None, ...] = ()
@@ -73,6 +75,7 @@ class Catalog:
             memory.execute(f"load {_text(_extension(name))}")
         memory.execute(f"set global temp_directory = {_text(_spill())}")
         memory.execute("set global timezone = 'UTC'")
+        limit_memory(memory, self.memory_limit)
         memory.execute(f"set global http_retries = {RETRIES}")
         memory.execute("set global pg_null_byte_replacement = ''")
         self._credentials = ()

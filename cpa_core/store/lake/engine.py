@@ -29,12 +29,12 @@ TABLE = re.compile(r"\b(?:table(?: if not exists)?|into|from|update)\s+(\w+)", r
 class LakeEngine:
     """DuckLake for the large tables, Postgres for the ledgers and the locks."""
 
-    def __init__(self, address: LakeAddress) -> None:
+    def __init__(self, address: LakeAddress, memory_limit: str | None = None) -> None:
         self.address = address
         self.connections = PostgresConnections(address)
         self.locks = AdvisoryLocks(self.connections)
         self.ledger = PostgresLedger(self.connections)
-        self.catalog = Catalog(address)
+        self.catalog = Catalog(address, memory_limit)
         self._is_made = False
 
     def exists(self) -> bool:
