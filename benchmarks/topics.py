@@ -4,8 +4,10 @@ python -m benchmarks.topics FILE [--seeds 5] [--first 0] [--size 100000]: a pack
 """
 
 import argparse
+import base64
 import csv
 import gzip
+import json
 import resource
 import sys
 import time
@@ -14,14 +16,20 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+from cpa_core.llm import ModelName
+from cpa_core.pipeline.topics.embedding import AT_ONCE, request_for
+from cpa_core.providers.embeddings import Embeddings
 from cpa_core.topics.corpora import Item
 from cpa_core.topics.finding import LEAST_MEMBERS, Layer, first_layer, new_layer, placed
 from cpa_core.topics.grouping import cut, tree_of
+from cpa_core.topics.vectors import Embedding
+from tests.servers.embeddings import EmbeddingServer
 
 FIRST = date(2026, 3, 1)
 MESSAGES = 5
@@ -105,6 +113,30 @@ def planted(by_source: dict[str, dict[str, str]], seed: int) -> None:
     print(f"   shuffled: same ids {same}, same places {topics_of([again], items) == topics}")
 
 
+def embedded(by_source: dict[str, dict[str, str]], seed: int) -> None:
+    """Line 1: a server on loopback returns the default's vectors as a model's; are topics and places the default's?"""
+    random = Random(seed)
+    items = [one for source in sorted(by_source) for one in drawn(by_source[source], 2000, random)[:1000]]
+    layer = first_layer("requests", items)
+    assert layer is not None
+    space = layer.space
+    with EmbeddingServer(lambda texts: space.vectors(list(texts)).tolist()) as server:
+        provider, name = Embeddings("none", server.base, is_openai=True), ModelName(provider="openai", model="m")
+
+        def vectors(texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+            asked = [request_for(name, texts[nth : nth + AT_ONCE]) for nth in range(0, len(texts), AT_ONCE)]
+            rows = [row for one in asked for row in json.loads(provider.call(one).text)["vectors"]]
+            return np.array([np.frombuffer(base64.b64decode(row), dtype="<f4") for row in rows])
+
+        by_model = first_layer("requests", items, Embedding("openai:m", vectors))
+        assert by_model is not None
+        topics, own = topics_of([layer], items), topics_of([by_model], items)
+    print(f"1. {len(server.asked)} requests for the default's vectors: {len(by_model.topics)} topics")
+    print("   in topics that are 90 % of one source:", {k: round(v, 3) for k, v in pure_shares(own).items()})
+    same = [one.topic_id for one in by_model.topics] == [one.topic_id for one in layer.topics]
+    print(f"   as the default's: same ids {same}, same places {own == topics}")
+
+
 def day_two(by_source: dict[str, dict[str, str]], seed: int) -> None:
     """Line 2: a second day with 5 % of a source that the first did not have, for each source."""
     for withheld in sorted(by_source):
@@ -181,11 +213,12 @@ def main(given: Sequence[str]) -> None:
     flags.add_argument("--size", type=int, default=100_000)
     flags.add_argument("--seeds", type=int, default=1)
     flags.add_argument("--first", type=int, default=0)
-    flags.add_argument("--parts", default="planted,day_two,twenty_days,large")
+    flags.add_argument("--parts", default="planted,embedded,day_two,twenty_days,large")
     asked = flags.parse_args(given)
     by_source = texts_of(asked.file)
     parts: dict[str, Callable[[int], None]] = {
         "planted": lambda seed: planted(by_source, seed),
+        "embedded": lambda seed: embedded(by_source, seed),
         "day_two": lambda seed: day_two(by_source, seed),
         "twenty_days": lambda seed: twenty_days(by_source, seed),
         "large": lambda seed: large(by_source, asked.size, seed),

@@ -31,10 +31,18 @@ class TopicGroupRow(Value):
 
 def groups_now(view: Transaction) -> tuple[TopicGroupRow, ...]:
     """Every group that has a text, by corpus and size; none of a corpus with as many groups as topics, or one group."""
-    rows = [TopicGroupRow(**row) for row in view.answer("topics/group_sizes")]
+    rows = [
+        TopicGroupRow(**own_fields(TopicGroupRow, row))
+        for row in view.answer("topics/sizes", by_group=True, corpus=None)
+    ]
     by_corpus = {corpus: [one for one in rows if one.corpus == corpus] for corpus in {one.corpus for one in rows}}
     telling = {name for name, own in by_corpus.items() if 1 < len(own) < sum(one.topics for one in own)}
     return tuple(one for one in rows if one.corpus in telling)
+
+
+def own_fields(kind: type[Value], row: Row) -> Row:
+    """The columns of a row that a value has fields for."""
+    return {name: row[name] for name in kind.model_fields if name in row}
 
 
 def earlier_groups(

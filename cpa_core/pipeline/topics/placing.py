@@ -13,7 +13,14 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.label.quote import QuoteLine
 from cpa_core.pipeline.topics.embedding import Embedder, TextVectors, embedder, kept_vectors, quote_line_of
 from cpa_core.pipeline.topics.epochs import Epoch, begun_anew, keep_epoch
-from cpa_core.pipeline.topics.groups import TopicGroupRow, earlier_groups, groups_entered, groups_now, write_groups
+from cpa_core.pipeline.topics.groups import (
+    TopicGroupRow,
+    earlier_groups,
+    groups_entered,
+    groups_now,
+    own_fields,
+    write_groups,
+)
 from cpa_core.pipeline.topics.texts import items_of
 from cpa_core.store.database import Row, Transaction, as_json, each_of
 from cpa_core.topics import (
@@ -122,12 +129,17 @@ def listed_topics(assistant: Assistant) -> TopicsFound:
 def topics_now(assistant: Assistant) -> tuple[TopicRow, ...]:
     """Every topic as it was found last, by corpus and size, and a row for the texts without one."""
     with assistant.store.reading() as view:
-        rows = view.answer("topics/sizes", corpus=None)
+        rows = view.answer("topics/sizes", by_group=False, corpus=None)
         nearest = view.answer("topics/nearest", most=NEAREST)
     behind: dict[tuple[str, str], list[str]] = {}
     for row in nearest:
         behind.setdefault((row["corpus"], row["topic_id"]), []).append(row["conversation_id"])
-    return tuple(_row(row, behind.get((row["corpus"], row["topic_id"]), [])) for row in rows)
+    return tuple(
+        TopicRow(
+            **own_fields(TopicRow, row), conversations_behind=tuple(behind.get((row["corpus"], row["topic_id"]), ()))
+        )
+        for row in rows
+    )
 
 
 def rename_topic(assistant: Assistant, topic_id: str, name: str, description: str | None = None) -> str:
@@ -147,11 +159,6 @@ def rename_topic(assistant: Assistant, topic_id: str, name: str, description: st
         tables.answer("topics/rename_group", **names)
         tables.answer("topics/rename", description=(description or "").strip() or None, **names)
     return str(rows[0]["name"])
-
-
-def _row(row: Row, behind: Sequence[str]) -> TopicRow:
-    kept = {name: row[name] for name in TopicRow.model_fields if name in row}
-    return TopicRow(**kept, name=row["topic_name"], conversations_behind=tuple(behind))
 
 
 @dataclass(frozen=True)
