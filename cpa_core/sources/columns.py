@@ -40,8 +40,9 @@ SOURCE_RECORD = pa.schema(
 """The fields of a record that identity needs besides its messages, which are rows `first` to `first + size` of the
 drafts.
 
-A call repeats what was said before, and so its messages are held once: they are `rows` of the drafts, in any place,
-and stand at `places` in the file.
+A call repeats what was said before, and so its messages are held once: they are `rows` of the drafts, in any place.
+`places` says where its first message stands in the file, and those of its own input and output, if a record before it
+has them; null: where the draft stands.
 """
 
 MOST_HELD, MOST_CHARACTERS = 50_000, 32 << 20
@@ -212,8 +213,7 @@ class Heap:
         about = (record.kind, record.conversation_id, record.user_id, record.started_at, record.ended_at)
         of_call = (record.own_from, record.call_id, record.after, record.trace_id, record.standing)
         if record.kind == "call" and record.conversation_id is not None and record.messages:
-            rows = self._known(record)
-            places = [one.place for one in record.messages]
+            rows, places = self._known(record)
             self.about.append((*about, *of_call, rows[0], len(rows), rows, places))
             return
         place = (self.count + len(self.drafts), len(record.messages))
@@ -229,10 +229,11 @@ class Heap:
             begun = self.drafts[first]._replace(sent_at=record.started_at, zone_assumed=record.zone_assumed)
             self.drafts[first] = begun
 
-    def _known(self, record: SourceRecord) -> list[int]:
-        """The rows of a call's messages; a row for each that its conversation did not just have."""
+    def _known(self, record: SourceRecord) -> tuple[list[int], list[str | None]]:
+        """The rows of a call's messages; a row for each that its conversation did not just have. And their places."""
         conversation_id, user_id, metadata = record.conversation_id, record.user_id, record.metadata
         rows: list[int] = []
+        places: list[str | None] = [None] * len(record.messages)
         for where, _, own, _, role, text, at, about, _, by_user, assumed in record.messages:
             key = (text, role, conversation_id, own, at, about, metadata, assumed)
             row = self.held.get(key)
@@ -244,8 +245,10 @@ class Heap:
                 if len(self.held) >= MOST_HELD or self.characters > MOST_CHARACTERS:
                     self.held, self.characters = {}, len(text)
                 self.held[key] = row
+            elif not rows or len(rows) >= record.own_from:
+                places[len(rows)] = where
             rows.append(row)
-        return rows
+        return rows, places
 
     def _append(self, other: Gathered) -> None:
         """Append values that were gathered elsewhere, behind the present rows."""

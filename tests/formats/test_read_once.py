@@ -74,7 +74,12 @@ def told(found: Gathered) -> tuple[list[Any], list[Any]]:
     records = []
     for one in found.records.to_pylist():
         rows = one.pop("rows") or range(one["first"], one.pop("first") + one["size"])
-        places = one.pop("places") or [drafts[n]["place"] for n in rows]
+        given = one.pop("places") or [None] * len(rows)
+        repeated = range(1, one["own_from"] if one["kind"] == "call" else 0)  # where these stand says the draft
+        places = [
+            None if n in repeated else place or drafts[row]["place"]
+            for n, (row, place) in enumerate(zip(rows, given, strict=True))
+        ]
         one.pop("first", None)
         said = [{**drafts[n], "place": place} for n, place in zip(rows, places, strict=True)]
         for draft in said if one["conversation_id"] is None else ():

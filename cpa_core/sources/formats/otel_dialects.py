@@ -11,6 +11,7 @@ Strands' agents: https://strandsagents.com (traces).
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cpa_core.sources.formats.calls import prompted, spoken
@@ -31,7 +32,7 @@ class Exchange(NamedTuple):
 def said_in(attributes: Attributes, events: Iterable[Event]) -> Exchange | None:
     """Return the content of a span in any dialect; null if it has none."""
     heard = list(events)
-    if not heard and not any(key.startswith(SPEAKING) for key in attributes):
+    if not heard and not any(map(_may_speak, attributes)):
         return None
     merged = dict(attributes)
     for name, payload in heard:
@@ -55,11 +56,19 @@ SPEAKING = (
 )
 """The attributes in which a span may say something, by any of DIALECTS, begin so; it needs none where it has events."""
 
+
+@lru_cache(4_096)
+def _may_speak(key: str) -> bool:
+    return key.startswith(SPEAKING)
+
+
 CONVENTIONS = ("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions")
 
 
 def _conventions(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """`gen_ai.input.messages` and `gen_ai.output.messages`, as JSON text or structured."""
+    if attributes.keys().isdisjoint(CONVENTIONS):
+        return None
     asked, answered, system = [unfolded(attributes.get(word)) for word in CONVENTIONS]
     return Exchange(asked, _first(answered), system) if asked or answered else None
 
@@ -120,9 +129,14 @@ def _readable(value: Any) -> list[Any]:
         return []
 
 
+SAID = frozenset({"role", "content"})
+
+
 def _message(item: Any) -> dict[str, Any]:
     """OpenInference's message, whose parts and tool calls are each wrapped once more."""
     given = item.get("message", item) if isinstance(item, dict) else {}
+    if given.keys() == SAID and given["content"]:
+        return given
     parts = [one.get("message_content", one) for one in given.get("contents") or [] if isinstance(one, dict)]
     calls = [one.get("tool_call", one) for one in given.get("tool_calls") or [] if isinstance(one, dict)]
     content = given.get("content") or parts

@@ -133,9 +133,13 @@ def plain_attributes(given: Any) -> Attributes:
         return dict(given)
     found: Attributes = {}
     for one in given if isinstance(given, list) else ():
-        if isinstance(one, dict) and "key" in one:
-            key = one["key"]
-            found[key if type(key) is str else str(key)] = plain_value(one.get("value"))
+        if not isinstance(one, dict) or "key" not in one:
+            continue
+        key, value = one["key"], one.get("value")
+        if type(value) is dict and len(value) == 1 and type(text := value.get("stringValue")) is str:
+            found[key if type(key) is str else str(key)] = text
+        else:
+            found[key if type(key) is str else str(key)] = plain_value(value)
     return found
 
 

@@ -123,8 +123,9 @@ class _HeldRecord(NamedTuple):
 class _Passing:
     """The records of a file, of which each trace is decided and read when it is over.
 
-    `numbers` and `traces` belong to the records that were read; `back` holds the traces that came back after their end.
-    After its end a trace leaves only a hash of its id. A later trace with the same hash counts as one that came back.
+    `numbers` and `traces` belong to the records that were read, `refused_at` and `refused_in` to the rejects. `back`
+    holds the traces that came back after their end. After its end a trace leaves only a hash of its id. A later trace
+    with the same hash counts as one that came back.
     """
 
     def __init__(self, file: File, look: Look, call: Call, named: Names) -> None:
@@ -135,13 +136,14 @@ class _Passing:
         self.came_back = 0
         self.heap = columns.Heap()
         self.numbers, self.traces = array("q"), array("q")
-        self.rejects: list[tuple[int, int, Reject]] = []
+        self.rejects: list[Reject] = []
+        self.refused_at, self.refused_in = array("q"), array("q")
 
     def whole(self, records: Again) -> columns.Gathered:
         """All that the file says."""
         for n, one in enumerate(records()):
             if isinstance(one, Reject):
-                self.rejects.append((n, NO_TRACE, one))
+                self._refuse(n, NO_TRACE, one)
             elif seen := _looked(self.look, n, one[1]):
                 self._hold(n, one, *seen)
             else:
@@ -208,7 +210,7 @@ class _Passing:
             if verdict.kind == "speech":
                 self._take(one.number, trace, self._spoken(one, verdict, names))
             elif verdict.kind != "mute":
-                self.rejects.append((one.number, trace, _refused(one.placed, verdict)))
+                self._refuse(one.number, trace, _refused(one.placed, verdict))
         self.named.pop(held[0].node.trace, None)
 
     def _spoken(self, one: _HeldRecord, verdict: TraceVerdict, names: tuple[Any, Any]) -> Iterable[columns.Found]:
@@ -221,11 +223,16 @@ class _Passing:
     def _take(self, n: int, trace: int, found: Iterable[columns.Found]) -> None:
         for made in found:
             if type(made) is Reject:
-                self.rejects.append((n, trace, made))
+                self._refuse(n, trace, made)
             else:
                 self.numbers.append(n)
                 self.traces.append(trace)
                 self.heap.take(made)
+
+    def _refuse(self, n: int, trace: int, made: Reject) -> None:
+        self.rejects.append(made)
+        self.refused_at.append(n)
+        self.refused_in.append(trace)
 
     def _of_those_back(self, records: Again) -> Iterator[tuple[int, Placed | Reject]]:
         for n, one in enumerate(records()):
@@ -243,8 +250,9 @@ class _Passing:
             kept = [trace not in self.back for trace in self.traces]
             drafts, records = columns.selected(found, {}, kept)
             numbers = array("q", compress(numbers, kept))
-        refused = sorted(((n, one) for n, trace, one in self.rejects if trace not in self.back), key=itemgetter(0))
-        return columns.Gathered(drafts, columns.ordered(records, numbers), [one for _, one in refused])
+        order = sorted(range(len(self.rejects)), key=self.refused_at.__getitem__)
+        refused = [self.rejects[at] for at in order if self.refused_in[at] not in self.back]
+        return columns.Gathered(drafts, columns.ordered(records, numbers), refused)
 
 
 def _read_again(

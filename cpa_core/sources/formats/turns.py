@@ -46,8 +46,12 @@ def drafts(file: File, place: str, turns: Iterable[Any], speaker: str | None = N
     quickly = not file.names
     for n, turn in enumerate(turns):
         where = f"{place}.{n}"
-        if quickly and type(turn) is dict and len(turn) == 2 and (one := _written(where, turn)) is not None:
+        if not quickly or type(turn) is not dict or len(turn) != 2:
+            yield from _known(file, where, turn, speaker)
+        elif (one := _written(where, turn)) is not None:
             yield one
+        elif (several := _in_parts(where, turn)) is not None:
+            yield from several
         else:
             yield from _known(file, where, turn, speaker)
 
