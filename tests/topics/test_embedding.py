@@ -18,6 +18,7 @@ from cpa_core.cli import main
 from cpa_core.errors import BudgetReached, ProviderFailed, SettingsError, Stopped
 from cpa_core.llm import ModelName
 from cpa_core.pipeline import Assistant
+from cpa_core.pipeline.forgetting.forget import forget
 from cpa_core.pipeline.topics.embedding import AT_ONCE, kept_vectors, request_for
 from cpa_core.pipeline.topics.placing import find_topics, first_space, quote_vectors, rename_topic
 from cpa_core.providers.embeddings import DIMENSIONS, body, decode
@@ -273,3 +274,13 @@ def test_no_two_groups_are_one_earlier_group_and_half_of_either_is_shared() -> N
             )
             assert 2 * len(mine & theirs) >= len(mine | theirs)
     assert same_groups({"x": "n"}, {"x": "old"}) == {"n": "old"} and same_groups({"x": "n"}, {"x": None}) == {}
+
+
+def test_a_conversation_that_is_forgotten_takes_its_vectors_along(home: Home, space: Space) -> None:
+    with served(space) as server:
+        find_topics(by_model(home, server))
+    gone = ledger(home)[0]["conversation_id"]
+    forget(home.assistant(), conversations=[gone])
+    left = ledger(home)
+    assert gone not in {row["conversation_id"] for row in left}
+    assert [row["answer"] for row in left if row["conversation_id"] is None] == [None]
