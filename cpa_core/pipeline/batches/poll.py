@@ -222,11 +222,11 @@ def _move(
     return moved
 
 
-def brought(assistant: Assistant, keys: Sequence[str]) -> tuple[int, float | None]:
+def brought(store: Store, keys: Sequence[str]) -> tuple[int, float | None]:
     """Return the number of answers in these batches that are used for the first time, and their quoted price."""
     if not keys:
         return 0, 0.0
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         found = view.answer("batches/answers_from_batches", batches=as_json(keys))[0]
     return found["answers"], found["estimate"]
 

@@ -20,6 +20,7 @@ from cpa_core.pipeline.delivery.send import ROUND, Sending, send_events
 from cpa_core.pipeline.delivery.withheld import Untrusted, decide_withheld, without
 from cpa_core.pipeline.label.given_up import pause_of, ways, with_wait
 from cpa_core.pipeline.schema.acceptance import destinations_of
+from cpa_core.store import Store
 from cpa_core.store.database import Row
 
 TOGETHER = 50
@@ -88,7 +89,7 @@ def deliver_days(
     """
     with ExitStack() as held:
         held.enter_context(assistant.store.day_lock(days[0]))
-        together = _together(assistant, days, held)
+        together = _together(assistant.store, days, held)
         ended: dict[date, Delivered | DayIncomplete | DestinationStopped] = {}
         places = _places(assistant, together)
         withheld = decide_withheld(assistant, together)
@@ -103,16 +104,16 @@ def deliver_days(
     return {day: ended[day] if day in ended else parts[day].whole(day, stale[day]) for day in together}
 
 
-def _together(assistant: Assistant, days: Sequence[date], held: ExitStack) -> list[date]:
+def _together(store: Store, days: Sequence[date], held: ExitStack) -> list[date]:
     """Return the first day, whose lock is held, and those after it that fit into the pass. Their locks are taken."""
     together = [days[0]]
-    with assistant.store.reading():
-        events = count_of_day(assistant.store, days[0])
+    with store.reading():
+        events = count_of_day(store, days[0])
         for day in days[1:TOGETHER]:
-            if events >= ROUND or not assistant.store.takes_day(day, held):
+            if events >= ROUND or not store.takes_day(day, held):
                 break
             together.append(day)
-            events += count_of_day(assistant.store, day)
+            events += count_of_day(store, day)
     return together
 
 

@@ -16,6 +16,7 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.forgetting.journal import WAIT
 from cpa_core.pipeline.forgetting.tombstones import salted_tombstones, tombstones
 from cpa_core.settings import Settings, lacking
+from cpa_core.store import Store
 from cpa_core.store.database import as_json
 
 IN_HOME = ("outbox", "parquet")
@@ -138,13 +139,13 @@ def _asked(assistant: Assistant, held: Sequence[HeldElsewhere]) -> Iterator[Dele
 
 def _ask(assistant: Assistant, one: HeldElsewhere, before: DeletionReceipt | None) -> DeletionReceipt:
     asked = _receipt(assistant, one, DeletionAnswer("asked"))
-    _keep(assistant, asked)
+    _keep(assistant.store, asked)
     vendor = DELETIONS[one.destination]
     answer = ask_deletion(vendor, assistant.settings, one.sent_as or "", assistant.pacing.timer.sleep)
     if answer.status == "not_found" and before and before.status in ("asked", "unanswered"):
         answer = answer._replace(detail=LOST)
     found = asked.model_copy(update={**answer._asdict(), "answered_at": assistant.now()})
-    _keep(assistant, found)
+    _keep(assistant.store, found)
     return found
 
 
@@ -164,8 +165,8 @@ def _before(assistant: Assistant, one: HeldElsewhere) -> DeletionReceipt | None:
     return next((row for row in found if (row.destination, row.project) == (one.destination, one.project)), None)
 
 
-def _keep(assistant: Assistant, receipt: DeletionReceipt) -> None:
-    with assistant.store.writing(WAIT) as transaction:
+def _keep(store: Store, receipt: DeletionReceipt) -> None:
+    with store.writing(WAIT) as transaction:
         key = receipt.model_dump(include={"destination", "project", "person"})
         transaction.answer("forgetting/delete_deletion", **key)
         transaction.insert("deletion_receipts", [receipt.model_dump()])

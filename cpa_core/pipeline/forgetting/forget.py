@@ -112,7 +112,7 @@ def resume_forgetting(assistant: Assistant) -> bool:
     begun = journal_of(store)
     if begun is None:
         return False
-    with nobody_else(assistant):
+    with nobody_else(assistant.store):
         if "before" in begun:
             remove_outdated(assistant, date.fromisoformat(begun["before"]))
         else:

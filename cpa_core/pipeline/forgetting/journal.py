@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from cpa_core.errors import StoreBusy
-from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.forgetting.tombstones import forgotten_folder
 from cpa_core.store import Store
 from cpa_core.store.answers import merge
@@ -60,9 +59,8 @@ def end_journal(store: Store) -> None:
 
 
 @contextmanager
-def nobody_else(assistant: Assistant) -> Iterator[None]:
+def nobody_else(store: Store) -> Iterator[None]:
     """No landing, no batch and no run meanwhile. Raises StoreBusy."""
-    store = assistant.store
     with store.landing_lock(), store.batch_lock(WAIT):
         merge(store)
         if living := sorted((store.home / "answers").glob("*.jsonl")):

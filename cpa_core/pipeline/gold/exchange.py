@@ -80,7 +80,7 @@ def import_gold(
     }
     reading = _Reading(assistant, schema, sorted(wanted), reviewer or "imported")
     reviews = [found for one in raw if (found := reading.checked(one)) is not None]
-    fresh = _fresh(assistant, reviews, reading.undated)
+    fresh = _fresh(assistant.store, reviews, reading.undated)
     append_reviews(assistant, fresh)
     drawn = _declared_random(assistant, schema, reading.days, reviews) if at_random and reviews else None
     merge_gold(assistant)
@@ -94,11 +94,11 @@ def import_gold(
     )
 
 
-def _fresh(assistant: Assistant, reviews: Sequence[Review], undated: Container[str]) -> list[Review]:
+def _fresh(store: Store, reviews: Sequence[Review], undated: Container[str]) -> list[Review]:
     """Return the reviews that the home does not have yet, each once. A time that the file lacks makes no difference."""
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         known = {row["review_id"] for row in view.answer("gold/reviews_known")}
-    said = {_said(one) for one in _reviews(assistant.store)} if reviews else set()
+    said = {_said(one) for one in _reviews(store)} if reviews else set()
     fresh: dict[str, Review] = {}
     for one in reviews:
         is_known = _said(one) in said if one.review_id in undated else one.review_id in known

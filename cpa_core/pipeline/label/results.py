@@ -141,7 +141,7 @@ def count(assistant: Assistant, share: TaskShare, engine: Engine) -> None:
     """
     key = str(share.day), share.task
     asked, reused = engine.asked[key], engine.reused[key]
-    first, estimate = brought(assistant, share.batches.keys)
+    first, estimate = brought(assistant.store, share.batches.keys)
     first = min(reused, first)
     share.asked, share.reused = asked + first, reused - first
     share.folded += engine.folded[key]
@@ -203,10 +203,10 @@ def left_of(assistant: Assistant, share: TaskShare) -> Iterator[str]:
         yield f"{len(left)} of {len(asking.plan.pending)} conversations are left to {share.task}, for {words}"
 
 
-def _spent(assistant: Assistant, share: TaskShare, book: str) -> Row:
+def _spent(store: Store, share: TaskShare, book: str) -> Row:
     """Tokens and cost of the answers of a run and of batches. Unknown while another process still merges them."""
     batches = as_json(share.batches.keys)
-    with assistant.store.reading() as view:
+    with store.reading() as view:
         found = view.answer("label/cost_of_run", run=book, day=share.day, task=share.task, batches=batches)[0]
     return {name: value if found["calls"] else None for name, value in found.items() if name != "calls"}
 
@@ -214,7 +214,7 @@ def _spent(assistant: Assistant, share: TaskShare, book: str) -> Row:
 def stage_of(assistant: Assistant, share: TaskShare, book: str) -> Stage:
     calls = share.asked + share.reused
     postponed = share.asking.plan.waiting
-    spent = _spent(assistant, share, book) if share.asked else {}
+    spent = _spent(assistant.store, share, book) if share.asked else {}
     conversations = spent.pop("conversations", 0)
     return Stage(
         stage=share.task,

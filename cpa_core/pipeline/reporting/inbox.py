@@ -15,6 +15,7 @@ from cpa_core.insights.statistics import UnitSums, is_enough, ratio, ratio_diffe
 from cpa_core.models import Value
 from cpa_core.pipeline.assistant import Assistant
 from cpa_core.report.sections.issues import title
+from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction
 
 FIRST_DAYS = 7
@@ -87,8 +88,10 @@ def follow_issues(assistant: Assistant) -> tuple[FollowedIssue, ...]:
             due = _due(scored, followed)
             known = _known(view, due[0]) if due else _Inbox({}, {})
         if due:
-            found = {day: _found(assistant, day) for day in due}
-            rows, issues = _followed(assistant, due, known, found, is_first=not any(day < due[0] for day in followed))
+            found = {day: _found(assistant.store, day) for day in due}
+            rows, issues = _followed(
+                assistant.store, due, known, found, is_first=not any(day < due[0] for day in followed)
+            )
             with assistant.store.writing() as tables:
                 _write(tables, due, scored, (rows, issues), assistant.now())
     return issues_now(assistant)
@@ -211,14 +214,14 @@ def _standing_of(row: Row) -> tuple[Life, date, date | None, date, float | None]
     return row["state"], row["since"], row["told_on"], row["last_found"], row["share_there"]
 
 
-def _found(assistant: Assistant, day: date) -> dict[str, tuple[Issue, tuple[str, ...]]]:
+def _found(store: Store, day: date) -> dict[str, tuple[Issue, tuple[str, ...]]]:
     """The issues of the 28 days that end with this one, with the keys of their kinds."""
-    with insights.selected(assistant.store, Scope(day - timedelta(days=lives.REFERENCE - 1), day)) as of:
+    with insights.selected(store, Scope(day - timedelta(days=lives.REFERENCE - 1), day)) as of:
         return {one.id: (one, keys_of_kinds(of, one.kinds)) for one in insights.issues(of)}
 
 
 def _followed(
-    assistant: Assistant,
+    store: Store,
     due: Sequence[date],
     known: _Inbox,
     found: Mapping[date, dict[str, tuple[Issue, tuple[str, ...]]]],
@@ -236,7 +239,7 @@ def _followed(
             issues[name] = issues.get(name, _new_row(issue, keys, day)) | {"title": title(issue)}
     numbers = {name: number for number, name in enumerate(issues)}
     rows: list[Row] = []
-    with insights.selected(assistant.store, Scope(due[0] - timedelta(days=LOOKED_BACK), due[-1])) as of:
+    with insights.selected(store, Scope(due[0] - timedelta(days=LOOKED_BACK), due[-1])) as of:
         _prepare(of, list(issues.values()))
         for day in due:
             week = lives.last_week(day)

@@ -23,6 +23,7 @@ from cpa_core.proposing.naming import (
     telling_question,
     told_apart,
 )
+from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction, as_json
 from cpa_core.topics import CORPORA, Corpus, Item
 from cpa_core.topics.vectors import Space, module
@@ -121,12 +122,12 @@ def name_topics(assistant: Assistant) -> tuple[NamedTopic, ...]:
         advance = stack.enter_context(assistant.progress("describe", 2 * len(unnamed)))
         drafts = _drafts(made, model, topics, advance)
         named = tuple(_checked(made, model, topics, one, drafts, advance) for one in unnamed)
-    _keep(assistant, model, named)
+    _keep(assistant.store, model, named)
     return named
 
 
-def _keep(assistant: Assistant, model: ModelName, named: Sequence[NamedTopic]) -> None:
-    with assistant.store.writing() as tables:
+def _keep(store: Store, model: ModelName, named: Sequence[NamedTopic]) -> None:
+    with store.writing() as tables:
         for one in named:
             told = one.right / one.checked if one.right is not None else None
             fields = {"name": one.name, "description": one.description, "model": str(model), "told": told}
