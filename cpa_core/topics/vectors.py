@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cpa_core.errors import SettingsError
 from cpa_core.extras import not_installed
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Space:
     def vectors(self, texts: Sequence[str]) -> "Vectors":
         """A row of length one for each text; zeros for a text of which the space knows nothing."""
         if self.embedding:
-            return unit(self.embedding.vectors(texts))
+            return unit(self._by_model(self.embedding, texts))
         if not texts:
             return self.directions[:0]
         matrix = module("scipy.sparse").hstack([self.counted(kind, texts) for kind in ANALYZERS]).tocsr()
@@ -103,6 +104,18 @@ class Space:
         shape = SHAPE_WEIGHT * np.clip(shape, -SHAPE_MOST, SHAPE_MOST)
         is_known = (known != 0).any(axis=1, keepdims=True)
         return unit(np.hstack([known, shape * is_known]))
+
+    def _by_model(self, embedding: Embedding, texts: Sequence[str]) -> "Vectors":
+        """The model's vectors; zeros where it has none for any text. Raises SettingsError for those of another size."""
+        found = embedding.vectors(texts)
+        size = found.shape[1]
+        if size not in (0, self.dimensions):
+            raise SettingsError(
+                f"{self.model}: its vectors have {size} numbers, and those of the topics {self.dimensions}: the "
+                "server's model has changed, so give it another name in CPA_EMBEDDINGS"
+            )
+        nothing: Vectors = module("numpy").zeros((len(texts), self.dimensions), dtype="float32")
+        return found if size else nothing
 
     def written(self) -> str:
         """The space as text (base64 of a compressed archive of arrays), for one column of a table."""
@@ -119,13 +132,18 @@ class Space:
         return base64.b64encode(out.getvalue()).decode()
 
     @classmethod
-    def read(cls, written: str, embedding_of: Callable[[str], Embedding]) -> "Space":
-        """The space that `written` gave; the arrays hold no code. `embedding_of` returns a model by its name."""
+    def read(cls, written: str, embedding_of: Callable[[str], Embedding] | None = None) -> "Space":
+        """The space that `written` gave; the arrays hold no code.
+
+        `embedding_of` returns a model by its name; without it, a space of a model's vectors raises SettingsError.
+        """
         with module("numpy").load(io.BytesIO(base64.b64decode(written)), allow_pickle=False) as arrays:
             features = {kind: tuple(str(one) for one in arrays[f"{kind}_features"]) for kind in ANALYZERS}
             weights = {kind: arrays[f"{kind}_weights"] for kind in ANALYZERS}
             directions = arrays["directions"].astype("float32")
             if "embedding" in arrays:
+                if embedding_of is None:
+                    raise SettingsError(f"these topics need the vectors of {arrays['embedding']}")
                 return cls(features, weights, directions, embedding=embedding_of(str(arrays["embedding"])))
             if "shape" not in arrays:
                 return cls(features, weights, directions)

@@ -154,6 +154,7 @@ def test_a_text_that_the_model_does_not_take_costs_only_itself(home: Home, space
     with served(space, refuses) as server:
         done = find_topics(by_model(home, server)).corpora[1]
         assert done.unplaced == 1 and len(home.rows(FOUND)) == done.texts - 1
+        assert find_topics(by_model(home, server)).corpora[1].unplaced == 1
         server.script = lambda asked: None
         asked_before = len(server.asked)
         assert find_topics(by_model(home, server)).corpora[1].unplaced == 0
@@ -185,6 +186,20 @@ def test_other_vectors_find_topics_anew_and_known_ones_keep_their_id_and_name(
     assert len(home.rows(FOUND)) == len(places)
     back = find_topics(home.assistant())
     assert back.corpora[1].kept is not None and len(home.rows(FOUND)) == len(places)
+    for column, table in (("topic_id", "topics"), ("group_id", "topic_groups")):
+        assert home.rows(f"select {column} from {table} group by all having count(*) > 1") == []
+    assert sum(one.items for one in back.topics) == len(places)
+
+
+def test_vectors_of_another_size_under_the_same_name_are_an_error_with_a_way_out(home: Home, space: Space) -> None:
+    with served(space) as server:
+        find_topics(by_model(home, server))
+    home.write("later.json", {"m": [turn("my parcel is late", f"{DAY}T12:00:00Z")]})
+    home.land()
+    build(home)
+    other = EmbeddingServer(lambda some: [[1.0, 0.0]] * len(some))
+    with other as server, pytest.raises(SettingsError, match="another name in CPA_EMBEDDINGS"):
+        find_topics(by_model(home, server))
 
 
 def test_a_text_is_sent_redacted(home: Home, space: Space) -> None:

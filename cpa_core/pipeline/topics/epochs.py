@@ -1,5 +1,6 @@
 """Epochs: topics found anew in vectors of another kind, and the map from the earlier ones to them."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,12 +39,22 @@ def begun_anew(
     if found is None:
         return None
     same = same_groups(found.members, known)
-    ids = {one.topic_id: same.get(one.topic_id, one.topic_id) for one in found.topics}
+    ids = _ids([one.topic_id for one in found.topics], same)
     members = {item: ids[topic] for item, topic in found.members.items()}
     topics = tuple(sorted((replace(one, topic_id=ids[one.topic_id]) for one in found.topics), key=lambda t: t.topic_id))
     layer = replace(found, topics=topics, members=members)
     shared = Counter((old, topic) for item, topic in members.items() if (old := known.get(item)) is not None)
     return Epoch(_grouped(layer, known, groups, ids), same, shared)
+
+
+def _ids(found: Sequence[str], same: Mapping[str, str]) -> dict[str, str]:
+    """The id of each topic or group: an earlier one's, else its own, or another one if its own is taken by now."""
+    taken = set(same.values())
+    return {one: same.get(one, _other_id(one) if one in taken else one) for one in found}
+
+
+def _other_id(one: str) -> str:
+    return hashlib.sha256(f"{one}\0again".encode()).hexdigest()[:12]
 
 
 def _grouped(
@@ -53,11 +64,13 @@ def _grouped(
     of_topic = {ids[topic]: one.group_id for one in layer.above for topic in one.topics}
     before = {item: groups.get(topic) if topic is not None else None for item, topic in known.items()}
     same = same_groups({item: of_topic[topic] for item, topic in layer.members.items() if topic in of_topic}, before)
+    group_ids = _ids([one.group_id for one in layer.above], same)
+    there = set(groups.values())
     above = (
         replace(
             one,
-            group_id=same.get(one.group_id, one.group_id),
-            words=None if one.group_id in same else one.words,
+            group_id=group_ids[one.group_id],
+            words=None if group_ids[one.group_id] in there else one.words,
             topics=tuple(sorted(ids[topic] for topic in one.topics)),
         )
         for one in layer.above

@@ -289,7 +289,7 @@ def _write(tables: Transaction, there: _Corpus, changed: _Changed, gone: Sequenc
     if newest is None or not changed.is_clustered:
         return
     if changed.layer:
-        space_id = _keep_layer(tables, there.name, changed, (newest, now))
+        space_id = _keep_layer(tables, there, changed, (newest, now))
         if changed.epoch:
             keep_epoch(tables, there.name, space_id, changed.epoch, now)
     topics = there.known | {name: place.topic_id for name, place in changed.places.items()}
@@ -362,9 +362,9 @@ def _rows_of(written: str | None, dimensions: int) -> "Vectors":
     return found
 
 
-def _keep_layer(tables: Transaction, corpus: Corpus, changed: _Changed, made: tuple[date, datetime]) -> str:
-    """Write a layer and return the id of its space. Known topics of a new epoch keep their name and their row."""
-    layer, (day, now) = changed.layer, made
+def _keep_layer(tables: Transaction, there: _Corpus, changed: _Changed, made: tuple[date, datetime]) -> str:
+    """Write a layer and return the id of its space. Topics that are known by their id keep their name and their row."""
+    corpus, layer, (day, now) = there.name, changed.layer, made
     assert layer is not None
     arrays = layer.space.written()
     number = sum(row["spaces"] for row in tables.answer("topics/spaces_made") if row["corpus"] == corpus)
@@ -372,10 +372,9 @@ def _keep_layer(tables: Transaction, corpus: Corpus, changed: _Changed, made: tu
     space: Row = {"space_id": space_id, "corpus": corpus, "number": number, "since": layer.since}
     space |= {"made_at": now, "arrays": arrays, "others": _written(layer.others)}
     tables.insert("topic_spaces", [space])
-    known = set(changed.epoch.same.values()) if changed.epoch else set()
     for one in layer.topics:
         row = _topic_row(corpus, space_id, one, (day, layer.since is not None))
-        if one.topic_id in known:
+        if one.topic_id in there.groups:
             moved = {name: row[name] for name in ("topic_id", "space_id", "centre", "radius")}
             tables.answer("topics/move_topic", corpus=corpus, **moved)
         else:
