@@ -1,12 +1,16 @@
 """A store past one machine: its address, its locks and fences, its ledgers, and the same rows as in the file."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import uuid
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import psycopg
@@ -36,7 +40,7 @@ from cpa_core.store.lake.postgres import is_pooled
 from cpa_core.store.lake.sides import WRITES
 from cpa_core.store.lake.upkeep import keys_twice, look_after
 from cpa_core.store.transaction import Row
-from tests.servers.postgres import PASSWORD, Postgres, programs
+from tests.servers.postgres import PASSWORD, Postgres, programs, server
 from tests.servers.s3 import relayed
 from tests.support.fakes import SCHEMA
 from tests.support.homes import NOW, Home, turn
@@ -582,3 +586,52 @@ def test_an_upgrade_names_its_migrations_first_and_an_older_version_touches_noth
         tables.execute("insert into migrations values (9999, now())")
     with pytest.raises(SettingsError, match=r"migration 9999.*changes nothing here"):
         upgrade_home(Home(tmp_path / "older", dict(environ)).assistant())
+
+
+LOSING = """
+import os, sys
+from cpa_core.errors import StoreBusy, StoreNotWritten
+from cpa_core.settings import settings
+from cpa_core.store import Store
+
+store = Store.of(settings(dict(os.environ)))
+for opened, is_asking in [(store.reading, True), (store.reading, False), (store.writing, True), (store.writing, False)]:
+    with opened() as tables:
+        tables.rows("select count(*) from messages"), tables.rows("select count(*) from answers")
+    try:
+        with opened() as tables:
+            tables.rows("select count(*) from messages"), tables.rows("select count(*) from answers")
+            print("open", flush=True)
+            sys.stdin.readline()
+            if is_asking:
+                tables.rows("select count(*) from answers")
+            raise KeyError
+    except (StoreBusy, StoreNotWritten, KeyError) as failed:
+        print(type(failed).__name__, flush=True)
+    for _ in range(3):  # what is left of the lost connections is met once
+        try:
+            with store.reading():
+                break
+        except StoreBusy:
+            pass
+"""
+
+
+@needs_postgres
+@pytest.mark.slow
+def test_a_process_outlives_a_server_that_restarts_within_its_transaction(tmp_path: Path) -> None:
+    with server() as own:
+        given = Lakes(own).environ(tmp_path / "home")
+        with subprocess.Popen(
+            [sys.executable, "-c", LOSING], env={**os.environ, **given}, text=True, stdin=PIPE, stdout=PIPE, stderr=PIPE
+        ) as process:
+            assert process.stdin and process.stdout and process.stderr
+            for _ in range(4):
+                assert process.stdout.readline() == "open\n", process.stderr.read()
+                own.restart()
+                process.stdin.write("go on\n")
+                process.stdin.flush()
+                assert process.stdout.readline() in ("StoreBusy\n", "StoreNotWritten\n", "KeyError\n"), (
+                    process.stderr.read()
+                )
+            assert process.wait(30) == 0, process.stderr.read()

@@ -45,8 +45,8 @@ class LakeEngine:
     @contextmanager
     def beside(self, wait: float | None) -> Iterator[Transaction]:
         """A snapshot, under no lock. Raises StoreBusy where Postgres does not answer."""
-        with self._said(StoreBusy, "this cannot be read now"), self.catalog.cursor() as connection:
-            self.catalog.begin(connection)
+        said = self._said(StoreBusy, "this cannot be read now")
+        with said, self.catalog.cursor() as connection, self._begun(connection):
             yield Transaction(connection, Side(self.catalog, self.ledger))
             connection.execute("rollback")
 
@@ -61,13 +61,9 @@ class LakeEngine:
         with self.locks.writing(wait) as writer, said, self.catalog.cursor() as connection:
             side = Side(self.catalog, self.ledger)
             with side:
-                self.catalog.begin(connection)
-                try:
+                with self._begun(connection):
                     yield Transaction(connection, side)
                     self.locks.expect_held(writer)
-                except BaseException:
-                    _roll_back(connection)
-                    raise
                 connection.execute("commit")
                 side.commit()
         self._is_made = True
@@ -105,15 +101,29 @@ class LakeEngine:
             self.catalog.give_up()
             self.ledger.vacuum(self.address.lake_schema)
             with self.catalog.cursor() as connection:
-                self.catalog.begin(connection)
-                connection.execute(question_sql("lake/vacuumed_before"))
-                connection.execute(question_sql("lake/vacuumed"))
+                with self._begun(connection):
+                    connection.execute(question_sql("lake/vacuumed_before"))
+                    connection.execute(question_sql("lake/vacuumed"))
                 connection.execute("commit")
 
     def close(self) -> None:
         """Let go of every connection; the next transaction connects anew."""
         self.catalog.give_up()
         self.connections.close()
+
+    @contextmanager
+    def _begun(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """A transaction that is rolled back at an error, before its connection is closed.
+
+        Closing an open transaction whose server is gone ends the process with SIGABRT, which Python cannot catch.
+        Source: https://github.com/PostHog/duckgres/pull/133.
+        """
+        try:
+            self.catalog.begin(connection)
+            yield
+        except BaseException:
+            _roll_back(connection)
+            raise
 
     @contextmanager
     def _said(self, kind: type[StoreBusy] | type[StoreNotWritten], what: str) -> Iterator[None]:
