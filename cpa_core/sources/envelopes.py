@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from cpa_core.sources.conversations import decoded, raw
+from cpa_core.sources.cut_json import LINE, PREFIX, begins_record
 from cpa_core.sources.records import Reject
 
 Placed: TypeAlias = tuple[str, Any]
@@ -103,12 +104,9 @@ REQUESTS = frozenset({"httpMethod", "method", "url", "path", "headers", "request
 SPOKEN = frozenset({"role", "content", "messages", "input", "output", "prompt", "contents", "request", "response"})
 """A record with one of these keys may be speech: its reader says why it is none."""
 
-PREFIX = 300
-"""So many characters a program that writes logs puts before the JSON of a line, such as its time and level."""
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?")
 
 CUT_AFTER, MOST_PIECES = 4_000, 64
-BEGUN = re.compile(r"\{\s*\"")
 RUNTIME = re.compile(r"^\S+ (?:stdout|stderr) [FP] ")
 """The beginning of each piece of a line at containerd: its time, the stream, and whether more follows.
 
@@ -119,7 +117,6 @@ WRITTEN = re.compile(r"\s*(?:\w|<\d|\[[A-Za-z]|\[\d{4}-)")
 """How a line of a log begins that is no JSON."""
 
 NO_JSON = "a line of the log that is no JSON"
-CUT = "a line of the log whose JSON is cut off or damaged"
 FOREIGN = "a record of the log that is none of this format"
 
 
@@ -297,7 +294,7 @@ def _text(tree: Any, path: tuple[str, ...]) -> str | None:
 
 def _is_begun(text: str) -> bool:
     """Whether a text is the first piece of JSON that was cut."""
-    return len(text) >= CUT_AFTER and BEGUN.search(text, 0, PREFIX) is not None and json_of(text) is None
+    return len(text) >= CUT_AFTER and begins_record(text) and json_of(text) is None
 
 
 def _whole(pieces: Sequence[str | None]) -> str | None:
@@ -312,8 +309,8 @@ def not_inside(place: str, tree: Any, path: tuple[str, ...]) -> Reject:
     held: Any = _named(tree)
     for key in path:
         held = held.get(key) if isinstance(held, dict) else None
-    if isinstance(held, str) and BEGUN.search(held, 0, PREFIX):
-        return Reject(place, CUT, raw(tree))
+    if isinstance(held, str) and begins_record(held):
+        return Reject(place, LINE, raw(tree))
     return Reject(place, NO_JSON, "{}", loss=False)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from cpa_core.sources import fields, roles
 from cpa_core.sources.conversations import decoded
+from cpa_core.sources.cut_json import MESSAGES, begins_messages
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import parts, turns
 from cpa_core.sources.formats.streams import put_together
@@ -23,16 +24,15 @@ PROMPTED = frozenset({"prompt", "system", "messages"})
 SHOWN = 8
 EMBEDDED = "an embedding: nobody said or read it"
 FAILED = "the call failed: its answer is an error, and nobody was answered"
-CUT_MESSAGES = re.compile(r'\s*(?:\[\s*)?\{\s*"(?:role|content|parts|messages|message|type|system_instruction)"\s*:')
-"""How the JSON of messages begins. Senders cut long attributes: OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT of
-https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/."""
-CUT = "messages whose JSON is cut off or damaged: nobody said that; raise the length limit of the sender's attributes"
-
 TEMPLATED = re.compile(
     r"\A(?:Human|System): |<\|[a-z_]{2,20}\|>|\[/?INST\]|<(?:start|end)_of_turn>"
     r"|(?:\A|\n)(?:Human|User):[\s\S]*\n(?:Assistant|Bot|AI):"
 )
 """Marks of the template by which one text holds a whole conversation, as models without a list of messages take it."""
+
+
+class CutMessages(ValueError):
+    """Messages stand here, of which the end is cut off."""
 
 
 class CallAbout(NamedTuple):
@@ -138,11 +138,13 @@ def spoken(value: Any, word: str) -> list[Any]:
 
 
 def is_readable(value: Any) -> bool:
-    """Whether an input or output holds messages or text, and is no object of the application's own."""
+    """Whether an input or output holds text or messages, also cut ones, and is no object of the application's own."""
     if type(value) is dict and value and HELD.isdisjoint(value):
         return False
     try:
         return bool(spoken(value, ""))
+    except CutMessages:
+        return True
     except ValueError:
         return False
 
@@ -197,15 +199,18 @@ def _written(text: str, word: str) -> list[Any]:
 
     Raises ValueError for the JSON of an object of the application's own, and for messages whose JSON was cut off.
     """
-    if text.lstrip()[:1] in ("[", "{"):
-        try:
-            tree = decoded(text)
-        except ValueError:
-            if CUT_MESSAGES.match(text):
-                raise ValueError(CUT) from None
-            return [{"content": text}]  # words that only begin like JSON
-        if isinstance(tree, dict) or any(isinstance(one, dict) for one in tree):
-            return spoken(tree, word)
+    if text.lstrip()[:1] not in ("[", "{", '"'):
+        return [{"content": text}]
+    try:
+        tree = decoded(text)
+    except ValueError:
+        if begins_messages(text):
+            raise CutMessages(MESSAGES) from None
+        return [{"content": text}]  # words that only begin like JSON
+    if isinstance(tree, dict) or (isinstance(tree, list) and any(isinstance(one, dict) for one in tree)):
+        return spoken(tree, word)
+    if isinstance(tree, str) and tree.lstrip()[:1] in ("[", "{"):  # JSON in JSON
+        return _written(tree, word)
     return [{"content": text}]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.calls import CallAbout, called
+from cpa_core.sources.formats.calls import CallAbout, called, spoken
 from cpa_core.sources.formats.form import Format, attempted, each
 from cpa_core.sources.formats.openai_chat import ONLY_ANSWERS
 from cpa_core.sources.records import Reject, moment
@@ -110,8 +110,7 @@ def _gateway(file: File, records: Trees) -> Iterator[columns.Found]:
 def _joined(file: File, rows: list[Placed]) -> Iterator[columns.Found]:
     place, first = rows[0]
     asked, answered = (
-        [message for _, row in rows for message in _messages(row.get(key))]
-        for key in ("RequestMessages", "ResponseMessages")
+        _messages([row[key] for _, row in rows if row.get(key)], key) for key in ("RequestMessages", "ResponseMessages")
     )
     if not asked:
         raise ValueError(ONLY_ANSWERS)
@@ -122,11 +121,12 @@ def _joined(file: File, rows: list[Placed]) -> Iterator[columns.Found]:
     )
 
 
-def _messages(cell: Any) -> list[Any]:
-    found = unfolded(cell)
-    if isinstance(found, dict):
-        return [found]
-    return found if isinstance(found, list) else [{"content": found}] if found else []
+def _messages(cells: list[Any], word: str) -> list[Any]:
+    """The messages of a call's rows: each has its own, or a piece of 32 KB of one JSON."""
+    if len(cells) > 1 and all(isinstance(one, str) for one in cells):
+        joined = unfolded("".join(cells))
+        cells = cells if isinstance(joined, str) else [joined]
+    return [message for one in cells for message in spoken(unfolded(one), word)]
 
 
 PAIRS = Format(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from cpa_core.sources.cut_json import begins_messages
 from cpa_core.sources.formats.calls import prompted, spoken
 from cpa_core.sources.trees import unfolded
 
@@ -160,10 +161,11 @@ def _adk(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """`gcp.vertex.agent.llm_request` and `.llm_response`, as Google's Agent Development Kit has them."""
     request, response = (unfolded(attributes.get(f"gcp.vertex.agent.llm_{word}")) for word in ("request", "response"))
     if not isinstance(request, dict):
-        return None
+        return Exchange(request, None) if request else None
     config = request.get("config")
     system = config.get("system_instruction") if isinstance(config, dict) else None
-    return Exchange(request.get("contents"), response.get("content") if isinstance(response, dict) else None, system)
+    answer = response.get("content") if isinstance(response, dict) else response
+    return Exchange(request.get("contents"), answer, system)
 
 
 BLOCKS = frozenset({"type", "text", "image", "document", "video", "toolUse", "toolResult", "reasoningContent"})
@@ -215,7 +217,8 @@ SIDES = (
 def _pydantic_ai(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """`pydantic_ai.all_messages`, or `all_messages_events` before: the whole state of an agent's run."""
     state = unfolded(attributes.get("pydantic_ai.all_messages")) or unfolded(attributes.get("all_messages_events"))
-    return Exchange(None, state) if isinstance(state, list) and state else None
+    is_state = begins_messages(state) if isinstance(state, str) else isinstance(state, list) and state
+    return Exchange(None, state) if is_state else None
 
 
 DIALECTS: tuple[Callable[[Attributes, list[Event]], Exchange | None], ...] = (
