@@ -59,6 +59,10 @@ PLACES: tuple[tuple[str, ...], ...] = (
     ("fields",),
     ("log", "message"),
     ("entry",),
+    ("meta",),
+    ("extra",),
+    ("context",),
+    ("record", "extra"),
     ("Item",),
     ("dynamodb", "NewImage"),
     ("NewImage",),
@@ -86,6 +90,7 @@ TIMES: tuple[str, ...] = (
     "_time",
 )
 TIMES += ("TimeGenerated [UTC]", "timestamp [UTC]", "__REALTIME_TIMESTAMP", "eventTime", "ingestionTime", "Date")
+TIMES += ("@t", "asctime", "publishTime", "publish_time", "enqueuedTimeUtc", "approximateArrivalTimestamp")
 """Where an envelope has the time of what it holds; a record without a time of its own takes it."""
 
 OWN_TIME = re.compile(
@@ -93,6 +98,18 @@ OWN_TIME = re.compile(
     r"|(?:_(?:at|time|date|ts|timestamp)|Time|Date|At|Timestamp|UnixNano)$"
 )
 """A key of a record that has a time of its own."""
+
+MARKS = frozenset({"level", "levelname", "severity", "lvl", "@l", "@mt", "@m", "pid", "hostname", "specversion"})
+"""A record with one of these keys, and a time under TIMES, is a line of a log or an event, and has its time.
+
+Sources: https://getpino.io/#/docs/api (time, level, pid, hostname), https://github.com/trentm/node-bunyan#core-fields,
+https://github.com/winstonjs/winston#formats, https://www.structlog.org (level, timestamp), zap's
+https://pkg.go.dev/go.uber.org/zap (level, ts), https://github.com/serilog/serilog-formatting-compact (@t, @l, @mt),
+https://loguru.readthedocs.io (record.extra), and
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md (specversion, time, data).
+"""
+
+LOGGED = MARKS | frozenset(TIMES)
 
 CONVERSATIONS = tuple(f"{word}{end}" for word in ("conversation", "session", "thread", "chat") for end in ("_id", "Id"))
 USERS = ("user_id", "userId")
@@ -161,9 +178,8 @@ def _identified(held: dict[str, Any], outer: dict[str, Any]) -> dict[str, Any]:
 
 def _timed(held: dict[str, Any], outer: dict[str, Any], first: str) -> dict[str, Any]:
     """A record with the time of its envelope, where it has none of its own under a name that readers know."""
-    own = [key for key, value in held.items() if OWN_TIME.search(key) and value not in (None, "")]
-    at = None if own else next((found for one in (held, outer, outer.get(first)) for found in _times(one)), None)
-    return held if at is None else {**held, "timestamp": at}
+    at = next((found for one in (held, outer, outer.get(first)) for found in _times(one)), None)
+    return held if at is None else timed_as(held, at)
 
 
 TYPES = frozenset({"S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"})
@@ -203,7 +219,22 @@ def _untyped(value: Any) -> Any:
 
 
 def _times(tree: Any) -> Iterator[Any]:
-    return (tree[key] for key in TIMES if isinstance(tree, dict) and tree.get(key) not in (None, ""))
+    found = (tree[key] for key in TIMES if isinstance(tree, dict) and tree.get(key) not in (None, ""))
+    return (one.get("timestamp", one) if isinstance(one, dict) else one for one in found)
+
+
+def time_key(tree: Any) -> str | None:
+    """The key under which a line of a log, or an event, has its time; None for a record that is neither."""
+    if type(tree) is not dict or tree.keys().isdisjoint(MARKS):
+        return None
+    return next((key for key in TIMES if tree.get(key) not in (None, "", [], {})), None)
+
+
+def timed_as(tree: Any, at: Any) -> Any:
+    """A record with this time, if it has none of its own under a name that readers know."""
+    if type(tree) is not dict or any(OWN_TIME.search(key) and value not in (None, "") for key, value in tree.items()):
+        return tree
+    return {**tree, "timestamp": at}
 
 
 def _named(tree: Any) -> dict[str, Any]:

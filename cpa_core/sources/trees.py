@@ -34,7 +34,7 @@ MOST_ROWS = 1_000
 DEPTH = 6
 WRAPPERS = frozenset(
     {"data", "results", "result", "hits", "payload", "conversation", "thread", "session", "trace", "export", "call"}
-    | {"message", "chats", "conversations", "threads", "sessions"}
+    | {"message", "chat", "chats", "conversations", "threads", "sessions"}
 )
 """Under these keys an export may hold the object that holds its records; other keys of objects may be ids."""
 
@@ -75,9 +75,16 @@ class Records:
             if isinstance(one, Reject):
                 yield one
             else:
-                tree = self.file.mapped(opened(one[1]) if self.opens else one[1])
+                tree = self.file.mapped(self._dated(opened(one[1]) if self.opens else one[1]))
                 yield (one[0], tree) if self._is_own(tree) else Reject(one[0], envelopes.FOREIGN, "{}", loss=False)
         self.once = self.once or Repeating.made == before
+
+    def _dated(self, tree: Any) -> Any:
+        """A record that is itself the line of a log, with the time of that line where it names none."""
+        key = envelopes.time_key(tree)
+        if key is None or "timestamp" in tree or "timestamp" in self.file.names:
+            return tree
+        return {**tree, "timestamp": tree[key]}
 
     def _is_own(self, tree: Any) -> bool:
         return not self.signs or envelopes.may_be_speech(tree) or shapes.best(tree, self.signs) > 0
@@ -156,11 +163,17 @@ def _streamed(window: Window, place: str, route: Route) -> Found:
         for n, tree in enumerate(elements(window)):
             yield from along(_within(place, f"{n}"), tree, route[1:])
     elif route and route[0] not in NO_KEYS and mark == "{":
+        beside: dict[str, Any] = {}
         for key in documents.keys(window):
-            if key == route[0]:
+            if key == route[0] and not beside.keys().isdisjoint(envelopes.MARKS):
+                beside[key] = window.value()  # a line of a log: small, and its time may follow
+            elif key == route[0]:
                 yield from _streamed(window, _within(place, key), route[1:])
             else:
-                window.value()
+                value = window.value()
+                beside |= {key: value} if key in envelopes.LOGGED else {}
+        if route[0] in beside:
+            yield from along(place or "", beside, route)
     else:
         yield from along(place or "top level", window.value(), route)
 
@@ -170,9 +183,11 @@ def _within(place: str, key: str) -> str:
 
 
 def along(place: str, tree: Any, route: Route) -> Found:
-    """The records of a parsed value."""
+    """The records of a parsed value, those of a line of a log with its time where they have none."""
     found: list[Placed | Reject] = []
     _gather(place, tree, route, found)
+    if route and (key := envelopes.time_key(tree)):
+        return (one if isinstance(one, Reject) else (one[0], envelopes.timed_as(one[1], tree[key])) for one in found)
     return iter(found)
 
 

@@ -70,6 +70,9 @@ THOUGHTS = {"messageId": "2", "parentMessageId": "1", "isCreatedByUser": False, 
 HEARD = [{"role": "user", "content": "hi", "words": []}, {"role": "agent", "content": "ho", "words": []}]
 CHAT = [{**one, "created_timestamp": 1772442000000 + n} for n, one in enumerate(HEARD)]
 
+LEX_V1 = {"botName": "b", "botAlias": "p", "inputTranscript": "hi", "botResponse": "ho", "requestId": "q", **TIME}
+LEX_V1 |= {"userId": "u", "sessionId": "s", "messageFormat": "PlainText", "inputDialogMode": "Text"}
+
 DOCUMENTED: dict[str, tuple[Any, list[Said]]] = {
     "a stream of server-sent events": (call(EVENTS), [BOTH]),
     "a stream as a list of chunks": (call(CHUNKS), [BOTH]),
@@ -95,6 +98,7 @@ DOCUMENTED: dict[str, tuple[Any, list[Said]]] = {
         },
         [BOTH],
     ),
+    "Lex V1": (LEX_V1, [BOTH]),
     "a prompt that Gemini refused": (call({"promptFeedback": {"blockReason": "SAFETY"}}, GEMINI), [BOTH[:1]]),
     "a batch of Vertex": (
         {

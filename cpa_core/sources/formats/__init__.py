@@ -166,6 +166,7 @@ def opened(file: File, midnight: datetime | None, day: date | None = None) -> Op
     file, notes = prepared(file)
     try:
         chosen = recognition.choice(file, FORMATS)
+        file = recognition.logged(file, chosen)
         if chosen.form.kind == "none":
             notes = (*notes, f"{file.name}: {chosen.form.title}: {HOLDS_NONE}")
         (drafts, records, rejects), count = _gathered(file, chosen)

@@ -2,7 +2,8 @@
 
 Sources: https://core.telegram.org/import-export, https://github.com/Tyrrrz/DiscordChatExporter (JSON),
 https://docs.aws.amazon.com/connect/latest/adminguide/chat-transcripts.html and /contact-lens-analyze-chat.html,
-https://docs.aws.amazon.com/lexv2/latest/dg/conversation-logs-cw.html,
+https://docs.aws.amazon.com/lexv2/latest/dg/conversation-logs-cw.html, and of V1
+https://docs.aws.amazon.com/lex/latest/dg/conversation-logs-cw.html,
 https://docs.voiceflow.com/reference/gettranscriptdialog.
 """
 
@@ -123,13 +124,20 @@ def _lex(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     session = fields.identity("sessionId", tree.get("sessionId"))
     if session is None:
         raise ValueError("sessionId: missing")
+    user = fields.identity("userId", tree.get("userId"))
     at, own = tree.get("timestamp"), tree.get("requestId")
     for made in _sides(file, place, tree, at, own):
-        yield made._replace(conversation_id=session) if isinstance(made, Draft) else made
+        yield made._replace(conversation_id=session, user_id=user) if isinstance(made, Draft) else made
 
 
 def _sides(file: File, place: str, tree: dict[str, Any], at: Any, own: Any) -> Iterator[Made]:
     yield from talks.said(file, f"{place}: inputTranscript", "user", tree.get("inputTranscript"), at, own)
+    answer = tree.get("botResponse")  # of Lex V1
+    if tree.get("messageFormat") in ("CustomPayload", "Composite"):
+        yield from talks.silent(file, f"{place}: botResponse", "attachment", answer, at)
+    else:
+        answer = markup.words(answer) if tree.get("messageFormat") == "SSML" and isinstance(answer, str) else answer
+        yield from talks.said(file, f"{place}: botResponse", "assistant", answer, at, f"{own}.0" if own else None)
     for n, one in enumerate(map(object_at, list_at(tree, "messages"))):
         where, text, kind = f"{place}: messages.{n}", one.get("content"), one.get("contentType")
         if kind in ("PlainText", "SSML", None):
@@ -205,11 +213,12 @@ LEX = _talks(
     "sessionId inputTranscript messages[].content",
     "sessionId inputTranscript messages[].content messages[].contentType botId requestId",
     "sessionId inputTranscript botId requestId",
+    "sessionId inputTranscript botResponse botName botAlias requestId",
     read=_lex,
     docs="https://docs.aws.amazon.com/lexv2/latest/dg/conversation-logs-cw.html",
     ids="sessionId",
-    users="none",
+    users="userId, which V1 has",
     times="timestamp",
-    speech="inputTranscript; messages of type PlainText and SSML",
+    speech="inputTranscript; messages of type PlainText and SSML; botResponse of V1",
     silent="cards, payloads, intents, slots",
 )._replace(kind="message")

@@ -73,6 +73,18 @@ def choice(file: File, formats: Mapping[str, Format]) -> Choice:
     return _choice(file._replace(matched=set()), formats)
 
 
+def logged(file: File, chosen: Choice) -> File:
+    """A file of our rows as the lines of a log, read with the time of each line, where the rows have none of their own.
+
+    Records that stand deeper, or in another format, take that time as they are cut: see `trees.Records`.
+    """
+    if (chosen.form.name, chosen.layout, chosen.route) != ("jsonl", "lines", ()) or "timestamp" in file.names:
+        return file
+    keys = {envelopes.time_key(tree) for tree in next(samples(file)).values}
+    key = keys.pop() if len(keys) == 1 else None
+    return file if key in (None, "timestamp") else file._replace(names={**file.names, "timestamp": key})
+
+
 def _choice(file: File, formats: Mapping[str, Format]) -> Choice:
     if file.form and file.form not in formats:
         raise SourceError(f"{file.name}: format: {file.form} is none of {', '.join(formats)}")
