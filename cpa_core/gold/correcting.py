@@ -21,6 +21,8 @@ LEAST_POSITIVES = 10
 LEAST_DIFFERENCE = 0.02
 """Least excess of sensitivity over the false-positive rate at which a tagger's errors can be inverted."""
 
+MOST_WEIGHT = 2.0
+"""The most that a tag counts in a corrected rate: a tagger that finds half of a label has a slope of 2."""
 
 ROUNDING = 1e-20
 """A variance up to which differences between units are those of rounding."""
@@ -67,7 +69,8 @@ def corrected_rate(units: Sequence[GoldUnit], tagged_share: float, *, sampled: f
 
     `sampled` is the sampled share of the population, 0 to 1. Null with fewer than two units or without any item.
     """
-    return _jackknifed(units, lambda sums: _tuned(sums, tagged_share), sampled)
+    doubt = _slope_variance(units)
+    return _jackknifed(units, lambda sums: _tuned(sums, tagged_share, doubt), sampled)
 
 
 def gold_rate(units: Sequence[GoldUnit], *, sampled: float = 0.0) -> CorrectedRate | None:
@@ -80,18 +83,57 @@ Sums = tuple[float, ...]
 
 def _terms(unit: GoldUnit) -> Sums:
     y, m, f, k = unit.gold, unit.gold_of, unit.tagged, unit.tagged_of
-    return y, m, f, k, y * f, y * k, m * f, m * k, f * f, f * k, k * k
+    each = 1 / _size(unit)
+    return y, m, f, k, *(one * each for one in (y * f, y * k, m * f, m * k, f * f, f * k, k * k))
 
 
-def _tuned(sums: Sums, tagged_share: float) -> float | None:
-    y, m, f, k, yf, yk, mf, mk, ff, fk, kk = sums
+def _size(unit: GoldUnit) -> float:
+    return max(unit.gold_of, unit.tagged_of)
+
+
+def _tuned(sums: Sums, tagged_share: float, doubt: float) -> float | None:
+    """Return people's share, moved by the tagger's from the sample's to the population's, times a weight.
+
+    The weight is the slope, as far as it is surely another than 1: `doubt` is the variance of the slope.
+    """
+    y, m, f, k = sums[:4]
     if m <= 0 or k <= 0:
         return None
+    slope = _slope(sums)
+    weight = 0.0 if slope is None else min(MOST_WEIGHT, max(0.0, _towards_one(slope, doubt)))
+    return y / m + weight * (tagged_share - f / k)
+
+
+def _slope(sums: Sums) -> float | None:
+    """Return the slope of people's counts on the tagger's, both less what their shares lead to expect, by 1 / items."""
+    y, m, f, k, yf, yk, mf, mk, ff, fk, kk = sums
     by_people, by_tagger = y / m, f / k
     together = yf - by_tagger * yk - by_people * mf + by_people * by_tagger * mk
     own = ff - 2 * by_tagger * fk + by_tagger * by_tagger * kk
-    weight = min(1.0, max(0.0, together / own)) if own > 1e-12 else 0.0
-    return by_people + weight * (tagged_share - by_tagger)
+    return together / own if own > 1e-12 else None
+
+
+def _towards_one(slope: float, variance: float) -> float:
+    """Return the slope, moved towards 1 by the factor that has the least mean square error if the slope is right."""
+    away = slope - 1
+    return 1 + away**3 / (away**2 + variance) if away else 1.0
+
+
+def _slope_variance(units: Sequence[GoldUnit]) -> float:
+    """Return the variance of the slope over units (the sandwich estimate); 0 if there is no slope."""
+    used = [unit for unit in units if _size(unit) > 0]
+    totals = tuple(map(sum, zip(*map(_terms, used), strict=True)))
+    slope = _slope(totals) if used and totals[1] > 0 and totals[3] > 0 else None
+    if slope is None:
+        return 0.0
+    by_people, by_tagger = totals[0] / totals[1], totals[2] / totals[3]
+    squares = parts = 0.0
+    for unit in used:
+        own = unit.tagged - by_tagger * unit.tagged_of
+        left = unit.gold - by_people * unit.gold_of - slope * own
+        squares += (own * left / _size(unit)) ** 2
+        parts += own * own / _size(unit)
+    return squares / parts**2
 
 
 def _share(count: float, of: float) -> float | None:
@@ -102,7 +144,7 @@ def _jackknifed(
     units: Sequence[GoldUnit], share: Callable[[Sums], float | None], sampled: float
 ) -> CorrectedRate | None:
     """A share from sums of units, with the interval from leaving out one unit at a time."""
-    terms = [_terms(unit) for unit in units if unit.gold_of > 0 or unit.tagged_of > 0]
+    terms = [_terms(unit) for unit in units if _size(unit) > 0]
     totals = tuple(map(sum, zip(*terms, strict=True)))
     value = share(totals) if len(terms) > 1 else None
     if value is None:

@@ -201,7 +201,7 @@ def is_enough(conversations: int, units: float) -> bool:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval of 95 %; null if unknown."""
+    """A value with its interval of 95 %; null if unknown, or, of one end alone, if the interval is open there."""
 
     value: float | None
     low: float | None
@@ -297,8 +297,8 @@ def difference(one: Rate, other: Rate) -> Estimate:
 def lift(one: UnitSums, other: UnitSums) -> Estimate:
     """The first share as a multiple of the second, with Katz's interval on the logarithm at the effective sizes.
 
-    If one share has no case, the interval adds half a case to each, and begins at zero if it is the first; unknown if
-    both have none.
+    If one share has no case, the interval adds half a case to each. It begins at zero if that is the first. If it is
+    the second, the multiple has no upper end, which is null: it is at least the lower end. Unknown if both have none.
     """
     if not one.trials or not other.trials or not one.hits + other.hits:
         return UNKNOWN
@@ -310,7 +310,8 @@ def lift(one: UnitSums, other: UnitSums) -> Estimate:
         a, n, b, m = a + 0.5, n + 0.5, b + 0.5, m + 0.5
     half = t_quantile(min(one.freedom, other.freedom)) * sqrt(max(0.0, 1 / a - 1 / n + 1 / b - 1 / m))
     multiple = (a / n) / (b / m)
-    return Estimate(value, multiple * exp(-half) if one.hits else 0.0, multiple * exp(half))
+    high = multiple * exp(half) if other.hits else None
+    return Estimate(value, multiple * exp(-half) if one.hits else 0.0, high)
 
 
 def _cases(of: UnitSums) -> tuple[float, float]:

@@ -60,17 +60,27 @@ def test_the_gold_rate_is_the_clustered_regression_of_statsmodels() -> None:
     assert found.low < found.value < found.high
 
 
-def test_the_corrected_rate_is_computed_a_second_time() -> None:
-    of, share = units(80, alike=0.7), 0.31
+@pytest.mark.parametrize("alike", [0.2, 0.7, 0.97])
+def test_the_corrected_rate_is_computed_a_second_time(alike: float) -> None:
+    import statsmodels.api as sm
+
+    of = [replace(u, gold_of=10 + n % 7, tagged_of=10 + n % 7) for n, u in enumerate(units(80, alike=alike))]
+    share = 0.31
     y, m, f = (np.array([getattr(u, name) for u in of], float) for name in ("gold", "gold_of", "tagged"))
+
+    def slope(keep: np.ndarray) -> tuple[float, float]:
+        a, b, c = y[keep], m[keep], f[keep]
+        fit = sm.WLS(a - a.sum() / b.sum() * b, c - c.sum() / b.sum() * b, weights=1 / b).fit(cov_type="HC0")
+        return float(fit.params[0]), float(fit.cov_params()[0, 0])
 
     def theta(keep: np.ndarray) -> float:
         a, b, c = y[keep], m[keep], f[keep]
-        ry, rf = a.sum() / b.sum(), c.sum() / b.sum()
-        weight = np.clip(((a - ry * b) * (c - rf * b)).sum() / ((c - rf * b) ** 2).sum(), 0, 1)
+        away = slope(keep)[0] - 1
+        weight = np.clip(1 + away**3 / (away**2 + doubt), 0, 2)
         return float(weight * share + (a - weight * c).sum() / b.sum())
 
     everyone = np.arange(80)
+    doubt = slope(everyone)[1]
     without = np.array([theta(np.delete(everyone, n)) for n in everyone])
     variance = 79 / 80 * ((without - without.mean()) ** 2).sum() * (1 - 0.1)
     found = corrected_rate(of, share, sampled=0.1)
@@ -122,6 +132,24 @@ def test_two_periods_of_full_agreement_differ_only_by_more_than_their_doubt() ->
     near, clear = difference_of(other, one), difference_of(far, one)
     assert near.low is not None and near.high is not None and near.low < 0 < near.high
     assert clear.low is not None and clear.low > 0
+
+
+@pytest.mark.parametrize("found", [0.3, 0.5, 0.62, 0.8, 1.0])
+def test_a_tagger_that_only_misses_is_worth_more_than_it_counts(found: float) -> None:
+    """The error of the corrected rate is smaller than with a weight of 1 at most, the less of a label is found."""
+    chance, errors, plain, held = np.random.default_rng(3), [], [], []
+    for _ in range(150):
+        gold = chance.binomial(60, chance.beta(0.35, 3, 400))
+        tagged = chance.binomial(gold, found)
+        of = [GoldUnit(y, 60, f, 60, f) for y, f in zip(gold[:60], tagged[:60], strict=True)]
+        share, truth = tagged.sum() / 24_000, gold.sum() / 24_000
+        rate = corrected_rate(of, share, sampled=0.15)
+        assert rate is not None
+        errors.append(rate.value - truth)
+        plain.append((gold[:60].sum() - tagged[:60].sum()) / 3_600 + share - truth)
+        held.append(rate.low <= truth <= rate.high)
+    assert np.std(errors) <= (0.9 if found < 0.7 else 1.0) * np.std(plain) + 1e-12
+    assert np.mean(held) >= 0.9
 
 
 def test_a_blind_tagger_leaves_the_gold_alone() -> None:

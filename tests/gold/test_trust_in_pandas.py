@@ -148,11 +148,21 @@ def corrected(rows: pd.DataFrame, talks: pd.DataFrame, population: int) -> tuple
     tagged_share, read = talks.tagged.mean(), len(rows)
     users = rows.groupby("user_id").agg(y=("present", "sum"), f=("tagged", "sum"), m=("tagged", "size")).astype(float)
 
+    def away(of: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+        return of.y - of.y.sum() / of.m.sum() * of.m, of.f - of.f.sum() / of.m.sum() * of.m
+
+    def slope(of: pd.DataFrame) -> float:
+        by_people, by_tagger = away(of)
+        return float((by_people * by_tagger / of.m).sum() / (by_tagger**2 / of.m).sum())
+
+    by_people, by_tagger = away(users)
+    parts = by_tagger * (by_people - slope(users) * by_tagger) / users.m
+    doubt = (parts**2).sum() / (by_tagger**2 / users.m).sum() ** 2
+
     def theta(of: pd.DataFrame) -> float:
-        by_people, by_tagger = of.y.sum() / of.m.sum(), of.f.sum() / of.m.sum()
-        away, tagged = of.y - by_people * of.m, of.f - by_tagger * of.m
-        weight = np.clip((away * tagged).sum() / (tagged**2).sum(), 0, 1)
-        return float(by_people + weight * (tagged_share - by_tagger))
+        beyond = slope(of) - 1
+        weight = np.clip(1 + beyond**3 / (beyond**2 + doubt), 0, 2)
+        return float(of.y.sum() / of.m.sum() + weight * (tagged_share - of.f.sum() / of.m.sum()))
 
     left = np.array([theta(users.drop(one)) for one in users.index])
     count = len(users)

@@ -85,9 +85,22 @@ def test_a_lift_without_cases_is_unknown_or_half_known() -> None:
     assert lift(none, none).value is None
     none_without = lift(half, none)
     assert none_without.value is None
-    assert none_without.low is not None and none_without.low > 0
+    assert none_without.low is not None and none_without.low > 0 and none_without.high is None
     none_with = lift(none, half)
     assert none_with.value == none_with.low == 0 and none_with.high is not None and none_with.high > 0
+
+
+@pytest.mark.parametrize("users", [2, 20, 300])
+@pytest.mark.parametrize("first", [0, 1, 2])
+@pytest.mark.parametrize("second", [0, 1, 2])
+def test_a_multiple_of_a_share_has_no_upper_end_as_long_as_that_share_may_be_zero(
+    users: int, first: int, second: int
+) -> None:
+    """A share without a case may be as small as one likes, so that the other may be any multiple of it."""
+    one, other = (unit_sums([(cases, 2)] * (users // 2) + [(0, 2)] * (users // 2)) for cases in (first, second))
+    found = lift(one, other)
+    assert (found.high is None) == (second == 0) and (found.low is None) == (first == second == 0)
+    assert found.low is None or (found.low == 0) == (first == 0)
 
 
 def test_enough_is_fifty_conversations_and_fifteen_units() -> None:
