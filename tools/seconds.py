@@ -1,4 +1,4 @@
-"""Processor seconds of the tests: `pytest -p tools.seconds --seconds FILE`, then `python -m tools.seconds FILE`.
+"""Processor seconds of the tests: `pytest -p tools.seconds --seconds=FILE`, then `python -m tools.seconds FILE`.
 
 A test's seconds are those of its setup, call and teardown, in its process and in the children that it has waited for.
 What is imported before the first test counts to none. They hardly depend on what else the machine does.

@@ -18,7 +18,7 @@ LOGS: dict[str, Any] = {
     "pino, a row": {**PINO, **ROW, "msg": "chat"},
     "pino, beside it": {**PINO, "conversation": TALK, "msg": "chat"},
     "pino, a chat": {**PINO, "messages": TALK["messages"], "msg": "chat"},
-    "bunyan": {"name": "app", "pid": 1, "level": 30, "chat": TALK, "msg": "", "time": AT, "v": 0},
+    "bunyan": {"name": "app", "pid": 1, "level": 30, "conversation": TALK, "msg": "", "time": AT, "v": 0},
     "structlog": {"event": "chat", **ROW, "timestamp": AT, "level": "info"},
     "zap": {"level": "info", "ts": 1772442000.0, "caller": "x", "msg": "chat", **ROW},
     "serilog": {"@t": AT, "@mt": "chat", **ROW},
