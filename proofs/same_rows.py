@@ -14,7 +14,8 @@ from cpa_core.pipeline.stores import copy_to
 from cpa_core.settings import Settings, replaced
 from cpa_core.store import Store
 from cpa_core.store.archive import IN_STEP
-from cpa_core.store.copying import LEDGERS, contents_of
+from cpa_core.store.copying import contents_of
+from cpa_core.store.lake.ledger import LEDGER
 from cpa_core.store.transaction import question_sql
 from proofs.figures import Claims, proved, show
 from proofs.two_workers import Outside, outside
@@ -46,7 +47,7 @@ def rows_of(store: Store) -> dict[str, tuple[int, str]]:
     """Number and hash of the rows of every table, without the columns of the run."""
     found = {}
     with store.reading() as view:
-        names = sorted({row["name"] for row in view.answer("store/tables")} | set(LEDGERS))
+        names = sorted({row["name"] for row in view.answer("store/tables")} | set(LEDGER))
         for name in names:
             columns = sorted(row["column_name"] for row in view.rows(f"describe {name}"))
             kept = [one for one in columns if one in OF_THE_TALK or not (one.endswith("_at") or one in OF_THE_RUN)]
