@@ -201,7 +201,7 @@ def is_enough(conversations: int, units: float) -> bool:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval of 95 %; null if unknown, or, of one end alone, if the interval is open there."""
+    """A value with its interval of 95 %; null if unknown. One end alone is null if the interval is open there."""
 
     value: float | None
     low: float | None

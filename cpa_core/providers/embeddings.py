@@ -11,16 +11,13 @@ import struct
 import weakref
 from typing import Any
 
-import httpx2
-import openai as sdk
-
 from cpa_core.errors import ProviderFailed, SettingsError
 from cpa_core.llm import Reply, Request, Usage
 from cpa_core.providers.foreign import foreign, form_of
-from cpa_core.providers.openai import client
+from cpa_core.providers.openai import client, posted
 from cpa_core.providers.statuses import answered
 from cpa_core.providers.vendors import OWN, Vendor, query_of, vendor_of
-from cpa_core.providers.wire import count, mapping, patience, received, unanswered
+from cpa_core.providers.wire import count, mapping, patience
 from cpa_core.settings import TIMEOUT, Settings
 
 SHORTENED, DIMENSIONS = "text-embedding-3", 512
@@ -48,14 +45,8 @@ class Embeddings:
         The text of the reply is a JSON object with `vectors`, each 32-bit numbers, little-endian, in base64.
         """
         built = body(request, is_openai=self.is_openai)
-        try:
-            seconds: sdk.RequestOptions = {"timeout": patience(self._timeout, request)}
-            found = self._client.post(self.asked_at, body=built, cast_to=httpx2.Response, options=seconds)
-        except sdk.APIStatusError as error:
-            found = error.response
-        except sdk.APIConnectionError as error:
-            raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None
-        return answered(received(found), lambda raw: decode(raw, len(built["input"])))
+        found = posted(self._client, self.asked_at, built, patience(self._timeout, request))
+        return answered(found, lambda raw: decode(raw, len(built["input"])))
 
 
 def body(request: Request, *, is_openai: bool) -> dict[str, Any]:

@@ -134,23 +134,13 @@ class ChatCompletions:
             return _learned(request, reply, abilities, discovery) if is_finding_out else reply
 
     def _post(self, request: Request, form: Form) -> Response:
-        """Below `create`, whose checks of a body that is always of one form take longer than the call itself.
-
-        Sources of the error classes: the SDK's `_exceptions.py`.
-        """
+        """Below `create`, whose checks of a body that is always of one form take longer than the call itself."""
         built = body(request, is_openai=self.is_openai, structured=form.structured, marked=form.marked)
         if self.is_flex:
             built["service_tier"] = "flex"
         if not self.is_openai and self._limit != "max_tokens":
             built[self._limit] = built.pop("max_tokens")
-        try:
-            seconds: sdk.RequestOptions = {"timeout": patience(self._timeout, request)}
-            found = self._client.post(self.asked_at, body=built, cast_to=httpx2.Response, options=seconds)
-        except sdk.APIStatusError as error:
-            found = error.response
-        except sdk.APIConnectionError as error:
-            raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None
-        return received(found)
+        return posted(self._client, self.asked_at, built, patience(self._timeout, request))
 
     def room(self) -> int:
         """Tokens that a call made now may add to an answer for reasoning, beside those that its question asks for."""
@@ -160,6 +150,21 @@ class ChatCompletions:
         """The same, at half the price and in no hurry."""
         self.is_flex, self._timeout = True, max(self._timeout, FLEX_TIMEOUT)
         return self
+
+
+def posted(client: sdk.OpenAI, url: str, built: dict[str, Any], seconds: float) -> Response:
+    """Post a body and return the response, whatever its status. Raises ProviderFailed when there is none.
+
+    Source of the error classes: the SDK's `_exceptions.py`.
+    """
+    options: sdk.RequestOptions = {"timeout": seconds}
+    try:
+        found = client.post(url, body=built, cast_to=httpx2.Response, options=options)
+    except sdk.APIStatusError as error:
+        found = error.response
+    except sdk.APIConnectionError as error:
+        raise unanswered(error, hung=isinstance(error, sdk.APITimeoutError)) from None
+    return received(found)
 
 
 def client(key: str, url: str | None, timeout: float, vendor: Vendor) -> sdk.OpenAI:

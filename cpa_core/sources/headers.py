@@ -67,7 +67,7 @@ def framed(file: File, usual: str) -> Framed:
 
 
 def of_parquet(file: File) -> File:
-    """A table of Parquet with its columns in our words; one that is damaged as it is, for its reader to refuse."""
+    """A table of Parquet with its columns in our words. A damaged file is returned unchanged: its reader refuses it."""
     try:
         return named(file, parquet.read_schema(stream(file.content)).names)
     except (pa.ArrowInvalid, OSError):

@@ -63,7 +63,7 @@ def _is_table(rows: Sequence[Sequence[Any]]) -> bool:
 
 
 def _cells(sheet: Any) -> list[list[str]]:
-    """The cells of a sheet as text; one that is merged with those below it stands in each of their rows."""
+    """The cells of a sheet as text. A cell that is merged downwards is repeated in each row that it covers."""
     rows = [[_cell(value) for value in row] for row in sheet.to_python(skip_empty_area=False)]
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or () if rows else ():
         for row in rows[top + 1 : bottom + 1] if left == right else ():

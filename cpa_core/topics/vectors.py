@@ -224,7 +224,7 @@ def _known(texts: Sequence[str], analyzer: dict[str, Any]) -> tuple[tuple[str, .
 
 
 def unit(rows: Any) -> "Vectors":
-    """Rows of length one; a row of zeros stays, and so does, to the last bit, one that has this length already."""
+    """The rows, each divided by its length. A row of zeros, or of length one, is returned unchanged to the last bit."""
     np = module("numpy")
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     length[np.abs(length - 1) < ROUNDING] = 1

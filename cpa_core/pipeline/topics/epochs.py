@@ -60,7 +60,7 @@ def _other_id(one: str) -> str:
 def _grouped(
     layer: Layer, known: Mapping[str, str | None], groups: Mapping[str, str | None], ids: Mapping[str, str]
 ) -> Layer:
-    """The layer with its groups: one that is an earlier group keeps that group's id, and its name."""
+    """The layer with its groups. A group that continues an earlier one keeps its id and its name."""
     of_topic = {ids[topic]: one.group_id for one in layer.above for topic in one.topics}
     before = {item: groups.get(topic) if topic is not None else None for item, topic in known.items()}
     same = same_groups({item: of_topic[topic] for item, topic in layer.members.items() if topic in of_topic}, before)
@@ -79,7 +79,7 @@ def _grouped(
 
 
 def keep_epoch(tables: Transaction, corpus: Corpus, space_id: str, epoch: Epoch, now: datetime) -> None:
-    """Write which earlier topics the topics of an epoch have texts of; one that no row names has none of them."""
+    """Write how many texts of each earlier topic stand in each topic of the epoch. A pair without a text has no row."""
     rows: list[Row] = [
         {
             "corpus": corpus,

@@ -124,8 +124,8 @@ class _Passing:
     """The records of a file, of which each trace is decided and read when it is over.
 
     `numbers` and `traces` belong to the records that were read, `refused_at` and `refused_in` to the rejects. `back`
-    holds the traces that came back after their end. After its end a trace leaves only a hash of its id. A later trace
-    with the same hash counts as one that came back.
+    holds the traces that came back after their end. Of a trace that ended, only the hash of its id is kept. If a later
+    record has the same hash, its trace came back.
     """
 
     def __init__(self, file: File, look: Look, call: Call, named: Names) -> None:
