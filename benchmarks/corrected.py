@@ -27,6 +27,7 @@ from cpa_core.gold.correcting import (
     by_doubt_rate,
     corrected_rate,
     gold_rate,
+    interval,
 )
 from cpa_core.gold.drawing import LEAST_DOUBT
 
@@ -159,6 +160,26 @@ def by_sample(talks: Talks, chosen: Numbers) -> CorrectedRate | None:
 def by_gold_alone(talks: Talks, chosen: Numbers) -> CorrectedRate | None:
     """The rate of the gold alone."""
     return gold_rate(talks.units(chosen), sampled=len(chosen) / POPULATION)
+
+
+def by_plain_weight(talks: Talks, chosen: Numbers) -> CorrectedRate | None:
+    """Return the rate by PPI++ as it was before decision 0119: the weight is the plain slope, cut to 0 to 1."""
+    y, m, f, k = (one[chosen].astype(float) for one in (talks.gold, talks.messages, talks.tagged, talks.messages))
+    sums = np.array([y, m, f, k, y * f, y * k, m * f, m * k, f * f, f * k, k * k])
+    totals = sums.sum(axis=1)
+    without = _plain(totals[:, None] - sums, talks.tagged_share)
+    variance = (len(chosen) - 1) * without.var() * (1 - len(chosen) / POPULATION)
+    value = float(_plain(totals[:, None], talks.tagged_share)[0])
+    return interval(value, float(variance), len(chosen), is_seen=bool(totals[0] > 0))
+
+
+def _plain(sums: Numbers, tagged_share: float) -> Numbers:
+    y, m, f, k, yf, yk, mf, mk, ff, fk, kk = sums
+    by_people, by_tagger = y / m, f / k
+    together = yf - by_tagger * yk - by_people * mf + by_people * by_tagger * mk
+    own = ff - 2 * by_tagger * fk + by_tagger**2 * kk
+    weight = np.clip(together / np.where(own > 0, own, np.inf), 0, 1)
+    return by_people + weight * (tagged_share - by_tagger)
 
 
 def by_old_gold(talks: Talks, chosen: Numbers) -> CorrectedRate | None:
@@ -295,6 +316,7 @@ def rows(of: Annotated, draws: int, seed: int) -> list[Measured]:
         make = partial(MAKERS[name], of)
         one = measured(f"{name}, corrected", make, by_sample, size, (draws, seed))
         found.append(Measured(one.name, size, one.coverage, one.width, most, one.bound))
+        found.append(measured(f"{name}, plain weight", make, by_plain_weight, size, (draws, seed)))
         found.append(measured(f"{name}, gold alone", make, by_gold_alone, size, (draws, seed)))
     few = max(50, draws // 5)
     for name in ("rare", "common"):

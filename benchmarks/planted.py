@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import ceil
+from math import ceil, comb
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +45,12 @@ MOST_FALSE = 17
 """Of 200 simulations, with false findings: the bound of 5 %, with what chance adds to it at 97.5 % or so."""
 
 COVERED = (0.92, 0.975)
-FOUND = 0.95
-"""The share of simulations in which a planted one is found, of those in which it has enough effective units."""
+FOUND = {"100, few heavy": 0.9}
+"""The share of simulations in which a planted one is found, of those in which it has enough effective units.
+
+It is 0.95 for the other crowds. 100 users of whom a few are heavy are 15 to 30 effective units if they are enough: the
+difference that they show moves by itself so far that no test at 5 % finds it each time.
+"""
 
 CONVERSATIONS = 5_000
 KINDS = tuple(Kind("user", name) for name in USER) + tuple(Kind("assistant", name) for name in ASSISTANT)
@@ -55,8 +59,9 @@ Interval = Rate | Mean | Estimate
 
 @dataclass
 class Tally:
-    """What came of the simulations."""
+    """What came of the simulations; `power` is the share of them that must find a planted effect."""
 
+    power: float = 0.95
     simulations: int = 0
     found: dict[str, int] = field(default_factory=lambda: {"event": 0, "path": 0})
     could: dict[str, int] = field(default_factory=lambda: {"event": 0, "path": 0})
@@ -117,7 +122,7 @@ class Tally:
         counts, for to the person who looks for it, it is not found either way.
         """
         most = ceil(MOST_FALSE * self.simulations / 200)
-        is_found = all(self.found[cause] >= FOUND * could for cause, could in self.could.items())
+        is_found = all(self.found[cause] >= least_found(could, self.power) for cause, could in self.could.items())
         return is_found and self.with_false <= most and COVERED[0] <= self.coverage <= COVERED[1]
 
 
@@ -170,6 +175,16 @@ def _has_enough(of: Selection, kinds: tuple[Kind, ...]) -> bool:
     return any(chance is not None for chance in [*events, *paths])
 
 
+def least_found(simulations: int, power: float) -> int:
+    """Return the fewest finds among so many simulations that a test of this power shows, but for chance of 2.5 %."""
+    below = 0.0
+    for found in range(simulations + 1):
+        below += comb(simulations, found) * power**found * (1 - power) ** (simulations - found)
+        if below > 0.025:
+            return found
+    return simulations
+
+
 def is_planted(issue: Issue) -> bool:
     """Whether an issue is one of the two that were put in."""
     return issue.kinds in PLANTED.values()
@@ -180,9 +195,9 @@ def covers(estimate: Interval, truth: float) -> bool:
     return estimate.low is not None and estimate.high is not None and estimate.low <= truth <= estimate.high
 
 
-def run(simulations: int, crowd: Crowd, seed: int = 0, truth: Truth | None = None, *, by_rows: bool = False) -> Tally:
-    """All simulations of a crowd."""
-    truth, tally = truth or Truth(), Tally()
+def run(simulations: int, name: str, seed: int = 0, *, by_rows: bool = False) -> Tally:
+    """All simulations of one of the crowds."""
+    truth, crowd, tally = Truth(), CROWDS[name], Tally(FOUND.get(name, 0.95))
     many = 200_000
     parts = [draw(np.random.default_rng([seed, n]), many // 10, truth, Crowd(many)) for n in range(10)]
     wanted = [long_run(part) for part in parts]
@@ -244,7 +259,7 @@ def main() -> None:
     given = parser.parse_args()
     began = time.process_time()
     for name in given.crowd or CROWDS:
-        _said(name, run(given.simulations, CROWDS[name], given.seed, by_rows=given.by == "rows"))
+        _said(name, run(given.simulations, name, given.seed, by_rows=given.by == "rows"))
     events, plain, found = confounded(max(1, given.simulations // 20))
     print(f"where only length matters: a plain comparison blames {plain} of {events} events, ours {found}")
     print(f"{time.process_time() - began:.0f} seconds of cpu")
