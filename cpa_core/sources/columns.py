@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cpa_core.sources import fields
+from cpa_core.sources.files import File
 from cpa_core.sources.records import Draft, Record, Reject, SourceRecord, as_json, filled, moment, tupled
+from cpa_core.sources.sessions import with_session
 
 CHUNK = 4_000
 FEW = 5_000
@@ -75,13 +77,16 @@ Found: TypeAlias = SourceRecord | Draft | Reject | Gathered | Table
 """The values that a format yields: conversations or calls, messages one by one or many as columns, and rejects."""
 
 
-def drafts(lines: Sequence[int], cells: Cells, known: frozenset[str], zone: tzinfo) -> Table | None:
+def drafts(lines: Sequence[int], written: Cells, known: frozenset[str], file: File) -> Table | None:
     """The messages on these lines, given as columns of text, as drafts; None when any of them is not plain."""
+    cells = with_session(written) if file.sessions.of_rows else written
+    if cells is None:
+        return None
     key = "conversation_id" if "conversation_id" in cells else "user_id"
     none: Sequence[None] = [None] * len(lines)
     other = [name for name in cells if name not in known]
     try:
-        sent_at, zone_assumed = moments(pa.array(cells.get("timestamp", none), pa.string()), zone)
+        sent_at, zone_assumed = moments(pa.array(cells.get("timestamp", none), pa.string()), file.zone)
         arrays: dict[str, Any] = {
             "place": pc.binary_join_element_wise("line", pa.array(lines).cast(pa.string()), " "),
             "conversation_id": _each(partial(fields.group, key), cells[key]),

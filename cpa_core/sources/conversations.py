@@ -10,6 +10,7 @@ from cpa_core.sources import columns, documents, fields, regular
 from cpa_core.sources.documents import DECODER, Window, members
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Draft, Reject, SourceRecord, moment, whole
+from cpa_core.sources.sessions import id_of_row, key_of_row
 
 MESSAGE_KEYS = frozenset({"role", "content", "timestamp", "message_id"})
 CONVERSATION_KEYS = frozenset({"messages", "user_id"})
@@ -92,7 +93,7 @@ def _message(file: File, tree: Any, known: frozenset[str]) -> Draft:
 
 
 def from_lines(file: File, several: Several | None = None) -> Iterator[columns.Found]:
-    """JSON Lines: `{role, content, conversation_id (or user_id), timestamp?, message_id?}`, one message a line."""
+    """JSON Lines: `{role, content, conversation_id (or session_id, user_id), ...}`, one message a line."""
     if (regular_file := regular.lines_drafts(file)) is not None:
         yield regular_file
         return
@@ -139,7 +140,7 @@ def _plain(file: File, part: Sequence[Line]) -> columns.Table | None:
         return None
     if None in set(cells["content"]):
         cells["content"] = tuple(value or "" for value in cells["content"])
-    return columns.drafts([number for number, _ in part], cells, LINE_KEYS, file.zone)
+    return columns.drafts([number for number, _ in part], cells, LINE_KEYS, file)
 
 
 def _careful(
@@ -164,12 +165,9 @@ def one_line(
         return
     try:
         parts = several is not None and isinstance(fields_of, dict) and isinstance(fields_of.get("content"), list)
-        found = _message(file, {**fields_of, "content": ""} if parts else fields_of, LINE_KEYS)
-        group = "conversation_id" if "conversation_id" in fields_of else "user_id"
-        conversation_id = fields.identity(group, fields_of.get(group))
-        if conversation_id is None and group not in fields_of:
-            raise ValueError("conversation_id: missing")
-        conversation_id = fields.group(group, conversation_id)
+        group = key_of_row(fields_of, sessions=file.sessions.of_rows) if isinstance(fields_of, dict) else ""
+        found = _message(file, {**fields_of, "content": ""} if parts else fields_of, LINE_KEYS | {group})
+        conversation_id = id_of_row(group, fields_of)
         user_id = fields.identity("user_id", fields_of.get("user_id"))
     except ValueError as error:
         yield Reject(place, str(error), raw(tree))

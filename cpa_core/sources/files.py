@@ -1,12 +1,30 @@
 """One file to be cut into records: its name, its bytes, and what its words are called here."""
 
-from collections.abc import Iterable, Mapping, MutableMapping, MutableSet
+from collections.abc import Iterable, Mapping, MutableMapping, MutableSet, Sequence
 from datetime import UTC, tzinfo
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from cpa_core.sources import mapping, roles
 from cpa_core.sources.contents import Content
 from cpa_core.sources.times import Order
+
+
+class Owning(Protocol):
+    """The users of sessions: see `owners`."""
+
+    def others(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The conversations of those users who are not the first of their session."""
+
+
+class Sessions(NamedTuple):
+    """Where `session_id` and the like name the conversation: beside lists of messages, and in rows.
+
+    They do not in a home that landed such files before they were read. `owners` are the users whom the home knows.
+    """
+
+    of_lists: bool = True
+    of_rows: bool = True
+    owners: Owning | None = None
 
 
 class File(NamedTuple):
@@ -14,10 +32,9 @@ class File(NamedTuple):
 
     `form` is the format where a person named it, `zone` that of times that are written without one. `roles` has our
     role for each word that a person named, `times` the order of day and month in 03/02/2026. `matched` takes in the
-    words of `names` that were found. `sessions`: `session_id` and the like beside a list of messages name their
-    conversation; not so in a home that landed such files before they were read. `continues`: it continues rows that
-    were read before, so it may contain no usable row. `turns` takes in the messages that were read, for later records
-    repeat them.
+    words of `names` that were found. `sessions` says how `session_id` and the like are read. `continues`: it continues
+    rows that were read before, so it may contain no usable row. `turns` takes in the messages that were read, for later
+    records repeat them.
     """
 
     name: str
@@ -28,7 +45,7 @@ class File(NamedTuple):
     roles: Mapping[str, str] = {}
     times: Order | None = None
     matched: MutableSet[str] | None = None
-    sessions: bool = True
+    sessions: Sessions = Sessions()
     continues: bool = False
     turns: MutableMapping[bytes, Any] | None = None
 

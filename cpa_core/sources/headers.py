@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from pyarrow import parquet
 from cpa_core.sources import dialects, mapping, tables, times
 from cpa_core.sources.contents import loaded, stream
 from cpa_core.sources.files import File
+from cpa_core.sources.sessions import SESSIONS, SESSIONS_OF_ROWS
 
 BEGINNING = 1 << 16
 """Characters in which a header is looked for."""
@@ -76,23 +77,35 @@ def of_parquet(file: File) -> File:
 
 def named(file: File, header: Sequence[str]) -> File:
     """A file whose mapping has the columns as this header spells them, and the zone that its column of times names."""
-    file = file._replace(names=spelled(file.names, header))
+    file = file._replace(names=spelled(file, header))
     column = file.names.get("timestamp", "timestamp")
     zone = _zone(column) if column in header else None
     return file._replace(zone=zone) if zone else file
 
 
-def spelled(names: Mapping[str, str], header: Sequence[str]) -> dict[str, str]:
+def spelled(file: File, header: Sequence[str]) -> dict[str, str]:
     """The mapping of columns as this header spells them: letter case, spaces and a unit behind a name do not count.
 
-    Our own words are found so too, where the header then has all that a table of messages needs.
+    Our own words are found so too, where the header then has all that a table of messages needs. So is a session.
     """
+    names = file.names
     given = {word: _spelled(path, header) or path for word, path in names.items()}
     words = [word for word in sorted(tables.KNOWN) if word not in given and word not in header]
     own = {word: found for word in words if (found := _spelled(word, header)) and not _CAMEL.match(found)}
     own = {word: found for word, found in own.items() if found not in given.values()}
     lacks = tables.missing(File("", b"", {**given, **own}), header)
-    return given if lacks else {**given, **own}
+    if lacks:
+        return given
+    taken = {*tables.KNOWN, *given.values(), *own.values()}
+    return {**given, **own, **_session(file, [column for column in header if column not in taken])}
+
+
+def _session(file: File, header: Sequence[str]) -> dict[str, str]:
+    """The column of a session that is spelled in another way; none where one stands there in ours."""
+    if not file.sessions.of_rows or not SESSIONS_OF_ROWS.isdisjoint(header):
+        return {}
+    found = ((word, _spelled(word, header)) for word in SESSIONS if word in SESSIONS_OF_ROWS)
+    return next(({word: column} for word, column in found if column), {})
 
 
 def _spelled(path: str, header: Sequence[str]) -> str | None:
@@ -115,7 +128,7 @@ def _zone(column: str) -> tzinfo | None:
 def is_ours(file: File, row: Sequence[str]) -> bool:
     """Whether a row has the columns of messages, as a person named them or in our words."""
     header = [cell.strip() for cell in row]
-    return not tables.missing(file._replace(names=spelled(file.names, header)), header)
+    return not tables.missing(file._replace(names=spelled(file, header)), header)
 
 
 def _header(file: File, lines: Sequence[str], usual: str) -> tuple[int, list[str], str]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, json
 
-from cpa_core.sources import columns, documents, fields
+from cpa_core.sources import columns, documents, fields, sessions
 from cpa_core.sources.columns import Table
 from cpa_core.sources.files import File
 
@@ -113,9 +113,11 @@ def batch_drafts(file: File, batch: pa.RecordBatch, rows: int) -> Table | None:
     names = batch.schema.names
     if not file.is_plain(names) or len(set(names)) != len(names) or not batch.num_rows:
         return None
-    ours = {file.ours(name): batch.column(n) for n, name in enumerate(names)}
+    ours = _with_session(file, {file.ours(name): batch.column(n) for n, name in enumerate(names)})
+    if ours is None:
+        return None
     known = {word: cells for word, cells in ours.items() if word in KEYS}
-    if len(ours) != len(names) or "messages" in ours or not _are_known(list(known)):
+    if len({file.ours(name) for name in names}) != len(names) or "messages" in ours or not _are_known(list(known)):
         return None
     cells = {word: _text(word, cells) for word, cells in known.items()}
     if any(one is None for one in cells.values()):
@@ -126,6 +128,20 @@ def batch_drafts(file: File, batch: pa.RecordBatch, rows: int) -> Table | None:
         return made
     said = columns.metadata(other)
     return None if said is None else made.set_column(made.schema.get_field_index("metadata"), "metadata", [said])
+
+
+def _with_session(file: File, ours: dict[str, Any]) -> dict[str, Any] | None:
+    """Columns in which `conversation_id` stands for the session, where they name none; None where rows need care."""
+    if not file.sessions.of_rows or not sessions.SESSIONS_OF_ROWS & ours.keys():
+        return ours
+    texts = {word: _text("conversation_id", cells) for word, cells in ours.items() if word in sessions.SESSIONS}
+    cells = {word: cells.to_pylist() for word, cells in texts.items() if cells is not None}
+    found = sessions.with_session(cells) if len(cells) == len(texts) else None
+    if found is None or found.keys() >= texts.keys():
+        return None if found is None else ours
+    (key,) = texts.keys() - found.keys()
+    given = pa.array(found["conversation_id"], pa.string())
+    return {**{word: cells for word, cells in ours.items() if word != key}, "conversation_id": given}
 
 
 def _text(word: str, cells: pa.Array) -> pa.Array | None:

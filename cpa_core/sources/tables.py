@@ -19,6 +19,7 @@ from cpa_core.sources.contents import stream
 from cpa_core.sources.conversations import decoded, one_line
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Draft, Reject, SourceRecord, as_json, moment
+from cpa_core.sources.sessions import id_of_row, key_of_row
 
 KNOWN = frozenset({"user_id", "conversation_id", "role", "content", "message_id", "timestamp"})
 
@@ -271,7 +272,7 @@ def _plain(file: File, header: list[str], part: Sequence[Placed]) -> columns.Tab
     lines, rows = zip(*part, strict=True)
     if set(map(len, rows)) != {len(header)} or file.names:
         return None
-    return columns.drafts(lines, dict(zip(header, zip(*rows, strict=True), strict=True)), KNOWN, file.zone)
+    return columns.drafts(lines, dict(zip(header, zip(*rows, strict=True), strict=True)), KNOWN, file)
 
 
 def _careful(file: File, header: list[str], part: Sequence[Placed]) -> Iterator[Draft | Reject]:
@@ -288,8 +289,8 @@ def _draft(file: File, place: str, header: list[str], row: list[str]) -> Draft:
     cells = dict(zip(header, row, strict=True))
     if file.names:
         cells = {key: _text(value) for key, value in file.mapped(cells).items()}
-    group = "conversation_id" if "conversation_id" in cells else "user_id"
-    conversation_id = fields.group(group, cells[group])
+    group = key_of_row(cells, sessions=file.sessions.of_rows)
+    conversation_id = id_of_row(group, cells)
     sent_at, zone_assumed = moment(cells.get("timestamp"), file.zone)
     return Draft(
         place=place,
@@ -300,7 +301,7 @@ def _draft(file: File, place: str, header: list[str], row: list[str]) -> Draft:
         role=fields.role(cells["role"]),
         content=cells["content"],
         sent_at=sent_at,
-        metadata=fields.rest(cells, KNOWN),
+        metadata=fields.rest(cells, KNOWN | {group}),
         conversation_metadata=None,
         by_user=group == "user_id",
         zone_assumed=zone_assumed,

@@ -17,6 +17,7 @@ from cpa_core.errors import DayNeeded
 from cpa_core.pipeline import land
 from cpa_core.pipeline.landing import fetch
 from cpa_core.pipeline.landing.totals import CONTRADICTED
+from cpa_core.sources.files import Sessions
 from tests.support.homes import Home, turn
 
 RESULT = (
@@ -107,7 +108,7 @@ def test_objects_come_in_their_order_whichever_is_fetched_first(home: Home) -> N
         one.model_copy(update={"read": lambda one=one, n=n: time.sleep(0.002 * (n % 3)) or one.read()})  # type: ignore[misc]
         for n, one in enumerate(found.objects)
     ]
-    read = fetch.read_in_order(assistant, found, slow, {}, None)
+    read = fetch.read_in_order(assistant, found, slow, {}, None, Sessions())
     assert [Path(one.object.uri).name for one in read] == names
 
 

@@ -17,6 +17,7 @@ from cpa_core.settings import Settings
 from cpa_core.sources import File, Listing, Object, Opened, Reject, archives, completed, opened, roles, time_field
 from cpa_core.sources.columns import give_back
 from cpa_core.sources.contents import Content
+from cpa_core.sources.files import Sessions
 from cpa_core.sources.identity import Decided
 from cpa_core.sources.objects import MOST_NAMED, fits
 
@@ -100,7 +101,7 @@ def read_in_order(
     fresh: Sequence[Object],
     untimed_days: Mapping[str, date],
     day: date | None,
-    sessions: bool = True,
+    sessions: Sessions,
 ) -> Iterator[Parsed]:
     """Yield the fresh objects as read, with their problems. Raises the error of a source's only object.
 

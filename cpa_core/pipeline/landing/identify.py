@@ -5,16 +5,20 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 
 import pyarrow as pa
 
 from cpa_core.pipeline.assistant import Assistant
+from cpa_core.pipeline.forgetting.tombstones import tombstones
 from cpa_core.pipeline.landing.fetch import LARGE, Parsed, finished
 from cpa_core.settings import Settings
 from cpa_core.sources.columns import give_back
+from cpa_core.sources.files import Sessions
 from cpa_core.sources.identity import Identified, Known, KnownTrace, Nothing, Opened, Said, Talk, identified
 from cpa_core.sources.identity.links import SPOKEN, chain, day_of, mark, values_of
+from cpa_core.sources.owners import Owners
 from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction, as_json
 
@@ -23,6 +27,11 @@ SEEDED = "identity"
 
 BY_WORDS = "conversations_by_words"
 """Set by migration 19 in a home that named conversations by their words when `session_id` was not read."""
+
+BY_USER = "rows_by_user"
+"""Set by migration 36 in a home whose rows were of their user's conversation, though they had a session."""
+
+FORGOTTEN = "\0forgotten"
 
 ROWS_AT_ONCE = 200_000
 
@@ -128,12 +137,25 @@ def _known(assistant: Assistant, uris: Sequence[str]) -> Iterator[Known]:
             yield Stored(view, uris)
 
 
-def reads_sessions(store: Store) -> bool:
-    """Whether `session_id` and the like beside messages name conversations: not in a home that named these by words."""
+def sessions_of(store: Store) -> Sessions:
+    """Return how a home reads sessions.
+
+    A home that named conversations by words or users before sessions were read continues to do so.
+    """
     if not store.exists():
-        return True
+        return Sessions(owners=Owners())
     with store.reading() as view:
-        return not view.answer("landing/is_set", name=BY_WORDS)
+        of_lists, of_rows = (not view.answer("landing/is_set", name=name) for name in (BY_WORDS, BY_USER))
+    return Sessions(of_lists, of_rows, Owners(partial(_users_of, store)))
+
+
+def _users_of(store: Store, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The users who spoke in these conversations. A forgotten conversation is of a user who is nobody else."""
+    with store.reading() as view:
+        for row in view.answer("landing/users_of_sessions", ids=as_json(names)):
+            yield row["conversation_id"], row["user_id"]
+    for name in tombstones(store).held("conversation", list(names)):
+        yield name, FORGOTTEN
 
 
 def remember(transaction: Transaction, talks: Sequence[Talk]) -> None:

@@ -19,9 +19,9 @@ from cpa_core.pipeline.landing.identify import (
     named_part,
     note_new_home,
     note_spoken,
-    reads_sessions,
     remember,
     remember_traces,
+    sessions_of,
 )
 from cpa_core.pipeline.landing.sessions import cut_sessions, is_other_gap, note_users, spanning
 from cpa_core.pipeline.landing.totals import CONTRADICTED, Landed, LandingTotals, PartWritten, place_of
@@ -53,7 +53,7 @@ def land(assistant: Assistant, day: date | None = None) -> Landed:
                 traces_first(found.fresh),
                 found.untimed_days,
                 day,
-                reads_sessions(assistant.store),
+                sessions_of(assistant.store),
             )
             for part in in_parts(parsed, advance):
                 arrived = any(p.arrived for p in part)

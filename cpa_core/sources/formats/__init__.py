@@ -57,6 +57,7 @@ from cpa_core.sources.formats.companions import HOLDS_NONE
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.identity import Decided, Nothing, Opened, identified
 from cpa_core.sources.newest_first import oldest_first
+from cpa_core.sources.owners import Owners, settled
 from cpa_core.sources.records import Record, Reject
 from cpa_core.sources.trees import Records
 
@@ -169,7 +170,9 @@ def opened(file: File, midnight: datetime | None, day: date | None = None) -> Op
         file = recognition.logged(file, chosen)
         if chosen.form.kind == "none":
             notes = (*notes, f"{file.name}: {chosen.form.title}: {HOLDS_NONE}")
-        (drafts, records, rejects), count = _gathered(file, chosen)
+        found, count = _gathered(file, chosen)
+        (drafts, records, rejects), shared = settled(found, file.sessions.owners or Owners(), file.roles)
+        notes = (*notes, *hints.shared_sessions(file, shared))
     except UnicodeDecodeError:
         raise documents.not_utf8(file.name, file.content) from None
     if drafts.num_rows or rejects:

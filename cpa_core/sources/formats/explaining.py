@@ -4,16 +4,17 @@ Nothing is stored.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
 from cpa_core.sources import columns
 from cpa_core.sources.files import File
-from cpa_core.sources.formats import FORMATS, hints, opened, prepared, read_together, recognition
+from cpa_core.sources.formats import FORMATS, hints, opened, own, prepared, read_together, recognition
 from cpa_core.sources.formats.form import Format
 from cpa_core.sources.records import Record, Reject
+from cpa_core.sources.sessions import key_of_row
 from cpa_core.sources.shapes import fits
 
 
@@ -52,6 +53,7 @@ def explained(file: File, midnight: datetime) -> Explained:
     first = [one for one in records if one.conversation_id == records[0].conversation_id]
     if chosen.envelope:
         notes = (*notes, f"its records stand in the field {chosen.envelope} of lines of a log or messages of a queue")
+    notes = (*notes, *_conversations(ready, chosen, records))
     untimed = any(one.time_assumed for one in records)
     return Explained(
         holds=chosen.holds,
@@ -67,6 +69,19 @@ def explained(file: File, midnight: datetime) -> Explained:
         field=hints.time_field(ready, chosen) if untimed else None,
         first=sorted(first, key=lambda one: (one.sent_at, one.ordinal)),
     )
+
+
+def _conversations(file: File, chosen: recognition.Choice, records: Sequence[Record]) -> Iterator[str]:
+    """A note on what names the conversations of rows, where that is not `conversation_id`."""
+    if chosen.form.name not in own.OF_ROWS or not records:
+        return
+    trees = [tree for tree in map(file.mapped, hints.records(file, chosen)) if isinstance(tree, dict)]
+    keys = {key_of_row(tree, sessions=file.sessions.of_rows) for tree in trees} - {"conversation_id", "user_id"}
+    named = [f"{', '.join(sorted(keys))} names its conversations"] if keys else []
+    by_user = sum(one.by_user for one in records)
+    if by_user:
+        named.append(f"{by_user:,} of its messages name no conversation or session: those of a user are one")
+    yield from [f"{file.name}: {'; '.join(named)}"] if named else []
 
 
 def _sign(file: File, chosen: recognition.Choice) -> str:

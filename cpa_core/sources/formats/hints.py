@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+import pyarrow.compute as pc
+
 from cpa_core.errors import SourceError
 from cpa_core.sources import mapping, shapes
 from cpa_core.sources.files import File
@@ -79,25 +81,34 @@ HELD = ("metadata", "meta", "attributes", "context", "properties", "extra")
 def looking_like_ids(file: File, chosen: Choice, found: Any) -> Iterator[str]:
     """Notes on keys that look like the id of a conversation or user, where records of a file have none of their own.
 
-    Rows of messages name their conversation, or are refused: only their user may be missed.
+    Of rows of messages, those have no conversation of their own that have their user's.
     `found` are the records (of messages, the drafts) as columns. Keys that are read, and values, are never named.
     """
-    kind = chosen.form.kind
-    if kind == "call" or not found.num_rows:
+    if chosen.form.kind == "call" or not found.num_rows:
         return
     asked = {"conversation_id": _CONVERSATION, "user_id": _USER}
     for word, pattern in asked.items():
-        if kind == "message" and word == "conversation_id":
-            continue
-        if (
-            word not in file.names
-            and found[word].null_count == found.num_rows
-            and (path := _like(file, chosen, pattern))
-        ):
+        if word not in file.names and _is_lacking(found, word) and (path := _like(file, chosen, pattern)):
             yield (
                 f"{file.name}: its records name no {word.partition('_')[0]} that is read; {path} looks like one: "
                 f"{mapping.flag({**file.names, word: path})}"
             )
+
+
+def _is_lacking(found: Any, word: str) -> bool:
+    """Whether no record names this, or no row has another conversation than that of its user."""
+    if word == "conversation_id" and "by_user" in found.column_names:
+        return bool(pc.all(found["by_user"]).as_py())
+    return bool(found[word].null_count == found.num_rows)
+
+
+def shared_sessions(file: File, count: int) -> Iterator[str]:
+    """A note on sessions that several users have."""
+    if count:
+        yield (
+            f"{file.name}: {count:,} sessions have several users: each user's messages are a conversation of their own "
+            "(SESSION@USER); if these users talk with each other, name the conversation: --map conversation_id=FIELD"
+        )
 
 
 def _like(file: File, chosen: Choice, pattern: re.Pattern[str]) -> str | None:

@@ -3,7 +3,7 @@
 Source: https://platform.openai.com/docs/api-reference/chat/create (messages, refusal, audio, tool_calls).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cpa_core.sources import fields
@@ -12,6 +12,7 @@ from cpa_core.sources.formats import turns
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.wrappers import is_wrapped, unwrapped
 from cpa_core.sources.records import Draft, Reject, SourceRecord, moment
+from cpa_core.sources.sessions import SESSIONS, named_by, session_id
 
 ONLY_ANSWERS = "only answers stand here, and not what was asked: export the prompts (the input of each call) with them"
 """Why answers without prompts are refused."""
@@ -26,13 +27,6 @@ CONVERSATIONS = frozenset(
 )
 """Under these keys a message names the conversation that it belongs to."""
 
-
-SESSIONS = tuple(
-    f"{word}{ending}"
-    for word in ("conversation", "thread", "chat", "session", "dialog", "dialogue")
-    for ending in ("_id", "Id", "ID", "_sid", "Sid", "_uuid")
-)
-"""Beside a list of messages, these keys name the conversation, where it has no `conversation_id` or `id`."""
 
 USERS = ("user_id", "user", "userId", "userID", "user_uuid")
 """Beside a list of messages, these keys name the user."""
@@ -51,10 +45,10 @@ def conversation(
     started_at, assumed = moment(tree.get("timestamp"), file.zone)
     if conversation_id is None and (key := several([file.message(one) for one in messages])):
         raise ValueError(f"its messages name different conversations: say --map conversation_id={key}")
-    session = named_by(tree, SESSIONS) if conversation_id is None and file.sessions else ""
-    conversation_id = conversation_id or fields.identity(session, tree.get(session))
+    session = named_by(tree, SESSIONS) if conversation_id is None and file.sessions.of_lists else ""
+    conversation_id = conversation_id or session_id(session, tree.get(session))
     user_id = _user(file, tree)
-    metadata = fields.rest(tree, KNOWN | {session, *(USERS if file.sessions else ())})
+    metadata = fields.rest(tree, KNOWN | {session, *(USERS if file.sessions.of_lists else ())})
     if not messages:
         yield Reject(place, "no messages", "{}", loss=False)
         return
@@ -72,14 +66,9 @@ def conversation(
         yield SourceRecord(place, "conversation", *about, metadata=metadata, zone_assumed=assumed)
 
 
-def named_by(tree: Mapping[str, Any], keys: Iterable[str]) -> str:
-    """The first of these keys under which a record holds an id; "" where it holds none."""
-    return next((key for key in keys if tree.get(key) not in (None, "") and type(tree[key]) in (str, int)), "")
-
-
 def _user(file: File, tree: dict[str, Any]) -> str | None:
     """The user whom a record names, also as an object with an id of its own. Raises ValueError."""
-    if not file.sessions:
+    if not file.sessions.of_lists:
         return fields.identity("user_id", tree.get("user_id", tree.get("user")))
     given = next((tree[key] for key in USERS if tree.get(key) not in (None, "", {})), None)
     return fields.identity("user_id", given.get("id", given.get("user_id")) if isinstance(given, dict) else given)

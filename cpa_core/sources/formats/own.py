@@ -75,12 +75,15 @@ ROWS = MAP._replace(
     kind="message",
     signs=("role content conversation_id", "role content user_id", "conversation_id messages[] !messages[].role"),
     read=each(_row),
-    ids="conversation_id, else user_id",
+    ids="conversation_id, else session_id, thread_id, chat_id and the like, else user_id",
 )
 TABLES = tuple(
-    ROWS._replace(name=name, title=title, signs=(), ids="column conversation_id, else user_id")
+    ROWS._replace(name=name, title=title, signs=(), ids=f"column {ROWS.ids}")
     for name, title in (("csv", "a table"), ("tsv", "a table with tabs"), ("parquet", "a table of Parquet"))
 )
+
+OF_ROWS = frozenset({ROWS.name, *(form.name for form in TABLES)})
+"""The formats of rows with our words."""
 
 WHOLE: dict[str, tuple[Layout, Callable[[File], Iterator[columns.Found]]]] = {
     "json": ("values", conversations.from_map),

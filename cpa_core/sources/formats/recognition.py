@@ -9,9 +9,9 @@ from cpa_core.sources import documents, envelopes, mapping, shapes, tables, tree
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.companions import COMPANIONS, INVENTORIES
 from cpa_core.sources.formats.form import Format
-from cpa_core.sources.formats.openai_chat import SESSIONS
 from cpa_core.sources.records import Reject
 from cpa_core.sources.samples import MOST, SIZES, Layout, samples
+from cpa_core.sources.sessions import SESSIONS
 from cpa_core.sources.trees import Route
 
 ENDINGS = {"json": "json", "csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "parquet": "parquet"}
