@@ -1,9 +1,9 @@
-"""Two workers with folders of their own, from a bucket to receipts on one lake: calm, then killed again and again.
+"""Workers on one lake, from a bucket to receipts: eight and four in calm, then two that are killed again and again.
 
-`python -m proofs.two_workers --seconds 300`. Postgres is Debian's, S3 is moto on loopback behind a relay that answers
-5 % of the requests by 503 in the second part. A killed worker's folder is removed with it, and Postgres is ended hard
-once; maintenance runs beside it. What is claimed: nothing is lost, each row is there once, and no question and no event
-goes out twice but for what was in flight at a kill.
+Each has a folder of its own: `python -m proofs.two_workers --seconds 300`. Postgres is Debian's, S3 is moto on loopback
+behind a relay that answers 5 % of the requests by 503 in the second part. A killed worker's folder is removed with it,
+Postgres is ended hard once, and maintenance runs beside it. What is claimed: nothing is lost, each row is there once,
+and no question and no event goes out twice but for what was in flight at a kill.
 """
 
 import argparse
@@ -41,8 +41,8 @@ from tests.support.commands import ONE_EACH, at, chat
 
 BUCKET = "lake"
 START = date(2026, 3, 1)
-CALM_DAYS, MESSAGES, IN_FLIGHT, LATENCY, BUSY = 2, 4, 16, 0.3, 0.05
-PAUSES = 8.0, 20.0
+CALM_DAYS, MESSAGES, IN_FLIGHT, LATENCY, BUSY = 8, 4, 16, 0.3, 0.05
+PAUSES = 5.0, 12.0
 """Seconds between two kills."""
 
 
@@ -171,7 +171,7 @@ def calm(claims: Claims, outside: Outside) -> None:
     outside.put(days_from(0, CALM_DAYS))
     began = time.monotonic()
     ended = together(outside, days_from(0, CALM_DAYS))
-    claims.claim(f"two workers of different days succeed ({time.monotonic() - began:.0f} s)", ended == [0, 0])
+    claims.claim(f"{CALM_DAYS} workers of different days succeed ({time.monotonic() - began:.0f} s)", not any(ended))
     claims.claim("no question was asked twice", outside.asked_twice() == 0)
     day = days_from(CALM_DAYS, 1)
     outside.put(day)
@@ -218,9 +218,13 @@ class Watching:
 
 @dataclass
 class Killing:
-    """Two workers at a time over the days that are left; one is killed every few seconds, until `until`."""
+    """Two workers at a time over the days that are left; one is killed every few seconds, until `until`.
+
+    While there is time, another day's file arrives in the bucket for each that is finished.
+    """
 
     outside: Outside
+    days: list[date]
     left: list[date]
     until: float
     restart_at: float
@@ -249,6 +253,14 @@ class Killing:
                 del self.working[day]
                 if status == 0:
                     self.left.remove(day)
+                    self._arrive()
+
+    def _arrive(self) -> None:
+        if time.monotonic() < self.until:
+            new = [self.days[-1] + timedelta(days=1)]
+            self.outside.put(new)
+            self.days += new
+            self.left += new
 
     def _disturb(self, now: float) -> None:
         if self.next_kill < now < self.until and self.working:
@@ -266,7 +278,7 @@ def wild(claims: Claims, outside: Outside, seconds: float, count: int) -> None:
     outside.put(days)
     outside.s3.busy = BUSY
     now = time.monotonic()
-    killing = Killing(outside, list(days), now + seconds, now + seconds / 2)
+    killing = Killing(outside, days, list(days), now + seconds, now + seconds / 2)
     with Watching(outside) as watching:
         killing.go_on()
     outside.s3.busy = 0.0
@@ -285,10 +297,10 @@ def wild(claims: Claims, outside: Outside, seconds: float, count: int) -> None:
         ],
     )
     show("S3", [{"answered by 503": outside.s3.slowed}])
-    words = f"every day was finished, after {outside.kills} kills and a restart of Postgres"
+    words = f"each of {len(days)} days was finished, after {outside.kills} kills and a restart of Postgres"
     claims.claim(words, not killing.left and killing.restarted)
     claims.whole(found)
-    claims.claim("no conversation is lost", sum(row["conversations"] for row in found) == count * outside.per_day)
+    claims.claim("no conversation is lost", sum(row["conversations"] for row in found) == len(days) * outside.per_day)
     claims.claim("no row was ever seen twice", bool(watching.looks) and not watching.wrong)
     twice, allowed = outside.asked_twice(), outside.kills * IN_FLIGHT
     claims.claim(f"{twice} questions were asked again, at most {allowed} were in flight at the kills", twice <= allowed)
@@ -309,7 +321,7 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("parts", nargs="*", default=["calm", "wild"])
     asked.add_argument("--seconds", type=float, default=300.0)
-    asked.add_argument("--days", type=int, default=12)
+    asked.add_argument("--days", type=int, default=4)
     asked.add_argument("--conversations", type=int, default=60)
     given = asked.parse_args()
 
