@@ -35,10 +35,10 @@ def said_in(attributes: Attributes, events: Iterable[Event]) -> Exchange | None:
     heard = list(events)
     if not heard and not any(map(_may_speak, attributes)):
         return None
-    merged = dict(attributes)
+    merged = attributes
     for name, payload in heard:
         if name == DETAILS:
-            merged |= payload
+            merged = merged | payload
     for dialect in DIALECTS:
         found = dialect(merged, heard)
         if found is not None and (found.asked or found.answered):
@@ -111,9 +111,7 @@ def _choice(payload: Attributes) -> list[Any]:
 
 def _openinference(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """`llm.input_messages.N.message.role` and `.content`, or the text in `input.value` and `output.value`."""
-    asked, answered = (
-        [_message(one) for one in listed(attributes, f"llm.{word}_messages")] for word in ("input", "output")
-    )
+    asked, answered = _messages(attributes, "llm.input_messages"), _messages(attributes, "llm.output_messages")
     if asked or answered:
         return Exchange(asked, answered[:1])
     if "openinference.span.kind" not in attributes and "output.value" not in attributes:
@@ -130,6 +128,19 @@ def _readable(value: Any) -> list[Any]:
         return []
 
 
+def _messages(attributes: Attributes, name: str) -> list[dict[str, Any]]:
+    """OpenInference's messages under this name; most in frames of spans are nothing but text."""
+    given = attributes.get(name)
+    if type(given) is list and all(map(_is_plain, given)):
+        return [{"role": one["message.role"], "content": one["message.content"]} for one in given]
+    return [_message(one) for one in listed(attributes, name)]
+
+
+def _is_plain(item: Any) -> bool:
+    return type(item) is dict and tuple(item) == IN_FRAMES and type(text := item["message.content"]) is str and text != ""
+
+
+IN_FRAMES = ("message.role", "message.content")
 SAID = frozenset({"role", "content"})
 
 

@@ -5,8 +5,9 @@ https://arize.com/docs/phoenix (spans as data frames). Spans of OTLP, of Python'
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cpa_core.sources import columns, fields
@@ -15,7 +16,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats.calls import CallAbout, called
 from cpa_core.sources.formats.form import Format, attempted
 from cpa_core.sources.formats.langfuse import prompt_of
-from cpa_core.sources.formats.otel_dialects import EVENT_ROLES, Attributes, Event, Exchange, said_in
+from cpa_core.sources.formats.otel_dialects import CONVENTIONS, EVENT_ROLES, Attributes, Event, Exchange, said_in
 from cpa_core.sources.formats.trace_reading import Names, spoken_calls
 from cpa_core.sources.formats.traces import Node, Part
 from cpa_core.sources.records import Reject, moment, tupled, whole
@@ -67,24 +68,37 @@ NO_TIME: WrittenTime = (None, None)
 
 
 def span_of(tree: Any) -> TracedSpan:
-    """A span out of a parsed record. Raises ValueError where it is none."""
+    """A span out of a parsed record, its lists and objects unopened. Raises ValueError where it is none."""
     if not isinstance(tree, dict):
         raise ValueError(f"a span is needed, this is a {fields.kind(tree)}")
-    given = tree.get("context")
-    context: dict[str, Any] = given if isinstance(given, dict) else {}
-    trace = tree.get("traceId") or context.get("trace_id") or tree.get("context.trace_id") or tree.get("trace_id")
-    own = tree.get("spanId") or context.get("span_id") or tree.get("context.span_id") or tree.get("span_id")
-    parent = tree.get("parentSpanId") or tree.get("parent_id") or tree.get("parent_span_id")
-    if not trace:
+    if not (trace := tree.get("traceId") or _otherwise(tree, "trace_id")):
         raise ValueError("traceId: missing")
-    attributes = plain_attributes(tree.get("attributes"))
-    if type(tree.get("attributes")) is not list:
-        attributes |= {key[11:]: one for key, one in tree.items() if one is not None and key.startswith("attributes.")}
+    own = tree.get("spanId") or _otherwise(tree, "span_id")
+    parent = tree.get("parentSpanId") or tree.get("parent_id") or tree.get("parent_span_id")
+    given = tree.get("attributes")
+    if type(given) is list:
+        attributes = _keyed(given, _unopened)
+    else:
+        attributes = plain_attributes(given)
+        attributes |= {short: one for key, short in _in_columns(tuple(tree)) if (one := tree[key]) is not None}
     if isinstance(tree.get("span_kind"), str):
         attributes.setdefault("openinference.span.kind", tree["span_kind"])
-    began, ended = (_times(tree, *keys) for keys in TIMES)
+    began, ended = _times(tree, *TIMES[0]), _times(tree, *TIMES[1])
+    heard = _heard(tree) if tree.get("events") else []
     name = whole(str(trace))
-    return tupled(TracedSpan, (str(own), name, str(parent) if parent else None, began, ended, attributes, _heard(tree)))
+    return tupled(TracedSpan, (str(own), name, str(parent) if parent else None, began, ended, attributes, heard))
+
+
+def _otherwise(tree: dict[str, Any], word: str) -> Any:
+    """An id of a span under another name than OTLP's."""
+    given = tree.get("context")
+    return (given.get(word) if isinstance(given, dict) else None) or tree.get(f"context.{word}") or tree.get(word)
+
+
+@lru_cache(1_024)
+def _in_columns(keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The columns of a table of spans that hold attributes, each with the name of its attribute."""
+    return tuple((key, key[11:]) for key in keys if key.startswith("attributes."))
 
 
 TIMES = [(f"{key}TimeUnixNano", f"{key}_time_unix_nano", f"{key}_time", f"{key}_timestamp") for key in ("start", "end")]
@@ -92,7 +106,8 @@ TIMES = [(f"{key}TimeUnixNano", f"{key}_time_unix_nano", f"{key}_time", f"{key}_
 
 def _times(tree: dict[str, Any], otlp: str, snake: str, time: str, timestamp: str) -> WrittenTime:
     """A time of a span, under one of these keys."""
-    nanoseconds = tree.get(otlp, tree.get(snake))
+    if (nanoseconds := tree.get(otlp)) is None and otlp not in tree:
+        nanoseconds = tree.get(snake)
     return (nanoseconds, None) if nanoseconds is not None else (None, tree.get(time, tree.get(timestamp)))
 
 
@@ -131,16 +146,44 @@ def plain_attributes(given: Any) -> Attributes:
     """Attributes as a dict of plain values, from OTLP's list of keys and values or from an object."""
     if isinstance(given, dict):
         return dict(given)
+    return _keyed(given, plain_value) if isinstance(given, list) else {}
+
+
+def _keyed(given: list[Any], value_of: Callable[[Any], Any]) -> Attributes:
     found: Attributes = {}
-    for one in given if isinstance(given, list) else ():
+    for one in given:
         if not isinstance(one, dict) or "key" not in one:
             continue
         key, value = one["key"], one.get("value")
+        name = key if type(key) is str else str(key)
         if type(value) is dict and len(value) == 1 and type(text := value.get("stringValue")) is str:
-            found[key if type(key) is str else str(key)] = text
+            found[name] = text
         else:
-            found[key if type(key) is str else str(key)] = plain_value(value)
+            found[name] = value_of(value)
     return found
+
+
+class Unopened(NamedTuple):
+    """A list or an object among the values of OTLP's attributes, as it is written: most spans are no speech."""
+
+    written: dict[str, Any]
+
+
+def _unopened(value: Any) -> Any:
+    nested = type(value) is dict and len(value) == 1 and type(next(iter(value.values()))) is dict
+    return tupled(Unopened, (value,)) if nested else plain_value(value)
+
+
+def _has_elements(value: Any) -> bool:
+    """Whether a value is a list, unopened and not empty."""
+    return type(value) is Unopened and bool(_elements(value))
+
+
+def _elements(value: Unopened) -> list[Any]:
+    """The elements of a list, as they are written; none of an object."""
+    inner = value.written.get("arrayValue")
+    found = inner.get("values") if type(inner) is dict else None
+    return found if type(found) is list else []
 
 
 NESTED_KINDS = ("arrayValue", "kvlistValue", "array_value", "kvlist_value")
@@ -155,25 +198,39 @@ def plain_value(value: Any) -> Any:
     kind, inner = next(iter(value.items()))
     if kind == "stringValue":
         return inner if type(inner) is str else None
+    if type(inner) is dict and type(items := inner.get("values")) is list:
+        if kind == "kvlistValue":
+            return _keyed(items, plain_value)
+        if kind == "arrayValue":
+            return [*map(plain_value, items)]
     kind = SNAKE.get(kind, kind)
     if kind in NESTED_KINDS:
         values = inner.get("values") if isinstance(inner, dict) else None
         items = values if isinstance(values, list) else []
-        return plain_attributes(items) if kind == "kvlistValue" else [*map(plain_value, items)]
+        return _keyed(items, plain_value) if kind == "kvlistValue" else [*map(plain_value, items)]
     return inner if isinstance(inner, str) or kind != "stringValue" else None
 
 
 class ReadSpan(NamedTuple):
-    """A span and what it says, if it says anything."""
+    """A span and what it says, if it says anything. `later`: it does, and was not read yet."""
 
     span: TracedSpan
     said: Exchange | None
+    later: bool = False
 
 
 def _told(tree: Any) -> ReadSpan:
     """A record as a span. Raises ValueError where it is none."""
     span = span_of(tree)
-    return ReadSpan(span, said_in(span.attributes, span.events))
+    if not span.events and any(_has_elements(span.attributes.get(word)) for word in CONVENTIONS[:2]):
+        return tupled(ReadSpan, (span, None, True))
+    return tupled(ReadSpan, (span, _said(span), False))
+
+
+def _said(span: TracedSpan) -> Exchange | None:
+    """What a span says, with its lists and objects opened."""
+    opened = {key: plain_value(one.written) if type(one) is Unopened else one for key, one in span.attributes.items()}
+    return said_in(opened, span.events)
 
 
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
@@ -195,11 +252,25 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
 
 
 def _node(key: int, told: ReadSpan) -> Node:
-    span, said = told
+    span, said, later = told
     kinds = {str(span.attributes[word]) for word in KINDS & span.attributes.keys()}
-    part: Part = "aside" if kinds & ASIDE else "step" if kinds & STEPS or not said else "call"
-    prompt = raw(said.system) if said and said.system else prompt_of(said.asked) if said else ""
-    return tupled(Node, (key, span.id, span.parent, span.trace, part, said is not None, prompt))
+    speaks = later or said is not None
+    part: Part = "aside" if kinds & ASIDE else "step" if kinds & STEPS or not speaks else "call"
+    prompt = _prompt_of(span) if later else _prompt(said.asked, said.system) if said else ""
+    return tupled(Node, (key, span.id, span.parent, span.trace, part, speaks, prompt))
+
+
+def _prompt(asked: Any, system: Any) -> str:
+    return raw(system) if system else prompt_of(asked)
+
+
+def _prompt_of(span: TracedSpan) -> str:
+    """The system prompt of a span whose input is unopened: of that, the first message is enough."""
+    asked, system = span.attributes.get(CONVENTIONS[0]), span.attributes.get(CONVENTIONS[2])
+    system = plain_value(system.written) if type(system) is Unopened else unfolded(system)
+    if system or type(asked) is not Unopened:
+        return _prompt(unfolded(asked), system)
+    return prompt_of([*map(plain_value, _elements(asked)[:1])])
 
 
 def first_of(span: TracedSpan, words: tuple[str, ...]) -> str | None:
@@ -209,6 +280,9 @@ def first_of(span: TracedSpan, words: tuple[str, ...]) -> str | None:
         if (one := attributes.get(word)) and type(one) in (str, int):
             return fields.identity("id", one)
     return None
+
+
+NOTHING_SAID = Exchange(None, None)
 
 
 def _called(file: File, place: str, told: ReadSpan, named: Names) -> Iterator[columns.Found]:
@@ -222,7 +296,8 @@ def _called(file: File, place: str, told: ReadSpan, named: Names) -> Iterator[co
         ended_at=_instant(span.ended),
         call_id=f"{span.trace}/{span.id}",
     )
-    yield from called(file, about, *(told.said or Exchange(None, None)))
+    said = _said(span) if told.later else told.said
+    yield from called(file, about, *(said or NOTHING_SAID))
 
 
 def _logged(file: File, records: Trees) -> Iterator[columns.Found]:
