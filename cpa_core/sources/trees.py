@@ -70,13 +70,17 @@ class Records:
     def __iter__(self) -> Iterator[Placed | Reject]:
         self.count = 0
         before = Repeating.made
+        as_they_are = not (self.opens or self.file.names or self.signs)
         for one in self._found():
-            self.count += not isinstance(one, Reject)
             if isinstance(one, Reject):
                 yield one
-            else:
-                tree = self.file.mapped(self._dated(opened(one[1]) if self.opens else one[1]))
-                yield (one[0], tree) if self._is_own(tree) else Reject(one[0], envelopes.FOREIGN, "{}", loss=False)
+                continue
+            self.count += 1
+            if as_they_are and type(one[1]) is dict and one[1].keys().isdisjoint(envelopes.MARKS):
+                yield one
+                continue
+            tree = self.file.mapped(self._dated(opened(one[1]) if self.opens else one[1]))
+            yield (one[0], tree) if self._is_own(tree) else Reject(one[0], envelopes.FOREIGN, "{}", loss=False)
         self.once = self.once or Repeating.made == before
 
     def _dated(self, tree: Any) -> Any:
@@ -208,8 +212,11 @@ def _gather(place: str, tree: Any, route: Route, found: list[Placed | Reject]) -
         else:
             _gather(_within(place, ".".join(path)), inner, rest, found)
     elif step == "[]" and isinstance(tree, list):
-        for n, one in enumerate(tree):
-            _gather(_within(place, f"{n}"), one, rest, found)
+        if rest or not place:
+            for n, one in enumerate(tree):
+                _gather(_within(place, f"{n}"), one, rest, found)
+        else:
+            found += [(f"{place}.{n}", one) for n, one in enumerate(tree)]
     elif isinstance(tree, dict) and step in tree:
         _gather(_within(place, step), tree[step], rest, found)
     else:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.formats.reading import BOTH, FOUR, message, roles, said
+from tests.formats.reading import BOTH, FOUR, message, read_file, roles, said
 
 START, END = "1772442000000000000", "1772442001000000000"
 Flat = dict[str, Any]
@@ -142,6 +142,26 @@ def test_system_instructions_stand_before_the_input() -> None:
     flat = {"gen_ai.system_instructions": [{"type": "text", "content": "be brief"}]}
     one = DIALECTS["structured"]
     assert roles(otlp(one | {"attributes": [*attributes(flat), *one["attributes"]]}))[0] == "system"
+
+
+ASKS, ANSWERS, TELLS = "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions"
+
+
+@pytest.mark.parametrize("one", [[], [ASKED[0]], [{"role": "system", "content": "a"}, *ASKED]])
+@pytest.mark.parametrize(
+    "other", [[], [{"role": "system", "content": "b"}, *ASKED], [{"type": "text", "content": "a"}]]
+)
+@pytest.mark.parametrize("told", [[], [{"type": "text", "content": "be brief"}]])
+def test_spans_side_by_side_are_the_same_as_structures_and_as_text(one: Any, other: Any, told: Any) -> None:
+    sides = ({ASKS: one, TELLS: told, ANSWERS: ANSWERED}, {ASKS: other, ANSWERS: ANSWERED}, {ASKS: other, TELLS: told})
+    texts = [{word: json.dumps(value) for word, value in flat.items()} for flat in sides]
+    found = []
+    for written in (sides, texts):
+        three = [span(flat, key) for flat, key in zip(written, "abd", strict=True)]
+        others = span(written[1], "c", parent="a"), DIALECTS["structured"] | {"traceId": "other"}
+        records, rejects = read_file(otlp(*three, *others))
+        found.append((records, [(reject.place, reject.reason, reject.loss) for reject in rejects]))
+    assert found[0] == found[1]
 
 
 def test_log_records_are_a_call_or_a_message_each() -> None:

@@ -137,7 +137,9 @@ def _messages(attributes: Attributes, name: str) -> list[dict[str, Any]]:
 
 
 def _is_plain(item: Any) -> bool:
-    return type(item) is dict and tuple(item) == IN_FRAMES and type(text := item["message.content"]) is str and text != ""
+    return (
+        type(item) is dict and tuple(item) == IN_FRAMES and type(text := item["message.content"]) is str and text != ""
+    )
 
 
 IN_FRAMES = ("message.role", "message.content")

@@ -4,6 +4,7 @@ Sources: https://opentelemetry.io/docs/specs/otlp/ (JSON), https://opentelemetry
 https://arize.com/docs/phoenix (spans as data frames). Spans of OTLP, of Python's console exporter, and of Phoenix.
 """
 
+import marshal
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -44,27 +45,20 @@ ASIDE = frozenset(
     | {"embeddings", "execute_tool", "create_agent", "retrieval", "tool", "ai.toolCall", "ai.embed", "ai.embedMany"}
     | {"evaluation", "guardrail", "rerank"}
 )
-KINDS = frozenset({"openinference.span.kind", "gen_ai.operation.name", "traceloop.span.kind", "ai.operationId"})
+KINDS = ("openinference.span.kind", "gen_ai.operation.name", "traceloop.span.kind", "ai.operationId")
 """The attributes that say what a span is."""
 STEPS = frozenset({"CHAIN", "UNKNOWN", "workflow", "task", "invoke_workflow"})
 
 
 class TracedSpan(NamedTuple):
-    """One span, whoever wrote it, with plain values as attributes, and its times as they are written."""
+    """One span, whoever wrote it, with its attributes. `written` is the whole of it, of which its times are read."""
 
     id: str
     trace: str
     parent: str | None
-    began: "WrittenTime"
-    ended: "WrittenTime"
+    written: dict[str, Any]
     attributes: Attributes
     events: list[Event]
-
-
-WrittenTime = tuple[Any, Any]
-"""Nanoseconds since 1970, and the same in another form: one of them is null."""
-
-NO_TIME: WrittenTime = (None, None)
 
 
 def span_of(tree: Any) -> TracedSpan:
@@ -83,10 +77,9 @@ def span_of(tree: Any) -> TracedSpan:
         attributes |= {short: one for key, short in _in_columns(tuple(tree)) if (one := tree[key]) is not None}
     if isinstance(tree.get("span_kind"), str):
         attributes.setdefault("openinference.span.kind", tree["span_kind"])
-    began, ended = _times(tree, *TIMES[0]), _times(tree, *TIMES[1])
     heard = _heard(tree) if tree.get("events") else []
     name = whole(str(trace))
-    return tupled(TracedSpan, (str(own), name, str(parent) if parent else None, began, ended, attributes, heard))
+    return tupled(TracedSpan, (str(own), name, str(parent) if parent else None, tree, attributes, heard))
 
 
 def _otherwise(tree: dict[str, Any], word: str) -> Any:
@@ -104,17 +97,10 @@ def _in_columns(keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 TIMES = [(f"{key}TimeUnixNano", f"{key}_time_unix_nano", f"{key}_time", f"{key}_timestamp") for key in ("start", "end")]
 
 
-def _times(tree: dict[str, Any], otlp: str, snake: str, time: str, timestamp: str) -> WrittenTime:
-    """A time of a span, under one of these keys."""
-    if (nanoseconds := tree.get(otlp)) is None and otlp not in tree:
-        nanoseconds = tree.get(snake)
-    return (nanoseconds, None) if nanoseconds is not None else (None, tree.get(time, tree.get(timestamp)))
-
-
-def _instant(written: WrittenTime) -> datetime | None:
-    """A time of a span. Raises ValueError."""
-    nanoseconds, other = written
-    return nanosecond(nanoseconds) if nanoseconds is not None else moment(other, UTC)[0]
+def _instant(tree: dict[str, Any], otlp: str, snake: str, time: str, timestamp: str) -> datetime | None:
+    """A time of a span, under one of these keys. Raises ValueError."""
+    nanoseconds = tree.get(otlp, tree.get(snake))
+    return nanosecond(nanoseconds) if nanoseconds is not None else moment(tree.get(time, tree.get(timestamp)), UTC)[0]
 
 
 WITH_THIRTEEN_DIGITS = range(10**12, 10**13)
@@ -174,8 +160,9 @@ def _unopened(value: Any) -> Any:
     return tupled(Unopened, (value,)) if nested else plain_value(value)
 
 
-def _has_elements(value: Any) -> bool:
-    """Whether a value is a list, unopened and not empty."""
+def _has_elements(span: TracedSpan, word: str) -> bool:
+    """Whether an attribute is a list, unopened and not empty."""
+    value = span.attributes.get(word)
     return type(value) is Unopened and bool(_elements(value))
 
 
@@ -222,13 +209,13 @@ class ReadSpan(NamedTuple):
 def _told(tree: Any) -> ReadSpan:
     """A record as a span. Raises ValueError where it is none."""
     span = span_of(tree)
-    if not span.events and any(_has_elements(span.attributes.get(word)) for word in CONVENTIONS[:2]):
+    if not span.events and (_has_elements(span, CONVENTIONS[0]) or _has_elements(span, CONVENTIONS[1])):
         return tupled(ReadSpan, (span, None, True))
     return tupled(ReadSpan, (span, _said(span), False))
 
 
 def _said(span: TracedSpan) -> Exchange | None:
-    """What a span says, with its lists and objects opened."""
+    """The content of a span, its lists and objects opened."""
     opened = {key: plain_value(one.written) if type(one) is Unopened else one for key, one in span.attributes.items()}
     return said_in(opened, span.events)
 
@@ -253,7 +240,7 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
 
 def _node(key: int, told: ReadSpan) -> Node:
     span, said, later = told
-    kinds = {str(span.attributes[word]) for word in KINDS & span.attributes.keys()}
+    kinds = {str(span.attributes[word]) for word in KINDS if word in span.attributes}
     speaks = later or said is not None
     part: Part = "aside" if kinds & ASIDE else "step" if kinds & STEPS or not speaks else "call"
     prompt = _prompt_of(span) if later else _prompt(said.asked, said.system) if said else ""
@@ -267,10 +254,22 @@ def _prompt(asked: Any, system: Any) -> str:
 def _prompt_of(span: TracedSpan) -> str:
     """The system prompt of a span whose input is unopened: of that, the first message is enough."""
     asked, system = span.attributes.get(CONVENTIONS[0]), span.attributes.get(CONVENTIONS[2])
-    system = plain_value(system.written) if type(system) is Unopened else unfolded(system)
-    if system or type(asked) is not Unopened:
-        return _prompt(unfolded(asked), system)
-    return prompt_of([*map(plain_value, _elements(asked)[:1])])
+    if said := _known_instructions(system) if type(system) is Unopened else _prompt(None, unfolded(system)):
+        return said
+    return prompt_of([*map(plain_value, _elements(asked)[:1])] if type(asked) is Unopened else unfolded(asked))
+
+
+def _known_instructions(system: Unopened) -> str:
+    try:
+        return _instructions(marshal.dumps(system.written, 2))
+    except ValueError:  # a key occurs twice
+        return _prompt(None, plain_value(system.written))
+
+
+@lru_cache(64)
+def _instructions(written: bytes) -> str:
+    """Instructions as JSON, of the same as they are written, marshalled; few files have many."""
+    return _prompt(None, plain_value(marshal.loads(written)))
 
 
 def first_of(span: TracedSpan, words: tuple[str, ...]) -> str | None:
@@ -292,8 +291,8 @@ def _called(file: File, place: str, told: ReadSpan, named: Names) -> Iterator[co
         place=place,
         conversation_id=first_of(span, SESSIONS) or session or span.trace,
         user_id=first_of(span, USERS) or user,
-        started_at=_instant(span.began),
-        ended_at=_instant(span.ended),
+        started_at=_instant(span.written, *TIMES[0]),
+        ended_at=_instant(span.written, *TIMES[1]),
         call_id=f"{span.trace}/{span.id}",
     )
     said = _said(span) if told.later else told.said
@@ -332,9 +331,7 @@ def _record(file: File, found: list[tuple[str, dict[str, Any]]]) -> Iterator[col
         attributes |= said
         events.append((_event_name(tree), said | (body if isinstance(body, dict) else {})))
     place, tree = found[0]
-    span = TracedSpan(
-        str(tree.get("spanId")), str(tree.get("traceId") or ""), None, NO_TIME, NO_TIME, attributes, events
-    )
+    span = TracedSpan(str(tree.get("spanId")), str(tree.get("traceId") or ""), None, tree, attributes, events)
     times = [nanosecond(one.get("timeUnixNano") or one.get("observedTimeUnixNano")) for _, one in found]
     about = CallAbout(
         place=place,

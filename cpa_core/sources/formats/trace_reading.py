@@ -15,7 +15,7 @@ from cpa_core.sources import columns, fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats.form import NOT_OF_THE_FORM, attempted
-from cpa_core.sources.formats.traces import INNER, UNDECIDED, Node, Traces, TraceVerdict, verdicts_of
+from cpa_core.sources.formats.traces import INNER, UNDECIDED, Node, Traces, TraceVerdict, alone, around_all, verdicts_of
 from cpa_core.sources.records import Reject, SourceRecord, tupled, whole
 from cpa_core.sources.trees import Placed, Records, Trees
 
@@ -200,18 +200,38 @@ class _Passing:
 
     def _read(self, trace: int, held: list[_HeldRecord]) -> None:
         self.over.add(trace)
-        verdicts = [verdict for _, verdict in verdicts_of([each.node for each in held])]
-        names = self.named.get(held[0].node.trace, UNNAMED)
+        nodes = [each.node for each in held]
+        names = self.named.get(nodes[0].trace, UNNAMED)
+        if (around := around_all(nodes)) is not None:
+            self._read_alone(trace, held, around, names)
+            return
+        verdicts = [verdict for _, verdict in verdicts_of(nodes)]
         if any(one.lacks(verdict, names) for one, verdict in zip(held, verdicts, strict=True)):
-            self.back.add(trace)
-            self.came_back += len(held)
+            self._read_later(trace, held)
             return
         for one, verdict in zip(held, verdicts, strict=True):
             if verdict.kind == "speech":
                 self._take(one.number, trace, self._spoken(one, verdict, names))
             elif verdict.kind != "mute":
                 self._refuse(one.number, trace, _refused(one.placed, verdict))
-        self.named.pop(held[0].node.trace, None)
+        self.named.pop(nodes[0].trace, None)
+
+    def _read_alone(self, trace: int, held: list[_HeldRecord], around: Node, names: tuple[Any, Any]) -> None:
+        """Read a trace of which one record is around all others, as most have."""
+        verdict = alone(around)
+        if any(one.node is around and one.lacks(verdict, names) for one in held):
+            self._read_later(trace, held)
+            return
+        for one in held:
+            if one.node is around:
+                self._take(one.number, trace, self._spoken(one, verdict, names))
+            elif one.node.speaks:
+                self._refuse(one.number, trace, _inner(one.placed[0]))
+        self.named.pop(around.trace, None)
+
+    def _read_later(self, trace: int, held: list[_HeldRecord]) -> None:
+        self.back.add(trace)
+        self.came_back += len(held)
 
     def _spoken(self, one: _HeldRecord, verdict: TraceVerdict, names: tuple[Any, Any]) -> Iterable[columns.Found]:
         if one.read is None:
@@ -282,7 +302,11 @@ def _refused(one: Placed, verdict: TraceVerdict) -> Reject:
     """Why a record of a trace is no speech, or why that cannot be told."""
     if verdict.kind == "undecided":
         return Reject(one[0], UNDECIDED, raw(one[1]))
-    return tupled(Reject, (one[0], INNER, "{}", False))
+    return _inner(one[0])
+
+
+def _inner(place: str) -> Reject:
+    return tupled(Reject, (place, INNER, "{}", False))
 
 
 def _is_known(before: Any, now: Any) -> bool:

@@ -91,10 +91,10 @@ class Traces:
 
 def verdicts_of(nodes: Sequence[Node]) -> Iterator[tuple[int, TraceVerdict]]:
     """Yield the verdict on each node of one trace, with its key, in their order."""
-    if (around := _around_all(nodes)) is not None:
+    if (around := around_all(nodes)) is not None:
         for node in nodes:
             kind: Kind = "speech" if node is around else "inner" if node.speaks else "mute"
-            yield node.key, tupled(TraceVerdict, (kind, TRACE if node.id == node.trace else ROOT, node.trace))
+            yield node.key, _verdict(node, kind)
         return
     speech, undecided = outermost(nodes)
     known = {node.id: node for node in nodes}
@@ -108,7 +108,16 @@ def verdicts_of(nodes: Sequence[Node]) -> Iterator[tuple[int, TraceVerdict]]:
             yield node.key, TraceVerdict("inner" if node.speaks else "mute", standing, node.trace)
 
 
-def _around_all(nodes: Sequence[Node]) -> Node | None:
+def _verdict(node: Node, kind: Kind) -> TraceVerdict:
+    return tupled(TraceVerdict, (kind, TRACE if node.id == node.trace else ROOT, node.trace))
+
+
+def alone(node: Node) -> TraceVerdict:
+    """Return the verdict on the node that is around all others of its trace."""
+    return _verdict(node, "speech")
+
+
+def around_all(nodes: Sequence[Node]) -> Node | None:
     """The one node of a trace that says something and is inside no other, as most traces have; else None."""
     said = [node for node in nodes if node.speaks and node.part != "aside"]
     if len(said) == 1:

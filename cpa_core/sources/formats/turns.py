@@ -146,19 +146,26 @@ def _in_parts(place: str, turn: Any) -> list[Draft] | None:
     parts = turn.get("parts", turn.get("content"))
     if type(parts) is not list:
         return None
-    texts, thoughts = list[str](), list[str]()
+    text_of_all, thoughts = "", list[str]()
     for part in parts:
         if type(part) is not dict or len(part) != 2:
             return None
         kind, text = part.get("type"), part.get("content", part.get("text"))
         if type(text) is not str or not text or kind not in ("text", "reasoning"):
             return None
-        (texts if kind == "text" else thoughts).append(text if text.isascii() else whole(text))
+        text = text if text.isascii() else whole(text)
+        if kind == "text":
+            text_of_all = f"{text_of_all}\n{text}" if text_of_all else text
+        else:
+            thoughts.append(text)
     if not parts:
         return None
-    said = [(fields.role(role), "\n".join(texts))] if texts else []
-    pieces = said + [("reasoning", thought) for thought in thoughts]
-    return [tupled(Draft, (place, "", None, None, who, text, None, None, None, False, False)) for who, text in pieces]
+    said = [_draft(place, fields.role(role), text_of_all)] if text_of_all else []
+    return said + [_draft(place, "reasoning", thought) for thought in thoughts] if thoughts else said
+
+
+def _draft(place: str, who: str, text: str) -> Draft:
+    return tupled(Draft, (place, "", None, None, who, text, None, None, None, False, False))
 
 
 def _written(place: str, turn: dict[str, Any]) -> Draft | None:
