@@ -87,7 +87,13 @@ class Remembered:
         return {
             key: [
                 Said(
-                    mark(r.role, r.content), r.role, r.sent_at, place in self.repeated, place, self.repeated.get(place)
+                    mark(r.role, r.content),
+                    r.role,
+                    r.sent_at,
+                    place in self.repeated,
+                    place,
+                    self.repeated.get(place),
+                    len(r.content) if r.role == "user" else 0,
                 )
                 for place, r in rows
             ]

@@ -64,7 +64,8 @@ class Stored:
             place = (row["uri"], row["ordinal"])
             about = mark(row["role"], row["content"]), row["role"], row["sent_at"], row["repeated"]
             history = (row["history_length"], row["history_mark"]) if row["history_mark"] is not None else None
-            said = Said(*about, place, history)
+            size = len(row["content"]) if row["role"] == "user" else 0
+            said = Said(*about, place, history, size)
             found[row["conversation_id"]].append(said)
         return found
 

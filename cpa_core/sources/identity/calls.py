@@ -2,14 +2,14 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain as chained
 from itertools import islice, takewhile
 
 from cpa_core.models import digest
-from cpa_core.sources.identity.history import asked_again, unknown
+from cpa_core.sources.identity.history import Questions, asked_again, is_retold, unknown
 from cpa_core.sources.identity.links import Held, chain
 from cpa_core.sources.identity.talks import LEAST_CHARACTERS, LEAST_USERS, second
 from cpa_core.sources.identity.values import Said, Talk
@@ -333,6 +333,7 @@ class _Telling:
         self.prompted = False
         self.answered = False
         self.fresh: list[int] = []
+        self.asked: set[int] = set()
         self.added = False
         self.places: list[tuple[str, int]] = []
 
@@ -350,7 +351,7 @@ class _Telling:
                 same += piece
             else:
                 self._pass(piece)
-        _keep(call, self.before, prompted=self.prompted, answered=self.answered)
+        _keep(call, self.before, self.asked, prompted=self.prompted, answered=self.answered)
         call.is_sent_again = bool(self.waiting and not same and self._is_sent_later(call))
         if call.is_sent_again or self._is_begun_again(call):
             call.kept = [n for n in call.kept if n < call.own_from or call.roles[n] not in ASKING]
@@ -377,13 +378,21 @@ class _Telling:
     def _pass(self, piece: Sequence[Said]) -> None:
         left = piece
         if piece[0].repeated and self.added:
-            left = [] if self._tells(piece[0].history) else _left(piece, self.fresh)
+            left = [] if self._tells(piece[0].history) else self._left(piece)
         kept = {one.place for one in left}
         self.places += [one.place for one in piece if one.place not in kept]
         for one in left:
             self._add(one)
         if left:
             self.fresh = []
+
+    def _left(self, piece: Sequence[Said]) -> Sequence[Said]:
+        """Return the part of a history between two calls that no call landed since contains."""
+        left = _left(piece, self.fresh, self.asked)
+        if not left or len(piece) != (piece[0].history or (0, 0))[0]:
+            return left
+        questions = Questions(_asked(piece), self.asked)
+        return [] if is_retold([one.mark for one in piece], self.before, questions) else left
 
     def _tells(self, history: tuple[int, int] | None, told: Sequence[int] = ()) -> bool:
         """Whether a history of that many messages and that hash is what stands here now, and what was `told`."""
@@ -401,6 +410,8 @@ class _Telling:
         else:
             self.before.append(own)
             self.answered = self.answered or role == "assistant"
+            if role == "user":
+                self.asked.add(own)
 
     def _is_sent_later(self, call: LoggedCall) -> bool:
         """Whether a call got no answer, and the next known call was sent its newest input again."""
@@ -457,7 +468,7 @@ def _sequence(marks: Sequence[int]) -> int:
     return chain(marks)[-1] if marks else 0
 
 
-def _left(piece: Sequence[Said], fresh: Sequence[int]) -> Sequence[Said]:
+def _left(piece: Sequence[Said], fresh: Sequence[int], asked: Collection[int]) -> Sequence[Said]:
     """Return the part of a history between two calls that no call landed since contains.
 
     Those calls contain its beginning: their messages end where the rest of the history begins.
@@ -469,21 +480,36 @@ def _left(piece: Sequence[Said], fresh: Sequence[int]) -> Sequence[Said]:
         if marks[:n] == list(fresh[-n:]):
             return piece[n:]
     left = {len(marks) - 1 - n for n in unknown(marks[::-1], fresh[::-1])}
+    if len(left) == len(marks):
+        left = set(unknown(marks, fresh, lambda: Questions(_asked(piece), asked)))
     return [one for n, one in enumerate(piece) if n in left]
 
 
-def _keep(call: LoggedCall, before: Sequence[int], *, prompted: bool, answered: bool) -> None:
+def _asked(piece: Sequence[Said]) -> dict[int, int]:
+    """The characters of each message of the user."""
+    return {one.mark: one.size for one in piece if one.role == "user"}
+
+
+def _keep(call: LoggedCall, before: Sequence[int], asked: Collection[int], *, prompted: bool, answered: bool) -> None:
     roles, marks = call.roles, call.marks
     begin = call.own_from + (_sent_again(call, before, answered=answered) if before else 0)
     systems = [n for n in range(begin) if roles[n] == "system"]
     places: Sequence[int] = [n for n in range(begin) if roles[n] != "system"] if systems else range(begin)
     history = [marks[n] for n in places]
-    repeated = [places[n] for n in unknown(history, before)]
+    repeated = [places[n] for n in unknown(history, before, lambda: Questions(_sizes(call), asked))]
     if systems and not prompted:
         repeated = sorted([*repeated, *systems])
     if repeated:
         call.repeated, call.history = repeated, (len(history), _sequence(history))
     call.kept = [*repeated, *range(begin, len(marks))] if repeated else range(begin, len(marks))
+
+
+def _sizes(call: LoggedCall) -> dict[int, int]:
+    """The characters of each message of the user in a call."""
+    if call.held is None:
+        return {one: size for one, size in zip(call.said, call.sizes, strict=True) if size != ANSWER}
+    pairs = zip(call.marks, call.roles, call.rows, strict=True)
+    return {one: call.held.sizes[row] for one, role, row in pairs if role == "user"}
 
 
 def _sent_again(call: LoggedCall, before: Sequence[int], *, answered: bool) -> int:

@@ -4,8 +4,11 @@ A call always adds its newest input and its output. Only what stands before thes
 says "yes" twice has said it twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from cpa_core.sources.identity.talks import LEAST_CHARACTERS, LEAST_USERS
 
 MOST_PAIRS = 4_000_000
 """Longer sequences are matched greedily from the end: a file may hold anything."""
@@ -23,13 +26,23 @@ LEFT_OUT = 0.25
 """The cost of a message that a history leaves out: logs drop reasoning and tool calls."""
 
 
-def unknown(history: Sequence[int], known: Sequence[int]) -> list[int]:
+class Questions(NamedTuple):
+    """The user's messages: of a history the characters of each, and which known messages are the user's."""
+
+    sizes: Mapping[int, int]
+    known: Collection[int]
+
+
+def unknown(
+    history: Sequence[int], known: Sequence[int], questions: Callable[[], Questions] | None = None
+) -> list[int]:
     """The places in a call's history that nothing known tells, in order.
 
     Both are hashes of messages in order of time, without system prompts. The end of what is known may stand at the
     beginning of a history: then calls between are not known. Or their ends adjoin; where both have something between
     two matches, and not the same, the history was edited: nobody said anything new there. Of the two readings, that
-    holds which makes more alike and less differ. Where nothing at all is alike, the history is all new.
+    holds which makes more alike and less differ. Where too little is alike, the user's messages decide (`questions`):
+    a history may hold answers cut, or in another form. Else the history is all new.
     """
     if known[max(0, len(known) - len(history)) :] == history:  # most histories: at the cost of one comparison
         return []
@@ -42,7 +55,8 @@ def unknown(history: Sequence[int], known: Sequence[int]) -> list[int]:
     pairs = _pairs(history, known, same)
     likeness = _likeness(pairs, len(history), len(known))
     if begun >= max(1, likeness) or likeness < 0:
-        return list(range(begun, len(history)))
+        asked = _by_questions(history, known, questions()) if questions and not begun else None
+        return list(range(begun, len(history))) if asked is None else asked
     found: list[int] = []
     here, there = 0, 0
     for n, m in [*pairs, (len(history), len(known))]:
@@ -50,6 +64,37 @@ def unknown(history: Sequence[int], known: Sequence[int]) -> list[int]:
             found += range(here, n)
         here, there = n + 1, m + 1
     return found
+
+
+def _by_questions(history: Sequence[int], known: Sequence[int], questions: Questions) -> list[int] | None:
+    """The same by the places of the user's messages, whatever was answered; null where these do not show it.
+
+    Those that end what is known begin the history. They are all on both sides, or more than many people say.
+    """
+    asked = [n for n, one in enumerate(history) if one in questions.sizes]
+    heard = [n for n, one in enumerate(known) if one in questions.known]
+    here, there = [history[n] for n in asked], [known[n] for n in heard]
+    shared = next((n for n in range(min(len(here), len(there)), 0, -1) if here[:n] == there[-n:]), 0)
+    if not shared or (here != there and _is_common(here[:shared], questions.sizes)):
+        return None
+    heard = heard[len(heard) - shared :]
+    ends = [*asked, len(history)][1 : shared + 1]
+    found = list(range(asked[0])) if heard[0] == 0 else []
+    for begin, end, before, after in zip(asked, ends, heard, [*heard[1:], len(known)], strict=False):
+        found += range(begin + 1, end) if after == before + 1 else ()
+    return [*found, *range(ends[-1], len(history))]
+
+
+def is_retold(history: Sequence[int], known: Sequence[int], questions: Questions) -> bool:
+    """Whether what is known ends with all questions of a history, whatever was answered, and these are not common."""
+    asked = [one for one in history if one in questions.sizes]
+    heard = [one for one in known if one in questions.known]
+    return bool(asked) and heard[-len(asked) :] == asked and not _is_common(asked, questions.sizes)
+
+
+def _is_common(asked: Sequence[int], sizes: Mapping[int, int]) -> bool:
+    """Whether the user's messages are such as a user may say again."""
+    return len(set(asked)) < LEAST_USERS and sum(sizes[one] for one in set(asked)) < LEAST_CHARACTERS
 
 
 def _same_end(history: Sequence[int], known: Sequence[int]) -> int:

@@ -54,7 +54,8 @@ class Talk:
 class Said(NamedTuple):
     """One message of a conversation that landed: `repeated` where only a call's history told it.
 
-    Then `history` is how many messages that has, system prompts aside, and a hash of their marks.
+    Then `history` is how many messages that has, system prompts aside, and a hash of their marks. `size` are the
+    characters of a user's message.
     """
 
     mark: int
@@ -63,6 +64,7 @@ class Said(NamedTuple):
     repeated: bool
     place: tuple[str, int]
     history: tuple[int, int] | None = None
+    size: int = 0
 
 
 class KnownTrace(NamedTuple):
