@@ -22,8 +22,8 @@ from cpa_core import evidence
 from cpa_core.pipeline import Assistant, due_days, land, run_day, write_report
 from cpa_core.redaction import Patterns
 from cpa_core.settings import settings
-from proofs.year import answering
 from tests.support.languages import LANGUAGES, MARKED, Language, conversations
+from tests.support.models import answering
 
 COUNT = 200
 LEAST = 0.99

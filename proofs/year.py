@@ -23,14 +23,13 @@ from typing import Any
 
 import dagster as dg
 
-from cpa_core.llm import ModelName, Reply, Request, Usage
 from cpa_core.pipeline import Assistant, due_days, known_days, land, run_day
 from cpa_core.settings import Settings, settings
 from cpa_core.store import Store
 from proofs.figures import Claims, proved, show
 from proofs.scene import BIN, FOREIGN, ROOT
-from tests.servers.brain import Question, answer, tokens
 from tests.support.homes import contents
+from tests.support.models import answering
 from tests.support.runs import run
 
 START = date(2025, 1, 1)
@@ -49,21 +48,6 @@ size colour voucher discount balance statement subscription renewal trial upgrad
 setting page button error code screenshot manager colleague morning weekend holiday deadline please thanks sorry again
 never always still already perhaps because although before after until where which would could
 """
-
-
-class Answering:
-    """A model that answers in this process, from the words of the prompt."""
-
-    def call(self, request: Request) -> Reply:
-        """Its answer, with about the tokens that it would take."""
-        text = answer(Question(request.system, request.user, request.json_schema))
-        usage = Usage(prompt_tokens=tokens(request.system + request.user), completion_tokens=tokens(text))
-        return Reply(outcome="ok", text=text, usage=usage)
-
-
-def answering(model: ModelName) -> Answering:
-    """The model, whatever its name."""
-    return Answering()
 
 
 def chats(day: date, count: int) -> dict[str, Any]:

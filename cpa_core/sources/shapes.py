@@ -6,8 +6,9 @@ its absence, and `path=a|b` for one of several.
 A space in a key or a word is written `+`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
 
 LOOKED_AT = 20
 """Elements of a list, or members of an object under `*`, that are looked at."""
@@ -15,71 +16,137 @@ LOOKED_AT = 20
 LONGEST_KEY = 40
 
 
+class _Path(NamedTuple):
+    """The first step of a path, and the rest; None: the path ends with it.
+
+    `dotted` are the keys with dots of their own that begin with this step, as `context.span_id`, each with its rest.
+    """
+
+    step: str
+    rest: "_Path | None"
+    dotted: tuple[tuple[str, "_Path | None"], ...]
+
+
+class _Condition(NamedTuple):
+    """A path, and the texts of which one must stand there; None: any value will do."""
+
+    is_absent: bool
+    of_members: bool
+    path: _Path | None
+    words: frozenset[str] | None
+
+
+class _Sign(NamedTuple):
+    """The conditions of a sign, and how many they count for."""
+
+    weight: int
+    conditions: tuple[_Condition, ...]
+
+
 def fits(tree: Any, sign: str) -> int:
     """How many conditions of a sign a record meets, if it meets all of them; else 0."""
-    conditions = sign.split()
-    return sum(1 + ("=" in one) for one in conditions if one[0] != "!") if _meets(tree, conditions) else 0
+    weight, conditions = _read(sign)
+    return weight if _meets(tree, conditions) else 0
 
 
 def best(tree: Any, signs: Iterable[str]) -> int:
     """The most conditions that one of these signs has of which a record meets all."""
-    return max((fits(tree, sign) for sign in signs), default=0)
+    most = 0
+    for sign in signs:
+        weight, conditions = _read(sign)
+        if weight > most and _meets(tree, conditions):
+            most = weight
+    return most
 
 
 def missing(tree: Any, sign: str) -> list[str]:
     """The paths of a sign that a record lacks."""
-    return [one for one in sign.split() if one[0] != "!" and not _met(tree, one)]
-
-
-def _meets(tree: Any, conditions: Sequence[str]) -> bool:
-    return all(_met(tree, one) for one in conditions)
-
-
-def _met(tree: Any, condition: str) -> bool:
-    if condition[0] == "!":
-        return not _met(tree, condition[1:])
-    if condition.startswith("*."):
-        members = list(tree.values())[:LOOKED_AT] if isinstance(tree, dict) else []
-        return bool(members) and 2 * sum(_met(one, condition[2:]) for one in members) >= len(members)
-    path, asks, words = condition.replace("+", " ").partition("=")
-    found = at(tree, path)
-    if not asks:
-        return any(True for _ in found)
-    allowed = words.split("|")
-    return any(isinstance(value, str) and value in allowed for value in found)
+    return [one for one in sign.split() if one[0] != "!" and not _met(tree, _condition(one))]
 
 
 def at(tree: Any, path: str) -> Iterator[Any]:
     """All that stands at a path of a record."""
-    return _at(tree, _steps(path))
+    return _at(tree, _path(path))
 
 
-def _steps(path: str) -> tuple[str, ...]:
-    if path not in _KNOWN:
-        _KNOWN[path] = tuple(part for one in path.replace("[]", ".[]").split(".") if (part := one))
-    return _KNOWN[path]
+@cache
+def _read(sign: str) -> _Sign:
+    conditions = sign.split()
+    weight = sum(1 + ("=" in one) for one in conditions if one[0] != "!")
+    return _Sign(weight, tuple(map(_condition, conditions)))
 
 
-_KNOWN: dict[str, tuple[str, ...]] = {}
+@cache
+def _condition(written: str) -> _Condition:
+    is_absent, written = written[0] == "!", written.removeprefix("!")
+    of_members, written = written.startswith("*."), written.removeprefix("*.")
+    path, asks, words = written.replace("+", " ").partition("=")
+    return _Condition(is_absent, of_members, _path(path), frozenset(words.split("|")) if asks else None)
 
 
-def _at(tree: Any, steps: tuple[str, ...]) -> Iterator[Any]:
+@cache
+def _path(written: str) -> _Path | None:
+    return _along(tuple(part for one in written.replace("[]", ".[]").split(".") if (part := one)))
+
+
+def _along(steps: tuple[str, ...]) -> _Path | None:
     if not steps:
+        return None
+    heads = (length for length in range(2, len(steps) + 1) if "[]" not in steps[:length])
+    dotted = ((".".join(steps[:length]), _along(steps[length:])) for length in heads)
+    return _Path(steps[0], _along(steps[1:]), tuple(dotted))
+
+
+def _meets(tree: Any, conditions: Iterable[_Condition]) -> bool:
+    for one in conditions:  # noqa: SIM110 (most records fail at the first: the generator of `all` costs more)
+        if not _met(tree, one):
+            return False
+    return True
+
+
+def _met(tree: Any, condition: _Condition) -> bool:
+    is_absent, of_members, path, words = condition
+    if not of_members:
+        return _has(tree, path, words) is not is_absent
+    members = list(tree.values())[:LOOKED_AT] if isinstance(tree, dict) else []
+    is_met = bool(members) and 2 * sum(_has(one, path, words) for one in members) >= len(members)
+    return is_met is not is_absent
+
+
+def _has(tree: Any, path: _Path | None, words: frozenset[str] | None) -> bool:
+    """Whether anything stands at a path, or one of these texts: as `_at`, for the many records that have nothing."""
+    if path is None:
+        return words is None or (isinstance(tree, str) and tree in words)
+    step, rest, dotted = path
+    if step == "[]":
+        several = tree[:LOOKED_AT] if isinstance(tree, list) else ()
+        return any(_has(one, rest, words) for one in several) if rest else words is None and isinstance(tree, list)
+    if not isinstance(tree, dict):
+        return False
+    if step == "*":
+        return any(_has(one, rest, words) for one in list(tree.values())[:LOOKED_AT])
+    if step in tree and _has(tree[step], rest, words):
+        return True
+    return any(key in tree and _has(tree[key], after, words) for key, after in dotted)
+
+
+def _at(tree: Any, path: _Path | None) -> Iterator[Any]:
+    if path is None:
         yield tree
         return
-    step, rest = steps[0], steps[1:]
+    step, rest, dotted = path
     if step == "[]":
         if isinstance(tree, list):
-            yield from [tree] if not rest else (v for one in tree[:LOOKED_AT] for v in _at(one, rest))
+            yield from [tree] if rest is None else (v for one in tree[:LOOKED_AT] for v in _at(one, rest))
     elif isinstance(tree, dict):
         if step == "*":
             yield from (v for one in list(tree.values())[:LOOKED_AT] for v in _at(one, rest))
             return
         if step in tree:
             yield from _at(tree[step], rest)
-        for length in range(2, len(steps) + 1):  # a key with dots of its own: `context.span_id`
-            if "[]" not in steps[:length] and (dotted := ".".join(steps[:length])) in tree:
-                yield from _at(tree[dotted], steps[length:])
+        for key, after in dotted:
+            if key in tree:
+                yield from _at(tree[key], after)
 
 
 def keys(trees: Iterable[Any], depth: int = 3) -> list[str]:

@@ -46,6 +46,7 @@ def units(count: int, seed: int = 1, alike: float = 1.0) -> list[GoldUnit]:
     return found
 
 
+@pytest.mark.slow
 def test_the_gold_rate_is_the_clustered_regression_of_statsmodels() -> None:
     import statsmodels.api as sm  # here, for it takes seconds, which no other test shall wait for
 
@@ -134,6 +135,7 @@ def test_two_periods_of_full_agreement_differ_only_by_more_than_their_doubt() ->
     assert clear.low is not None and clear.low > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("found", [0.3, 0.5, 0.62, 0.8, 1.0])
 def test_a_tagger_that_only_misses_is_worth_more_than_it_counts(found: float) -> None:
     """The error of the corrected rate is smaller than with a weight of 1 at most, the less of a label is found."""
@@ -210,6 +212,7 @@ def test_it_is_said_how_many_more_labels_are_needed(conversations: int, positive
     assert Lacking(conversations, positives).more == more
 
 
+@pytest.mark.slow
 def test_intervals_by_conversation_hold_and_those_by_rows_do_not() -> None:
     make = partial(bench.common, bench.annotated(NOWHERE))
     good = bench.measured("by conversation", make, bench.by_sample, 50, (80, 5))

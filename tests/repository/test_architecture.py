@@ -107,22 +107,31 @@ def module_of(root: Path, path: Path) -> str:
     return path.relative_to(root).parts[1].removesuffix(".py")
 
 
-def imported(tree: ast.Module) -> Iterator[str]:
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All of a module's tree, walked once for all rules."""
+    return tuple(ast.walk(parsed(path)))
+
+
+@cache
+def imported(path: Path) -> tuple[str, ...]:
     """Dotted names that a source imports, at any depth; a relative import is named by its dots."""
-    for node in ast.walk(tree):
+    found: list[str] = []
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        if isinstance(node, ast.ImportFrom):
-            yield "." * node.level + (node.module or "")
+            found += (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.append("." * node.level + (node.module or ""))
             if node.module == "cpa_core":
-                yield from (f"cpa_core.{alias.name}" for alias in node.names)
+                found += (f"cpa_core.{alias.name}" for alias in node.names)
+    return tuple(found)
 
 
 @cache
 def words(path: Path) -> frozenset[str]:
     """Every name, attribute, parameter, keyword and imported word in a source."""
     found: set[str] = set()
-    for node in ast.walk(parsed(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Name):
             found.add(node.id)
         elif isinstance(node, ast.Attribute):
@@ -141,7 +150,7 @@ def imports_run_one_way(root: Path) -> Offences:
     """A module imports lower ranks and its own package only, by full names."""
     for path in modules(root, "cpa_core"):
         module = module_of(root, path)
-        for name in imported(parsed(path)):
+        for name in imported(path):
             parts = name.split(".")
             inside = parts[0] == "cpa_core" and len(parts) > 1 and parts[1] not in (module, "__version__")
             if name.startswith(".") or (inside and RANKS[parts[1]] >= RANKS.get(module, len(ORDER))):
@@ -152,7 +161,7 @@ def imports_run_one_way(root: Path) -> Offences:
 def the_library_knows_no_dagster(root: Path) -> Offences:
     """`dagster` stays above `cpa_core`."""
     for path in modules(root, "cpa_core"):
-        yield from (f"{path} imports {name}" for name in imported(parsed(path)) if name.split(".")[0] in DAGSTER)
+        yield from (f"{path} imports {name}" for name in imported(path) if name.split(".")[0] in DAGSTER)
 
 
 @rule

@@ -46,6 +46,7 @@ def shares(random: Random, days: int, injected: float = 0.0) -> dict[str, list[S
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_usual_days_give_at_most_two_false_alarms_in_thirty(seed: int) -> None:
     found = shares(Random(seed), 58)
@@ -54,6 +55,7 @@ def test_usual_days_give_at_most_two_false_alarms_in_thirty(seed: int) -> None:
     assert len(alarms) <= 2
 
 
+@pytest.mark.slow
 def test_a_new_topic_of_fifteen_percent_trips_the_check_every_time() -> None:
     for seed in range(4):
         found = measured(shares(Random(100 + seed), 29, injected=0.15), FIRST + timedelta(days=28), [NO_EVENT])
@@ -76,6 +78,7 @@ def test_the_interval_is_that_of_a_binomial_where_days_are_alike() -> None:
     assert low < 10 and high > 32
 
 
+@pytest.mark.slow
 def test_a_day_in_the_store_is_measured_against_days_of_its_own_version(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from cpa_core.llm import Reply, Request
+from cpa_core.llm import ModelName, Reply, Request, Usage
 from tests.servers import brain
 
 
@@ -26,3 +26,18 @@ class Model:
     def tasks(self) -> list[str]:
         """What it was asked, in order."""
         return [request.task for request in self.requests]
+
+
+class Answering:
+    """The same with about the tokens that it would take; it remembers nothing, for homes of many conversations."""
+
+    def call(self, request: Request) -> Reply:
+        """Its answer."""
+        text = Model.usual(request)
+        asked, said = brain.tokens(request.system + request.user), brain.tokens(text)
+        return Reply(outcome="ok", text=text, usage=Usage(prompt_tokens=asked, completion_tokens=said))
+
+
+def answering(model: ModelName) -> Answering:
+    """The model, whatever its name."""
+    return Answering()

@@ -21,6 +21,7 @@ from tests.topics.test_placing import landed
 ITEMS = [item for topic in ("parcel", "refund", "login") for item in texts(topic, 200)]
 
 
+@pytest.mark.slow
 def test_the_groups_of_planted_texts_are_what_was_planted_and_the_same_when_shuffled() -> None:
     layer = first_layer("requests", ITEMS)
     assert layer is not None and len(layer.topics) > 3 >= len(layer.above) > 1
@@ -73,6 +74,7 @@ def test_a_new_topic_enters_the_group_of_half_its_texts_or_is_one_of_its_own(
     assert found.group_id == (enters or joined("requests", "new", (), [], {}).group_id)
 
 
+@pytest.mark.slow
 def test_groups_stay_are_renamed_and_come_to_homes_that_have_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

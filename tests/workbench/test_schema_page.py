@@ -46,6 +46,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> LabelledHome:
     return found
 
 
+@pytest.mark.slow
 def test_each_type_has_its_badge_its_confusions_and_examples_for_and_against(read: LabelledHome) -> None:
     client = browser(read)
     wait_for_figures(client)
@@ -58,6 +59,7 @@ def test_each_type_has_its_badge_its_confusions_and_examples_for_and_against(rea
     assert shown and all(part_of(f"c{one:04}") == "teach" for one in shown)  # what measures is shown to nobody
 
 
+@pytest.mark.slow
 def test_progress_is_the_planners_width_and_what_the_next_one_takes(read: LabelledHome) -> None:
     found = figures(read.assistant)
     for kind in SCHEMA.event_types:
@@ -71,6 +73,7 @@ def test_progress_is_the_planners_width_and_what_the_next_one_takes(read: Labell
     assert width(ASKING, found.widths[f"{ASKING}|user"]) in client.get("/").text
 
 
+@pytest.mark.slow
 def test_figures_that_are_behind_what_people_said_say_so(tmp_path: Path) -> None:
     home = labelled_home(tmp_path, talks(3))
     desk = FigureDesk(home.assistant)
@@ -96,6 +99,7 @@ def test_progress_in_words(found: NextWidth, said: str) -> None:
     assert said in width("Refund", found)
 
 
+@pytest.mark.slow
 def test_problems_are_said_by_line_while_somebody_types_and_changes_in_words(read: LabelledHome) -> None:
     client = browser(read)
     text = Path(read.home.environ["CPA_SCHEMA"]).read_text("utf-8")
@@ -109,6 +113,7 @@ def test_problems_are_said_by_line_while_somebody_types_and_changes_in_words(rea
     assert client.post("/schema/problems", data={"yaml": "a: ["}).json()["broken"]
 
 
+@pytest.mark.slow
 def test_a_price_builds_no_day(tmp_path: Path) -> None:
     home = labelled_home(tmp_path, talks(4))
     home.home.environ |= {"CPA_MODEL": "openai:gpt-5-mini", "OPENAI_API_KEY": "none"}
@@ -168,6 +173,7 @@ def test_a_schema_in_one_line_is_left_to_a_person() -> None:
         with_addition(text, "schema", goal, proposal)
 
 
+@pytest.mark.slow
 def test_an_addition_is_shown_taken_over_into_the_edited_text_and_saved_only_then(read: LabelledHome) -> None:
     client = browser(read)
     path = Path(read.home.environ["CPA_SCHEMA"])

@@ -13,6 +13,7 @@ from cpa_core.workbench.serving import application
 from tests.support.labelled import THANKS, LabelledHome, labelled_home, talks
 from tests.support.models import Model
 
+pytestmark = pytest.mark.slow
 HOST = "127.0.0.1:8123"
 
 
