@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 from cpa_core.errors import SourceError
 from cpa_core.sources import documents
 from cpa_core.sources.contents import Content, size, stream
-from cpa_core.sources.objects import READABLE, Object
+from cpa_core.sources.objects import Object, is_read
 
 ENDING = ".zip"
 INSIDE = "!/"
@@ -92,7 +92,7 @@ def _bounded(uri: str, stream: IO[bytes], bound: _Bound) -> Iterator[bytes]:
 
 def _is_read(name: str) -> bool:
     """Whether a member is of a kind that is read, by a name that leads nowhere else."""
-    return name.lower().endswith(READABLE) and not name.lower().endswith(ENDING) and not _UNSAFE.search(name)
+    return is_read(name) and not name.lower().endswith(ENDING) and not _UNSAFE.search(name)
 
 
 def _is_hidden(name: str) -> bool:

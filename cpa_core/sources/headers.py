@@ -30,6 +30,11 @@ END = 1 << 12
 """Bytes at the end of a table in which totals may stand."""
 
 _UNIT = re.compile(r"\s*(?:\(([^()]*)\)|\[([^\[\]]*)\])$")
+DAYS = frozenset({"date", "day", "datum", "fecha", "data", "jour", "messagedate", "chatdate", "createddate"})
+DAYS |= {"sentdate", "datesent", "startdate", "eventdate"}
+CLOCKS = frozenset({"time", "clock", "uhrzeit", "zeit", "hora", "heure", "ora", "tid", "timeofday", "messagetime"})
+CLOCKS |= {"chattime", "createdtime", "senttime", "timesent", "starttime", "eventtime"}
+"""Names of columns of dates and of times of day, of which one beside the other is a time."""
 _CAMEL = re.compile(r"[a-z]+[A-Z]")
 """A name as programs write it: it may be a column of another format, whose own reader knows it."""
 _TOTAL = re.compile(r"(?:grand |sub)?totals?:?|sum(?:me)?:?|gesamt:?|count:?|rows?:?|average:?", re.IGNORECASE)
@@ -79,7 +84,8 @@ def named(file: File, header: Sequence[str]) -> File:
     """A file whose mapping has the columns as this header spells them, and the zone that its column of times names."""
     file = file._replace(names=spelled(file, header))
     column = file.names.get("timestamp", "timestamp")
-    zone = _zone(column) if column in header else None
+    where = [column] if column in header else column.split("+", 1)
+    zone = next((found for one in where if one.strip() in header and (found := _zone(one.strip()))), None)
     return file._replace(zone=zone) if zone else file
 
 
@@ -89,13 +95,15 @@ def spelled(file: File, header: Sequence[str]) -> dict[str, str]:
     Our own words are found so too, where the header then has all that a table of messages needs. So is a session.
     """
     names = file.names
-    given = {word: _spelled(path, header) or path for word, path in names.items()}
+    given = {word: _spelled(path, header) or _spelled_apart(word, path, header) for word, path in names.items()}
     words = [word for word in sorted(tables.KNOWN) if word not in given and word not in header]
     own = {word: found for word in words if (found := _spelled(word, header)) and not _CAMEL.match(found)}
     own = {word: found for word, found in own.items() if found not in given.values()}
     lacks = tables.missing(File("", b"", {**given, **own}), header)
     if lacks:
         return given
+    if "timestamp" not in {*given, *own, *header} and (pair := day_and_clock(header)):
+        own["timestamp"] = pair
     taken = {*tables.KNOWN, *given.values(), *own.values()}
     return {**given, **own, **_session(file, [column for column in header if column not in taken])}
 
@@ -106,6 +114,19 @@ def _session(file: File, header: Sequence[str]) -> dict[str, str]:
         return {}
     found = ((word, _spelled(word, header)) for word in SESSIONS if word in SESSIONS_OF_ROWS)
     return next(({word: column} for word, column in found if column), {})
+
+
+def day_and_clock(header: Sequence[str]) -> str | None:
+    """The path of a time whose date and time of day are columns of their own; None where not one of each is there."""
+    pair = [[column for column in header if _folded(column) in names] for names in (DAYS, CLOCKS)]
+    return "+".join(one[0] for one in pair) if all(len(one) == 1 for one in pair) and "+" not in pair[0][0] else None
+
+
+def _spelled_apart(word: str, path: str, header: Sequence[str]) -> str:
+    """The path of a time in two columns as this header spells them; any other path as it is."""
+    if word != "timestamp" or "+" not in path or path in header:
+        return path
+    return "+".join(_spelled(one.strip(), header) or one.strip() for one in path.split("+", 1))
 
 
 def _spelled(path: str, header: Sequence[str]) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableSet, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
+from cpa_core.sources import times
 from cpa_core.sources.documents import DECODER
 
 Steps: TypeAlias = tuple[str | int | None, ...]
@@ -67,6 +68,10 @@ OF_MESSAGE = frozenset({"role", "content", "message_id", "from", "value", "parts
 
 _STEP = re.compile(r"((?:[^.\[\]]|\[[^\[\]\d][^\[\]]*\])+)|\[(\d*)\]")
 """A key, which may have a unit in brackets (`timestamp [UTC]`), or a place in a list."""
+
+
+CLOCK = "timestamp+"
+"""The word of a time of day whose date stands apart from it: `timestamp=Date+Time`."""
 
 
 class Mapped(dict[str, Any]):
@@ -186,7 +191,7 @@ def paths(names: tuple[tuple[str, str], ...]) -> Paths:
     messages. Their parent is the record, unless the conversation's id is named in them too: then each is a record.
     Where `messages` and the conversation's id go through the same list, its elements are the records.
     """
-    written = {word: steps(path) for word, path in names}
+    written = {word: steps(path) for pair in names for word, path in _apart(*pair)}
     routes: list[Steps] = []
     if base := _base(written):
         route = _route(written, base)
@@ -202,6 +207,14 @@ def paths(names: tuple[tuple[str, str], ...]) -> Paths:
             routes.append(messages if messages[-1] is None else (*messages, None))
     made = tuple(Path(word, found) for word, found in written.items() if found)
     return Paths(made, tuple(one for one in made if one.word not in OF_RECORD), tuple(filter(None, routes)))
+
+
+def _apart(word: str, path: str) -> Iterator[tuple[str, str]]:
+    """A word and its path; those of the date and of the time of day, where a time stands in two fields."""
+    day, mark, clock = path.partition("+") if word == "timestamp" else (path, "", "")
+    yield word, day.strip() if mark else path
+    if mark:
+        yield CLOCK, clock.strip()
 
 
 def lists_of(names: Mapping[str, str]) -> Steps:
@@ -278,6 +291,9 @@ def _filled(tree: dict[str, Any], rest: dict[str, Any], known: Sequence[Path], m
             rest = _without(rest, one.steps)
         if values or one.word in tree:
             matched.add(one.word)
+    if CLOCK in found:
+        day, clock = (str(found.pop(word, "") or "") for word in ("timestamp", CLOCK))
+        found["timestamp"] = times.of_day_and_clock(day, clock)
     return Mapped(shadowed(rest, found) | found)
 
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from cpa_core.errors import SourceError
 from cpa_core.models import Value
-from cpa_core.sources import workbooks
+from cpa_core.sources import whatsapp, workbooks
 from cpa_core.sources.contents import Content
 
 KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", *workbooks.ENDINGS)
@@ -20,6 +20,12 @@ WRITTEN_BY_SERVICES = re.compile(
 Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3ExportTasks.html,
 https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html.
 """
+
+
+def is_read(name: str) -> bool:
+    """Whether an object of this name is of a kind that is read."""
+    return name.lower().endswith(READABLE) or bool(whatsapp.NAMES.search(name) or WRITTEN_BY_SERVICES.search(name))
+
 
 MOST_NAMED = 5
 """Objects that are left out and named; the others are counted."""
@@ -97,7 +103,7 @@ def before_day(source: str) -> str:
 
 def readable(source: str, names: Iterable[str]) -> dict[str, date | None]:
     """The names of kinds that we read and that fit the template, each with the day it bears."""
-    kinds = [name for name in names if name.lower().endswith(READABLE) or WRITTEN_BY_SERVICES.search(name)]
+    kinds = [name for name in names if is_read(name)]
     if DAY_TEMPLATE not in source:
         return dict.fromkeys(kinds)
     template = re.escape(source).replace(re.escape(DAY_TEMPLATE), r"(?P<day>\d{4}-\d{2}-\d{2})", 1)

@@ -37,6 +37,10 @@ ZONES |= {"pst": -8, "pdt": -7}
 _COMPACT = re.compile(r"\d{14}")
 _EPOCH = re.compile(r"(\d{9,19})(?:\.(\d+))?")
 _SERIAL = re.compile(r"\d{5}(?:[.,]\d+)?")
+_POWER = re.compile(r"(\d)(?:[.,](\d+))?[eE](\+?)(\d{1,2})")
+_DATED = re.compile(r"\d[-/.]\d+[-/.]\d")
+_FRACTION = re.compile(r"0?[.,]\d+|0")
+_MIDNIGHT = re.compile(r"[T ]00:00(?::00(?:\.0+)?)?$")
 _CLOCK = r"(?P<h>\d{1,2}):(?P<m>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d+))?)?(?:\s?(?P<half>[ap])\.?m\.?)?"
 _ZONE = r"(?:\s(?P<region>[a-z]+/[\w/+-]+)|\s?(?P<zone>[a-z]{1,4})?(?P<offset>[+-]\d\d:?\d\d)?"
 _ZONE += r"(?:\s?\([^)]*\)|\[(?P<place>[\w/+-]+)\])?)"
@@ -112,6 +116,7 @@ def moment(value: Any, zone: tzinfo = UTC) -> tuple[datetime | None, bool]:
     try:
         if isinstance(value, bool | list | dict):
             raise ValueError(WRONG)
+        text = _of_power(text) if _POWER.fullmatch(text) else text
         if (number := _EPOCH.fullmatch(text)) and not _COMPACT.fullmatch(text):
             return _since_1970(*number.groups("")), False
         at = _of_serial(text)
@@ -162,6 +167,40 @@ def _of_serial(text: str) -> datetime | None:
         return None
     days = float(text.replace(",", "."))
     return SERIAL + timedelta(milliseconds=round(days * 86_400_000)) if CENTURY[0] <= days < CENTURY[1] else None
+
+
+def _of_power(text: str) -> str:
+    """A number such as 1.7724420001234E12 in digits. Raises ValueError where the last of them are lost.
+
+    Java writes every digit that a number needs, and no plus (Double.toString); spreadsheets and C's %g write as many
+    as fit, and a plus: https://support.microsoft.com/office/f85a96c0-18a1-4249-81c3-e934cd2aae25.
+    """
+    first, more, plus, power = _POWER.fullmatch(text).groups("")  # type: ignore[union-attr]
+    if plus and len(more) < int(power):
+        raise ValueError(
+            f"timestamp: {text} has lost its last digits, as spreadsheets show long numbers: show the column as a "
+            "number without decimals, and save it again"
+        )
+    at = int(power)
+    return f"{first}{more[:at].ljust(at, '0')}" + (f".{more[at:]}" if more[at:] else "")
+
+
+def of_day_and_clock(day: str, clock: str) -> str:
+    """The time that a day and a time of day make, each as a table writes it, as one text for `moment`.
+
+    A day may come with midnight, as workbooks have it, and a time of day as a fraction of a day, or with its date.
+    """
+    day, clock = _MIDNIGHT.sub("", day.strip()), clock.strip()
+    if _DATED.search(clock):
+        return clock
+    if _FRACTION.fullmatch(clock):
+        seconds = round(float(clock.replace(",", ".")) * 86_400)
+        if _SERIAL.fullmatch(day):
+            return str(int(day) + seconds / 86_400)
+        clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    if _SERIAL.fullmatch(day) and clock:
+        day = f"{SERIAL + timedelta(days=int(float(day.replace(',', '.'))))}".partition(" ")[0]
+    return f"{day} {clock}" if day and clock else day
 
 
 def _since_1970(whole: str, part: str) -> datetime:

@@ -19,6 +19,7 @@ from pyarrow import parquet
 from tests.formats import generated_agents as by_agent
 from tests.formats import generated_calls as by_call
 from tests.formats import generated_desks as by_desk
+from tests.formats import generated_sessions as by_session
 from tests.formats import generated_talks as by_talk
 from tests.formats.generated_talks import RESULT, THOUGHT, USE
 from tests.formats.marks import INSIDE, SILENT
@@ -547,13 +548,22 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "oasst": ("oasst", by_desk.oasst),
     "oasst trees": ("oasst_trees", by_desk.oasst_trees),
     "amazon connect": ("amazon_connect", by_desk.connect),
+    "realtime": ("openai_realtime", by_session.realtime),
+    "genesys": ("genesys", by_session.genesys),
+    "typebot": ("typebot", by_session.typebot),
+    "whatsapp": ("whatsapp", by_session.whatsapp),
+    "traceloop": ("otlp", lambda told: _spans(told, by_session.workflow)),
+    "logfire events": ("otlp", lambda told: _spans(told, by_session.listed_events)),
+    "logfire requests": ("otlp", lambda told: _spans(told, by_session.request_data)),
 }
 """One line a way of writing: the format that reads it, and its records of one conversation."""
 
 UNSPOKEN = {"openai_answers": "answers without their prompts are refused"}
 UNSPOKEN |= {"stored_prompts": "prompts without their answers are refused"}
 UNSPOKEN |= dict.fromkeys(("compared_answers", "prompts_and_completions"), "what models are trained on is refused")
-UNSPOKEN |= dict.fromkeys(("batch_inputs", "intercom_list", "zendesk_tickets"), "one side of conversations is refused")
+UNSPOKEN |= dict.fromkeys(
+    ("batch_inputs", "intercom_list", "zendesk_tickets", "typebot_results"), "one side of conversations is refused"
+)
 """Formats of the registry that have no writer, with the reason."""
 
 TABLES = {"table": "csv", "table with tabs": "tsv", "table of Parquet": "parquet"}

@@ -115,7 +115,7 @@ def leaves(tree: Any) -> Iterator[str]:
         yield tree
         yield html.unescape(tree).replace("<br>", "\n")
         with suppress(ValueError, RecursionError):
-            yield from leaves(json.loads(tree) if tree.lstrip()[:1] in ("{", "[") else None)
+            yield from leaves(json.loads(tree) if tree.lstrip()[:1] in ("{", "[", '"') else None)
 
 
 def fault(writer: str, seed: int) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from cpa_core.errors import SourceError
+from cpa_core.sources import File
+from cpa_core.sources.formats import time_field
 from tests.formats.reading import AT, BOTH, FOUR, HISTORY, Said, lines, message, read_file, roles, said, told
 
 ASK = {"messages": [message("user", "hi")]}
@@ -99,6 +101,25 @@ DOCUMENTED: dict[str, tuple[Any, list[Said]]] = {
         [BOTH],
     ),
     "Lex V1": (LEX_V1, [BOTH]),
+    "a transcript of Genesys, by offsets": (
+        {
+            "conversationId": "c",
+            "startTime": 1772442000000,
+            "transcripts": [
+                {
+                    "phrases": [
+                        {"text": "ho", "participantPurpose": "internal", "startTimeMs": 2000},
+                        {"text": "HI", "decoratedText": "hi", "participantPurpose": "external", "startTimeMs": 1000},
+                    ]
+                }
+            ],
+        },
+        [BOTH],
+    ),
+    "a transcript of Typebot": (
+        {"transcript": [{"role": "user", "type": "text", "text": "hi"}, {"role": "bot", "type": "text", "text": "ho"}]},
+        [BOTH],
+    ),
     "a prompt that Gemini refused": (call({"promptFeedback": {"blockReason": "SAFETY"}}, GEMINI), [BOTH[:1]]),
     "a batch of Vertex": (
         {
@@ -282,6 +303,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "items in no order that can be told": (PAGE | {"data": ITEMS_OF_A_CONVERSATION[:1] * 2}, "order"),
     "prompts of a stored completion": (PAGE | {"data": [{**message("user", "hi"), "content_parts": None}]}, "answers"),
     "two answers to compare": ({"prompt": "hi", "chosen": "ho", "rejected": "no"}, "two answers"),
+    "a result of Typebot": ({"typebotId": "t", "answers": [{"blockId": "b", "content": "hi"}]}, "transcript"),
     "a prompt and its completion": ({"prompt": "hi", "completion": "ho"}, "prompt"),
 }
 
@@ -405,6 +427,37 @@ SPANS = {
             "langfuse.observation.output": json.dumps(message("assistant", "ho")),
         }
     ),
+    "Logfire's events in an attribute": spans(
+        {
+            "events": json.dumps(
+                [
+                    {"event.name": "gen_ai.system.message", "content": "s", "role": "system"},
+                    {"event.name": "gen_ai.user.message", "content": "hi", "role": "user"},
+                    {"event.name": "gen_ai.choice", "index": 0, "message": message("assistant", "ho")},
+                ]
+            )
+        }
+    ),
+    "Logfire's request and response": spans(
+        {"request_data": json.dumps(ASK), "response_data": json.dumps({"message": message("assistant", "ho")})}
+    ),
+    "Logfire's stream": spans(
+        {"request_data": json.dumps(ASK), "response_data": json.dumps({"combined_chunk_content": "ho"})}
+    ),
+    "a workflow of Traceloop's": spans(
+        {
+            "traceloop.span.kind": "workflow",
+            "traceloop.entity.input": json.dumps({"args": [{"x": 1}], "kwargs": {"question": "hi", "customer": "c"}}),
+            "traceloop.entity.output": '"ho"',
+        }
+    ),
+    "a chain of LangChain's at Traceloop": spans(
+        {
+            "traceloop.span.kind": "workflow",
+            "traceloop.entity.input": json.dumps({"inputs": {"input": "hi"}, "tags": [], "kwargs": {}}),
+            "traceloop.entity.output": json.dumps({"outputs": {"output": "ho"}, "kwargs": {}}),
+        }
+    ),
     "Tempo's page": {"trace": spans({"gen_ai.prompt": "hi", "gen_ai.completion": "ho"})},
 }
 
@@ -439,7 +492,13 @@ def test_a_pressed_button_says_what_stands_on_it() -> None:
 
 HEADER = "conversation_id,role,content,timestamp"
 ROWS = [f"c,{role},{text},{at}" for (role, text), at in zip(BOTH, (AT, LATER), strict=True)]
+APART = [
+    "conversation_id,role,content,Date,Time (UTC+1)",
+    "c,user,hi,02/13/2026,9:00 AM",
+    "c,assistant,ho,02/13/2026,0.5",
+]
 SHEETS = {
+    "date and time of day apart": APART,
     "empty columns": [f"{HEADER},,", *(f"{row},," for row in ROWS)],
     "columns of one name that nobody asks for": [f"{HEADER},x,x", *(f"{row},1,2" for row in ROWS)],
     "two exports, one behind the other": [HEADER, ROWS[0], HEADER, ROWS[1]],
@@ -469,6 +528,47 @@ EARLY = [
 def test_a_rollout_whose_items_stand_bare_is_a_session() -> None:
     file = lines({"id": "s", "timestamp": AT}, *EARLY[:2], {"record_type": "state"}, EARLY[2])
     assert said(file, "rollout.jsonl") == {"s": BOTH}
+
+
+@pytest.mark.parametrize(
+    ("named", "row"),
+    [
+        ({}, {"Date": "2026-03-02", "Time": "09:00"}),
+        ({}, {"Datum": "02.03.2026", "Uhrzeit": "09:00:00"}),
+        ({}, {"date": "2026-03-02T00:00:00", "time": "09:00:00"}),
+        ({}, {"date": "46083", "time": "0.375"}),
+        ({}, {"Date": "2026-03-02", "Time": "2026-03-02T09:00:00"}),
+        ({"timestamp": "day+at"}, {"Day": "2026-03-02", "At": "9:00 AM"}),
+    ],
+)
+def test_a_time_whose_date_stands_apart_is_one(named: dict[str, str], row: dict[str, str]) -> None:
+    table = f"conversation_id,role,content,{','.join(row)}\nc,user,hi,{','.join(row.values())}\n"
+    (record,) = read_file(table, "a.csv", names=named)[0]
+    assert (record.sent_at.isoformat(), record.time_assumed) == ("2026-03-02T09:00:00+00:00", False)
+    rows = [{**message("user", "hi"), "conversation_id": "c", **row}]
+    paths = {"timestamp": "+".join(row)}
+    if "46083" in row.values():
+        return  # days of spreadsheets are times in tables alone
+    (record,) = read_file(rows, names=paths)[0]
+    assert record.sent_at.isoformat() == "2026-03-02T09:00:00+00:00"
+
+
+def test_the_date_that_is_advised_as_the_time_has_its_time_of_day() -> None:
+    rows = [{**message("user", "hi"), "conversation_id": "c", "sent": {"date": "2026-03-02", "time": "09:00"}}]
+    assert time_field(File("a.json", json.dumps(rows).encode())) == "sent.date+sent.time"
+
+
+def test_a_long_number_that_lost_digits_is_no_time() -> None:
+    def read(at: str) -> list[str]:
+        rows = [f'c,user,hi,"{at}"', "c,user,ho,2026-03-02T09:00:00Z"]
+        table = "\n".join(["conversation_id,role,content,timestamp", *rows, ""])
+        records, rejects = read_file(table, "a.csv")
+        return [one.sent_at.isoformat() for one in records[:-1]] + [one.reason[-13:] for one in rejects]
+
+    for lost in ("1.77E+12", "1,77244E+12", "1.772442e+12", "1.7724E+09"):
+        assert read(lost) == ["save it again"]
+    for whole in ("1.772442E12", "1.772442000000E+12", "1.772442E9", "1.772442000E+09"):
+        assert read(whole) == ["2026-03-02T09:00:00+00:00"]
 
 
 COLUMNS = ["conversation_id", "role", "content", "timestamp"]

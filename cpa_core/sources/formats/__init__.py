@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from cpa_core.errors import DayNeeded, SourceError
-from cpa_core.sources import columns, dialects, documents, headers, mapping, roles, times, workbooks
+from cpa_core.sources import columns, dialects, documents, headers, mapping, roles, times, whatsapp, workbooks
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import (
     ai_studio,
@@ -44,6 +44,7 @@ from cpa_core.sources.formats import (
     otel_genai,
     own,
     product_events,
+    realtime,
     recognition,
     refused,
     sharegpt,
@@ -79,6 +80,7 @@ FORMATS: dict[str, Format] = {
         openai_responses.RESPONSES,
         openai_responses.ITEMS,
         openai_threads.THREADS,
+        realtime.REALTIME,
         openai_logs.PAIRS,
         openai_logs.ANSWERS,
         openai_logs.AZURE,
@@ -118,9 +120,11 @@ FORMATS: dict[str, Format] = {
         bots.DIALOGFLOW,
         bots.DIALOGFLOW_LOG,
         bots.COPILOT,
+        bots.TYPEBOT,
         calls_by_voice.VAPI,
         calls_by_voice.RETELL,
         calls_by_voice.ELEVENLABS,
+        calls_by_voice.GENESYS,
         slack.SLACK,
         coding_agents.CLAUDE_CODE,
         coding_agents.CODEX,
@@ -130,6 +134,7 @@ FORMATS: dict[str, Format] = {
         copilot_chat.COPILOT_CHAT,
         *fielded.BY_FIELDS,
         dialogs.TELEGRAM,
+        dialogs.WHATSAPP,
         dialogs.DISCORD,
         dialogs.CONNECT,
         dialogs.VOICEFLOW,
@@ -145,6 +150,7 @@ FORMATS: dict[str, Format] = {
         refused.COMPLETIONS,
         refused.INTERCOM_LIST,
         refused.ZENDESK_TICKETS,
+        refused.TYPEBOT_RESULTS,
         own.LISTS,
     )
 }
@@ -211,6 +217,8 @@ def prepared(file: File) -> tuple[File, tuple[str, ...]]:
     is_table = ending.endswith((".csv", ".tsv")) or file.form in ("csv", "tsv")
     content, notes = dialects.as_utf8(file.name, file.content, table=is_table)
     file = file._replace(content=content)
+    if whatsapp.is_chat(file):
+        return file._replace(content=whatsapp.as_json(file)), notes
     if not is_table:
         return file, notes
     found = headers.framed(file, "\t" if ending.endswith(".tsv") else ",")

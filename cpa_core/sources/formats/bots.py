@@ -1,9 +1,10 @@
-"""Transcripts of bot builders: Rasa, Dialogflow CX, Copilot Studio.
+"""Transcripts of bot builders: Rasa, Dialogflow CX, Copilot Studio, Typebot.
 
 Sources: https://rasa.com/docs/rasa/tracker-stores, https://rasa.com/docs/reference/integrations/event-brokers (events),
 https://docs.cloud.google.com/dialogflow/cx/docs/reference/rest/v3beta1/projects.locations.agents.conversations,
 https://learn.microsoft.com/en-us/microsoft-copilot-studio/analytics-transcripts-powerapps (activities; from.role 1 is
-the user, 0 the bot).
+the user, 0 the bot),
+https://github.com/baptisteArno/typebot.io (getResultTranscript: role, type and text of each message).
 """
 
 from collections.abc import Iterator
@@ -107,6 +108,25 @@ def _dialogflow_turn(file: File, place: str, tree: Any) -> Iterator[columns.Foun
         yield made._replace(conversation_id=name.rsplit("/", 1)[-1]) if isinstance(made, Draft) else made
 
 
+def _typebot(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """The transcript of one result of Typebot's."""
+    tree = talks.record(tree)
+    own = "resultId" if tree.get("resultId") else "id"
+    about = talks.head(file, place, tree, own, start="createdAt")
+    listed = enumerate(map(object_at, list_at(tree, "transcript")))
+    return talks.talk(
+        about, (made for n, one in listed for made in _typebot_turn(file, f"{place}: transcript.{n}", one))
+    )
+
+
+def _typebot_turn(file: File, place: str, item: dict[str, Any]) -> Iterator[Made]:
+    role = {"bot": "assistant", "user": "user"}.get(str(item.get("role")), "unknown")
+    yield from talks.said(file, place, role, item.get("text"))
+    for kind in ("image", "video", "audio"):
+        if item.get(kind):
+            yield from talks.silent(file, place, "attachment", {kind: item[kind]})
+
+
 def _copilot(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     """A transcript's activities; in Dataverse's table they stand in the column `content`, as JSON."""
     tree = talks.record(tree)
@@ -192,6 +212,20 @@ DIALOGFLOW_LOG = DIALOGFLOW._replace(
     docs="https://docs.cloud.google.com/dialogflow/cx/docs/concept/export-bq",
     ids="the last part of conversation_name",
     times="request_time",
+)
+
+TYPEBOT = Format(
+    name="typebot",
+    title="transcripts of Typebot's results",
+    kind="conversation",
+    signs=("transcript[].role=bot|user transcript[].type=text|image|video|audio !conversation_id !call_id",),
+    read=each(_typebot),
+    docs="https://docs.typebot.com/api-reference/results (getResultTranscript)",
+    ids="resultId or id beside the transcript, else what was said",
+    users="none",
+    times="createdAt beside the transcript; the API gives none",
+    speech="text of bot and user",
+    silent="pictures, videos and sound",
 )
 
 COPILOT = Format(

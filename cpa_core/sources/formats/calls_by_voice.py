@@ -1,8 +1,9 @@
-"""Calls of voice agents with their transcripts: Vapi, Retell and ElevenLabs.
+"""Calls with their transcripts: of the voice agents Vapi, Retell and ElevenLabs, and of Genesys Cloud.
 
 Sources: https://docs.vapi.ai/api-reference/calls/get (messages with `time` in milliseconds),
 https://docs.retellai.com/api-references/get-call (transcript_object; words bear offsets in seconds),
-https://elevenlabs.io/docs/api-reference/conversations/get (transcript; time_in_call_secs, start_time_unix_secs).
+https://elevenlabs.io/docs/api-reference/conversations/get (transcript; time_in_call_secs, start_time_unix_secs),
+https://developer.genesys.cloud/analyticsdatamanagement/speechtextanalytics/transcript-url (phrases, startTimeMs).
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
-from cpa_core.sources.records import Reject, SourceRecord
+from cpa_core.sources.records import Reject, SourceRecord, whole
 
 ROLES = {
     "bot": "assistant",
@@ -110,6 +111,45 @@ def _elevenlabs_turn(file: File, place: str, turn: Any, began: Any) -> Iterator[
             yield from talks.silent(file, place, ours, one, at)
 
 
+PURPOSES = {
+    **dict.fromkeys(("external", "customer"), "user"),
+    **dict.fromkeys(("internal", "agent", "user"), "agent"),
+    **dict.fromkeys(("bot", "botflow", "ivr", "workflow", "acd"), "bot"),
+}
+"""Our role for each purpose of a participant at Genesys."""
+
+FIRST_EPOCH = 10**11
+"""Milliseconds since 1970 are more; a smaller number counts from the beginning of the transcript."""
+
+
+def _genesys(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """A transcript of Genesys Cloud: its phrases, of all its parts, in the order of time."""
+    tree = talks.record(tree)
+    began = tree.get("startTime") or tree.get("conversationStartTime")
+    about = talks.head(file, place, {**tree, "began": began}, "conversationId", start="began")
+    found = [
+        (_phrase_time(phrase, object_at(part).get("startTime") or began), f"{place}: transcripts.{n}.{k}", phrase)
+        for n, part in enumerate(list_at(tree, "transcripts"))
+        for k, phrase in enumerate(list_at(part, "phrases"))
+    ]
+    found.sort(key=lambda one: one[0] or 0)
+    return talks.talk(about, (made for at, where, phrase in found for made in _phrase(file, where, phrase, at)))
+
+
+def _phrase_time(phrase: Any, began: Any) -> int | None:
+    at = object_at(phrase).get("startTimeMs")
+    if not isinstance(at, int) or isinstance(at, bool):
+        return None
+    return at if at >= FIRST_EPOCH else began + at if isinstance(began, int) else None
+
+
+def _phrase(file: File, place: str, phrase: Any, at: int | None) -> Iterator[Made]:
+    phrase = object_at(phrase)
+    purpose = str(phrase.get("participantPurpose") or "")
+    role = PURPOSES.get(purpose.lower(), whole(purpose) or "unknown")
+    return talks.said(file, place, role, phrase.get("decoratedText") or phrase.get("text"), at)
+
+
 VAPI = Format(
     name="vapi",
     title="calls of Vapi",
@@ -162,4 +202,22 @@ ELEVENLABS = Format(
     times="metadata.start_time_unix_secs and time_in_call_secs of each turn",
     speech="message of the turns of user and agent",
     silent="tool calls and results",
+)
+
+GENESYS = Format(
+    name="genesys",
+    title="transcripts of Genesys Cloud",
+    kind="conversation",
+    signs=(
+        "transcripts[].phrases[].text transcripts[].phrases[].participantPurpose",
+        "conversationId transcripts[].phrases[].text transcripts[].phrases[].participantPurpose",
+        "conversationId communicationId transcripts[].phrases[]",
+    ),
+    read=each(_genesys),
+    docs="https://developer.genesys.cloud/analyticsdatamanagement/speechtextanalytics/transcript-url",
+    ids="conversationId",
+    users="none: a participant is one contact",
+    times="startTimeMs of each phrase",
+    speech="decoratedText, else text: external (customer) is the user, internal (agent) the agent, bot and ivr the bot",
+    silent="analytics, words and alternatives beside a phrase",
 )

@@ -1,4 +1,6 @@
-"""Conversations whose turns stand in a list of a product's own: Telegram, Discord, Amazon Connect, Voiceflow; and Lex.
+"""Conversations whose turns stand in a list of a product's own: Telegram, WhatsApp, Discord, Amazon Connect, Voiceflow.
+
+And the log of Amazon Lex.
 
 Sources: https://core.telegram.org/import-export, https://github.com/Tyrrrz/DiscordChatExporter (JSON),
 https://docs.aws.amazon.com/connect/latest/adminguide/chat-transcripts.html and /contact-lens-analyze-chat.html,
@@ -15,7 +17,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
-from cpa_core.sources.records import Draft, Reject, SourceRecord
+from cpa_core.sources.records import Draft, Reject, SourceRecord, whole
 
 
 def _telegram(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
@@ -41,6 +43,23 @@ def _sent(file: File, place: str, item: dict[str, Any], bot: str | None) -> Iter
     for key in ("photo", "file"):
         if item.get(key):
             yield from talks.silent(file, place, "attachment", {key: item[key]}, at)
+
+
+def _whatsapp(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """A chat of WhatsApp's (see `sources.whatsapp`). The sender is the role; `--roles` says whose it is."""
+    listed = list(map(object_at, list_at(talks.record(tree), "messages")))
+    senders = [str(one.get("sender")) for one in listed if one.get("kind") == "message"]
+    user = next((one for one in senders if file.role(one) == "user"), None)
+    about = talks.Head(place, None, fields.identity("sender", user))
+    return talks.talk(about, (made for one in listed for made in _texted(file, one)))
+
+
+def _texted(file: File, item: dict[str, Any]) -> Iterator[Made]:
+    where, at = f"line {item.get('line')}", item.get("at")
+    if item.get("kind") == "message":
+        yield from talks.said(file, where, whole(str(item.get("sender") or "unknown")), item.get("text"), at)
+    elif item.get("kind") == "attachment":
+        yield from talks.silent(file, where, "attachment", item.get("text"), at)
 
 
 def _discord(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
@@ -164,6 +183,19 @@ TELEGRAM = _talks(
     speech="text of messages: with a bot the bot's and the user's; between people from_id is the role, and --roles "
     "says whose it is",
     silent="service messages, pictures and files",
+)
+WHATSAPP = _talks(
+    "whatsapp",
+    "chats that WhatsApp exports as text",
+    "whatsapp messages[].kind messages[].at",
+    read=_whatsapp,
+    docs="https://faq.whatsapp.com/1180414079177245",
+    ids="none: a chat is known again by what was said in it",
+    users="the sender whom --roles makes the user",
+    times="the time before each message, in the phone's zone (CPA_TIMEZONE); --times where 03/02 may be either",
+    speech="text of messages: the sender's name is the role, and --roles says whose it is "
+    '(--roles "Shop Bot=assistant,Ada=user")',
+    silent="notices of the program, deleted messages; pictures, sound and files are attachments",
 )
 DISCORD = _talks(
     "discord",

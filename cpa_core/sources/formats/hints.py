@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from cpa_core.errors import SourceError
-from cpa_core.sources import mapping, shapes
+from cpa_core.sources import headers, mapping, shapes
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import recognition
 from cpa_core.sources.formats.recognition import Choice
@@ -126,7 +126,16 @@ def time_field(file: File, chosen: Choice) -> str | None:
     found = [one for tree in records(file, chosen) for one in _times(tree, (), 0) if not one.endswith("timestamp")]
     inner = [path.rpartition("[].")[2] for path in found if "[]." in path]
     outer = [path for path in found if "[]." not in path and chosen.form.name != "json"]
-    return next((path for paths in (inner, outer) for path in sorted(dict.fromkeys(paths), key=_rank)), None)
+    best = next((path for paths in (inner, outer) for path in sorted(dict.fromkeys(paths), key=_rank)), None)
+    return _with_clock(file, chosen, best) if best else None
+
+
+def _with_clock(file: File, chosen: Choice, path: str) -> str:
+    """The path of a date with that of the time of day beside it, where the two stand apart."""
+    before, dot, _ = path.rpartition(".")
+    names = [key.rpartition("[].")[2].removeprefix(before + dot) for key in keys(file, chosen)]
+    pair = headers.day_and_clock([name for name in dict.fromkeys(names) if "." not in name])
+    return "+".join(f"{before}{dot}{one}" for one in pair.split("+", 1)) if pair else path
 
 
 def _rank(path: str) -> tuple[int, int]:

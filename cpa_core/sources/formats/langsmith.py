@@ -37,7 +37,7 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
     def look(n: int, tree: Any) -> tuple[Node, Said] | None:
         if not isinstance(tree, dict):
             return None
-        said = _asked(tree), _answered(tree)
+        said = run_input(tree), run_answer(tree)
         node = _node(n, tree, said)
         thread, user = named.get(node.trace, (None, None))
         if not (thread and user):
@@ -63,7 +63,7 @@ def _node(key: int, tree: dict[str, Any], said: Said) -> Node:
 
 
 def _called(file: File, place: str, tree: dict[str, Any], named: Names, said: Said | None) -> Iterator[columns.Found]:
-    asked, answered = said or (_asked(tree), _answered(tree))
+    asked, answered = said or (run_input(tree), run_answer(tree))
     asked = prompted(asked) if tree.get("run_type") == "llm" else asked
     if asked is None and answered is None:
         yield Reject(place, "no messages in inputs and outputs", "{}", loss=False)
@@ -91,7 +91,7 @@ def _metadata(tree: dict[str, Any]) -> dict[str, Any]:
     return {**object_at(tree, "metadata"), **object_at(extra, "metadata")}
 
 
-def _asked(tree: dict[str, Any]) -> Any:
+def run_input(tree: dict[str, Any]) -> Any:
     """Return the input of a run: messages, or the text of a chain. Null if it holds the application's own objects."""
     inputs = unfolded(tree.get("inputs"))
     if not isinstance(inputs, dict):
@@ -109,7 +109,7 @@ def _asked(tree: dict[str, Any]) -> Any:
     return None
 
 
-def _answered(tree: dict[str, Any]) -> Any:
+def run_answer(tree: dict[str, Any]) -> Any:
     """Return the output of a run: a generation, an answer of a vendor, messages, or the text of a chain."""
     outputs = unfolded(tree.get("outputs"))
     if not isinstance(outputs, dict):

@@ -7,15 +7,19 @@ https://logfire.pydantic.dev/docs/integrations/llms/pydanticai/. LangSmith's att
 https://docs.smith.langchain.com/observability/how_to_guides/trace_with_opentelemetry. Google's Agent Development Kit:
 https://github.com/google/adk-python (src/google/adk/telemetry/tracing.py). Langfuse's and MLflow's attributes:
 https://hexdocs.pm/langfuse/Langfuse.OpenTelemetry.AttributeMapper.html.
-Strands' agents: https://strandsagents.com (traces).
+Strands' agents: https://strandsagents.com (traces). Logfire, with `events` before it took up the attributes:
+https://github.com/pydantic/logfire (logfire/_internal/integrations/llm_providers). Traceloop's workflows:
+https://github.com/traceloop/openllmetry (traceloop-sdk, decorators/base.py; instrumentation-langchain).
 """
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from cpa_core.sources.conversations import decoded
 from cpa_core.sources.cut_json import begins_messages
-from cpa_core.sources.formats.calls import prompted, spoken
+from cpa_core.sources.formats.calls import is_readable, prompted, spoken
+from cpa_core.sources.formats.langsmith import ASKED, run_answer, run_input
 from cpa_core.sources.trees import unfolded
 
 Attributes = dict[str, Any]
@@ -53,7 +57,7 @@ SPEAKING = (
     *("gen_ai.input.", "gen_ai.output.", "gen_ai.prompt", "gen_ai.completion", "llm.input_messages"),
     *("llm.output_messages", "input.value", "output.value", "ai.prompt", "ai.response.", "ai.result."),
     *("pydantic_ai.all_messages", "all_messages_events", "gcp.vertex.agent.llm_", "mlflow.span"),
-    *("langfuse.observation.", "langfuse.trace."),
+    *("langfuse.observation.", "langfuse.trace.", "request_data", "events", "traceloop.entity."),
 )
 """The attributes in which a span may say something, by any of DIALECTS, begin so; it needs none where it has events."""
 
@@ -81,10 +85,13 @@ def _first(answered: Any) -> Any:
 
 
 def _events(attributes: Attributes, events: list[Event]) -> Exchange | None:
-    """A message an event, as the conventions had it up to 1.36: `gen_ai.user.message`, `gen_ai.choice`."""
+    """A message an event, as the conventions had it up to 1.36: `gen_ai.user.message`, `gen_ai.choice`.
+
+    Logfire has them in an attribute of the span, `events`, each with its name under `event.name`.
+    """
     asked: list[Any] = []
     answered: list[Any] = []
-    for name, written in events:
+    for name, written in [*events, *_listed_events(attributes)]:
         body = unfolded(written.get("gen_ai.event.content"))
         payload = {**written, **(body if isinstance(body, dict) else {})}
         if name == "gen_ai.choice":
@@ -96,6 +103,12 @@ def _events(attributes: Attributes, events: list[Event]) -> Exchange | None:
         elif name == "gen_ai.content.completion":
             answered += spoken(unfolded(payload.get("gen_ai.completion")), "output")
     return Exchange(asked, answered) if asked or answered else None
+
+
+def _listed_events(attributes: Attributes) -> list[Event]:
+    listed = unfolded(attributes.get("events"))
+    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return [(str(one.get("event.name")), one) for one in found]
 
 
 EVENT_ROLES = {f"gen_ai.{role}.message": role for role in ("system", "user", "assistant", "tool")}
@@ -227,6 +240,63 @@ SIDES = (
 )
 
 
+def _logfire(attributes: Attributes, events: list[Event]) -> Exchange | None:
+    """`request_data` and `response_data`, as Logfire writes calls of OpenAI and Anthropic; of a stream the whole."""
+    request, response = (unfolded(attributes.get(f"{word}_data")) for word in ("request", "response"))
+    if not isinstance(request, dict) or not isinstance(request.get("messages"), list):
+        return None
+    given = response if isinstance(response, dict) else {}
+    answered = given.get("message") or given.get("combined_chunk_content")
+    return Exchange(request, answered)
+
+
+def _traceloop(attributes: Attributes, events: list[Event]) -> Exchange | None:
+    """`traceloop.entity.input` and `.output`: the arguments and the result of a function, or of a chain of LangChain's.
+
+    They are speech only where both are words or messages: other arguments are the application's own.
+    """
+    asked = _argument(unfolded(attributes.get("traceloop.entity.input")))
+    answered = _result(attributes.get("traceloop.entity.output")) if asked else None
+    return Exchange(asked, answered) if asked and answered and is_readable(asked) and is_readable(answered) else None
+
+
+def _argument(given: Any) -> Any:
+    """The one argument that is a text or a list of messages, or the input of a chain; None where there is none."""
+    if not isinstance(given, dict):
+        return given
+    if "inputs" in given:
+        return run_input(given)
+    args, named = given.get("args"), given.get("kwargs")
+    found = [one for one in args if _are_words(one)] if isinstance(args, list) else []
+    if isinstance(named, dict):
+        found += [named[word] for word in (*ASKED, *ASKED_TOO) if _are_words(named.get(word))]
+    return _as_said("user", found[0]) if len(found) == 1 else None
+
+
+def _as_said(role: str, value: Any) -> Any:
+    """Words as a message, whatever they look like; anything else as it is."""
+    return [{"role": role, "content": value}] if isinstance(value, str) else value
+
+
+ASKED_TOO = ("message", "user_message", "user_input", "user_query", "prompt", "text")
+"""Names of an argument that has a user's words, beside those of LangChain's inputs."""
+
+
+def _are_words(value: Any) -> bool:
+    return (isinstance(value, str) and bool(value)) or (isinstance(value, list) and is_readable(value))
+
+
+def _result(written: Any) -> Any:
+    """The result of a function, which is written as JSON, or the output of a chain. None for a number and the like."""
+    try:
+        found = decoded(written) if isinstance(written, str) else written
+    except ValueError:
+        return written
+    if isinstance(found, dict) and "outputs" in found:
+        return run_answer(found)
+    return _as_said("assistant", found) if isinstance(found, str | list | dict) and found else None
+
+
 def _pydantic_ai(attributes: Attributes, events: list[Event]) -> Exchange | None:
     """`pydantic_ai.all_messages`, or `all_messages_events` before: the whole state of an agent's run."""
     state = unfolded(attributes.get("pydantic_ai.all_messages")) or unfolded(attributes.get("all_messages_events"))
@@ -242,7 +312,9 @@ DIALECTS: tuple[Callable[[Attributes, list[Event]], Exchange | None], ...] = (
     _adk,
     _pydantic_ai,
     _sides,
+    _logfire,
     _events,
+    _traceloop,
 )
 """One line a dialect; the first that finds something in a span has read it."""
 

@@ -363,7 +363,8 @@ OTLP = Format(
     ids="gen_ai.conversation.id or session.id, also of another span of the trace; else the trace",
     users="user.id or enduser.id",
     times="start and end of the span",
-    speech="messages of the outermost call of a trace, in every convention (GenAI, OpenInference, OpenLLMetry, AI SDK)",
+    speech="messages of the outermost call of a trace, in every convention (GenAI, OpenInference, OpenLLMetry, AI SDK, "
+    "Logfire); of a workflow around it, if its argument and its result are words (Traceloop)",
     silent="calls inside another, tools, retrievers, guardrails, evaluators; reasoning parts, system instructions",
 )
 LOGS = OTLP._replace(

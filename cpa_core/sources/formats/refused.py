@@ -2,7 +2,8 @@
 
 Sources: https://platform.openai.com/docs/guides/batch (inputs), https://docs.anthropic.com/en/docs/build-with-claude/batch-processing,
 https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations (the list has no parts),
-https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/.
+https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/,
+https://github.com/baptisteArno/typebot.io (packages/results: the first column of the table is "Submitted at").
 """
 
 from collections.abc import Iterator
@@ -85,4 +86,13 @@ ZENDESK_TICKETS = _refused(
     reason="only the first words of each ticket stand here: export its comments as well "
     "(GET /api/v2/tickets/{id}/comments.json?include=users)",
     docs="https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/",
+)
+TYPEBOT_RESULTS = _refused(
+    "typebot_results",
+    "Typebot's table of results",
+    "Submitted+at !role !content !messages",
+    "typebotId answers[].blockId answers[].content !transcript",
+    reason="only what visitors answered stands here, not what the bot asked: fetch the transcript of each result "
+    "(GET /v1/typebots/{typebotId}/results/{resultId}/transcript), which is read",
+    docs="https://docs.typebot.com/results/overview",
 )
