@@ -11,6 +11,7 @@ from cpa_core.pipeline import Assistant, roles_warning
 from cpa_core.settings import Settings, changed, day
 from cpa_core.sources import Object, archives, mapping, roles
 from cpa_core.sources.formats.explaining import Explained, explained
+from cpa_core.sources.reject_table import lost
 
 SHOWN = 20
 """Keys, and messages of the first conversation, that are shown."""
@@ -39,7 +40,7 @@ def explain(given: Settings, file: str, only: str | None) -> Done:
         keys=tuple(found.keys),
         conversations=found.conversations,
         messages=dict(found.messages),
-        rejected=sum(one.loss for one in found.rejects),
+        rejected=len(lost(found.rejects)),
         notes=tuple(found.notes),
     )
     return Done(0, facts)
@@ -92,8 +93,8 @@ def _lines(name: str, found: Explained, given: Settings, files: int) -> Iterator
 
 
 def _rejects(found: Explained) -> str:
-    lost = [one for one in found.rejects if one.loss]
-    return f"rejected {len(lost):,}" + (f", the first at {lost[0].place}: {lost[0].reason}" if lost else "")
+    losses = lost(found.rejects)
+    return f"rejected {len(losses):,}" + (f", the first at {losses[0].place}: {losses[0].reason}" if losses else "")
 
 
 def _conversation(found: Explained) -> Iterator[str]:

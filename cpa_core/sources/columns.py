@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from cpa_core.sources import fields
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Draft, Record, Reject, SourceRecord, as_json, filled, moment, tupled
+from cpa_core.sources.reject_table import RejectTable
 from cpa_core.sources.sessions import with_session
 
 CHUNK = 4_000
@@ -47,8 +48,11 @@ A call repeats what was said before, and so its messages are held once: they are
 has them; null: where the draft stands.
 """
 
-MOST_HELD, MOST_CHARACTERS = 50_000, 32 << 20
-"""So many different messages, of so many characters in all, are known again when a later call repeats them."""
+MOST_HELD, MOST_CHARACTERS = 25_000, 16 << 20
+"""So many different messages, of so many characters in all, are known again when a later call repeats them.
+
+As many of those before them stay known, so no conversation is cut in two while its calls follow each other.
+"""
 
 EARLIEST, LATEST = ((datetime(year, 1, 2) - datetime(1970, 1, 1)) // timedelta(microseconds=1) for year in (1, 9999))
 """Microseconds between which every time is one of Python's, in any zone."""
@@ -70,7 +74,7 @@ class Gathered(NamedTuple):
 
     drafts: Table
     records: Table
-    rejects: list[Reject]
+    rejects: Sequence[Reject]
 
 
 Found: TypeAlias = SourceRecord | Draft | Reject | Gathered | Table
@@ -184,11 +188,12 @@ class Heap:
     def __init__(self) -> None:
         self.tables: list[Table] = [DRAFT.empty_table()]
         self.records: list[Table] = [SOURCE_RECORD.empty_table()]
-        self.rejects: list[Reject] = []
+        self.rejects = RejectTable()
         self.drafts: list[Draft] = []
         self.about: list[tuple[Any, ...]] = []
         self.count = 0
         self.held: dict[tuple[Any, ...], int] = {}
+        self.earlier: dict[tuple[Any, ...], int] = {}
         self.characters = 0
 
     def take(self, one: Found) -> None:
@@ -242,18 +247,24 @@ class Heap:
         for where, _, own, _, role, text, at, about, _, by_user, assumed in record.messages:
             key = (text, role, conversation_id, own, at, about, metadata, assumed)
             row = self.held.get(key)
+            if row is None and (row := self.earlier.get(key)) is not None:
+                self._hold(key, row)
             if row is None:
                 row = self.count + len(self.drafts)
                 about_it = (own, user_id, role, text, at, about, metadata, by_user, assumed)
                 self.drafts.append(tupled(Draft, (where, conversation_id or "", *about_it)))
-                self.characters += len(text)
-                if len(self.held) >= MOST_HELD or self.characters > MOST_CHARACTERS:
-                    self.held, self.characters = {}, len(text)
-                self.held[key] = row
+                self._hold(key, row)
             elif not rows or len(rows) >= record.own_from:
                 places[len(rows)] = where
             rows.append(row)
         return rows, places
+
+    def _hold(self, key: tuple[Any, ...], row: int) -> None:
+        """Know the row of a message again; of those that are known, let the older ones go where they are too many."""
+        self.characters += len(key[0])
+        if len(self.held) >= MOST_HELD or self.characters > MOST_CHARACTERS:
+            self.earlier, self.held, self.characters = self.held, {}, len(key[0])
+        self.held[key] = row
 
     def _append(self, other: Gathered) -> None:
         """Append values that were gathered elsewhere, behind the present rows."""

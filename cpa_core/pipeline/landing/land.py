@@ -28,6 +28,7 @@ from cpa_core.pipeline.landing.totals import CONTRADICTED, Landed, LandingTotals
 from cpa_core.pipeline.landing.unlanded import Unlanded, unlanded
 from cpa_core.sources.identity import Identified
 from cpa_core.sources.objects import traces_first
+from cpa_core.sources.reject_table import table_of
 from cpa_core.store import Store
 from cpa_core.store.database import Row, Transaction
 
@@ -134,6 +135,7 @@ def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: da
     mark_repeated(transaction, {p.object.uri: p.repeated for p in parsed if p.repeated})
     note_users(transaction)
     transaction.insert_columns("rejected_records", _reject_columns(parsed, now))
+    transaction.insert("rejected_records", [_problem_row(p, now) for p in parsed if p.problem])
     _forget_read_again(transaction, parsed)
     transaction.answer("landing/touch_landed")
 
@@ -154,14 +156,14 @@ def _insert_messages(transaction: Transaction, parsed: Sequence[Parsed]) -> None
     if not parsed:
         return
     messages = pa.concat_tables([p.table for p in parsed])
-    same = {name: pa.chunked_array([_repeated(p, name) for p in parsed]) for name in ("uri", "etag")}
+    names = ("uri", "etag")
+    same = {name: pa.chunked_array([_repeated(getattr(p.object, name), p.records) for p in parsed]) for name in names}
     columns = dict(zip(messages.column_names, messages.columns, strict=True))
     transaction.insert_columns("landed_messages", columns | {n: c.unify_dictionaries() for n, c in same.items()})
 
 
-def _repeated(parsed: Parsed, name: str) -> pa.DictionaryArray:
-    text = pa.array([getattr(parsed.object, name)])
-    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), parsed.records), text)
+def _repeated(text: str, times: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), times), pa.array([text]))
 
 
 def _file_row(parsed: Parsed, now: datetime) -> Row:
@@ -179,16 +181,28 @@ def _file_row(parsed: Parsed, now: datetime) -> Row:
     }
 
 
-def _reject_columns(parsed: Sequence[Parsed], now: datetime) -> dict[str, list[Any]]:
+def _reject_columns(parsed: Sequence[Parsed], now: datetime) -> dict[str, Any]:
     """The rejects of objects as columns: a file of traces has as many as messages."""
-    names = ("uri", "etag", "rejected_at", "place", "reason", "raw", "loss")
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    for p in parsed:
-        rejects: list[tuple[Any, ...]] = [*p.rejects, *([("", p.problem, None, True)] if p.problem else [])]
-        told = [(p.object.uri, p.object.etag, now)] * len(rejects)
-        for name, values in zip(names, [*zip(*told, strict=True), *zip(*rejects, strict=True)], strict=False):
-            columns[name] += values
-    return columns if columns["uri"] else {}
+    tables = [_rejects(p, now) for p in parsed if p.rejects]
+    found = pa.concat_tables(tables).unify_dictionaries() if tables else None
+    return {} if found is None else dict(zip(found.column_names, found.columns, strict=True))
+
+
+def _rejects(parsed: Parsed, now: datetime) -> pa.Table:
+    found = table_of(parsed.rejects).columns()
+    at = pa.repeat(pa.scalar(now, pa.timestamp("us", tz="UTC")), found.num_rows)
+    for name, column in (
+        ("uri", _repeated(parsed.object.uri, found.num_rows)),
+        ("etag", _repeated(parsed.object.etag, found.num_rows)),
+        ("rejected_at", at),
+    ):
+        found = found.append_column(name, column)
+    return found
+
+
+def _problem_row(parsed: Parsed, now: datetime) -> Row:
+    about = {"uri": parsed.object.uri, "etag": parsed.object.etag, "rejected_at": now, "place": ""}
+    return {**about, "reason": parsed.problem, "raw": None, "loss": True}
 
 
 def _settle(transaction: Transaction, now: datetime) -> tuple[list[Row], list[Row]]:

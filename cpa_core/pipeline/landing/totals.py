@@ -11,6 +11,7 @@ from cpa_core.pipeline.landing.fetch import Parsed
 from cpa_core.pipeline.landing.roles import roles_warning
 from cpa_core.pipeline.landing.unlanded import Unlanded
 from cpa_core.settings import Settings
+from cpa_core.sources.reject_table import lost
 from cpa_core.store.database import Row
 
 MOST_NOTES = 5
@@ -75,9 +76,9 @@ class LandingTotals:
         """Add a part of the landing."""
         self.read += sum(p.arrived and not p.within for p in part)
         self.records += sum(p.records for p in part)
-        self.harmless += sum(not r.loss for p in part for r in p.rejects)
+        self.harmless += sum(len(p.rejects) - len(lost(p.rejects)) for p in part)
         self.problems += [p.problem for p in part if p.problem]
-        self.problems += [f"{p.object.uri}: {r.place}: {r.reason}" for p in part for r in p.rejects if r.loss]
+        self.problems += [f"{p.object.uri}: {r.place}: {r.reason}" for p in part for r in lost(p.rejects)]
         self.days |= wrote.days
         self.spanning.update(wrote.spanning)
         self.zoneless += sum(p.zoneless for p in part)

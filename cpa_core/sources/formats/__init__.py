@@ -60,6 +60,7 @@ from cpa_core.sources.identity import Decided, Nothing, Opened, identified
 from cpa_core.sources.newest_first import oldest_first
 from cpa_core.sources.owners import Owners, settled
 from cpa_core.sources.records import Record, Reject
+from cpa_core.sources.reject_table import lost, table_of
 from cpa_core.sources.trees import Records
 
 FORMATS: dict[str, Format] = {
@@ -161,7 +162,7 @@ class ParsedFile(NamedTuple):
     """The records of a file as columns of `landed_messages`, and those that it rejects."""
 
     records: columns.Table
-    rejects: list[Reject]
+    rejects: Sequence[Reject]
 
 
 def opened(file: File, midnight: datetime | None, day: date | None = None) -> Opened:
@@ -183,10 +184,10 @@ def opened(file: File, midnight: datetime | None, day: date | None = None) -> Op
         raise documents.not_utf8(file.name, file.content) from None
     if drafts.num_rows or rejects:
         hints.check_names(file, chosen)
-    lost = [reject for reject in rejects if reject.loss]
-    if lost and not (drafts.num_rows or file.continues):
+    losses = lost(rejects)
+    if losses and not (drafts.num_rows or file.continues):
         raise SourceError(
-            f"{file.name}: {lost[0].place}: {lost[0].reason}{hints.for_missing(file, chosen, lost[0].reason)}"
+            f"{file.name}: {losses[0].place}: {losses[0].reason}{hints.for_missing(file, chosen, losses[0].reason)}"
         )
     if count and not (drafts.num_rows or rejects or file.continues):
         reason = f"recognised as {chosen.form.title}, but none of its {count:,} records holds a message"
@@ -229,7 +230,7 @@ def completed(file: Opened, decided: Decided) -> ParsedFile:
     """The records of a file whose conversations are named. Raises DayNeeded."""
     drafts = decided.drafts if decided.repeated else oldest_first(decided.drafts)
     records, contradictions = columns.records(file.name, drafts, file.midnight)
-    return ParsedFile(records, decided.rejects + contradictions)
+    return ParsedFile(records, table_of(decided.rejects) + contradictions)
 
 
 def read(file: File, midnight: datetime | None) -> ParsedFile:
@@ -270,7 +271,7 @@ def found_in(file: File, chosen: recognition.Choice, records: Records) -> Iterat
     return whole(file) if whole and (layout, ()) == (chosen.layout, chosen.route) else chosen.form.read(file, records)
 
 
-def parse(name: str, content: bytes, midnight: datetime | None) -> tuple[list[Record], list[Reject]]:
+def parse(name: str, content: bytes, midnight: datetime | None) -> tuple[list[Record], Sequence[Reject]]:
     """The same as `read`, as rows."""
     found = read(File(name, content), midnight)
     return as_records(found), found.rejects

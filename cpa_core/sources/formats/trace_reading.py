@@ -17,6 +17,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats.form import NOT_OF_THE_FORM, attempted
 from cpa_core.sources.formats.traces import INNER, UNDECIDED, Node, Traces, TraceVerdict, alone, around_all, verdicts_of
 from cpa_core.sources.records import Reject, SourceRecord, tupled, whole
+from cpa_core.sources.reject_table import RejectTable
 from cpa_core.sources.trees import Placed, Records, Trees
 
 WINDOW = 256
@@ -136,7 +137,7 @@ class _Passing:
         self.came_back = 0
         self.heap = columns.Heap()
         self.numbers, self.traces = array("q"), array("q")
-        self.rejects: list[Reject] = []
+        self.rejects = RejectTable()
         self.refused_at, self.refused_in = array("q"), array("q")
 
     def whole(self, records: Again) -> columns.Gathered:
@@ -270,8 +271,8 @@ class _Passing:
             kept = [trace not in self.back for trace in self.traces]
             drafts, records = columns.selected(found, {}, kept)
             numbers = array("q", compress(numbers, kept))
-        order = sorted(range(len(self.rejects)), key=self.refused_at.__getitem__)
-        refused = [self.rejects[at] for at in order if self.refused_in[at] not in self.back]
+        left = [trace not in self.back for trace in self.refused_in] if self.back else None
+        refused = self.rejects.taken(self.refused_at, left)
         return columns.Gathered(drafts, columns.ordered(records, numbers), refused)
 
 

@@ -23,6 +23,7 @@ from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
 from cpa_core.sources.identity.tracing import TOLD, Traced, traced
 from cpa_core.sources.identity.values import Decided, Identified, Known, KnownOnce, KnownTrace, Opened, Talk
 from cpa_core.sources.records import Reject, as_json
+from cpa_core.sources.reject_table import table_of
 
 
 def identified(part: Sequence[Opened], known: Known, zone: tzinfo = UTC, *, alike: bool = False) -> Identified:
@@ -144,7 +145,7 @@ class _File:
             drafts, repeated = _as_told(self, drafts)
         else:
             drafts = without_snapshots(drafts, self.rows, self.times)
-        return Decided(drafts, [*self.opened.rejects, *self.rejects], repeated, self.untold, self.guessed)
+        return Decided(drafts, table_of(self.opened.rejects) + self.rejects, repeated, self.untold, self.guessed)
 
 
 def _conversations(files: Sequence[_File], known: Known, naming: _Naming) -> None:

@@ -13,12 +13,17 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cpa_core.sources.columns import DRAFT, TIME, Gathered, selected
+from cpa_core.sources.columns import DRAFT, TIME, Gathered, give_back, selected
 from cpa_core.sources.identity.calls import ANSWERS
 from cpa_core.sources.identity.values import Known, Opened
 
 SYSTEM, ANSWER, OUTPUT = 1, 2, 4
 """Bits of a role: it is the system prompt's, it is an answer's, it may end the output of a call."""
+
+MANY = 100_000
+"""The comparison of so many records leaves much memory behind."""
+
+AT_ONCE = 50_000
 
 OUTPUTS = frozenset({"assistant", "tool_call", "reasoning", "attachment"})
 NEVER = -(2**63)
@@ -58,8 +63,11 @@ def _all_held(file: Opened) -> bool:
     if not records.num_rows or records["rows"].null_count == len(records):
         return False
     alone = pc.sum(records["size"].filter(pc.is_null(records["rows"]))).as_py() or 0
-    held = len(pc.unique(pc.list_flatten(records["rows"])))
-    return bool(alone + held == file.drafts.num_rows)
+    taken = bytearray(file.drafts.num_rows)
+    for chunk in records["rows"].chunks:
+        for row in _numbers(pc.list_flatten(chunk)):
+            taken[row] = 1
+    return bool(alone + sum(taken) == file.drafts.num_rows)
 
 
 def _of_several(part: Sequence[Opened], word: str) -> set[str]:
@@ -90,6 +98,8 @@ class _Calls:
             telling.forget(plain)
         if not pc.any(plain).as_py():
             return PlainCalls(self.file)
+        if len(self.records) > MANY:
+            give_back()
         made = telling.drafts(self.file.drafts)
         return PlainCalls(self._rest(plain), made, telling.repeated, self._traces(plain))
 
@@ -236,31 +246,54 @@ class _Telling:
             setattr(self, word, array("q", _array(getattr(self, word)).filter(mask).to_pylist()))
 
     def drafts(self, drafts: Any) -> Any:
-        """The messages that the calls add, as drafts: each with its place, user and time in the call that adds it."""
-        numbers, rows = _array(self.numbers), _array(self.rows)
+        """The messages that the calls add, as drafts: each with its place, user and time in the call that adds it.
+
+        They are made part by part: Arrow makes one array of all that it takes from.
+        """
+        in_order = len(self.rows) == drafts.num_rows and self.rows == array("q", range(len(self.rows)))
+        earlier = self._earlier()
+        parts = [drafts.slice(0, 0)]
+        for at in range(0, len(self.rows), AT_ONCE):
+            rows = self.rows[at : at + AT_ONCE]
+            made = drafts.slice(at, len(rows)) if in_order else _taken(drafts, rows)
+            parts.append(self._placed(made, at, None if earlier is None else earlier.slice(at, len(rows))))
+        return pa.concat_tables(parts)
+
+    def _placed(self, made: Any, at: int, earlier: Any) -> Any:
+        """Drafts, of which the first is row `at` of all, with what is theirs in the call that adds them."""
+        numbers, places = (_array(each[at : at + made.num_rows]) for each in (self.numbers, self.places))
         records = self.calls.records
-        in_order = len(rows) == drafts.num_rows and self.rows == array("q", range(len(rows)))
-        made = drafts if in_order else drafts.take(rows)
         told = {
-            "place": places_of(self.calls.records, made["place"], numbers, _array(self.places)),
+            "place": places_of(records, made["place"], numbers, places),
             "user_id": records["user_id"].take(numbers),
-            "sent_at": pc.coalesce(made["sent_at"], self._times(numbers)),
+            "sent_at": pc.coalesce(made["sent_at"], self._times(numbers, places, earlier)),
         }
         for word, values in told.items():
             place = made.schema.get_field_index(word)
             made = made.set_column(place, made.schema.field(place), values)
         return made
 
-    def _times(self, numbers: Any) -> Any:
+    def _times(self, numbers: Any, places: Any, earlier: Any) -> Any:
         """The time of each message by its call: of answers the end, of a system prompt just before the start."""
-        answers = pc.greater_equal(_array(self.places), _array(self.outputs).take(numbers))
+        answers = pc.greater_equal(places, _array(self.outputs).take(numbers))
         times = pc.if_else(answers, self.calls.ended.take(numbers), self.calls.began.take(numbers))
+        return times if earlier is None else pc.subtract(times.cast(pa.int64()), earlier).cast(TIME)
+
+    def _earlier(self) -> Any:
+        """So many microseconds before its call each message was said; None if none was."""
         if not self.repeated:
-            return times
+            return None
         earlier = array("q", bytes(8 * len(self.rows)))
         for n in self.repeated:
             earlier[n] = self.own_from[self.numbers[n]] - self.places[n]
-        return pc.subtract(times.cast(pa.int64()), _array(earlier)).cast(TIME)
+        return _array(earlier)
+
+
+def _taken(drafts: Any, rows: "array[int]") -> Any:
+    """These rows of the drafts, which are near each other in most files."""
+    first = min(rows)
+    near = drafts.slice(first, max(rows) - first + 1)
+    return near.take(pc.subtract(_array(rows), first))
 
 
 def places_of(records: Any, own: Any, numbers: Any, places: Any) -> Any:

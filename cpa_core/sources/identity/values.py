@@ -18,7 +18,7 @@ class Opened(NamedTuple):
     name: str
     drafts: Any
     records: Any
-    rejects: list[Reject]
+    rejects: Sequence[Reject]
     midnight: datetime | None = None
     day: date | None = None
     notes: tuple[str, ...] = ()
@@ -158,7 +158,7 @@ class Decided:
     """
 
     drafts: Any
-    rejects: list[Reject]
+    rejects: Sequence[Reject]
     repeated: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     untold: int = 0
     guessed: int = 0
