@@ -20,7 +20,17 @@ Steps: TypeAlias = tuple[str | int | None, ...]
 
 LIKELY: Mapping[str, tuple[str, ...]] = {
     "role": (
-        *("author_type", "sender_type", "author_role", "sender_role", "sender", "author", "speaker", "from"),
+        *(
+            "author_type",
+            "sender_type",
+            "author_role",
+            "sender_role",
+            "participant_role",
+            "sender",
+            "author",
+            "speaker",
+        ),
+        "from",
         *("participant", "who", "actor", "message_type"),
     ),
     "content": (

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 DEFAULTS: Mapping[str, str] = {
     **dict.fromkeys(("user", "human", "customer", "client", "visitor", "end_user"), "user"),
-    **dict.fromkeys(("assistant", "ai", "bot", "model", "gpt", "chatgpt", "agent"), "assistant"),
+    **dict.fromkeys(("assistant", "ai", "bot", "model", "gpt", "chatgpt", "agent", "automated_agent"), "assistant"),
     **dict.fromkeys(("system", "developer"), "system"),
     **dict.fromkeys(("tool", "function", "observation", "tool_result"), "tool"),
     **dict.fromkeys(("tool_call", "function_call"), "tool_call"),

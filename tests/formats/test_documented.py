@@ -251,6 +251,114 @@ def test_a_form_is_read_as_its_page_has_it(form: str) -> None:
     assert told(content, "a.jsonl" if isinstance(content, str) else "a.json") == expected
 
 
+PHOENIX = {"context": {"trace_id": "t", "span_id": "s"}, "parent_id": None, "name": "c", "span_kind": "LLM"}
+PHOENIX |= {"start_time": AT, "end_time": AT}
+PICTURE = {"message_content.type": "image", "message_content.image.image.url": "(nobody)"}
+WORDS_OF = {"message_content.type": "text", "message_content.text": "hi"}
+TREE = {
+    "llm": {
+        "input_messages": [
+            {"message": {"role": "user", "contents": [{"message_content": {"type": "text", "text": "hi"}}]}}
+        ],
+        "output_messages": [{"message": {"role": "assistant", "content": "ho"}}],
+    },
+    "session": {"id": "c"},
+}
+LITELLM = {"call_type": "acompletion", "startTime": 1772442000.5, "endTime": 1772442001.5, "end_user": "u"}
+GRAPH = {
+    "created_at": AT,
+    "values": {"messages": [{"type": "human", "content": "hi"}, {"type": "ai", "content": "ho"}]},
+}
+INTERCOM = {
+    "type": "conversation",
+    "id": "c",
+    "created_at": 1772442000,
+    "source": {"body": "<p>hi</p>", "author": {"type": "user", "id": "u"}},
+    "conversation_parts": {
+        "conversation_parts": [
+            {"part_type": "comment", "body": "(gone)", "redacted": True, "author": {"type": "user", "id": "u"}},
+            {"part_type": "comment", "body": "ho", "created_at": 1772442005, "author": {"type": "bot", "id": "b"}},
+        ]
+    },
+}
+
+
+def part_of(call_type: str, asked: Any, answered: Any, **more: Any) -> dict[str, Any]:
+    """A line of LiteLLM's log."""
+    return {"id": "q", **LITELLM, "call_type": call_type, "messages": asked, "response": answered, **more}
+
+
+COMPLETED = {"choices": [{"message": message("assistant", "ho")}]}
+FRESH: dict[str, tuple[Any, list[Said]]] = {
+    "a picture beside words in a frame of Phoenix": (
+        PHOENIX
+        | {
+            "attributes.llm.input_messages": [{"message.role": "user", "message.contents": [WORDS_OF, PICTURE]}],
+            "attributes.llm.output_messages": [{"message.role": "assistant", "message.content": "ho"}],
+        },
+        [BOTH],
+    ),
+    "attributes of Phoenix as a tree": (PHOENIX | {"attributes": TREE}, [BOTH]),
+    "parts of an answer without a role": (
+        {**LANGFUSE, "input": "hi", "output": [{"type": "thinking", "thinking": "x"}, {"type": "text", "text": "ho"}]},
+        [BOTH],
+    ),
+    "a state of a graph inside another": (
+        lines(
+            {**GRAPH, "config": {"configurable": {"thread_id": "c", "checkpoint_ns": ""}}},
+            {
+                **GRAPH,
+                "values": {"messages": [{"type": "human", "content": "(inside)"}]},
+                "config": {"configurable": {"thread_id": "c", "checkpoint_ns": "sub:1"}},
+            },
+        ),
+        [BOTH],
+    ),
+    "LiteLLM's log of Responses": (part_of("aresponses", "hi", {"object": "response", "output": HISTORY[1:2]}), [BOTH]),
+    "LiteLLM's table of spends, whose messages are the proxy's": (
+        part_of("acompletion", {}, COMPLETED, proxy_server_request=ASK),
+        [BOTH],
+    ),
+    "LiteLLM's calls that each have a trace, and repeat what was said": (
+        lines(
+            part_of("acompletion", ASK["messages"], COMPLETED, trace_id="t1"),
+            part_of("acompletion", HISTORY[:3], {"choices": [{"message": message("assistant", "so")}]})
+            | {"id": "r", "trace_id": "t2", "startTime": 1772442060.5, "endTime": 1772442061.5},
+        ),
+        [FOUR],
+    ),
+    "a message of Intercom that was redacted": (INTERCOM, [BOTH]),
+    "what Zendesk itself wrote": (
+        {
+            "ticket": TICKET,
+            "comments": [*DESK, {"id": 4, "author_id": -1, "plain_body": "(nobody)", "created_at": LATER}],
+        },
+        [BOTH],
+    ),
+    "roles of Dialogflow's conversations": (
+        {
+            "messages": [
+                {**TIME, "role": who, "content": text}
+                for who, (_, text) in zip(("END_USER", "AUTOMATED_AGENT"), BOTH, strict=True)
+            ]
+        },
+        [BOTH],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FRESH)
+def test_a_form_that_was_missed_once_is_read(form: str) -> None:
+    content, expected = FRESH[form]
+    assert told(content, "a.jsonl" if isinstance(content, str) else "a.json") == expected
+
+
+def test_an_object_with_an_empty_list_beside_its_text_is_no_quiet_hour() -> None:
+    with pytest.raises(SourceError, match="not recognised"):
+        told({"messages": "hi", "request_tags": []})
+    assert told({"messages": [], "tags": []}) == told({"data": [], "meta": {}}) == []
+
+
 ITEMS_OF_A_CONVERSATION = [
     {"type": "message", "id": "m2", **message("assistant", [{"type": "output_text", "text": "ho"}])},
     {"type": "message", "id": "m1", **message("user", [{"type": "input_text", "text": "hi"}])},

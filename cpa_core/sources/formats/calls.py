@@ -21,6 +21,9 @@ LISTS = ("messages", "contents", "history")
 PROMPTED = frozenset({"prompt", "system", "messages"})
 """Keys of what the AI SDK is asked, and no others."""
 
+NAMES = frozenset({"role", "from", "message", "content", "data", "kwargs"})
+"""Keys of an element of a list that may be a message of its own."""
+
 SHOWN = 8
 EMBEDDED = "an embedding: nobody said or read it"
 FAILED = "the call failed: its answer is an error, and nobody was answered"
@@ -230,13 +233,22 @@ def _other(items: list[Any], first: Any, word: str) -> list[Any]:
     objects = [one for one in items if isinstance(one, dict)]
     if objects and {"finish_reason", "index", "message"} & objects[0].keys() and "role" not in objects[0]:
         return spoken({"choices": items}, word)
+    if _are_parts(items):
+        return [{"content": items}]
     if any(turns.is_message(one) for one in objects):
         return items
     if len(items) == 1 and isinstance(first, str):
         return _written(first, word)
-    if all(isinstance(one, str) for one in items) or (objects == items and all(map(turns.is_part, objects))):
-        return [{"content": items}]
     raise ValueError(f"{word}: a list of messages is needed")
+
+
+def _are_parts(items: list[Any]) -> bool:
+    """Whether these are the parts of one message, also where it begins with a thought; or several texts."""
+    if all(isinstance(one, str) for one in items):
+        return len(items) > 1
+    parts = [one for one in items if isinstance(one, dict)]
+    named = any(NAMES & one.keys() for one in parts)
+    return parts == items and any(map(turns.is_part, parts)) and (not named or all(map(turns.is_part, parts)))
 
 
 def _is_pair(one: Any) -> bool:

@@ -39,7 +39,7 @@ def _intercom(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reje
 
 
 def _intercom_part(file: File, place: str, part: Any) -> Iterator[Made]:
-    if not isinstance(part, dict) or str(part.get("part_type")) not in SPOKEN_PARTS:
+    if not isinstance(part, dict) or str(part.get("part_type")) not in SPOKEN_PARTS or part.get("redacted") is True:
         return iter(())
     role = INTERCOM_ROLES.get(str(object_at(part, "author").get("type")), str(object_at(part, "author").get("type")))
     body = part.get("body")
@@ -72,7 +72,7 @@ def _zendesk(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Rejec
     ticket = object_at(tree, "ticket") or tree
     comments = [one for one in list_at(tree, "comments") or list_at(ticket, "comments") if isinstance(one, dict)]
     public = [one for one in comments if one.get("public") is not False]
-    roles = _zendesk_roles(tree, ticket, [one.get("author_id") for one in public])
+    roles = _zendesk_roles(tree, ticket, [own for one in public if (own := one.get("author_id")) != ZENDESK_ITSELF])
     requester = ticket.get("requester_id") or next((key for key, role in roles.items() if role == "user"), None)
     number = ticket.get("id") or next((one["ticket_id"] for one in comments if one.get("ticket_id")), None)
     about = talks.Head(place, fields.identity("id", number), fields.identity("requester_id", requester))
@@ -84,9 +84,13 @@ def _zendesk(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Rejec
     return talks.talk(about, made)
 
 
+ZENDESK_ITSELF = -1
+"""The author of what a trigger or an automation wrote."""
+
+
 def _zendesk_comment(file: File, place: str, comment: dict[str, Any], roles: dict[Any, str]) -> Iterator[Made]:
     author = comment.get("author_id")
-    role = roles.get(author, str(author))
+    role = roles.get(author, "system" if author == ZENDESK_ITSELF else str(author))
     if comment.get("type") == "VoiceComment":  # its body is Zendesk's summary of a call
         words = object_at(comment, "data").get("transcription_text")
         return talks.said(file, place, role, words, comment.get("created_at"), comment.get("id"))

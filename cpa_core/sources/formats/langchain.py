@@ -32,6 +32,7 @@ def _thread(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject
     return conversation(file, place, tree, messages_of(listed(tree, "messages")), tree.get("system"))
 
 
+INSIDE = "a state of a graph inside another: neither said nor read by anybody"
 SAID_BEFORE = "a state in which nothing is said that an earlier one of its thread has not"
 
 
@@ -39,7 +40,7 @@ def _states(file: File, records: Trees) -> Iterator[columns.Found]:
     """The states of a file. A first pass finds what each repeats of the one before it in its thread."""
     threads: dict[str, list[tuple[str, int, list[str]]]] = {}
     for n, one in enumerate(records):
-        if not isinstance(one, Reject) and isinstance(one[1], dict):
+        if not isinstance(one, Reject) and isinstance(one[1], dict) and not _is_inside(one[1]):
             try:
                 found = [raw([m.get("type", m.get("role")), m.get("content")]) for m in _held(one[1])]
                 thread = next((found for found in map(_thread_id, _holders(one[1])) if found is not None), None)
@@ -78,6 +79,9 @@ def _written_at(tree: dict[str, Any]) -> Any:
 def _state(file: File, place: str, tree: Any, repeated: int | None) -> Iterator[SourceRecord | Reject]:
     """One state. So many messages, where that is known, are those of the state before it."""
     tree = talks.record(tree)
+    if _is_inside(tree):
+        yield Reject(place, INSIDE, "{}", loss=False)
+        return
     listed_there = _held(tree)
     at, assumed = moment(_written_at(tree), file.zone)
     said: list[Draft] = []
@@ -111,6 +115,11 @@ def _holders(tree: dict[str, Any]) -> list[dict[str, Any]]:
     """Where a state may name its thread."""
     configured = object_at(tree, "config", "configurable")
     return [tree, object_at(tree, "checkpoint"), configured, object_at(tree, "metadata")]
+
+
+def _is_inside(tree: dict[str, Any]) -> bool:
+    """Whether a state is that of a graph inside another, whose namespace it bears."""
+    return any(one.get("checkpoint_ns") for one in _holders(tree))
 
 
 def _thread_id(holder: dict[str, Any]) -> str | None:

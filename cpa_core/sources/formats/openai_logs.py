@@ -14,7 +14,9 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats.calls import CallAbout, called, spoken
 from cpa_core.sources.formats.form import Format, attempted, each
 from cpa_core.sources.formats.openai_chat import ONLY_ANSWERS
-from cpa_core.sources.records import Reject, moment
+from cpa_core.sources.formats.talks import object_at
+from cpa_core.sources.formats.traces import ROOT
+from cpa_core.sources.records import Reject, SourceRecord, moment
 from cpa_core.sources.trees import Placed, Trees, unfolded
 
 SESSION_KEYS = (
@@ -49,7 +51,7 @@ def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     if not isinstance(tree, dict):
         raise ValueError(f"a request and its response are needed, this is a {fields.kind(tree)}")
     fields.once(tree)
-    request = body_of(next((tree[key] for key in REQUESTS if key in tree), None))
+    request = body_of(next((tree[key] for key in (*REQUESTS, "proxy_server_request") if key in tree), None))
     response = next((tree[key] for key in RESPONSES if key in tree), _beside(tree))
     asked = request.get(
         "messages", request.get("input", request.get("prompt", tree.get("messages", tree.get("input"))))
@@ -60,14 +62,14 @@ def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     started_at, assumed = moment(_first(tree, STARTS) or answer.get("created"), file.zone)
     ended_at, _ = moment(_first(tree, ENDS), file.zone)
     given = unfolded(tree.get("metadata"))
-    metadata = given if isinstance(given, dict) else {}
+    metadata = {**object_at(given, "requester_metadata"), **object_at(given)}
     asking = request.get("metadata")
     user = _first(tree, USERS) or _first(request, REQUEST_USERS) or _first(metadata, METADATA_USERS)
     user = user or (_first(asking, METADATA_USERS) if isinstance(asking, dict) else None)
-    session = _first(tree, SESSION_KEYS) or _first(metadata, SESSION_KEYS) or tree.get("trace_id")
+    session, trace = _first(tree, SESSION_KEYS) or _first(metadata, SESSION_KEYS), tree.get("trace_id")
     about = CallAbout(
         place=place,
-        conversation_id=fields.identity("trace_id", session),
+        conversation_id=fields.identity("trace_id", session or trace),
         user_id=fields.identity("user", user),
         started_at=started_at,
         ended_at=ended_at,
@@ -75,7 +77,15 @@ def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         zone_assumed=assumed,
     )
     answered = answer or (response if isinstance(response, str | list) else None)
-    yield from called(file, about, asked, answered, request.get("system"), ("request", "response"))
+    made = called(file, about, asked, answered, request.get("system"), ("request", "response"))
+    yield from made if session or not trace else map(_of_trace, made)
+
+
+def _of_trace(made: columns.Found) -> columns.Found:
+    """A call that names only its trace, which LiteLLM makes for each request: another may continue what it told."""
+    if not isinstance(made, SourceRecord):
+        return made
+    return made._replace(trace_id=made.conversation_id, standing=ROOT)
 
 
 def _beside(tree: dict[str, Any]) -> Any:
@@ -139,6 +149,8 @@ PAIRS = Format(
         *(f"{asked}.messages[] {answered}" for asked, answered in zip(REQUESTS, RESPONSES, strict=True)),
         "messages[].role messages[].content response.choices[].message",
         "messages[].role messages[].content response call_type startTime",
+        "messages response call_type startTime",
+        "proxy_server_request.messages[] response call_type startTime",
         "input output conversation_id",
         *(f"messages[].role messages[].content {key}" for key in ("response", "choices[].message", *ANSWERS_BESIDE)),
     ),

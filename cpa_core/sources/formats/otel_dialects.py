@@ -164,10 +164,16 @@ def _message(item: Any) -> dict[str, Any]:
     given = item.get("message", item) if isinstance(item, dict) else {}
     if given.keys() == SAID and given["content"]:
         return given
-    parts = [one.get("message_content", one) for one in given.get("contents") or [] if isinstance(one, dict)]
-    calls = [one.get("tool_call", one) for one in given.get("tool_calls") or [] if isinstance(one, dict)]
+    parts = [one.get("message_content", one) for one in _nested_each(given.get("contents"))]
+    calls = [one.get("tool_call", one) for one in _nested_each(given.get("tool_calls"))]
     content = given.get("content") or parts
     return {"role": given.get("role"), "content": content, **({"tool_calls": calls} if calls else {})}
+
+
+def _nested_each(listed: Any) -> list[dict[str, Any]]:
+    """The objects of a list; in frames of spans their keys have dots, as those of the message around them."""
+    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return [nested(one) if any("." in key for key in one) else one for one in found]
 
 
 def _openllmetry(attributes: Attributes, events: list[Event]) -> Exchange | None:

@@ -128,10 +128,23 @@ def _heard(tree: dict[str, Any]) -> list[Event]:
     return [(str(one.get("name")), plain_attributes(one.get("attributes"))) for one in found]
 
 
+ROOTS = ("openinference", "llm", "session", "user", "input", "output", "gen_ai", "traceloop", "ai")
+"""Where attributes stand as a tree, as Phoenix keeps them (its tables, and its GraphQL), these are its first keys."""
+
+
+def _flat(tree: dict[str, Any], before: str = "") -> Attributes:
+    """The attributes of a tree by their names with dots; lists are left as they are."""
+    found: Attributes = {}
+    for key, value in tree.items():
+        inner = type(value) is dict and (before or key in ROOTS)
+        found |= _flat(value, f"{before}{key}.") if inner else {f"{before}{key}": value}
+    return found
+
+
 def plain_attributes(given: Any) -> Attributes:
     """Attributes as a dict of plain values, from OTLP's list of keys and values or from an object."""
     if isinstance(given, dict):
-        return dict(given)
+        return _flat(given) if any(type(given.get(root)) is dict for root in ROOTS) else dict(given)
     return _keyed(given, plain_value) if isinstance(given, list) else {}
 
 

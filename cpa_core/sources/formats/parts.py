@@ -24,7 +24,7 @@ RESULTS = frozenset(
 AUDIO = frozenset({"input_audio", "output_audio", "audio"})
 NOTHING = frozenset(
     {"step-start", "step-finish", "start-step", "finish-step", "start", "finish", "cache_point", "source-url"}
-    | {"source-document", "compaction", "item_reference", "mcp_list_tools"}
+    | {"source-document", "compaction", "item_reference", "mcp_list_tools", "token_budget", "flag"}
 )
 NAMED_CALLS = frozenset({"functionCall", "function_call", "toolUse", "executableCode", "executable_code"})
 NAMED_RESULTS = frozenset(

@@ -209,8 +209,8 @@ def _weight(value: Any) -> int:
     if isinstance(value, list):
         return sum(1 for one in value if one not in ({}, [], None))
     if isinstance(value, dict):
-        pages = [one for one in value.values() if isinstance(one, list)]
-        return 0 if not value or (pages and not any(pages) and value.keys() & PAGES) else 1
+        lists = {key: one for key, one in value.items() if isinstance(one, list)}
+        return 0 if not value or (lists.keys() & PAGES and not any(lists.values())) else 1
     return 1
 
 
