@@ -7,6 +7,7 @@ A route says where the records stand in each value of a file: `()` the value its
 import ast
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
@@ -41,6 +42,7 @@ WRAPPERS = frozenset(
 NESTED = ("{", "[")
 PRINTED = ("[{'", '[{"')
 LONGEST_PRINTED = 1 << 20
+_BETWEEN = re.compile(r"\}\n\s*\{")
 """Characters of a printed list that is read: Python's own reader of such texts is slow."""
 
 TABLE = "="
@@ -377,19 +379,29 @@ def unfolded(cell: Any) -> Any:
 
 
 def _of_python(cell: str) -> Any:
-    """A list of objects as Python prints it, which is how pandas writes one into a table; None for anything else."""
+    """A list of objects as Python prints it, which is how pandas writes one into a table; None for anything else.
+
+    NumPy, whose lists pandas has of Parquet, sets no comma between the lines of one.
+    """
     if not cell.lstrip().startswith(PRINTED) or len(cell) > LONGEST_PRINTED:
         return None
     try:
-        found = ast.literal_eval(cell.strip())
+        found = ast.literal_eval(_BETWEEN.sub("}, {", cell.strip()))
         return decoded(json.dumps(found))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
 
 
 def opened(tree: Any) -> Any:
-    """A record with what its texts say where they are JSON; anything that is no object as it is."""
-    return {key: unfolded(value) for key, value in tree.items()} if type(tree) is dict else tree
+    """A record with what its texts say where they are JSON, also the body of a request or response in it.
+
+    Anything that is no object is returned as it is.
+    """
+    return {key: _with_body(unfolded(value)) for key, value in tree.items()} if type(tree) is dict else tree
+
+
+def _with_body(value: Any) -> Any:
+    return {**value, "body": unfolded(value["body"])} if type(value) is dict and "body" in value else value
 
 
 def parquet_rows(file: File) -> Found:

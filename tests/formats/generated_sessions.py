@@ -92,3 +92,48 @@ def request_data(call: Sent) -> tuple[Record, Any]:
     asked = {"model": SILENT, "messages": [{"role": "system", "content": SILENT}, *messages(full(call))]}
     answer = {"message": messages(call.output)[0], "usage": {"note": SILENT}}
     return {"request_data": json.dumps(asked), "response_data": json.dumps(answer)}, ()
+
+
+def opencode(told: Told) -> list[Record]:
+    """A session with what the program put in, a thought and a tool, and another of a subagent."""
+    listed: list[Record] = []
+    for n, at, role, text in timed(told):
+        tool = {"type": "tool", "tool": "f", "state": {"input": {"q": SILENT}, "output": SILENT}}
+        noise: list[Record] = [{"type": "reasoning", "text": SILENT}, tool, {"type": "step-finish"}]
+        noise += [{"type": "text", "text": INSIDE, "synthetic": True}] if role == "user" else []
+        about = {"id": f"{told.key}-{n}", "role": role, "time": {"created": int(at.timestamp() * 1000)}}
+        listed.append({"info": about, "parts": [{"type": "text", "text": text}, *noise]})
+    session = {"id": told.key, "title": SILENT, "time": {"created": int(told.begins.timestamp() * 1000)}}
+    return [{"info": session, "messages": listed}]
+
+
+def pi(told: Told) -> list[Record]:
+    """A session in which one branch was left."""
+    lines: list[Record] = [{"type": "session", "version": 3, "id": told.key, "timestamp": told.begins.isoformat()}]
+    lines[0]["cwd"] = SILENT
+    before: str | None = None
+    for n, at, role, text in timed(told):
+        own, about = f"{told.key}-{n}", {"parentId": before, "timestamp": at.isoformat()}
+        left = {"role": role, "content": [{"type": "text", "text": INSIDE}]}
+        parts = [{"type": "thinking", "thinking": SILENT}, {"type": "text", "text": text}]
+        lines.append({"type": "message", "id": f"{own}-x", **about, "message": left})
+        lines.append({"type": "message", "id": own, **about, "message": {"role": role, "content": parts}})
+        result = {"role": "toolResult", "toolCallId": "t", "content": [{"type": "text", "text": SILENT}]}
+        about = {"parentId": own, "timestamp": at.isoformat()}
+        lines.append({"type": "message", "id": f"{own}-t", **about, "message": result})
+        before = f"{own}-t"
+    return lines
+
+
+def twilio_messages(told: Told) -> list[Record]:
+    """The log of messages with one number, newest first, as the API has it."""
+    found: list[Record] = []
+    for n, at, role, text in timed(told):
+        ends = {"from": told.key, "to": "+1"} if role == "user" else {"from": "+1", "to": told.key}
+        about = {"direction": "inbound" if role == "user" else "outbound-api", "date_sent": at.isoformat(), **ends}
+        found.append({"sid": f"SM{told.key}-{n}", "body": text, "status": "delivered", **about})
+        found.append({**about, "sid": f"SM{told.key}-{n}-x", "body": INSIDE, "status": "failed"} | FAILED)
+    return found[::-1]
+
+
+FAILED = {"direction": "outbound-api"}

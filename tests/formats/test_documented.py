@@ -327,6 +327,58 @@ FRESH: dict[str, tuple[Any, list[Said]]] = {
         ),
         [FOUR],
     ),
+    "a body that is text inside a request": (
+        {
+            **TIME,
+            "request": {"method": "POST", "path": "/v1", "body": json.dumps(ASK)},
+            "response": {"status": 200, "body": json.dumps(COMPLETED)},
+        },
+        [BOTH],
+    ),
+    "what Claude Code answers by itself": (
+        lines(
+            {**CODE, "message": message("user", "hi")},
+            {**CODE, "uuid": "v", "type": "assistant", "message": message("assistant", "x", model="<synthetic>")},
+            {**CODE, "uuid": "w", "type": "assistant", "message": message("assistant", "ho", model="m")},
+        ),
+        [BOTH],
+    ),
+    "what Codex puts in when a turn is stopped": (
+        lines(
+            {**TIME, "type": "session_meta", "payload": {"id": "c"}},
+            *(
+                {
+                    **TIME,
+                    "type": "response_item",
+                    "payload": {"type": "message", "role": role, "content": [{"type": "text", "text": text}]},
+                }
+                for role, text in (BOTH[0], ("user", "<turn_aborted>x</turn_aborted>"), BOTH[1])
+            ),
+        ),
+        [BOTH],
+    ),
+    "a session of OpenCode's subagent beside that of its user": (
+        lines(
+            {
+                "info": {"id": "c"},
+                "messages": [
+                    {"info": {"role": role}, "parts": [{"type": "text", "text": text}]} for role, text in BOTH
+                ],
+            },
+            {
+                "info": {"id": "d", "parentID": "c"},
+                "messages": [{"info": {"role": "user"}, "parts": [{"type": "text", "text": "x"}]}],
+            },
+        ),
+        [BOTH],
+    ),
+    "Twilio's log of messages, as its SDK and its table have it": (
+        [
+            {"sid": "1", "direction": "inbound", "from": "+46", "to": "+1", "body": "hi", "dateSent": AT},
+            {"Sid": "2", "Direction": "outbound-api", "From": "+1", "To": "+46", "Body": "ho", "SentDate": LATER},
+        ],
+        [BOTH],
+    ),
     "a message of Intercom that was redacted": (INTERCOM, [BOTH]),
     "what Zendesk itself wrote": (
         {
@@ -606,6 +658,11 @@ APART = [
     "c,assistant,ho,02/13/2026,0.5",
 ]
 SHEETS = {
+    "a list as NumPy writes it": [
+        "conversation_id,conversation,timestamp",
+        "c,\"[{'role': 'user', 'content': 'hi'}",
+        f" {{'role': 'assistant', 'content': 'ho'}}]\",{AT}",
+    ],
     "date and time of day apart": APART,
     "empty columns": [f"{HEADER},,", *(f"{row},," for row in ROWS)],
     "columns of one name that nobody asks for": [f"{HEADER},x,x", *(f"{row},1,2" for row in ROWS)],

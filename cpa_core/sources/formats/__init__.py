@@ -12,6 +12,7 @@ from cpa_core.errors import DayNeeded, SourceError
 from cpa_core.sources import columns, dialects, documents, headers, mapping, roles, times, whatsapp, workbooks
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import (
+    agent_sessions,
     ai_studio,
     anthropic_messages,
     bedrock,
@@ -116,6 +117,7 @@ FORMATS: dict[str, Format] = {
         zendesk_messaging.EVENTS,
         helpdesks.CHATWOOT,
         helpdesks.TWILIO,
+        helpdesks.TWILIO_MESSAGES,
         bots.RASA,
         bots.RASA_EVENTS,
         bots.DIALOGFLOW,
@@ -132,6 +134,8 @@ FORMATS: dict[str, Format] = {
         coding_agents.CODEX_EARLY,
         gemini_cli.GEMINI_CLI,
         cline.CLINE,
+        agent_sessions.OPENCODE,
+        agent_sessions.PI,
         copilot_chat.COPILOT_CHAT,
         *fielded.BY_FIELDS,
         dialogs.TELEGRAM,

@@ -157,6 +157,28 @@ def _twilio(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
             yield made._replace(conversation_id=conversation_id) if isinstance(made, Draft) else made
 
 
+UNREAD = frozenset({"failed", "undelivered", "canceled", "scheduled", "queued", "accepted"})
+"""Statuses of a message of Twilio's that nobody has read."""
+
+
+def _text_message(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    """An SMS, or a message of WhatsApp, as Twilio's log has it. The two addresses are the conversation."""
+    tree = {key[:1].lower() + key[1:]: value for key, value in talks.record(tree).items()}
+    inbound = str(tree.get("direction")) == "inbound"
+    ends = [fields.identity(key, tree.get(key)) for key in (("from", "to") if inbound else ("to", "from"))]
+    if ends[0] is None:
+        raise ValueError("from and to: missing")
+    if str(tree.get("status")) in UNREAD and not inbound:
+        yield Reject(place, "a message that was not delivered", "{}", loss=False)
+        return
+    at = next((tree[key] for key in SENT if tree.get(key)), None)
+    for made in talks.said(file, place, "user" if inbound else "assistant", tree.get("body"), at, tree.get("sid")):
+        conversation_id = " ".join(filter(None, ends))
+        yield made._replace(conversation_id=conversation_id) if isinstance(made, Draft) else made
+
+
+SENT = ("date_sent", "dateSent", "sentDate", "date_created", "dateCreated")
+
 INTERCOM = Format(
     name="intercom",
     title="Intercom's conversations",
@@ -226,4 +248,20 @@ TWILIO = Format(
     speech="body: an author that is an address (+46..., whatsapp:...) is the user, `system` the assistant; any other "
     "author is the role, and --roles says whose it is",
     silent="media",
+)
+
+DIRECTIONS = "inbound|outbound-api|outbound-reply|outbound-call"
+TWILIO_MESSAGES = TWILIO._replace(
+    name="twilio_messages",
+    title="Twilio's log of messages (SMS and WhatsApp)",
+    signs=(
+        f"sid direction={DIRECTIONS} from to body",
+        f"Sid Direction={DIRECTIONS} From To Body",
+    ),
+    read=each(_text_message),
+    docs="https://www.twilio.com/docs/messaging/api/message-resource",
+    ids="the two addresses, the customer's first",
+    times="date_sent, else date_created",
+    speech="body: inbound is the user's, outbound the assistant's",
+    silent="messages that were not delivered",
 )
