@@ -216,7 +216,9 @@ class Heap:
     def gathered(self) -> Gathered:
         """All of it."""
         self.flush()
-        return Gathered(pa.concat_tables(self.tables), pa.concat_tables(self.records), self.rejects)
+        records = pa.concat_tables(self.records).combine_chunks()  # identity would have to hold both
+        self.records = [records]
+        return Gathered(pa.concat_tables(self.tables), records, self.rejects)
 
     def add(self, record: SourceRecord) -> None:
         """A record and its messages. The first message has the start of its record, where it has no time itself."""
@@ -245,7 +247,9 @@ class Heap:
         rows: list[int] = []
         places: list[str | None] = [None] * len(record.messages)
         for where, _, own, _, role, text, at, about, _, by_user, assumed in record.messages:
-            key = (text, role, conversation_id, own, at, about, metadata, assumed)
+            is_bare = own is None and at is None and about is None and metadata is None and not assumed
+            key: tuple[Any, ...] = (text, role, conversation_id)
+            key = key if is_bare else (*key, own, at, about, metadata, assumed)
             row = self.held.get(key)
             if row is None and (row := self.earlier.get(key)) is not None:
                 self._hold(key, row)

@@ -75,10 +75,10 @@ def _conventions(attributes: Attributes, events: list[Event]) -> Exchange | None
     if attributes.keys().isdisjoint(CONVENTIONS):
         return None
     asked, answered, system = [unfolded(attributes.get(word)) for word in CONVENTIONS]
-    return Exchange(asked, _first(answered), system) if asked or answered else None
+    return Exchange(asked, first_answer(answered), system) if asked or answered else None
 
 
-def _first(answered: Any) -> Any:
+def first_answer(answered: Any) -> Any:
     """Of several answers to one question, each a message of its own, the first."""
     choices = isinstance(answered, list) and all(isinstance(one, dict) and "finish_reason" in one for one in answered)
     return answered[:1] if choices else answered

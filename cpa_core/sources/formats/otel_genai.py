@@ -17,7 +17,15 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats.calls import CallAbout, called
 from cpa_core.sources.formats.form import Format, attempted
 from cpa_core.sources.formats.langfuse import prompt_of
-from cpa_core.sources.formats.otel_dialects import CONVENTIONS, EVENT_ROLES, Attributes, Event, Exchange, said_in
+from cpa_core.sources.formats.otel_dialects import (
+    CONVENTIONS,
+    EVENT_ROLES,
+    Attributes,
+    Event,
+    Exchange,
+    first_answer,
+    said_in,
+)
 from cpa_core.sources.formats.trace_reading import Names, spoken_calls
 from cpa_core.sources.formats.traces import Node, Part
 from cpa_core.sources.records import Reject, moment, tupled, whole
@@ -186,6 +194,14 @@ def _elements(value: Unopened) -> list[Any]:
     return found if type(found) is list else []
 
 
+def _element(value: Any) -> Any:
+    """The same as `plain_value`, of an object sooner: most elements of lists are."""
+    inner = value.get("kvlistValue") if type(value) is dict and len(value) == 1 else None
+    if type(inner) is dict and type(pairs := inner.get("values")) is list:
+        return _keyed(pairs, plain_value)
+    return plain_value(value)
+
+
 NESTED_KINDS = ("arrayValue", "kvlistValue", "array_value", "kvlist_value")
 SNAKE = {"string_value": "stringValue", "array_value": "arrayValue", "kvlist_value": "kvlistValue"}
 """Names of protobuf's own, which some writers of OTLP's JSON keep."""
@@ -202,7 +218,7 @@ def plain_value(value: Any) -> Any:
         if kind == "kvlistValue":
             return _keyed(items, plain_value)
         if kind == "arrayValue":
-            return [*map(plain_value, items)]
+            return [*map(_element, items)]
     kind = SNAKE.get(kind, kind)
     if kind in NESTED_KINDS:
         values = inner.get("values") if isinstance(inner, dict) else None
@@ -227,10 +243,16 @@ def _told(tree: Any) -> ReadSpan:
     return tupled(ReadSpan, (span, _said(span), False))
 
 
-def _said(span: TracedSpan) -> Exchange | None:
+def _said(span: TracedSpan, *, later: bool = False) -> Exchange | None:
     """The content of a span, its lists and objects opened."""
-    opened = {key: plain_value(one.written) if type(one) is Unopened else one for key, one in span.attributes.items()}
-    return said_in(opened, span.events)
+    if later:
+        asked, answered, system = [unfolded(_opened(span.attributes.get(word))) for word in CONVENTIONS]
+        return Exchange(asked, first_answer(answered), system)
+    return said_in({key: _opened(one) for key, one in span.attributes.items()}, span.events)
+
+
+def _opened(value: Any) -> Any:
+    return plain_value(value.written) if type(value) is Unopened else value
 
 
 def _read(file: File, records: Trees) -> Iterator[columns.Found]:
@@ -253,36 +275,43 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
 
 def _node(key: int, told: ReadSpan) -> Node:
     span, said, later = told
-    kinds = {str(span.attributes[word]) for word in KINDS if word in span.attributes}
+    attributes = span.attributes
+    kinds = [str(attributes[word]) for word in KINDS if word in attributes]
     speaks = later or said is not None
-    part: Part = "aside" if kinds & ASIDE else "step" if kinds & STEPS or not speaks else "call"
+    part: Part = "call" if speaks else "step"
+    if kinds:
+        part = part if STEPS.isdisjoint(kinds) else "step"
+        part = part if ASIDE.isdisjoint(kinds) else "aside"
     prompt = _prompt_of(span) if later else _prompt(said.asked, said.system) if said else ""
     return tupled(Node, (key, span.id, span.parent, span.trace, part, speaks, prompt))
 
 
-def _prompt(asked: Any, system: Any) -> str:
-    return raw(system) if system else prompt_of(asked)
+class WrittenPrompt(NamedTuple):
+    """Instructions as they are written, marshalled: to hold their tree until the trace is over would cost as much."""
+
+    written: bytes
+
+    @property
+    def text(self) -> str:
+        """The instructions as JSON; empty if there are none."""
+        return _prompt(None, plain_value(marshal.loads(self.written)))
 
 
-def _prompt_of(span: TracedSpan) -> str:
+def _prompt_of(span: TracedSpan) -> "str | WrittenPrompt":
     """The system prompt of a span whose input is unopened: of that, the first message is enough."""
     asked, system = span.attributes.get(CONVENTIONS[0]), span.attributes.get(CONVENTIONS[2])
-    if said := _known_instructions(system) if type(system) is Unopened else _prompt(None, unfolded(system)):
+    if type(system) is Unopened and _elements(system):
+        try:
+            return tupled(WrittenPrompt, (marshal.dumps(system.written, 2),))
+        except ValueError:  # a key occurs twice
+            return _prompt(None, plain_value(system.written))
+    if said := _prompt(None, unfolded(_opened(system))):
         return said
     return prompt_of([*map(plain_value, _elements(asked)[:1])] if type(asked) is Unopened else unfolded(asked))
 
 
-def _known_instructions(system: Unopened) -> str:
-    try:
-        return _instructions(marshal.dumps(system.written, 2))
-    except ValueError:  # a key occurs twice
-        return _prompt(None, plain_value(system.written))
-
-
-@lru_cache(64)
-def _instructions(written: bytes) -> str:
-    """Instructions as JSON, of the same as they are written, marshalled; few files have many."""
-    return _prompt(None, plain_value(marshal.loads(written)))
+def _prompt(asked: Any, system: Any) -> str:
+    return raw(system) if system else prompt_of(asked)
 
 
 def first_of(span: TracedSpan, words: tuple[str, ...]) -> str | None:
@@ -308,7 +337,7 @@ def _called(file: File, place: str, told: ReadSpan, named: Names) -> Iterator[co
         ended_at=_instant(span.written, *TIMES[1]),
         call_id=f"{span.trace}/{span.id}",
     )
-    said = _said(span) if told.later else told.said
+    said = _said(span, later=True) if told.later else told.said
     yield from called(file, about, *(said or NOTHING_SAID))
 
 

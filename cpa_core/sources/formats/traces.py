@@ -6,7 +6,7 @@ calls stand side by side with different prompts, and nothing around them says wh
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from cpa_core.sources.records import tupled
 
@@ -24,6 +24,15 @@ TRACE, ROOT, WITHIN = range(3)
 """How near to the outside of its trace a call is: the trace itself, a root of it, or inside of what the file lacks."""
 
 
+class Prompt(Protocol):
+    """A system prompt that is read only where it must be told from others."""
+
+    @property
+    def text(self) -> str:
+        """Its words; empty if there are none."""
+        ...
+
+
 class Node(NamedTuple):
     """One span or observation. `speaks`: it has an input or output. `prompt` tells its system prompt from others."""
 
@@ -33,7 +42,7 @@ class Node(NamedTuple):
     trace: str
     part: Part
     speaks: bool
-    prompt: str = ""
+    prompt: "str | Prompt" = ""
 
 
 def outermost(nodes: Iterable[Node]) -> tuple[set[int], set[int]]:
@@ -45,9 +54,13 @@ def outermost(nodes: Iterable[Node]) -> tuple[set[int], set[int]]:
     undecided: set[int] = set()
     for trace in traces.values():
         for side_by_side in _outermost(trace):
-            prompts = {node.prompt for node in side_by_side if node.prompt}
+            prompts = {text for node in side_by_side if (text := _text(node.prompt))} if len(side_by_side) > 1 else ()
             (undecided if len(prompts) > 1 else speech).update(node.key for node in side_by_side)
     return speech, undecided
+
+
+def _text(prompt: str | Prompt) -> str:
+    return prompt if isinstance(prompt, str) else prompt.text
 
 
 def _standing(node: Node, known: dict[str, Node]) -> int:
@@ -81,7 +94,8 @@ class Traces:
 
     def add(self, node: Node) -> None:
         """One node; its prompt is kept once, for a file has few."""
-        prompt = self.prompts.setdefault(node.prompt, node.prompt) if node.prompt else ""
+        text = _text(node.prompt)
+        prompt = self.prompts.setdefault(text, text) if text else ""
         self.nodes[node.trace].append(node if prompt is node.prompt else node._replace(prompt=prompt))
 
     def decided(self) -> dict[int, TraceVerdict]:

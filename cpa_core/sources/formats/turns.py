@@ -160,8 +160,10 @@ def _in_parts(place: str, turn: Any) -> list[Draft] | None:
             thoughts.append(text)
     if not parts:
         return None
-    said = [_draft(place, fields.role(role), text_of_all)] if text_of_all else []
-    return said + [_draft(place, "reasoning", thought) for thought in thoughts] if thoughts else said
+    made = [_draft(place, fields.role(role), text_of_all)] if text_of_all else []
+    for thought in thoughts:
+        made.append(_draft(place, "reasoning", thought))
+    return made
 
 
 def _draft(place: str, who: str, text: str) -> Draft:
