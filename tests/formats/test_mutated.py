@@ -4,11 +4,14 @@ import pytest
 
 from tests.formats.generated import WRITERS
 from tests.formats.mutations import fault
+from tests.support.examples import scaled
 
 pytestmark = pytest.mark.slow
+SEEDS = scaled(12, 250)
+"""Damaged files of each writer."""
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_damaged_file_makes_nothing_speech_that_was_none(writer: str) -> None:
-    for seed in range(25):
+    for seed in range(SEEDS):
         assert (seed, fault(writer, seed)) == (seed, "")
