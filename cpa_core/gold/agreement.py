@@ -7,7 +7,8 @@ from itertools import combinations
 from math import sqrt
 
 from cpa_core.insights import UNKNOWN, Estimate
-from cpa_core.insights.statistics import clopper_pearson, jackknife, t_quantile
+from cpa_core.insights.distributions import clopper_pearson, t_quantile
+from cpa_core.insights.statistics import jackknife
 
 Sums = tuple[float, ...]
 

@@ -12,7 +12,8 @@ from cpa_core.gold.correcting import LEAST_CONVERSATIONS, LEAST_POSITIVES
 from cpa_core.gold.people import unit_of
 from cpa_core.gold.validity import Tagger
 from cpa_core.insights import UNKNOWN, Estimate
-from cpa_core.insights.statistics import corrected, jackknife, t_quantile, t_tails
+from cpa_core.insights.distributions import t_quantile, t_tails
+from cpa_core.insights.statistics import corrected, jackknife
 from cpa_core.models import Value
 from cpa_core.store.database import Row
 

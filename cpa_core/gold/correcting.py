@@ -10,7 +10,8 @@ from functools import partial
 from math import ceil, sqrt
 
 from cpa_core.insights import Estimate
-from cpa_core.insights.statistics import clopper_pearson, effective_size, jackknife, t_quantile, wilson
+from cpa_core.insights.distributions import clopper_pearson, t_quantile, wilson
+from cpa_core.insights.statistics import effective_size, jackknife
 
 LEAST_CONVERSATIONS = 30
 """Labelled conversations below which no rate is corrected."""

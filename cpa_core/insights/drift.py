@@ -5,7 +5,7 @@ from datetime import date
 from math import exp, lgamma
 from statistics import NormalDist
 
-from cpa_core.insights.statistics import t_tails
+from cpa_core.insights.distributions import t_tails
 from cpa_core.models import Value
 
 HISTORY = 28

@@ -10,7 +10,8 @@ from datetime import date, timedelta
 from math import sqrt
 from typing import Literal
 
-from cpa_core.insights.statistics import UnitSums, t_tails
+from cpa_core.insights.distributions import t_tails
+from cpa_core.insights.statistics import UnitSums
 
 Life = Literal["new", "growing", "steady", "shrinking", "gone", "come back"]
 RECENT, REFERENCE = 7, 28

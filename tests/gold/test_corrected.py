@@ -28,7 +28,7 @@ from cpa_core.gold.correcting import (
 )
 from cpa_core.gold.planning import LabelCost
 from cpa_core.gold.validity import Basis, Frame, GoldSeen, Population, Tagger, validity
-from cpa_core.insights.statistics import clopper_pearson
+from cpa_core.insights.distributions import clopper_pearson
 from cpa_core.pipeline.gold.planning import PlannedWay, with_teaching
 
 ANNOMI = Path(__file__).parents[3] / "shared" / "data" / "annomi"

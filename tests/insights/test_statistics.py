@@ -4,11 +4,11 @@ from random import Random
 
 import pytest
 
+from cpa_core.insights.distributions import clopper_pearson, t_quantile
 from cpa_core.insights.statistics import (
     FEW,
     bounded_mean,
     change_chance,
-    clopper_pearson,
     corrected,
     difference,
     effective_size,
@@ -23,7 +23,6 @@ from cpa_core.insights.statistics import (
     score_chance,
     share,
     share_interval,
-    t_quantile,
     unit_sums,
 )
 
