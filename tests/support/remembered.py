@@ -34,8 +34,7 @@ class Remembered:
         self.rows = {place: row for place, row in self.rows.items() if place[0] not in files}
         self.repeated = {place: one for place, one in self.repeated.items() if place[0] not in files}
         for place in found.retold:
-            if place in self.repeated:
-                del self.rows[place]
+            del self.rows[place]
         for (uri, file), decided in zip(files.items(), found.files, strict=True):
             self.untold += decided.untold
             self.guessed += decided.guessed

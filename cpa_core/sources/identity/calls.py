@@ -146,11 +146,18 @@ class Chains:
         return None if _short(call) else _latest(call, self.parts[history])
 
     def begun_by(self, call: LoggedCall) -> Talk | None:
-        """A known user's conversation that is the beginning of a call's history: the calls between are not known."""
+        """A known user's conversation that is the beginning of a call's history: the calls between are not known.
+
+        It may have another answer to the last question of that beginning, where this says more than many people do.
+        """
+        if call.user_id is None:
+            return None
         for n in range(call.before - 1, 1, -1):
-            talk = _latest(call, self.ends[call.links[n - 1]]) if call.sizes[n - 1] == ANSWER else None
-            is_known = talk and call.user_id is not None and call.user_id == talk.user_id
-            if talk and is_known and call.moment - (talk.last_at or LONG_AGO) <= NEAR:
+            among = self.ends if call.sizes[n - 1] == ANSWER else self.parts
+            if among is self.parts and _is_short(call.sizes[:n]):
+                continue
+            talk = _latest(call, among[call.links[n - 1]])
+            if talk and call.user_id == talk.user_id and call.moment - (talk.last_at or LONG_AGO) <= NEAR:
                 return talk
         return None
 
@@ -163,7 +170,7 @@ class Chains:
         again = call.links[call.begin + call.asked - 1] if call.asked else call.links[-1]
         if not call.before or call.links[-1] == again or (call.user_id is None and _short(call, asking=True)):
             return None
-        return _latest(call, self.parts[again])
+        return _latest(call, self.parts[again]) or _next(call, self.parts[again])
 
     def _again(self, call: LoggedCall) -> Talk | None:
         """A conversation in which this call was heard already, or of which a later call was known before it."""
@@ -246,6 +253,13 @@ def _latest(call: LoggedCall, talks: dict[str, Talk]) -> Talk | None:
     )
 
 
+def _next(call: LoggedCall, talks: dict[str, Talk]) -> Talk | None:
+    """The conversation of the same user that was heard soonest after this call."""
+    known = call.user_id is not None or len(talks) == 1
+    later = [t for t in talks.values() if _agree(call, t) and (t.last_at or LONG_AGO) > call.moment]
+    return min(later, key=lambda t: (t.last_at or LONG_AGO, t.conversation_id), default=None) if known else None
+
+
 def _is_sure(call: LoggedCall, talk: Talk) -> bool:
     """Whether a call surely continues a conversation that ends with its history: by its user, its words or its time."""
     known = call.user_id is not None and call.user_id == talk.user_id
@@ -258,7 +272,10 @@ def _continues(call: LoggedCall, talk: Talk) -> bool:
     if known <= call.before and talk.links[-1] == call.links[known - 1]:
         return True
     asked = call.links[call.begin : call.begin + call.asked]
-    return talk.links[-1] in asked or (bool(asked) and asked[-1] in talk.links and call.links[-1] not in talk.links)
+    if talk.links[-1] in asked:
+        return True
+    is_changed = bool(asked) and asked[-1] in talk.links and call.links[-1] not in talk.links
+    return is_changed and (talk.last_at or LONG_AGO) <= call.moment
 
 
 def _is_unanswered(call: LoggedCall, talk: Talk) -> bool:
@@ -282,6 +299,20 @@ def _short(call: LoggedCall, asking: bool = False) -> bool:
     """Whether a history, or all that a call was sent, is what many people say."""
     users = sum(role == "user" for role in call.roles[: call.own_from]) + asking * call.asked
     return users < LEAST_USERS or call.characters + asking * call.asking < LEAST_CHARACTERS
+
+
+def last_question(call: LoggedCall) -> int:
+    """How many messages of a known user's history end with its last question; 0 where many people say so much."""
+    if call.user_id is None:
+        return 0
+    n = next((n for n in range(call.before, 0, -1) if call.sizes[n - 1] != ANSWER), 0)
+    return 0 if _is_short(call.sizes[:n]) else n
+
+
+def _is_short(sizes: Sequence[int]) -> bool:
+    """Whether spoken messages of these sizes are what many people say."""
+    users = [size for size in sizes if size != ANSWER]
+    return len(users) < LEAST_USERS or sum(users) < LEAST_CHARACTERS
 
 
 def sent(call: LoggedCall) -> int:
@@ -352,6 +383,7 @@ class _Telling:
             else:
                 self._pass(piece)
         _keep(call, self.before, self.asked, prompted=self.prompted, answered=self.answered)
+        is_first = bool(self.waiting) and self._is_answered_whole(call)
         call.is_sent_again = bool(self.waiting and not same and self._is_sent_later(call))
         if call.is_sent_again or self._is_begun_again(call):
             call.kept = [n for n in call.kept if n < call.own_from or call.roles[n] not in ASKING]
@@ -366,8 +398,35 @@ class _Telling:
                 self._add(one)
                 self.fresh.append(one.mark)
                 self.added = True
+        if is_first and not same:
+            self._retell(call)
         if same:
             self._pass(same)
+
+    def _is_answered_whole(self, call: LoggedCall) -> bool:
+        """Whether a call has an answer, and its history ends where the earlier messages end, or is that of the next."""
+        history = _history(call)
+        if not history or outputs_from(call) == len(call.roles):
+            return False
+        ends = bool(self.before) and self.before[-1] == history[-1] and not call.repeated
+        return ends or self._is_history_of_next(call)
+
+    def _is_history_of_next(self, call: LoggedCall) -> bool:
+        """Whether the next known messages are told by a history that is this call's, too."""
+        history, next_ = _history(call), self.waiting[0][0]
+        return next_.repeated and next_.history == (len(history), _sequence(history))
+
+    def _retell(self, call: LoggedCall) -> None:
+        """Leave out the same question where a later call, which landed before, asked it for another answer.
+
+        That call sends whole histories too: what it asked after an answer to this question would stand behind it.
+        """
+        asked = [call.marks[n] for n in call.kept if n >= call.own_from and call.roles[n] in ASKING]
+        skipped = int(self._is_history_of_next(call))
+        next_ = [piece[0] for piece in islice(self.waiting, skipped, skipped + len(asked))]
+        same = [one.mark for one in next_ if one.role in ASKING and not one.repeated] == asked
+        if asked and same and len({one.sent_at for one in next_}) == 1:
+            self.places += [one.place for _ in range(skipped + len(asked)) for one in self.waiting.popleft()]
 
     def retold(self) -> list[tuple[str, int]]:
         """The places of what was only known from a later history and has a call of its own now."""
@@ -380,7 +439,7 @@ class _Telling:
         if piece[0].repeated and self.added:
             left = [] if self._tells(piece[0].history) else self._left(piece)
         kept = {one.place for one in left}
-        self.places += [one.place for one in piece if one.place not in kept]
+        self.places += [one.place for one in piece if one.repeated and one.place not in kept]
         for one in left:
             self._add(one)
         if left:

@@ -413,7 +413,8 @@ def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, na
     }
     begun = {link for call in loose if call.user_id is not None for link in call.links[: call.before]}
     tails = {call.said[n - 1] for call in loose if (n := call.before or call.greeted)}
-    stored = [talk for talk in known.talks(links | begun, links) if talk.kind == "call"]
+    passed = links | {call.links[n - 1] for call in loose if (n := calls.last_question(call))}
+    stored = [talk for talk in known.talks(links | begun, passed) if talk.kind == "call"]
     for talk in stored:
         talk.changed = False
         naming.talks[talk.conversation_id] = talk

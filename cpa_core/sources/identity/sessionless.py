@@ -93,6 +93,7 @@ def joined_traces(found: Sequence[LoggedCall], fresh: Collection[str], known: Kn
     ordered = sorted((call for call in found if id(call) in words), key=lambda call: (call.moment, call.trace_id or ""))
     links = {link for one in words.values() for link in one.links}
     wanted = {link for one in words.values() for link in (one.history, one.question, one.links[-1]) if link is not None}
+    wanted |= {words[id(call)].links[n - 1] for call in ordered if (n := _last_question(call, words[id(call)]))}
     stored = [talk for talk in known.talks(links, wanted) if talk.kind == KIND]
     joining = _Joining(stored, wanted, is_whole=True)
     joining.put(ordered, words, fresh)
@@ -196,6 +197,8 @@ class _Joining:
                 yield n, self._fitting(call, self.ended, one.links[n - 1], lambda talk: _is_soon(call, talk))
             elif one.sizes[n - 1] >= 0:
                 yield n, self._fitting(call, self.ended, one.links[n - 1], lambda talk: _is_soon(call, talk, RETRIED))
+        if n := _last_question(call, one):
+            yield n, self._fitting(call, self.passed, one.links[n - 1], lambda talk: _is_soon(call, talk))
 
     def _fitting(self, call: LoggedCall, index: _Index, link: int, fits: Callable[[Talk], bool]) -> list[Talk]:
         return [talk for talk in index.of(link, call) if fits(talk)]
@@ -296,6 +299,14 @@ def _is_same_question(call: LoggedCall, one: _Words, talk: Talk) -> bool:
     known = call.user_id is not None and call.user_id == talk.user_id
     is_long = sum(one.sizes[one.begin :][: one.asked]) >= LEAST_CHARACTERS
     return (known or is_long) and _apart(call, talk) <= RETRIED
+
+
+def _last_question(call: LoggedCall, one: _Words) -> int:
+    """How many messages of a known user's history end with its last question; 0 where many people say so much."""
+    if call.user_id is None:
+        return 0
+    n = next((n for n in range(one.before, 0, -1) if one.sizes[n - 1] >= 0), 0)
+    return 0 if one.is_short(n) else n
 
 
 def _words(call: LoggedCall) -> _Words | None:

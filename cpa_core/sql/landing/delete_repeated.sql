@@ -1,2 +1,2 @@
 -- A message that repeats another is not kept.
-delete from landed_messages where uri = $uri and ordinal = $ordinal and repeated
+delete from landed_messages where uri = $uri and ordinal = $ordinal
