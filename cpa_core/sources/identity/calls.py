@@ -161,6 +161,15 @@ class Chains:
                 return talk
         return None
 
+    def is_begun_twice(self, call: LoggedCall) -> bool:
+        """Whether a known user's other conversation has just these words and is heard after this call.
+
+        Whose its later calls are, nothing tells.
+        """
+        talks = self.parts[call.links[-1]].values() if call.user_id is not None else ()
+        later = (talk for talk in talks if talk.user_id == call.user_id and talk.last_at)
+        return any(timedelta(0) < (talk.last_at or LONG_AGO) - call.moment <= NEAR for talk in later)
+
     def _asked_again(self, call: LoggedCall) -> Talk | None:
         """A conversation whose last question this call sends again: unanswered, or to be answered in another way."""
         for n in range(call.asked, 0, -1):
@@ -412,7 +421,7 @@ class _Telling:
         return ends or self._is_history_of_next(call)
 
     def _is_history_of_next(self, call: LoggedCall) -> bool:
-        """Whether the next known messages are told by a history that is this call's, too."""
+        """Whether the history that tells the next known messages equals the history of this call."""
         history, next_ = _history(call), self.waiting[0][0]
         return next_.repeated and next_.history == (len(history), _sequence(history))
 

@@ -29,7 +29,8 @@ class Refused(NamedTuple):
 class Chaining:
     """Calls, put in the order of time. `told` has the conversations and their calls, `windows` what is remembered.
 
-    A conversation that is new here has no id yet, but a number that nothing else has.
+    A conversation that is new here has no id yet, but a number that nothing else has. `untold` begin one that cannot be
+    told apart from another.
     """
 
     def __init__(self, chains: Chains, begun: Callable[[LoggedCall], Talk]) -> None:
@@ -38,6 +39,7 @@ class Chaining:
         self.told: dict[str, tuple[Talk, list[LoggedCall]]] = {}
         self.windows: dict[str, Talk] = {}
         self.refused: list[Refused] = []
+        self.untold: list[LoggedCall] = []
         self.new: list[str] = []
         self.cut: set[str] = set()
         self.alone: set[str] = set()
@@ -66,6 +68,7 @@ class Chaining:
         return seen if seen or _scope(call) in self.telling else self.chains.ending_with_greeting(call)
 
     def _begin(self, call: LoggedCall, alone: bool) -> None:
+        self.untold += [call] if self.chains.is_begun_twice(call) else []
         talk = self.begun(call)
         talk.conversation_id = f"{NEW}{len(self.new)}"
         self.new.append(talk.conversation_id)

@@ -426,6 +426,8 @@ def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, na
         chaining.put(call, alone=id(call) in apart)
     chaining.sort_out()
     naming.talks.update({talk.conversation_id: talk for talk in chaining.windows.values()})
+    for call in chaining.untold:
+        _of(files, call).untold += 1
     for refused in chaining.refused:
         _refuse(files, refused)
     for talk, found in chaining.told.values():

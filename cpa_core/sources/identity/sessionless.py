@@ -169,11 +169,19 @@ class _Joining:
             if talk := self._only(call, one, shared, fitting):
                 return talk
             is_doubtful = is_doubtful or any(_apart(call, talk) <= NEAR for talk in fitting)
-        if is_doubtful:
+        if is_doubtful or self._is_begun_twice(call, one):
             self.untold.append(call)
         elif call.user_id is None and one.before:
             self.orphans += 1
         return None
+
+    def _is_begun_twice(self, call: LoggedCall, one: _Words) -> bool:
+        """Whether a known user's other conversation begins with just these words and is heard after this call.
+
+        Whose its later calls are, nothing tells.
+        """
+        talks = self.passed.of(one.links[-1], call) if call.user_id is not None else []
+        return any(not _is_later(call, talk) and _apart(call, talk) <= NEAR for talk in talks)
 
     def _ways(self, call: LoggedCall, one: _Words) -> Iterator[tuple[int, list[Talk]]]:
         """Conversations that a call may belong to, the likeliest first, and how many messages they share with it."""
