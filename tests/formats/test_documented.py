@@ -288,6 +288,19 @@ def part_of(call_type: str, asked: Any, answered: Any, **more: Any) -> dict[str,
     return {"id": "q", **LITELLM, "call_type": call_type, "messages": asked, "response": answered, **more}
 
 
+BLOCKS = [
+    {"type": "section", "text": {"type": "mrkdwn", "text": "In Lund."}, "fields": [{"type": "mrkdwn", "text": "soon"}]},
+    {"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "(nobody)"}}]},
+    {
+        "type": "rich_text",
+        "elements": [
+            {
+                "type": "rich_text_section",
+                "elements": [{"type": "text", "text": "for "}, {"type": "text", "text": "you"}],
+            }
+        ],
+    },
+]
 COMPLETED = {"choices": [{"message": message("assistant", "ho")}]}
 FRESH: dict[str, tuple[Any, list[Said]]] = {
     "a picture beside words in a frame of Phoenix": (
@@ -378,6 +391,14 @@ FRESH: dict[str, tuple[Any, list[Said]]] = {
             {"Sid": "2", "Direction": "outbound-api", "From": "+1", "To": "+46", "Body": "ho", "SentDate": LATER},
         ],
         [BOTH],
+    ),
+    "blocks of Slack without a text beside them": (
+        [
+            {"type": "message", "ts": "1772442000.000100", "user": "U", "text": "hi", "thread_ts": "1772442000.000100"},
+            {"type": "message", "ts": "1772442001.000100", "bot_id": "B", "text": "", "thread_ts": "1772442000.000100"}
+            | {"blocks": BLOCKS},
+        ],
+        [[("user", "hi"), ("assistant", "In Lund.\nsoon\nfor you")]],
     ),
     "a message of Intercom that was redacted": (INTERCOM, [BOTH]),
     "what Zendesk itself wrote": (
@@ -625,6 +646,21 @@ SPANS = {
 @pytest.mark.parametrize("writer", SPANS)
 def test_a_span_is_read_whoever_wrote_it(writer: str) -> None:
     assert told(SPANS[writer]) == [BOTH]
+
+
+def test_two_texts_among_a_functions_arguments_are_nobodys_and_the_call_inside_speaks() -> None:
+    def given(*args: str) -> dict[str, str]:
+        asked = json.dumps({"args": args, "kwargs": {}})
+        return {"traceloop.span.kind": "workflow", "traceloop.entity.input": asked, "traceloop.entity.output": '"so"'}
+
+    inner = spans(
+        {"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "hi", "gen_ai.completion.0.content": "ho"}
+    )
+    held = inner["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    for args, expected in ((("cust-7", "hi"), BOTH), (("and?",), [("user", "and?"), ("assistant", "so")])):
+        outer = spans(given(*args))["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+        both = [outer | {"spanId": "o"}, held[0] | {"parentSpanId": "o"}]
+        assert told({"resourceSpans": [{"scopeSpans": [{"spans": both}]}]}) == [expected]
 
 
 PIECES = [{"candidates": [{"content": {"role": "model", "parts": [{"text": one}]}}]} for one in ("h", "o")]

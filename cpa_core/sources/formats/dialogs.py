@@ -192,9 +192,9 @@ WHATSAPP = _talks(
     docs="https://faq.whatsapp.com/1180414079177245",
     ids="none: a chat is known again by what was said in it",
     users="the sender whom --roles makes the user",
-    times="the time before each message, in the phone's zone (CPA_TIMEZONE); --times where 03/02 may be either",
+    times="the time before each message, in the phone's zone (CPA_ASSUMED_ZONE); --times where 03/02 may be either",
     speech="text of messages: the sender's name is the role, and --roles says whose it is "
-    '(--roles "Shop Bot=assistant,Ada=user")',
+    '(--roles "user=Ada,assistant=Shop Bot")',
     silent="notices of the program, deleted messages; pictures, sound and files are attachments",
 )
 DISCORD = _talks(

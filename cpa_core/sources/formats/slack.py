@@ -29,6 +29,7 @@ def _message(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     bot = tree.get("subtype") == "bot_message" or bool(tree.get("bot_id"))
     user = None if bot else fields.identity("user", tree.get("user"))
     text = tree.get("text") or "\n".join(str(one["text"]) for one in list_at(tree, "attachments") if _has_text(one))
+    text = text or _words_of(tree.get("blocks"))
     text = _unescaped(text) if isinstance(text, str) else text
     for made in talks.said(file, place, "assistant" if bot else "user", text, tree.get("ts"), tree.get("ts")):
         yield made._replace(conversation_id=thread, user_id=user) if isinstance(made, Draft) else made
@@ -40,6 +41,26 @@ def _message(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
 def _unescaped(text: str) -> str:
     """Text with the three characters that Slack escapes (https://docs.slack.dev/messaging/formatting-message-text)."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+INLINE = frozenset({"text", "link", "emoji", "user", "usergroup", "channel", "broadcast", "date"})
+"""Elements of rich text that stand on one line."""
+CONTROLS = frozenset({"actions", "button", "image", "input", "video", "file"})
+
+
+def _words_of(block: Any) -> str:
+    """The words of a block, or of a list of blocks; those of buttons and fields to fill in are not said.
+
+    Source: https://docs.slack.dev/reference/block-kit/blocks.
+    """
+    if isinstance(block, list):
+        inline = all(isinstance(one, dict) and one.get("type") in INLINE for one in block)
+        return ("" if inline else "\n").join(filter(None, map(_words_of, block)))
+    if not isinstance(block, dict) or block.get("type") in CONTROLS:
+        return ""
+    text = block.get("text")
+    own = text if isinstance(text, str) else _words_of(text)
+    return "\n".join(filter(None, (own, _words_of(block.get("fields")), _words_of(block.get("elements")))))
 
 
 def _has_text(attachment: Any) -> bool:
