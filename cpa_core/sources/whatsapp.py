@@ -23,7 +23,7 @@ _HEADER = re.compile(
     rf"^(?:\[(?P<d1>{_DATE}),?\s(?:klo\s)?(?P<t1>{_CLOCK})\]\s|(?P<d2>{_DATE}),?\s(?:klo\s)?(?P<t2>{_CLOCK})\s[-–]\s)(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
-_SENDER = re.compile(r"(?P<who>[^:\n]{1,80}):(?:\s|$)(?P<text>.*)", re.DOTALL)
+_SENDER = re.compile(r"(?P<who>[^:\n\x22\u201c\u201d]{1,80}):(?:\s|$)(?P<text>.*)", re.DOTALL)
 _MARKS = re.compile("[\u200e\u200f\u202a-\u202e\ufeff]")
 _EDITED = re.compile(r"\s*<[^<>]*(?:edited|bearbeitet|editad|modifi|redigera|gewijzigd)[^<>]*>\s*$", re.IGNORECASE)
 _ATTACHED = re.compile(

@@ -628,7 +628,7 @@ SPANS = {
     "a workflow of Traceloop's": spans(
         {
             "traceloop.span.kind": "workflow",
-            "traceloop.entity.input": json.dumps({"args": [{"x": 1}], "kwargs": {"question": "hi", "customer": "c"}}),
+            "traceloop.entity.input": json.dumps({"args": [{"question": "hi", "customer": "c"}], "kwargs": {}}),
             "traceloop.entity.output": '"ho"',
         }
     ),

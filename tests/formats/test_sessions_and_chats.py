@@ -110,6 +110,7 @@ def test_a_chat_of_whatsapp_is_read_in_the_words_of_each_phone(phone: str) -> No
 
 NOTICED = """[02.03.26, 09:00:00] Bo: \u200eMessages and calls are end-to-end encrypted.
 [02.03.26, 09:00:00] \u200eAda changed this group's icon
+[02.03.26, 09:00:00] Ada created group "Help: shop"
 [02.03.26, 09:00:00] Ada: hi
 
 with: a colon

@@ -273,9 +273,11 @@ def _argument(given: Any) -> Any:
     if "inputs" in given:
         return run_input(given)
     args, named = given.get("args"), given.get("kwargs")
-    found = [one for one in args if _are_words(one)] if isinstance(args, list) else []
-    if isinstance(named, dict):
-        found += [named[word] for word in (*ASKED, *ASKED_TOO) if _are_words(named.get(word))]
+    args = args if isinstance(args, list) else []
+    found = [one for one in args if _are_words(one)]
+    for one in (*args, named):  # in TypeScript one object often holds all arguments
+        held = one if isinstance(one, dict) else {}
+        found += [held[word] for word in (*ASKED, *ASKED_TOO) if _are_words(held.get(word))]
     return _as_said("user", found[0]) if len(found) == 1 else None
 
 
