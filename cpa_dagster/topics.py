@@ -9,8 +9,8 @@ import dagster as dg
 
 from cpa_core.pipeline import Assistant
 from cpa_core.pipeline.handles import handles
-from cpa_core.pipeline.topics.groups import TopicGroupRow
-from cpa_core.pipeline.topics.placing import TopicRow, find_topics, topics_now
+from cpa_core.pipeline.topics.listing import TopicGroupRow, TopicRow, topics_now
+from cpa_core.pipeline.topics.placing import find_topics
 from cpa_core.topics import CORPORA
 from cpa_dagster.conditions import ANY_DAY
 from cpa_dagster.days import Step

@@ -4,8 +4,8 @@ from cpa_core.insights.inbox import FollowedIssue
 from cpa_core.models import Value
 from cpa_core.pipeline.reporting.inbox import FixOutcome, IssueDay
 from cpa_core.pipeline.topics.describing import NamedTopic, NamingQuote
-from cpa_core.pipeline.topics.groups import TopicGroupRow
-from cpa_core.pipeline.topics.placing import CorpusTopics, TopicRow
+from cpa_core.pipeline.topics.listing import TopicGroupRow, TopicRow
+from cpa_core.pipeline.topics.placing import CorpusTopics
 from cpa_core.pipeline.topics.promoting import Promotion
 
 

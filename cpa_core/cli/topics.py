@@ -11,8 +11,8 @@ from cpa_core.cli.screen import say, show_table
 from cpa_core.cli.topic_facts import NamesFacts, PromotionFacts, TopicRenamedFacts, TopicsFacts
 from cpa_core.pipeline import Assistant, schema_path, weights
 from cpa_core.pipeline.topics.describing import NamedTopic, name_topics, quote_names
-from cpa_core.pipeline.topics.groups import TopicGroupRow
-from cpa_core.pipeline.topics.placing import TopicRow, TopicsFound, find_topics, listed_topics, rename_topic
+from cpa_core.pipeline.topics.listing import TopicGroupRow, TopicRow
+from cpa_core.pipeline.topics.placing import TopicsFound, find_topics, listed_topics, rename_topic
 from cpa_core.pipeline.topics.promoting import WantedType, promote_topic
 from cpa_core.settings import Settings
 from cpa_core.topics import CORPORA, Corpus

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from cpa_core.pipeline.topics.placing import find_topics, topics_now
+from cpa_core.pipeline.topics.listing import topics_now
+from cpa_core.pipeline.topics.placing import find_topics
 from tests.support.homes import Home, turn
 from tests.support.runs import definitions, evaluations, metadata
 from tests.topics.test_finding import DAY, texts

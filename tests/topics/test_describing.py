@@ -15,7 +15,8 @@ from cpa_core.errors import NotFound, ReplyInvalid, SettingsError
 from cpa_core.llm import Reply, Request
 from cpa_core.pipeline import Assistant
 from cpa_core.pipeline.topics.describing import name_topics, quote_names
-from cpa_core.pipeline.topics.placing import TopicRow, find_topics, rename_topic, topics_now
+from cpa_core.pipeline.topics.listing import TopicRow, topics_now
+from cpa_core.pipeline.topics.placing import find_topics, rename_topic
 from cpa_core.proposing.naming import name_in, places_in
 from tests.servers import brain
 from tests.support.homes import Home

@@ -12,7 +12,8 @@ from cpa_core.cli import main
 from cpa_core.demo import demo_settings
 from cpa_core.errors import InputError, NotFound
 from cpa_core.pipeline import Assistant, build_day, land, run_day
-from cpa_core.pipeline.topics.placing import find_topics, rename_topic, topics_now
+from cpa_core.pipeline.topics.listing import topics_now
+from cpa_core.pipeline.topics.placing import find_topics, rename_topic
 from tests.support.homes import NOW, Home, turn
 from tests.topics.test_finding import DAY, texts
 

@@ -14,7 +14,8 @@ from cpa_core.llm import Reply, Request
 from cpa_core.models import EventType
 from cpa_core.pipeline import Assistant, accept_proposal, run_day, write_report
 from cpa_core.pipeline.gold.draws import gold_queue
-from cpa_core.pipeline.topics.placing import find_topics, topics_now
+from cpa_core.pipeline.topics.listing import topics_now
+from cpa_core.pipeline.topics.placing import find_topics
 from cpa_core.pipeline.topics.promoting import Promotion, WantedType, promote_topic
 from cpa_core.proposing.promoting import TopicEvidence, drafted
 from cpa_core.schema import dump, load

@@ -1,48 +1,11 @@
-"""The few groups above the topics: made with the first topics, entered by new ones, and shown by size."""
+"""The few groups above the topics: made with the first topics, and entered by new ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 
-from cpa_core.models import Value
 from cpa_core.store.database import Row, Transaction, as_json
 from cpa_core.topics import Corpus, Item, Layer, Placement, TopicGroup, groups_above, joined
 from cpa_core.topics.vectors import Space
-
-
-class TopicGroupRow(Value):
-    """A group of topics of a corpus by size, with figures as those of a topic. `topics` counts those with a text.
-
-    `is_named` if a person named it; else its name is made of words of its texts.
-    """
-
-    corpus: Corpus
-    group_id: str
-    name: str
-    is_named: bool
-    topics: int
-    items: int
-    conversations: int
-    share: float
-    last_week: int
-    week_before: int
-    mean_score: float | None
-    last_day: date
-
-
-def groups_now(view: Transaction) -> tuple[TopicGroupRow, ...]:
-    """Every group that has a text, by corpus and size; none of a corpus with as many groups as topics, or one group."""
-    rows = [
-        TopicGroupRow(**own_fields(TopicGroupRow, row))
-        for row in view.answer("topics/sizes", by_group=True, corpus=None)
-    ]
-    by_corpus = {corpus: [one for one in rows if one.corpus == corpus] for corpus in {one.corpus for one in rows}}
-    telling = {name for name, own in by_corpus.items() if 1 < len(own) < sum(one.topics for one in own)}
-    return tuple(one for one in rows if one.corpus in telling)
-
-
-def own_fields(kind: type[Value], row: Row) -> Row:
-    """The columns of a row that a value has fields for."""
-    return {name: row[name] for name in kind.model_fields if name in row}
 
 
 def earlier_groups(

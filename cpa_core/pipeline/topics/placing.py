@@ -13,14 +13,8 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.label.quote import QuoteLine
 from cpa_core.pipeline.topics.embedding import Embedder, TextVectors, embedder, kept_vectors, quote_line_of
 from cpa_core.pipeline.topics.epochs import Epoch, begun_anew, keep_epoch
-from cpa_core.pipeline.topics.groups import (
-    TopicGroupRow,
-    earlier_groups,
-    groups_entered,
-    groups_now,
-    own_fields,
-    write_groups,
-)
+from cpa_core.pipeline.topics.groups import earlier_groups, groups_entered, write_groups
+from cpa_core.pipeline.topics.listing import TopicGroupRow, TopicRow, groups_now, topics_now
 from cpa_core.pipeline.topics.texts import items_of
 from cpa_core.store.database import Row, Transaction, as_json, each_of
 from cpa_core.topics import (
@@ -44,42 +38,6 @@ LEAST_ITEMS = 200
 """Texts that a corpus needs before its first topics are searched."""
 CLUSTERED_EVERY = 7
 """Days of conversations after which texts without a topic are clustered again."""
-NEAREST = 3
-"""Conversations that are named behind a topic."""
-
-
-class TopicRow(Value):
-    """One topic of a corpus; `topic_id` and `name` are null for the texts that no topic is near to.
-
-    `share` is of the corpus's texts. `last_week` and `week_before` count texts by day, from the corpus's last day back.
-    `mean_score` is from 0 to 100, null where nothing is judged. `event_key` is the event type that it was
-    promoted to. `conversations_behind` are nearest to its centre. `named_by` is a model or `person`, null while its
-    name is made of words of its texts. `told_apart` is the share of texts that the model gave to the right one of it
-    and the nearest topic, by their names. `group_id` is the group of topics that it belongs to.
-    """
-
-    corpus: Corpus
-    topic_id: str | None
-    name: str | None
-    found_day: date | None
-    is_new: bool
-    items: int
-    conversations: int
-    share: float
-    last_week: int
-    week_before: int
-    mean_score: float | None
-    last_day: date
-    event_key: str | None = None
-    description: str | None = None
-    named_by: str | None = None
-    told_apart: float | None = None
-    group_id: str | None = None
-    conversations_behind: tuple[str, ...] = ()
-
-    def is_recent(self, days: int) -> bool:
-        """Return whether it was new within this many days before the corpus's last one."""
-        return self.is_new and self.found_day is not None and (self.last_day - self.found_day).days < days
 
 
 class CorpusTopics(Value):
@@ -124,22 +82,6 @@ def listed_topics(assistant: Assistant) -> TopicsFound:
     """Every topic and group as they were found last; no corpus is changed."""
     with assistant.store.reading() as view:
         return TopicsFound(corpora=(), topics=topics_now(assistant), groups=groups_now(view))
-
-
-def topics_now(assistant: Assistant) -> tuple[TopicRow, ...]:
-    """Every topic as it was found last, by corpus and size, and a row for the texts without one."""
-    with assistant.store.reading() as view:
-        rows = view.answer("topics/sizes", by_group=False, corpus=None)
-        nearest = view.answer("topics/nearest", most=NEAREST)
-    behind: dict[tuple[str, str], list[str]] = {}
-    for row in nearest:
-        behind.setdefault((row["corpus"], row["topic_id"]), []).append(row["conversation_id"])
-    return tuple(
-        TopicRow(
-            **own_fields(TopicRow, row), conversations_behind=tuple(behind.get((row["corpus"], row["topic_id"]), ()))
-        )
-        for row in rows
-    )
 
 
 def rename_topic(assistant: Assistant, topic_id: str, name: str, description: str | None = None) -> str:
