@@ -387,6 +387,11 @@ def records(name: str, drafts: Table, midnight: datetime | None) -> tuple[Table,
     return pa.concat_tables([table(RECORD, part) for part in _parts(made)] or [RECORD.empty_table()]), rejects
 
 
+def as_one(column: Any) -> Any:
+    """A column as one array; Arrow copies a column that is one already."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def give_back() -> None:
     """Return the memory of columns that are gone to the system: Arrow keeps it, as much as the columns of a file."""
     pa.default_memory_pool().release_unused()

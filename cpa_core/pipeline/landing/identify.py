@@ -204,8 +204,8 @@ def keep_message_ids(transaction: Transaction, conversation_ids: Sequence[str]) 
 def mark_repeated(transaction: Transaction, rows: Mapping[str, Mapping[int, tuple[int, int]]]) -> None:
     """Mark the messages, by object and place in it, that only a call's history tells, with what is kept of that."""
     for uri, places in rows.items():
-        told = [{"ordinal": n, "length": length, "mark": one} for n, (length, one) in sorted(places.items())]
-        transaction.answer("landing/mark_repeated", uri=uri, told=json.dumps(told))
+        told = (f'{{"ordinal": {n}, "length": {long}, "mark": {one}}}' for n, (long, one) in sorted(places.items()))
+        transaction.answer("landing/mark_repeated", uri=uri, told=f"[{', '.join(told)}]")
 
 
 def forget_repeated(transaction: Transaction, places: Sequence[tuple[str, int]]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cpa_core.sources.columns import DRAFT, TIME, Gathered, give_back, selected
+from cpa_core.sources.columns import DRAFT, TIME, Gathered, as_one, give_back, selected
 from cpa_core.sources.identity.calls import ANSWERS
 from cpa_core.sources.identity.values import Known, Opened
 
@@ -106,20 +106,20 @@ class _Calls:
     def _alone(self) -> Any:
         """Which calls name a conversation and are alone in their trace, and the only ones of their id."""
         records = self.records
-        trace, call_id = records["trace_id"].combine_chunks(), records["call_id"].combine_chunks()
+        trace, call_id = as_one(records["trace_id"]), as_one(records["call_id"])
         named = pc.and_not(pc.is_valid(trace), pc.is_in(trace, _twice(trace)))
-        named = pc.and_(named, pc.fill_null(pc.not_equal(trace, records["conversation_id"].combine_chunks()), False))
-        found = pc.and_(pc.is_valid(records["rows"].combine_chunks()), pc.or_(pc.is_null(trace), named))
-        found = pc.and_(found, pc.is_null(records["after"].combine_chunks()))
+        named = pc.and_(named, pc.fill_null(pc.not_equal(trace, as_one(records["conversation_id"])), False))
+        found = pc.and_(pc.is_valid(as_one(records["rows"])), pc.or_(pc.is_null(trace), named))
+        found = pc.and_(found, pc.is_null(as_one(records["after"])))
         return pc.and_not(found, pc.and_(pc.is_valid(call_id), pc.is_in(call_id, _twice(call_id))))
 
     def _without(self, plain: Any, names: Collection[str]) -> Any:
         """The plain calls without those of these conversations or traces, or of conversations with others."""
         records = self.records
-        own = records["conversation_id"].combine_chunks()
+        own = as_one(records["conversation_id"])
         if names:
             given = pa.array(sorted(names), pa.string())
-            out = pc.or_(pc.is_in(own, given), pc.is_in(records["trace_id"].combine_chunks(), given))
+            out = pc.or_(pc.is_in(own, given), pc.is_in(as_one(records["trace_id"]), given))
             plain = pc.and_not(plain, out)
         others = pc.unique(own.filter(pc.invert(plain))).drop_null()
         return pc.and_not(plain, pc.is_in(own, others)) if len(others) else plain
@@ -158,10 +158,10 @@ class _Telling:
     def __init__(self, calls: _Calls) -> None:
         records = calls.records
         self.calls = calls
-        self.own_from = _numbers(records["own_from"].combine_chunks())
-        held = records["rows"].combine_chunks()
+        self.own_from = _numbers(as_one(records["own_from"]))
+        held = as_one(records["rows"])
         self.offsets, self.flat = _numbers(held.offsets, "i"), _numbers(held.values)
-        keyed = records["conversation_id"].combine_chunks().dictionary_encode()
+        keyed = as_one(records["conversation_id"]).dictionary_encode()
         self.keys, self.ids = _numbers(keyed.indices, "i"), keyed.dictionary
         self.kinds = _kinds(calls.file.drafts["role"])
         self.moments = _numbers(pc.fill_null(calls.began.cast(pa.int64()), NEVER))
@@ -298,17 +298,17 @@ def _taken(drafts: Any, rows: "array[int]") -> Any:
 
 def places_of(records: Any, own: Any, numbers: Any, places: Any) -> Any:
     """Where messages stand in the file, by the number of their record and their place in it; else as they are."""
-    held = records["places"].combine_chunks()
+    held = as_one(records["places"])
     if held.null_count == len(held):
         return own
     at = pc.add(held.offsets.cast(pa.int64()).take(numbers), places)
     at = pc.if_else(held.is_valid().take(numbers), at, pa.scalar(None, pa.int64()))
-    return pa.chunked_array([pc.coalesce(held.values.take(at), own.combine_chunks())])
+    return pa.chunked_array([pc.coalesce(held.values.take(at), as_one(own))])
 
 
 def _kinds(roles: Any) -> bytes:
     """The kind of each draft's role, as a byte."""
-    keyed = roles.combine_chunks().dictionary_encode()
+    keyed = as_one(roles).dictionary_encode()
     known = [
         SYSTEM * (role == "system") + ANSWER * (role in ANSWERS) + OUTPUT * (role in OUTPUTS)
         for role in keyed.dictionary.to_pylist()
