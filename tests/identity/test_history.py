@@ -28,6 +28,7 @@ LONG, COMMON = 50, 3
         ("w3ab5cd", "3y5z", COMMON, "w"),  # a greeting that only the history has
         ("5ab7cd", "1x3y", LONG, "5ab7cd"),  # other questions
         ("3ab1cd", "1x3y", COMMON, "3ab1cd"),  # in another order
+        ("1a", "1x3y", LONG, ""),  # before a question that is asked again
     ],
 )
 def test_answers_in_another_form_are_told_by_the_questions_around_them(
@@ -77,3 +78,17 @@ def test_each_message_lands_once_though_histories_write_answers_in_another_form(
             content = lines([WITH_ID[form](each[n], sent) for n in part])
             one.land(f"{part}", opened(File("a.jsonl", content.encode()), None))
         assert list(one.said().values()) == [turns], order
+
+
+def test_another_answer_stands_under_its_question_though_the_history_is_cut() -> None:
+    first, more = "My order of last week has not arrived yet", "Where is it?"
+    cut = [("user", first), ("assistant", "one..."), ("user", more)]
+    sent = [([cut[0]], "one long"), (cut, "two long"), (cut, "three long")]
+    sent.append(([*cut, ("assistant", "three..."), ("user", "ok")], "bye"))
+    told = Told("s", "u", datetime(2026, 3, 4, 9, tzinfo=UTC), ())
+    one = Remembered()
+    for n, (asked, answer) in enumerate(sent):
+        record = WITH_ID["langfuse"](Sent(told, n, asked, (), [("assistant", answer)]), full)
+        one.land(f"{n}", opened(File("a.jsonl", lines([record]).encode()), None))
+    texts = [first, "one long", more, "two long", "three long", "ok", "bye"]
+    assert [[text for _, text in said] for said in one.said().values()] == [texts]

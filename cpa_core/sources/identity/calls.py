@@ -9,7 +9,7 @@ from itertools import chain as chained
 from itertools import islice, takewhile
 
 from cpa_core.models import digest
-from cpa_core.sources.identity.history import Questions, asked_again, is_retold, unknown
+from cpa_core.sources.identity.history import Questions, asked_again, is_asked_anew, is_retold, unknown
 from cpa_core.sources.identity.links import Held, chain
 from cpa_core.sources.identity.talks import LEAST_CHARACTERS, LEAST_USERS, second
 from cpa_core.sources.identity.values import Said, Talk
@@ -560,7 +560,7 @@ def _asked(piece: Sequence[Said]) -> dict[int, int]:
 
 def _keep(call: LoggedCall, before: Sequence[int], asked: Collection[int], *, prompted: bool, answered: bool) -> None:
     roles, marks = call.roles, call.marks
-    begin = call.own_from + (_sent_again(call, before, answered=answered) if before else 0)
+    begin = call.own_from + (_sent_again(call, before, asked, answered=answered) if before else 0)
     systems = [n for n in range(begin) if roles[n] == "system"]
     places: Sequence[int] = [n for n in range(begin) if roles[n] != "system"] if systems else range(begin)
     history = [marks[n] for n in places]
@@ -580,7 +580,7 @@ def _sizes(call: LoggedCall) -> dict[int, int]:
     return {one: call.held.sizes[row] for one, role, row in pairs if role == "user"}
 
 
-def _sent_again(call: LoggedCall, before: Sequence[int], *, answered: bool) -> int:
+def _sent_again(call: LoggedCall, before: Sequence[int], asked: Collection[int], *, answered: bool) -> int:
     """How many messages of a call's newest input stand in `before` already, unanswered or answered in another way."""
     last = call.own_from - 1
     if last >= 0 and call.marks[last] == before[-1] and call.roles[last] in ANSWERS:
@@ -589,7 +589,9 @@ def _sent_again(call: LoggedCall, before: Sequence[int], *, answered: bool) -> i
     own = call.marks[call.own_from : end]
     history = _history(call)
     users = frozenset(mark for mark, role in zip(call.marks, call.roles, strict=True) if role in ASKING)
-    return asked_again(history, own, before, users, answered=answered)
+    again = asked_again(history, own, before, users, answered=answered)
+    is_anew = not again and history and users.issuperset(own) and set(own) <= set(before)
+    return len(own) if is_anew and is_asked_anew(history, own, before, Questions(_sizes(call), asked)) else again
 
 
 def _history(call: LoggedCall) -> list[int]:

@@ -75,6 +75,8 @@ def _by_questions(history: Sequence[int], known: Sequence[int], questions: Quest
     heard = [n for n, one in enumerate(known) if one in questions.known]
     here, there = [history[n] for n in asked], [known[n] for n in heard]
     shared = next((n for n in range(min(len(here), len(there)), 0, -1) if here[:n] == there[-n:]), 0)
+    if not shared and here == there[: len(here)] and here and not _is_common(here, questions.sizes):
+        return []  # another answer to a later question is asked for
     if not shared or (here != there and _is_common(here[:shared], questions.sizes)):
         return None
     heard = heard[len(heard) - shared :]
@@ -83,6 +85,14 @@ def _by_questions(history: Sequence[int], known: Sequence[int], questions: Quest
     for begin, end, before, after in zip(asked, ends, heard, [*heard[1:], len(known)], strict=False):
         found += range(begin + 1, end) if after == before + 1 else ()
     return [*found, *range(ends[-1], len(history))]
+
+
+def is_asked_anew(history: Sequence[int], own: Sequence[int], known: Sequence[int], questions: Questions) -> bool:
+    """Whether a whole history ends before the last known question, which is asked again, whatever was answered."""
+    asked = [*(one for one in history if one in questions.sizes), *own]
+    heard = [one for one in known if one in questions.known]
+    answered = bool(known) and known[-1] not in questions.known and history[-1] != known[-1]
+    return answered and len(asked) > len(own) and heard == asked and not _is_common(asked, questions.sizes)
 
 
 def is_retold(history: Sequence[int], known: Sequence[int], questions: Questions) -> bool:
