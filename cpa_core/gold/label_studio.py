@@ -16,6 +16,7 @@ from cpa_core.models import NOT_APPLICABLE, TAGGED_ROLES, EventSchema, Value, di
 
 LABELS, DIALOGUE = "event", "dialogue"
 """The names of the control for events, and of the conversation."""
+LABEL_THIS = "(label this message)"
 
 
 class SpokenMessage(Value):
@@ -30,20 +31,39 @@ def tasks(
     conversations: Mapping[str, Sequence[SpokenMessage]],
     reviews: Iterable[Review],
     draws: Mapping[str, str] | None = None,
+    asked: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """The JSON of tasks, one a conversation, with an annotation for each reviewer. `draws`: draw by conversation."""
+    """The JSON of tasks, one a conversation, with an annotation for each reviewer. `draws`: draw by conversation.
+
+    `asked` has the ids of drawn messages by conversation, where not all messages were drawn. The data of a task keep
+    these and what each reviewer has read, because an annotation shows only what was found.
+    """
     by: dict[str, dict[str, list[Review]]] = {}
     for review in reviews:
         by.setdefault(review.conversation_id, {}).setdefault(review.reviewer, []).append(review)
     found = []
     for conversation, messages in conversations.items():
-        shown = [{"author": m.role, "text": m.content, "message_id": m.message_id} for m in messages]
-        data = {"conversation_id": conversation, DIALOGUE: shown}
+        drawn = (asked or {}).get(conversation, ())
+        shown = [_shown(m, is_asked=m.message_id in drawn) for m in messages]
+        data: dict[str, Any] = {"conversation_id": conversation, DIALOGUE: shown}
+        if drawn:
+            data["asked"] = list(drawn)
+        if read := {name: _read_by(of) for name, of in by.get(conversation, {}).items()}:
+            data["read"] = read
         if draws and conversation in draws:
             data["draw_id"] = draws[conversation]
         given = [_annotation(name, of, messages) for name, of in by.get(conversation, {}).items()]
         found.append({"data": data, "annotations": given})
     return json.dumps(found, ensure_ascii=False, indent=1)
+
+
+def _shown(message: SpokenMessage, *, is_asked: bool) -> dict[str, str]:
+    author = f"{message.role} {LABEL_THIS}" if is_asked else message.role
+    return {"author": author, "text": message.content, "message_id": message.message_id, "role": message.role}
+
+
+def _read_by(reviews: Sequence[Review]) -> list[str]:
+    return list(dict.fromkeys(one.message_id for one in reviews if one.message_id is not None))
 
 
 def _annotation(reviewer: str, reviews: Sequence[Review], messages: Sequence[SpokenMessage]) -> dict[str, Any]:
@@ -114,7 +134,9 @@ def _choices(name: str, choices: Sequence[str], when: str) -> list[str]:
 def read_tasks(text: str, name: str) -> list[RawReview]:
     """The reviews in an export of Label Studio (JSON): each annotation answers for every message of its task.
 
-    Skipped annotations are left out. Raises InputError with file and task.
+    Where the task names the messages that were drawn, or those that its reviewer has read, it answers for these and for
+    those with an event. Relations and regions without a label say nothing. Skipped annotations are left out. Raises
+    InputError with file and task.
     """
     found = list_of(text, name, "an export of Label Studio is a list of tasks")
     return [review for number, task in enumerate(found, 1) for review in _of_task(task, f"{name}: task {number}")]
@@ -123,36 +145,43 @@ def read_tasks(text: str, name: str) -> list[RawReview]:
 def _of_task(task: Any, place: str) -> Iterator[RawReview]:
     try:
         data, annotations = task["data"], task.get("annotations") or []
-        conversation, shown = data["conversation_id"], data[DIALOGUE]
         for annotation in annotations:
             if not annotation.get("was_cancelled"):
-                yield from _of_annotation(annotation, conversation, shown, place, data.get("draw_id"))
+                yield from _of_annotation(annotation, data, place)
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as wrong:
         reason = f"{type(wrong).__name__}: {wrong}"
-        raise InputError(f"{place}: not a task that cpa gold export wrote: {reason}") from None
+        hint = "; export as JSON, not as JSON-MIN" if isinstance(task, dict) and "data" not in task else ""
+        raise InputError(f"{place}: not a task that cpa gold export wrote: {reason}{hint}") from None
 
 
-def _of_annotation(
-    annotation: Any, conversation: str, shown: Sequence[Any], place: str, draw_id: str | None
-) -> Iterator[RawReview]:
+def _of_annotation(annotation: Any, data: Any, place: str) -> Iterator[RawReview]:
+    shown = data[DIALOGUE]
     by = annotation.get("completed_by")
     reviewer = str(by.get("email") or by.get("id")) if isinstance(by, dict) else str(by) if by is not None else None
-    at = datetime.fromisoformat(annotation["created_at"]) if annotation.get("created_at") else None
-    spoken = [(n, one) for n, one in enumerate(shown) if one["author"] in TAGGED_ROLES]
-    seconds = annotation["lead_time"] / max(1, len(spoken)) if annotation.get("lead_time") else None
-    about: dict[str, Any] = {"place": place, "conversation_id": conversation, "reviewer": reviewer, "draw_id": draw_id}
-    about["reviewed_at"] = at.replace(tzinfo=UTC) if at and not at.tzinfo else at
+    when = annotation.get("updated_at") or annotation.get("created_at")
+    at = datetime.fromisoformat(when) if when else None
+    about: dict[str, Any] = {"place": place, "conversation_id": data["conversation_id"], "reviewer": reviewer}
+    about |= {"draw_id": data.get("draw_id"), "reviewed_at": at.replace(tzinfo=UTC) if at and not at.tzinfo else at}
+    results = [one for one in annotation["result"] if "value" in one]
     regions: dict[int, list[Labelled]] = {}
     verdicts: dict[str, str] = {}
-    for result in annotation["result"]:
+    for result in results:
         value = result["value"]
         if result["type"] == "paragraphlabels":
             at_place = int(value["start"])
-            regions.setdefault(at_place, []).extend(_labelled(result, annotation["result"], shown[at_place]["text"]))
+            regions.setdefault(at_place, []).extend(_labelled(result, results, shown[at_place]["text"]))
         elif result["type"] == "choices" and "start" not in value:
             verdicts[result["from_name"]] = value["choices"][0]
-    for n, one in spoken:
-        yield RawReview(message_id=one["message_id"], labelled=tuple(regions.get(n, ())), seconds=seconds, **about)
+    only = (data.get("read") or {}).get(reviewer, data.get("asked"))
+    spoken = [
+        (n, one["message_id"])
+        for n, one in enumerate(shown)
+        if one.get("role", one["author"]) in TAGGED_ROLES
+        and (only is None or one["message_id"] in only or n in regions)
+    ]
+    seconds = annotation["lead_time"] / max(1, len(spoken)) if annotation.get("lead_time") else None
+    for n, message in spoken:
+        yield RawReview(message_id=message, labelled=tuple(regions.get(n, ())), seconds=seconds, **about)
     if verdicts:
         yield RawReview(verdicts=verdicts, **about)
 
@@ -161,7 +190,7 @@ def _labelled(result: Any, results: Sequence[Any], content: str) -> Iterator[Lab
     value = result["value"]
     begin, end = value["startOffset"], value["endOffset"]
     quote = None if (begin, end) == (0, len(content)) else content[begin:end]
-    for name in value["paragraphlabels"]:
+    for name in value.get("paragraphlabels", ()):
         found: dict[str, str] = {}
         for other in results:
             before, _, own = other["from_name"].partition(": ")

@@ -24,6 +24,8 @@ ABOUT = (
 )
 COLUMNS = ("conversation_id", "message_id", "role", "event_type", "quote", "criterion", "verdict", *ABOUT)
 """Our columns, beside one for each property. Only `conversation_id` and the labels are needed."""
+OF_A_ROW = ("seconds", "note")
+"""Columns in which the rows of one review may differ: notes are joined, and the longest time counts."""
 OTHER_NAMES = {"annotator": "reviewer", "annotator_id": "reviewer", "rater": "reviewer", "label": "event_type"}
 """Names that other files have for a column."""
 NO = ("no", "false", "0")
@@ -34,14 +36,21 @@ def read_csv(text: str, name: str, properties: frozenset[str]) -> list[RawReview
 
     Columns that are neither ours nor a property of the schema are left out.
     """
-    rows = csv.DictReader(io.StringIO(text))
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return _read(rows, name, properties)
+    except csv.Error as wrong:
+        raise InputError(f"{name}: row {rows.line_num}: {wrong}") from None
+
+
+def _read(rows: "csv.DictReader[str]", name: str, properties: frozenset[str]) -> list[RawReview]:
     known = [OTHER_NAMES.get(one.strip(), one.strip()) for one in rows.fieldnames or ()]
     if "conversation_id" not in known or not {"event_type", "verdict"} & set(known):
         raise InputError(f"{name}: row 1: a column conversation_id is needed, and event_type or verdict")
     groups: dict[tuple[str, ...], list[tuple[int, dict[str, str]]]] = {}
     for number, row in enumerate(rows, 2):
         one = {OTHER_NAMES.get(key.strip(), key.strip()): (value or "").strip() for key, value in row.items() if key}
-        at = tuple(one.get(key, "") for key in ("conversation_id", "message_id", *ABOUT))
+        at = tuple(one.get(key, "") for key in ("conversation_id", "message_id", *ABOUT) if key not in OF_A_ROW)
         groups.setdefault(at, []).append((number, one))
     return [_review(found, name, properties) for found in groups.values()]
 
@@ -54,7 +63,7 @@ def _review(rows: Sequence[tuple[int, Mapping[str, str]]], name: str, properties
     labelled = [_labelled(row, properties) for _, row in rows if row.get("event_type") and _is_present(row)]
     try:
         about = {key: first[key] for key in ("queue", "draw_id", "schema_version", "reviewer") if first.get(key)}
-        numbers = {key: float(first[key]) for key in ("seconds", "chance") if first.get(key)}
+        numbers = {key: max(given) for key in ("seconds", "chance") if (given := _numbers(rows, key))}
         at = datetime.fromisoformat(first["reviewed_at"]) if first.get("reviewed_at") else None
     except ValueError as wrong:
         raise InputError(f"{place}: {wrong}") from None
@@ -66,11 +75,15 @@ def _review(rows: Sequence[tuple[int, Mapping[str, str]]], name: str, properties
         verdicts={row["criterion"]: row["verdict"] for _, row in rows if row.get("criterion") and row.get("verdict")},
         reviewed_at=at if at is None or at.tzinfo else at.replace(tzinfo=UTC),
         blind=first.get("blind", "").lower() not in NO,
-        note=first.get("note", ""),
+        note="; ".join(dict.fromkeys(row["note"] for _, row in rows if row.get("note"))),
         said=first.get("said", ""),
         **about,
         **numbers,
     )
+
+
+def _numbers(rows: Sequence[tuple[int, Mapping[str, str]]], key: str) -> list[float]:
+    return [float(row[key]) for _, row in rows if row.get(key)]
 
 
 def _is_present(row: Mapping[str, str]) -> bool:

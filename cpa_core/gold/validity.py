@@ -90,7 +90,8 @@ def validity(population: Population, frames: Sequence[Frame], gold: Sequence[Gol
     inside = [one for one in gold if one.is_inside]
     lacking = _lacking(inside)
     if not gold:
-        return Validity("none", f"no labels by people: label {lacking.more} conversations", lacking=lacking.more)
+        why = f"people labelled nothing that was drawn at random: label {lacking.more} conversations"
+        return Validity("none", why, lacking=lacking.more)
     beyond = [day for day in population.days if not any(one.first <= day <= one.last for one in frames)]
     unsampled = _unsampled(population, inside)
     if not beyond and not lacking.more and not unsampled:

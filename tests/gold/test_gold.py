@@ -124,9 +124,117 @@ def test_gold_goes_out_and_comes_in_again_as_it_was(tmp_path: Path, form: GoldFo
     columns = "conversation_id, message_id, reviewer, key, present, verdict, quote, properties::varchar as properties"
     said = f"select {columns} from gold_labels order by all"
     assert other.home.rows(said) == home.home.rows(said)
-    if form != "label-studio":  # which has one time for all that a person says of a conversation
-        again = import_gold(other.assistant, path, form)
+    for assistant in (home.assistant, other.assistant):
+        again = import_gold(assistant, path, form)
         assert (again.reviews, again.known) == (0, len(given))
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "label-studio", "argilla"])
+def test_no_form_says_no_of_a_message_that_nobody_read(tmp_path: Path, form: GoldForm) -> None:
+    home = labelled_home(tmp_path, talks(3))
+    append_reviews(home.assistant, home.reviews(0)[:2])
+    merge_gold(home.assistant)
+    export_gold(home.assistant, tmp_path / "gold", form)
+    other = labelled_home(tmp_path / "b", home.talks)
+    assert import_gold(other.assistant, tmp_path / "gold", form).reviews == 2
+
+
+def test_a_quote_may_hold_any_character_in_every_form(tmp_path: Path) -> None:
+    said = 'one\u2028two\u0085three\r\nfour "five", six'
+    rows = talks(1)
+    rows[0].messages = [("user", {ASKING}, {ASKING})]
+    home = labelled_home(tmp_path, rows)
+    (first,) = [one for one in home.reviews(0) if one.message_id is not None]
+    answers = [one.model_copy(update={"quote": said}) if one.present else one for one in first.answers]
+    append_reviews(home.assistant, [first.model_copy(update={"answers": tuple(answers)})])
+    merge_gold(home.assistant)
+    for form in ("csv", "jsonl"):
+        export_gold(home.assistant, tmp_path / "gold", form)
+        assert import_gold(home.assistant, tmp_path / "gold", form).reviews == 0
+
+
+def test_a_persons_last_answer_stands_and_counts_as_no_dispute(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(8))
+    one = numbers(home)[0]
+    home.talks[one].messages = [("user", {ASKING}, {ASKING})]
+    home.store()
+    (first,) = [each for each in home.reviews(one) if each.message_id is not None]
+    none = answers_on_message(SCHEMA, "user", [])
+    later = first.model_copy(update={"answers": none, "reviewed_at": NOW + timedelta(hours=1), "draw_id": None})
+    append_reviews(home.assistant, [later, first])
+    assert (trusted(home).agreement.positives, trusted(home).disputed) == (0, 0)
+    append_reviews(home.assistant, home.reviews(one, "bea", reviewed_at=NOW + timedelta(hours=2)))
+    assert (trusted(home).agreement.positives, trusted(home).people.disputed) == (0, 1)
+
+
+def test_an_edited_annotation_of_label_studio_stands_in_place_of_the_first(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(6))
+    home.read(numbers(home))
+    merge_gold(home.assistant)
+    path = tmp_path / "tasks.json"
+    export_gold(home.assistant, path, "label-studio")
+    assert trusted(home).agreement.positives > 0
+    found = json.loads(path.read_text("utf-8"))
+    relation = {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"}
+    for task in found:
+        for one in task["annotations"]:
+            unlabelled = [each | {"value": {**each["value"], "paragraphlabels": []}} for each in one["result"][:1]]
+            one |= {"result": [relation, *unlabelled], "updated_at": (NOW + timedelta(hours=5)).isoformat()}
+    path.write_text(json.dumps(found), "utf-8")
+    import_gold(replace(home.assistant, now=lambda: NOW + timedelta(days=1)), path, "label-studio")
+    assert (trusted(home).agreement.positives, trusted(home).disputed) == (0, 0)
+
+
+def test_a_draw_of_messages_asks_label_studio_about_these_alone(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(40))
+    drawn = draw_gold(home.assistant, WantedDraw(way="doubt", size=3, label=ASKING))
+    export_gold(home.assistant, tmp_path / "tasks.json", "label-studio", drawn.queue)
+    found = json.loads((tmp_path / "tasks.json").read_text("utf-8"))
+    marked = {one["message_id"] for task in found for one in task["data"]["dialogue"] if "label this" in one["author"]}
+    assert marked == {one.message_id for one in drawn.items}
+    for task in found:
+        task["annotations"] = [{"completed_by": {"email": "ana"}, "created_at": NOW.isoformat(), "result": []}]
+    (tmp_path / "tasks.json").write_text(json.dumps(found), "utf-8")
+    assert import_gold(home.assistant, tmp_path / "tasks.json", "label-studio").reviews == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("chance", "5", "not above 0"),
+        ("chance", "nan", "not above 0"),
+        ("seconds", "inf", "no time"),
+        ("seconds", "-1", "no time"),
+        ("reviewed_at", "2099-01-01", "in the future"),
+        ("message_id", "", "without a message_id"),
+    ],
+)
+def test_what_cannot_be_true_is_left_out_with_its_reason(tmp_path: Path, column: str, value: str, reason: str) -> None:
+    home = labelled_home(tmp_path, talks(1))
+    (kept,) = home.home.rows(
+        "select conversation_id, message_id from messages where role = 'user' order by all limit 1"
+    )
+    row = {**kept, "event_type": ASKING, column: value}
+    path = tmp_path / "labels.csv"
+    path.write_text("\n".join([",".join(row), ",".join(row.values()), ""]), "utf-8")
+    done = import_gold(home.assistant, path, "csv")
+    assert (done.reviews, done.left_out) == (0, 1) and reason in done.reasons[0]
+
+
+def test_rows_of_one_message_are_one_review_whatever_their_notes(tmp_path: Path) -> None:
+    home = labelled_home(tmp_path, talks(1))
+    (kept,) = home.home.rows(
+        "select conversation_id, message_id from messages where role = 'user' order by all limit 1"
+    )
+    at = f"{kept['conversation_id']},{kept['message_id']}"
+    path = tmp_path / "labels.csv"
+    path.write_text(f"conversation_id,message_id,event_type,note\n{at},{ASKING},a\n{at},{THANKS},b\n", "utf-8")
+    assert import_gold(home.assistant, path, "csv").reviews == 1
+    rows = home.home.rows("select note, count(*) filter (where present) as events from gold_labels group by note")
+    assert [(row["note"], row["events"]) for row in rows] == [("a; b", 2)]
+    path.write_text(f'conversation_id,message_id,event_type,note\n{at},{ASKING},"a\n{at},{THANKS},b\n', "utf-8")
+    with pytest.raises(InputError, match="row"):
+        import_gold(home.assistant, path, "csv")
 
 
 def test_labels_without_a_time_are_known_however_often_and_whenever_they_come(tmp_path: Path) -> None:

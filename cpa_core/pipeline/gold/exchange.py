@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Container, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -17,7 +18,7 @@ from cpa_core.gold.reviews import GoldAnswer, Review, answers_on_conversation, a
 from cpa_core.gold.spreadsheet import read_csv, write_csv
 from cpa_core.models import EventSchema, Value, digest
 from cpa_core.pipeline.assistant import Assistant
-from cpa_core.pipeline.gold.draws import gold_queue
+from cpa_core.pipeline.gold.draws import QueueItem, gold_queue
 from cpa_core.pipeline.gold.ledger import append_draw, append_reviews, merge_gold
 from cpa_core.pipeline.schema.current import current_schema
 from cpa_core.schema import parse
@@ -27,6 +28,9 @@ from cpa_core.store.database import Row, as_json
 GoldForm = Literal["csv", "jsonl", "label-studio", "argilla"]
 FORMS: dict[str, GoldForm] = {".csv": "csv", ".jsonl": "jsonl", ".json": "label-studio"}
 """The form of a file by the end of its name. Argilla's is named, for its files end like Label Studio's."""
+
+BARE: tuple[GoldForm, ...] = ("label-studio", "argilla")
+"""Forms that say who gave which answer, but neither queue, schema nor note: an answer that stands already is known."""
 
 READERS = 2
 """People who read a conversation that is drawn for a second reviewer."""
@@ -81,6 +85,8 @@ def import_gold(
     reading = _Reading(assistant, schema, sorted(wanted), reviewer or "imported")
     reviews = [found for one in raw if (found := reading.checked(one)) is not None]
     fresh = _fresh(assistant.store, reviews, reading.undated)
+    if form in BARE:
+        fresh = _news(assistant.store, fresh)
     append_reviews(assistant, fresh)
     drawn = _declared_random(assistant, schema, reading.days, reviews) if at_random and reviews else None
     merge_gold(assistant)
@@ -107,6 +113,21 @@ def _fresh(store: Store, reviews: Sequence[Review], undated: Container[str]) -> 
     return list(fresh.values())
 
 
+def _news(store: Store, reviews: Sequence[Review]) -> list[Review]:
+    """Return the reviews that differ from what the same person last said of the same message or conversation."""
+    standing = {_subject(one): _answers(one) for one in _reviews(store) if one.blind}
+    return [one for one in reviews if standing.get(_subject(one)) != _answers(one)]
+
+
+def _subject(one: Review) -> tuple[str, str | None, str]:
+    return one.conversation_id, one.message_id, one.reviewer
+
+
+def _answers(one: Review) -> str:
+    of = one.model_dump(mode="json", include={"said", "answers"})
+    return digest(of | {"answers": sorted(of["answers"], key=lambda answer: (answer["kind"], answer["key"]))})
+
+
 def _said(one: Review) -> str:
     """Return a digest of a review apart from its time."""
     answers = sorted(one.answers, key=lambda answer: (answer.kind, answer.key))
@@ -115,7 +136,7 @@ def _said(one: Review) -> str:
 
 def _read(path: Path, form: GoldForm, schema: EventSchema) -> Sequence[RawReview | Review]:
     try:
-        text = path.read_text("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as wrong:
         raise InputError(f"{path}: cannot be read: {type(wrong).__name__}") from None
     if form == "csv":
@@ -126,7 +147,7 @@ def _read(path: Path, form: GoldForm, schema: EventSchema) -> Sequence[RawReview
     if form == "argilla":
         return argilla.read_records(text, str(path), schema)
     found: list[Review] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: a quote may hold U+2028 as it is
         try:
             found += [Review.model_validate_json(line)] if line.strip() else []
         except ValidationError as wrong:
@@ -164,6 +185,7 @@ class _Reading:
             return one
         else:
             try:
+                _check(one, self._now)
                 review = self._review(one, row)
                 self.undated.update([] if one.reviewed_at else [review.review_id])
                 return review
@@ -194,6 +216,18 @@ class _Reading:
             note=raw.note,
             answers=answers,
         )
+
+
+def _check(raw: RawReview, now: datetime) -> None:
+    """Raise InputError where a review cannot be true."""
+    if raw.labelled and raw.message_id is None:
+        raise InputError("an event type without a message_id: an event is in a message")
+    if raw.chance is not None and not 0 < raw.chance <= 1:
+        raise InputError(f"chance {raw.chance} is not above 0 and at most 1")
+    if raw.seconds is not None and not 0 <= raw.seconds < inf:
+        raise InputError(f"seconds {raw.seconds} is no time that reading takes")
+    if raw.reviewed_at is not None and raw.reviewed_at > now + timedelta(days=1):
+        raise InputError(f"reviewed_at {raw.reviewed_at.isoformat()} is in the future")
 
 
 def _declared_random(
@@ -236,17 +270,28 @@ def export_gold(assistant: Assistant, path: Path, form: GoldForm, queue: str | N
         text = "".join(f"{one.model_dump_json()}\n" for one in reviews)
         return _written([(path, text)], reviews, len({one.conversation_id for one in reviews}))
     draws = {item.conversation_id: item.draw_id for item in items}
+    asked = _asked(items)
     shown = _spoken(assistant.store, [*draws, *(one.conversation_id for one in reviews)])
     awaited = {item.conversation_id for item in gold_queue(assistant, "second") if len(item.read_by) < READERS}
     hidden = [one for one in reviews if one.conversation_id in awaited]
-    reviews = [one for one in reviews if one.conversation_id not in awaited]
-    files = [(path, tasks(shown, reviews, draws)), (path.with_suffix(".xml"), configuration(schema))]
+    reviews = [one for one in reviews if one.conversation_id not in awaited and one.blind]
+    files = [(path, tasks(shown, reviews, draws, asked)), (path.with_suffix(".xml"), configuration(schema))]
     if form == "argilla":
         beside = path.with_suffix(".settings.json")
         has_verdicts = any(not one.kind for one in argilla.questions(schema).values())
         text = argilla.records(shown, reviews, draws, has_verdicts=has_verdicts)
         files = [(path, text), (beside, argilla.settings(schema))]
     return _written(files, reviews, len(shown)).model_copy(update={"hidden": len(hidden)})
+
+
+def _asked(items: Sequence[QueueItem]) -> dict[str, list[str]]:
+    """The messages that were drawn, by conversation; a conversation that was drawn whole is left out."""
+    whole = {item.conversation_id for item in items if item.message_id is None}
+    found: dict[str, list[str]] = {}
+    for item in items:
+        if item.message_id is not None and item.conversation_id not in whole:
+            found.setdefault(item.conversation_id, []).append(item.message_id)
+    return found
 
 
 def _written(files: Sequence[tuple[Path, str]], reviews: Sequence[Review], conversations: int) -> ExportedGold:

@@ -1,8 +1,14 @@
 -- Of which messages do people say another thing than the tagger or than each other, those with most differences first?
 with people as (
   select conversation_id, message_id, key, bool_or(present) as present, count(distinct present) > 1 as is_disputed
-  from gold_labels
-  where kind = 'event'
+  from (
+    select *
+    from gold_labels
+    where kind = 'event'
+    qualify row_number() over (
+      partition by conversation_id, message_id, key, reviewer order by reviewed_at desc, review_id desc
+    ) = 1
+  )
   group by conversation_id, message_id, key
 ),
 tagged as (

@@ -5,9 +5,9 @@ select
   list(l.reviewer order by l.reviewer) filter (where not l.present) as absent
 from (
   select conversation_id, message_id, key, reviewer,
-    first(present order by reviewed_at, review_id) as present, any_value(name) as name, any_value(role) as role
+    last(present order by reviewed_at, review_id) as present, any_value(name) as name, any_value(role) as role
   from gold_labels
-  where kind = 'event' and blind and queue <> $adjudicated and present is not null
+  where kind = 'event' and blind and queue <> $adjudicated
     and (conversation_id, message_id, key) not in (
       select (conversation_id, message_id, key) from gold_labels where queue = $adjudicated and message_id is not null
     )

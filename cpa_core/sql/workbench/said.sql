@@ -4,8 +4,15 @@ select
   first(quote order by reviewed_at, review_id) filter (where present) as quote,
   coalesce(first(properties order by reviewed_at, review_id) filter (where present), '{}') as properties,
   bool_and(present) as is_agreed
-from gold_labels
-where kind = 'event' and blind and queue <> $adjudicated
+from (
+  select *
+  from gold_labels
+  where blind
+  qualify row_number() over (
+    partition by key, conversation_id, message_id, reviewer, queue = $adjudicated order by reviewed_at desc, review_id desc
+  ) = 1
+)
+where kind = 'event' and queue <> $adjudicated
   and conversation_id = $conversation and message_id = $message
 group by key
 having bool_or(present)
