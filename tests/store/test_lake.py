@@ -589,15 +589,20 @@ def test_an_upgrade_names_its_migrations_first_and_an_older_version_touches_noth
 
 
 LOSING = """
-import os, sys
+import os, sys, time
 from cpa_core.errors import StoreBusy, StoreNotWritten
 from cpa_core.settings import settings
 from cpa_core.store import Store
 
 store = Store.of(settings(dict(os.environ)))
 for opened, is_asking in [(store.reading, True), (store.reading, False), (store.writing, True), (store.writing, False)]:
-    with opened() as tables:
-        tables.rows("select count(*) from messages"), tables.rows("select count(*) from answers")
+    for _ in range(60):  # the server may still be starting, and what is left of the lost connections is met once
+        try:
+            with opened() as tables:
+                tables.rows("select count(*) from messages"), tables.rows("select count(*) from answers")
+            break
+        except (StoreBusy, StoreNotWritten):
+            time.sleep(0.5)
     try:
         with opened() as tables:
             tables.rows("select count(*) from messages"), tables.rows("select count(*) from answers")
@@ -608,12 +613,6 @@ for opened, is_asking in [(store.reading, True), (store.reading, False), (store.
             raise KeyError
     except (StoreBusy, StoreNotWritten, KeyError) as failed:
         print(type(failed).__name__, flush=True)
-    for _ in range(3):  # what is left of the lost connections is met once
-        try:
-            with store.reading():
-                break
-        except StoreBusy:
-            pass
 """
 
 
@@ -627,11 +626,9 @@ def test_a_process_outlives_a_server_that_restarts_within_its_transaction(tmp_pa
         ) as process:
             assert process.stdin and process.stdout and process.stderr
             for _ in range(4):
-                assert process.stdout.readline() == "open\n", process.stderr.read()
+                assert process.stdout.readline() == "open\n"
                 own.restart()
                 process.stdin.write("go on\n")
                 process.stdin.flush()
-                assert process.stdout.readline() in ("StoreBusy\n", "StoreNotWritten\n", "KeyError\n"), (
-                    process.stderr.read()
-                )
+                assert process.stdout.readline() in ("StoreBusy\n", "StoreNotWritten\n", "KeyError\n")
             assert process.wait(30) == 0, process.stderr.read()
