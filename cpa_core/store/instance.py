@@ -57,7 +57,7 @@ class Instance:
             if not self._users:
                 attach(memory, self.path, read_only=read_only, wait=wait)
             self._users += 1
-            return memory.cursor()
+            return silent_cursor(memory)
 
     def _leave(self) -> None:
         """Let go of the file; of DuckDB too when that does not work, as after an error that it calls fatal."""
@@ -93,6 +93,13 @@ class Instance:
         memory.execute("set global timezone = 'UTC'")
         limit_memory(memory, self._memory_limit)
         return memory
+
+
+def silent_cursor(memory: Connection) -> Connection:
+    """A connection that prints no progress bar: DuckDB prints one to stdout after two seconds, into a `--json` too."""
+    cursor = memory.cursor()
+    cursor.execute("set enable_progress_bar = false")
+    return cursor
 
 
 def limit_memory(memory: Connection, limit: str | None) -> None:

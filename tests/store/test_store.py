@@ -50,6 +50,15 @@ def test_a_home_is_made_at_first_use(tmp_path: Path) -> None:
     assert failures(store) == [] and store.exists()
 
 
+def test_no_transaction_prints_a_progress_bar(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    shown = "select current_setting('enable_progress_bar') as shown"
+    with store.writing() as tables:
+        assert tables.rows(shown) == [{"shown": False}]
+    with store.reading() as view:
+        assert view.rows(shown) == [{"shown": False}]
+
+
 def storage_version(store: Store) -> str:
     with store.reading() as view:
         (row,) = view.rows(

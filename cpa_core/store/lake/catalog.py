@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import duckdb
 
 from cpa_core.errors import SettingsError, StoreBusy
-from cpa_core.store.instance import limit_memory
+from cpa_core.store.instance import limit_memory, silent_cursor
 from cpa_core.store.lake.address import LakeAddress
 
 Connection = duckdb.DuckDBPyConnection
@@ -44,7 +44,7 @@ class Catalog:
         with self._guard:
             memory = self._memory = self._memory or self._made()
             self._renew_credentials(memory)
-            cursor = memory.cursor()
+            cursor = silent_cursor(memory)
         try:
             yield cursor
         finally:
