@@ -89,16 +89,21 @@ class Instance:
     def _made(self) -> Connection:
         spilled = f"{self.path}.tmp".replace("'", "''")
         memory = duckdb.connect(":memory:")
+        memory.execute(SILENT)
         memory.execute(f"set global temp_directory = '{spilled}'")
         memory.execute("set global timezone = 'UTC'")
         limit_memory(memory, self._memory_limit)
         return memory
 
 
+SILENT = "set enable_progress_bar = false"
+"""A setting of each connection: DuckDB takes it for no other."""
+
+
 def silent_cursor(memory: Connection) -> Connection:
     """A connection that prints no progress bar: DuckDB prints one to stdout after two seconds, into a `--json` too."""
     cursor = memory.cursor()
-    cursor.execute("set enable_progress_bar = false")
+    cursor.execute(SILENT)
     return cursor
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import duckdb
 
 from cpa_core.errors import SettingsError, StoreBusy
-from cpa_core.store.instance import limit_memory, silent_cursor
+from cpa_core.store.instance import SILENT, limit_memory, silent_cursor
 from cpa_core.store.lake.address import LakeAddress
 
 Connection = duckdb.DuckDBPyConnection
@@ -71,6 +71,7 @@ class Catalog:
         memory = duckdb.connect(
             ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
         )
+        memory.execute(SILENT)
         for name in EXTENSIONS:
             memory.execute(f"load {_text(_extension(name))}")
         memory.execute(f"set global temp_directory = {_text(_spill())}")
