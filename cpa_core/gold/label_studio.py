@@ -17,6 +17,7 @@ from cpa_core.models import NOT_APPLICABLE, TAGGED_ROLES, EventSchema, Value, di
 LABELS, DIALOGUE = "event", "dialogue"
 """The names of the control for events, and of the conversation."""
 LABEL_THIS = "(label this message)"
+"""The mark beside the role of a message that was drawn."""
 
 
 class SpokenMessage(Value):

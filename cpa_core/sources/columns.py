@@ -408,6 +408,7 @@ def plain_records(arrived: Table, midnight: datetime | None) -> Table | None:
     ordinal = pa.array(range(arrived.num_rows), pa.int64())
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.execute("set timezone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")  # DuckDB prints it to stdout
         connection.register("drafts", arrived.append_column("ordinal", ordinal))
         names = {"midnight": midnight}
         if connection.execute(_question("landing/drafts_need_python"), names).fetchone() != (False,):

@@ -1,4 +1,4 @@
-"""Chats that WhatsApp exports as text: each message begins with its time and its sender, in the words of the phone.
+"""Chats that WhatsApp exports as text: a line of time and sender, in the phone's language, begins a message.
 
 Sources: https://faq.whatsapp.com/1180414079177245 (exporting a chat), https://whatstk.readthedocs.io (headers of
 Android and iOS by language), https://github.com/Pustur/whatsapp-chat-parser (times, system messages, attachments).

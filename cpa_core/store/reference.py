@@ -6,6 +6,7 @@ import duckdb
 
 from cpa_core.store.columns import COLUMNS, TABLES
 from cpa_core.store.database import Transaction, migrations
+from cpa_core.store.instance import SILENT
 
 PAGE = """\
 # Tables
@@ -37,6 +38,7 @@ def columns_by_table() -> dict[str, list[tuple[str, str]]]:
     Recording the migrations, as a store does, would import pandas where it is there: only their statements run.
     """
     with duckdb.connect() as memory:
+        memory.execute(SILENT)
         for _, sql in migrations():
             for statement in filter(str.strip, sql.split(";")):
                 memory.execute(statement)

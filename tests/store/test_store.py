@@ -59,6 +59,15 @@ def test_no_transaction_prints_a_progress_bar(tmp_path: Path) -> None:
         assert view.rows(shown) == [{"shown": False}]
 
 
+def test_every_connection_of_the_product_is_made_without_a_progress_bar() -> None:
+    root = Path(__file__).parents[2] / "cpa_core"
+    makers = [path for path in root.rglob("*.py") if "duckdb.connect(" in path.read_text("utf-8")]
+    assert len(makers) >= 5
+    for path in makers:
+        text = path.read_text("utf-8")
+        assert "(SILENT)" in text or "enable_progress_bar = false" in text, path
+
+
 def storage_version(store: Store) -> str:
     with store.reading() as view:
         (row,) = view.rows(

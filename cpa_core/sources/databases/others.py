@@ -77,6 +77,7 @@ def mysql(address: Address) -> Iterator[Session]:
     """`mysql://user:password@host:3306/database`, attached to only read. Raises SettingsError, SourceError."""
     connection = duckdb.connect()
     try:
+        connection.execute("set enable_progress_bar = false")  # DuckDB prints it to stdout
         with as_file(_extension()) as path:
             connection.load_extension(str(path))
         url = f"mysql://{encoded(address)}".replace("'", "''")

@@ -311,7 +311,7 @@ def _short(call: LoggedCall, asking: bool = False) -> bool:
 
 
 def last_question(call: LoggedCall) -> int:
-    """How many messages of a known user's history end with its last question; 0 where many people say so much."""
+    """Return the length of a history up to its last question; 0 without a user, or if its questions are common."""
     if call.user_id is None:
         return 0
     n = next((n for n in range(call.before, 0, -1) if call.sizes[n - 1] != ANSWER), 0)

@@ -29,7 +29,7 @@ class Refused(NamedTuple):
 class Chaining:
     """Calls, put in the order of time. `told` has the conversations and their calls, `windows` what is remembered.
 
-    A conversation that is new here has no id yet, but a number that nothing else has. `untold` begin one that cannot be
+    A new conversation has no id yet, but a number of its own. The calls in `untold` begin a conversation that cannot be
     told apart from another.
     """
 

@@ -310,7 +310,7 @@ def _is_same_question(call: LoggedCall, one: _Words, talk: Talk) -> bool:
 
 
 def _last_question(call: LoggedCall, one: _Words) -> int:
-    """How many messages of a known user's history end with its last question; 0 where many people say so much."""
+    """Return the length of a history up to its last question; 0 without a user, or if its questions are common."""
     if call.user_id is None:
         return 0
     n = next((n for n in range(one.before, 0, -1) if one.sizes[n - 1] >= 0), 0)

@@ -7,13 +7,12 @@ select
 from (
   select *
   from gold_labels
-  where blind
+  where kind = 'event' and blind and conversation_id = $conversation and message_id = $message
   qualify row_number() over (
-    partition by key, conversation_id, message_id, reviewer, queue = $adjudicated order by reviewed_at desc, review_id desc
+    partition by key, reviewer, queue = $adjudicated order by reviewed_at desc, review_id desc
   ) = 1
 )
-where kind = 'event' and queue <> $adjudicated
-  and conversation_id = $conversation and message_id = $message
+where queue <> $adjudicated
 group by key
 having bool_or(present)
 order by key
