@@ -176,13 +176,14 @@ def _address(engine: LakeEngine) -> str:
 def test_two_processes_keep_a_limit_of_requests_together(postgres: Postgres, tmp_path: Path) -> None:
     given = {**environ, **Lakes(postgres).environ(tmp_path / "home")}
     command = [sys.executable, "-m", "tests.support.paced", str(tmp_path / "home"), str(60 * PER_SECOND)]
-    workers = [
-        subprocess.Popen(command, env=given, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
     seconds = 4.0
     with ExitStack() as stack:
-        for worker in workers:
+        workers: list[subprocess.Popen[str]] = []
+        for _ in range(2):
+            worker = subprocess.Popen(command, env=given, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            workers.append(stack.enter_context(worker))
             stack.callback(worker.kill)
+        for worker in workers:
             assert worker.stdout and worker.stdin and worker.stdout.readline() == "ready\n"
         for signal in range(2):
             for worker in workers:

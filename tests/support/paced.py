@@ -1,7 +1,7 @@
-"""A worker of a shared store that starts calls at the pace of a limit and prints when: `python -m tests.support.paced`.
+"""A worker of a shared store that starts calls at the pace of a limit: `python -m tests.support.paced`.
 
 Its arguments are a home and calls a minute; CPA_STORE and CPA_STORE_DATA name the store. It says `ready`, and starts
-calls from the first line of its input until the second.
+calls from the first line of its input until the second; then it prints when each of them started.
 """
 
 import os
@@ -22,11 +22,12 @@ def main() -> None:
     assert ledger is not None
     limiter = Limiter(4, rpm=float(per_minute), shared=Shared(turns=ledger.turns("any:model")))
     is_over = threading.Event()
+    starts: list[float] = []
 
     def call() -> None:
         while not is_over.is_set():
             with limiter.slot():
-                print(time.monotonic(), flush=True)
+                starts.append(time.monotonic())
 
     print("ready", flush=True)
     sys.stdin.readline()
@@ -37,6 +38,7 @@ def main() -> None:
     is_over.set()
     for thread in threads:
         thread.join()
+    print(*starts, sep="\n")
 
 
 if __name__ == "__main__":
