@@ -70,6 +70,8 @@ def take_in(given: Settings, path: Path, form: str | None, reviewer: str | None,
     say(f"{path}: {done.reviews} reviews kept, {done.labels} labels; {done.known} were known")
     if done.draw_id:
         say(f"draw {done.draw_id}: the conversations count as a random sample of their days")
+    if done.quotes_not_found:
+        say(f"warning: quotes that their messages do not contain: {done.quotes_not_found}; the labels are kept without")
     say(*(f"warning: left out: {reason}" for reason in done.reasons))
     if done.left_out > len(done.reasons):
         say(f"warning: left out: {done.left_out - len(done.reasons)} more")

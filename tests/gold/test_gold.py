@@ -19,7 +19,7 @@ from cpa_core.cli.gold_facts import DrawRead
 from cpa_core.errors import InputError
 from cpa_core.gold.drawing import at_random, by_doubt, chance_in
 from cpa_core.gold.planning import in_words
-from cpa_core.gold.reviews import Labelled, answers_on_message, definition_of, part_of
+from cpa_core.gold.reviews import Labelled, answers_on_message, definition_of, part_of, said_hash
 from cpa_core.gold.trust import Trust
 from cpa_core.models import EventSchema
 from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold, gold_queue
@@ -144,9 +144,13 @@ def test_a_quote_may_hold_any_character_in_every_form(tmp_path: Path) -> None:
     rows = talks(1)
     rows[0].messages = [("user", {ASKING}, {ASKING})]
     home = labelled_home(tmp_path, rows)
+    with home.assistant.store.writing() as transaction:
+        transaction.execute("update messages set content = $said", said=f"So: {said}!")
     (first,) = [one for one in home.reviews(0) if one.message_id is not None]
     answers = [one.model_copy(update={"quote": said}) if one.present else one for one in first.answers]
-    append_reviews(home.assistant, [first.model_copy(update={"answers": tuple(answers)})])
+    append_reviews(
+        home.assistant, [first.model_copy(update={"answers": tuple(answers), "said": said_hash(f"So: {said}!")})]
+    )
     merge_gold(home.assistant)
     for form in ("csv", "jsonl"):
         export_gold(home.assistant, tmp_path / "gold", form)
@@ -219,6 +223,22 @@ def test_what_cannot_be_true_is_left_out_with_its_reason(tmp_path: Path, column:
     path.write_text("\n".join([",".join(row), ",".join(row.values()), ""]), "utf-8")
     done = import_gold(home.assistant, path, "csv")
     assert (done.reviews, done.left_out) == (0, 1) and reason in done.reasons[0]
+
+
+@pytest.mark.parametrize("is_said", [True, False])
+def test_an_imported_quote_is_the_messages_own_words_or_none(tmp_path: Path, is_said: bool) -> None:
+    home = labelled_home(tmp_path, talks(1))
+    (of,) = home.home.rows(
+        "select conversation_id, message_id, content from messages where role = 'user' order by all limit 1"
+    )
+    quote = of["content"].upper() if is_said else "nobody wrote this"
+    path = tmp_path / "labels.csv"
+    row = f"{of['conversation_id']},{of['message_id']},{ASKING},{quote}"
+    path.write_text(f"conversation_id,message_id,event_type,quote\n{row}\n", "utf-8")
+    done = import_gold(home.assistant, path, "csv")
+    assert (done.reviews, done.left_out, done.quotes_not_found) == (1, 0, 0 if is_said else 1)
+    kept = of["content"] if is_said else None
+    assert home.home.rows("select quote from gold_labels where present") == [{"quote": kept}]
 
 
 def test_rows_of_one_message_are_one_review_whatever_their_notes(tmp_path: Path) -> None:

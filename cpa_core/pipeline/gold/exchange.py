@@ -10,11 +10,12 @@ from typing import Literal, get_args
 from pydantic import ValidationError
 
 from cpa_core.errors import InputError
+from cpa_core.evidence import locate
 from cpa_core.gold import argilla
 from cpa_core.gold.drawing import Draw, DrawnItem
 from cpa_core.gold.label_studio import SpokenMessage, configuration, read_tasks, tasks
 from cpa_core.gold.raw import RawReview
-from cpa_core.gold.reviews import GoldAnswer, Review, answers_on_conversation, answers_on_message, said_hash
+from cpa_core.gold.reviews import GoldAnswer, Labelled, Review, answers_on_conversation, answers_on_message, said_hash
 from cpa_core.gold.spreadsheet import read_csv, write_csv
 from cpa_core.models import EventSchema, Value, digest
 from cpa_core.pipeline.assistant import Assistant
@@ -37,7 +38,10 @@ READERS = 2
 
 
 class Imported(Value):
-    """The result of an import: reviews and labels stored, the number left out, and the reasons with their places."""
+    """The result of an import: reviews and labels stored, the number left out, and the reasons with their places.
+
+    `quotes_not_found` counts quotes that their messages do not contain. Their labels are stored without a quote.
+    """
 
     reviews: int
     labels: int
@@ -45,6 +49,7 @@ class Imported(Value):
     left_out: int
     reasons: tuple[str, ...]
     draw_id: str | None = None
+    quotes_not_found: int = 0
 
 
 class ExportedGold(Value):
@@ -74,7 +79,8 @@ def import_gold(
     """Store the reviews of a file; known ones are not stored twice. Raises InputError, SchemaError, LedgerNotWritten.
 
     `at_random` means that the file's conversations are a random sample of their days, so that rates may be corrected by
-    them. A review of an unknown message or conversation is left out and reported with its place.
+    them. A review of an unknown message or conversation is left out and reported with its place. A quote that the
+    message does not contain is left out, and its label is stored.
     """
     schema, _ = current_schema(assistant)
     merge_gold(assistant)
@@ -97,6 +103,7 @@ def import_gold(
         left_out=len(reading.reasons),
         reasons=tuple(reading.reasons[:5]),
         draw_id=drawn,
+        quotes_not_found=reading.quotes_not_found,
     )
 
 
@@ -172,6 +179,7 @@ class _Reading:
         self.days: dict[str, date] = {row["conversation_id"]: row["day"] for row in rows}
         self.reasons: list[str] = []
         self.undated: set[str] = set()
+        self.quotes_not_found = 0
 
     def checked(self, one: RawReview | Review) -> Review | None:
         """The review, if it is of something that is here and of the schema."""
@@ -199,7 +207,9 @@ class _Reading:
         if raw.message_id is None:
             answers = answers_on_conversation(schema, raw.verdicts)
         else:
-            answers = answers_on_message(schema, row["role"] if row else "", raw.labelled)
+            is_same_text = row is not None and raw.said in ("", said_hash(row["content"]))
+            labelled = [self._quoted(one, row["content"]) if row and is_same_text else one for one in raw.labelled]
+            answers = answers_on_message(schema, row["role"] if row else "", labelled)
         return Review(
             conversation_id=raw.conversation_id,
             message_id=raw.message_id,
@@ -216,6 +226,14 @@ class _Reading:
             note=raw.note,
             answers=answers,
         )
+
+    def _quoted(self, one: Labelled, content: str) -> Labelled:
+        """Return the label with its quote in the message's own words, without one that the message does not contain."""
+        if not one.quote:
+            return one
+        place = locate(one.quote, content)
+        self.quotes_not_found += place is None
+        return one.model_copy(update={"quote": content[place[0] : place[1]] if place else None})
 
 
 def _check(raw: RawReview, now: datetime) -> None:
