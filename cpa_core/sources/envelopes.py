@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 from cpa_core.sources.conversations import decoded, raw
 from cpa_core.sources.cut_json import LINE, PREFIX, begins_record
-from cpa_core.sources.records import Reject
+from cpa_core.sources.records import Reject, moment
 
 Placed: TypeAlias = tuple[str, Any]
 
@@ -93,6 +93,9 @@ TIMES += ("TimeGenerated [UTC]", "timestamp [UTC]", "__REALTIME_TIMESTAMP", "eve
 TIMES += ("@t", "asctime", "publishTime", "publish_time", "enqueuedTimeUtc", "approximateArrivalTimestamp")
 """Where an envelope has the time of what it holds; a record without a time of its own takes it."""
 
+EVENT_TIMES = (*TIMES, "created_at", "createdAt", "occurred_at", "occurredAt", "sent_at", "sentAt", "created")
+"""Where an event has the time of the one record in it."""
+
 OWN_TIME = re.compile(
     r"^(?:timestamp|time|date|datetime|ts|at|created|sent|start)$"
     r"|(?:_(?:at|time|date|ts|timestamp)|Time|Date|At|Timestamp|UnixNano)$"
@@ -163,6 +166,26 @@ def inside(tree: Any, path: tuple[str, ...]) -> Any:
     elif not path:
         return None
     return held if path == () else _timed(_identified(held, outer), outer, path[0])
+
+
+def of_event(held: Any, event: dict[str, Any]) -> Any:
+    """The record in an event, with the conversation, user and time that only the event names.
+
+    So webhooks write what they send: https://github.com/standard-webhooks/standard-webhooks (`type`, `timestamp`,
+    `data`), https://docs.stripe.com/api/events (`created`, `data`).
+    """
+    if type(held) is not dict:
+        return held
+    at = next((event[key] for key in EVENT_TIMES if key in event and _may_be_time(event[key])), None)
+    held = _identified(held, event)
+    return held if at is None else timed_as(held, at)
+
+
+def _may_be_time(value: Any) -> bool:
+    try:
+        return moment(value)[0] is not None
+    except ValueError as error:
+        return "--times" in str(error)  # a time whose order of day and month is decided for the whole file
 
 
 def _identified(held: dict[str, Any], outer: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from cpa_core.errors import SourceError
 from cpa_core.models import Value
-from cpa_core.sources import whatsapp, workbooks
+from cpa_core.sources import aider, whatsapp, workbooks
 from cpa_core.sources.contents import Content
 
 KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", *workbooks.ENDINGS)
@@ -24,7 +24,8 @@ https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html.
 
 def is_read(name: str) -> bool:
     """Whether an object of this name is of a kind that is read."""
-    return name.lower().endswith(READABLE) or bool(whatsapp.NAMES.search(name) or WRITTEN_BY_SERVICES.search(name))
+    named = (whatsapp.NAMES, aider.NAMES, WRITTEN_BY_SERVICES)
+    return name.lower().endswith(READABLE) or any(one.search(name) for one in named)
 
 
 MOST_NAMED = 5

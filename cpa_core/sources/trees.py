@@ -39,6 +39,9 @@ WRAPPERS = frozenset(
 )
 """Under these keys an export may hold the object that holds its records; other keys of objects may be ids."""
 
+LINES = (".jsonl", ".ndjson")
+"""Files of these names have events in their lines, also where there is one; any other object may be a page."""
+
 NESTED = ("{", "[")
 PRINTED = ("[{'", '[{"')
 LONGEST_PRINTED = 1 << 20
@@ -107,6 +110,11 @@ class Records:
         return _of_values(self.file, self.route)
 
 
+def _is_event(route: Route) -> bool:
+    """Whether a route leads from an object to the one record in it."""
+    return bool(route) and WRAPPERS.issuperset(route)
+
+
 def _opened_rows(found: Iterable[Placed | Reject], route: Route) -> Found:
     """The records that stand inside the rows of a table."""
     for one in found:
@@ -157,9 +165,11 @@ def _of_line(place: str, line: str) -> Placed | Reject | None:
 def _of_values(file: File, route: Route) -> Found:
     window = Window(file.name, documents.text(file.name, file.content))
     number = 0
+    is_line = _is_event(route) and file.name.lower().removesuffix(".gz").endswith(LINES)
     while window.peek():
         number += 1
-        yield from _streamed(window, f"{number}" if number > 1 else "", route)
+        place = f"{number}" if number > 1 else ""
+        yield from along(place, window.value(), route) if is_line else _streamed(window, place, route)
 
 
 def _streamed(window: Window, place: str, route: Route) -> Found:
@@ -220,7 +230,7 @@ def _gather(place: str, tree: Any, route: Route, found: list[Placed | Reject]) -
         else:
             found += [(f"{place}.{n}", one) for n, one in enumerate(tree)]
     elif isinstance(tree, dict) and step in tree:
-        _gather(_within(place, step), tree[step], rest, found)
+        _gather(_within(place, step), _held(tree, route), rest, found)
     else:
         found.append((place, tree))  # a value of another kind among those of the route: its reader says what it lacks
 
@@ -232,13 +242,19 @@ def _along_one(place: str, tree: Any, route: Route) -> tuple[str, Any, Route]:
         if step == TABLE or step in envelopes.STEPS:
             break
         if isinstance(tree, dict) and step in tree:
-            place, tree = _within(place, step), tree[step]
+            place, tree = _within(place, step), _held(tree, route[depth:])
         elif step == "[]" and isinstance(tree, list) and len(tree) == 1:
             place, tree = _within(place, "0"), tree[0]
         else:
             break
         depth += 1
     return place, tree, route[depth:]
+
+
+def _held(tree: dict[str, Any], route: Route) -> Any:
+    """The value under the first key of a route; the one record in an event has the event's time."""
+    held = tree[route[0]]
+    return envelopes.of_event(held, tree) if route[0] in WRAPPERS and _is_event(route) else held
 
 
 def routes(values: Sequence[Any]) -> Iterator[tuple[Route, list[Any]]]:
@@ -314,10 +330,15 @@ def _are_columns(trees: Sequence[Any]) -> bool:
 
 
 def _by_id(tree: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """The rows of an object that has each under its id, all of them with at least two keys of one name."""
+    """The rows of an object that has each under its id, all of them with at least two keys of one name.
+
+    A record in the wrapper of an event stands under no id.
+    """
     rows = list(tree.values())
-    if not rows or not all(
-        type(row) is dict and not any(isinstance(v, dict | list) for v in row.values()) for row in rows
+    if (
+        not rows
+        or WRAPPERS.issuperset(tree)
+        or not all(type(row) is dict and not any(isinstance(v, dict | list) for v in row.values()) for row in rows)
     ):
         return None
     if len(set(rows[0]).intersection(*rows[1:])) < 2:

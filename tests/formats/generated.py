@@ -528,6 +528,15 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "jaeger": ("jaeger", lambda told: by_agent.jaeger(_spans(told, _as_text))),
     "jaeger events": ("jaeger", lambda told: by_agent.jaeger(_spans(told, _events))),
     "posthog query": ("posthog", lambda told: by_agent.queried(posthog(told))),
+    "zendesk audits": ("zendesk_audits", by_desk.zendesk_audits),
+    "cx agent studio": ("cx_agent_studio", by_desk.cx_studio),
+    "cx insights": ("cx_insights", by_desk.cx_insights),
+    "copilot sessions": ("copilot_sessions", by_desk.copilot_sessions),
+    "rasa by sender": ("rasa", by_desk.rasa_by_sender),
+    "vapi of openai": ("vapi", by_desk.vapi_of_openai),
+    "goose": ("goose", by_agent.goose),
+    "goose lines": ("goose_lines", by_agent.goose_lines),
+    "aider": ("aider", by_agent.aider),
     "chatwoot webhooks": ("chatwoot", by_talk.chatwoot_webhooks),
     "crisp": ("crisp", by_desk.crisp),
     "freshchat": ("freshchat", by_desk.freshchat),
@@ -567,6 +576,8 @@ UNSPOKEN |= dict.fromkeys(("compared_answers", "prompts_and_completions"), "what
 UNSPOKEN |= dict.fromkeys(
     ("batch_inputs", "intercom_list", "zendesk_tickets", "typebot_results"), "one side of conversations is refused"
 )
+UNSPOKEN |= {"dialogflow_list": "a list without what was said is refused"}
+UNSPOKEN |= {"message_lines": "in any other layout such messages are a list, or of several conversations"}
 """Formats of the registry that have no writer, with the reason."""
 
 TABLES = {"table": "csv", "table with tabs": "tsv", "table of Parquet": "parquet"}
@@ -577,7 +588,7 @@ UNNAMED = frozenset({"api management", "vertex"})
 
 FLAT = frozenset({"rows", "langfuse traces", "langfuse observations", "langfuse blob", "litellm", "proxy", "phoenix"})
 FLAT |= {"api management", "vertex", "helicone", "braintrust", "chat data set", "copilot rows", "weave"}
-FLAT |= {"freshdesk", "gorgias"}
+FLAT |= {"freshdesk", "gorgias", "copilot sessions"}
 FLAT |= {"rasa rows", "logfire", "dialogflow log", "langchain rows", "ai sdk rows"}
 """Records that also stand in the rows of a table."""
 

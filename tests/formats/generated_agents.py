@@ -154,3 +154,35 @@ def queried(events: Sequence[Record]) -> list[Record]:
     names = list(events[0])
     cells = [[json.dumps(v) if isinstance(v, dict) else v for v in one.values()] for one in events]
     return [{"columns": names, "results": cells, "types": [[name, SILENT] for name in names], "hasMore": False}]
+
+
+def goose(told: Told) -> list[Record]:
+    """A session as `goose session export` writes it."""
+    about = {"id": told.key, "working_dir": SILENT, "name": SILENT, "created_at": told.begins.isoformat()}
+    return [{**about, "session_type": "user", "conversation": _goose_messages(told)}]
+
+
+def goose_lines(told: Told) -> list[Record]:
+    """A session as Goose wrote it before: a line about it, and its messages."""
+    said = [{key: value for key, value in one.items() if key != "id"} for one in _goose_messages(told)]
+    return [{"working_dir": SILENT, "description": SILENT, "message_count": len(said)}, *said]
+
+
+def _goose_messages(told: Told) -> list[Record]:
+    found: list[Record] = []
+    for n, at, role, text in timed(told):
+        about = {"id": f"{told.key}-{n}", "created": int(at.timestamp()), "metadata": {"userVisible": True}}
+        call = {"type": "toolRequest", "id": "t", "toolCall": {"status": "success", "value": {"arguments": SILENT}}}
+        result = {"type": "toolResponse", "id": "t", "toolResult": {"value": [{"type": "text", "text": SILENT}]}}
+        noise = [{"type": "thinking", "thinking": SILENT}, call] if role == "assistant" else []
+        found.append({**about, "role": role, "content": [*noise, {"type": "text", "text": text}]})
+        found.append({**about, "id": f"{told.key}-{n}-t", "role": "user", "content": [result]})
+        summary = {"metadata": {"userVisible": False}, "content": [{"type": "text", "text": INSIDE}]}
+        found.append({**about, "id": f"{told.key}-{n}-s", "role": "user", **summary})
+    return found
+
+
+def aider(told: Told) -> list[Record]:
+    """What `sources.aider` makes of a chat history."""
+    said = [{"role": "system", "content": SILENT}, *({"role": role, "content": text} for role, text in told.turns)]
+    return [{"aider": True, "started": told.begins.isoformat(), "messages": said}]

@@ -3,8 +3,8 @@
 from typing import Any
 
 from tests.formats.generated_talks import as_html, timed
-from tests.formats.marks import SILENT
-from tests.support.writings import Told, calls
+from tests.formats.marks import INSIDE, SILENT
+from tests.support.writings import Told, calls, messages
 
 Record = dict[str, Any]
 
@@ -218,3 +218,70 @@ def oasst_trees(told: Told) -> list[Record]:
         left = {**about, "message_id": f"{told.key}-{n}x", "text": SILENT, "deleted": True, "replies": []}
         replies = [left, {**about, "text": text, "rank": 0, "replies": replies}]
     return [{"message_tree_id": told.key, "tree_state": "ready_for_export", "prompt": replies[1]}]
+
+
+def zendesk_audits(told: Told) -> list[Record]:
+    """A ticket's audits: what sets its fields, its comments, a note, and a comment made private later."""
+    who = {"user": 7, "assistant": 9}
+    found: list[Record] = []
+    for n, at, role, text in timed(told):
+        about = {"id": n, "ticket_id": told.key, "author_id": who[role], "created_at": at.isoformat()}
+        fields = [("requester_id", "7"), ("subject", SILENT)] if n == 0 else [("status", "open")]
+        events: list[Record] = [
+            {"id": f"{n}-{key}", "type": "Create", "field_name": key, "value": value} for key, value in fields
+        ]
+        events.append({"id": f"{n}-c", "type": "Comment", "author_id": who[role], "body": text, "public": True})
+        events.append({"id": f"{n}-n", "type": "Comment", "author_id": 9, "body": SILENT, "public": False})
+        events.append({"id": f"{n}-p", "type": "Comment", "author_id": 9, "body": INSIDE, "public": True})
+        events.append({"id": f"{n}-q", "type": "CommentPrivacyChange", "comment_id": f"{n}-p", "public": False})
+        events.append({"id": f"{n}-m", "type": "Notification", "body": SILENT, "subject": SILENT})
+        found.append({**about, "events": events, "metadata": {"x": SILENT}})
+    return found
+
+
+def cx_studio(told: Told) -> list[Record]:
+    """A conversation of CX Agent Studio: turns with tools and variables between what is said."""
+    name = f"projects/p/locations/l/apps/a/conversations/{told.key}"
+    found: list[Record] = []
+    for _, at, role, text in timed(told):
+        who = {"role": "user" if role == "user" else "root_agent", "eventTime": at.isoformat()}
+        noise = [{"toolCall": {"args": {"q": SILENT}}}, {"toolResponse": {"response": SILENT}}]
+        chunks = [*(noise if role == "assistant" else []), {"text": text}, {"updatedVariables": {"x": SILENT}}]
+        found.append({"messages": [{**who, "chunks": chunks}]})
+    return [{"name": name, "startTime": told.begins.isoformat(), "turns": found, "entryAgent": SILENT}]
+
+
+def cx_insights(told: Told) -> list[Record]:
+    sides = {"user": ("END_USER", 1), "assistant": ("AUTOMATED_AGENT", 2)}
+    said = [
+        {
+            "text": text,
+            "role": sides[role][0],
+            "user_id": sides[role][1],
+            "start_timestamp_usec": int(at.timestamp() * 1_000_000),
+        }
+        for _, at, role, text in timed(told)
+    ]
+    return [{"conversation_info": {"categories": [{"display_name": SILENT}]}, "entries": said}]
+
+
+def copilot_sessions(told: Told) -> list[Record]:
+    """A session as Copilot Studio itself lets one download it."""
+    sides = {"user": "User", "assistant": "Bot"}
+    said = " ".join(f"{sides[role]} says: {text};" for role, text in told.turns)
+    about = {"SessionId": told.key, "StartDateTime": told.begins.isoformat(), "InitialUserMessage": SILENT}
+    return [{**about, "TopicName": SILENT, "ChatTranscript": said, "SessionOutcome": "Resolved"}]
+
+
+def rasa_by_sender(told: Told) -> list[Record]:
+    """Trackers by their sender."""
+    events = {"user": "user", "assistant": "bot"}
+    said = [{"event": events[role], "timestamp": at.timestamp(), "text": text} for _, at, role, text in timed(told)]
+    return [{told.key: {"slots": {"x": SILENT}, "events": [{"event": "action", "name": SILENT}, *said]}}]
+
+
+def vapi_of_openai(told: Told) -> list[Record]:
+    """A call of which only the messages for OpenAI are kept."""
+    said = [{"role": "system", "content": SILENT}, *messages(told.turns)]
+    about = {"id": told.key, "customerId": told.user, "startedAt": told.begins.isoformat(), "messages": []}
+    return [{**about, "artifact": {"messagesOpenAIFormatted": said, "transcript": SILENT}}]

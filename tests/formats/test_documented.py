@@ -251,6 +251,15 @@ def test_a_form_is_read_as_its_page_has_it(form: str) -> None:
     assert told(content, "a.jsonl" if isinstance(content, str) else "a.json") == expected
 
 
+def spans(attributes: dict[str, str], *events: tuple[str, str, str]) -> dict[str, Any]:
+    """A span of OTLP with attributes and events of text."""
+    heard = [{"name": name, "attributes": [{"key": key, "value": {"stringValue": one}}]} for name, key, one in events]
+    given = [{"key": key, "value": {"stringValue": one}} for key, one in attributes.items()]
+    times = {"startTimeUnixNano": "1772442000000000000", "endTimeUnixNano": "1772442001000000000"}
+    one = {"traceId": "t", "spanId": "s", "attributes": given, "events": heard, **times}
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [one]}]}]}
+
+
 PHOENIX = {"context": {"trace_id": "t", "span_id": "s"}, "parent_id": None, "name": "c", "span_kind": "LLM"}
 PHOENIX |= {"start_time": AT, "end_time": AT}
 PICTURE = {"message_content.type": "image", "message_content.image.image.url": "(nobody)"}
@@ -408,6 +417,84 @@ FRESH: dict[str, tuple[Any, list[Said]]] = {
         },
         [BOTH],
     ),
+    "a session of OpenAI's agents, with its tools": (
+        [
+            message("user", "hi"),
+            {"type": "reasoning", "id": "r", "summary": []},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "(nobody)", "status": "completed"},
+            {"type": "function_call_output", "call_id": "c", "output": "(nobody)"},
+            {**message("assistant", [{"type": "output_text", "text": "ho"}]), "type": "message", "status": "completed"},
+        ],
+        [BOTH],
+    ),
+    "a thread with its runs": (
+        [
+            {
+                "object": "thread.message",
+                "id": "1",
+                "created_at": 1772442000,
+                "thread_id": "t",
+                **message("user", "hi"),
+            },
+            {"object": "thread.run", "id": "r", "created_at": 1772442000, "thread_id": "t", "instructions": "(nobody)"},
+            {"object": "thread.message", "id": "2", "created_at": 1772442001, "thread_id": "t"}
+            | message("assistant", "ho"),
+        ],
+        [BOTH],
+    ),
+    "Langfuse, a candidate of Gemini's": (
+        {**LANGFUSE, "input": GEMINI, "output": {"content": {"role": "model", "parts": [{"text": "ho"}]}}},
+        [BOTH],
+    ),
+    "a collector's spans beside its metrics": (
+        lines(spans({"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "hi"}), {"resourceMetrics": []}),
+        [[("user", "hi")]],
+    ),
+    "Dialogflow, in Python's words": (
+        {
+            "name": "projects/p/conversations/c",
+            "start_time": AT,
+            "interactions": [
+                {
+                    "request": {"query_input": {"text": {"text": "hi"}, "language_code": "en"}},
+                    "response": {"query_result": {"response_messages": [{"text": {"text": ["ho"]}}]}},
+                    "create_time": AT,
+                }
+            ],
+        },
+        [BOTH],
+    ),
+    "Dialogflow, the utterances alone": (
+        {
+            "name": "projects/p/conversations/c",
+            "startTime": AT,
+            "interactions": [{"createTime": AT, "requestUtterances": "hi", "responseUtterances": "ho"}],
+        },
+        [BOTH],
+    ),
+    "a session of Copilot Studio, with semicolons in it": (
+        {"SessionID": "c", "StartDateTime": AT, "ChatTranscript": "User says: a; b; Bot says: c;d;", "TurnCount": 1},
+        [[("user", "a; b"), ("assistant", "c;d")]],
+    ),
+    "Zendesk's audits of several tickets, a row each": (
+        lines(
+            *(
+                {
+                    "id": n,
+                    "ticket_id": ticket,
+                    "author_id": author,
+                    "created_at": f"2026-03-02T09:00:0{n}Z",
+                    "events": [
+                        {"id": 9 * n, "type": "Create", "field_name": "requester_id", "value": "7"},
+                        {"id": 9 * n + 1, "type": "Comment", "body": text, "public": True},
+                        {"id": 9 * n + 2, "type": "Comment", "body": "(nobody)", "public": False},
+                    ],
+                }
+                for n, ticket, author, text in ((2, 1, 9, "ho"), (0, 1, 7, "hi"), (1, 2, 7, "hi"), (3, 2, 9, "ho"))
+            )
+        ),
+        [BOTH, BOTH],
+    ),
     "roles of Dialogflow's conversations": (
         {
             "messages": [
@@ -479,6 +566,16 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "an answer of Anthropic alone": (
         {"type": "message", "stop_reason": "end_turn", **message("assistant", [])},
         "only answers",
+    ),
+    "the chunks of a stream": (CHUNKS, "only answers"),
+    "the events of a response": (
+        [{"type": "response.created", "response": {"object": "response", "output": []}}, *RESPONSES],
+        "only answers",
+    ),
+    "an answer of Gemini's": ({"candidates": [{"content": {"role": "model", "parts": []}}]}, "only answers"),
+    "Dialogflow's list": (
+        {"conversations": [{"name": "c", "startTime": AT, "languageCode": "en", "metrics": {"duration": "1s"}}]},
+        "get each conversation",
     ),
     "answers of a batch of Gemini": ({"key": "k", "response": {"candidates": []}}, "only answers"),
     "items in no order that can be told": (PAGE | {"data": ITEMS_OF_A_CONVERSATION[:1] * 2}, "order"),
@@ -570,15 +667,6 @@ def test_each_checkpoint_of_a_thread_adds_what_the_one_before_it_had_not(ids: bo
     assert told(states[::-1]) == [
         [(who, text) for who, (_, text) in zip(("user", "assistant") * 2, spoken, strict=True)]
     ]
-
-
-def spans(attributes: dict[str, str], *events: tuple[str, str, str]) -> dict[str, Any]:
-    """A span of OTLP with attributes and events of text."""
-    heard = [{"name": name, "attributes": [{"key": key, "value": {"stringValue": one}}]} for name, key, one in events]
-    given = [{"key": key, "value": {"stringValue": one}} for key, one in attributes.items()]
-    times = {"startTimeUnixNano": "1772442000000000000", "endTimeUnixNano": "1772442001000000000"}
-    one = {"traceId": "t", "spanId": "s", "attributes": given, "events": heard, **times}
-    return {"resourceSpans": [{"scopeSpans": [{"spans": [one]}]}]}
 
 
 CONTENTS = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "config": {"system_instruction": "s"}}

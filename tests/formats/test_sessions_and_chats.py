@@ -94,6 +94,13 @@ CHATS: dict[str, str] = {
     "Android, Sweden": "2026-03-02 09:00 - Ada: hi\n2026-03-03 09:01 - Bo: ho\n",
     "iPhone, United States": "[3/2/26, 9:00:00\u202fAM] Ada: hi\n[3/25/26, 9:01:00\u202fAM] Bo: ho\n",
     "iPhone, Germany": "\u200e[02.03.26, 09:00:00] Ada: hi\r\n[03.03.26, 09:01:00] Bo: ho\r\n",
+    "iPhone, China": "[2026/3/2 上午9:00:00] Ada: hi\n[2026/3/25 下午1:01:00] Bo: ho\n",
+    "Android, Taiwan": "2026/3/2 上午9:00 - Ada: hi\n2026/3/25 下午1:01 - Bo: ho\n",
+    "Android, Korea": "2026. 3. 2. 오전 9:00 - Ada: hi\n2026. 3. 25. 오후 1:01 - Bo: ho\n",
+    "Android, Egypt": "٢\u200f/٣\u200f/٢٠٢٦، ٩:٠٠ ص - Ada: hi\n٢٥\u200f/٣\u200f/٢٠٢٦، ١:٠١ م - Bo: ho\n",
+    "Android, Iran": "2026/3/2،\u200f 9:00 ق.ظ. - Ada: hi\n2026/3/25، 1:01 ب.ظ. - Bo: ho\n",
+    "Android, Greece": "2/3/26, 9:00 π.μ. - Ada: hi\n25/3/26, 1:01 μ.μ. - Bo: ho\n",
+    "Android, Thailand": "2/3/2569 09:00 - Ada: hi\n25/3/2569 13:01 - Bo: ho\n",
     "iPhone, Finland": "[2.3.2026 klo 9.00.00] Ada: hi\n[3.3.2026 klo 9.01.00] Bo: ho\n",
 }
 NAME = "WhatsApp Chat with Bo.txt"
@@ -139,3 +146,57 @@ def test_a_chat_is_found_by_its_name_and_another_text_is_none() -> None:
     assert not is_read("readme.txt")
     with pytest.raises(SourceError, match="none of the kinds"):
         read_file("hello\n", "readme.txt")
+
+
+HALVES = [(1, "上午9:05", "09:05"), (2, "下午12:05", "12:05"), (3, "凌晨12:05", "00:05"), (4, "9:05 م", "21:05")]
+
+
+@pytest.mark.parametrize(("day", "written", "clock"), HALVES)
+def test_a_half_of_the_day_is_that_of_its_word(day: int, written: str, clock: str) -> None:
+    (record,) = read_file(f"[2026/3/{day:02} {written}] Ada: 12 ٩\n", "_chat.txt", roles=SIDES)[0]
+    assert f"{record.sent_at:%d %H:%M}" == f"{day:02} {clock}" and record.content == "12 ٩"
+
+
+AIDER = """
+# aider chat started at 2026-03-02 09:00:00
+
+> Aider v0.86.1{0}
+> Added hello.py to the chat{0}
+
+#### hi{0}
+#### there{0}
+
+# A heading
+
+> a quotation
+
+#### A smaller heading
+ho
+
+> Tokens: 2.1k sent, 120 received.{0}
+
+#### /run pytest{0}
+
+> 1 passed{0}
+
+#### /ask and?{0}
+
+so
+
+# aider chat started at 2026-03-03 10:00:00
+
+#### hi{0}
+
+ho
+"""
+
+
+def test_marks_that_end_in_two_spaces_say_whose_the_lines_of_aiders_history_are() -> None:
+    name = ".aider.chat.history.md"
+    answer = "# A heading\n\n> a quotation\n\n#### A smaller heading\nho"
+    first: Said = [("user", "hi\nthere"), ("assistant", answer), ("user", "and?"), ("assistant", "so")]
+    assert told(AIDER.format("  "), name) == [first, BOTH]
+    assert {f"{one.sent_at:%m-%d %H}" for one in read_file(AIDER.format("  "), name)[0]} == {"03-02 09", "03-03 10"}
+    assert is_read(name) and not is_read("README.md")
+    with pytest.raises(SourceError, match="none of the kinds"):
+        read_file("# A project\n", "README.md")

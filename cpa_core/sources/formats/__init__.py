@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from cpa_core.errors import DayNeeded, SourceError
-from cpa_core.sources import columns, dialects, documents, headers, mapping, roles, times, whatsapp, workbooks
+from cpa_core.sources import aider, columns, dialects, documents, headers, mapping, roles, times, whatsapp, workbooks
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import (
     agent_sessions,
@@ -24,10 +24,12 @@ from cpa_core.sources.formats import (
     cline,
     coding_agents,
     copilot_chat,
+    dialogflow,
     dialogs,
     fielded,
     gemini,
     gemini_cli,
+    goose,
     helpdesks,
     hints,
     jaeger,
@@ -53,6 +55,7 @@ from cpa_core.sources.formats import (
     threads_of_answers,
     traced,
     ui_messages,
+    zendesk_audits,
     zendesk_messaging,
 )
 from cpa_core.sources.formats.companions import HOLDS_NONE
@@ -113,6 +116,7 @@ FORMATS: dict[str, Format] = {
         lm_studio.LM_STUDIO,
         helpdesks.INTERCOM,
         helpdesks.ZENDESK,
+        zendesk_audits.AUDITS,
         zendesk_messaging.MESSAGING,
         zendesk_messaging.EVENTS,
         helpdesks.CHATWOOT,
@@ -120,9 +124,12 @@ FORMATS: dict[str, Format] = {
         helpdesks.TWILIO_MESSAGES,
         bots.RASA,
         bots.RASA_EVENTS,
-        bots.DIALOGFLOW,
-        bots.DIALOGFLOW_LOG,
+        dialogflow.DIALOGFLOW,
+        dialogflow.DIALOGFLOW_LOG,
+        dialogflow.STUDIO,
+        dialogflow.INSIGHTS,
         bots.COPILOT,
+        bots.COPILOT_SESSIONS,
         bots.TYPEBOT,
         calls_by_voice.VAPI,
         calls_by_voice.RETELL,
@@ -136,6 +143,9 @@ FORMATS: dict[str, Format] = {
         cline.CLINE,
         agent_sessions.OPENCODE,
         agent_sessions.PI,
+        agent_sessions.AIDER,
+        goose.GOOSE,
+        goose.GOOSE_LINES,
         copilot_chat.COPILOT_CHAT,
         *fielded.BY_FIELDS,
         dialogs.TELEGRAM,
@@ -149,12 +159,14 @@ FORMATS: dict[str, Format] = {
         threads_of_answers.OASST_TREES,
         chat_datasets.CHAT_DATASET,
         message_lists.MESSAGES,
+        message_lists.LINES,
         refused.BATCH_INPUTS,
         refused.STORED_PROMPTS,
         refused.COMPARED,
         refused.COMPLETIONS,
         refused.INTERCOM_LIST,
         refused.ZENDESK_TICKETS,
+        refused.DIALOGFLOW_LIST,
         refused.TYPEBOT_RESULTS,
         own.LISTS,
     )
@@ -183,7 +195,7 @@ def opened(file: File, midnight: datetime | None, day: date | None = None) -> Op
             notes = (*notes, f"{file.name}: {chosen.form.title}: {HOLDS_NONE}")
         found, count = _gathered(file, chosen)
         (drafts, records, rejects), shared = settled(found, file.sessions.owners or Owners(), file.roles)
-        notes = (*notes, *hints.shared_sessions(file, shared))
+        notes = (*notes, *hints.shared_sessions(file, shared), *hints.one_conversation(file, chosen, records))
     except UnicodeDecodeError:
         raise documents.not_utf8(file.name, file.content) from None
     if drafts.num_rows or rejects:
@@ -224,6 +236,8 @@ def prepared(file: File) -> tuple[File, tuple[str, ...]]:
     file = file._replace(content=content)
     if whatsapp.is_chat(file):
         return file._replace(content=whatsapp.as_json(file)), notes
+    if aider.is_history(file):
+        return file._replace(content=aider.as_json(file)), notes
     if not is_table:
         return file, notes
     found = headers.framed(file, "\t" if ending.endswith(".tsv") else ",")

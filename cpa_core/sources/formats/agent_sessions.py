@@ -1,4 +1,4 @@
-"""Sessions of the coding agents OpenCode and Pi (also OpenClaw).
+"""Sessions of the coding agents OpenCode, Pi (also OpenClaw) and aider.
 
 OpenCode: https://opencode.ai/docs/cli (`opencode export`). Parts of a message: https://github.com/anomalyco/opencode
 (packages/opencode/src/session/message-v2.ts). Pi: https://github.com/badlogic/pi-mono
@@ -16,7 +16,7 @@ from cpa_core.sources.formats.coding_agents import ASIDE, CLAUDE_CODE
 from cpa_core.sources.formats.form import Format, attempted, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
 from cpa_core.sources.formats.traces import INNER
-from cpa_core.sources.records import Reject, SourceRecord
+from cpa_core.sources.records import Reject, SourceRecord, moment
 from cpa_core.sources.trees import Trees
 
 MARKS = frozenset({"step-start", "step-finish", "snapshot", "patch", "agent", "subtask", "compaction", "retry"})
@@ -102,6 +102,14 @@ def _entry(file: File, place: str, entry: dict[str, Any]) -> Iterator[Made]:
     )
 
 
+def _aider(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """A session of aider's, as `cpa_core.sources.aider` makes it of a chat history."""
+    tree = talks.record(tree)
+    began, assumed = moment(tree.get("started"), file.zone)
+    head = talks.Head(place, None, started_at=began, zone_assumed=assumed)
+    return talks.talk(head, turns.drafts(file, f"{place}: messages", list_at(tree, "messages")))
+
+
 PI_ROLES = {"toolResult": "tool", "bashExecution": "tool", "custom": "system", "branchSummary": "system"}
 PI_ROLES |= {"compactionSummary": "system", "hookMessage": "system"}
 
@@ -131,4 +139,18 @@ PI: Format = CLAUDE_CODE._replace(
     ids="id of the session's line",
     times="timestamp of each line",
     silent="branches that were left, thinking, tools and their results, summaries, changes of model",
+)
+
+AIDER: Format = CLAUDE_CODE._replace(
+    name="aider",
+    title="the chat history of aider",
+    kind="conversation",
+    signs=("aider started messages[].role",),
+    read=each(_aider),
+    docs="https://aider.chat/docs/config/options.html",
+    ids="none: what was said",
+    users="none",
+    times="the beginning of the session, in the machine's zone (CPA_ASSUMED_ZONE)",
+    speech="lines marked #### are the user's, lines without a mark the assistant's",
+    silent="what the program wrote (marked >), commands to it",
 )

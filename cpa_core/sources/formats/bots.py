@@ -1,16 +1,17 @@
-"""Transcripts of bot builders: Rasa, Dialogflow CX, Copilot Studio, Typebot.
+"""Transcripts of bot builders: Rasa, Copilot Studio, Typebot.
 
 Sources: https://rasa.com/docs/rasa/tracker-stores, https://rasa.com/docs/reference/integrations/event-brokers (events),
-https://docs.cloud.google.com/dialogflow/cx/docs/reference/rest/v3beta1/projects.locations.agents.conversations,
 https://learn.microsoft.com/en-us/microsoft-copilot-studio/analytics-transcripts-powerapps (activities; from.role 1 is
-the user, 0 the bot),
+the user, 0 the bot), https://learn.microsoft.com/en-us/microsoft-copilot-studio/analytics-sessions (the table),
 https://github.com/baptisteArno/typebot.io (getResultTranscript: role, type and text of each message).
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from cpa_core.sources import columns, fields, markup
+from cpa_core.sources import columns, fields
+from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
@@ -23,7 +24,19 @@ ACTIVITY_ROLES = {"1": "user", "0": "assistant", "user": "user", "bot": "assista
 
 
 def _rasa(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """A tracker; or trackers by their sender, which are as many conversations."""
     tree = talks.record(tree)
+    if isinstance(tree.get("events"), list):
+        yield from _tracker(file, place, tree)
+        return
+    for sender, one in tree.items():
+        try:
+            yield from _tracker(file, sender, {"sender_id": sender, **talks.record(one)})
+        except ValueError as error:
+            yield Reject(sender, str(error), raw(one))
+
+
+def _tracker(file: File, place: str, tree: dict[str, Any]) -> Iterator[SourceRecord | Reject]:
     about = talks.head(file, place, tree, "sender_id")
     made = (
         one
@@ -67,47 +80,6 @@ def _rasa_row(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         yield one._replace(conversation_id=conversation_id) if isinstance(one, Draft) else one
 
 
-def _dialogflow(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
-    tree = talks.record(tree)
-    about = talks.head(file, place, tree, "name", start="startTime")
-    listed = [one for one in list_at(tree, "interactions") if isinstance(one, dict)]
-    listed.sort(key=lambda one: str(one.get("createTime") or ""))  # one form of time: RFC 3339 in UTC
-    made = (one for n, both in enumerate(listed) for one in _interaction(file, f"{place}: interactions.{n}", both))
-    short = about.conversation_id.rsplit("/", 1)[-1] if about.conversation_id else None
-    return talks.talk(about._replace(conversation_id=short), made)
-
-
-def _interaction(file: File, place: str, both: dict[str, Any]) -> Iterator[Made]:
-    """Both sides of an interaction: what was asked, or transcribed, and the texts of the answer."""
-    result, at = object_at(both, "response", "queryResult"), both.get("createTime")
-    query = object_at(both, "request", "queryInput")
-    asked = both.get("requestUtterances") or object_at(query, "text").get("text")
-    asked = asked or result.get("text") or result.get("transcript")
-    yield from talks.said(file, f"{place}.request", "user", asked, at)
-    texts = [text for one in list_at(result, "responseMessages") for text in _shown(one)]
-    answered = both.get("responseUtterances") or "\n".join(text for text in texts if isinstance(text, str))
-    yield from talks.said(file, f"{place}.response", "assistant", answered, at)
-
-
-def _shown(message: Any) -> list[Any]:
-    """The texts of one response message: shown, or spoken, then without the marks of SSML."""
-    spoken = object_at(message, "outputAudioText")
-    ssml = spoken.get("ssml")
-    said = spoken.get("text") or (markup.words(ssml) if isinstance(ssml, str) else None)
-    return [*list_at(message, "text", "text"), *([said] if said else [])]
-
-
-def _dialogflow_turn(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
-    """One turn of the interaction log, as Dialogflow CX writes it to BigQuery: both sides of it."""
-    tree = talks.record(tree)
-    name = fields.identity("conversation_name", tree.get("conversation_name"))
-    if name is None:
-        raise ValueError("conversation_name: missing")
-    both = {key: unfolded(tree.get(key)) for key in ("request", "response")}
-    for made in _interaction(file, place, {**both, "createTime": tree.get("request_time")}):
-        yield made._replace(conversation_id=name.rsplit("/", 1)[-1]) if isinstance(made, Draft) else made
-
-
 def _typebot(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     """The transcript of one result of Typebot's."""
     tree = talks.record(tree)
@@ -145,6 +117,30 @@ def _copilot(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Rejec
     return talks.talk(about, made)
 
 
+def _copilot_session(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """A row of the sessions that Copilot Studio itself lets one download: the whole transcript is one text."""
+    tree = talks.record(tree)
+    number = tree.get("SessionId") or tree.get("SessionID")
+    about = talks.head(file, place, {**tree, "id": number}, "id", start="StartDateTime")
+    written = tree.get("ChatTranscript") or ""
+    if not isinstance(written, str):
+        raise ValueError(f"ChatTranscript: text is needed, this is a {fields.kind(written)}")
+    pieces = SAYS.split(written)
+    said = zip(pieces[1::2], pieces[2::2], strict=True)
+    return talks.talk(
+        about,
+        (
+            one
+            for n, (who, text) in enumerate(said)
+            for one in talks.said(file, f"{place}: ChatTranscript.{n}", SAYERS[who], text.strip().removesuffix(";"))
+        ),
+    )
+
+
+SAYS = re.compile(r"(?:^|;)\s*(User|Bot) says: ?")
+SAYERS = {"User": "user", "Bot": "assistant"}
+
+
 def _activity_role(activity: Any) -> str | None:
     role = object_at(activity, "from").get("role")
     return ACTIVITY_ROLES.get(str(role).lower()) if role is not None else None
@@ -163,10 +159,14 @@ RASA = Format(
     name="rasa",
     title="Rasa's trackers",
     kind="conversation",
-    signs=("sender_id events[].event", "sender_id events[].event events[].timestamp slots"),
+    signs=(
+        "sender_id events[].event",
+        "sender_id events[].event events[].timestamp slots",
+        "*.events[].event *.events[].timestamp",
+    ),
     read=each(_rasa),
     docs="https://rasa.com/docs/rasa/tracker-stores",
-    ids="sender_id",
+    ids="sender_id, or the key under which a tracker stands",
     users="none: sender_id is the conversation",
     times="timestamp of each event",
     speech="text of the events user and bot",
@@ -184,34 +184,6 @@ RASA_EVENTS = RASA._replace(
     ),
     read=each(_rasa_row),
     docs="https://rasa.com/docs/reference/integrations/event-brokers",
-)
-
-DIALOGFLOW = Format(
-    name="dialogflow_cx",
-    title="conversations of Dialogflow CX",
-    kind="conversation",
-    signs=(
-        "interactions[].request interactions[].response",
-        "name startTime interactions[].request interactions[].response.queryResult",
-    ),
-    read=each(_dialogflow),
-    docs="https://docs.cloud.google.com/dialogflow/cx/docs/reference/rest/v3beta1/projects.locations.agents.conversations",
-    ids="the last part of name",
-    users="none",
-    times="createTime of each interaction, else startTime",
-    speech="requestUtterances or the query's text; responseUtterances or the texts of responseMessages",
-    silent="payloads, parameters, intents",
-)
-
-DIALOGFLOW_LOG = DIALOGFLOW._replace(
-    name="dialogflow_log",
-    title="the interaction log of Dialogflow CX in BigQuery",
-    kind="message",
-    signs=("conversation_name turn_position request response",),
-    read=each(_dialogflow_turn),
-    docs="https://docs.cloud.google.com/dialogflow/cx/docs/concept/export-bq",
-    ids="the last part of conversation_name",
-    times="request_time",
 )
 
 TYPEBOT = Format(
@@ -245,4 +217,18 @@ COPILOT = Format(
     times="timestamp of each activity",
     speech="text of activities of type message: from.role 1 is the user, 0 the bot",
     silent="traces, events, attachments and cards",
+)
+
+COPILOT_SESSIONS = COPILOT._replace(
+    name="copilot_sessions",
+    title="sessions downloaded from Copilot Studio",
+    signs=("ChatTranscript StartDateTime !role !activities",),
+    read=each(_copilot_session),
+    docs="https://learn.microsoft.com/en-us/microsoft-copilot-studio/analytics-sessions",
+    ids="SessionId",
+    users="none",
+    times="StartDateTime of the session",
+    speech='ChatTranscript, cut where "User says:" and "Bot says:" stand; Copilot Studio keeps 512 characters of '
+    "each answer there, and all of them in the transcripts of Power Apps",
+    silent="the options that are shown, and the outcome",
 )

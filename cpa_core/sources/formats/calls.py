@@ -264,11 +264,19 @@ def _held(tree: dict[str, Any], word: str) -> list[Any] | None:
             return _requested(tree, spoken(tree[key], word))
     if tree.get("prompt") and tree.keys() <= PROMPTED:
         return _requested(tree, spoken(tree["prompt"], word))
-    if isinstance(tree.get("message"), dict) and not tree.keys() & {"role", "content"}:
-        return spoken(tree["message"], word)
+    if (inner := _inner(tree)) is not None:
+        return spoken(inner, word)
     if turns.is_message(tree):
         return [tree]
     return [{"content": [tree]}] if turns.is_part(tree) else None
+
+
+def _inner(tree: dict[str, Any]) -> dict[str, Any] | None:
+    """The message in a choice of OpenAI's, or in a candidate of Gemini's."""
+    if isinstance(message := tree.get("message"), dict) and not tree.keys() & {"role", "content"}:
+        return message
+    content = tree.get("content")
+    return content if isinstance(content, dict) and "parts" in content and "role" not in tree else None
 
 
 def _is_error(answer: Any) -> bool:

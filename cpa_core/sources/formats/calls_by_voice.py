@@ -11,7 +11,7 @@ from typing import Any
 
 from cpa_core.sources import fields
 from cpa_core.sources.files import File
-from cpa_core.sources.formats import talks
+from cpa_core.sources.formats import talks, turns
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
 from cpa_core.sources.records import Reject, SourceRecord, whole
@@ -34,9 +34,16 @@ def _vapi(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     about = talks.head(file, place, tree, "id", "customerId", start)
     if about.conversation_id is None:  # a report at the end of a call names the call beside what was said
         about = about._replace(conversation_id=fields.identity("call.id", object_at(tree, "call").get("id")))
-    listed = list_at(tree, "messages") or list_at(tree, "artifact", "messages")
-    made = (one for n, turn in enumerate(listed) for one in _vapi_turn(file, f"{place}: messages.{n}", turn))
-    return talks.talk(about, made)
+    artifact = object_at(tree, "artifact")
+    if listed := list_at(tree, "messages") or list_at(artifact, "messages"):
+        made = (one for n, turn in enumerate(listed) for one in _vapi_turn(file, f"{place}: messages.{n}", turn))
+        return talks.talk(about, made)
+    listed = list_at(tree, OF_OPENAI) or list_at(artifact, OF_OPENAI)
+    return talks.talk(about, turns.drafts(file, f"{place}: {OF_OPENAI}", listed))
+
+
+OF_OPENAI = "messagesOpenAIFormatted"
+"""The same messages once more, as OpenAI writes them and without times: read where the others are left out."""
 
 
 def _vapi_turn(file: File, place: str, turn: Any) -> Iterator[Made]:
@@ -158,13 +165,15 @@ VAPI = Format(
         "messages[].role messages[].message",
         "messages[].role messages[].message messages[].secondsFromStart",
         "artifact.messages[].role artifact.messages[].message",
+        "messagesOpenAIFormatted[].role messagesOpenAIFormatted[].content !messages[].role",
+        "artifact.messagesOpenAIFormatted[].role artifact.messagesOpenAIFormatted[].content !artifact.messages[].role",
     ),
     read=each(_vapi),
     docs="https://docs.vapi.ai/api-reference/calls/get",
     ids="id",
     users="customerId; a telephone number is never taken for an id",
     times="time of each message in milliseconds, else startedAt or createdAt",
-    speech="message of the roles user and bot",
+    speech="message of the roles user and bot; else what messagesOpenAIFormatted has of user and assistant",
     silent="the system prompt, tool calls and results",
 )
 

@@ -66,15 +66,15 @@ def _zendesk_roles(tree: dict[str, Any], ticket: dict[str, Any], authors: list[A
     return found
 
 
-def _zendesk(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+def ticket(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     """A ticket's comments. Who is the customer stands in the ticket, or in the users beside it."""
     tree = talks.record(tree)
-    ticket = object_at(tree, "ticket") or tree
-    comments = [one for one in list_at(tree, "comments") or list_at(ticket, "comments") if isinstance(one, dict)]
+    about_it = object_at(tree, "ticket") or tree
+    comments = [one for one in list_at(tree, "comments") or list_at(about_it, "comments") if isinstance(one, dict)]
     public = [one for one in comments if one.get("public") is not False]
-    roles = _zendesk_roles(tree, ticket, [own for one in public if (own := one.get("author_id")) != ZENDESK_ITSELF])
-    requester = ticket.get("requester_id") or next((key for key, role in roles.items() if role == "user"), None)
-    number = ticket.get("id") or next((one["ticket_id"] for one in comments if one.get("ticket_id")), None)
+    roles = _zendesk_roles(tree, about_it, [own for one in public if (own := one.get("author_id")) != ZENDESK_ITSELF])
+    requester = about_it.get("requester_id") or next((key for key, role in roles.items() if role == "user"), None)
+    number = about_it.get("id") or next((one["ticket_id"] for one in comments if one.get("ticket_id")), None)
     about = talks.Head(place, fields.identity("id", number), fields.identity("requester_id", requester))
     made = (
         one
@@ -94,8 +94,8 @@ def _zendesk_comment(file: File, place: str, comment: dict[str, Any], roles: dic
     if comment.get("type") == "VoiceComment":  # its body is Zendesk's summary of a call
         words = object_at(comment, "data").get("transcription_text")
         return talks.said(file, place, role, words, comment.get("created_at"), comment.get("id"))
-    html = comment.get("html_body") or comment.get("body")
-    text = comment.get("plain_body") or (markup.words(html) if isinstance(html, str) else html)
+    html = comment.get("html_body")
+    text = comment.get("plain_body") or (markup.words(html) if isinstance(html, str) else comment.get("body"))
     return talks.said(file, place, role, text, comment.get("created_at"), comment.get("id"))
 
 
@@ -205,7 +205,7 @@ ZENDESK = Format(
         "comments[].author_id comments[].plain_body",
         "comments[].author_id comments[].public comments[].html_body",
     ),
-    read=each(_zendesk),
+    read=each(ticket),
     docs="https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/",
     ids="id of the ticket",
     users="requester_id",

@@ -102,6 +102,15 @@ def _is_lacking(found: Any, word: str) -> bool:
     return bool(found[word].null_count == found.num_rows)
 
 
+def one_conversation(file: File, chosen: Choice, records: Any) -> Iterator[str]:
+    """A note on lines of messages that are taken for one conversation, for nothing names any."""
+    if chosen.form.name == recognition.BARE and records.num_rows:
+        yield (
+            f"{file.name}: its lines name no conversation: all of them are one; if a field tells several apart, name "
+            "it: --map conversation_id=FIELD"
+        )
+
+
 def shared_sessions(file: File, count: int) -> Iterator[str]:
     """A note on sessions that several users have."""
     if count:

@@ -1,29 +1,33 @@
-"""A bare list of messages, `[{role, content}, ...]`: the `messages` of a chat saved alone. Also a list of such lists.
+"""A bare list of messages, `[{role, content}, ...]`: the `messages` of a chat saved alone. Also a list of such lists,
+and lines `{role, content}`, which are the one conversation of their file.
 
 Source: https://platform.openai.com/docs/api-reference/chat/create (messages). A list whose elements have more than a
 message has may be rows of many conversations under words of their own: it is refused, and the flag that names the
-conversation is given.
+conversation is given. So are lines that repeat a system prompt: each conversation begins with its own.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from cpa_core.sources import fields
+from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
-from cpa_core.sources.formats.form import each
+from cpa_core.sources.formats.form import attempted, each
 from cpa_core.sources.formats.openai_chat import OPENAI, conversation
+from cpa_core.sources.formats.parts import is_silent_item
 from cpa_core.sources.formats.turns import KNOWN
 from cpa_core.sources.records import Reject, SourceRecord
+from cpa_core.sources.trees import Trees
 
-ALSO = frozenset({"name", "tool_call_id", "created_at", "createdAt", "metadata", "annotations", "model"})
-"""Keys that a message may have besides those that are read."""
+ALSO = frozenset({"name", "tool_call_id", "created_at", "createdAt", "metadata", "annotations", "model", "status"})
+"""Keys that a message may have besides those that are read; calls and results of tools beside it have others."""
 
 
 def bare(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     """The conversation of a bare list of messages. Raises ValueError where they may be rows of several."""
     if not isinstance(tree, list):
         raise ValueError(f"a list of messages is needed, this is a {fields.kind(tree)}")
-    others = sorted({key for one in tree if isinstance(one, dict) for key in one if key not in KNOWN | ALSO})
+    said = (one for one in tree if isinstance(one, dict) and ("role" in one or not is_silent_item(one)))
+    others = sorted({key for one in said for key in one if key not in KNOWN | ALSO})
     if others:
         named = ", ".join(key[:40] for key in others[:8])
         raise ValueError(
@@ -31,6 +35,32 @@ def bare(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
         )
     return conversation(file, place, {}, tree)
 
+
+SEVERAL = (
+    "the same system prompt stands here more than once, so these lines are several conversations: name the field that "
+    "tells them apart (--map conversation_id=FIELD), or write each conversation as {messages: [...]}"
+)
+
+
+def _lines(file: File, records: Trees) -> Iterator[columns.Found]:
+    """The messages of a whole file, which are one conversation."""
+    said: list[Any] = []
+    for one in records:
+        if isinstance(one, Reject):
+            yield one
+        else:
+            said.append(one[1])
+    yield from attempted(file, ("lines", said), _one)
+
+
+def _one(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    prompts = [str(one.get("content")) for one in tree if isinstance(one, dict) and one.get("role") in PROMPTS]
+    if len(set(prompts)) < len(prompts):
+        raise ValueError(SEVERAL)
+    return bare(file, place, tree)
+
+
+PROMPTS = ("system", "developer")
 
 MESSAGES = OPENAI._replace(
     name="messages",
@@ -41,3 +71,12 @@ MESSAGES = OPENAI._replace(
     users="none",
     times="timestamp of each message",
 )
+
+LINES = MESSAGES._replace(
+    name="message_lines",
+    title="messages, one a line, of which nothing names the conversation",
+    signs=("role content",),
+    read=_lines,
+    ids="none: the file is one conversation, known by what was said",
+)
+"""Only lines have this format, and only where no other fits: see `recognition`."""

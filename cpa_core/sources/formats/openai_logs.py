@@ -11,6 +11,7 @@ from typing import Any
 
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
+from cpa_core.sources.formats import streams
 from cpa_core.sources.formats.calls import CallAbout, called, spoken
 from cpa_core.sources.formats.form import Format, attempted, each
 from cpa_core.sources.formats.openai_chat import ONLY_ANSWERS
@@ -59,7 +60,7 @@ def _pair(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     if not asked:
         raise ValueError(ONLY_ANSWERS)
     answer = body_of(response)
-    started_at, assumed = moment(_first(tree, STARTS) or answer.get("created"), file.zone)
+    started_at, assumed = moment(_first(tree, STARTS) or answer.get("created") or streams.began(response), file.zone)
     ended_at, _ = moment(_first(tree, ENDS), file.zone)
     given = unfolded(tree.get("metadata"))
     metadata = {**object_at(given, "requester_metadata"), **object_at(given)}
@@ -167,6 +168,9 @@ ANSWERS = PAIRS._replace(
     title="answers without their prompts (stored completions, outputs of batches, answers alone)",
     signs=(
         "object=chat.completion choices[].message",
+        "choices[].delta !request !messages",
+        "response.object !request !input !messages",
+        "candidates[].content.parts[] !contents !request",
         "custom_id response.body",
         "custom_id response.status_code",
         "custom_id result.message",

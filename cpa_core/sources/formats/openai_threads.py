@@ -30,6 +30,9 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
         try:
             if not isinstance(tree, dict):
                 raise ValueError(f"a message is needed, this is a {fields.kind(tree)}")
+            if str(tree.get("object")).startswith(BESIDE):
+                yield Reject(place, "a run or a step of a thread: no message", "{}", loss=False)
+                continue
             thread = fields.identity("thread_id", tree.get("thread_id"))
             if thread is None:
                 raise ValueError("thread_id: missing")
@@ -53,6 +56,9 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
             spread = _spread(ordered)
             yield SourceRecord(first.place, "conversation", thread, None, first.sent_at, None, tuple(spread))
 
+
+BESIDE = ("thread.run", "assistant", "thread.deleted")
+"""Objects that a dump of threads has beside their messages: https://platform.openai.com/docs/api-reference/runs."""
 
 KEPT = frozenset({"id", "role", "content"})
 

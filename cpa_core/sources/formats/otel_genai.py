@@ -268,9 +268,16 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
         return _node(n, told), told
 
     def call(file: File, place: str, tree: Any, told: ReadSpan | None) -> Iterator[columns.Found]:
+        if told is None and isinstance(tree, dict) and not OTHER_SIGNALS.isdisjoint(tree):
+            return iter([Reject(place, NO_SPAN, "{}", loss=False)])
         return _called(file, place, told or _told(tree), named)
 
     yield from spoken_calls(file, records, look, call, named)
+
+
+OTHER_SIGNALS = frozenset({"resourceMetrics", "resourceLogs", "resourceProfiles"})
+NO_SPAN = "another signal among the spans of a collector: no call of a model"
+"""Collectors write all signals into one file: https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/."""
 
 
 def _node(key: int, told: ReadSpan) -> Node:

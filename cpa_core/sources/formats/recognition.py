@@ -132,6 +132,8 @@ def _of_json(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
         for offer, opens in ATTEMPTS:
             if (best := _best(offer(file, values, opens=opens), offered)) is not None:
                 return Choice(best[0], "json", layout, best[1], opens=opens)
+        if layout == "lines" and (bare := _bare_lines(file, values, offered)) is not None:
+            return Choice(bare, "json", layout, ())
         blank = one.whole and not (values or one.damaged)
         if blank or (one.whole and values and not any(map(_weight, values))):
             return Choice(formats[file.form or holds], "json", layout, (), empty=True)
@@ -142,6 +144,17 @@ def _of_json(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
         return Choice(beside, "json", layout, (), empty=True)
     documents.text(file.name, file.content).read(SIZES[-1])  # bytes that are not UTF-8 are the first thing to say
     raise NotRecognised(_refusal(file, values, formats))
+
+
+BARE = "message_lines"
+"""The format of lines that are messages of one conversation: anywhere else, such objects may be of several."""
+
+
+def _bare_lines(file: File, values: Sequence[Any], offered: Mapping[str, Format]) -> Format | None:
+    form = offered.get(BARE)
+    if form is None or not values or not all(shapes.best(_mapped(file, one), form.signs) for one in values):
+        return None
+    return form
 
 
 def _one_list_each(file: File, values: Sequence[Any]) -> None:
@@ -239,6 +252,8 @@ def _best(offered: Iterable[tuple[Route, list[Any]]], formats: Mapping[str, Form
             continue
         named[route] = any(isinstance(tree, dict) and tree.keys() & NAMING for tree in records)
         for form in formats.values():
+            if form.name == BARE:
+                continue
             if form.kind == "message" and route and named.get(route[:-2]) and not _are_rows(records):
                 continue  # messages of a conversation that has an id, whatever else each of them names
             score = sum(shapes.best(tree, form.signs) for tree in records) / max(1, len(records))

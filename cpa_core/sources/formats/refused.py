@@ -96,3 +96,13 @@ TYPEBOT_RESULTS = _refused(
     "(GET /v1/typebots/{typebotId}/results/{resultId}/transcript), which is read",
     docs="https://docs.typebot.com/results/overview",
 )
+DIALOGFLOW_LIST = _refused(
+    "dialogflow_list",
+    "Dialogflow's list of conversations without their interactions",
+    "name startTime languageCode metrics !interactions !turns",
+    "name start_time language_code metrics !interactions !turns",
+    reason="only how long each conversation was stands here, not what was said: get each conversation by its name "
+    "(projects.locations.agents.conversations.get), which has its interactions",
+    docs="https://docs.cloud.google.com/dialogflow/cx/docs/reference/rest/v3beta1/"
+    "projects.locations.agents.conversations/list",
+)

@@ -36,6 +36,11 @@ def put_together(answer: Any) -> Any:
     return said and {"role": "assistant", **said}
 
 
+def began(answer: Any) -> Any:
+    """The time that the first event of a stream names; None where there is no stream, or it names none."""
+    return next((one["created"] for one in _events(answer) if one.get("created")), None)
+
+
 def _events(answer: Any) -> list[dict[str, Any]]:
     """The events of a stream: a list of them, or the text of server-sent events or JSON Lines; none for all else."""
     found = list(_written(answer)) if isinstance(answer, str) else answer
