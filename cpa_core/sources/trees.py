@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -57,20 +57,32 @@ ROWS = ("results", "rows", "data", "values")
 """Keys under which such a table names its columns, and those under which its rows stand."""
 
 
+class Marks(NamedTuple):
+    """Marks of a format: the signs of records that stand in envelopes, among others that bear none of them, and the
+    columns of a table whose cells are words, also where they are JSON.
+    """
+
+    signs: Sequence[str] = ()
+    texts: frozenset[str] = frozenset()
+
+
+UNMARKED = Marks()
+
+
 class Records:
     """The records of a file, each with its place, read anew each time they are gone through.
 
     Going through them raises SourceError where a file of one value is damaged. `count` counts those of the last time.
     `once`: no object of them has a key twice, as going through them has shown.
-    `opens`: JSON that stands in their texts is read as what it says, as in the cells of a table. `signs` are those of
-    the format whose records stand in envelopes, among others that bear none of them.
+    `opens`: JSON that stands in their texts is read as what it says, as in the cells of a table.
     """
 
     def __init__(
-        self, file: File, holds: str, layout: Layout, route: Route, *, opens: bool = False, signs: Sequence[str] = ()
+        self, file: File, holds: str, layout: Layout, route: Route, *, opens: bool = False, marks: Marks = UNMARKED
     ) -> None:
         self.file, self.holds, self.layout, self.route, self.opens = file, holds, layout, route, opens
-        self.count, self.once, self.signs = 0, False, signs
+        self.count, self.once = 0, False
+        self.signs, self.texts = marks
 
     def __iter__(self) -> Iterator[Placed | Reject]:
         self.count = 0
@@ -100,7 +112,7 @@ class Records:
 
     def _found(self) -> Iterator[Placed | Reject]:
         if self.holds in ("csv", "tsv", "parquet"):
-            rows_ = table(self.file, self.holds)
+            rows_ = table(self.file, self.holds, self.texts)
             return _opened_rows(rows_, self.route) if self.route else rows_
         if self.layout == "lines" and self.signs:
             lines = envelopes.joined(_of_log(self.file), envelopes.STEPS.get(self.route[0], ()))
@@ -351,12 +363,12 @@ def _row(cells: dict[str, Any]) -> dict[str, Any]:
     return {**everything, **cells} if isinstance(everything, dict) else cells
 
 
-def table(file: File, holds: str) -> Found:
-    """The rows of a table as objects."""
-    return parquet_rows(file) if holds == "parquet" else rows(file, separator(file, DELIMITERS[holds]))
+def table(file: File, holds: str, texts: frozenset[str] = frozenset()) -> Found:
+    """The rows of a table as objects. `texts` are the columns whose cells are words."""
+    return parquet_rows(file, texts) if holds == "parquet" else rows(file, separator(file, DELIMITERS[holds]), texts)
 
 
-def rows(file: File, delimiter: str) -> Found:
+def rows(file: File, delimiter: str, texts: frozenset[str] = frozenset()) -> Found:
     """The rows of a table of text as objects; a cell that holds JSON is parsed, an empty one is null."""
     numbered = numbered_rows(Lines(documents.lines(file.name, file.content)), delimiter)
     first = next(numbered, (1, []))
@@ -370,7 +382,12 @@ def rows(file: File, delimiter: str) -> Found:
             reason = f"{len(one[1])} fields where the header has {len(header)}"
             yield Reject(f"line {one[0]}", reason, raw(one[1]))
         else:
-            yield f"line {one[0]}", {name: unfolded(cell) for name, cell in zip(header, _texts(one[1]), strict=True)}
+            cells = zip(header, _texts(one[1]), strict=True)
+            yield f"line {one[0]}", {name: _cell(cell, name in texts) for name, cell in cells}
+
+
+def _cell(cell: Any, is_text: bool) -> Any:
+    return whole(cell) or None if is_text and isinstance(cell, str) else unfolded(cell)
 
 
 def _texts(cells: list[str]) -> Sequence[str]:
@@ -425,14 +442,14 @@ def _with_body(value: Any) -> Any:
     return {**value, "body": unfolded(value["body"])} if type(value) is dict and "body" in value else value
 
 
-def parquet_rows(file: File) -> Found:
+def parquet_rows(file: File, texts: frozenset[str] = frozenset()) -> Found:
     """The rows of a Parquet file as objects. Raises SourceError where it is none."""
     try:
         number = 0
         for batch in parquet.ParquetFile(stream(file.content)).iter_batches(MOST_ROWS):
             for tree in trees_of(batch):
                 number += 1
-                yield f"row {number}", {key: unfolded(value) for key, value in tree.items()}
+                yield f"row {number}", {key: _cell(value, key in texts) for key, value in tree.items()}
     except (pa.ArrowInvalid, OSError):
         raise SourceError(f"{file.name}: not Parquet, or damaged") from None
 

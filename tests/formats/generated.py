@@ -534,6 +534,14 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "copilot sessions": ("copilot_sessions", by_desk.copilot_sessions),
     "rasa by sender": ("rasa", by_desk.rasa_by_sender),
     "vapi of openai": ("vapi", by_desk.vapi_of_openai),
+    "google adk": ("google_adk", by_agent.adk),
+    "pydantic ai": ("pydantic_ai", by_agent.pydantic_ai),
+    "chainlit": ("chainlit", by_agent.chainlit),
+    "mastra": ("ai_sdk_rows", by_agent.mastra),
+    "langflow": ("langflow", by_agent.langflow),
+    "zendesk chat": ("zendesk_chat", by_desk.zendesk_chat),
+    "livechat": ("livechat", by_desk.livechat),
+    "salesforce": ("salesforce", by_desk.salesforce),
     "goose": ("goose", by_agent.goose),
     "goose lines": ("goose_lines", by_agent.goose_lines),
     "aider": ("aider", by_agent.aider),
@@ -588,7 +596,8 @@ UNNAMED = frozenset({"api management", "vertex"})
 
 FLAT = frozenset({"rows", "langfuse traces", "langfuse observations", "langfuse blob", "litellm", "proxy", "phoenix"})
 FLAT |= {"api management", "vertex", "helicone", "braintrust", "chat data set", "copilot rows", "weave"}
-FLAT |= {"freshdesk", "gorgias", "copilot sessions"}
+FLAT |= {"freshdesk", "gorgias", "copilot sessions", "salesforce", "mastra", "langflow", "twilio"}
+FLAT |= {"twilio messages", "dify", "flowise", "chatwoot"}
 FLAT |= {"rasa rows", "logfire", "dialogflow log", "langchain rows", "ai sdk rows"}
 """Records that also stand in the rows of a table."""
 

@@ -186,3 +186,92 @@ def aider(told: Told) -> list[Record]:
     """What `sources.aider` makes of a chat history."""
     said = [{"role": "system", "content": SILENT}, *({"role": role, "content": text} for role, text in told.turns)]
     return [{"aider": True, "started": told.begins.isoformat(), "messages": said}]
+
+
+def adk(told: Told) -> list[Record]:
+    """A session of Google's ADK: pieces of a stream, thoughts and tools between what is said."""
+    events: list[Record] = []
+    for n, at, role, text in timed(told):
+        about = {"invocationId": f"i{n}", "timestamp": at.timestamp(), "author": "user" if role == "user" else "helper"}
+        side = "user" if role == "user" else "model"
+        parts: list[Record] = [{"text": text}]
+        if role == "assistant":
+            call = {"functionCall": {"name": "f", "args": {"q": SILENT}}}
+            result = {"functionResponse": {"name": "f", "response": {"r": SILENT}}}
+            piece = {"content": {"role": "model", "parts": [{"text": INSIDE}]}, "partial": True}
+            events.append({**about, "id": f"{n}-p", **piece})
+            events.append({**about, "id": f"{n}-c", "content": {"role": "model", "parts": [call]}})
+            events.append({**about, "id": f"{n}-r", "content": {"role": "user", "parts": [result]}})
+            parts.insert(0, {"text": SILENT, "thought": True})
+        events.append({**about, "id": f"{n}", "content": {"role": side, "parts": parts}})
+    session = {"id": told.key, "appName": SILENT, "userId": told.user, "state": {"x": SILENT}}
+    return [{**session, "events": events, "lastUpdateTime": told.begins.timestamp()}]
+
+
+def pydantic_ai(told: Told) -> list[Record]:
+    """The messages of an agent of Pydantic AI, beside the id of their conversation."""
+    found: list[Record] = []
+    for n, at, role, text in timed(told):
+        when = {"timestamp": at.isoformat()}
+        if role == "user":
+            system = [{"part_kind": "system-prompt", "content": SILENT, **when}] if n == 0 else []
+            words = {"part_kind": "user-prompt", "content": [text, {"kind": "image-url", "url": SILENT}], **when}
+            found.append({"kind": "request", "parts": [*system, words], "instructions": SILENT})
+            continue
+        call = {"part_kind": "tool-call", "tool_name": "f", "args": {"q": SILENT}, "tool_call_id": "c"}
+        result = {"part_kind": "tool-return", "tool_name": "f", "content": SILENT, "tool_call_id": "c", **when}
+        found.append({"kind": "response", "parts": [call], **when})
+        found.append({"kind": "request", "parts": [result]})
+        answer = [{"part_kind": "thinking", "content": SILENT}, {"part_kind": "text", "content": text}]
+        found.append({"kind": "response", "parts": answer, **when})
+    return [{"conversation_id": told.key, "user_id": told.user, "messages": found}]
+
+
+def chainlit(told: Told) -> list[Record]:
+    """A thread of Chainlit: runs and calls of models among its messages."""
+    steps: list[Record] = []
+    for n, at, role, text in timed(told):
+        about = {"threadId": told.key, "createdAt": at.isoformat(), "input": ""}
+        if role == "assistant":
+            steps.append({**about, "id": f"{n}-r", "type": "run", "input": SILENT, "output": SILENT})
+            steps.append({**about, "id": f"{n}-l", "type": "llm", "input": SILENT, "output": SILENT})
+        steps.append({**about, "id": f"{n}", "type": f"{role}_message", "output": text, "name": SILENT})
+    thread = {"id": told.key, "createdAt": told.begins.isoformat(), "userIdentifier": told.user, "name": SILENT}
+    return [{**thread, "steps": steps, "elements": []}]
+
+
+def mastra(told: Told) -> list[Record]:
+    """Messages of Mastra, a row each, with a tool in the answers."""
+    tool = {"type": "tool-invocation", "toolInvocation": {"toolName": "f", "args": {"q": SILENT}, "result": SILENT}}
+    return [
+        {
+            "id": f"{told.key}-{n}",
+            "threadId": told.key,
+            "resourceId": told.user,
+            "role": role,
+            "createdAt": at.isoformat(),
+            "content": {
+                "format": 2,
+                "parts": [*([tool] if role == "assistant" else []), {"type": "text", "text": text}],
+                "metadata": {"x": SILENT},
+            },
+        }
+        for n, at, role, text in timed(told)
+    ]
+
+
+def langflow(told: Told) -> list[Record]:
+    senders = {"user": "User", "assistant": "Machine"}
+    return [
+        {
+            "id": f"{told.key}-{n}",
+            "timestamp": at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            "sender": senders[role],
+            "sender_name": SILENT,
+            "session_id": told.key,
+            "text": text,
+            "files": "[]",
+            "content_blocks": json.dumps([{"contents": [{"text": SILENT}]}]),
+        }
+        for n, at, role, text in timed(told)
+    ]

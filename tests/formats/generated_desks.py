@@ -283,5 +283,41 @@ def rasa_by_sender(told: Told) -> list[Record]:
 def vapi_of_openai(told: Told) -> list[Record]:
     """A call of which only the messages for OpenAI are kept."""
     said = [{"role": "system", "content": SILENT}, *messages(told.turns)]
-    about = {"id": told.key, "customerId": told.user, "startedAt": told.begins.isoformat(), "messages": []}
+    about: Record = {"id": told.key, "customerId": told.user, "startedAt": told.begins.isoformat(), "messages": []}
     return [{**about, "artifact": {"messagesOpenAIFormatted": said, "transcript": SILENT}}]
+
+
+def zendesk_chat(told: Told) -> list[Record]:
+    """A chat with joins and a rating."""
+    sides = {"user": "Visitor", "assistant": "Trigger"}
+    history: list[Record] = [{"type": "chat.memberjoin", "timestamp": told.begins.isoformat(), "name": SILENT}]
+    for _, at, role, text in timed(told):
+        about = {"timestamp": at.isoformat(), "name": SILENT}
+        history.append({**about, "type": "chat.msg", "sender_type": sides[role], "msg": text})
+        history.append({**about, "type": "chat.comment", "new_comment": SILENT})
+    head = {"id": told.key, "type": "chat", "timestamp": told.begins.isoformat(), "visitor": {"id": told.user}}
+    return [{**head, "history": history, "comment": SILENT}]
+
+
+def livechat(told: Told) -> list[Record]:
+    """A chat of LiveChat with one thread."""
+    authors = {"user": told.user, "assistant": "agent@shop.example"}
+    events: list[Record] = []
+    for n, at, role, text in timed(told):
+        about = {"created_at": at.isoformat(), "author_id": authors[role]}
+        events.append({**about, "id": f"{n}", "type": "message", "text": text, "visibility": "all"})
+        events.append({**about, "id": f"{n}-s", "type": "system_message", "text": SILENT})
+        events.append({**about, "id": f"{n}-w", "type": "message", "text": SILENT, "visibility": "agents"})
+    users = [{"id": told.user, "type": "customer", "name": SILENT}, {"id": authors["assistant"], "type": "agent"}]
+    thread = {"id": told.key, "created_at": told.begins.isoformat(), "events": events}
+    return [{"id": SILENT, "users": users, "thread": thread}]
+
+
+def salesforce(told: Told) -> list[Record]:
+    sides = {"user": "EndUser", "assistant": "Bot"}
+    found: list[Record] = []
+    for n, at, role, text in timed(told):
+        about = {"ConversationId": told.key, "EntryTime": at.isoformat(), "EntryType": "Text"}
+        found.append({**about, "Id": f"{told.key}-{n}", "ActorType": sides[role], "Message": text, "ActorId": "a"})
+        found.append({**about, "Id": f"{told.key}-{n}-s", "ActorType": "Supervisor", "Message": SILENT, "ActorId": "b"})
+    return found

@@ -31,6 +31,7 @@ MARKERS = frozenset(
     | {"incoming", "direction", "from_agent", "is_inbound", "is_draft", "actor_type", "ContentType", "ParticipantRole"}
     | {"Type", "messageType", "application", "automated", "bot", "isBot", "from_id", "rank", "parent_id", "message_id"}
     | {"parent_message_id", "format", "data", "contentType", "created_at"}
+    | {"partial", "part_kind", "sender_type", "visibility", "ActorType", "part", "steps", "users", "thread"}
     | {"userVisible", "metadata", "session_type", "comment_id", "field_name", "aider"}
     | {"isThought", "deleted", "subtypes", "references", "displayContent", "$rewindTo", "projectHash", "kind"}
 )

@@ -417,6 +417,33 @@ FRESH: dict[str, tuple[Any, list[Said]]] = {
         },
         [BOTH],
     ),
+    "LlamaIndex's messages": (
+        [
+            message(role, None, blocks=[{"block_type": "text", "text": text}], additional_kwargs={})
+            for role, text in BOTH
+        ],
+        [BOTH],
+    ),
+    "Haystack's messages, with a tool": (
+        [
+            message("user", [{"text": "hi"}], meta={}, name=None),
+            message("assistant", [{"tool_call": {"tool_name": "f", "arguments": {"q": "(nobody)"}}}], meta={}),
+            message("tool", [{"tool_call_result": {"result": "(nobody)"}}], meta={}),
+            message("assistant", [{"text": "ho"}], meta={"model": "m"}),
+        ],
+        [BOTH],
+    ),
+    "Pydantic AI's list of messages": (
+        [
+            {"kind": "request", "parts": [{"part_kind": "user-prompt", "content": "hi", **TIME}]},
+            {"kind": "response", "parts": [{"part_kind": "text", "content": "ho"}], "timestamp": LATER},
+        ],
+        [BOTH],
+    ),
+    "a message left at Zendesk Chat": (
+        {"id": "c", "type": "offline_msg", "visitor": {"id": "v"}, "message": "hi", "timestamp": AT},
+        [[("user", "hi")]],
+    ),
     "a session of OpenAI's agents, with its tools": (
         [
             message("user", "hi"),

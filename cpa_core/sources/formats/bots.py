@@ -231,4 +231,5 @@ COPILOT_SESSIONS = COPILOT._replace(
     speech='ChatTranscript, cut where "User says:" and "Bot says:" stand; Copilot Studio keeps 512 characters of '
     "each answer there, and all of them in the transcripts of Power Apps",
     silent="the options that are shown, and the outcome",
+    texts=frozenset({"ChatTranscript"}),
 )

@@ -166,7 +166,7 @@ def _sides(file: File, place: str, tree: dict[str, Any], at: Any, own: Any) -> I
             yield from talks.silent(file, where, "attachment", one, at)
 
 
-def _talks(name: str, title: str, *signs: str, read: Callable[..., Iterable[Any]], **about: str) -> Format:
+def _talks(name: str, title: str, *signs: str, read: Callable[..., Iterable[Any]], **about: Any) -> Format:
     return Format(name, title, "conversation", signs, each(read), **about)
 
 

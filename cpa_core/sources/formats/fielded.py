@@ -5,7 +5,7 @@ https://developers.freshchat.com/api/#conversation, https://developers.freshdesk
 https://developers.hubspot.com/docs/api-reference/legacy/conversations, https://dev.frontapp.com/reference/messages,
 https://developers.gorgias.com/reference/get_api-messages, https://devdocs.drift.com/docs/retrieve-a-conversations-messages.
 Bots and messengers: https://github.com/FlowiseAI/Flowise (chat_message), https://botpress.com/docs/api-reference,
-https://learn.microsoft.com/en-us/graph/api/resources/chatmessage.
+https://learn.microsoft.com/en-us/graph/api/resources/chatmessage, https://docs.langflow.org/memory.
 A person at a desk is an `agent`, a program a `bot`, as in `helpdesks`.
 """
 
@@ -142,6 +142,7 @@ def _format(name: str, title: str, *signs: str, docs: str, where: Fields, speech
         times=named(where.time),
         speech=speech,
         silent=silent,
+        texts=frozenset((*where.content, *where.html)),
     )
 
 
@@ -302,6 +303,35 @@ BY_FIELDS: tuple[Format, ...] = (
         ),
         speech="words of body: an application is the assistant, a user the user",
         silent="messages of the system, deleted ones",
+    ),
+    _format(
+        "langflow",
+        "messages of Langflow",
+        "sender=User|Machine session_id text",
+        "sender=User|Machine sender_name session_id text timestamp",
+        docs="https://docs.langflow.org/memory",
+        where=Fields(
+            _worded("sender", {"User": "user", "Machine": "assistant"}), ("session_id",), ("text",), ("timestamp",)
+        ),
+        speech="text: of the sender User as user, of Machine as assistant",
+        silent="files, properties and content blocks beside the text",
+    ),
+    _format(
+        "salesforce",
+        "entries of Salesforce's conversations",
+        "ConversationId ActorType Message EntryTime",
+        docs="https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/"
+        "sforce_api_objects_conversationentry.htm",
+        where=Fields(
+            _worded("ActorType", {"EndUser": "user", "Agent": "agent", "Bot": "bot"}),
+            ("ConversationId",),
+            ("Message",),
+            ("EntryTime", "ClientTimestamp", "CreatedDate"),
+            ("ActorId",),
+            message=("Id",),
+        ),
+        speech="Message: by ActorType of EndUser, Agent and Bot",
+        silent="entries of supervisors and of the system",
     ),
     _format(
         "freshdesk_tickets",

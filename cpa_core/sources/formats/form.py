@@ -39,7 +39,8 @@ class Format(NamedTuple):
     """One format. `signs` are conditions on the keys of a record (see `shapes`); the one with most decides.
 
     `ids`, `users`, `times`, `speech` and `silent` say for people where each comes from, and what is no speech.
-    `docs` is the page that the format was built from.
+    `docs` is the page that the format was built from. `texts` are the columns of a table that hold words of a message:
+    JSON in them is what somebody wrote.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Format(NamedTuple):
     times: str = ""
     speech: str = ""
     silent: str = ""
+    texts: frozenset[str] = frozenset()
 
 
 def each(make: Callable[[File, str, Any], Iterable[columns.Found]]) -> Reader:

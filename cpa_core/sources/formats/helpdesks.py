@@ -233,6 +233,7 @@ CHATWOOT = Format(
     times="created_at",
     speech="message_type 0 (user), 1 and 3 (bot, agent or assistant, by the sender)",
     silent="activities (2), private notes, deleted messages, attachments",
+    texts=frozenset({"content"}),
 )
 
 TWILIO = Format(
@@ -248,6 +249,7 @@ TWILIO = Format(
     speech="body: an author that is an address (+46..., whatsapp:...) is the user, `system` the assistant; any other "
     "author is the role, and --roles says whose it is",
     silent="media",
+    texts=frozenset({"body", "Body"}),
 )
 
 DIRECTIONS = "inbound|outbound-api|outbound-reply|outbound-call"

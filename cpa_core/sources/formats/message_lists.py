@@ -1,7 +1,11 @@
 """A bare list of messages, `[{role, content}, ...]`: the `messages` of a chat saved alone. Also a list of such lists,
 and lines `{role, content}`, which are the one conversation of their file.
 
-Source: https://platform.openai.com/docs/api-reference/chat/create (messages). A list whose elements have more than a
+Sources: https://platform.openai.com/docs/api-reference/chat/create (messages),
+https://docs.haystack.deepset.ai/docs/chatmessage (`meta`) and
+https://docs.llamaindex.ai/en/stable/api_reference/prompts (`blocks`, `additional_kwargs`).
+
+A list whose elements have more than a
 message has may be rows of many conversations under words of their own: it is refused, and the flag that names the
 conversation is given. So are lines that repeat a system prompt: each conversation begins with its own.
 """
@@ -16,9 +20,11 @@ from cpa_core.sources.formats.openai_chat import OPENAI, conversation
 from cpa_core.sources.formats.parts import is_silent_item
 from cpa_core.sources.formats.turns import KNOWN
 from cpa_core.sources.records import Reject, SourceRecord
+from cpa_core.sources.sessions import SESSIONS
 from cpa_core.sources.trees import Trees
 
 ALSO = frozenset({"name", "tool_call_id", "created_at", "createdAt", "metadata", "annotations", "model", "status"})
+ALSO |= {"meta", "additional_kwargs"}
 """Keys that a message may have besides those that are read; calls and results of tools beside it have others."""
 
 
@@ -30,9 +36,8 @@ def bare(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     others = sorted({key for one in said for key in one if key not in KNOWN | ALSO})
     if others:
         named = ", ".join(key[:40] for key in others[:8])
-        raise ValueError(
-            f"no conversation is named: if one of {named} names it, say --map conversation_id={others[0][:40]}"
-        )
+        likely = next((key for key in SESSIONS if key in others), others[0])[:40]
+        raise ValueError(f"no conversation is named: if one of {named} names it, say --map conversation_id={likely}")
     return conversation(file, place, {}, tree)
 
 
@@ -65,7 +70,7 @@ PROMPTS = ("system", "developer")
 MESSAGES = OPENAI._replace(
     name="messages",
     title="a list of messages",
-    signs=("[].role [].content",),
+    signs=("[].role [].content", "[].role [].blocks[].block_type"),
     read=each(bare),
     ids="none: what was said",
     users="none",

@@ -100,7 +100,12 @@ OPENAI = Format(
     name="openai",
     title="OpenAI chats",
     kind="conversation",
-    signs=("messages[]", "messages[].role", "messages[].role messages[].content"),
+    signs=(
+        "messages[]",
+        "messages[].role",
+        "messages[].role messages[].content",
+        "messages[].role messages[].blocks[]",
+    ),
     read=each(_chat),
     docs="https://platform.openai.com/docs/api-reference/chat/create",
     ids="conversation_id or id, else session_id, thread_id, chat_id and the like; else what was said",

@@ -4,7 +4,8 @@ Sources: OpenAI (platform.openai.com/docs/api-reference/chat, /responses, /messa
 (docs.anthropic.com/en/api/messages), Gemini (ai.google.dev/api/caching#Part), Bedrock
 (docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html), the GenAI conventions of
 OpenTelemetry (opentelemetry.io/docs/specs/semconv/gen-ai), the AI SDK
-(ai-sdk.dev/docs/reference/ai-sdk-core/ui-message) and LangChain (docs.langchain.com/oss/python/langchain/messages).
+(ai-sdk.dev/docs/reference/ai-sdk-core/ui-message), LangChain (docs.langchain.com/oss/python/langchain/messages),
+LlamaIndex (`block_type`: docs.llamaindex.ai/en/stable/api_reference/prompts) and Haystack (docs.haystack.deepset.ai).
 """
 
 from collections.abc import Iterator
@@ -27,8 +28,10 @@ NOTHING = frozenset(
     | {"source-document", "compaction", "item_reference", "mcp_list_tools", "token_budget", "flag"}
 )
 NAMED_CALLS = frozenset({"functionCall", "function_call", "toolUse", "executableCode", "executable_code"})
+NAMED_CALLS |= {"tool_call"}
 NAMED_RESULTS = frozenset(
     {"functionResponse", "function_response", "toolResult", "codeExecutionResult", "code_execution_result"}
+    | {"tool_call_result"}
 )
 NAMED_NOTHING = frozenset({"cachePoint", "cache_point"})
 PARTS = TEXTS | AUDIO | {"refusal", "image_url", "input_image", "image", "file", "input_file"}
@@ -70,7 +73,7 @@ def _piece(part: Any) -> Iterator[Piece]:
     if not isinstance(part, dict):
         raise ValueError(f"content: a part is an object, this is a {fields.kind(part)}")
     fields.once(part)
-    kind = str(part.get("type") or "")
+    kind = str(part.get("type") or part.get("block_type") or "")
     if (silent := _silent(part, kind)) is not None:
         yield from silent
     elif isinstance(part.get("refusal"), str) and kind in ("", "refusal"):

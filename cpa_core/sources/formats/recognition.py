@@ -38,7 +38,8 @@ class Choice(NamedTuple):
     def records(self, file: File) -> trees.Records:
         """The records of a file that was recognised so."""
         signs = self.form.signs if self.envelope else ()
-        return trees.Records(file, self.holds, self.layout, self.route, opens=self.opens, signs=signs)
+        marks = trees.Marks(signs, self.form.texts)
+        return trees.Records(file, self.holds, self.layout, self.route, opens=self.opens, marks=marks)
 
     @property
     def envelope(self) -> str:

@@ -176,6 +176,7 @@ DIFY = Format(
     times="created_at, of the question and the answer",
     speech="query and answer; where an answer was made again, the newest",
     silent="inputs, agent_thoughts, files, sources",
+    texts=frozenset({"query", "answer"}),
 )
 OASST = Format(
     name="oasst",

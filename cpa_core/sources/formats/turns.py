@@ -10,7 +10,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats.parts import PARTS, Piece, is_silent_item, pieces
 from cpa_core.sources.records import Draft, Reject, as_json, moment, tupled, whole
 
-CONTENTS = ("content", "value", "parts")
+CONTENTS = ("content", "value", "parts", "blocks")
 KNOWN = frozenset(
     {"role", "from", "timestamp", "message_id", "id", "tool_calls", "function_call", "refusal", "audio", "type"}
     | {"reasoning_content", "reasoning", "thinking", *CONTENTS}

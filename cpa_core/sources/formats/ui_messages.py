@@ -1,7 +1,10 @@
 """Messages of the Vercel AI SDK as applications store them: parts in version 5, `content` beside `parts` in version 4.
+Mastra keeps the parts in `content`, and the user as `resourceId`.
 
 Sources: https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message,
-https://ai-sdk.dev/docs/ai-sdk-ui/chatbot-message-persistence. The SDK gives messages no time; applications put it in
+https://ai-sdk.dev/docs/ai-sdk-ui/chatbot-message-persistence,
+https://github.com/mastra-ai/mastra (packages/core/src/agent/message-list).
+The SDK gives messages no time; applications put it in
 `metadata.createdAt` (version 5) or `createdAt` (version 4).
 """
 
@@ -39,6 +42,9 @@ def _timed(message: Any) -> Any:
 CHATS = ("chatId", "chat_id", "threadId", "thread_id", "conversationId")
 
 
+OWNERS = ("userId", "user_id", "resourceId")
+
+
 def _row(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     """A message in a row of its own, which names its chat, as the SDK's templates keep it in their database."""
     tree = talks.record(tree)
@@ -46,7 +52,9 @@ def _row(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     chat = fields.identity(key, tree.get(key))
     if chat is None:
         raise ValueError(f"{key}: missing")
-    user = fields.identity("userId", tree.get("userId", tree.get("user_id")))
+    user = fields.identity("userId", next((tree[word] for word in OWNERS if tree.get(word)), None))
+    if "parts" in (content := object_at(tree, "content")):
+        tree = {**tree, "parts": content["parts"]}
     kept = {word: tree[word] for word in ("id", "role", "parts", "metadata", *TIMES) if word in tree}
     for made in turns.drafts_of(file, place, _timed(kept)):
         yield made._replace(conversation_id=chat, user_id=user) if isinstance(made, Draft) else made
@@ -68,10 +76,10 @@ UI_ROWS = UI_MESSAGES._replace(
     name="ai_sdk_rows",
     title="messages of the Vercel AI SDK, one a record",
     kind="message",
-    signs=tuple(f"{key} role parts[].type" for key in CHATS),
+    signs=tuple(f"{key} role {parts}[].type" for key in CHATS for parts in ("parts", "content.parts")),
     read=each(_row),
     docs="https://ai-sdk.dev/docs/ai-sdk-ui/chatbot-message-persistence",
     ids="chatId, threadId or conversationId",
-    users="userId",
+    users="userId, user_id or resourceId",
     times="createdAt",
 )
