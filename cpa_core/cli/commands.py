@@ -61,7 +61,8 @@ from cpa_core.settings import Settings, day
 NEXT_STEP = """
 Look at one:  {cpa} show {conversation} --home {home}
 
-Next, your own transcripts (JSON as in {example}, or CSV):
+Next, your own transcripts (more than 100 formats; {example} is one of the simplest):
+  {cpa} land --explain chats.json    shows how the file is read, and stores nothing
   {cpa} schema propose chats.json --out schema.yml --model openai:gpt-6-luna    with OPENAI_API_KEY
   {cpa} schema check schema.yml
   {cpa} quote chats.json --schema schema.yml --model openai:gpt-6-luna

@@ -15,7 +15,7 @@ is recognised in a file and why, and the first conversation as it would land.
 This page is made from the registry (`cpa_core/sources/formats`), and a test keeps it current.
 
 - **Recognised by**: keys that a record has. `a.b` is a key inside another, `[]` a list, `*` any key, `=` a value, `!`
-  its absence. One of the lines is enough; the format of which a record meets most is taken.
+  its absence. One matching line is enough. If several formats match, the one with most matching keys is taken.
 - **A record** is a conversation, a call of a model that may repeat what was said before, or one message.
 - **Not speech**: what lands under roles of its own (system, tool, tool_call, reasoning, attachment) or not at all.
 - Records inside the lines of a log or the messages of a queue are taken out, where no format fits the file as it is.
