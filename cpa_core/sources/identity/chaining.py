@@ -6,13 +6,24 @@ may be cut as well (of the same file, if no user is known). These are calls with
 conversation with as many messages as the shortest window.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from cpa_core.models import digest
-from cpa_core.sources.identity.calls import NEWEST_ONLY, WINDOW, Chains, LoggedCall, sent
+from cpa_core.sources.identity.calls import LoggedCall, outputs_from
+from cpa_core.sources.identity.chains import Chains
 from cpa_core.sources.identity.values import Talk
+
+NEWEST_ONLY = (
+    "no conversation id, and no call of this file repeats what was said before: name the field that holds the id "
+    "(--map conversation_id=FIELD)"
+)
+WINDOW = (
+    "no conversation id, and a call like this repeats only the end of what was said before: name the field with the id "
+    "(--map conversation_id=FIELD)"
+)
 
 NEW = "\0"
 """How the number begins that a new conversation has until it is named: no id of a home does."""
@@ -80,7 +91,7 @@ class Chaining:
         """Refuse a window. It cuts one of the conversations that end with its history; which one, nothing tells."""
         self.refused.append(Refused(call, WINDOW, call.own_from))
         self.cut.update(talk.conversation_id for talk in seen)
-        self.shortest[_scope(call)] = min(sent(call), self.shortest.get(_scope(call), sent(call)))
+        self.shortest[_scope(call)] = min(_sent(call), self.shortest.get(_scope(call), _sent(call)))
         windows = self.chains.refuse(call, seen[0])
         self.windows[windows.conversation_id] = windows
 
@@ -105,7 +116,7 @@ class Chaining:
 
     def _may_be_cut(self, talk: Talk, first: LoggedCall) -> bool:
         shortest = self.shortest.get(_scope(first))
-        return shortest is not None and (talk.headless or sent(first) >= shortest)
+        return shortest is not None and (talk.headless or _sent(first) >= shortest)
 
     def _remember(self, talk: Talk) -> None:
         """The words of a refused conversation: the next window of it is known for one too."""
@@ -116,3 +127,19 @@ class Chaining:
 def _scope(call: LoggedCall) -> tuple[int | None, str | None]:
     """Whose calls are cut alike: a user's; those of a file where no user is known."""
     return (call.file if call.user_id is None else None, call.user_id)
+
+
+def _sent(call: LoggedCall) -> int:
+    """How many spoken messages a call was sent."""
+    return sum(role in ("user", "assistant") for role in call.roles[: outputs_from(call)])
+
+
+def only_newest(calls: Sequence[LoggedCall]) -> list[LoggedCall]:
+    """Of calls without a conversation's id in one file, those that cannot be put together: none has a history.
+
+    One call of a user may be the first of a conversation. Where a user has several of which none repeats anything, they
+    are turns of one, or as many conversations: nothing tells, and so for the whole file.
+    """
+    by_user = Counter(call.user_id for call in calls)
+    apart = not any(call.before for call in calls) and max(by_user.values(), default=0) > 1
+    return list(calls) if apart else []

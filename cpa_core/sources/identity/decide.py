@@ -11,15 +11,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cpa_core.sources.identity import calls, talks
-from cpa_core.sources.identity.calls import ANSWER, Chains, LoggedCall
-from cpa_core.sources.identity.chaining import NEW, Chaining, Refused
+from cpa_core.sources.identity import talks
+from cpa_core.sources.identity.calls import ANSWER, LoggedCall, last_question
+from cpa_core.sources.identity.chaining import NEW, Chaining, Refused, only_newest
+from cpa_core.sources.identity.chains import Chains
 from cpa_core.sources.identity.following import followed, note
 from cpa_core.sources.identity.links import SPOKEN, Held, Row, Spoken, day_of, mark, parts_of, rows_of, start_of
 from cpa_core.sources.identity.plain_calls import PlainCalls, parted
 from cpa_core.sources.identity.sessionless import Joined, joined_traces
 from cpa_core.sources.identity.snapshots import Filed, times_known, without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
+from cpa_core.sources.identity.telling import SENT_AGAIN, before_next
+from cpa_core.sources.identity.telling import told as told_by
 from cpa_core.sources.identity.tracing import TOLD, Traced, traced
 from cpa_core.sources.identity.values import Decided, Identified, Known, KnownOnce, KnownTrace, Opened, Talk
 from cpa_core.sources.records import Reject, as_json
@@ -277,9 +280,9 @@ def _calls(files: Sequence[_File], known: Known, naming: _Naming) -> list[tuple[
             if call.conversation_id is not None:
                 groups[call.conversation_id].append(call)
     heard = known.messages(groups.keys()) if groups else {}
-    retold = [place for key, found in groups.items() for place in calls.told(found, heard.get(key, []))]
+    retold = [place for key, found in groups.items() for place in told_by(found, heard.get(key, []))]
     for file in files:
-        _note(file, [call for call in file.calls if call.is_sent_again], calls.SENT_AGAIN)
+        _note(file, [call for call in file.calls if call.is_sent_again], SENT_AGAIN)
     return retold
 
 
@@ -413,12 +416,14 @@ def _chain(files: Sequence[_File], loose: Sequence[LoggedCall], known: Known, na
     }
     begun = {link for call in loose if call.user_id is not None for link in call.links[: call.before]}
     tails = {call.said[n - 1] for call in loose if (n := call.before or call.greeted)}
-    passed = links | {call.links[n - 1] for call in loose if (n := calls.last_question(call))}
+    passed = links | {
+        call.links[n - 1] for call in loose if (n := last_question(call.user_id, call.sizes[: call.before]))
+    }
     stored = [talk for talk in known.talks(links | begun, passed) if talk.kind == "call"]
     for talk in stored:
         talk.changed = False
         naming.talks[talk.conversation_id] = talk
-    apart = set() if known.chained() else {id(c) for f in files for c in calls.only_newest(_loose(f))}
+    apart = set() if known.chained() else {id(c) for f in files for c in only_newest(_loose(f))}
     apart -= {id(call) for call in loose if call.begins}
     chaining = Chaining(Chains([*stored, *(known.tails(tails - {0}) if tails else [])]), lambda c: _begun(c, files))
     chaining.expect(loose)
@@ -498,7 +503,7 @@ class _Adding:
             row = call.rows[n]
             only_told = n in told if told else False
             if (at := own_times.get(row)) is None:
-                at = calls.before_next(call, n) if only_told else ended if n >= output else began
+                at = before_next(call, n) if only_told else ended if n >= output else began
             if only_told:
                 self.repeated[len(self.rows)] = call.history
             self.rows.append(row)

@@ -14,9 +14,18 @@ from datetime import timedelta
 from itertools import islice, takewhile
 from typing import NamedTuple
 
-from cpa_core.sources.identity.calls import ANSWER, LONG_AGO, NEAR, RETRIED, LoggedCall
+from cpa_core.sources.identity.calls import (
+    ANSWER,
+    LONG_AGO,
+    NEAR,
+    RETRIED,
+    LoggedCall,
+    agree,
+    is_short,
+    last_question,
+)
 from cpa_core.sources.identity.links import EPOCH, chain
-from cpa_core.sources.identity.talks import LEAST_CHARACTERS, LEAST_USERS
+from cpa_core.sources.identity.talks import LEAST_CHARACTERS
 from cpa_core.sources.identity.values import Known, Talk
 
 KIND = "trace"
@@ -64,8 +73,11 @@ class _Words(NamedTuple):
 
     def is_short(self, count: int) -> bool:
         """Whether many people begin with so many of its messages."""
-        users = [size for size in self.sizes[:count] if size >= 0]
-        return len(users) < LEAST_USERS or sum(users) < LEAST_CHARACTERS
+        return is_short(self.sizes[:count])
+
+    def last_question(self, user_id: str | None) -> int:
+        """Return the length of its history up to the last question (see `calls`)."""
+        return last_question(user_id, self.sizes[: self.before])
 
 
 class Joined(NamedTuple):
@@ -93,7 +105,7 @@ def joined_traces(found: Sequence[LoggedCall], fresh: Collection[str], known: Kn
     ordered = sorted((call for call in found if id(call) in words), key=lambda call: (call.moment, call.trace_id or ""))
     links = {link for one in words.values() for link in one.links}
     wanted = {link for one in words.values() for link in (one.history, one.question, one.links[-1]) if link is not None}
-    wanted |= {words[id(call)].links[n - 1] for call in ordered if (n := _last_question(call, words[id(call)]))}
+    wanted |= {words[id(call)].links[n - 1] for call in ordered if (n := words[id(call)].last_question(call.user_id))}
     stored = [talk for talk in known.talks(links, wanted) if talk.kind == KIND]
     joining = _Joining(stored, wanted, is_whole=True)
     joining.put(ordered, words, fresh)
@@ -125,7 +137,7 @@ class _Index:
         if call.user_id is None:
             return list(islice(self.talks[link, ANYBODY].values(), MOST_ALIKE))
         both = (self.talks[link, call.user_id].values(), self.talks[link, None].values())
-        return [talk for talks in both for talk in islice(talks, MOST_ALIKE) if _agree(call, talk)]
+        return [talk for talks in both for talk in islice(talks, MOST_ALIKE) if agree(call, talk)]
 
 
 class _Joining:
@@ -205,7 +217,7 @@ class _Joining:
                 yield n, self._fitting(call, self.ended, one.links[n - 1], lambda talk: _is_soon(call, talk))
             elif one.sizes[n - 1] >= 0:
                 yield n, self._fitting(call, self.ended, one.links[n - 1], lambda talk: _is_soon(call, talk, RETRIED))
-        if n := _last_question(call, one):
+        if n := one.last_question(call.user_id):
             yield n, self._fitting(call, self.passed, one.links[n - 1], lambda talk: _is_soon(call, talk))
 
     def _fitting(self, call: LoggedCall, index: _Index, link: int, fits: Callable[[Talk], bool]) -> list[Talk]:
@@ -262,10 +274,6 @@ def _all_told(talk: Talk) -> tuple[int, ...]:
     return tuple(number for link in talk.links for number in (link, last))
 
 
-def _agree(call: LoggedCall, talk: Talk) -> bool:
-    return call.user_id is None or talk.user_id is None or call.user_id == talk.user_id
-
-
 def _is_later(call: LoggedCall, talk: Talk) -> bool:
     return (talk.last_at or LONG_AGO) <= call.moment
 
@@ -307,14 +315,6 @@ def _is_same_question(call: LoggedCall, one: _Words, talk: Talk) -> bool:
     known = call.user_id is not None and call.user_id == talk.user_id
     is_long = sum(one.sizes[one.begin :][: one.asked]) >= LEAST_CHARACTERS
     return (known or is_long) and _apart(call, talk) <= RETRIED
-
-
-def _last_question(call: LoggedCall, one: _Words) -> int:
-    """Return the length of a history up to its last question; 0 without a user, or if its questions are common."""
-    if call.user_id is None:
-        return 0
-    n = next((n for n in range(one.before, 0, -1) if one.sizes[n - 1] >= 0), 0)
-    return 0 if one.is_short(n) else n
 
 
 def _words(call: LoggedCall) -> _Words | None:
