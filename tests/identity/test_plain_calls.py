@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cpa_core.sources import File, opened
 from cpa_core.sources.identity import Identified, Nothing, Opened, identified
 from cpa_core.sources.identity.plain_calls import parted
+from cpa_core.sources.identity.values import EMPTY
 from tests.formats.generated import WRITERS
 from tests.support.examples import examples
 from tests.support.writings import WAYS, WITH_ID, Sent, Told, Turns, calls, failing, lines
@@ -39,7 +40,11 @@ def told(found: Identified) -> tuple[Any, ...]:
     """All that identity says of each file, in an order of its own."""
     files = []
     for file in found.files:
-        rows = [json.dumps([row, file.repeated.get(n)], default=str) for n, row in enumerate(file.drafts.to_pylist())]
+        first = {n for n, history in file.openings.items() if history == EMPTY}
+        rows = [
+            json.dumps([row, file.repeated.get(n), n in first], default=str)
+            for n, row in enumerate(file.drafts.to_pylist())
+        ]
         by_talk = sorted(enumerate(rows), key=lambda one: (json.loads(one[1])[0]["conversation_id"], one[0]))
         files.append(([row for _, row in by_talk], sorted(file.rejects)))
     fresh = [tuple(row.values()) for table in found.fresh_traces for row in table.to_pylist()]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.sources import File, as_records, opened, read_together
@@ -219,9 +219,9 @@ def test_calls_land_in_any_order_and_late_ones_find_their_place(
 def test_a_call_that_failed_tells_its_message_once_in_any_order(
     turns: Turns, way: str, retried: bool, parts: int, chance: random.Random
 ) -> None:
+    """In pieces, a call that shows little of its past may be any of two that say the same: one of these is kept."""
     said = [text for role, text in turns if role == "user"]
-    # in pieces, a call that shows little of its past may be any of two that say the same
-    assume(way == "full history" or parts == 1 or len(set(said)) == len(said))
+    is_told = way == "full history" or parts == 1 or len(set(said)) == len(said)
     (told,) = corpus([turns])
     records = [
         WITH_ID["langfuse"](call, WAYS[way])
@@ -231,7 +231,8 @@ def test_a_call_that_failed_tells_its_message_once_in_any_order(
     one = Remembered()
     for n, part in enumerate(split(records, parts)):
         one.land(f"{n}", opened(File("a.jsonl", lines(part).encode()), None))
-    assert one.said() == {"s0": list(turns)}
+    (found,) = one.said().values()
+    assert found == list(turns) if is_told else set(found) == set(turns)
 
 
 AGAIN = [

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from cpa_core.sources import Opened, as_records, completed
+from cpa_core.sources import Opened, as_records, completed, in_order
 from cpa_core.sources.identity import KnownTrace, Said, Talk, identified
 from cpa_core.sources.identity.links import mark
 
@@ -15,7 +15,8 @@ class Remembered:
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, int], Any] = {}
-        self.repeated: dict[tuple[str, int], tuple[int, int]] = {}
+        self.repeated: set[tuple[str, int]] = set()
+        self.histories: dict[tuple[str, int], tuple[int, int]] = {}
         self.rejects: dict[str, list[str]] = {}
         self.known: dict[str, Talk] = {}
         self.noted: dict[str, KnownTrace] = {}
@@ -32,16 +33,20 @@ class Remembered:
         self.replaced = set(files)
         found = identified(list(files.values()), self)
         self.rows = {place: row for place, row in self.rows.items() if place[0] not in files}
-        self.repeated = {place: one for place, one in self.repeated.items() if place[0] not in files}
+        self.repeated = {place for place in self.repeated if place[0] not in files}
+        self.histories = {place: one for place, one in self.histories.items() if place[0] not in files}
         for place in found.retold:
             del self.rows[place]
-        for (uri, file), decided in zip(files.items(), found.files, strict=True):
+        for (uri, file), one in zip(files.items(), found.files, strict=True):
+            decided = in_order(one)
             self.untold += decided.untold
             self.guessed += decided.guessed
             self.rejects[uri] = [one.reason for one in decided.rejects]
             for record in as_records(completed(file, decided)):
                 self.rows[uri, record.ordinal] = record
-            self.repeated |= {(uri, ordinal): history for ordinal, history in decided.repeated.items()}
+            self.repeated |= {(uri, ordinal) for ordinal in decided.repeated}
+            noted = {**decided.repeated, **decided.openings}
+            self.histories |= {(uri, ordinal): history for ordinal, history in noted.items()}
         self.known |= {talk.conversation_id: talk for talk in found.talks}
         self.noted |= {one.trace_id: one for one in found.traces}
         self.replaced = set()
@@ -91,7 +96,7 @@ class Remembered:
                     r.sent_at,
                     place in self.repeated,
                     place,
-                    self.repeated.get(place),
+                    self.histories.get(place),
                     len(r.content) if r.role == "user" else 0,
                 )
                 for place, r in rows

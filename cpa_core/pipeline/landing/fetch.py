@@ -14,11 +14,23 @@ import pyarrow.compute as pc
 from cpa_core.errors import DayNeeded, NotRecognised, SourceError, SourceUnreadable
 from cpa_core.pipeline.assistant import Advance, Assistant
 from cpa_core.settings import Settings
-from cpa_core.sources import File, Listing, Object, Opened, Reject, archives, completed, opened, roles, time_field
+from cpa_core.sources import (
+    File,
+    Listing,
+    Object,
+    Opened,
+    Reject,
+    archives,
+    completed,
+    in_order,
+    opened,
+    roles,
+    time_field,
+)
 from cpa_core.sources.columns import give_back
 from cpa_core.sources.contents import Content
 from cpa_core.sources.files import Sessions
-from cpa_core.sources.identity import Decided
+from cpa_core.sources.identity import Decided, History
 from cpa_core.sources.objects import MOST_NAMED, fits
 
 AHEAD = timedelta(minutes=10)
@@ -45,8 +57,8 @@ class Parsed:
     messages without times. `zoneless` counts times written without a zone, `untagged` counts messages by role that
     nobody tags. `future` counts times after the present, `latest` is the last of them. `reading` are the settings that
     controlled how it was read. `within`: it is a member of an archive, which is an object itself. `opened` holds the
-    records of an object until identity has named their conversations. Then `repeated` are the rows that only a call's
-    history contains (see Decided), and `untold` counts conversations that cannot be distinguished from known ones.
+    records of an object until identity has named their conversations. Then `repeated` and `openings` are rows with the
+    history of a call (see Decided), and `untold` counts conversations that cannot be distinguished from known ones.
     `guessed` counts calls that joined one by common words.
     `whole`: each of its records is a whole conversation. `outdated` counts messages left out for their age.
     """
@@ -67,7 +79,8 @@ class Parsed:
     within: bool = False
     outdated: int = 0
     opened: Opened | None = None
-    repeated: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    repeated: Mapping[int, History] = field(default_factory=dict)
+    openings: Mapping[int, History] = field(default_factory=dict)
     untold: int = 0
     guessed: int = 0
     whole: bool = False
@@ -211,6 +224,7 @@ def _read(assistant: Assistant, one: Object, file: File, named: date | None, sai
 
 def finished(assistant: Assistant, parsed: Parsed, file: Opened, decided: Decided) -> Parsed:
     """An object whose conversations are named, with the ids and times that its messages lacked. Raises DayNeeded."""
+    decided = in_order(decided)
     found = completed(file, decided)
     records = found.records
     assumed = any(records["time_assumed"].unique().to_pylist())
@@ -226,6 +240,7 @@ def finished(assistant: Assistant, parsed: Parsed, file: Opened, decided: Decide
         untagged=roles.counted(records, assistant.settings.roles),
         **_later(records["sent_at"], assistant.now() + AHEAD),
         repeated=decided.repeated,
+        openings=decided.openings,
         untold=decided.untold,
         guessed=decided.guessed,
         whole=bool(file.records.num_rows) and pc.all(pc.equal(file.records["kind"], "conversation")).as_py(),

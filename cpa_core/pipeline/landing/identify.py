@@ -16,7 +16,7 @@ from cpa_core.pipeline.landing.fetch import LARGE, Parsed, finished
 from cpa_core.settings import Settings
 from cpa_core.sources.columns import give_back
 from cpa_core.sources.files import Sessions
-from cpa_core.sources.identity import Identified, Known, KnownTrace, Nothing, Opened, Said, Talk, identified
+from cpa_core.sources.identity import History, Identified, Known, KnownTrace, Nothing, Opened, Said, Talk, identified
 from cpa_core.sources.identity.links import SPOKEN, chain, day_of, mark, values_of
 from cpa_core.sources.owners import Owners
 from cpa_core.store import Store
@@ -201,11 +201,21 @@ def keep_message_ids(transaction: Transaction, conversation_ids: Sequence[str]) 
         transaction.answer("landing/spoken_again")
 
 
-def mark_repeated(transaction: Transaction, rows: Mapping[str, Mapping[int, tuple[int, int]]]) -> None:
-    """Mark the messages, by object and place in it, that only a call's history tells, with what is kept of that."""
-    for uri, places in rows.items():
-        told = (f'{{"ordinal": {n}, "length": {long}, "mark": {one}}}' for n, (long, one) in sorted(places.items()))
-        transaction.answer("landing/mark_repeated", uri=uri, told=f"[{', '.join(told)}]")
+def note_histories(
+    transaction: Transaction,
+    uri: str,
+    repeated: Mapping[int, History],
+    openings: Mapping[int, History],
+) -> None:
+    """Note the history of a call at messages of an object, by their places: see Decided."""
+    found = [("true", repeated), ("null", openings)]
+    told = (
+        f'{{"ordinal": {n}, "length": {long}, "mark": {one}, "repeated": {word}}}'
+        for word, places in found
+        for n, (long, one) in sorted(places.items())
+    )
+    if repeated or openings:
+        transaction.answer("landing/note_histories", uri=uri, told=f"[{', '.join(told)}]")
 
 
 def forget_repeated(transaction: Transaction, places: Sequence[tuple[str, int]]) -> None:

@@ -15,8 +15,8 @@ from cpa_core.pipeline.landing.fetch import Parsed, in_parts, read_in_order
 from cpa_core.pipeline.landing.identify import (
     forget_repeated,
     keep_message_ids,
-    mark_repeated,
     named_part,
+    note_histories,
     note_new_home,
     note_spoken,
     remember,
@@ -132,7 +132,8 @@ def _replace_objects(transaction: Transaction, parsed: Sequence[Parsed], now: da
     transaction.answer("landing/delete_outdated_rejects")
     transaction.insert("landed_files", [_file_row(p, now) for p in parsed])
     _insert_messages(transaction, [p for p in parsed if p.records])
-    mark_repeated(transaction, {p.object.uri: p.repeated for p in parsed if p.repeated})
+    for one in parsed:
+        note_histories(transaction, one.object.uri, one.repeated, one.openings)
     note_users(transaction)
     transaction.insert_columns("rejected_records", _reject_columns(parsed, now))
     transaction.insert("rejected_records", [_problem_row(p, now) for p in parsed if p.problem])

@@ -5,6 +5,7 @@ A file is recognised by the keys of its first parsed records (`recognition`), cu
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -251,10 +252,15 @@ def prepared(file: File) -> tuple[File, tuple[str, ...]]:
     return found.file, (*notes, *found.notes)
 
 
-def completed(file: Opened, decided: Decided) -> ParsedFile:
-    """The records of a file whose conversations are named. Raises DayNeeded."""
+def in_order(decided: Decided) -> Decided:
+    """A file after identity with the messages of each conversation oldest first (see `newest_first`)."""
     drafts = decided.drafts if decided.repeated else oldest_first(decided.drafts)
-    records, contradictions = columns.records(file.name, drafts, file.midnight)
+    return decided if drafts is decided.drafts else replace(decided, drafts=drafts, openings={})
+
+
+def completed(file: Opened, decided: Decided) -> ParsedFile:
+    """The records of a file whose conversations are named, and which is `in_order`. Raises DayNeeded."""
+    records, contradictions = columns.records(file.name, decided.drafts, file.midnight)
     return ParsedFile(records, table_of(decided.rejects) + contradictions)
 
 
@@ -266,7 +272,7 @@ def read(file: File, midnight: datetime | None) -> ParsedFile:
 def read_together(files: Sequence[Opened]) -> list[ParsedFile]:
     """The records of several files and those they reject, as an empty home would take them."""
     found = identified(files, Nothing()).files
-    return [completed(file, decided) for file, decided in zip(files, found, strict=True)]
+    return [completed(file, in_order(decided)) for file, decided in zip(files, found, strict=True)]
 
 
 def _gathered(file: File, chosen: recognition.Choice) -> tuple[columns.Gathered, int]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from cpa_core.sources.identity.links import Held
 from cpa_core.sources.identity.talks import LEAST_CHARACTERS, LEAST_USERS
-from cpa_core.sources.identity.values import Talk
+from cpa_core.sources.identity.values import EMPTY, History, Talk
 
 ASKING = frozenset({"user", "attachment"})
 ANSWERS = frozenset({"assistant", "tool", "tool_call", "reasoning"})
@@ -26,6 +26,7 @@ class LoggedCall:
     that has `greeted`. `characters` are the user's in the history, `asking` those of the `asked` messages after it.
     `sizes` has the characters of each spoken message, and ANSWER where the assistant spoke; it is empty for calls that
     share messages.
+    The rows that are only `repeated` have the `history` of the call. `opening` is that of one of the first calls.
     `rows` are places in the drafts, `output` is where the answers begin, once the call was closed. `is_sent_again`: it
     has no answer, and the next known call sends its newest input.
     """
@@ -54,7 +55,8 @@ class LoggedCall:
     sizes: Sequence[int] = ()
     kept: Sequence[int] = ()
     repeated: Sequence[int] = ()
-    history: tuple[int, int] = (0, 0)
+    history: History = EMPTY
+    opening: History | None = None
     held: Held | None = None
     output: int = 0
     is_sent_again: bool = False

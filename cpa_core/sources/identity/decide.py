@@ -1,17 +1,16 @@
 """Deciding a part of a landing: files in an order of their content, conversations by the rule, calls by time."""
 
-from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
-from itertools import repeat, takewhile
+from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cpa_core.sources.identity import talks
+from cpa_core.sources.identity.additions import Additions, places_of
 from cpa_core.sources.identity.calls import ANSWER, LoggedCall, last_question
 from cpa_core.sources.identity.chaining import NEW, Chaining, Refused, only_newest
 from cpa_core.sources.identity.chains import Chains
@@ -21,10 +20,20 @@ from cpa_core.sources.identity.plain_calls import PlainCalls, parted
 from cpa_core.sources.identity.sessionless import Joined, joined_traces
 from cpa_core.sources.identity.snapshots import Filed, times_known, without_snapshots
 from cpa_core.sources.identity.talks import Index, Unnamed, basis_of
-from cpa_core.sources.identity.telling import SENT_AGAIN, before_next
+from cpa_core.sources.identity.telling import SENT_AGAIN
 from cpa_core.sources.identity.telling import told as told_by
 from cpa_core.sources.identity.tracing import TOLD, Traced, traced
-from cpa_core.sources.identity.values import Decided, Identified, Known, KnownOnce, KnownTrace, Opened, Talk
+from cpa_core.sources.identity.values import (
+    EMPTY,
+    Decided,
+    History,
+    Identified,
+    Known,
+    KnownOnce,
+    KnownTrace,
+    Opened,
+    Talk,
+)
 from cpa_core.sources.records import Reject, as_json
 from cpa_core.sources.reject_table import table_of
 
@@ -56,9 +65,10 @@ def _joined(plain: PlainCalls, rest: Decided) -> Decided:
     if plain.drafts is None:
         return rest
     first = rest.drafts.num_rows
-    repeated = {**rest.repeated, **dict.fromkeys((first + n for n in plain.repeated), (0, 0))}
+    repeated = {**rest.repeated, **dict.fromkeys((first + n for n in plain.repeated), EMPTY)}
+    openings = {**rest.openings, **dict.fromkeys((first + n for n in plain.openings), EMPTY)}
     drafts = pa.concat_tables([rest.drafts, plain.drafts]) if first else plain.drafts
-    return replace(rest, drafts=drafts, repeated=repeated)
+    return replace(rest, drafts=drafts, repeated=repeated, openings=openings)
 
 
 class _Naming:
@@ -143,12 +153,18 @@ class _File:
         """The file with its conversations named."""
         if not self.rows:
             return Decided(self.opened.drafts, self.opened.rejects)
-        drafts, repeated = _named(self), dict[int, tuple[int, int]]()
+        drafts = _named(self)
+        repeated: Mapping[int, History] = {}
+        openings: Mapping[int, History] = {}
         if any(row.kind == "call" for row in self.rows):
-            drafts, repeated = _as_told(self, drafts)
+            adding = Additions(self.rows, self.calls, drafts)
+            self.calls, self.rows = [], []  # as large as what they tell
+            self.spoken.held = Held([], [], [], bytearray())
+            drafts, repeated, openings = adding.added(self.opened, drafts)
         else:
             drafts = without_snapshots(drafts, self.rows, self.times)
-        return Decided(drafts, table_of(self.opened.rejects) + self.rejects, repeated, self.untold, self.guessed)
+        rejects = table_of(self.opened.rejects) + self.rejects
+        return Decided(drafts, rejects, repeated, openings, self.untold, self.guessed)
 
 
 def _conversations(files: Sequence[_File], known: Known, naming: _Naming) -> None:
@@ -289,7 +305,7 @@ def _calls(files: Sequence[_File], known: Known, naming: _Naming) -> list[tuple[
 def _note(file: _File, found: Sequence[LoggedCall], reason: str) -> None:
     """Reject calls of a file of which nothing is lost."""
     numbers, firsts = [call.number for call in found], [call.rows[0] for call in found]
-    places = _places(file.opened, numbers, [0] * len(found), firsts)
+    places = places_of(file.opened, numbers, [0] * len(found), firsts)
     file.rejects += [Reject(place, reason, "{}", loss=False) for place in places.to_pylist()]
 
 
@@ -476,90 +492,7 @@ def _refuse(files: Sequence[_File], refused: Refused) -> None:
     """Reject each new message of a refused call; messages that it only repeats are no rejects."""
     call, file = refused.call, _of(files, refused.call)
     rows = call.rows[refused.begin :]
-    places = _places(file.opened, [call.number] * len(rows), range(refused.begin, len(call.rows)), rows).to_pylist()
+    places = places_of(file.opened, [call.number] * len(rows), range(refused.begin, len(call.rows)), rows).to_pylist()
     for place, row in zip(places, file.opened.drafts.take(pa.array(rows, pa.int64())).to_pylist(), strict=True):
         raw = {key: value for key, value in row.items() if key in ("role", "content", "message_id", "user_id")}
         file.rejects.append(Reject(place, refused.reason, as_json(raw)))
-
-
-class _Adding:
-    """The messages that the calls of a file add, in order: rows of the drafts, and what each call says of them."""
-
-    def __init__(self) -> None:
-        self.rows, self.numbers, self.places = array("q"), array("q"), array("q")
-        self.conversations: list[str] = []
-        self.users: list[str | None] = []
-        self.times: list[datetime | None] = []
-        self.repeated: dict[int, tuple[int, int]] = {}
-
-    def add(self, call: LoggedCall, conversation_id: str, own_times: Mapping[int, datetime]) -> None:
-        """Add the new messages of one call.
-
-        Without a time, an answer gets the call's end, any other message its start.
-        """
-        output, told = call.output, call.repeated
-        began, ended = call.at or call.ended_at, call.ended_at or call.at
-        for n in call.kept:
-            row = call.rows[n]
-            only_told = n in told if told else False
-            if (at := own_times.get(row)) is None:
-                at = before_next(call, n) if only_told else ended if n >= output else began
-            if only_told:
-                self.repeated[len(self.rows)] = call.history
-            self.rows.append(row)
-            self.numbers.append(call.number)
-            self.places.append(n)
-            self.times.append(at)
-        self.conversations += repeat(conversation_id, len(call.kept))
-        self.users += repeat(call.user_id, len(call.kept))
-
-    def drafts(self, file: _File, drafts: Any) -> Any:
-        """These messages as drafts."""
-        made = drafts.take(_numbers(self.rows))
-        told: dict[str, Any] = {
-            "place": _places(file.opened, self.numbers, self.places, self.rows),
-            "conversation_id": self.conversations,
-            "user_id": self.users,
-            "sent_at": self.times,
-        }
-        for word, values in told.items():
-            place = made.schema.get_field_index(word)
-            array = values if isinstance(values, pa.ChunkedArray) else pa.array(values, made.schema.field(place).type)
-            made = made.set_column(place, made.schema.field(place), array)
-        return made
-
-
-def _as_told(file: _File, drafts: Any) -> tuple[Any, dict[int, tuple[int, int]]]:
-    """The drafts with what calls add, in order of time, with times; and rows that only a history tells: see Decided."""
-    others = bytearray(b"\1") * drafts.num_rows
-    for row in file.rows:
-        for n in row.rows if row.kind == "call" else ():
-            others[n] = 0
-    rows = [n for n, other in enumerate(others) if other]
-    timed = drafts["sent_at"]
-    own_times = {n: at for n, at in enumerate(timed.to_pylist()) if at} if timed.null_count < len(timed) else {}
-    adding = _Adding()
-    for call in sorted(file.calls, key=lambda call: call.moment):
-        if call.conversation_id is not None:
-            adding.add(call, call.conversation_id, own_times)
-    file.calls, file.rows, file.spoken.held = [], [], Held([], [], [], bytearray())  # as large as what they tell
-    told = adding.drafts(file, drafts)
-    beside = [drafts.take(pa.array(rows, pa.int64()))] if rows else []
-    return pa.concat_tables([*beside, told]), {len(rows) + n: history for n, history in adding.repeated.items()}
-
-
-def _places(file: Opened, numbers: Iterable[int], places: Iterable[int], rows: Iterable[int]) -> Any:
-    """Where messages stand in the file, by the number of their record and their place in it; `rows` of the drafts."""
-    taken = file.drafts["place"].take(_numbers(rows))
-    held = file.records["places"].combine_chunks()
-    if held.null_count == len(held):
-        return taken
-    of_records = _numbers(numbers)
-    at = pc.add(held.offsets.cast(pa.int64()).take(of_records), _numbers(places))
-    at = pc.if_else(held.is_valid().take(of_records), at, pa.scalar(None, pa.int64()))
-    return pa.chunked_array([pc.coalesce(held.values.take(at), taken.combine_chunks())])
-
-
-def _numbers(numbers: Iterable[int]) -> Any:
-    """Whole numbers as an Arrow array."""
-    return pa.Array.from_buffers(pa.int64(), len(found := array("q", numbers)), [None, pa.py_buffer(found)])

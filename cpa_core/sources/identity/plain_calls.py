@@ -33,13 +33,15 @@ TRACES = ("trace_id", "conversation_id", "user_id", "standing")
 class PlainCalls(NamedTuple):
     """One file, parted: what its plain calls add, as drafts, and `rest`, which needs care.
 
-    Of the drafts the rows `repeated` are only of a history, which is empty but for system prompts. `traces` are those
-    of the plain calls, as columns of KnownTrace.
+    Of the drafts the rows `repeated` are only of a history, which is empty but for system prompts. The `openings` are
+    the first rows that calls without a history add themselves. `traces` are those of the plain calls, as columns of
+    KnownTrace.
     """
 
     rest: Opened
     drafts: Any = None
     repeated: Sequence[int] = ()
+    openings: Sequence[int] = ()
     traces: Any = None
 
 
@@ -101,7 +103,7 @@ class _Calls:
         if len(self.records) > MANY:
             give_back()
         made = telling.drafts(self.file.drafts)
-        return PlainCalls(self._rest(plain), made, telling.repeated, self._traces(plain))
+        return PlainCalls(self._rest(plain), made, telling.repeated, telling.openings, self._traces(plain))
 
     def _alone(self) -> Any:
         """Which calls name a conversation and are alone in their trace, and the only ones of their id."""
@@ -171,6 +173,7 @@ class _Telling:
         self.rows, self.numbers, self.places = array("q"), array("q"), array("q")
         self.outputs = array("q", bytes(8 * len(self.keys)))
         self.repeated: list[int] = []
+        self.openings: list[int] = []
         self.before: list[array[int] | None] = [None] * len(self.ids)
         self.prompted = bytearray(len(self.ids))
         self.careful: set[int] = set()
@@ -207,6 +210,7 @@ class _Telling:
                 return False
             self.before[key] = told[:]
             self.repeated += range(len(self.rows), len(self.rows) + own - begin)
+            self.openings += [len(self.rows) + own - begin] if own < end else []
             self.prompted[key] = own > begin
             told = flat[begin:end]
         elif self._goes_on(before, history) and (lead == begin or self.prompted[key]):
@@ -239,9 +243,10 @@ class _Telling:
         """Leave out what was told of calls that are not plain."""
         kept = _array(self.numbers)
         mask = plain.take(kept)
-        only_told = set(self.repeated)
-        flags = pa.array([n in only_told for n in range(len(kept))], pa.bool_()).filter(mask)
-        self.repeated = pc.indices_nonzero(flags).to_pylist()
+        for word in ("repeated", "openings"):
+            noted = set(getattr(self, word))
+            flags = pa.array([n in noted for n in range(len(kept))], pa.bool_()).filter(mask)
+            setattr(self, word, pc.indices_nonzero(flags).to_pylist())
         for word in ("rows", "numbers", "places"):
             setattr(self, word, array("q", _array(getattr(self, word)).filter(mask).to_pylist()))
 

@@ -1,14 +1,15 @@
 """The messages that each call adds to its conversation, whatever landed before it."""
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import chain as chained
 from itertools import islice, takewhile
 
-from cpa_core.sources.identity.calls import ANSWER, ANSWERS, ASKING, LoggedCall, outputs_from
-from cpa_core.sources.identity.history import Questions, asked_again, is_asked_anew, is_retold, unknown
+from cpa_core.sources.identity.calls import ANSWER, ANSWERS, ASKING, LONG_AGO, LoggedCall, outputs_from
+from cpa_core.sources.identity.history import MOST_ANSWER, Questions, asked_again, is_asked_anew, is_retold, unknown
 from cpa_core.sources.identity.links import chain
-from cpa_core.sources.identity.values import Said
+from cpa_core.sources.identity.values import EMPTY, History, Said
 
 SENT_AGAIN = "a call without an answer, whose message the next known call sends again: it counts there"
 
@@ -18,17 +19,19 @@ def told(calls: Sequence[LoggedCall], known: Sequence[Said]) -> list[tuple[str, 
 
     Of these, `repeated` are only of its history.
 
-    `known` are the messages of other objects, in order. Return the places of messages that were known only from a later
-    call's history, and now have a call of their own.
+    `known` are the messages of other objects, in order. Return the places of messages that give way: they were known
+    only from a later call's history and have a call of their own now, or are a question that stands twice.
     """
     for call in calls:
         call.open()
+        call.opening = _opening(call)
     telling = _Telling(known, calls)
     for call in sorted(calls, key=lambda call: call.moment):
         telling.hear(call)
+    places = telling.retold()
     for call in calls:
         call.close()
-    return telling.retold()
+    return places
 
 
 class _Telling:
@@ -36,10 +39,12 @@ class _Telling:
 
     Messages known only from a call's history wait as one piece, which represents the calls between that call and the
     one before. `fresh` are the marks of messages added since the last known one, which calls that landed late contain.
+    `once` has the histories that begin with a first question which another call told.
     """
 
     def __init__(self, known: Sequence[Said], calls: Sequence[LoggedCall]) -> None:
         self.calls = calls
+        self.openings = _Openings(known, calls)
         self.waiting = deque(_pieces(known))
         self.again = Counter((one.mark, one.sent_at) for one in known)
         self.before: list[int] = []
@@ -48,6 +53,7 @@ class _Telling:
         self.fresh: list[int] = []
         self.asked: set[int] = set()
         self.added = False
+        self.once: set[History | None] = set()
         self.places: list[tuple[str, int]] = []
 
     def hear(self, call: LoggedCall) -> None:
@@ -58,6 +64,8 @@ class _Telling:
         own = Counter(call.marks[call.own_from :] if self.waiting else ())
         same: list[Said] = []
         while self.waiting and self.waiting[0][-1].sent_at <= call.moment:
+            if self._gives_way():
+                continue
             piece = self.waiting.popleft()
             if piece[0].sent_at == call.moment and own[piece[0].mark] > 0:
                 own[piece[0].mark] -= 1
@@ -113,13 +121,25 @@ class _Telling:
     def retold(self) -> list[tuple[str, int]]:
         """The places of what was only known from a later history and has a call of its own now."""
         while self.waiting:
-            self._pass(self.waiting.popleft())
+            if not self._gives_way():
+                self._pass(self.waiting.popleft())
         return self.places
+
+    def _gives_way(self) -> bool:
+        """Leave out the next known messages where they are a first question that was asked for another answer."""
+        first = self.waiting[0][0]
+        if first.history != EMPTY or first.repeated:
+            return False
+        told, asked = _exchange(chained.from_iterable(self.waiting))
+        is_told_once = self.openings.is_told_once(told, asked, self.before, first.sent_at)
+        self.places += [self.waiting.popleft()[0].place for _ in range(asked if is_told_once else 0)]
+        return is_told_once
 
     def _pass(self, piece: Sequence[Said]) -> None:
         left = piece
         if piece[0].repeated and self.added:
-            left = [] if self._tells(piece[0].history) else self._left(piece)
+            is_told = piece[0].history in self.once or self._tells(piece[0].history)
+            left = [] if is_told else self._left(piece)
         kept = {one.place for one in left}
         self.places += [one.place for one in piece if one.repeated and one.place not in kept]
         for one in left:
@@ -166,17 +186,16 @@ class _Telling:
         return len(next_) > len(own) or not self.before or call.own_from > 0 or self.answered
 
     def _is_begun_again(self, call: LoggedCall) -> bool:
-        """Whether a first question is asked for another answer: a later history begins with it and has no other."""
-        if not self.before or any(role != "system" for role in call.roles[: call.own_from]):
+        """Whether a call asks the first question for another answer."""
+        if not self.before or call.opening != EMPTY:
             return False
         own = [n for n in range(len(call.roles)) if call.roles[n] != "system"]
-        marks = [call.marks[n] for n in own]
         asked = sum(1 for _ in takewhile(lambda n: call.roles[n] in ASKING, own))
-        if not 0 < asked < len(own) or self.before[:asked] != marks[:asked]:
-            return False
-        if len(self.before) == asked or marks[0] in self.before[asked:]:
-            return False
-        return any(_history(one) == marks for one in self.calls)
+        told = [call.marks[n] for n in own]
+        is_told_once = self.openings.is_told_once(told, asked, self.before, call.moment)
+        if is_told_once:
+            self.once.add((len(told), _sequence(told)))
+        return is_told_once
 
     def _next_input(self, told: Sequence[int], most: int) -> list[int]:
         """At most so many messages of the newest input of the next known call.
@@ -190,6 +209,85 @@ class _Telling:
             waiting = waiting[1:]
         found = list(takewhile(lambda piece: not piece[0].repeated and piece[0].role in ASKING, waiting))
         return [piece[0].mark for piece in found if piece[0].sent_at == found[0][0].sent_at]
+
+
+class _Openings:
+    """The histories of the first calls of a conversation: which answers to its first question were continued."""
+
+    def __init__(self, known: Sequence[Said], calls: Sequence[LoggedCall]) -> None:
+        self.known = known
+        self.calls = calls
+        self.latest: dict[History, datetime] | None = None
+
+    def is_told_once(self, told: Sequence[int], asked: int, before: Sequence[int], at: datetime) -> bool:
+        """Whether a call without a history asks the first question for another answer.
+
+        It `told` so many questions and their answers. A history that is sent not before it says so: it begins with that
+        question, holds it once, and one of its answers.
+        """
+        question = list(told[:asked])
+        if not 0 < asked < len(told) or len(before) <= asked or list(before[:asked]) != question:
+            return False
+        if question[0] in before[asked:]:
+            return False
+        if self.latest is None:
+            self.latest = self._all()
+        later = {history for history, sent_at in self.latest.items() if sent_at >= at and history[0] > asked}
+        return bool(later) and not later.isdisjoint(self._continued(question, told[asked:]))
+
+    def _all(self) -> dict[History, datetime]:
+        """Each history, and when it was sent last."""
+        found = [(one.history, one.sent_at) for one in self.known if one.history]
+        found += [(call.opening, call.moment) for call in self.calls if call.opening]
+        latest: dict[History, datetime] = {}
+        for history, sent_at in found:
+            latest[history] = max(sent_at, latest.get(history, LONG_AGO))
+        return latest
+
+    def _continued(self, question: list[int], answers: Sequence[int]) -> Iterator[History]:
+        """The histories of a question and any of its answers that lie side by side."""
+        asked = set(question)
+        of_known = takewhile(
+            lambda one: one.role not in ASKING or one.mark in asked, (one for one in self.known if one.role != "system")
+        )
+        runs = [answers, [one.mark for one in of_known if one.mark not in asked]]
+        for call in self.calls:
+            if call.opening == EMPTY and (own := _spoken(call))[: len(question)] == question:
+                runs.append(own[len(question) :])
+        for run in runs:
+            for n in range(min(len(run), MOST_ANSWER)):
+                yield from islice(enumerate(chain([*question, *run[n:MOST_ANSWER]]), 1), len(question), None)
+
+
+def _exchange(known: Iterable[Said]) -> tuple[list[int], int]:
+    """The messages that one call tells first of these, and how many of them ask."""
+    found: list[Said] = []
+    for one in known:
+        is_next = one.history is not None or one.repeated or (one.role in ASKING and found[-1].role not in ASKING)
+        if found and is_next:
+            break
+        found.append(one)
+    asked = sum(1 for _ in takewhile(lambda one: one.role in ASKING and one.sent_at == found[0].sent_at, found))
+    return [one.mark for one in found], asked
+
+
+def _opening(call: LoggedCall) -> History | None:
+    """The history of a call where it is empty, or one question and its answers; null for a longer one."""
+    found: list[int] = []
+    answered = False
+    for n in range(call.own_from):
+        role = call.roles[n]
+        if role == "system":
+            continue
+        if answered if role in ASKING else not found:
+            return None
+        answered = role not in ASKING
+        found.append(call.marks[n])
+    return len(found), _sequence(found)
+
+
+def _spoken(call: LoggedCall) -> list[int]:
+    return [mark for mark, role in zip(call.marks, call.roles, strict=True) if role != "system"]
 
 
 def _pieces(known: Sequence[Said]) -> Iterator[list[Said]]:

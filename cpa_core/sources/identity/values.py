@@ -3,9 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from cpa_core.sources.records import Reject
+
+History: TypeAlias = tuple[int, int]
+"""The history of a call: how many messages it has, system prompts aside, and a hash of their marks."""
+
+EMPTY: History = (0, 0)
+"""The history of a call that has none, or only a system prompt."""
 
 
 class Opened(NamedTuple):
@@ -54,8 +60,8 @@ class Talk:
 class Said(NamedTuple):
     """One message of a conversation that landed: `repeated` where only a call's history told it.
 
-    Then `history` is how many messages that has, system prompts aside, and a hash of their marks. `size` are the
-    characters of a user's message.
+    Then it has that `history`. So has the first message that a call adds itself, where the call is one of the first of
+    its conversation (see Decided). `size` are the characters of a user's message.
     """
 
     mark: int
@@ -63,7 +69,7 @@ class Said(NamedTuple):
     sent_at: datetime
     repeated: bool
     place: tuple[str, int]
-    history: tuple[int, int] | None = None
+    history: History | None = None
     size: int = 0
 
 
@@ -152,14 +158,16 @@ class KnownOnce:
 class Decided:
     """One file after identity: its drafts with conversation ids, and what else identity found.
 
-    `repeated` has the rows of the drafts that only a call's history tells, each with the length of that history and a
-    hash of it (see Said). `untold` counts the conversations that cannot be told apart from known ones. `guessed` counts
-    calls of unknown users that joined a conversation by words that many people say.
+    `repeated` has the rows of the drafts that only a call's history tells, with that history. `openings` have the first
+    row that a call adds itself, with its history, where this is empty or one question with its answers. `untold` counts
+    the conversations that cannot be told apart from known ones. `guessed` counts calls of unknown users that joined a
+    conversation by words that many people say.
     """
 
     drafts: Any
     rejects: Sequence[Reject]
-    repeated: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    repeated: Mapping[int, History] = field(default_factory=dict)
+    openings: Mapping[int, History] = field(default_factory=dict)
     untold: int = 0
     guessed: int = 0
 
