@@ -481,6 +481,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "console spans": ("otlp", by_call.console),
     "api management": ("azure_apim", by_call.apim),
     "vertex": ("gemini_logs", by_call.vertex),
+    "gemini interactions": ("gemini_interactions", by_call.interactions),
     "langgraph states": ("langgraph", by_call.states),
     "langgraph checkpoints": ("langgraph", by_call.checkpoints),
     "braintrust": ("braintrust", by_call.braintrust),

@@ -295,3 +295,23 @@ def logfire(told: Told) -> list[Record]:
             times = {"start_timestamp": call.began.isoformat(), "end_timestamp": call.ended.isoformat()}
             found.append({**ids, **times, "message": SILENT, "attributes": attributes})
     return found
+
+
+def interactions(told: Told) -> list[Record]:
+    """Interactions of the Gemini API, each with its steps: the question, a thought, a search and the answer."""
+    found: list[Record] = []
+    for call in calls(told):
+        steps: list[Record] = [_step("user_input", text) for _, text in call.newest]
+        steps += [{"type": "thought", "signature": SILENT, "summary": [{"type": "text", "text": SILENT}]}]
+        search = f"{told.key}-s{call.number}"
+        steps += [{"type": "google_search_call", "id": search, "arguments": {"queries": [SILENT]}}]
+        steps += [{"type": "google_search_result", "call_id": search, "result": [{"title": SILENT}]}]
+        steps += [_step("model_output", text) for _, text in call.output]
+        before = found[-1]["id"] if found else None
+        about = {"id": f"{told.key}-{call.number}", "object": "interaction", "status": "completed", "model": SILENT}
+        found.append({**about, "created": call.began.isoformat(), "previous_interaction_id": before, "steps": steps})
+    return found
+
+
+def _step(kind: str, text: str) -> Record:
+    return {"type": kind, "content": [{"type": "text", "text": text, "annotations": []}]}

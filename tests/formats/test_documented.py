@@ -311,6 +311,7 @@ BLOCKS = [
     },
 ]
 COMPLETED = {"choices": [{"message": message("assistant", "ho")}]}
+HO = {"type": "text", "text": "ho"}
 FRESH: dict[str, tuple[Any, list[Said]]] = {
     "a picture beside words in a frame of Phoenix": (
         PHOENIX
@@ -416,6 +417,27 @@ FRESH: dict[str, tuple[Any, list[Said]]] = {
             "comments": [*DESK, {"id": 4, "author_id": -1, "plain_body": "(nobody)", "created_at": LATER}],
         },
         [BOTH],
+    ),
+    "an interaction of Gemini's and its request": (
+        {
+            **TIME,
+            "request": {"model": "m", "input": "hi", "system_instruction": "(nobody)"},
+            "response": {"id": "i", "status": "completed", "steps": [{"type": "model_output", "content": [HO]}]},
+        },
+        [BOTH],
+    ),
+    "interactions of Gemini's with outputs, the later first": (
+        [
+            {
+                **{"id": own, "status": "completed", "role": "model", "created": at, "previous_interaction_id": before},
+                **{"input": asked, "outputs": [{"type": "thought", "signature": "(nobody)"}, {**HO, "text": text}]},
+            }
+            for own, before, at, asked, text in (
+                ("j", "i", LATER, [{"type": "text", "text": "and?"}], "so"),
+                ("i", None, AT, "hi", "ho"),
+            )
+        ],
+        [FOUR],
     ),
     "LlamaIndex's messages": (
         [
@@ -969,3 +991,22 @@ SLACK_BESIDE: dict[str, Any] = {
 @pytest.mark.parametrize("name", SLACK_BESIDE)
 def test_what_lies_beside_the_messages_of_a_slack_export_is_left_aside(name: str) -> None:
     assert read_file([SLACK_BESIDE[name]], f"{name}.json") == ([], [])
+
+
+SPOKEN_AS = [{"speaker": who, "text": text, "at": AT} for who, (_, text) in zip(("user", "bot"), BOTH, strict=True)]
+LIKE_OURS: dict[str, Any] = {
+    "turns of a record": [{"id": "c", "turns": SPOKEN_AS}],
+    "turns in an object of it": {"id": "c", "dialog": {"lines": SPOKEN_AS}, "note": "(nobody)"},
+    "rows": [{"chat": "c", **one} for one in SPOKEN_AS],
+    "rows of questions and answers": [{"chat": "c", "question": "hi", "answer": "ho", "time": AT}],
+}
+
+
+@pytest.mark.parametrize("shape", LIKE_OURS)
+def test_the_flag_that_a_refusal_names_reads_the_file(shape: str) -> None:
+    with pytest.raises(SourceError, match="not recognised") as refused:
+        told(LIKE_OURS[shape])
+    words = str(refused.value)
+    flag = words.partition("--map ")[2].partition(";")[0]
+    assert len(words) < 900 and "..." not in flag
+    assert said(LIKE_OURS[shape], names=dict(pair.split("=", 1) for pair in flag.split(","))) == {"c": BOTH}

@@ -169,7 +169,7 @@ ANSWERS = PAIRS._replace(
     signs=(
         "object=chat.completion choices[].message",
         "choices[].delta !request !messages",
-        "type response.object !request !input !messages",
+        "type response.object !request !input !messages !prompt",
         "candidates[].content.parts[] !contents !request",
         "custom_id response.body",
         "custom_id response.status_code",

@@ -273,17 +273,34 @@ def _refusal(file: File, values: Sequence[Any], formats: Mapping[str, Format]) -
     seen = shapes.keys([file.mapped(value) for value in values])
     near = "; or ".join(_lacks(form, sign) for form, sign in _nearest(file, values, formats))
     shown = ", ".join(seen[:SHOWN_KEYS]) + (", ..." if len(seen) > SHOWN_KEYS else "")
-    flag = _flag(file, [key.rpartition("[].")[2] for key in seen])
+    flag = _flag(file, seen)
     return (
         f"{file.name}: the format is not recognised. Keys seen: {shown or 'none'}. Nearest: {near}. If the messages "
-        f"stand under other names, say which: {flag}; or name the format: --format {'|'.join(formats)}"
+        f"stand under other names, say which: {flag}; or name the format (docs/formats.md): --format NAME"
     )
 
 
-def _flag(file: File, keys: Sequence[str]) -> str:
+def _flag(file: File, seen: Sequence[str]) -> str:
+    """The flag that would do: with a question and its answer, with a list whose keys are like ours, or with dots."""
+    keys = [key.rpartition("[].")[2] for key in seen]
     if mapping.sides(keys):
         return mapping.advice(file.names, EXCHANGED, keys)
-    return mapping.flag({**file.names, **{word: "..." for word in NAMED if word not in file.names}})
+    like = {} if file.names else _like_ours(seen)
+    return mapping.flag(like or {**file.names, **{word: "..." for word in NAMED if word not in file.names}})
+
+
+def _like_ours(seen: Sequence[str]) -> dict[str, str]:
+    """The list of these paths whose elements have a role and content under likely names, with those; else nothing."""
+    lists: dict[str, list[str]] = {}
+    for path in seen:
+        before, _, key = path.removeprefix("[].").rpartition("[].")
+        lists.setdefault(before, []).append(key)
+    for before, keys in lists.items():
+        found = mapping.likely(("role", "content", "timestamp"), keys)
+        if {"role", "content"} <= found.keys():
+            named = {"messages": before} if before else mapping.likely(("conversation_id",), keys)
+            return {**named, **found} if named else {}
+    return {}
 
 
 EXCHANGED = ("role", "content", "conversation_id")
