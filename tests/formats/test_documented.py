@@ -1010,3 +1010,20 @@ def test_the_flag_that_a_refusal_names_reads_the_file(shape: str) -> None:
     flag = words.partition("--map ")[2].partition(";")[0]
     assert len(words) < 900 and "..." not in flag
     assert said(LIKE_OURS[shape], names=dict(pair.split("=", 1) for pair in flag.split(","))) == {"c": BOTH}
+
+
+NEIGHBOURS: dict[str, Any] = {
+    "steps of a job": [{"id": "1", "createdAt": AT, "steps": [{"type": "tool", "output": "(nobody)"}]}],
+    "texts of senders": [{"sender": who, "text": "(nobody)", "session_id": "s"} for who in ("User", "Bot")],
+    "clicks by day": {f"2026-03-0{n}": {"events": [{"event": "click", "timestamp": AT}]} for n in (2, 3)},
+    "blocks with a time": lines(*({"role": "user", "created": 1, "content": [{"type": "text"}]} for _ in range(2))),
+    "a prompt beside its candidates": {"prompt": "(nobody)", "candidates": [{"content": {"parts": []}}]},
+    "sessions with a text in no form that is known": {"SessionId": "s", "StartDateTime": AT, "ChatTranscript": "hi"},
+}
+
+
+@pytest.mark.parametrize("kind", NEIGHBOURS)
+def test_a_file_that_only_looks_like_a_format_lands_nothing(kind: str) -> None:
+    content = NEIGHBOURS[kind]
+    with pytest.raises(SourceError):
+        told(content, "a.jsonl" if isinstance(content, str) else "a.json")

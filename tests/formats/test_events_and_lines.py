@@ -81,6 +81,10 @@ def test_lines_of_messages_are_the_conversation_of_their_file() -> None:
 SEVERAL: dict[str, tuple[str, str]] = {
     "a prompt that is repeated": (lines(message("system", "x"), HISTORY[0], message("system", "x")), "system prompt"),
     "another field": (lines(*({**one, "room": "x"} for one in HISTORY)), "--map conversation_id=room"),
+    "different conversations in their metadata": (
+        lines(*({**one, "metadata": {"session_id": n // 2}} for n, one in enumerate(HISTORY))),
+        "--map conversation_id=metadata.session_id",
+    ),
     "under a key of their own": (lines({"history": HISTORY}, {"history": HISTORY}), "--map messages=history"),
     "one that is no message": (lines(*HISTORY, {"total": 4}), "not recognised"),
 }

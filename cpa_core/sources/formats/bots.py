@@ -126,6 +126,8 @@ def _copilot_session(file: File, place: str, tree: Any) -> Iterator[SourceRecord
     if not isinstance(written, str):
         raise ValueError(f"ChatTranscript: text is needed, this is a {fields.kind(written)}")
     pieces = SAYS.split(written)
+    if written and len(pieces) < 3:
+        raise ValueError('ChatTranscript: neither "User says:" nor "Bot says:" stands in it')
     said = zip(pieces[1::2], pieces[2::2], strict=True)
     return talks.talk(
         about,
@@ -162,7 +164,7 @@ RASA = Format(
     signs=(
         "sender_id events[].event",
         "sender_id events[].event events[].timestamp slots",
-        "*.events[].event *.events[].timestamp",
+        "*.events[].event=user|bot *.events[].timestamp",
     ),
     read=each(_rasa),
     docs="https://rasa.com/docs/rasa/tracker-stores",

@@ -307,7 +307,7 @@ BY_FIELDS: tuple[Format, ...] = (
     _format(
         "langflow",
         "messages of Langflow",
-        "sender=User|Machine session_id text",
+        "sender=User|Machine sender_name session_id text",
         "sender=User|Machine sender_name session_id text timestamp",
         docs="https://docs.langflow.org/memory",
         where=Fields(

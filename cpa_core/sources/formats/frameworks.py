@@ -134,7 +134,7 @@ PYDANTIC_AI = ADK._replace(
 CHAINLIT = ADK._replace(
     name="chainlit",
     title="threads of Chainlit",
-    signs=("steps[].type steps[].output createdAt", "id steps[].type=user_message|assistant_message steps[].output"),
+    signs=("id steps[].type=user_message|assistant_message steps[].output",),
     read=each(_chainlit),
     docs="https://docs.chainlit.io/data-layers/overview",
     ids="id of the thread",

@@ -93,7 +93,6 @@ GOOSE_LINES: Format = GOOSE._replace(
     name="goose_lines",
     title="sessions of Goose, a message a line",
     signs=(
-        "role created content[].type !id",
         "role created content[].type metadata.userVisible",
         "working_dir message_count",
     ),

@@ -38,7 +38,24 @@ def bare(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
         named = ", ".join(key[:40] for key in others[:8])
         likely = next((key for key in SESSIONS if key in others), others[0])[:40]
         raise ValueError(f"no conversation is named: if one of {named} names it, say --map conversation_id={likely}")
+    if several := _named_inside(tree):
+        raise ValueError(f"its messages name different conversations: say --map conversation_id={several}")
     return conversation(file, place, {}, tree)
+
+
+HELD = ("metadata", "meta", "additional_kwargs")
+
+
+def _named_inside(tree: list[Any]) -> str | None:
+    """The path at which what messages say about themselves names different conversations; None where it does not."""
+    found: dict[str, set[str]] = {}
+    for one in tree:
+        for held in HELD if isinstance(one, dict) else ():
+            inner = one.get(held)
+            for key in SESSIONS if isinstance(inner, dict) else ():
+                if inner.get(key) not in (None, ""):
+                    found.setdefault(f"{held}.{key}", set()).add(str(inner[key]))
+    return next((path for path, values in found.items() if len(values) > 1), None)
 
 
 SEVERAL = (

@@ -168,9 +168,9 @@ ANSWERS = PAIRS._replace(
     title="answers without their prompts (stored completions, outputs of batches, answers alone)",
     signs=(
         "object=chat.completion choices[].message",
-        "choices[].delta !request !messages",
+        "choices[].delta !request !messages !prompt !input",
         "type response.object !request !input !messages !prompt",
-        "candidates[].content.parts[] !contents !request",
+        "candidates[].content.parts[] !contents !request !prompt !input",
         "custom_id response.body",
         "custom_id response.status_code",
         "custom_id result.message",
