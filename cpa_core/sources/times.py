@@ -110,6 +110,8 @@ def moment(value: Any, zone: tzinfo = UTC) -> tuple[datetime | None, bool]:
         return None, False
     if type(value) is str and value[4:5] == "-" and (usual := _usual(value)) is not None:
         return usual, False
+    if type(value) in (float, int) and 1e9 <= value < 1e10:
+        return _of_seconds(value), False
     text = f"{value:f}" if isinstance(value, float) else str(value).strip()
     if not text:
         return None, False
@@ -201,6 +203,12 @@ def of_day_and_clock(day: str, clock: str) -> str:
     if _SERIAL.fullmatch(day) and clock:
         day = f"{SERIAL + timedelta(days=int(float(day.replace(',', '.'))))}".partition(" ")[0]
     return f"{day} {clock}" if day and clock else day
+
+
+def _of_seconds(number: float) -> datetime:
+    """A number of ten digits before its point, as `_since_1970` reads its text, but sooner."""
+    whole, _, part = f"{number:f}".partition(".") if type(number) is float else (number, "", "0")
+    return EPOCH + timedelta(seconds=int(whole), microseconds=int(part))
 
 
 def _since_1970(whole: str, part: str) -> datetime:

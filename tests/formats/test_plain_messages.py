@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.sources import File
+from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.turns import drafts
 from tests.support.examples import examples
 
@@ -36,4 +37,12 @@ MESSAGES = st.fixed_dictionaries(
 def test_the_shorter_way_reads_what_the_longer_one_reads(message: dict[str, Any], speaker: str | None) -> None:
     longer = File("a.json", b"", names={"user_id": "nowhere"})
     read, carefully = (list(drafts(file, "1", [message], speaker)) for file in (File("a.json", b""), longer))
+    assert read == carefully
+
+
+@examples(80)
+@given(st.one_of(CONTENTS, st.lists(st.sampled_from(["Hi", "ä", "", " "]), max_size=3)))
+def test_a_message_of_texts_alone_is_read_as_its_parts_are(content: Any) -> None:
+    longer = File("a.json", b"", names={"user_id": "nowhere"})
+    read, carefully = (list(talks.turn(file, "1", "user", content)) for file in (File("a.json", b""), longer))
     assert read == carefully

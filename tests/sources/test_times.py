@@ -79,6 +79,12 @@ def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
         assert found is None or found.tzinfo is UTC
 
 
+@examples(80)
+@given(st.one_of(st.floats(9e8, 1.1e10), st.integers(900_000_000, 11_000_000_000)))
+def test_a_number_of_seconds_is_the_instant_of_its_text(number: float) -> None:
+    assert moment(number) == moment(f"{number:f}" if isinstance(number, float) else str(number))
+
+
 @pytest.mark.parametrize("text", ["2026-02-30 10:00 AM", "32/01/2026", "Mon, 02 Foo 2026 09:00:00 GMT", "99:99",
                                   "2026-03-02 13:00 PM", "Mon, 02 Mar 2026 09:00:00 XYZ", "2026-03-02[Nowhere/No]",
                                   "123456789012345", "12345678"])  # fmt: skip

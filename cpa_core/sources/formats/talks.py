@@ -96,6 +96,8 @@ def turn(file: File, place: str, role: str, content: Any, at: Any = None, messag
     """One message whose content is text or a list of parts, as vendors write them."""
     if content in (None, "", []):
         return iter(())
+    if not file.names and type(content) is list and len(content) > 1 and all(type(part) is str for part in content):
+        content = "\n".join(content)
     return turns.drafts_of(file, place, {"role": role, "content": content, "timestamp": at, "id": message_id})
 
 

@@ -197,9 +197,11 @@ def begins_with_message(items: list[Any]) -> bool:
 
 def _only_text(content: Any) -> Any:
     """The text of a list of one part, where that is nothing but text; anything else as it is."""
-    if type(content) is not list or len(content) != 1 or type(part := content[0]) is not dict:
+    if type(content) is not list or len(content) != 1:
         return content
-    if len(part) != 2 or part.get("type") != "text":
+    if type(part := content[0]) is str:
+        return part
+    if type(part) is not dict or len(part) != 2 or part.get("type") != "text":
         return content
     return part.get("text", part.get("content"))
 
