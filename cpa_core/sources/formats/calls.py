@@ -15,7 +15,7 @@ from cpa_core.sources.cut_json import MESSAGES, begins_messages
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import parts, turns
 from cpa_core.sources.formats.streams import put_together
-from cpa_core.sources.records import Draft, Reject, SourceRecord, own_input
+from cpa_core.sources.records import Draft, Reject, SourceRecord, own_input, tupled
 
 LISTS = ("messages", "contents", "history")
 PROMPTED = frozenset({"prompt", "system", "messages"})
@@ -97,20 +97,15 @@ def _drafted(file: File, place: str, side: list[Any], speaker: str, rejects: lis
 
 def record(about: CallAbout, messages: Sequence[Draft], own_from: int) -> SourceRecord:
     """The record of a call with these messages, of which those before `own_from` only repeat history."""
-    return SourceRecord(
-        place=about.place,
-        kind="call",
-        conversation_id=about.conversation_id,
-        user_id=about.user_id,
-        started_at=about.started_at,
-        ended_at=about.ended_at or about.started_at,
-        messages=tuple(messages),
-        own_from=own_from,
-        metadata=about.metadata,
-        zone_assumed=about.zone_assumed,
-        call_id=about.call_id,
-        after=about.after,
+    place, conversation_id, user_id, started_at, ended_at, call_id, metadata, zone_assumed, after = about
+    named = (place, "call", conversation_id, user_id, started_at, ended_at or started_at)
+    return tupled(
+        SourceRecord, (*named, tuple(messages), own_from, metadata, zone_assumed, call_id, after, *OF_NO_TRACE)
     )
+
+
+OF_NO_TRACE = (None, 0)
+"""The trace of a record that is not known to be a piece of one, and its standing."""
 
 
 def _joined(file: File, asked: list[Draft], answered: list[Draft]) -> tuple[list[Draft], int]:

@@ -50,8 +50,11 @@ def _events(answer: Any) -> list[dict[str, Any]]:
 
 
 def _written(text: str) -> Iterator[Any]:
-    lines = text.lstrip().splitlines()
-    first = lines[0] if lines else ""
+    text = text.lstrip()
+    if not text.startswith(("data:", "event:", ": ", "{")):
+        return  # most answers are words
+    lines = text.splitlines()
+    first = lines[0]
     if first.startswith(("data:", "event:", ": ")):
         lines = [line[5:] for line in lines if line.startswith("data:")]
     elif not (first.startswith("{") and len(lines) > 1):

@@ -102,11 +102,13 @@ class _Going(NamedTuple):
 class _HeldRecord(NamedTuple):
     """One record of a trace that is not over: its number, its node, and the values found in it, if it may be speech.
 
-    `names` are the session and user of its trace as they were known when it was read.
+    `tree` is null where the record was read, or is unlikely to be speech. `names` are the session and user of its trace
+    as they were known when it was read.
     """
 
     number: int
-    placed: Placed
+    place: str
+    tree: Any
     node: Node
     found: Any
     read: list[columns.Found] | None
@@ -115,10 +117,10 @@ class _HeldRecord(NamedTuple):
     def lacks(self, verdict: TraceVerdict, names: tuple[Any, Any]) -> bool:
         """Whether more of the record is needed than is held. `names` are those of its trace now."""
         if verdict.kind == "undecided":
-            return self.placed[1] is None
+            return self.tree is None
         if verdict.kind != "speech":
             return False
-        return self.placed[1] is None and (self.read is None or not all(map(_is_known, self.names, names)))
+        return self.tree is None and (self.read is None or not all(map(_is_known, self.names, names)))
 
 
 class _Passing:
@@ -182,14 +184,15 @@ class _Passing:
         inside = node.parent is not None and node.parent in going.closed
         if inside or node.part == "aside" or (node.part == "call" and node.speaks):
             going.closed.add(node.id)
-        read: list[columns.Found] | None = None
+        place, tree = one
         if inside or node.part == "aside" or not node.speaks:
-            one, found = (one[0], None), None
+            going.records.append(tupled(_HeldRecord, (n, place, None, node, None, None, UNNAMED)))
         elif node.parent is None:
             read = list(attempted(self.file, one, lambda f, place, tree: self.call(f, place, tree, found)))
-            one, found = (one[0], None), None
-        names = UNNAMED if read is None else self.named.get(node.trace, UNNAMED)
-        going.records.append(tupled(_HeldRecord, (n, one, node, found, read, names)))
+            names = self.named.get(node.trace, UNNAMED)
+            going.records.append(tupled(_HeldRecord, (n, place, None, node, None, read, names)))
+        else:
+            going.records.append(tupled(_HeldRecord, (n, place, tree, node, found, None, UNNAMED)))
 
     def _end(self, before: int | None) -> None:
         """Read the traces of which no record has this number or a later one; None: all."""
@@ -214,20 +217,21 @@ class _Passing:
             if verdict.kind == "speech":
                 self._take(one.number, trace, self._spoken(one, verdict, names))
             elif verdict.kind != "mute":
-                self._refuse(one.number, trace, _refused(one.placed, verdict))
+                self._refuse(one.number, trace, _refused((one.place, one.tree), verdict))
         self.named.pop(nodes[0].trace, None)
 
     def _read_alone(self, trace: int, held: list[_HeldRecord], around: Node, names: tuple[Any, Any]) -> None:
         """Read a trace of which one record is around all others, as most have."""
         verdict = alone(around)
-        if any(one.node is around and one.lacks(verdict, names) for one in held):
-            self._read_later(trace, held)
-            return
+        for one in held:
+            if one.node is around and one.lacks(verdict, names):
+                self._read_later(trace, held)
+                return
         for one in held:
             if one.node is around:
                 self._take(one.number, trace, self._spoken(one, verdict, names))
             elif one.node.speaks:
-                self._refuse(one.number, trace, _inner(one.placed[0]))
+                self._refuse(one.number, trace, _inner(one.place))
         self.named.pop(around.trace, None)
 
     def _read_later(self, trace: int, held: list[_HeldRecord]) -> None:
@@ -236,7 +240,8 @@ class _Passing:
 
     def _spoken(self, one: _HeldRecord, verdict: TraceVerdict, names: tuple[Any, Any]) -> Iterable[columns.Found]:
         if one.read is None:
-            read = attempted(self.file, one.placed, lambda f, place, tree: self.call(f, place, tree, one.found))
+            placed = (one.place, one.tree)
+            read = attempted(self.file, placed, lambda f, place, tree: self.call(f, place, tree, one.found))
             return (_standing_in(made, verdict) for made in read)
         found = [_standing_in(made, verdict) for made in one.read]
         return found if names == one.names else [_named_later(made, one.names, names) for made in found]

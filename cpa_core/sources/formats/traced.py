@@ -18,7 +18,7 @@ from cpa_core.sources.formats.calls import CallAbout, called, is_readable
 from cpa_core.sources.formats.form import Format, Reader, each
 from cpa_core.sources.formats.langfuse import prompt_of
 from cpa_core.sources.formats.talks import object_at
-from cpa_core.sources.formats.trace_reading import Foreign, Names, none_is, spoken_calls
+from cpa_core.sources.formats.trace_reading import UNNAMED, Foreign, Names, none_is, spoken_calls
 from cpa_core.sources.formats.traces import INNER, Node, Part
 from cpa_core.sources.records import Reject, moment, tupled
 from cpa_core.sources.trees import Placed, Trees, unfolded
@@ -59,8 +59,9 @@ def spans(span_of: Callable[[dict[str, Any]], TraceRow], foreign: Foreign = none
                 return None
             nodes += 1
             span = span_of(tree)
-            conversation, user = named.get(span.trace, (None, None))
-            named[span.trace] = conversation or span.conversation_id, user or span.user_id
+            conversation, user = named.get(span.trace, UNNAMED)
+            if (span.conversation_id and not conversation) or (span.user_id and not user):
+                named[span.trace] = conversation or span.conversation_id, user or span.user_id
             return _node(n, span), span
 
         def call(file: File, place: str, tree: Any, span: TraceRow | None) -> Iterator[columns.Found]:
@@ -88,7 +89,7 @@ def _called(file: File, place: str, span: TraceRow, named: Names) -> Iterator[co
     if span.asked in (None, "", [], {}) and span.answered in (None, "", [], {}):
         yield Reject(place, "no input and no output", "{}", loss=False)
         return
-    conversation, user = named.get(span.trace, (None, None))
+    conversation, user = named.get(span.trace, UNNAMED)
     started_at, assumed = moment(span.started, file.zone)
     ended_at, _ = moment(span.ended, file.zone)
     about = CallAbout(
@@ -137,26 +138,24 @@ def _unwrapped(tree: dict[str, Any], word: str) -> Any:
     return value[word] if isinstance(value, dict) and value.keys() == {word} else value
 
 
+ASIDES = frozenset({"tool", "score", "eval", "automation", "facet", "preprocessor", "classifier"})
+"""Braintrust's types of spans in which nobody speaks."""
+
+
 def _braintrust(tree: dict[str, Any]) -> TraceRow:
     """A row of Braintrust's logs. `span_parents` names the spans around it; a root has none."""
     kind = str(object_at(tree, "span_attributes").get("type") or "")
     parents = tree.get("span_parents")
     root = tree.get("is_root") is True or not parents
-    asides = ("tool", "score", "eval", "automation", "facet", "preprocessor", "classifier")
-    part: Part = "call" if kind == "llm" else "aside" if kind in asides else "step"
+    part: Part = "call" if kind == "llm" else "aside" if kind in ASIDES else "step"
     about, metrics = object_at(tree, "metadata"), object_at(tree, "metrics")
-    return TraceRow(
-        id=str(tree.get("span_id") or tree.get("id")),
-        trace=str(tree.get("root_span_id") or tree.get("span_id") or tree.get("id")),
-        parent=str(parents[0]) if isinstance(parents, list) and parents and not root else None,
-        part=part,
-        asked=unfolded(tree.get("input")),
-        answered=unfolded(tree.get("output")),
-        conversation_id=_named(about, CONVERSATIONS),
-        user_id=_named(about, USERS),
-        started=metrics.get("start") or tree.get("created"),
-        ended=metrics.get("end"),
-    )
+    own = tree.get("span_id") or tree.get("id")
+    parent = str(parents[0]) if isinstance(parents, list) and parents and not root else None
+    stood = (str(own), str(tree.get("root_span_id") or own), parent, part)
+    sides = (unfolded(tree.get("input")), unfolded(tree.get("output")))
+    names = (_named(about, CONVERSATIONS), _named(about, USERS))
+    times = (metrics.get("start") or tree.get("created"), metrics.get("end"))
+    return tupled(TraceRow, (*stood, *sides, *names, *times))
 
 
 def _helicone(file: File, place: str, tree: Any) -> Iterator[columns.Found]:

@@ -46,9 +46,9 @@ def drafts(file: File, place: str, turns: Iterable[Any], speaker: str | None = N
     quickly = not file.names
     for n, turn in enumerate(turns):
         where = f"{place}.{n}"
-        if not quickly or type(turn) is not dict or len(turn) != 2:
+        if not quickly or type(turn) is not dict or len(turn) > 2:
             yield from _known(file, where, turn, speaker)
-        elif (one := _written(where, turn)) is not None:
+        elif (one := _written(where, turn, speaker)) is not None:
             yield one
         elif (several := _in_parts(where, turn)) is not None:
             yield from several
@@ -113,7 +113,7 @@ def _plainly(file: File, place: str, turn: Any, speaker: str | None) -> Draft | 
     """A message of which nothing is said but a role, a text, an id and a time: most are; None for any other."""
     if type(turn) is not dict:
         return None
-    if len(turn) == 2 and (one := _written(place, turn)) is not None:
+    if len(turn) <= 2 and (one := _written(place, turn, speaker)) is not None:
         return one
     return _with_more(file, place, turn, speaker) if turn.keys() <= PLAIN else None
 
@@ -170,12 +170,15 @@ def _draft(place: str, who: str, text: str) -> Draft:
     return tupled(Draft, (place, "", None, None, who, text, None, None, None, False, False))
 
 
-def _written(place: str, turn: dict[str, Any]) -> Draft | None:
-    """A message of nothing but a text and a role, or LangChain's type in its place; None for any other."""
+def _written(place: str, turn: dict[str, Any], speaker: str | None) -> Draft | None:
+    """A message of nothing but a text and a role, or LangChain's type in its place; None for any other.
+
+    A text alone is its speaker's.
+    """
     text = turn.get("content")
     if type(text) is not str or not text:
         return None
-    role = turn.get("role")
+    role = turn.get("role") if len(turn) == 2 else speaker
     if type(role) is not str or not (role := role.strip()):
         kind = turn.get("type")
         if type(kind) is not str or kind not in LANGCHAIN:
