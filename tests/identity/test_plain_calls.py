@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cpa_core.sources import File, opened
-from cpa_core.sources.identity import Identified, Nothing, Opened, identified
+from cpa_core.sources import File, columns, opened
+from cpa_core.sources.identity import Identified, Nothing, Opened, identified, plain_calls
 from cpa_core.sources.identity.plain_calls import parted
 from cpa_core.sources.identity.values import EMPTY
 from tests.formats.generated import WRITERS
@@ -107,6 +108,29 @@ def test_histories_of_sessions_need_no_care(name: str) -> None:
     records = [row for n in range(2) for row in WRITERS[name][1](Told(f"c{n}", "u", BEGIN, TALK))]
     (found,) = parted([file_of("a.jsonl", records)], Nothing())
     assert not found.rest.records.num_rows and found.drafts.num_rows >= 2 * len(TALK)
+
+
+def test_drafts_are_let_go_while_what_they_add_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large file they are most of the memory: a word that a conversation repeats makes Arrow copy them."""
+    monkeypatch.setattr(columns, "CHUNK", 50)
+    monkeypatch.setattr(plain_calls, "AT_ONCE", 100)
+    turns = [(role, "yes" if n > 1 else "word " * 500) for n, (role, _) in enumerate(TALK)]
+    talks = [Told(f"s{n}", None, BEGIN + timedelta(seconds=n), tuple(turns)) for n in range(300)]
+    records = [WITH_ID["langfuse"](call, WAYS["full history"]) for told in talks for call in calls(told)]
+    before, most = pa.total_allocated_bytes(), 0
+    files = [file_of("a.jsonl", records)]
+    size = pa.total_allocated_bytes() - before
+    placed = plain_calls._Telling._placed
+
+    def watched(*given: Any) -> Any:
+        nonlocal most
+        made = placed(*given)
+        most = max(most, pa.total_allocated_bytes() - before)
+        return made
+
+    monkeypatch.setattr(plain_calls._Telling, "_placed", watched)
+    (found,) = identified((files.pop() for _ in range(1)), Nothing()).files
+    assert found.drafts.num_rows == len(talks) * len(TALK) and most < 1.5 * size
 
 
 @pytest.mark.parametrize("flags", [(0, 1, 0), (1, 0, 1), (0, 0, 1), (1, 1, 1)])

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -92,33 +92,41 @@ def named_part(assistant: Assistant, part: list[Parsed]) -> tuple[list[Parsed], 
 
     The given list is empty afterwards, so that what was read is not held beside what lands.
     """
-    waiting = deque(part)
-    part.clear()
-    files = [parsed.opened for parsed in waiting if parsed.opened is not None]
+    waiting, files = _apart(part)
     if not files:
-        return list(waiting), Identified((), (), ())
-    uris = [parsed.object.uri for parsed in waiting if parsed.arrived and not parsed.problem]
-    found = _identified(assistant, files, uris)
+        return [parsed for parsed, _ in waiting], Identified((), (), ())
+    uris = [parsed.object.uri for parsed, _ in waiting if parsed.arrived and not parsed.problem]
+    found = _identified(assistant, (files.popleft() for _ in range(len(files))), uris)
     decided = deque(found.files)
-    files.clear()
     found = found._replace(files=())
     named: list[Parsed] = []
     while waiting:
-        parsed = waiting.popleft()
+        parsed, size = waiting.popleft()
         if (file := parsed.opened) is not None:
-            is_large = parsed.size > LARGE
-            file = file._replace(drafts=None, records=file.records.select(["kind"]))
             parsed = replace(parsed, opened=None)
-            if is_large:
+            if size > LARGE:
                 give_back()
             parsed = finished(assistant, parsed, file, decided.popleft())
-            if is_large:
+            if size > LARGE:
                 give_back()
         named.append(parsed)
     return named, found
 
 
-def _identified(assistant: Assistant, files: Sequence[Opened], uris: Sequence[str]) -> Identified:
+def _apart(part: list[Parsed]) -> tuple[deque[tuple[Parsed, int]], deque[Opened]]:
+    """The objects of a part, with their sizes and without their columns, and these: nobody else holds them."""
+    waiting: deque[tuple[Parsed, int]] = deque()
+    files: deque[Opened] = deque()
+    for parsed in part:
+        if (file := parsed.opened) is not None:
+            files.append(file)
+            file = file._replace(drafts=None, records=file.records.select(["kind"]))
+        waiting.append((replace(parsed, opened=file), parsed.size))
+    part.clear()
+    return waiting, files
+
+
+def _identified(assistant: Assistant, files: Iterable[Opened], uris: Sequence[str]) -> Identified:
     with _known(assistant, uris) as known:
         return identified(files, known, assistant.settings.zone)
 

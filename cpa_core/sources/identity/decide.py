@@ -38,14 +38,15 @@ from cpa_core.sources.records import Reject, as_json
 from cpa_core.sources.reject_table import table_of
 
 
-def identified(part: Sequence[Opened], known: Known, zone: tzinfo = UTC, *, alike: bool = False) -> Identified:
+def identified(part: Iterable[Opened], known: Known, zone: tzinfo = UTC, *, alike: bool = False) -> Identified:
     """The files of a part with the conversation of each record; the order of the files decides nothing.
 
+    A file that nobody else holds is let go as soon as it is decided.
     `zone` is the one in which days begin. `alike`: plain calls are decided as all others are, which finds the same.
     Raises nothing: what cannot be decided is a reject, or a new conversation.
     """
     known = KnownOnce(known)
-    plain = [PlainCalls(file) for file in part] if alike else parted(part, known)
+    plain = [PlainCalls(file) for file in part] if alike else parted(list(part), known)
     files = [_File(n, one.rest, zone) for n, one in enumerate(plain)]
     with_records = [file for file in files if file.opened.records.num_rows]
     naming = _Naming(known)

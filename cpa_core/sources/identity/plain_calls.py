@@ -6,8 +6,9 @@ Any other conversation is left to `decide`, whole. `tests/identity/test_plain_ca
 """
 
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
+from itertools import accumulate
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
@@ -45,18 +46,21 @@ class PlainCalls(NamedTuple):
     traces: Any = None
 
 
-def parted(part: Sequence[Opened], known: Known) -> list[PlainCalls]:
+def parted(part: list[Opened], known: Known) -> list[PlainCalls]:
     """Return the files of a part, each with its plain calls apart from the rest.
 
     A call is plain if it gives its conversation, all calls of that are in this file, nothing of it has landed, and each
-    repeats what those before it told, or nothing at all.
+    repeats what those before it told, or nothing at all. The given list is empty afterwards: what a file adds is made
+    while its drafts are let go.
     """
-    found = [_Calls(file) if _all_held(file) else None for file in part]
     shared = _of_several(part, "conversation_id") | _of_several(part, "trace_id")
-    return [
-        PlainCalls(file) if calls is None else calls.parted(shared, known)
-        for file, calls in zip(part, found, strict=True)
-    ]
+    waiting = deque(_Calls(file) if _all_held(file) else PlainCalls(file) for file in part)
+    part.clear()
+    found: list[PlainCalls] = []
+    while waiting:
+        one = waiting.popleft()
+        found.append(one if isinstance(one, PlainCalls) else one.parted(shared, known))
+    return found
 
 
 def _all_held(file: Opened) -> bool:
@@ -102,8 +106,9 @@ class _Calls:
             return PlainCalls(self.file)
         if len(self.records) > MANY:
             give_back()
-        made = telling.drafts(self.file.drafts)
-        return PlainCalls(self._rest(plain), made, telling.repeated, telling.openings, self._traces(plain))
+        rest, drafts = self._rest(plain), _Drafts(self.file.drafts)
+        self.file = rest
+        return PlainCalls(rest, telling.drafts(drafts), telling.repeated, telling.openings, self._traces(plain))
 
     def _alone(self) -> Any:
         """Which calls name a conversation and are alone in their trace, and the only ones of their id."""
@@ -148,6 +153,29 @@ def _twice(column: Any) -> Any:
     """The values that stand in a column more than once."""
     counts = pc.value_counts(column)
     return counts.field("values").filter(pc.greater(counts.field("counts"), 1)).drop_null()
+
+
+class _Drafts:
+    """The drafts of a file, of which those that are passed are let go, if nobody else holds them."""
+
+    def __init__(self, drafts: Any) -> None:
+        self.schema, self.first = drafts.schema, 0
+        self.batches = deque(drafts.to_batches())
+
+    def taken(self, rows: "array[int]", least: int) -> Any:
+        """These rows, which are near each other in most files. `least` is the first that is needed from now on."""
+        while self.batches and self.first + self.batches[0].num_rows <= least:
+            self.first += self.batches.popleft().num_rows
+        held, end, last = list[Any](), self.first, max(rows)
+        for batch in self.batches:
+            if end > last:
+                break
+            held.append(batch)
+            end += batch.num_rows
+        near = pa.Table.from_batches(held, self.schema)
+        if rows == array("q", range(rows[0], rows[0] + len(rows))):
+            return near.slice(rows[0] - self.first, len(rows))
+        return near.take(pc.subtract(_array(rows), self.first))
 
 
 class _Telling:
@@ -250,18 +278,18 @@ class _Telling:
         for word in ("rows", "numbers", "places"):
             setattr(self, word, array("q", _array(getattr(self, word)).filter(mask).to_pylist()))
 
-    def drafts(self, drafts: Any) -> Any:
+    def drafts(self, drafts: _Drafts) -> Any:
         """The messages that the calls add, as drafts: each with its place, user and time in the call that adds it.
 
         They are made part by part: Arrow makes one array of all that it takes from.
         """
-        in_order = len(self.rows) == drafts.num_rows and self.rows == array("q", range(len(self.rows)))
         earlier = self._earlier()
-        parts = [drafts.slice(0, 0)]
-        for at in range(0, len(self.rows), AT_ONCE):
-            rows = self.rows[at : at + AT_ONCE]
-            made = drafts.slice(at, len(rows)) if in_order else _taken(drafts, rows)
-            parts.append(self._placed(made, at, None if earlier is None else earlier.slice(at, len(rows))))
+        begins = range(0, len(self.rows), AT_ONCE)
+        least = [*accumulate((min(self.rows[at : at + AT_ONCE]) for at in reversed(begins)), min)][::-1]
+        parts = [drafts.schema.empty_table()]
+        for at, lowest in zip(begins, least, strict=True):
+            made = drafts.taken(self.rows[at : at + AT_ONCE], lowest)
+            parts.append(self._placed(made, at, None if earlier is None else earlier.slice(at, made.num_rows)))
         return pa.concat_tables(parts)
 
     def _placed(self, made: Any, at: int, earlier: Any) -> Any:
@@ -292,13 +320,6 @@ class _Telling:
         for n in self.repeated:
             earlier[n] = self.own_from[self.numbers[n]] - self.places[n]
         return _array(earlier)
-
-
-def _taken(drafts: Any, rows: "array[int]") -> Any:
-    """These rows of the drafts, which are near each other in most files."""
-    first = min(rows)
-    near = drafts.slice(first, max(rows) - first + 1)
-    return near.take(pc.subtract(_array(rows), first))
 
 
 def places_of(records: Any, own: Any, numbers: Any, places: Any) -> Any:
