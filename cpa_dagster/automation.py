@@ -21,7 +21,7 @@ from cpa_core.pipeline import Assistant, Unlanded, due_days, unlanded
 from cpa_core.store.database import Row
 from cpa_dagster.alerts import alerts_sensor
 from cpa_dagster.assets import GROUP, UNPARTITIONED, UPSTREAM
-from cpa_dagster.batches import batches_sensor
+from cpa_dagster.batches import UNDER_WAY, batches_sensor, log_notes
 from cpa_dagster.resources import ATTEMPTS, PAUSES, WORK, Pipeline
 from cpa_dagster.upkeep import upkeep_schedules
 
@@ -123,8 +123,7 @@ def _tick(
         return dg.SensorResult(skip_reason=str(busy))
     notes = list(found.notes)
     requests = list(islice(_requests(context.instance, pipeline, found, attempts, notes), REQUESTS))
-    for note in notes:
-        context.log.warning(note)
+    log_notes(context.log, notes)
     if requests:
         return dg.SensorResult(run_requests=requests)
     return dg.SensorResult(skip_reason="; ".join(notes) or "nothing new, nothing due")
@@ -292,7 +291,7 @@ def _not_now(runs: Sequence[dg.RunRecord], now: datetime, attempts: int | None) 
     that ended in the future shows that the clock was set back, and causes no wait.
     """
     if any(not record.dagster_run.is_finished for record in runs):
-        return "under way"
+        return UNDER_WAY
     if attempts is None or not runs:
         return ""
     if len(runs) >= attempts:

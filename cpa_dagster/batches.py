@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import islice
+from logging import Logger
 
 import dagster as dg
 
@@ -14,6 +15,8 @@ from cpa_core.pipeline import WAITING, Assistant, OpenBatch, at_work, look, read
 from cpa_dagster.assets import GROUP, UPSTREAM
 from cpa_dagster.resources import WORK, Pipeline
 
+UNDER_WAY = "under way"
+"""The end of a note on work that a run does now: nothing is wrong."""
 ATTEMPTS = 3
 """Runs that are requested for the same answers."""
 REQUESTS = 50
@@ -43,6 +46,12 @@ def batches_sensor(pipeline: Pipeline) -> dg.SensorDefinition:
     return batches
 
 
+def log_notes(log: Logger, notes: Sequence[str]) -> None:
+    """Log why work is not requested: a warning, unless it is only under way, which each tick finds until it ends."""
+    for note in notes:
+        (log.info if note.endswith(UNDER_WAY) else log.warning)(note)
+
+
 def _tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult:
     """Poll the batches and request runs. The runs store the answers, because a tick has too little time."""
     assistant = _patient(pipeline.assistant)
@@ -55,8 +64,7 @@ def _tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorR
         return dg.SensorResult(skip_reason=str(busy))
     notes = [f"{row.day} {row.task}: {row.batch_id or row.state}: {problem}" for row, problem in problems]
     requests = list(islice(_requests(context.instance, pipeline, rows, notes), REQUESTS))
-    for note in notes:
-        context.log.warning(note)
+    log_notes(context.log, notes)
     return dg.SensorResult(run_requests=requests, skip_reason=None if requests else "; ".join(notes) or "nothing new")
 
 
@@ -102,7 +110,7 @@ def _request(
     pipeline: Pipeline, day: date, work: str, runs: Sequence[dg.DagsterRun], notes: list[str]
 ) -> Iterator[dg.RunRequest]:
     if any(not run.is_finished for run in runs):
-        notes.append(f"{work}: under way")
+        notes.append(f"{work}: {UNDER_WAY}")
         return
     _, *selection = (pipeline.key(name) for name in UPSTREAM)
     yield dg.RunRequest(

@@ -42,7 +42,7 @@ class RanDays:
             else:
                 say(*problem_lines(wait_for_one(assistant)))
         if self.waiting:
-            say("next: run cpa run again when the batches are answered; cpa status shows their progress")
+            say("next: cpa run, once the batches are answered; cpa status shows their progress")
 
     def _run(self, days: Sequence[date], run: Run) -> None:
         for one in run(days):

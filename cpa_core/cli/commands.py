@@ -1,12 +1,10 @@
 """The commands that land, quote and run days."""
 
-import sys
 import time
 from collections.abc import Sequence
 from datetime import date
 from os.path import relpath
 from pathlib import Path
-from shutil import which
 from typing import NamedTuple
 
 from cpa_core.cli.batches import RanDays
@@ -59,14 +57,14 @@ from cpa_core.pipeline.topics.placing import quote_vectors
 from cpa_core.settings import Settings, day
 
 NEXT_STEP = """
-Look at one:  {cpa} show {conversation} --home {home}
+Look at one:  cpa show {conversation} --home {home}
 
 Next, your own transcripts (more than 100 formats; {example} is one of the simplest):
-  {cpa} land --explain chats.json    shows how the file is read, and stores nothing
-  {cpa} schema propose chats.json --out schema.yml --model openai:gpt-6-luna    with OPENAI_API_KEY
-  {cpa} schema check schema.yml
-  {cpa} quote chats.json --schema schema.yml --model openai:gpt-6-luna
-  {cpa} run chats.json --schema schema.yml --model openai:gpt-6-luna
+  cpa land --explain chats.json    shows how the file is read, and stores nothing
+  cpa schema propose chats.json --out schema.yml --model openai:gpt-6-luna    with OPENAI_API_KEY
+  cpa schema check schema.yml
+  cpa quote chats.json --schema schema.yml --model openai:gpt-6-luna
+  cpa run chats.json --schema schema.yml --model openai:gpt-6-luna
 With Ollama: --model compatible:llama3.2 and CPA_COMPATIBLE_URL=http://127.0.0.1:11434/v1"""
 
 
@@ -114,20 +112,13 @@ def demo(root: Path) -> Done:
 
 
 def _next_step(root: Path) -> str:
-    """Return the next steps after the demo, with the command and the paths relative to the working directory."""
+    """Return the next steps after the demo, with the paths relative to the working directory."""
     first = demo_settings("therapist", root)
     return NEXT_STEP.format(
-        cpa=_command(),
         conversation="therapist-08",
         home=first.home,
         example=relpath(str(first.source)),
     )
-
-
-def _command() -> str:
-    """Return the `cpa` command as the user calls it from the working directory."""
-    is_ours = Path(sys.argv[0]).name == "cpa" and not which("cpa")
-    return relpath(sys.argv[0]) if is_ours else "cpa"
 
 
 def land_command(given: Settings, only: str | None) -> Done:
@@ -137,7 +128,7 @@ def land_command(given: Settings, only: str | None) -> Done:
     found = rejects(assistant) if landed.read else None
     say(*landed_lines(landed), *reject_lines(found))
     if landed.days:
-        say(f"next: {_command()} status shows what waits; {_command()} quote what labelling it would cost")
+        say("next: cpa status shows what waits; cpa quote what labelling it would cost")
     return Done(1 if landed.lost else 0, LandFacts(landed=landed, rejects=found))
 
 
@@ -210,20 +201,26 @@ def _show_run(assistant: Assistant, facts: RunFacts) -> None:
     say(*trouble_lines(assistant, shown), *address_lines(assistant, shown))
     ended = f"{len(facts.done)} done" + (f", {len(facts.held)} held back" if facts.held else "")
     ended += f", {len(facts.waiting)} waiting for batches" if facts.waiting else ""
-    asked = f"questions asked: {facts.questions}" + (f" ({facts.reused} more from the ledger)" if facts.reused else "")
-    say(f"days: {ended}; {asked}; events delivered: {facts.events_sent}; {facts.seconds:.1f} s")
+    say(f"days: {ended}; {asked_words(facts)}; events delivered: {facts.events_sent}; {facts.seconds:.1f} s")
     say(*spend_lines(facts.spend))
     if facts.outbox:
         say(f"events: {facts.outbox} (one file a day)")
     say(f"next: {_after_run(assistant.settings, facts)}")
 
 
+def asked_words(facts: RunFacts) -> str:
+    """Return the count of questions in words: of a run that stopped, only those of the days that it ended."""
+    asked = f"questions asked: {facts.questions}" + (f" ({facts.reused} more from the ledger)" if facts.reused else "")
+    if len(facts.done) + len(facts.held) + len(facts.waiting) < len(facts.days):
+        asked += " on the days that ended; the calls below are of all days"
+    return asked
+
+
 def _after_run(settings: Settings, facts: RunFacts) -> str:
     """The command that helps most after a run."""
-    home = f" --home {settings.home}" if "home" in settings.model_fields_set else ""
     if facts.held or facts.failures:
-        return f"{_command()} status{home} says why; {_again(settings, facts.failures)}"
-    return f"{_command()} conversations{home} lists them, {_command()} report{home} writes the report"
+        return f"cpa status says why; {_again(settings, facts.failures)}"
+    return "cpa conversations lists them; cpa report writes the report"
 
 
 def _again(settings: Settings, failures: Sequence[FailureFacts]) -> str:

@@ -25,7 +25,7 @@ def forget_command(
     existing(given)
     assistant = Assistant.of(given)
     if yes and resume_forgetting(assistant):
-        say("finished what an earlier `cpa forget` had begun")
+        say("finished what an earlier removal had begun")
     if not (users or conversations):
         raise SettingsError("name a user or a conversation: cpa forget --user U, --conversation C")
     found = forgetting(assistant, users, conversations)
@@ -68,7 +68,7 @@ def forget_older_command(
     existing(given)
     assistant = Assistant.of(given)
     if yes and resume_forgetting(assistant):
-        say("finished what an earlier `cpa forget` had begun")
+        say("finished what an earlier removal had begun")
     found = outdated(assistant, days)
     say(*_outdated_lines(found))
     if yes and not found.is_empty:

@@ -57,8 +57,9 @@ def draw(given: Settings, wanted: WantedDraw) -> Done:
     span = f"{drawn.first} to {drawn.last}"
     say(f"draw {drawn.draw_id}: {len(drawn.items)} {unit} of {drawn.frame}, {span}, {wanted.way}")
     say(
-        f"next: cpa gold export --queue {wanted.way} --out tasks.json, label them in Label Studio, "
-        "cpa gold import its export"
+        f"next: cpa gold export --queue {wanted.way} --out tasks.json",
+        "  label them in Label Studio, and export them",
+        "  cpa gold import EXPORT",
     )
     return Done(0, DrawFacts(draw=drawn))
 
@@ -100,10 +101,9 @@ def status(given: Settings) -> Done:
         say(f"draw {one.draw_id}: {one.read} of {one.items} read")
     found = trust_of(assistant)
     record_use(assistant, "status", found)
-    for label in found:
-        say(*trust_lines(label))
+    say(*labels_lines(found))
     changed = changes_of_agreement(assistant)
-    say(*change_lines(changed, {one.key: f"{one.name} ({one.role or one.kind})" for one in found}))
+    say(*change_lines(changed, {one.key: _titled(one) for one in found}))
     say(*next_labels([one.lacking for one in found if one.lacking], draws, *left_to_draw(assistant)))
     if not found:
         say("no labels by people yet: every rate is the model's; cpa gold draw random, or cpa gold import FILE")
@@ -134,8 +134,8 @@ def differing(before: Tagger, after: Tagger) -> str:
 def next_labels(lacking: Sequence[int], draws: Sequence[DrawRead], left: int, conversations: int) -> Iterator[str]:
     """Yield the next step where labels need more conversations of those that measure: `lacking` has one number each.
 
-    The step is for the label that needs fewest. It names what is drawn and not read, else a draw of what is left, else
-    the lack of conversations. A line of its own says how many all labels need.
+    The step is for the label that needs fewest. It names what is drawn and not read, else a draw of what is left. If
+    the home has too few conversations for it, the line says so; else a line of its own says how many all labels need.
     """
     if not lacking or not draws:
         return
@@ -144,20 +144,28 @@ def next_labels(lacking: Sequence[int], draws: Sequence[DrawRead], left: int, co
     unread = sum(one.items - one.read for one in draws)
     nearest = " for the label that needs fewest" if most > least else ""
     why = f"{least} more must be labelled{nearest}; as one of {TEACHING} teaches, about {needed} must be read"
-    if unread >= needed or (unread and not left):
-        yield f"next: read what is drawn, {unread} items: {why}"
-    elif left:
-        size = min(left, needed - unread)
-        yield f"next: cpa gold draw random --size {size}; {unread} drawn items are not read yet: {why}"
     if unread + left < needed:
-        yield (
-            f"warning: only {unread + left} of {conversations} conversations of this home are left to read, which is "
-            "too few: rates are corrected once more days have landed"
-        )
+        yield _what_is_left(unread, left, conversations, why)
+        return
+    if unread >= needed:
+        yield f"next: read what is drawn, {unread} items: {why}"
+    else:
+        size = needed - unread
+        yield f"next: cpa gold draw random --size {size}; {unread} drawn items are not read yet: {why}"
     if most > least:
         read = with_those_that_teach(most)
         days = f", and this home has {unread + left} left: more days have to land" if read > unread + left else ""
         yield f"for all {len(lacking)} labels without a corrected rate about {read} must be read{days}"
+
+
+def _what_is_left(unread: int, left: int, conversations: int, why: str) -> str:
+    """Return what can be done where a home has too few conversations for the next corrected rate."""
+    few = f"only {unread + left} of {conversations} conversations of this home are left to read"
+    if not unread + left:
+        return f"warning: {few}: rates are corrected once more days have landed"
+    draw = [f"cpa gold draw random --size {left}"] if left else []
+    steps = "; ".join([*([f"read what is drawn, {unread} items"] if unread else []), *draw])
+    return f"next: {steps}; then land more days: {few}, and {why}"
 
 
 def with_those_that_teach(measuring: int) -> int:
@@ -173,19 +181,33 @@ def _draws_read(queue: Sequence[QueueItem]) -> tuple[DrawRead, ...]:
     )
 
 
+def labels_lines(found: Sequence[Trust]) -> Iterator[str]:
+    """Return the lines of all labels: those with a corrected rate first, and those without a positive in one line."""
+    bare = [one for one in found if one.lacking and not one.agreement.positives and not one.doubted]
+    shown = [one for one in found if one not in bare]
+    for one in sorted(shown, key=lambda one: bool(one.lacking)):
+        yield from trust_lines(one)
+    if bare:
+        needed = ", ".join(f"{_titled(one)} {one.lacking}" for one in bare)
+        yield f"no positive is labelled, so no rate is corrected; conversations still to label: {needed}"
+
+
+def _titled(one: Trust) -> str:
+    return f"{one.name} ({one.role or one.kind})"
+
+
 def trust_lines(one: Trust) -> Iterator[str]:
     """Return the lines of one label: its quality, and its rates."""
     found = one.agreement
-    name = f"{one.name} ({one.role})" if one.role else f"{one.name} ({one.kind})"
     yield (
-        f"{name}: {one.grade}: {one.labelled} conversations labelled, kappa {number(found.kappa)}, "
+        f"{_titled(one)}: {one.grade}: {one.labelled} conversations labelled, kappa {number(found.kappa)}, "
         f"between people alpha {number(one.people.alpha)}"
     )
     if found.items or one.labelled:
         yield f"  precision {percent(found.precision)}, recall {percent(found.recall)}, {found.positives} positives"
         yield f"  of conversations: {rate_line(one.of_conversations)}"
     if one.of_messages and found.items:
-        yield f"  of messages: {rate_line(one.of_messages)}"
+        yield f"  of messages: {rate_line(one.of_messages, one.of_conversations.valid_for)}"
     if one.doubted:
         yield f"  of messages, by doubt: {percent(one.by_doubt)} from {one.doubted} messages"
     for each in one.properties:
@@ -195,10 +217,11 @@ def trust_lines(one: Trust) -> Iterator[str]:
         yield f"  false positives {percent(found.false_positives)}, cannot tell: judge {judge}, people {people}"
 
 
-def rate_line(one: TrustedRate) -> str:
-    """Return one rate as tagged, as read by people and as corrected, with the days that it holds for."""
+def rate_line(one: TrustedRate, said: str = "") -> str:
+    """Return one rate as tagged, as read by people and as corrected, with the days that it holds for unless `said`."""
     tagged = "–" if one.tagged.share is None else f"{100 * one.tagged.share:.1f}%"
-    return f"tagged {tagged}, corrected {percent(one.corrected)}, gold alone {percent(one.gold)}: {one.valid_for}"
+    valid = "" if one.valid_for == said else f": {one.valid_for}"
+    return f"tagged {tagged}, corrected {percent(one.corrected)}, gold alone {percent(one.gold)}{valid}"
 
 
 def percent(one: Estimate) -> str:

@@ -53,9 +53,9 @@ def _upgrade_lines(found: Upgrade) -> Iterator[str]:
     yield "ids: " + ("; ".join(_kept(one) for one in found.ids) or "not known before it is done")
     plan = found.next_run
     if plan.unknown or plan.days is None or plan.asks is None:
-        yield f"what the next cpa run would ask and send is not known: {plan.unknown}"
+        yield f"what the next run would ask and send is not known: {plan.unknown}"
     else:
-        yield f"the next cpa run has {len(plan.days)} days to do, sends {plan.sends} events, withdraws {plan.withdraws}"
+        yield f"the next run has {len(plan.days)} days to do, sends {plan.sends} events, withdraws {plan.withdraws}"
         yield from (f"  {line}" for line in quote_lines(plan.asks))
     if found.retag is not None:
         questions = sum(line.questions for line in found.retag.lines)

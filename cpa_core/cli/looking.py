@@ -20,7 +20,7 @@ from cpa_core.cli.display import (
 from cpa_core.cli.facts import ConversationsFacts, Done, DueDay, ShowFacts, SpendFacts, StatusFacts
 from cpa_core.cli.models import server_lines
 from cpa_core.cli.schemas import drift_lines, stale_lines
-from cpa_core.cli.screen import paged, say, show_table
+from cpa_core.cli.screen import paged, quote_texts, say, show_table
 from cpa_core.errors import NotFound, SchemaError
 from cpa_core.pipeline import (
     Assistant,
@@ -84,7 +84,9 @@ def _status_facts(assistant: Assistant, batches: Sequence[str]) -> StatusFacts:
     stale, unknown = _stale(assistant)
     drifted = tuple(drift(assistant, days[-LOOKED_BACK:]))
     receipts = tuple(reconciled(assistant, days))
+    files = _files(assistant.store)
     to_do = [
+        *(["to do: nothing has landed yet: cpa land SOURCE"] if not files["files"] and not days else []),
         *trouble_lines(assistant, days),
         *(line for one in receipts if _is_off(one.difference, one.stale) for line in reconciled_lines([one])),
         *batches,
@@ -99,7 +101,7 @@ def _status_facts(assistant: Assistant, batches: Sequence[str]) -> StatusFacts:
     return StatusFacts(
         home=assistant.settings.home,
         to_do=tuple(to_do),
-        **_files(assistant.store),
+        **files,
         landed=tuple(landed),
         days=day_facts(assistant, days, landed),
         due=due,
@@ -191,7 +193,7 @@ def show(given: Settings, name: str) -> Done:
     assistant = Assistant.of(given)
     facts = _shown(assistant.store, _only_one(assistant, name))
     with paged():
-        say(*event_lines(facts))
+        quote_texts(*event_lines(facts))
     return Done(0, facts)
 
 

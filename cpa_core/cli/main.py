@@ -14,6 +14,7 @@ import typer
 from typer.main import get_command
 
 from cpa_core.cli.app import app
+from cpa_core.cli.called import called_as
 from cpa_core.cli.screen import complain
 from cpa_core.errors import CpaError, DayNeeded
 from cpa_core.settings import environment
@@ -42,6 +43,12 @@ PIPE_CLOSED = 0
 def main(arguments: Sequence[str] | None = None, texts: Mapping[str, str] | None = None) -> int:
     """Run one command. `texts` stand for the environment; `.env` in the working directory counts where it is silent."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    with called_as(given, commands()):
+        return _ended(given, texts)
+
+
+def _ended(given: Sequence[str], texts: Mapping[str, str] | None) -> int:
+    """Run the command; return its exit status, and print an error in words."""
     try:
         status = _called(given, texts)
         sys.stdout.flush()

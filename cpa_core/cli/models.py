@@ -9,9 +9,16 @@ from cpa_core.pipeline.assistant import Assistant
 from cpa_core.pipeline.model_check import ModelCheck, check_model
 from cpa_core.prompts import Task
 from cpa_core.providers.advice import answer_advice
+from cpa_core.providers.foreign import is_foreign
 from cpa_core.settings import Settings
 from cpa_core.store.database import Row
 
+NOT_THE_FORM = (
+    "the model answered, but not in the form that was asked for: one JSON object by the schema of the question, in "
+    "which the list `messages` has an entry for each message; the line above names the place in its answer, and what "
+    "is wrong there. A run can use no such answer: try a larger model (CPA_MODEL)"
+)
+"""The explanation of an answer that breaks its schema."""
 FORMS = {
     "strict": "takes a JSON schema",
     "lax": "reads a JSON schema",
@@ -36,6 +43,8 @@ def check_lines(found: ModelCheck, given: Settings) -> Iterator[str]:
         yield f"{found.model}{where}: answers as a run needs it (calls: {found.calls})"
     else:
         yield f"{found.model}{where}: {found.outcome}: {found.detail} (calls: {found.calls})"
+        if found.outcome == "invalid" and not is_foreign(found.detail):
+            yield NOT_THE_FORM
         if words := answer_advice(found.detail, found.model.partition(":")[0], given):
             yield words
     if found.abilities:

@@ -18,7 +18,7 @@ def restore(given: Settings) -> Done:
     if found.quote:
         say("next: cpa run, which will ask:", *quote_lines(found.quote))
     else:
-        say(f"what cpa run would ask is not known: {found.unknown}")
+        say(f"what a run would ask is not known: {found.unknown}")
     for line in found.not_restored:
         say(f"not restored: {line}")
     is_short = any("cannot be read" in line for line in found.not_restored)

@@ -6,6 +6,8 @@ from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from cpa_core.cli.called import runnable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -28,13 +30,21 @@ def console(stream: TextIO) -> "Console":
 
 
 def say(*lines: str) -> None:
-    """Print lines, each coloured by its first word and wrapped below its own beginning in a terminal."""
+    """Print lines, each coloured by its first word and wrapped below its own beginning in a terminal.
+
+    The commands in them are printed as the person calls them.
+    """
+    _print(map(runnable, lines), sys.stdout)
+
+
+def quote_texts(*lines: str) -> None:
+    """Print lines that hold people's texts: as `say`, but no word of them is changed."""
     _print(lines, sys.stdout)
 
 
 def complain(words: str) -> None:
     """Print an error."""
-    _print([f"error: {words}"], sys.stderr)
+    _print([runnable(f"error: {words}")], sys.stderr)
 
 
 def show_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> None:

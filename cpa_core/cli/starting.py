@@ -9,12 +9,11 @@ from pathlib import Path
 import typer
 
 from cpa_core.cli.display import proposal_line
-from cpa_core.cli.explaining import explained_object
 from cpa_core.cli.facts import Done, InitFacts
 from cpa_core.cli.schemas import ProposalWanted, propose
 from cpa_core.cli.screen import say
 from cpa_core.destinations import DESTINATIONS
-from cpa_core.errors import SettingsError, SourceError
+from cpa_core.errors import SettingsError
 from cpa_core.pipeline import Assistant, quote_proposal, source_conversations
 from cpa_core.proposing import SAMPLE_CONVERSATIONS
 from cpa_core.providers import PROVIDERS, model_name
@@ -78,28 +77,6 @@ def _asked(name: str, words: str, default: str | None = None) -> str:
     if default is None:
         raise SettingsError(f"init has no terminal to ask in: give {FLAGS[name]}")
     return default
-
-
-def _readable(given: Settings) -> str:
-    """Return a summary of the first object of the source: format, conversations and messages.
-
-    Raises SourceError if more of its records are rejected than `most_rejected` allows.
-    """
-    assistant = Assistant.of(given)
-    objects = assistant.listing().objects
-    if not objects:
-        raise SourceError(f"{given.source}: nothing is there")
-    one = objects[0]
-    name, found = explained_object(assistant, one, one.modified_at)
-    lost = [reject for reject in found.rejects if reject.loss]
-    counted = sum(found.messages.values())
-    if len(lost) > given.most_rejected * (len(lost) + counted):
-        raise SourceError(
-            f"{name}: {len(lost):,} of {len(lost) + counted:,} records cannot be read, the first at {lost[0].place}: "
-            f"{lost[0].reason}; nothing was written: run init again with what helps (cpa land --explain shows more)"
-        )
-    more = f"; {len(objects) - 1:,} more objects" if len(objects) > 1 else ""
-    return f"{given.source}: {found.form.title}, {found.conversations:,} conversations, {counted:,} messages{more}"
 
 
 def _missing(given: Settings) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def ready(assistant: Assistant, *, asks: bool = True) -> list[str]:
     lacking = _lacking(assistant)
     if asks and lacking:
         raise lacking[0]
-    warnings += [f"cpa run cannot begin yet: {one}" for one in dict.fromkeys(map(str, lacking))]
+    warnings += [f"a run cannot begin yet: {one}" for one in dict.fromkeys(map(str, lacking))]
     if "compatible" in {assistant.model(task).provider for task in ("tag", "judge")}:
         warnings += _login_and_key(given)
     if "destinations" not in given.model_fields_set:

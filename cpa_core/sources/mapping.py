@@ -18,6 +18,11 @@ from cpa_core.sources.documents import DECODER
 Steps: TypeAlias = tuple[str | int | None, ...]
 """Keys, positions in a list, and None for all elements of one."""
 
+CONVERSATIONS = (
+    *("conversation", "thread", "session", "chat", "ticket", "dialogue", "dialog", "call", "case", "interaction"),
+)
+"""Names of a conversation, the likeliest first; its id stands under one, or under one with an ending (`ticket_id`)."""
+
 LIKELY: Mapping[str, tuple[str, ...]] = {
     "role": (
         *(
@@ -46,8 +51,8 @@ LIKELY: Mapping[str, tuple[str, ...]] = {
         "words",
     ),
     "conversation_id": (
-        *("conversation", "conv_id", "thread", "thread_id", "session", "session_id", "chat_id", "chat", "ticket_id"),
-        *("dialogue_id", "dialog_id", "call_id", "case_id", "trace_id", "talk", "id"),
+        *(f"{one}{ending}" for one in CONVERSATIONS for ending in ("", "_id", "_key", "_uuid", "_sid")),
+        *("conv_id", "trace_id", "talk", "id"),
     ),
     "user_id": (
         *("user", "customer_id", "customer", "client_id", "visitor_id", "shopper", "member_id", "account_id"),

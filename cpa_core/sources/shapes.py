@@ -6,8 +6,10 @@ its absence, and `path=a|b` for one of several.
 A space in a key or a word is written `+`.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 LOOKED_AT = 20
@@ -158,6 +160,15 @@ def keys(trees: Iterable[Any], depth: int = 3) -> list[str]:
     return list(found)
 
 
+_ID = re.compile(r"[0-9a-fA-F-]{12,}|(?=.*\d)[\w-]{20,}|\d+|\w*[a-zA-Z][-_]?\d{3,}")
+
+
+def _is_keyed_by_ids(tree: Mapping[str, Any]) -> bool:
+    """Whether the keys of an object are ids of things of one kind: very many, or most of several look like ids."""
+    ids = sum(bool(_ID.fullmatch(key)) and isinstance(value, dict | list) for key, value in tree.items())
+    return len(tree) > LOOKED_AT * 2 or (ids > 1 and 2 * ids > len(tree))
+
+
 def _paths(tree: Any, depth: int, before: str = "") -> Iterator[str]:
     if depth == 0:
         if before:
@@ -165,6 +176,6 @@ def _paths(tree: Any, depth: int, before: str = "") -> Iterator[str]:
     elif isinstance(tree, list):
         yield from (path for one in tree[:3] for path in _paths(one, depth, f"{before}[]"))
     elif isinstance(tree, dict):
-        named = tree.items() if len(tree) <= LOOKED_AT * 2 else [("*", next(iter(tree.values())))]
+        named = [("*", one) for one in islice(tree.values(), 3)] if _is_keyed_by_ids(tree) else tree.items()
         for key, value in named:
             yield from _paths(value, depth - 1, f"{before}.{key[:LONGEST_KEY]}" if before else key[:LONGEST_KEY])

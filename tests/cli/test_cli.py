@@ -9,10 +9,13 @@ from typer.main import get_command
 
 from cpa_core.cli import main
 from cpa_core.cli.app import app
+from cpa_core.cli.commands import asked_words
+from cpa_core.cli.facts import RunFacts
 from cpa_core.cli.flags import SOURCE
 from cpa_core.cli.reference import commands
 from cpa_core.schema import dump
 from cpa_core.settings import TABLE
+from cpa_core.store import Store
 from tests.servers.chat_completions import Behaviour, ChatServer, by_substring
 from tests.servers.posthog import PostHogServer
 from tests.support.fakes import SCHEMA
@@ -141,7 +144,7 @@ def test_a_quote_needs_no_key_and_says_which_a_run_will_need(
     line = f"chats.json --schema schema.yml --model {model} {more}"
     assert cpa(f"quote {line}") == 0
     shown = capsys.readouterr().out
-    warned = [one for one in shown.splitlines() if one.startswith("warning: cpa run cannot begin yet: ")]
+    warned = [one for one in shown.splitlines() if one.startswith("warning: a run cannot begin yet: ")]
     assert len(warned) == len(lacking) and all(key in one for key, one in zip(lacking, warned, strict=True))
     assert f"tag, {model}: 1 questions" in shown
     assert cpa(f"run {line}") == 2
@@ -172,7 +175,7 @@ def test_a_failure_is_shown_and_ends_with_one(chat_server: ChatServer, capsys: C
     shown = capsys.readouterr().out
     assert "failed: 2026-03-04 tag c1: invalid" in shown
     assert "held back" in shown
-    assert "next: cpa status says why; the same command asks again only what is open" in shown
+    assert "next: cpa status --schema schema.yml says why; the same command asks again only what is open" in shown
     assert "events: " not in shown and not Path(".cpa/outbox").exists(), "nothing was delivered, so there is no place"
     assert cpa("status") == 0
     assert "due: 2026-03-04: 1 conversations not finished" in capsys.readouterr().out
@@ -195,6 +198,30 @@ def test_a_run_says_how_long_its_failures_wait_and_which_flag_asks_them_at_once(
     chat_server.behaviour = Behaviour()
     assert run(chat_server, "--retry-final") == 0
     assert len(chat_server.calls) > calls
+
+
+def test_a_home_before_its_first_landing_says_so_and_names_the_command(capsys: Captured) -> None:
+    with Store(Path(".cpa")).writing():
+        pass
+    assert cpa("status") == 0
+    shown = capsys.readouterr().out
+    assert "to do: nothing has landed yet: cpa land SOURCE" in shown and "nothing needs a hand" not in shown
+    assert cpa("land chats.json") == 0 and cpa("status") == 0
+    assert "nothing has landed yet" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("done", "held", "waiting", "is_whole"), [(2, 0, 0, True), (1, 1, 0, True), (1, 0, 1, True), (0, 0, 0, False)]
+)
+def test_a_run_that_stops_says_of_which_days_it_counts_the_questions(
+    done: int, held: int, waiting: int, is_whole: bool
+) -> None:
+    facts = RunFacts.model_construct(
+        days=(None,) * 2, done=(None,) * done, held=dict.fromkeys(map(str, range(held)), ""), questions=7,
+        waiting=(None,) * waiting, reused=0,
+    )  # fmt: skip
+    assert asked_words(facts).startswith("questions asked: 7")
+    assert ("the calls below are of all days" in asked_words(facts)) is not is_whole
 
 
 def test_a_refusal_ends_with_one_although_it_holds_nothing_back(chat_server: ChatServer, capsys: Captured) -> None:

@@ -1,5 +1,6 @@
 """Sensor and schedule: what is due is asked for once, what fails again with pauses, and what is wrong is said."""
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from cpa_core.pipeline import Assistant, due_days, land
 from cpa_dagster.automation import WORK, due
+from cpa_dagster.batches import UNDER_WAY, log_notes
 from tests.support.fakes import Failing
 from tests.support.runs import definitions, job, pipeline
 
@@ -200,3 +202,17 @@ def test_work_that_is_under_way_is_not_requested_twice(demo: Assistant) -> None:
         first = tick(demo, instance)
         instance.create_run_for_job(job(demo), tags={WORK: first.run_requests[0].tags[WORK]})
         assert tick(demo, instance).run_requests == []
+
+
+@pytest.mark.parametrize(
+    ("note", "level"),
+    [
+        (f"cpa:2026-03-03:1: {UNDER_WAY}", "INFO"),
+        ("cpa:2026-03-03:1: given up after 3 runs until the night; see r1", "WARNING"),
+        ("2026-03-03 tag: b1: the vendor cannot be asked", "WARNING"),
+    ],
+)
+def test_a_tick_warns_only_of_what_is_wrong(note: str, level: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    log_notes(logging.getLogger("tick"), [note])
+    assert [(one.levelname, one.message) for one in caplog.records] == [(level, note)]

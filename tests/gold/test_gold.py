@@ -14,13 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.cli import main
-from cpa_core.cli.gold import next_labels, plan_lines, with_those_that_teach
+from cpa_core.cli.gold import labels_lines, next_labels, plan_lines, with_those_that_teach
 from cpa_core.cli.gold_facts import DrawRead
 from cpa_core.errors import InputError
+from cpa_core.gold.agreement import agreement, people_agreement
 from cpa_core.gold.drawing import at_random, by_doubt, chance_in
 from cpa_core.gold.planning import in_words
 from cpa_core.gold.reviews import Labelled, answers_on_message, definition_of, part_of, said_hash
-from cpa_core.gold.trust import Trust
+from cpa_core.gold.trust import Trust, TrustedRate
+from cpa_core.insights import UNKNOWN, Rate
 from cpa_core.models import EventSchema
 from cpa_core.pipeline.gold.draws import WantedDraw, draw_gold, gold_queue
 from cpa_core.pipeline.gold.exchange import GoldForm, export_gold, import_gold
@@ -552,6 +554,37 @@ def test_the_commands_draw_show_and_plan(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["gold", "draw", "doubt"], texts) == 2
 
 
+def label_named(name: str, *, positives: int, lacking: int) -> Trust:
+    rate = TrustedRate(Rate(0, 9, 0.0, None, None, 9, 9.0), UNKNOWN, UNKNOWN, "none", f"label {lacking} more")
+    return Trust(
+        kind="event",
+        key=name,
+        name=name,
+        role="user",
+        agreement=replace(agreement([]), positives=positives, items=30),
+        people=people_agreement([]),
+        of_conversations=rate,
+        of_messages=rate,
+        labelled=30,
+        lacking=lacking,
+        disputed=0,
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0, 30])), max_size=20))
+def test_corrected_labels_come_first_and_those_without_a_positive_share_one_line(found: list[tuple[int, int]]) -> None:
+    labels = [label_named(f"L{n}", positives=p, lacking=lack) for n, (p, lack) in enumerate(found)]
+    lines = list(labels_lines(labels))
+    heads = [one.partition(" ")[0] for one in lines if one.startswith("L")]
+    bare = [one.name for one in labels if one.lacking and not one.agreement.positives]
+    assert heads == [f"L{n}" for n, one in enumerate(found) if not one[1]] + [
+        f"L{n}" for n, (positives, lack) in enumerate(found) if lack and positives
+    ]
+    assert sum("label 30 more" in one for one in lines) == len(heads) - sum(not lack for _, lack in found)
+    assert [one for one in lines if "no positive is labelled" in one] == lines[len(lines) - bool(bare) :]
+    assert all(f"{name} (user) 30" in lines[-1] for name in bare)
+
+
 READ = DrawRead(draw_id="a", items=30, read=30)
 HALF = DrawRead(draw_id="b", items=30, read=20)
 
@@ -569,9 +602,9 @@ HALF = DrawRead(draw_id="b", items=30, read=20)
         ),
         (8, [HALF], 50, ["next: read what is drawn, 10 items: 8 more must be labelled; as one of 5 teaches, about 10"]),
         (12, [HALF], 50, ["next: cpa gold draw random --size 5; 10 drawn items are not read yet: 12 more must"]),
-        (12, [READ], 4, ["next: cpa gold draw random --size 4; ", "warning: only 4 of 90 conversations of this home"]),
-        (9, [READ], 0, ["warning: only 0 of 90 conversations of this home are left to read, which is too few"]),
-        (9, [HALF], 0, ["next: read what is drawn, 10 items", "warning: only 10 of 90 conversations"]),
+        (12, [READ], 4, ["next: cpa gold draw random --size 4; then land more days: only 4 of 90 conversations"]),
+        (9, [READ], 0, ["warning: only 0 of 90 conversations of this home are left to read: rates are corrected"]),
+        (9, [HALF], 0, ["next: read what is drawn, 10 items; then land more days: only 10 of 90 conversations"]),
     ],
 )
 def test_where_labels_are_lacking_the_next_step_is_one_that_can_be_done(
@@ -589,7 +622,7 @@ def test_the_next_step_is_for_the_label_that_needs_fewest_and_all_labels_have_a_
     found = list(next_labels(lacking, [HALF], left, 400))
     assert [one.replace(" for the label that needs fewest", "") for one in found[: len(alone)]] == alone
     rest = found[len(alone) :]
-    assert bool(rest) == (min(lacking) < max(lacking))
+    assert bool(rest) == (min(lacking) < max(lacking) and with_those_that_teach(min(lacking)) <= left + 10)
     read = with_those_that_teach(max(lacking))
     assert all(f"about {read} must be read" in one and ("more days" in one) == (read > left + 10) for one in rest)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cpa_core.cli.models import check_lines
 from cpa_core.errors import (
     AnswersUnusable,
     Foreign,
@@ -26,6 +27,7 @@ from cpa_core.llm import FIRST_ANSWERS, HUNG_TRIES, NOT_BILLED, About, Reply, Re
 from cpa_core.llm.abilities import Abilities
 from cpa_core.pipeline import Assistant, tag_and_judge_day
 from cpa_core.pipeline.abilities import forget, known_servers, recalled, remember
+from cpa_core.pipeline.model_check import ModelCheck
 from cpa_core.providers import connections
 from cpa_core.providers.advice import NAMES, advice
 from cpa_core.providers.foreign import asked_at, is_foreign
@@ -509,3 +511,14 @@ def test_a_key_that_is_refused_is_named_by_its_setting(tmp_path: Path, chat_serv
             assistant = home.assistant()
             with pytest.raises(ProviderStopped, match=f"^status 401: .*: the key is {NAMES[provider].key}$"):
                 tag_and_judge_day(built(home, assistant.provider_of(assistant.model("tag"))), DAY)
+
+
+def test_the_check_of_a_model_says_what_an_answer_in_another_form_means() -> None:
+    found = ModelCheck(
+        model="openai:m", address="", outcome="invalid", detail="m 0, 1: answer: messages: not a list", calls=1,
+        seconds=1.0, speed=None, abilities=None, day=None,
+    )  # fmt: skip
+    said = "\n".join(check_lines(found, settings({})))
+    assert "not in the form that was asked for" in said and "the list `messages`" in said and "CPA_MODEL" in said
+    truncated = "\n".join(check_lines(found.model_copy(update={"outcome": "truncated"}), settings({})))
+    assert "the form that was asked for" not in truncated

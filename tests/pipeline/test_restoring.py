@@ -184,4 +184,4 @@ def test_restoring_says_what_it_could_not(
     said = capsys.readouterr().out
     assert "x.1.parquet: the file cannot be read" in said
     assert "3 conversations that the source does not hold: 6 answers about them are kept" in said
-    assert "what cpa run would ask is not known: no event schema" in said
+    assert "what a run would ask is not known: no event schema" in said

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
+from cpa_core.errors import SourceError
 from cpa_core.sources import columns
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import FORMATS, hints, opened, own, prepared, read_together, recognition
@@ -18,13 +19,11 @@ from cpa_core.sources.sessions import key_of_row
 from cpa_core.sources.shapes import fits
 
 
-class Explained(NamedTuple):
-    """The result of recognising a file.
+class Recognised(NamedTuple):
+    """The format recognised in a file.
 
-    `sign` is the condition on its keys that decided; empty if a name or ending did.
-
-    `route` is the place of the records in the file, `keys` are the paths that occur in the first of them. `messages`
-    counts by role. `field` looks like the time, where it is missing. `first` is the first conversation.
+    `sign` is the condition on its keys that decided; empty if a name or ending did. `route` is the place of the records
+    in the file. `keys` are the paths that occur in the first of them; empty where they cannot be read.
     """
 
     holds: str
@@ -32,6 +31,15 @@ class Explained(NamedTuple):
     route: str
     sign: str
     keys: Sequence[str]
+
+
+class Explained(NamedTuple):
+    """How a file would land.
+
+    `messages` counts by role. `field` looks like the time, where it is missing. `first` is the first conversation.
+    """
+
+    form: Format
     notes: Sequence[str]
     conversations: int
     messages: Mapping[str, int]
@@ -39,6 +47,18 @@ class Explained(NamedTuple):
     untimed: bool
     field: str | None
     first: Sequence[Record]
+
+
+def recognised(file: File) -> Recognised:
+    """Return the format of a file, also of one whose records cannot be read. Raises SourceError if it has none."""
+    ready, _ = prepared(file)
+    chosen = recognition.choice(ready, FORMATS)
+    try:
+        sign, keys = "" if file.form else _sign(ready, chosen), hints.keys(ready, chosen)
+    except SourceError:
+        sign, keys = "", []
+    route = "".join(step if step == "[]" else f".{step}" for step in chosen.route).lstrip(".")
+    return Recognised(chosen.holds, chosen.form, route, sign, keys)
 
 
 def explained(file: File, midnight: datetime) -> Explained:
@@ -56,11 +76,7 @@ def explained(file: File, midnight: datetime) -> Explained:
     notes = (*notes, *_conversations(ready, chosen, records))
     untimed = any(one.time_assumed for one in records)
     return Explained(
-        holds=chosen.holds,
         form=chosen.form,
-        route="".join(step if step == "[]" else f".{step}" for step in chosen.route).lstrip("."),
-        sign="" if file.form else _sign(ready, chosen),
-        keys=hints.keys(ready, chosen),
         notes=notes,
         conversations=len({one.conversation_id for one in records}),
         messages=dict(Counter(one.role for one in records).most_common()),

@@ -66,10 +66,7 @@ def for_missing(file: File, chosen: Choice, reason: str) -> str:
     return f" (keys seen: {', '.join(dict.fromkeys(seen[:SHOWN]))}{advice})"
 
 
-_CONVERSATION = re.compile(
-    r"^(session|conversation|thread|chat|dialog|dialogue|ticket|case|call|interaction)([-_]?(id|sid|uuid|key))?$",
-    re.IGNORECASE,
-)
+_CONVERSATION = re.compile(rf"^({'|'.join(mapping.CONVERSATIONS)})([-_]?(id|sid|uuid|key))?$", re.IGNORECASE)
 _USER = re.compile(
     r"^(user|customer|client|visitor|shopper|buyer|member|account|contact|person|end_?user)[-_]?(id|uuid|name|key|email)$"
     r"|^(user|customer|shopper)$",
