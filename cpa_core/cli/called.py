@@ -82,6 +82,6 @@ def _name() -> str:
 
 def _carried(words: Sequence[str]) -> dict[str, str]:
     """The carried flags that a command line has, each with its last value."""
-    pairs = zip(words, [*words[1:], ""], strict=True)
+    pairs = zip(words, [*words[1:], ""], strict=False)
     split = [(one.partition("=")[0], one.partition("=")[2] if "=" in one else after) for one, after in pairs]
     return {flag: value for flag, value in split if flag in CARRIED}

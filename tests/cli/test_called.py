@@ -73,6 +73,7 @@ def test_every_message_names_commands_and_flags_that_exist_and_prints_them_as_th
     [
         ("status --home h", "next: cpa show c1", "next: tools/cpa show --home h c1"),
         ("status --home=h", "cpa quote, then cpa run", "tools/cpa quote --home h, then tools/cpa run --home h"),
+        ("", "cpa status", "tools/cpa status"),
         ("status", "cpa gold draw random; cpa gold --help", "tools/cpa gold draw random; tools/cpa gold --help"),
         ("land --home h x", "say\n  cpa land --home h x --day D", "say\n  tools/cpa land --home h x --day D"),
         ("demo --home h", "cpa demo; cpa run --help", "tools/cpa demo; tools/cpa run --help"),

@@ -87,8 +87,8 @@ def test_a_home_that_cannot_be_written_is_named(line: str, capsys: Captured) -> 
         ("schema check nowhere/schema.yml", "nowhere/schema.yml: no such file"),
         ("schema accept nowhere/schema.yml --as schema.yml", "nowhere/schema.yml: no such file"),
         ("init nowhere/chats.json --model reference:annotations", "nowhere/chats.json"),
-        ("status --home nowhere", "nowhere: no store is here yet; begin with cpa land SOURCE"),
-        ("compact --home nowhere", "nowhere: no store is here yet; begin with cpa land SOURCE"),
+        ("status --home nowhere", "nowhere: no store is here yet; begin with cpa land --home nowhere SOURCE"),
+        ("compact --home nowhere", "nowhere: no store is here yet; begin with cpa land --home nowhere SOURCE"),
         ("gold import nowhere/labels.csv --home nowhere", "nowhere: no store is here yet"),
     ],
 )
