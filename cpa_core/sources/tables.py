@@ -19,7 +19,7 @@ from cpa_core.sources.contents import stream
 from cpa_core.sources.conversations import decoded, one_line
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Draft, Reject, SourceRecord, as_json, moment
-from cpa_core.sources.sessions import id_of_row, key_of_row
+from cpa_core.sources.sessions import SESSIONS, id_of_row, key_of_row
 
 KNOWN = frozenset({"user_id", "conversation_id", "role", "content", "message_id", "timestamp"})
 
@@ -201,12 +201,16 @@ def numbered_rows(lines: Lines, delimiter: str) -> Iterator[Placed | Reject]:
             yield (begins, row) if lines.is_utf8 else Reject(f"line {begins}", documents.NOT_UTF8, lines.shown())
 
 
-def missing(file: File, header: Sequence[str]) -> list[str]:
-    """The columns that a header lacks, after what a person named."""
+def missing(file: File, header: Sequence[str], *, strictly: bool = False) -> list[str]:
+    """The columns that a header lacks, after what a person named. `strictly`: a session does not name a conversation.
+
+    Tables of other formats have a role, a content and a session too.
+    """
     given = {file.ours(column) for column in header}
     given |= {word for word, path in file.names.items() if mapping.begins_in(path, header)}
     lacking = [column for column in ("role", "content") if column not in given]
-    return lacking if {"conversation_id", "user_id"} & given else [*lacking, "conversation_id (or user_id)"]
+    naming = {"conversation_id", "user_id", *(SESSIONS if file.sessions.of_rows and not strictly else ())}
+    return lacking if naming & given else [*lacking, "conversation_id (or user_id)"]
 
 
 def distinct(header: Sequence[str], file: File) -> list[str]:

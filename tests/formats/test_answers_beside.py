@@ -40,8 +40,8 @@ def test_a_list_of_messages_is_a_conversation_and_so_is_each_list_in_a_list() ->
 
 
 def test_rows_whose_conversation_has_another_name_are_never_one_conversation() -> None:
-    rows = [{"chat_id": f"{n}", **ASKED[0]} for n in range(2)]
-    with pytest.raises(SourceError, match="--map conversation_id=chat_id"):
+    rows = [{"ticket_no": f"{n}", **ASKED[0]} for n in range(2)]
+    with pytest.raises(SourceError, match="--map conversation_id=ticket_no"):
         landed(rows, midnight=MIDNIGHT)
 
 

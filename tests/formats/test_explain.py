@@ -84,7 +84,7 @@ def test_a_day_that_is_named_lands_messages_without_times(home: Home, capsys: py
     assert "would land: 1 conversations" in said and "first conversation: c1, user unknown, 2026-03-04 UTC" in said
 
 
-CONVERSATION_COLUMNS = ("ticket", "ticket_id", "thread", "thread_id", "case", "case_id", "chat", "session", "call_id")
+CONVERSATION_COLUMNS = ("ticket", "ticket_id", "thread", "case", "case_id", "chat", "session", "call_id")
 
 
 @pytest.mark.parametrize("column", CONVERSATION_COLUMNS)

@@ -68,6 +68,16 @@ def test_a_session_is_the_conversation_of_rows_that_name_none(name: str, key: st
 
 
 @pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_session_is_the_conversation_of_rows_without_a_user(name: str, key: str) -> None:
+    rows = [row(n, role, **{key: named}) for n, (role, named) in enumerate(TURNS)]
+    without = [{word: value for word, value in one.items() if word != "user_id"} for one in rows]
+    assert talks(without, name) == {"a": ["user 0", "assistant 1"], "b": ["user 2", "assistant 3"]}
+    found, _ = read_file(FORMS[name](without), name)
+    assert {one.user_id for one in found} == {None} and not any(one.by_user or one.metadata for one in found)
+
+
+@pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize(
     ("named", "conversation"),
     [

@@ -6,15 +6,15 @@ Source: https://github.com/cline/cline (src/core/task). `wrappers` has the progr
 from collections.abc import Iterator
 from typing import Any
 
+from cpa_core.sources import columns
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import message_lists
 from cpa_core.sources.formats.form import each
 from cpa_core.sources.formats.openai_chat import OPENAI, conversation
 from cpa_core.sources.formats.wrappers import is_wrapped
-from cpa_core.sources.records import Reject, SourceRecord
 
 
-def _task(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+def _task(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     if not isinstance(tree, list) or not is_wrapped(tree):
         return message_lists.bare(file, place, tree)
     timed = [{"timestamp": one.get("ts"), **one} if isinstance(one, dict) else one for one in tree]

@@ -13,14 +13,15 @@ conversation is given. So are lines that repeat a system prompt: each conversati
 from collections.abc import Iterator
 from typing import Any
 
-from cpa_core.sources import columns, fields
+from cpa_core.sources import columns, conversations, fields
 from cpa_core.sources.files import File
+from cpa_core.sources.formats import turns
 from cpa_core.sources.formats.form import attempted, each
 from cpa_core.sources.formats.openai_chat import OPENAI, conversation
 from cpa_core.sources.formats.parts import is_silent_item
 from cpa_core.sources.formats.turns import KNOWN
-from cpa_core.sources.records import Reject, SourceRecord
-from cpa_core.sources.sessions import SESSIONS
+from cpa_core.sources.records import Reject
+from cpa_core.sources.sessions import SESSIONS, named_by
 from cpa_core.sources.trees import Trees
 
 ALSO = frozenset({"name", "tool_call_id", "created_at", "createdAt", "metadata", "annotations", "model", "status"})
@@ -28,10 +29,15 @@ ALSO |= {"meta", "additional_kwargs"}
 """Keys that a message may have besides those that are read; calls and results of tools beside it have others."""
 
 
-def bare(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
-    """The conversation of a bare list of messages. Raises ValueError where they may be rows of several."""
+def bare(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    """The conversation of a bare list of messages, or its rows if each names its session.
+
+    Raises ValueError where the messages may be rows of several conversations, and nothing names them.
+    """
     if not isinstance(tree, list):
         raise ValueError(f"a list of messages is needed, this is a {fields.kind(tree)}")
+    if file.sessions.of_rows and tree and all(isinstance(one, dict) and named_by(one, SESSIONS) for one in tree):
+        return _rows(file, place, tree)
     said = (one for one in tree if isinstance(one, dict) and ("role" in one or not is_silent_item(one)))
     others = sorted({key for one in said for key in one if key not in KNOWN | ALSO})
     if others:
@@ -41,6 +47,11 @@ def bare(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     if several := _named_inside(tree):
         raise ValueError(f"its messages name different conversations: say --map conversation_id={several}")
     return conversation(file, place, {}, tree)
+
+
+def _rows(file: File, place: str, tree: list[Any]) -> Iterator[columns.Found]:
+    for n, one in enumerate(tree):
+        yield from conversations.one_line(file, f"{place}: {n}", one, turns.drafts_of)
 
 
 HELD = ("metadata", "meta", "additional_kwargs")
@@ -75,7 +86,9 @@ def _lines(file: File, records: Trees) -> Iterator[columns.Found]:
     yield from attempted(file, ("lines", said), _one)
 
 
-def _one(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+def _one(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+    if all(isinstance(one, dict) and named_by(one, SESSIONS) for one in tree):
+        return bare(file, place, tree)
     prompts = [str(one.get("content")) for one in tree if isinstance(one, dict) and one.get("role") in PROMPTS]
     if len(set(prompts)) < len(prompts):
         raise ValueError(SEVERAL)
@@ -89,16 +102,16 @@ MESSAGES = OPENAI._replace(
     title="a list of messages",
     signs=("[].role [].content", "[].role [].blocks[].block_type"),
     read=each(bare),
-    ids="none: what was said",
+    ids="session_id, thread_id, conversationId and the like of each message, else none: what was said",
     users="none",
     times="timestamp of each message",
 )
 
 LINES = MESSAGES._replace(
     name="message_lines",
-    title="messages, one a line, of which nothing names the conversation",
+    title="messages, one a line",
     signs=("role content",),
     read=_lines,
-    ids="none: the file is one conversation, known by what was said",
+    ids="session_id, thread_id, conversationId and the like of each line, else none: the file is one conversation",
 )
 """Only lines have this format, and only where no other fits: see `recognition`."""

@@ -110,7 +110,7 @@ def _of_table(file: File, holds: str, formats: Mapping[str, Format]) -> Choice:
 def _has_own_columns(file: File, holds: str) -> bool:
     if holds == "parquet":
         return False
-    return not tables.missing(file, trees.header(file, trees.DELIMITERS[holds]))
+    return not tables.missing(file, trees.header(file, trees.DELIMITERS[holds]), strictly=True)
 
 
 def _first_rows(file: File, holds: str) -> list[Any]:
