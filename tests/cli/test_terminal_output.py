@@ -87,7 +87,10 @@ VOLATILE = (
     (r"ok: python: [\d.]+", "ok: python: N"),
     (r"migration \d+", "migration N"),
     (r"\bdraw [0-9a-f]{12}\b", "draw N"),
-    (r"\(JSON as in\s+\S*/example_data\.json,\s+or\s+CSV\):", "(JSON as in EXAMPLE, or CSV):"),
+    (
+        r"formats;\s+\S*/example_data\.json\s+is\s+one\s+of\s+the\s+simplest\)",
+        "formats; EXAMPLE is one of the simplest)",
+    ),
 )
 
 

@@ -169,7 +169,7 @@ def test_the_command_asks_only_where_a_person_agrees(home: Home, capsys: pytest.
     given = ["topics", "describe", "--home", str(home.folder / "home")]
     assert main([*given, "--model", "reference:annotations"], {}) == 2
     assert main([*given, "--model", "compatible:test-model"], {"CPA_COMPATIBLE_URL": "http://127.0.0.1:9"}) == 0
-    assert "nothing was asked: cpa topics describe --yes" in capsys.readouterr().out
+    assert f"nothing was asked: cpa topics describe --home {home.folder / 'home'} --yes" in capsys.readouterr().out
     with pytest.raises(NotFound):
         quote_names(replace(home.assistant(), store=type(home.assistant().store)(home.folder / "nowhere")))
     with pytest.raises(SettingsError):

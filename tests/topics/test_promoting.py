@@ -129,7 +129,8 @@ def test_a_person_may_give_name_and_definition_and_no_model_is_asked(
     given += ["--name", "Lost", "--definition", "It is lost."]
     assert main(["topics", "promote", str(promoted.topic.topic_id), *given], {}) == 0
     shown = capsys.readouterr().out
-    assert "+ user Lost: a new type" in shown and f"cpa schema accept {path.with_suffix('.proposed.yml')}" in shown
+    assert "+ user Lost: a new type" in shown
+    assert f"cpa schema accept --home {promoted.home.folder / 'home'} {path.with_suffix('.proposed.yml')}" in shown
     assert load(path.with_suffix(".proposed.yml"))[0].event_types[-1] == EventType(
         name="Lost", definition="It is lost.", role="user"
     )
