@@ -111,15 +111,15 @@ def error(content: str, name: str = "a.csv") -> str:
 
 
 def test_other_columns_are_named_with_the_flag_that_helps() -> None:
-    said = error(written(";", [["t", "bob", "a secret", AT]], ["thread_id", "Sender", "text", "created_at"]))
+    said = error(written(";", [["t", "bob", "a secret", AT]], ["ticket", "Sender", "text", "created_at"]))
     assert "missing columns: role, content, conversation_id (or user_id)" in said
-    assert "4 columns found: thread_id, Sender, text, created_at" in said
-    assert "--map role=Sender,content=text,conversation_id=thread_id,timestamp=created_at" in said
+    assert "4 columns found: ticket, Sender, text, created_at" in said
+    assert "--map role=Sender,content=text,conversation_id=ticket,timestamp=created_at" in said
     assert "secret" not in said
 
 
 def test_the_flag_that_is_offered_works() -> None:
-    text = written(";", [["t", "user", "hi", AT]], ["thread_id", "Sender", "text", "created_at"])
+    text = written(";", [["t", "user", "hi", AT]], ["ticket", "Sender", "text", "created_at"])
     flag = error(text).partition("--map ")[2].rstrip(")")
     names = dict(pair.split("=") for pair in flag.split(","))
     assert len(as_records(read(File("a.csv", text.encode(), names), None))) == 1
