@@ -31,7 +31,7 @@ _CALL: ContextVar[_Call | None] = ContextVar("call", default=None)
 
 @contextmanager
 def called_as(words: Sequence[str], table: Any) -> Iterator[None]:
-    """Print commands, within, as the words of a command line call them. `table` are the commands as click has them."""
+    """Within, `runnable` uses the name and flags of this command line. `table` has the commands as click knows them."""
     token = _CALL.set(_Call(table, _name(), _carried(words)))
     try:
         yield

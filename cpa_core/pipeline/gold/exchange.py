@@ -228,7 +228,7 @@ class _Reading:
         )
 
     def _quoted(self, one: Labelled, content: str) -> Labelled:
-        """Return the label with its quote in the message's own words, without one that the message does not contain."""
+        """Return the label with its quote as the message has it; without a quote if the message does not contain it."""
         if not one.quote:
             return one
         place = locate(one.quote, content)
