@@ -6,24 +6,19 @@ Whatever is not plain is left to the careful way, so that both give the same rec
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
-from importlib.resources import files
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cpa_core.sources import fields
 from cpa_core.sources.files import File
-from cpa_core.sources.records import Draft, Record, Reject, SourceRecord, as_json, filled, moment, tupled
+from cpa_core.sources.records import Draft, Record, Reject, SourceRecord, as_json, moment, tupled
 from cpa_core.sources.reject_table import RejectTable
 from cpa_core.sources.sessions import with_session
 
 CHUNK = 4_000
-FEW = 5_000
-"""So many messages are filled in sooner by Python than a database is opened."""
-
 TIME = pa.timestamp("us", tz="UTC")
 FLAGS = ("id_given", "time_assumed", "by_user", "zone_assumed")
 TIMES = ("sent_at", "started_at", "ended_at")
@@ -376,17 +371,6 @@ def rows(columns: Table, kind: Callable[..., Row]) -> Iterator[Row]:
         yield from map(kind, *(column.to_pylist() for column in batch.columns))
 
 
-def records(name: str, drafts: Table, midnight: datetime | None) -> tuple[Table, list[Reject]]:
-    """Drafts with the ids and times they lack, by SQL where they are many and none contradicts another.
-
-    Raises DayNeeded.
-    """
-    if drafts.num_rows > FEW and (found := plain_records(drafts, midnight)) is not None:
-        return found, []
-    made, rejects = filled(name, list(rows(drafts, Draft)), midnight)
-    return pa.concat_tables([table(RECORD, part) for part in _parts(made)] or [RECORD.empty_table()]), rejects
-
-
 def as_one(column: Any) -> Any:
     """A column as one array; Arrow copies a column that is one already."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
@@ -395,32 +379,3 @@ def as_one(column: Any) -> Any:
 def give_back() -> None:
     """Return the memory of columns that are gone to the system: Arrow keeps it, as much as the columns of a file."""
     pa.default_memory_pool().release_unused()
-
-
-def _parts(made: Sequence[Record]) -> Iterator[list[Record]]:
-    one = iter(made)
-    while part := list(islice(one, CHUNK)):
-        yield part
-
-
-def plain_records(arrived: Table, midnight: datetime | None) -> Table | None:
-    """The same as `filled`; None for ids given twice, a missing day, JSON written otherwise."""
-    ordinal = pa.array(range(arrived.num_rows), pa.int64())
-    with duckdb.connect(config={"threads": 2}) as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.execute("set enable_progress_bar = false")  # DuckDB prints it to stdout
-        connection.register("drafts", arrived.append_column("ordinal", ordinal))
-        names = {"midnight": midnight}
-        if connection.execute(_question("landing/drafts_need_python"), names).fetchone() != (False,):
-            return None
-        if not arrived["message_id"].null_count and not arrived["sent_at"].null_count:
-            flags = {"id_given": repeated(True, len(ordinal)), "time_assumed": repeated(False, len(ordinal))}
-            made = pa.table({"ordinal": ordinal, **flags})
-        else:
-            made = connection.execute(_question("landing/drafts_filled"), names).to_arrow_table()
-    known = {name: arrived[name] for name in arrived.column_names}
-    return pa.table({**known, **{name: made[name] for name in made.column_names}}).select(RECORD.names).cast(RECORD)
-
-
-def _question(name: str) -> str:
-    return files("cpa_core").joinpath("sql", f"{name}.sql").read_text("utf-8")

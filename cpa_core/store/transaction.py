@@ -1,6 +1,7 @@
 """A transaction of the store: statements and questions with their inputs bound, and bulk writes through Arrow."""
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -24,6 +25,9 @@ ARROW_TYPES = {
     "BIGINT[]": pa.list_(pa.int64()),
 }
 """The column types that our tables use, as bulk writes need them."""
+
+GIVEN_BACK = 64 << 20
+"""After so many bytes of rows that are written, Arrow returns their memory to the system."""
 
 
 class Ledgers(Protocol):
@@ -116,6 +120,17 @@ class Transaction:
         connection.execute(into)
         connection.unregister("incoming")
 
+    def insert_batches(self, table: str, batches: deque[pa.RecordBatch]) -> None:
+        """Add these rows, whose columns are some of the table's, and let go of them one by one; none are left."""
+        if not batches:
+            return
+        reader = pa.RecordBatchReader.from_batches(batches[0].schema, _taken(batches))
+        into = f"insert into {table} by name select * from incoming"
+        connection = self._writing(into)
+        connection.register("incoming", reader)
+        connection.execute(into)
+        connection.unregister("incoming")
+
     def show_ledgers(self, table: str) -> None:
         """Let statements that write to the ledgers read a temporary table of this transaction too."""
         other = self._writing("update answers")
@@ -146,6 +161,16 @@ def as_json(values: Iterable[str]) -> str:
 def each_of(name: str, kind: str = "varchar") -> str:
     """The SQL of a list that is bound as JSON, as rows. A cast from JSON to a list would take eleven times as long."""
     return f"(select unnest(from_json(${name}::json, '[\"{kind}\"]')))"
+
+
+def _taken(batches: deque[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    size = 0
+    while batches:
+        size += batches[0].nbytes
+        yield batches.popleft()
+        if size > GIVEN_BACK or not batches:
+            pa.default_memory_pool().release_unused()
+            size = 0
 
 
 def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array | pa.ChunkedArray:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from cpa_core.errors import DayNeeded, SettingsError, SourceError
@@ -48,6 +49,17 @@ def test_python_looks_for_circles_as_often_after_a_landing_as_before(home: Home)
     with pytest.raises(SourceError):
         home.land()
     assert gc.get_threshold() == before
+
+
+def test_arrow_has_its_own_memory_again_after_a_landing(home: Home) -> None:
+    before = pa.default_memory_pool().backend_name
+    home.write("a.json", {"c1": [turn("hi")]})
+    home.land()
+    assert pa.default_memory_pool().backend_name == before
+    home.write("a.json", "{")
+    with pytest.raises(SourceError):
+        home.land()
+    assert pa.default_memory_pool().backend_name == before
 
 
 def test_a_new_home_has_no_conversations_of_an_earlier_version_to_look_for(home: Home) -> None:

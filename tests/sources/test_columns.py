@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpa_core.errors import DayNeeded
-from cpa_core.sources import Record, columns, conversations, documents, regular, tables
+from cpa_core.sources import Record, columns, conversations, documents, filling, regular, tables
 from cpa_core.sources.files import File
 from cpa_core.sources.records import Draft, Reject, filled
 from tests.support.examples import examples
@@ -140,12 +140,21 @@ DRAFTS = st.builds(
 )  # fmt: skip
 
 
-@examples(50)
-@given(st.lists(DRAFTS, max_size=8), st.sampled_from([None, MIDNIGHT]))
+def sorted_by_name(found: list[Draft]) -> list[Draft]:
+    """Drafts of which each conversation stands in one run, so that they may be taken in parts."""
+    return sorted(found, key=lambda one: one.conversation_id)
+
+
+@examples(100)
+@given(
+    st.lists(DRAFTS, max_size=8) | st.lists(DRAFTS, max_size=8).map(sorted_by_name),
+    st.sampled_from([None, MIDNIGHT]),
+    st.sampled_from([1, 2, filling.AT_ONCE]),
+)
 def test_ids_and_times_filled_in_by_sql_are_those_filled_in_by_python(
-    given_drafts: list[Draft], midnight: datetime | None
+    given_drafts: list[Draft], midnight: datetime | None, at_once: int
 ) -> None:
-    by_sql = columns.plain_records(columns.table(columns.DRAFT, given_drafts), midnight)
+    by_sql = filling.plain_records(columns.table(columns.DRAFT, given_drafts), midnight, at_once)
     if by_sql is None:
         return
     try:

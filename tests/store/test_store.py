@@ -7,12 +7,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from cpa_core.errors import SettingsError, StoreBusy
@@ -48,6 +51,26 @@ def test_a_home_is_made_at_first_use(tmp_path: Path) -> None:
     store = Store(tmp_path / "a" / "b")
     assert not store.exists()
     assert failures(store) == [] and store.exists()
+
+
+def test_batches_are_written_in_order_and_let_go(tmp_path: Path) -> None:
+    store, before = Store(tmp_path), pa.total_allocated_bytes()
+    batches: deque[Any] = deque(batch(f"file {n}", 3) for n in range(500))
+    held = pa.total_allocated_bytes() - before
+    with store.writing() as transaction:
+        transaction.insert_batches("rejected_records", batches)
+        assert not batches and pa.total_allocated_bytes() - before < held / 10
+        transaction.insert_batches("rejected_records", batches)
+        found = transaction.rows("select uri, place from rejected_records")
+    assert found == [{"uri": f"file {n}", "place": f"line {line}"} for n in range(500) for line in range(3)]
+
+
+def batch(uri: str, count: int) -> Any:
+    """Rows of one object, whose address is a dictionary of its own."""
+    same = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array([uri]))
+    return pa.RecordBatch.from_pydict(
+        {"uri": same, "etag": same, "place": [f"line {n}" for n in range(count)], "reason": ["x" * 100] * count}
+    )
 
 
 def test_no_transaction_prints_a_progress_bar(tmp_path: Path) -> None:

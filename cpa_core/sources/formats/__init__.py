@@ -10,7 +10,19 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from cpa_core.errors import DayNeeded, SourceError
-from cpa_core.sources import aider, columns, dialects, documents, headers, mapping, roles, times, whatsapp, workbooks
+from cpa_core.sources import (
+    aider,
+    columns,
+    dialects,
+    documents,
+    filling,
+    headers,
+    mapping,
+    roles,
+    times,
+    whatsapp,
+    workbooks,
+)
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import (
     agent_sessions,
@@ -262,7 +274,7 @@ def in_order(decided: Decided) -> Decided:
 
 def completed(file: Opened, decided: Decided) -> ParsedFile:
     """The records of a file whose conversations are named, and which is `in_order`. Raises DayNeeded."""
-    records, contradictions = columns.records(file.name, decided.drafts, file.midnight)
+    records, contradictions = filling.records(file.name, decided.drafts, file.midnight)
     return ParsedFile(records, table_of(decided.rejects) + contradictions)
 
 

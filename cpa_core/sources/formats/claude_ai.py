@@ -32,8 +32,9 @@ def _messages(file: File, place: str, tree: dict[str, Any]) -> Iterator[Made]:
         blocks = [block for block in list_at(message, "content") if block]
         content = blocks if any(isinstance(one, dict) and one.get("text") for one in blocks) else message.get("text")
         yield from talks.turn(file, where, role, content or blocks, at, message.get("uuid"))
-        for attached in [*list_at(message, "attachments"), *list_at(message, "files")]:
-            yield from talks.silent(file, where, "attachment", attached, at)
+        for key in ("attachments", "files"):
+            for attached in list_at(message, key):
+                yield from talks.silent(file, where, "attachment", attached, at)
 
 
 def _branch(tree: dict[str, Any]) -> list[Any]:

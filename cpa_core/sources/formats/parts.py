@@ -8,7 +8,6 @@ OpenTelemetry (opentelemetry.io/docs/specs/semconv/gen-ai), the AI SDK
 LlamaIndex (`block_type`: docs.llamaindex.ai/en/stable/api_reference/prompts) and Haystack (docs.haystack.deepset.ai).
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cpa_core.sources import fields
@@ -54,10 +53,16 @@ def pieces(content: Any) -> list[Piece]:
     if isinstance(content, str):
         return [Piece(None, whole(content))]
     if isinstance(content, dict):
-        return list(_piece(content))
+        return _pieces_of(content)
     if not isinstance(content, list):
         raise ValueError(f"content: text or a list of parts is needed, this is a {fields.kind(content)}")
-    return [piece for part in content for piece in _piece(part)]
+    found: list[Piece] = []
+    for part in content:
+        if type(part) is dict and len(part) == 2 and part.get("type") == "text" and type(part.get("text")) is str:
+            found.append(Piece(None, whole(part["text"])))
+        else:
+            found += _pieces_of(part)
+    return found
 
 
 def is_silent_item(tree: dict[str, Any]) -> bool:
@@ -66,24 +71,23 @@ def is_silent_item(tree: dict[str, Any]) -> bool:
     return found is not None
 
 
-def _piece(part: Any) -> Iterator[Piece]:
+def _pieces_of(part: Any) -> list[Piece]:
     if isinstance(part, str):
-        yield Piece(None, whole(part))
-        return
+        return [Piece(None, whole(part))]
     if not isinstance(part, dict):
         raise ValueError(f"content: a part is an object, this is a {fields.kind(part)}")
     fields.once(part)
     kind = str(part.get("type") or part.get("block_type") or "")
-    if (silent := _silent(part, kind)) is not None:
-        yield from silent
-    elif isinstance(part.get("refusal"), str) and kind in ("", "refusal"):
-        yield Piece(None, whole(part["refusal"]), refusal=True)
-    elif kind in AUDIO or (not kind and "audio" in part):
-        yield _voice(part)
-    elif (text := _text(part, kind)) is not None:
-        yield Piece(None, whole(text))
-    else:
-        yield Piece("attachment", as_json(part))
+    is_text = kind in TEXTS and part.get("thought") is not True
+    if not is_text and (silent := _silent(part, kind)) is not None:
+        return silent
+    if isinstance(part.get("refusal"), str) and kind in ("", "refusal"):
+        return [Piece(None, whole(part["refusal"]), refusal=True)]
+    if kind in AUDIO or (not kind and "audio" in part):
+        return [_voice(part)]
+    if (text := _text(part, kind)) is not None:
+        return [Piece(None, whole(text))]
+    return [Piece("attachment", as_json(part))]
 
 
 def _silent(part: dict[str, Any], kind: str) -> list[Piece] | None:
@@ -91,16 +95,20 @@ def _silent(part: dict[str, Any], kind: str) -> list[Piece] | None:
     if kind in NOTHING or kind.startswith("data-") or (not kind and part.keys() & NAMED_NOTHING):
         return []
     if kind in REASONS or part.get("thought") is True or (not kind and "reasoningContent" in part):
-        thought = _thought(part)
-        return [Piece("reasoning", whole(thought))] if thought else []
-    if (kind.startswith("tool-") and kind not in CALLS | RESULTS) or kind in ("dynamic-tool", "tool-invocation"):
+        return _reasoning(part)
+    called = kind in CALLS or (kind == "function" and isinstance(part.get("function"), dict))  # as `tool_calls` have it
+    if (kind.startswith("tool-") and not called and kind not in RESULTS) or kind in ("dynamic-tool", "tool-invocation"):
         return _ui_tool(part)
-    called = kind == "function" and isinstance(part.get("function"), dict)  # as OpenAI's `tool_calls` have it
     if not called and (kind in RESULTS or kind.endswith(RESULT_ENDINGS) or (not kind and part.keys() & NAMED_RESULTS)):
         return [Piece("tool", as_json(part))]
-    if called or kind in CALLS or kind.endswith(CALL_ENDINGS) or (not kind and part.keys() & NAMED_CALLS):
+    if called or kind.endswith(CALL_ENDINGS) or (not kind and part.keys() & NAMED_CALLS):
         return [Piece("tool_call", as_json(part))]
     return None
+
+
+def _reasoning(part: dict[str, Any]) -> list[Piece]:
+    thought = _thought(part)
+    return [Piece("reasoning", whole(thought))] if thought else []
 
 
 def _ui_tool(part: dict[str, Any]) -> list[Piece]:

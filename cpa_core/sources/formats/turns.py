@@ -18,6 +18,9 @@ KNOWN = frozenset(
 PLAIN = frozenset({"role", "content", "parts", "id", "message_id", "timestamp"})
 """Keys of a message that holds nothing beside its text."""
 
+REST = (None, None, False)
+"""The rest of such a message: no metadata, none of its conversation, and `by_user` false."""
+
 MOST_TURNS, MOST_BYTES = 20_000, 8_000
 """So many messages, each of at most so many bytes, are known again when a later record repeats them."""
 
@@ -84,9 +87,34 @@ def _known(file: File, place: str, turn: Any, speaker: str | None) -> Iterable[D
 def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> Iterator[Draft | Reject]:
     """One message, and what it holds beside its text."""
     if not file.names and (made := _plainly(file, place, turn, speaker)) is not None:
-        yield made
-    else:
-        yield from _carefully(file, place, turn, speaker)
+        return iter((made,))
+    several = None if file.names else _of_parts(file, place, turn)
+    return iter(several) if several is not None else _carefully(file, place, turn, speaker)
+
+
+def _of_parts(file: File, place: str, turn: Any) -> list[Draft] | None:
+    """A message of which nothing is said but a role, parts, an id and a time; None for any other, and for refusals."""
+    if type(turn) is not dict or not turn.keys() <= PLAIN or type(turn.get("content")) is not list:
+        return None
+    if not turn["content"] or "parts" in turn:
+        return None
+    try:
+        role, own = fields.role(turn.get("role")), fields.identity("message_id", turn.get("message_id", turn.get("id")))
+        sent_at, assumed = moment(turn.get("timestamp"), file.zone)
+        found = pieces(turn["content"])
+    except ValueError:
+        return None
+    said = [one.text for one in found if one.role is None]
+    if any(one.refusal for one in found):
+        return None
+    spoken = [(role, text)] if (text := "\n".join(said)) else []
+    spoken += [(one.role, one.text) for one in found if one.role is not None]
+    return [
+        tupled(
+            Draft, (place, "", own if not n or own is None else f"{own}.{n}", None, who, what, sent_at, *REST, assumed)
+        )
+        for n, (who, what) in enumerate(spoken)
+    ]
 
 
 def _carefully(file: File, place: str, turn: Any, speaker: str | None) -> Iterator[Draft | Reject]:
