@@ -143,7 +143,7 @@ def next_labels(lacking: Sequence[int], draws: Sequence[DrawRead], left: int, co
     needed = with_those_that_teach(least)
     unread = sum(one.items - one.read for one in draws)
     nearest = " for the label that needs fewest" if most > least else ""
-    why = f"{least} more must be labelled{nearest}; as one of {TEACHING} teaches, about {needed} must be read"
+    why = f"{least} more must be labelled{nearest}: read about {needed}, for one of {TEACHING} only teaches"
     if unread + left < needed:
         yield _what_is_left(unread, left, conversations, why)
         return

@@ -218,7 +218,7 @@ class Settings(Vendors):
         Setting(
             "CPA_MOST_REJECTED",
             SOURCE,
-            "The share of rejected records above which `cpa land` warns and the check `rejects` fails.",
+            "The share of rejected records above which `cpa land` warns and the check `few_rejects` fails.",
             reader=SHARE,
             example="1%",
         ),
@@ -429,7 +429,12 @@ class Settings(Vendors):
     ] = "UTC"
     start_date: Annotated[
         date | None,
-        Setting("CPA_START_DATE", DAYS, "The first day; unset means the first day that landed.", example="2026-01-31"),
+        Setting(
+            "CPA_START_DATE",
+            DAYS,
+            "The first day; unset means the first day that landed, in Dagster 2020-01-01.",
+            example="2026-01-31",
+        ),
     ] = None
     quiet_minutes: Annotated[
         int,

@@ -99,7 +99,7 @@ class Guard:
         if headers.get("host", "") not in self._hosts:
             return PlainTextResponse("this workbench answers under its own address only", 421)
         if not self._is_own(headers):
-            return PlainTextResponse("this came from another page", 403)
+            return PlainTextResponse("this came from another page, or without the header Origin", 403)
         try:
             form = await form_of(Request(scope, receive))
         except InputError as wrong:
@@ -113,7 +113,7 @@ class Guard:
     def _refused(self, path: str, headers: Mapping[str, str]) -> Response | None:
         """Return the refusal of a request that would change something; null if it is allowed."""
         if not self._is_own(headers):
-            return PlainTextResponse("this came from another page", 403)
+            return PlainTextResponse("this came from another page, or without the header Origin", 403)
         if self._read_only and path not in QUESTIONS:
             return PlainTextResponse("this workbench only reads: cpa serve without --read-only", 403)
         return None

@@ -71,7 +71,7 @@ def width(name: str, found: NextWidth) -> str:
         f"{name} ± {_points(found.now)} points" if found.now is not None else f"{name}: too few labels for an interval"
     )
     if found.more is None or found.minutes is None:
-        return f"{now}; not even all conversations bring ± {_points(found.within)}"
+        return f"{now}; this home has too few conversations for ± {_points(found.within)}"
     return f"{now}, {found.more} more to ± {_points(found.within)}, about {in_words(found.minutes)}"
 
 

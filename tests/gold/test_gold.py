@@ -600,7 +600,7 @@ HALF = DrawRead(draw_id="b", items=30, read=20)
             50,
             ["next: cpa gold draw random --size 10; 0 drawn items are not read yet: 8 more must be labelled"],
         ),
-        (8, [HALF], 50, ["next: read what is drawn, 10 items: 8 more must be labelled; as one of 5 teaches, about 10"]),
+        (8, [HALF], 50, ["next: read what is drawn, 10 items: 8 more must be labelled: read about 10"]),
         (12, [HALF], 50, ["next: cpa gold draw random --size 5; 10 drawn items are not read yet: 12 more must"]),
         (12, [READ], 4, ["next: cpa gold draw random --size 4; then land more days: only 4 of 90 conversations"]),
         (9, [READ], 0, ["warning: only 0 of 90 conversations of this home are left to read: rates are corrected"]),

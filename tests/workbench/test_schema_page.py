@@ -91,7 +91,7 @@ def test_figures_that_are_behind_what_people_said_say_so(tmp_path: Path) -> None
             NextWidth(now=0.021, within=0.015, more=14, minutes=42.0),
             "Refund ± 2.1 points, 14 more to ± 1.5, about 42 minutes",
         ),
-        (NextWidth(now=0.02, within=0.015, more=None, minutes=None), "not even all conversations bring ± 1.5"),
+        (NextWidth(now=0.02, within=0.015, more=None, minutes=None), "this home has too few conversations for ± 1.5"),
         (NextWidth(now=None, within=0.04, more=30, minutes=90.0), "too few labels for an interval, 30 more to ± 4.0"),
     ],
 )

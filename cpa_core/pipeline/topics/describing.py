@@ -197,7 +197,9 @@ def _evidence(topics: Mapping[str, _Topic], one: _Topic) -> NamingEvidence:
 def _model(assistant: Assistant) -> ModelName:
     model = assistant.model("describe")
     if model.provider == "reference":
-        raise SettingsError("reference names no topic: name a model (CPA_MODEL), or cpa topics rename")
+        raise SettingsError(
+            "no model is set that could name topics: CPA_MODEL or --model, or name one yourself: cpa topics rename"
+        )
     return model
 
 

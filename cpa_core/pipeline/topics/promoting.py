@@ -129,7 +129,9 @@ def _drafted(assistant: Assistant, evidence: TopicEvidence) -> tuple[tuple[str, 
     """The model's reason and event type, and the model."""
     model = assistant.model("propose")
     if model.provider == "reference":
-        raise SettingsError("reference drafts no event type: name a model (CPA_MODEL), or give --name and --definition")
+        raise SettingsError(
+            "no model is set that could draft an event type: CPA_MODEL or --model, or give --name and --definition"
+        )
     with inquiry(assistant, "promote") as made, assistant.progress("promote", 1) as advance:
         draft, reply = made.settled(partial(draft_type, evidence, model), lambda ended: ended[0] is not None)
         advance()
