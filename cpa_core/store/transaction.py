@@ -108,12 +108,10 @@ class Transaction:
         if unknown:
             raise KeyError(f"{table} has no column {sorted(unknown)}")
         arrays = {name: _array(values, ARROW_TYPES[types[name]]) for name, values in columns.items()}
-        connection.register("incoming", pa.table(arrays))
-        connection.execute(into)
-        connection.unregister("incoming")
+        self.insert_arrow(table, pa.table(arrays))
 
-    def insert_arrow(self, table: str, rows: pa.Table) -> None:
-        """Add the rows of an Arrow table, whose columns are some of the table's."""
+    def insert_arrow(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Add the rows of Arrow, whose columns are some of the table's."""
         into = f"insert into {table} by name select * from incoming"
         connection = self._writing(into)
         connection.register("incoming", rows)
@@ -122,14 +120,8 @@ class Transaction:
 
     def insert_batches(self, table: str, batches: deque[pa.RecordBatch]) -> None:
         """Add these rows, whose columns are some of the table's, and let go of them one by one; none are left."""
-        if not batches:
-            return
-        reader = pa.RecordBatchReader.from_batches(batches[0].schema, _taken(batches))
-        into = f"insert into {table} by name select * from incoming"
-        connection = self._writing(into)
-        connection.register("incoming", reader)
-        connection.execute(into)
-        connection.unregister("incoming")
+        if batches:
+            self.insert_arrow(table, pa.RecordBatchReader.from_batches(batches[0].schema, _taken(batches)))
 
     def show_ledgers(self, table: str) -> None:
         """Let statements that write to the ledgers read a temporary table of this transaction too."""

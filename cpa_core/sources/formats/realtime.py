@@ -77,7 +77,7 @@ class _Session:
                 self._put(object_at({"": one}, ""), None, at)
 
     def _put(self, item: dict[str, Any], before: Any, at: Any) -> None:
-        """Keep the fullest form of an item. A new item is put after the one that its event names, else at the end."""
+        """Keep the fullest form of an item. Put a new item after the one that its event names, or at the end."""
         own = str(item.get("id") or "")
         if not own:
             return
