@@ -193,12 +193,13 @@ class Heap:
 
     def take(self, one: Found) -> None:
         """Whatever a format yields."""
-        if isinstance(one, SourceRecord):
-            self.add(one)
-        elif isinstance(one, Draft):
-            self.drafts.append(one)
-        elif isinstance(one, Reject):
+        if isinstance(one, Reject):
             self.rejects.append(one)
+            return
+        if isinstance(one, Draft):
+            self.drafts.append(one)
+        elif isinstance(one, SourceRecord):
+            self.add(one)
         elif isinstance(one, Gathered):
             self._append(one)
         else:

@@ -1,7 +1,7 @@
 """JSON of the seed tool's form, and JSON Lines: conversations, or messages that name theirs."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ LINE_KEYS = MESSAGE_KEYS | {"conversation_id", "user_id"}
 Line = tuple[int, str]
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
-Several: TypeAlias = Callable[[File, str, dict[str, Any]], Iterator[Draft | Reject]]
+Several: TypeAlias = Callable[[File, str, dict[str, Any]], Iterable[Draft | Reject]]
 """Reads a message whose content is a list of parts: the drafts of what it says and holds."""
 
 

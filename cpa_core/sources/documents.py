@@ -7,7 +7,8 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, BinaryIO, ClassVar, TextIO
 
 import jiter
@@ -50,14 +51,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=lambda _: None)
 
 
-def parsed(line: bytes, *, once: bool = False) -> Any:
-    """One line of JSON, as DECODER reads it, in half the time.
+def parser(*, once: bool = False) -> Callable[[bytes], Any]:
+    """Return a function that reads one line of JSON as DECODER does, in half the time.
 
-    `once`: no object in it has a key twice. Raises ValueError for all that DECODER must look at: what is no JSON, a key
-    that occurs twice, NaN, half a surrogate pair, bytes that are not UTF-8, an empty line.
+    `once`: no object in it has a key twice. It raises ValueError for all that DECODER must look at: what is no JSON, a
+    key that occurs twice, NaN, half a surrogate pair, bytes that are not UTF-8, an empty line.
     Source: https://docs.rs/jiter and https://pypi.org/project/jiter (`catch_duplicate_keys`).
     """
-    return jiter.from_json(line, allow_inf_nan=False, cache_mode="keys", catch_duplicate_keys=not once)
+    return partial(jiter.from_json, allow_inf_nan=False, cache_mode="keys", catch_duplicate_keys=not once)
 
 
 class _Bounded(io.RawIOBase):

@@ -25,6 +25,14 @@ def identity(key: str, value: Any) -> str | None:
     return str(value)
 
 
+def needed(key: str, value: Any) -> str:
+    """An id that a record must have. Raises ValueError for a blank one."""
+    found = identity(key, value)
+    if found is None:
+        raise ValueError(f"{key}: missing")
+    return found
+
+
 def group(key: str, value: str | None) -> str:
     """The id by which messages are one conversation. Raises ValueError for a blank one, and for a user who is nobody.
 

@@ -145,10 +145,11 @@ def _of_log(file: File) -> Found:
 
 
 def _of_lines(file: File, route: Route, *, once: bool) -> Found:
+    parsed = documents.parser(once=once)
     for number, line in enumerate(documents.lines_of_bytes(file.name, file.content), 1):
         place = f"line {number}"
         try:
-            tree = documents.parsed(line, once=once)
+            tree = parsed(line)
         except ValueError:
             if (one := _of_line(place, documents.as_line(line))) is None:
                 continue

@@ -5,7 +5,7 @@ OpenCode: https://opencode.ai/docs/cli (`opencode export`). Parts of a message: 
 (packages/coding-agent/docs/session.md). Its entries are a tree. The branch to the last one is the conversation.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources import columns, fields
@@ -21,6 +21,8 @@ from cpa_core.sources.trees import Trees
 
 MARKS = frozenset({"step-start", "step-finish", "snapshot", "patch", "agent", "subtask", "compaction", "retry"})
 """Types of OpenCode's parts in which nobody says anything."""
+UNSAID = MARKS | {"tool"}
+KEPT = ("type", "text", "url", "mime")
 
 
 def _opencode(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
@@ -38,9 +40,9 @@ def _opencode(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reje
 def _message(file: File, place: str, message: dict[str, Any]) -> Iterator[Made]:
     about, parts = object_at(message, "info"), list(map(object_at, list_at(message, "parts")))
     role, at = about.get("role"), object_at(about, "time").get("created")
-    said = [one for one in parts if one.get("type") not in {*MARKS, "tool"} and not _is_put_in(one)]
+    said = [one for one in parts if one.get("type") not in UNSAID and not _is_put_in(one)]
     if said:
-        kept = [{key: one.get(key) for key in ("type", "text", "url", "mime") if one.get(key)} for one in said]
+        kept = [{key: one[key] for key in KEPT if one.get(key)} for one in said]
         yield from turns.drafts_of(
             file, place, {"role": role, "content": kept, "timestamp": at, "message_id": about.get("id")}
         )
@@ -88,10 +90,10 @@ def _branch(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject
             yield Reject(f"{place}: {one.get('id')}", ASIDE, "{}", loss=False)
 
 
-def _entry(file: File, place: str, entry: dict[str, Any]) -> Iterator[Made]:
+def _entry(file: File, place: str, entry: dict[str, Any]) -> Iterable[Made]:
     message = object_at(entry, "message")
     if entry.get("type") != "message" or not message:
-        return iter(())
+        return []
     role = PI_ROLES.get(str(message.get("role")), message.get("role"))
     if role in ("tool", "system"):
         return talks.silent(file, place, role, message.get("content") or message.get("output") or "")

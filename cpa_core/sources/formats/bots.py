@@ -7,7 +7,7 @@ https://github.com/baptisteArno/typebot.io (getResultTranscript: role, type and 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources import columns, fields
@@ -16,7 +16,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
-from cpa_core.sources.records import Draft, Reject, SourceRecord
+from cpa_core.sources.records import Reject, SourceRecord
 from cpa_core.sources.trees import unfolded
 
 RASA_ROLES = {"user": "user", "bot": "assistant", "agent": "agent"}
@@ -58,10 +58,10 @@ def _as_shown(events: list[Any]) -> Iterator[Any]:
         yield {**event, "text": pressed} if pressed else event
 
 
-def _rasa_event(file: File, place: str, event: Any) -> Iterator[Made]:
+def _rasa_event(file: File, place: str, event: Any) -> Iterable[Made]:
     role = RASA_ROLES.get(str(object_at(event).get("event")))
     if role is None:
-        return iter(())
+        return []
     return talks.said(file, place, role, event.get("text"), event.get("timestamp"), event.get("message_id"))
 
 
@@ -70,14 +70,11 @@ def _rasa_row(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     tree = talks.record(tree)
     held = unfolded(tree.get("data"))
     event = {**tree, **held} if isinstance(held, dict) else tree
-    conversation_id = fields.identity("sender_id", tree.get("sender_id") or event.get("sender_id"))
-    if conversation_id is None:
-        raise ValueError("sender_id: missing")
+    conversation_id = fields.needed("sender_id", tree.get("sender_id") or event.get("sender_id"))
     made = list(_rasa_event(file, place, event))
     if not made:
         yield Reject(place, "an event in which nobody speaks", "{}", loss=False)
-    for one in made:
-        yield one._replace(conversation_id=conversation_id) if isinstance(one, Draft) else one
+    yield from talks.in_conversation(made, conversation_id)
 
 
 def _typebot(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:

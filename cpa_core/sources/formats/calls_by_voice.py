@@ -6,7 +6,7 @@ https://elevenlabs.io/docs/api-reference/conversations/get (transcript; time_in_
 https://developer.genesys.cloud/analyticsdatamanagement/speechtextanalytics/transcript-url (phrases, startTimeMs).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources import fields
@@ -46,7 +46,7 @@ OF_OPENAI = "messagesOpenAIFormatted"
 """The same messages once more, as OpenAI writes them and without times: read where the others are left out."""
 
 
-def _vapi_turn(file: File, place: str, turn: Any) -> Iterator[Made]:
+def _vapi_turn(file: File, place: str, turn: Any) -> Iterable[Made]:
     if not isinstance(turn, dict):
         return talks.said(file, place, "user", turn)
     role, at = str(turn.get("role") or ""), turn.get("time")
@@ -76,7 +76,7 @@ def _turns(listed: list[Any]) -> int:
     return sum(1 for one in listed if isinstance(one, dict) and one.get("role") in ("agent", "user"))
 
 
-def _retell_turn(file: File, place: str, turn: Any, began: Any) -> Iterator[Made]:
+def _retell_turn(file: File, place: str, turn: Any, began: Any) -> Iterable[Made]:
     """A turn of the transcript; its time is the start of the call and the offset of its first word, where it has one.
 
     Any other turn has the time of the one before it.
@@ -150,7 +150,7 @@ def _phrase_time(phrase: Any, began: Any) -> int | None:
     return at if at >= FIRST_EPOCH else began + at if isinstance(began, int) else None
 
 
-def _phrase(file: File, place: str, phrase: Any, at: int | None) -> Iterator[Made]:
+def _phrase(file: File, place: str, phrase: Any, at: int | None) -> Iterable[Made]:
     phrase = object_at(phrase)
     purpose = str(phrase.get("participantPurpose") or "")
     role = PURPOSES.get(purpose.lower(), whole(purpose) or "unknown")

@@ -5,7 +5,7 @@ Sources: https://help.openai.com/en/articles/7260999-how-do-i-export-my-chatgpt-
 https://github.com/mohamed-chs/convoviz/issues/49 (a report: shards without `children`: only `parent` is walked here).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources.files import File
@@ -37,7 +37,7 @@ def _messages(file: File, place: str, tree: dict[str, Any]) -> Iterator[Made]:
         yield from _message(file, f"{place}: mapping.{key}", object_at(nodes[key], "message"))
 
 
-def _message(file: File, place: str, message: dict[str, Any]) -> Iterator[Made]:
+def _message(file: File, place: str, message: dict[str, Any]) -> Iterable[Made]:
     content = object_at(message, "content")
     role = _role(message, str(content.get("content_type") or ""))
     hidden = object_at(message, "metadata").get("is_visually_hidden_from_conversation") is True

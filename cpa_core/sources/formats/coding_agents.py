@@ -5,7 +5,7 @@ sessionId), https://github.com/openai/codex/tree/main/codex-rs/protocol (Codex: 
 codex-rs/core/src/rollout.rs (before that the items stood bare, behind a line of the session).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources import columns, fields
@@ -14,12 +14,13 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks, turns
 from cpa_core.sources.formats.form import Format, attempted, each
 from cpa_core.sources.formats.talks import list_at, object_at
-from cpa_core.sources.records import Draft, Reject, SourceRecord
+from cpa_core.sources.records import Reject, SourceRecord
 from cpa_core.sources.trees import Trees
 
 ASIDE = "a line that holds no message"
 UNSAID = ("isSidechain", "isMeta", "isCompactSummary", "isApiErrorMessage")
 """Marks of lines of Claude Code that neither its user nor the model for him has said."""
+SPEAKERS = ("user", "assistant")
 SYNTHETIC = "<synthetic>"
 """The model of an assistant's message that the program wrote."""
 PROGRAMS = (
@@ -42,32 +43,38 @@ INJECTED = (
 """How what Codex itself puts before the user's words begins; it stands under role user."""
 
 
-def _claude_line(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
+def _claude_line(file: File, place: str, tree: Any) -> Iterable[columns.Found]:
     tree = talks.record(tree)
-    message = object_at(tree, "message")
-    unsaid = any(tree.get(mark) for mark in UNSAID) or message.get("model") == SYNTHETIC
-    if tree.get("type") not in ("user", "assistant") or not message or unsaid:
-        yield Reject(place, ASIDE, "{}", loss=False)
-        return
-    session = fields.identity("sessionId", tree.get("sessionId"))
-    if session is None:
-        raise ValueError("sessionId: missing")
-    at = {"timestamp": tree.get("timestamp"), "id": tree.get("uuid")}
-    said, injected = _parted(message.get("content"))
-    turns_of = [{"role": message.get("role"), "content": said, **at}] if said or not injected else []
-    turns_of += [{"role": "system", "content": injected, "timestamp": at["timestamp"]}] if injected else []
-    for turn in turns_of:
-        for made in turns.drafts_of(file, place, turn):
-            yield made._replace(conversation_id=session) if isinstance(made, Draft) else made
+    message = tree.get("message")
+    if tree.get("type") not in SPEAKERS or not isinstance(message, dict) or not message or _is_unsaid(tree, message):
+        return [Reject(place, ASIDE, "{}", False)]
+    session = fields.needed("sessionId", tree.get("sessionId"))
+    role, content, at, own = message.get("role"), message.get("content"), tree.get("timestamp"), tree.get("uuid")
+    said, injected = _parted(content)
+    made: Iterable[talks.Made] = []
+    if said or not injected:
+        made = turns.drafts_of(file, place, {"role": role, "content": said, "timestamp": at, "id": own})
+    if injected:
+        made = [*made, *turns.drafts_of(file, place, {"role": "system", "content": injected, "timestamp": at})]
+    return talks.in_conversation(made, session)
 
 
-def _parted(content: Any) -> tuple[Any, list[Any]]:
+def _is_unsaid(tree: dict[str, Any], message: dict[str, Any]) -> bool:
+    return message.get("model") == SYNTHETIC or any(map(tree.get, UNSAID))
+
+
+def _parted(content: Any) -> tuple[Any, Any]:
     """The content of a message without the texts that the program put into it, and these."""
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    if not isinstance(parts, list):
+    if isinstance(content, str):
+        return ("", content) if content.startswith(PROGRAMS) else (content, "")
+    if not isinstance(content, list):
         return content, []
-    injected = [one for one in parts if str(object_at(one).get("text") or "").startswith(PROGRAMS)]
-    return ([one for one in parts if one not in injected] if injected else content), injected
+    injected = [one for one in content if _is_programs(one)]
+    return ([one for one in content if not _is_programs(one)], injected) if injected else (content, injected)
+
+
+def _is_programs(part: Any) -> bool:
+    return isinstance(part, dict) and isinstance(text := part.get("text"), str) and text.startswith(PROGRAMS)
 
 
 def _codex(file: File, records: Trees) -> Iterator[columns.Found]:
@@ -88,8 +95,7 @@ def _codex(file: File, records: Trees) -> Iterator[columns.Found]:
         words = "".join(str(object_at(one).get("text") or "") for one in list_at(payload, "content"))
         role = "system" if words.startswith(INJECTED) else payload.get("role")
         turn = {"role": role, "content": payload.get("content"), "timestamp": tree.get("timestamp")}
-        for made in turns.drafts_of(file, place, turn):
-            yield made._replace(conversation_id=session[0]) if isinstance(made, Draft) else made
+        yield from talks.in_conversation(turns.drafts_of(file, place, turn), session[0])
 
     for one in records:
         yield from [one] if isinstance(one, Reject) else attempted(file, one, line)
@@ -124,7 +130,7 @@ def _early_session(file: File, place: str, tree: Any) -> Iterator[SourceRecord |
     return talks.talk(about, (made for n, one in enumerate(items) for made in _item(file, f"{place}: items.{n}", one)))
 
 
-def _item(file: File, place: str, item: dict[str, Any]) -> Iterator[talks.Made]:
+def _item(file: File, place: str, item: dict[str, Any]) -> Iterable[talks.Made]:
     kept = {key: value for key, value in item.items() if key != "id"}
     words = "".join(str(object_at(one).get("text") or "") for one in list_at(item, "content"))
     return turns.drafts_of(file, place, {**kept, "role": "system"} if words.startswith(INJECTED) else kept)

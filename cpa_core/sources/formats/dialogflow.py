@@ -8,7 +8,7 @@ camel case, and Python's client, which prints the same messages, in snake case.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources import columns, fields, markup
@@ -16,7 +16,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
-from cpa_core.sources.records import Draft, Reject, SourceRecord
+from cpa_core.sources.records import Reject, SourceRecord
 from cpa_core.sources.trees import unfolded
 
 _SNAKE = re.compile(r"_([a-z0-9])")
@@ -69,12 +69,10 @@ def _shown(message: Any) -> list[Any]:
 def _dialogflow_turn(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     """One turn of the interaction log, as Dialogflow CX writes it to BigQuery: both sides of it."""
     tree = talks.record(tree)
-    name = fields.identity("conversation_name", tree.get("conversation_name"))
-    if name is None:
-        raise ValueError("conversation_name: missing")
+    name = fields.needed("conversation_name", tree.get("conversation_name"))
     both = in_camel_case({key: unfolded(tree.get(key)) for key in ("request", "response")})
-    for made in _interaction(file, place, {**both, "createTime": tree.get("request_time")}):
-        yield made._replace(conversation_id=name.rsplit("/", 1)[-1]) if isinstance(made, Draft) else made
+    made = _interaction(file, place, {**both, "createTime": tree.get("request_time")})
+    yield from talks.in_conversation(made, name.rsplit("/", 1)[-1])
 
 
 def _studio(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
@@ -116,7 +114,7 @@ FIRST = 10**14
 """Microseconds since 1970 are more; a smaller number counts from the beginning of the conversation."""
 
 
-def _entry(file: File, place: str, item: dict[str, Any]) -> Iterator[Made]:
+def _entry(file: File, place: str, item: dict[str, Any]) -> Iterable[Made]:
     written, given = str(item.get("role") or "unknown"), str(item.get("start_timestamp_usec"))
     at = int(given) if given.isdecimal() and int(given) >= FIRST else None
     return talks.said(file, place, ENTRY_ROLES.get(written.upper(), written.lower()), item.get("text"), at)

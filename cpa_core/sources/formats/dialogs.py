@@ -17,7 +17,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
-from cpa_core.sources.records import Draft, Reject, SourceRecord, whole
+from cpa_core.sources.records import Reject, SourceRecord, whole
 
 
 def _telegram(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
@@ -125,7 +125,7 @@ def _voiceflow(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Rej
     return talks.talk(about, (one for n, item in enumerate(listed) for one in _turn(file, f"{place}.{n}", item)))
 
 
-def _turn(file: File, place: str, item: Any) -> Iterator[Made]:
+def _turn(file: File, place: str, item: Any) -> Iterable[Made]:
     item = object_at(item)
     event = object_at(item, "data") or object_at(item, "payload")
     held, at = event.get("payload"), item.get("startTime") or item.get("createdAt")
@@ -140,13 +140,10 @@ def _turn(file: File, place: str, item: Any) -> Iterator[Made]:
 def _lex(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     """One request of Lex's conversation log: what the user typed or said, and the messages of the answer."""
     tree = talks.record(tree)
-    session = fields.identity("sessionId", tree.get("sessionId"))
-    if session is None:
-        raise ValueError("sessionId: missing")
+    session = fields.needed("sessionId", tree.get("sessionId"))
     user = fields.identity("userId", tree.get("userId"))
     at, own = tree.get("timestamp"), tree.get("requestId")
-    for made in _sides(file, place, tree, at, own):
-        yield made._replace(conversation_id=session, user_id=user) if isinstance(made, Draft) else made
+    yield from talks.in_conversation(_sides(file, place, tree, at, own), session, user)
 
 
 def _sides(file: File, place: str, tree: dict[str, Any], at: Any, own: Any) -> Iterator[Made]:

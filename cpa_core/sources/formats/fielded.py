@@ -16,7 +16,7 @@ from cpa_core.sources import columns, fields, markup, shapes
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
-from cpa_core.sources.records import Draft, Reject
+from cpa_core.sources.records import Reject
 
 SILENT = "a note, an event or a draft: no message"
 
@@ -60,17 +60,12 @@ def _message(file: File, place: str, tree: Any, where: Fields) -> Iterator[colum
         yield Reject(place, SILENT, "{}", loss=False)
         return
     word = where.conversation[0]
-    conversation_id = fields.identity(word, first(tree, where.conversation))
-    if conversation_id is None:
-        raise ValueError(f"{word}: missing")
+    conversation_id = fields.needed(word, first(tree, where.conversation))
     conversation_id = conversation_id.rsplit("/", 1)[-1] if word.startswith("_links") else conversation_id
     user = fields.identity("user", first(tree, where.user)) if role == "user" else None
     made = talks.said(file, place, role, text_at(tree, where), first(tree, where.time), first(tree, where.message))
-    nothing = True
-    for one in made:
-        nothing = False
-        yield one._replace(conversation_id=conversation_id, user_id=user) if isinstance(one, Draft) else one
-    if nothing:
+    yield from talks.in_conversation(made, conversation_id, user)
+    if not made:
         yield Reject(place, "a message without text", "{}", loss=False)
 
 

@@ -60,26 +60,27 @@ class Format(NamedTuple):
 def each(make: Callable[[File, str, Any], Iterable[columns.Found]]) -> Reader:
     """A reader of records that stand for themselves, out of one that reads a single record.
 
-    A record that is not of the form (ValueError) is a reject with the reason.
+    A record that is not of the form (ValueError) is a reject with the reason. So is one in which an object stands for a
+    list, or the like: it must stop no other.
     """
 
-    def read(file: File, records: Trees) -> Found:
+    def read(file: File, records: Iterable[Placed | Reject]) -> Found:
         for one in records:
-            yield from [one] if isinstance(one, Reject) else attempted(file, one, make)
+            if isinstance(one, Reject):
+                yield one
+                continue
+            place, tree = one
+            try:
+                for found in make(file, place, tree):
+                    yield _named(file, tree, found) if file.names and isinstance(found, SourceRecord) else found
+            except ValueError as error:
+                yield Reject(place, str(error), raw(tree))
+            except NOT_OF_THE_FORM as error:
+                yield Reject(place, f"not of this form ({type(error).__name__})", raw(tree))
 
     return read
 
 
 def attempted(file: File, placed: Placed, make: Callable[[File, str, Any], Iterable[columns.Found]]) -> Found:
-    """Yield the values read from one record, or a reject with the rule that it breaks.
-
-    A record in which an object stands for a list, or the like, is not of the form: it must stop no other.
-    """
-    place, tree = placed
-    try:
-        for found in make(file, place, tree):
-            yield _named(file, tree, found) if file.names and isinstance(found, SourceRecord) else found
-    except ValueError as error:
-        yield Reject(place, str(error), raw(tree))
-    except NOT_OF_THE_FORM as error:
-        yield Reject(place, f"not of this form ({type(error).__name__})", raw(tree))
+    """The values read from one record, or a reject with the rule that it breaks: see `each`."""
+    return each(make)(file, [placed])

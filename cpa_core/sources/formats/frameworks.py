@@ -6,7 +6,7 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/projects
 https://ai.pydantic.dev/api/messages (kinds of parts), https://docs.chainlit.io/data-layers/overview (threads, steps).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources.files import File
@@ -25,12 +25,12 @@ def _adk(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     return talks.talk(about, made)
 
 
-def _event(file: File, place: str, item: Any) -> Iterator[Made]:
+def _event(file: File, place: str, item: Any) -> Iterable[Made]:
     """An event. Results of tools are the agent's, though their content has the role of the user."""
     item = object_at(item)
     parts = list_at(item, "content", "parts")
     if item.get("partial") is True or not parts:
-        return iter(())
+        return []
     role = "user" if item.get("author") == "user" else "assistant"
     about = {"timestamp": item.get("timestamp"), "id": item.get("id")}
     return turns.drafts_of(file, place, {"role": role, "content": parts, **about})
@@ -93,7 +93,7 @@ def _chainlit(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reje
     return talks.talk(about, made)
 
 
-def _step(file: File, place: str, item: Any) -> Iterator[Made]:
+def _step(file: File, place: str, item: Any) -> Iterable[Made]:
     item = object_at(item)
     role, at = STEPS.get(str(item.get("type"))), item.get("createdAt") or item.get("start")
     if role is None:

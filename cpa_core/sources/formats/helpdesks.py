@@ -8,7 +8,7 @@ https://www.twilio.com/docs/conversations/api/conversation-message-resource. A p
 program a `bot`: beside each other in one conversation, --roles says who of them is the assistant.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources import columns, fields, markup
@@ -16,7 +16,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
-from cpa_core.sources.records import Draft, Reject, SourceRecord
+from cpa_core.sources.records import Reject, SourceRecord
 from cpa_core.sources.trees import unfolded
 
 INTERCOM_ROLES = {"user": "user", "lead": "user", "contact": "user", "bot": "bot", "admin": "agent", "team": "agent"}
@@ -38,9 +38,9 @@ def _intercom(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reje
     return talks.talk(about._replace(user_id=fields.identity("author.id", user)), made)
 
 
-def _intercom_part(file: File, place: str, part: Any) -> Iterator[Made]:
+def _intercom_part(file: File, place: str, part: Any) -> Iterable[Made]:
     if not isinstance(part, dict) or str(part.get("part_type")) not in SPOKEN_PARTS or part.get("redacted") is True:
-        return iter(())
+        return []
     role = INTERCOM_ROLES.get(str(object_at(part, "author").get("type")), str(object_at(part, "author").get("type")))
     body = part.get("body")
     text = markup.words(body) if isinstance(body, str) else body
@@ -88,7 +88,7 @@ ZENDESK_ITSELF = -1
 """The author of what a trigger or an automation wrote."""
 
 
-def _zendesk_comment(file: File, place: str, comment: dict[str, Any], roles: dict[Any, str]) -> Iterator[Made]:
+def _zendesk_comment(file: File, place: str, comment: dict[str, Any], roles: dict[Any, str]) -> Iterable[Made]:
     author = comment.get("author_id")
     role = roles.get(author, "system" if author == ZENDESK_ITSELF else str(author))
     if comment.get("type") == "VoiceComment":  # its body is Zendesk's summary of a call
@@ -122,19 +122,16 @@ def _chatwoot(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         return
     inside = object_at(tree, "conversation")
     number = tree.get("conversation_id") or inside.get("id") or inside.get("display_id")
-    conversation_id = fields.identity("conversation_id", number)
-    if conversation_id is None:
-        raise ValueError("conversation_id: missing")
+    conversation_id = fields.needed("conversation_id", number)
     sender = object_at(tree, "sender")
     kind = str(sender.get("type") or tree.get("sender_type") or "").lower()
     role = side if side == "user" else {"user": "agent", "agent_bot": "bot", "agentbot": "bot"}.get(kind, side)
     user = fields.identity("sender.id", sender.get("id") or tree.get("sender_id")) if side == "user" else None
-    content = tree.get("content")
-    for made in talks.said(file, place, role, content, tree.get("created_at"), tree.get("id")):
-        yield made._replace(conversation_id=conversation_id, user_id=user) if isinstance(made, Draft) else made
+    at = tree.get("created_at")
+    made = talks.said(file, place, role, tree.get("content"), at, tree.get("id"))
+    yield from talks.in_conversation(made, conversation_id, user)
     for attached in list_at(tree, "attachments"):
-        for made in talks.silent(file, place, "attachment", attached, tree.get("created_at")):
-            yield made._replace(conversation_id=conversation_id) if isinstance(made, Draft) else made
+        yield from talks.in_conversation(talks.silent(file, place, "attachment", attached, at), conversation_id)
 
 
 ADDRESSES = ("+", "whatsapp:", "messenger:", "rcs:")
@@ -144,17 +141,14 @@ ADDRESSES = ("+", "whatsapp:", "messenger:", "rcs:")
 def _twilio(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     """A message of a Twilio conversation. A program's message without an author has the author `system`."""
     tree = talks.record(tree)
-    conversation_id = fields.identity("conversation_sid", tree.get("conversation_sid", tree.get("conversationSid")))
-    if conversation_id is None:
-        raise ValueError("conversation_sid: missing")
+    conversation_id = fields.needed("conversation_sid", tree.get("conversation_sid", tree.get("conversationSid")))
     author = str(tree.get("author") or "system")
     role = "user" if author.startswith(ADDRESSES) else "assistant" if author == "system" else author
     at = tree.get("date_created", tree.get("dateCreated"))
-    for made in talks.said(file, place, role, tree.get("body"), at, tree.get("sid")):
-        yield made._replace(conversation_id=conversation_id) if isinstance(made, Draft) else made
+    made = talks.said(file, place, role, tree.get("body"), at, tree.get("sid"))
+    yield from talks.in_conversation(made, conversation_id)
     for attached in list_at(tree, "media"):
-        for made in talks.silent(file, place, "attachment", attached, at):
-            yield made._replace(conversation_id=conversation_id) if isinstance(made, Draft) else made
+        yield from talks.in_conversation(talks.silent(file, place, "attachment", attached, at), conversation_id)
 
 
 UNREAD = frozenset({"failed", "undelivered", "canceled", "scheduled", "queued", "accepted"})
@@ -172,9 +166,8 @@ def _text_message(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         yield Reject(place, "a message that was not delivered", "{}", loss=False)
         return
     at = next((tree[key] for key in SENT if tree.get(key)), None)
-    for made in talks.said(file, place, "user" if inbound else "assistant", tree.get("body"), at, tree.get("sid")):
-        conversation_id = " ".join(filter(None, ends))
-        yield made._replace(conversation_id=conversation_id) if isinstance(made, Draft) else made
+    made = talks.said(file, place, "user" if inbound else "assistant", tree.get("body"), at, tree.get("sid"))
+    yield from talks.in_conversation(made, " ".join(filter(None, ends)))
 
 
 SENT = ("date_sent", "dateSent", "sentDate", "date_created", "dateCreated")

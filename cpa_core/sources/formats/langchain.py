@@ -135,16 +135,13 @@ def _saved(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]
 def _row(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     """A row of a table of chat histories: one message, or the list of a session's."""
     tree = talks.record(tree)
-    session = fields.identity("session_id", tree.get("session_id", tree.get("SessionId")))
-    if session is None:
-        raise ValueError("session_id: missing")
+    session = fields.needed("session_id", tree.get("session_id", tree.get("SessionId")))
     held = unfolded(tree.get("message", tree.get("History")))
     at = next((tree[key] for key in ("created_at", "createdAt", "timestamp") if tree.get(key)), None)
     for n, turn in enumerate(held if isinstance(held, list) else [held]):
         given = turns.plain(unfolded(turn))
         timed = {"timestamp": at, **given} if isinstance(given, dict) else given
-        for made in turns.drafts_of(file, f"{place}: {n}", timed):
-            yield made._replace(conversation_id=session) if isinstance(made, Draft) else made
+        yield from talks.in_conversation(turns.drafts_of(file, f"{place}: {n}", timed), session)
 
 
 LANGCHAIN = OPENAI._replace(

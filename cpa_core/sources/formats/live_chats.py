@@ -5,7 +5,7 @@ https://platform.text.com/docs/agent-chat-api/data-structures (events, users, `v
 https://platform.text.com/docs/agent-chat-api/ (`list_archives`). A person at the desk is an `agent`, a program a `bot`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources import fields
@@ -31,9 +31,9 @@ def _zendesk(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Rejec
     return talks.talk(about, (one for n, item in listed for one in _line(file, f"{place}: history.{n}", item)))
 
 
-def _line(file: File, place: str, item: dict[str, Any]) -> Iterator[Made]:
+def _line(file: File, place: str, item: dict[str, Any]) -> Iterable[Made]:
     if item.get("type") != "chat.msg":
-        return iter(())
+        return []
     who = str(item.get("sender_type") or str(item.get("nick") or "").partition(":")[0]).lower()
     return talks.said(file, place, SENDERS.get(who, who or "unknown"), item.get("msg"), item.get("timestamp"))
 
@@ -53,9 +53,9 @@ def _livechat(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reje
     return talks.talk(about, (one for n, item in listed for one in _happened(file, f"{place}: {n}", item, types)))
 
 
-def _happened(file: File, place: str, item: dict[str, Any], types: dict[str, str]) -> Iterator[Made]:
+def _happened(file: File, place: str, item: dict[str, Any], types: dict[str, str]) -> Iterable[Made]:
     if "agents" in (item.get("visibility"), item.get("recipients")) or item.get("deleted") is True:
-        return iter(())
+        return []
     at, author = item.get("created_at"), str(item.get("author_id"))
     role = SIDES.get(types.get(author, ""), author)
     if item.get("type") == "message":

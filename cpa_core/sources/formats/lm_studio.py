@@ -4,7 +4,7 @@ Source: https://lmstudio.ai/docs/app/basics/chat (where they are kept). A versio
 `multiStep`, with steps; a step of thinking bears the style `thinking`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources.files import File
@@ -35,7 +35,7 @@ def _messages(file: File, place: str, tree: dict[str, Any]) -> Iterator[Made]:
             yield from _step(file, where, role, step)
 
 
-def _step(file: File, place: str, role: str, step: Any) -> Iterator[Made]:
+def _step(file: File, place: str, role: str, step: Any) -> Iterable[Made]:
     if object_at(step).get("type") != "contentBlock":
         return talks.silent(file, place, "tool", step) if object_at(step).get("type") == "toolStatus" else iter(())
     thought = object_at(step, "style").get("type") == "thinking"

@@ -33,9 +33,7 @@ def _read(file: File, records: Trees) -> Iterator[columns.Found]:
             if str(tree.get("object")).startswith(BESIDE):
                 yield Reject(place, "a run or a step of a thread: no message", "{}", loss=False)
                 continue
-            thread = fields.identity("thread_id", tree.get("thread_id"))
-            if thread is None:
-                raise ValueError("thread_id: missing")
+            thread = fields.needed("thread_id", tree.get("thread_id"))
             at, _ = moment(tree.get("created_at"), file.zone)
         except ValueError as error:
             yield Reject(place, str(error), raw(tree))

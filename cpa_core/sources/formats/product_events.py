@@ -79,9 +79,7 @@ def _amplitude(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     if role is None:
         yield Reject(place, "an event that is no message", "{}", loss=False)
         return
-    session = fields.identity("[Agent] Session ID", about.get("[Agent] Session ID"))
-    if session is None:
-        raise ValueError("[Agent] Session ID: missing")
+    session = fields.needed("[Agent] Session ID", about.get("[Agent] Session ID"))
     message = unfolded(about.get("$llm_message"))
     text = about.get("$llm_message.text", message.get("text") if isinstance(message, dict) else message)
     if role == "tool_call":

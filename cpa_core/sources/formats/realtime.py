@@ -5,7 +5,7 @@ Sources: https://platform.openai.com/docs/api-reference/realtime-server-events a
 `conversation_id` is null belongs to no conversation). The events have no times: those of the log are taken.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources import columns, fields
@@ -99,7 +99,7 @@ class _Session:
                 yield from _item(file, where, self.items[own], self.texts.get(own, {}), self.times[own])
 
 
-def _item(file: File, place: str, item: dict[str, Any], texts: dict[int, str], at: Any) -> Iterator[talks.Made]:
+def _item(file: File, place: str, item: dict[str, Any], texts: dict[int, str], at: Any) -> Iterable[talks.Made]:
     if item.get("type") in ("function_call", "mcp_call"):
         return talks.silent(file, place, "tool_call", item, at)
     if item.get("type") == "function_call_output":
@@ -107,7 +107,7 @@ def _item(file: File, place: str, item: dict[str, Any], texts: dict[int, str], a
     parts = [_heard(part, texts.get(n)) for n, part in enumerate(list_at(item, "content"))]
     parts = parts or [{"type": "text", "text": text} for _, text in sorted(texts.items())]
     if not item.get("role") or not parts:
-        return iter(())
+        return []
     return turns.drafts_of(
         file, place, {"role": item["role"], "content": parts, "timestamp": at, "message_id": item.get("id")}
     )

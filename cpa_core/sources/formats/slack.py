@@ -12,7 +12,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.talks import list_at
-from cpa_core.sources.records import Draft, Reject
+from cpa_core.sources.records import Reject
 
 SPOKEN = frozenset({"None", "", "bot_message", "thread_broadcast", "file_share", "me_message"})
 """Subtypes of messages that somebody wrote; every other one is a notice."""
@@ -23,19 +23,17 @@ def _message(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     if str(tree.get("subtype")) not in SPOKEN or tree.get("hidden") is True:
         yield Reject(place, "a notice: no message", "{}", loss=False)
         return
-    thread = fields.identity("ts", tree.get("thread_ts") or tree.get("ts"))
-    if thread is None:
-        raise ValueError("ts: missing")
+    thread = fields.needed("ts", tree.get("thread_ts") or tree.get("ts"))
     bot = tree.get("subtype") == "bot_message" or bool(tree.get("bot_id"))
     user = None if bot else fields.identity("user", tree.get("user"))
     text = tree.get("text") or "\n".join(str(one["text"]) for one in list_at(tree, "attachments") if _has_text(one))
     text = text or _words_of(tree.get("blocks"))
     text = _unescaped(text) if isinstance(text, str) else text
-    for made in talks.said(file, place, "assistant" if bot else "user", text, tree.get("ts"), tree.get("ts")):
-        yield made._replace(conversation_id=thread, user_id=user) if isinstance(made, Draft) else made
+    at = tree.get("ts")
+    made = talks.said(file, place, "assistant" if bot else "user", text, at, at)
+    yield from talks.in_conversation(made, thread, user)
     for shared in list_at(tree, "files"):
-        for one in talks.silent(file, place, "attachment", shared, tree.get("ts")):
-            yield one._replace(conversation_id=thread) if isinstance(one, Draft) else one
+        yield from talks.in_conversation(talks.silent(file, place, "attachment", shared, at), thread)
 
 
 def _unescaped(text: str) -> str:

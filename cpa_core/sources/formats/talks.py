@@ -11,7 +11,7 @@ from cpa_core.sources import fields
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import turns
-from cpa_core.sources.records import Draft, Reject, SourceRecord, as_json, moment, whole
+from cpa_core.sources.records import Draft, Reject, SourceRecord, as_json, moment, tupled, whole
 
 Made = Draft | Reject
 
@@ -77,33 +77,40 @@ def talk(about: Head, messages: Iterable[Made]) -> Iterator[SourceRecord | Rejec
         yield Reject(about.place, "no messages", "{}", loss=False)
 
 
-def said(file: File, place: str, role: str, text: Any, at: Any = None, message_id: Any = None) -> Iterator[Made]:
+def said(file: File, place: str, role: str, text: Any, at: Any = None, message_id: Any = None) -> list[Made]:
     """One message of plain text, at a time as the file writes it; nothing where the text is empty."""
+    if text is None or text == "":
+        return []
     try:
-        if text is None or text == "":
-            return
         if not isinstance(text, str):
             raise ValueError(f"content: text is needed, this is a {fields.kind(text)}")
         sent_at, assumed = moment(at, file.zone)
         own = fields.identity("message_id", message_id)
     except ValueError as error:
-        yield Reject(place, str(error), raw({"role": role, "text": text, "time": at}))
-        return
-    yield Draft(place, "", own, None, role, whole(text), sent_at, None, None, zone_assumed=assumed)
+        return [Reject(place, str(error), raw({"role": role, "text": text, "time": at}))]
+    return [tupled(Draft, (place, "", own, None, role, whole(text), sent_at, None, None, False, assumed))]
 
 
-def turn(file: File, place: str, role: str, content: Any, at: Any = None, message_id: Any = None) -> Iterator[Made]:
+def turn(file: File, place: str, role: str, content: Any, at: Any = None, message_id: Any = None) -> Iterable[Made]:
     """One message whose content is text or a list of parts, as vendors write them."""
     if content in (None, "", []):
-        return iter(())
+        return []
     if not file.names and type(content) is list and len(content) > 1 and all(type(part) is str for part in content):
         content = "\n".join(content)
     return turns.drafts_of(file, place, {"role": role, "content": content, "timestamp": at, "id": message_id})
 
 
-def silent(file: File, place: str, role: str, value: Any, at: Any = None) -> Iterator[Made]:
+def silent(file: File, place: str, role: str, value: Any, at: Any = None) -> list[Made]:
     """Something that nobody said, such as a call of a tool, as a row of a role of its own."""
     return said(file, place, role, value if isinstance(value, str) else as_json(value), at)
+
+
+def in_conversation(made: Iterable[Made], conversation_id: str | None, user_id: str | None = None) -> list[Made]:
+    """The same messages in this conversation, said by this user; what is no message stays as it is."""
+    return [
+        tupled(Draft, (one[0], conversation_id, one[2], user_id, *one[4:])) if isinstance(one, Draft) else one
+        for one in made
+    ]
 
 
 def branch(leaf: Any, parents: Mapping[Any, Any]) -> list[Any]:

@@ -16,7 +16,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, attempted, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
-from cpa_core.sources.records import Draft, Reject
+from cpa_core.sources.records import Reject
 from cpa_core.sources.trees import Placed, Trees
 
 LEFT = "another answer of the same tree, which the conversation does not go through"
@@ -68,9 +68,7 @@ def _shown(group: list[Placed]) -> set[Any] | None:
 
 def _exchange(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     tree = talks.record(tree)
-    conversation_id = fields.identity("conversation_id", tree.get("conversation_id"))
-    if conversation_id is None:
-        raise ValueError("conversation_id: missing")
+    conversation_id = fields.needed("conversation_id", tree.get("conversation_id"))
     user = fields.identity("user", tree.get("from_end_user_id") or tree.get("user"))
     at, own = tree.get("created_at"), tree.get("id")
     thoughts = (object_at(one).get("thought") for one in list_at(tree, "agent_thoughts"))
@@ -80,8 +78,7 @@ def _exchange(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
         *(talks.silent(file, f"{place}: files", "attachment", one, at) for one in list_at(tree, "message_files")),
         talks.said(file, f"{place}: answer", "assistant", tree.get("answer"), at, f"{own}-answer" if own else None),
     )
-    for made in sides:
-        yield made._replace(conversation_id=conversation_id, user_id=user) if isinstance(made, Draft) else made
+    yield from talks.in_conversation(sides, conversation_id, user)
 
 
 OASST_ROLES = {"prompter": "user", "assistant": "assistant"}

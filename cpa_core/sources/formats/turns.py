@@ -84,12 +84,12 @@ def _known(file: File, place: str, turn: Any, speaker: str | None) -> Iterable[D
     return [Draft(place, *one[1:]) for one in made]
 
 
-def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> Iterator[Draft | Reject]:
+def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> Iterable[Draft | Reject]:
     """One message, and what it holds beside its text."""
     if not file.names and (made := _plainly(file, place, turn, speaker)) is not None:
-        return iter((made,))
+        return [made]
     several = None if file.names else _of_parts(file, place, turn)
-    return iter(several) if several is not None else _carefully(file, place, turn, speaker)
+    return several if several is not None else _carefully(file, place, turn, speaker)
 
 
 def _of_parts(file: File, place: str, turn: Any) -> list[Draft] | None:
@@ -156,7 +156,7 @@ def _with_more(file: File, place: str, turn: dict[str, Any], speaker: str | None
     try:
         own = fields.identity("message_id", turn.get("message_id", turn.get("id")))
         sent_at, assumed = moment(turn.get("timestamp"), file.zone)
-        return Draft(place, "", own, None, fields.role(role), whole(text), sent_at, None, None, False, assumed)
+        return tupled(Draft, (place, "", own, None, fields.role(role), whole(text), sent_at, *REST, assumed))
     except ValueError:
         return None
 

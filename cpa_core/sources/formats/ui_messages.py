@@ -17,7 +17,7 @@ from cpa_core.sources.formats import talks, turns
 from cpa_core.sources.formats.form import each
 from cpa_core.sources.formats.openai_chat import OPENAI, conversation, listed
 from cpa_core.sources.formats.talks import object_at
-from cpa_core.sources.records import Draft, Reject, SourceRecord
+from cpa_core.sources.records import Reject, SourceRecord
 
 TIMES = ("timestamp", "createdAt", "created_at")
 
@@ -49,15 +49,12 @@ def _row(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     """A message in a row of its own, which names its chat, as the SDK's templates keep it in their database."""
     tree = talks.record(tree)
     key = next((key for key in CHATS if tree.get(key)), CHATS[0])
-    chat = fields.identity(key, tree.get(key))
-    if chat is None:
-        raise ValueError(f"{key}: missing")
+    chat = fields.needed(key, tree.get(key))
     user = fields.identity("userId", next((tree[word] for word in OWNERS if tree.get(word)), None))
     if "parts" in (content := object_at(tree, "content")):
         tree = {**tree, "parts": content["parts"]}
     kept = {word: tree[word] for word in ("id", "role", "parts", "metadata", *TIMES) if word in tree}
-    for made in turns.drafts_of(file, place, _timed(kept)):
-        yield made._replace(conversation_id=chat, user_id=user) if isinstance(made, Draft) else made
+    yield from talks.in_conversation(turns.drafts_of(file, place, _timed(kept)), chat, user)
 
 
 UI_MESSAGES = OPENAI._replace(

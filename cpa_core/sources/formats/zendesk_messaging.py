@@ -13,7 +13,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks
 from cpa_core.sources.formats.form import Format, each
 from cpa_core.sources.formats.talks import Made, list_at, object_at
-from cpa_core.sources.records import Draft, Reject, SourceRecord
+from cpa_core.sources.records import Reject, SourceRecord
 
 SPEAKERS = {"user": "user", "appUser": "user", "business": "agent", "appMaker": "agent"}
 """A business's message is an agent's; with the subtype `AI`, a bot's."""
@@ -44,8 +44,7 @@ def _event(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     if conversation is None:
         raise ValueError("payload.conversation.id: missing")
     user = fields.identity("userId", _user(message))
-    for made in _message(file, place, message):
-        yield made._replace(conversation_id=conversation, user_id=user) if isinstance(made, Draft) else made
+    yield from talks.in_conversation(_message(file, place, message), conversation, user)
 
 
 def _user(message: dict[str, Any]) -> Any:
