@@ -17,7 +17,7 @@ from cpa_core.insights.statistics import (
     ratio_difference,
     share,
 )
-from cpa_core.insights.volume import MOST_SCORE, overview
+from cpa_core.insights.volume import MOST_SCORE, overview, totals
 
 Verdict = Literal["higher", "lower", "no clear difference", "too little data"]
 
@@ -51,7 +51,7 @@ def _headers(before: Selection, after: Selection) -> list[FigureChange]:
         one, other = getattr(old, name), getattr(new, name)
         gap = difference(other, one)
         found.append(FigureChange(name, None, one, other, gap, _verdict(one, other, gap)))
-    rows = [of.answer("overview")[0] for of in (before, after)]
+    rows = [totals(of) for of in (before, after)]
     for name, sums, most in (("score", "of_score", MOST_SCORE), ("messages_per_conversation", "of_messages", inf)):
         one, other = getattr(old, name), getattr(new, name)
         gap = ratio_difference(UnitSums(**rows[1][sums]), UnitSums(**rows[0][sums])).within(most)
@@ -95,5 +95,5 @@ def _by_kind(of: Selection) -> dict[Kind, UnitSums]:
 
 def _none(of: Selection) -> UnitSums:
     """The same of a kind that does not occur."""
-    tagged = UnitSums(**of.answer("overview")[0]["of_tagged"])
+    tagged = UnitSums(**totals(of)["of_tagged"])
     return replace(tagged, hits=0.0, hit_squares=0.0, products=0.0, most_hits=0.0, variance=0.0)

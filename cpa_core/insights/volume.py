@@ -82,7 +82,16 @@ BANDS = (1, 3, 5, 7, 10, 15, 20, 30, 50)
 
 def overview(of: Selection) -> Figures:
     """Return the volume in all."""
-    return _figures(of.answer("overview")[0])
+    return _figures(totals(of))
+
+
+def totals(of: Selection) -> Row:
+    """The sums of the volume in all."""
+    return of.once(_totals)
+
+
+def _totals(of: Selection) -> Row:
+    return of.answer("overview")[0]
 
 
 def days(of: Selection) -> tuple[DayFigures, ...]:

@@ -294,6 +294,8 @@ def _gathered(file: File, chosen: recognition.Choice) -> tuple[columns.Gathered,
 
     Where its own times tell the order of day and month in others, the file is read again in that order.
     """
+    if chosen.form.kind != "call":
+        file = file._replace(turns=None)  # only calls repeat what was said before
     serial = chosen.holds in ("csv", "tsv")
     with times.ordered(file.times, serial=serial) as orders:
         records = chosen.records(file)

@@ -17,8 +17,11 @@ from cpa_core.sources.formats.wrappers import is_wrapped
 def _task(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     if not isinstance(tree, list) or not is_wrapped(tree):
         return message_lists.bare(file, place, tree)
-    timed = [{"timestamp": one.get("ts"), **one} if isinstance(one, dict) else one for one in tree]
-    return conversation(file, place, {}, timed)
+    return conversation(file, place, {}, [_timed(one) if isinstance(one, dict) else one for one in tree])
+
+
+def _timed(message: dict[str, Any]) -> dict[str, Any]:
+    return {"timestamp": message.get("ts"), **{key: value for key, value in message.items() if key != "ts"}}
 
 
 CLINE = OPENAI._replace(

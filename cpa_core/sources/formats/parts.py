@@ -8,6 +8,7 @@ OpenTelemetry (opentelemetry.io/docs/specs/semconv/gen-ai), the AI SDK
 LlamaIndex (`block_type`: docs.llamaindex.ai/en/stable/api_reference/prompts) and Haystack (docs.haystack.deepset.ai).
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cpa_core.sources import fields
@@ -40,6 +41,10 @@ CALL_ENDINGS = ("_tool_use", "_call")
 RESULT_ENDINGS = ("_tool_result", "_call_output", "_call_result", "_call_response")
 
 
+NOBODY, UI = "nobody", "ui"
+"""Beside the roles of parts that nobody says: a part that is no row, and one of the AI SDK that may be two."""
+
+
 class Piece(NamedTuple):
     """One part of a message. `role` is None where its speaker says it; `refusal` marks that he refuses."""
 
@@ -67,8 +72,7 @@ def pieces(content: Any) -> list[Piece]:
 
 def is_silent_item(tree: dict[str, Any]) -> bool:
     """Whether an item of a list of messages is a tool's call or result, or reasoning, of no role of its own."""
-    found = _silent(tree, str(tree.get("type") or ""))
-    return found is not None
+    return _silent_role(tree, str(tree.get("type") or "")) is not None
 
 
 def _pieces_of(part: Any) -> list[Piece]:
@@ -92,18 +96,50 @@ def _pieces_of(part: Any) -> list[Piece]:
 
 def _silent(part: dict[str, Any], kind: str) -> list[Piece] | None:
     """Reasoning, calls and results of tools, marks of steps: as rows of their own, or none. None: it is neither."""
-    if kind in NOTHING or kind.startswith("data-") or (not kind and part.keys() & NAMED_NOTHING):
-        return []
-    if kind in REASONS or part.get("thought") is True or (not kind and "reasoningContent" in part):
+    role = _silent_role(part, kind)
+    if role is None or role == NOBODY:
+        return None if role is None else []
+    if role == "reasoning":
         return _reasoning(part)
-    called = kind in CALLS or (kind == "function" and isinstance(part.get("function"), dict))  # as `tool_calls` have it
-    if (kind.startswith("tool-") and not called and kind not in RESULTS) or kind in ("dynamic-tool", "tool-invocation"):
-        return _ui_tool(part)
-    if not called and (kind in RESULTS or kind.endswith(RESULT_ENDINGS) or (not kind and part.keys() & NAMED_RESULTS)):
-        return [Piece("tool", as_json(part))]
-    if called or kind.endswith(CALL_ENDINGS) or (not kind and part.keys() & NAMED_CALLS):
-        return [Piece("tool_call", as_json(part))]
-    return None
+    return _ui_tool(part) if role == UI else [Piece(role, as_json(part))]
+
+
+def _silent_role(part: dict[str, Any], kind: str) -> str | None:
+    """The role of a part that nobody says, NOBODY for one that is no row, UI for a call and its result; else None."""
+    if not kind:
+        return _unnamed_role(part)
+    role = _role_of_kind(kind)
+    if role != NOBODY and part.get("thought") is True:
+        return "reasoning"
+    if kind == "function" and isinstance(part.get("function"), dict):  # as `tool_calls` have it
+        return "tool_call"
+    return role
+
+
+@lru_cache(maxsize=1024)
+def _role_of_kind(kind: str) -> str | None:
+    if kind in NOTHING or kind.startswith("data-"):
+        return NOBODY
+    if kind in REASONS:
+        return "reasoning"
+    if kind in CALLS:
+        return "tool_call"
+    if (kind.startswith("tool-") and kind not in RESULTS) or kind in ("dynamic-tool", "tool-invocation"):
+        return UI
+    if kind in RESULTS or kind.endswith(RESULT_ENDINGS):
+        return "tool"
+    return "tool_call" if kind.endswith(CALL_ENDINGS) else None
+
+
+def _unnamed_role(part: dict[str, Any]) -> str | None:
+    """The same of a part without a type, by its keys."""
+    if not part.keys().isdisjoint(NAMED_NOTHING):
+        return NOBODY
+    if part.get("thought") is True or "reasoningContent" in part:
+        return "reasoning"
+    if not part.keys().isdisjoint(NAMED_RESULTS):
+        return "tool"
+    return None if part.keys().isdisjoint(NAMED_CALLS) else "tool_call"
 
 
 def _reasoning(part: dict[str, Any]) -> list[Piece]:

@@ -16,7 +16,7 @@ KNOWN = frozenset(
     | {"reasoning_content", "reasoning", "thinking", *CONTENTS}
 )
 PLAIN = frozenset({"role", "content", "parts", "id", "message_id", "timestamp"})
-"""Keys of a message that holds nothing beside its text."""
+"""Keys of a message that holds nothing beside its text; `type` may say that it is one."""
 
 REST = (None, None, False)
 """The rest of such a message: no metadata, none of its conversation, and `by_user` false."""
@@ -94,7 +94,7 @@ def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> 
 
 def _of_parts(file: File, place: str, turn: Any) -> list[Draft] | None:
     """A message of which nothing is said but a role, parts, an id and a time; None for any other, and for refusals."""
-    if type(turn) is not dict or not turn.keys() <= PLAIN or type(turn.get("content")) is not list:
+    if type(turn) is not dict or not _has_no_more(turn) or type(turn.get("content")) is not list:
         return None
     if not turn["content"] or "parts" in turn:
         return None
@@ -143,7 +143,11 @@ def _plainly(file: File, place: str, turn: Any, speaker: str | None) -> Draft | 
         return None
     if len(turn) <= 2 and (one := _written(place, turn, speaker)) is not None:
         return one
-    return _with_more(file, place, turn, speaker) if turn.keys() <= PLAIN else None
+    return _with_more(file, place, turn, speaker) if _has_no_more(turn) else None
+
+
+def _has_no_more(turn: dict[str, Any]) -> bool:
+    return turn.keys() <= PLAIN or (turn.get("type") == "message" and turn.keys() - PLAIN == {"type"})
 
 
 def _with_more(file: File, place: str, turn: dict[str, Any], speaker: str | None) -> Draft | None:

@@ -51,7 +51,7 @@ def unwrapped(messages: Sequence[Any]) -> Iterator[Any]:
         split = _typed if one["role"] == "user" else _spoken
         made = list(split(parts))
         said, others = ([piece for pieces in made for piece in pieces[n]] for n in (0, 1))
-        about = {key: value for key, value in one.items() if key in ("timestamp", "ts")}
+        about = {key: value for key, value in one.items() if key == "timestamp"}
         if said:
             yield {**one, "content": said}
         yield from ({"role": role, "content": text, **about} for role, text in others)

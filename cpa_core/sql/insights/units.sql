@@ -3,11 +3,16 @@
 -- from A / B is A w - a v, where v = 1 / (B - b) and w = b v / B: so units without hits need no row of their own.
 create temp macro squared(x) as x * x;
 create temp macro left_out(trials, all_trials) as 1.0::double / nullif(all_trials - trials, 0);
-create temp macro jackknifed(units, w, ww, hits, av, aw, aa) as case
-  when units < 2 then null
-  when squared(hits) * ww - 2 * hits * aw + aa - squared(hits * w - av) / units <= 1e-12 * squared(hits) * ww then 0
-  else (units - 1.0) / units * (squared(hits) * ww - 2 * hits * aw + aa - squared(hits * w - av) / units)
-end;
+-- A macro's argument stands wherever the macro names it, and would be planned each time. Where it is long, it becomes a
+-- value of a list of one, of which a function takes what it needs.
+create temp macro jackknifed(units, w, ww, hits, av, aw, aa) as list_transform(
+  [{
+    'units': units,
+    'sum': squared(hits) * ww - 2 * hits * aw + aa - squared(hits * w - av) / units,
+    'rounding': 1e-12 * squared(hits) * ww
+  }],
+  lambda x: case when x.units < 2 then null when x.sum <= x.rounding then 0 else (x.units - 1.0) / x.units * x.sum end
+)[1];
 create temp macro trials_by_unit(part, all_parts) as {
   'trials': coalesce(sum(part), 0)::double,
   'units': count(*) filter (where part > 0),
@@ -28,12 +33,16 @@ create temp macro hits_by_unit(hits, part, all_parts) as {
 create temp macro basis() as (
   select {'conversations': count(*), 'with_user': count(user_id)} from chosen
 );
-create temp macro ratio_of(hit, trial, talks) as {
-  'hits': hit.hits, 'trials': trial.trials, 'units': trial.units, 'conversations': talks::bigint,
-  'hit_squares': hit.squares, 'products': hit.products, 'trial_squares': trial.squares,
-  'most_hits': hit.most, 'most_trials': trial.most,
-  'variance': jackknifed(trial.units, trial.w, trial.ww, hit.hits, hit.av, hit.aw, hit.aa), 'basis': basis()
-};
+create temp macro ratio_of(hit, trial, talks) as list_transform(
+  [{'hit': hit, 'trial': trial, 'conversations': talks::bigint, 'basis': basis()}],
+  lambda x: {
+    'hits': x.hit.hits, 'trials': x.trial.trials, 'units': x.trial.units, 'conversations': x.conversations,
+    'hit_squares': x.hit.squares, 'products': x.hit.products, 'trial_squares': x.trial.squares,
+    'most_hits': x.hit.most, 'most_trials': x.trial.most,
+    'variance': jackknifed(x.trial.units, x.trial.w, x.trial.ww, x.hit.hits, x.hit.av, x.hit.aw, x.hit.aa),
+    'basis': x.basis
+  }
+)[1];
 create temp macro by_unit(hits, part, all_parts, talks) as ratio_of(
   hits_by_unit(hits, part, all_parts), trials_by_unit(part, all_parts), coalesce(sum(talks), 0)
 );
