@@ -33,7 +33,7 @@ __all__ = [
 CONTRADICTION = "message_id: given before in this conversation with another content"
 
 _HALF = re.compile("[\ud800-\udfff]")
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False)
 
 
 class Record(NamedTuple):

@@ -21,7 +21,6 @@ from cpa_core.sources.trees import Trees
 
 MARKS = frozenset({"step-start", "step-finish", "snapshot", "patch", "agent", "subtask", "compaction", "retry"})
 """Types of OpenCode's parts in which nobody says anything."""
-UNSAID = MARKS | {"tool"}
 KEPT = ("type", "text", "url", "mime")
 
 
@@ -37,24 +36,26 @@ def _opencode(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reje
     yield from talks.talk(head, (made for n, one in listed for made in _message(file, f"{place}: messages.{n}", one)))
 
 
-def _message(file: File, place: str, message: dict[str, Any]) -> Iterator[Made]:
-    about, parts = object_at(message, "info"), list(map(object_at, list_at(message, "parts")))
-    role, at = about.get("role"), object_at(about, "time").get("created")
-    said = [one for one in parts if one.get("type") not in UNSAID and not _is_put_in(one)]
-    if said:
-        kept = [{key: one[key] for key in KEPT if one.get(key)} for one in said]
-        yield from turns.drafts_of(
-            file, place, {"role": role, "content": kept, "timestamp": at, "message_id": about.get("id")}
-        )
-    for one in parts:
-        if one.get("type") == "tool":
+def _message(file: File, place: str, message: dict[str, Any]) -> list[Made]:
+    about = object_at(message, "info")
+    at = object_at(about, "time").get("created")
+    said: list[dict[str, Any]] = []
+    others: list[Made] = []
+    for one in map(object_at, list_at(message, "parts")):
+        kind = one.get("type")
+        if kind == "tool":
             state = object_at(one, "state")
-            yield from talks.silent(
-                file, place, "tool_call", {"tool": one.get("tool"), "input": state.get("input")}, at
-            )
-            yield from talks.silent(file, place, "tool", state.get("output") or state.get("error") or "", at)
+            call = {"tool": one.get("tool"), "input": state.get("input")}
+            others += talks.silent(file, place, "tool_call", call, at)
+            others += talks.silent(file, place, "tool", state.get("output") or state.get("error") or "", at)
         elif _is_put_in(one):
-            yield from talks.silent(file, place, "system", str(one.get("text") or ""), at)
+            others += talks.silent(file, place, "system", str(one.get("text") or ""), at)
+        elif kind not in MARKS:
+            said.append({key: one[key] for key in KEPT if one.get(key)})
+    if said:
+        turn = {"role": about.get("role"), "content": said, "timestamp": at, "message_id": about.get("id")}
+        return [*turns.drafts_of(file, place, turn), *others]
+    return others
 
 
 def _is_put_in(part: dict[str, Any]) -> bool:
