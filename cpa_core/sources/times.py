@@ -210,7 +210,7 @@ def _of_number(number: float) -> datetime | None:
 
     None for any other number. It is for speed alone.
     """
-    if type(number) is int:
+    if type(number) is int or number.is_integer():
         if 10**12 <= number < 10**13:
             return EPOCH + timedelta(milliseconds=number)
         return EPOCH + timedelta(seconds=number) if 10**9 <= number < 10**10 else None

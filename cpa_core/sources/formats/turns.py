@@ -68,7 +68,7 @@ def _known(file: File, place: str, turn: Any, speaker: str | None) -> Iterable[D
         return quickly
     known = file.turns
     if known is None or file.names:
-        return _carefully(file, place, turn, speaker)
+        return _with_all(file, place, turn, speaker)
     try:
         key = marshal.dumps((turn, speaker), 2)  # a later version marks what is shared: equal values would differ
     except ValueError:  # a key occurs twice
@@ -88,20 +88,26 @@ def drafts_of(file: File, place: str, turn: Any, speaker: str | None = None) -> 
     """One message, and what it holds beside its text."""
     if not file.names and (made := _plainly(file, place, turn, speaker)) is not None:
         return [made]
+    return _with_all(file, place, turn, speaker)
+
+
+def _with_all(file: File, place: str, turn: Any, speaker: str | None) -> Iterable[Draft | Reject]:
+    """One message of parts, or with more than its text."""
     several = None if file.names else _of_parts(file, place, turn)
     return several if several is not None else _carefully(file, place, turn, speaker)
 
 
 def _of_parts(file: File, place: str, turn: Any) -> list[Draft] | None:
     """A message of which nothing is said but a role, parts, an id and a time; None for any other, and for refusals."""
-    if type(turn) is not dict or not _has_no_more(turn) or type(turn.get("content")) is not list:
+    if type(turn) is not dict or not _has_no_more(turn) or ("content" in turn and "parts" in turn):
         return None
-    if not turn["content"] or "parts" in turn:
+    parts = turn.get("content", turn.get("parts"))
+    if type(parts) is not list or not parts:
         return None
     try:
         role, own = fields.role(turn.get("role")), fields.identity("message_id", turn.get("message_id", turn.get("id")))
         sent_at, assumed = moment(turn.get("timestamp"), file.zone)
-        found = pieces(turn["content"])
+        found = pieces(parts)
     except ValueError:
         return None
     said = [one.text for one in found if one.role is None]

@@ -30,12 +30,14 @@ def _read(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
 
 
 def _timed(message: Any) -> Any:
-    """A message with its time where every message has it."""
+    """A message with its time where every message has it. Metadata that held nothing else are left out."""
     if not isinstance(message, dict):
         return message
-    places = (message, object_at(message, "metadata"))
-    at = next((place[key] for place in places for key in TIMES if place.get(key) is not None), None)
+    about = object_at(message, "metadata")
+    at = next((place[key] for place in (message, about) for key in TIMES if place.get(key) is not None), None)
     left = {key: value for key, value in message.items() if key not in TIMES}
+    if len(about) == 1 and at is not None and next(iter(about)) in TIMES:
+        del left["metadata"]
     return left if at is None else {**left, "timestamp": at}
 
 
