@@ -240,6 +240,63 @@ def chainlit(told: Told) -> list[Record]:
     return [{**thread, "steps": steps, "elements": []}]
 
 
+def autogen(told: Told) -> list[Record]:
+    """The result of a task of AutoGen's: events of tools and thoughts among its messages."""
+    found: list[Record] = []
+    for _, at, role, text in timed(told):
+        about = {"source": "user" if role == "user" else "helper", "models_usage": None, "metadata": {}}
+        about["created_at"] = at.isoformat()
+        if role == "assistant":
+            call = {"id": "c", "name": "f", "arguments": SILENT}
+            found.append({**about, "type": "ThoughtEvent", "content": SILENT})
+            found.append({**about, "type": "ToolCallRequestEvent", "content": [call]})
+            found.append({**about, "type": "ToolCallExecutionEvent", "content": [{"call_id": "c", "content": SILENT}]})
+        found.append({**about, "type": "TextMessage", "content": text})
+    return [{"messages": found, "stop_reason": SILENT}]
+
+
+def semantic_kernel(told: Told) -> list[Record]:
+    """A chat history as Semantic Kernel for Python writes it."""
+    found: list[Record] = [_item("system", "text", SILENT)]
+    for _, _, role, text in timed(told):
+        if role == "assistant":
+            call = {"content_type": "function_call", "id": "c", "name": "f", "arguments": SILENT}
+            result = {"content_type": "function_result", "id": "c", "result": SILENT}
+            found.append({"content_type": "message", "role": "assistant", "items": [call]})
+            found.append({"content_type": "message", "role": "tool", "items": [result]})
+        found.append(_item(role, "text", text))
+    return [{"messages": found}]
+
+
+def _item(role: str, kind: str, text: str) -> Record:
+    item = {"content_type": kind, "text": text, "metadata": {}}
+    return {"content_type": "message", "metadata": {}, "role": role, "items": [item]}
+
+
+def kernel_of_net(told: Told) -> list[list[Record]]:
+    """The same as Semantic Kernel for .NET writes it: a list, with other keys."""
+    found: list[Record] = [{"Role": {"Label": "system"}, "Items": [{"$type": "TextContent", "Text": SILENT}]}]
+    for _, _, role, text in timed(told):
+        if role == "assistant":
+            call = {"$type": "FunctionCallContent", "FunctionName": "f", "Arguments": {"q": SILENT}}
+            result = {"$type": "FunctionResultContent", "FunctionName": "f", "Result": SILENT}
+            found.append({"Role": {"Label": "assistant"}, "Items": [call]})
+            found.append({"Role": {"Label": "tool"}, "Items": [result]})
+        found.append({"Role": {"Label": role}, "Items": [{"$type": "TextContent", "Text": text}]})
+    return [found]
+
+
+def chat_store(told: Told) -> list[Record]:
+    """A store of LlamaIndex with one conversation."""
+    found: list[Record] = [{"role": "system", "additional_kwargs": {}, "blocks": [_block(SILENT)]}]
+    found += [{"role": role, "additional_kwargs": {}, "blocks": [_block(text)]} for _, _, role, text in timed(told)]
+    return [{"store": {told.key: found}, "class_name": "SimpleChatStore"}]
+
+
+def _block(text: str) -> Record:
+    return {"block_type": "text", "text": text}
+
+
 def mastra(told: Told) -> list[Record]:
     """Messages of Mastra, a row each, with a tool in the answers."""
     tool = {"type": "tool-invocation", "toolInvocation": {"toolName": "f", "args": {"q": SILENT}, "result": SILENT}}

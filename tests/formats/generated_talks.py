@@ -167,6 +167,20 @@ def intercom(told: Told) -> list[Record]:
     return [{**about, "source": source, "conversation_parts": held, "tags": {"tags": [{"name": SILENT}]}}]
 
 
+def help_scout(told: Told) -> list[Record]:
+    """A conversation of Help Scout's with its threads, the newest first, between notes and line items."""
+    who = {"user": {"type": "customer", "id": 5, "email": SILENT}, "assistant": {"type": "system_user", "id": 9}}
+    threads: list[Record] = []
+    for n, at, role, text in timed(told):
+        about = {"createdAt": f"{at:%Y-%m-%dT%H:%M:%SZ}", "createdBy": who[role], "status": "active"}
+        kind = "customer" if role == "user" else "message"
+        threads.append({"id": 3 * n, "type": kind, "state": "published", "body": as_html(text), **about})
+        threads.append({"id": 3 * n + 1, "type": "note", "state": "published", "body": SILENT, **about})
+        threads.append({"id": 3 * n + 2, "type": "message", "state": "draft", "body": SILENT, **about})
+    about = {"id": told.key, "subject": SILENT, "createdAt": f"{told.begins:%Y-%m-%dT%H:%M:%SZ}"}
+    return [{**about, "primaryCustomer": {"id": told.user}, "_embedded": {"threads": threads[::-1]}}]
+
+
 def zendesk(told: Told) -> list[Record]:
     """A ticket with its comments, between notes of the agent."""
     users = [{"id": 7, "role": "end-user", "name": SILENT}, {"id": 9, "role": "agent", "name": SILENT}]

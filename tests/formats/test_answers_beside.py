@@ -45,6 +45,12 @@ def test_rows_whose_conversation_has_another_name_are_never_one_conversation() -
         landed(rows, midnight=MIDNIGHT)
 
 
+@pytest.mark.parametrize("value", [None, "", [], {}, True, ["a", "b"], {"a": 1}], ids=str)
+def test_a_field_that_can_hold_no_id_names_no_conversation(value: Any) -> None:
+    said = [{**one, "options": value} for one in (*ASKED, ANSWER)]
+    assert landed(said, midnight=MIDNIGHT).only == turns("Open?", "Until six.")
+
+
 def test_a_log_record_with_the_time_of_its_event_alone_is_read() -> None:
     def text(key: str, value: str) -> dict[str, Any]:
         return {"key": key, "value": {"stringValue": value}}

@@ -1,9 +1,14 @@
-"""Histories of conversations in frameworks of agents: Google's ADK, Pydantic AI and Chainlit.
+"""Histories of conversations in frameworks of agents: Google's ADK, Pydantic AI, Chainlit, AutoGen, Semantic Kernel and
+LlamaIndex.
 
 Sources: https://google.github.io/adk-docs/events (`author` is `user` or an agent; `partial` marks a piece of a stream),
 https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/projects.locations.reasoningEngines.sessions
 (sessions of Agent Engine), https://ai.pydantic.dev/message-history (`all_messages_json`) and
-https://ai.pydantic.dev/api/messages (kinds of parts), https://docs.chainlit.io/data-layers/overview (threads, steps).
+https://ai.pydantic.dev/api/messages (kinds of parts), https://docs.chainlit.io/data-layers/overview (threads, steps),
+https://microsoft.github.io/autogen/stable/reference/python/autogen_agentchat.messages.html,
+https://learn.microsoft.com/semantic-kernel/concepts/ai-services/chat-completion/chat-history (the same history has
+other keys in .NET and in Python), and
+https://developers.llamaindex.ai/python/framework-api-reference/storage/chat_store/simple (a list of messages by a key).
 """
 
 from collections.abc import Iterable, Iterator
@@ -101,6 +106,65 @@ def _step(file: File, place: str, item: Any) -> Iterable[Made]:
     return talks.said(file, place, role, item.get("output") or item.get("input"), at, item.get("id"))
 
 
+AUTOGEN_TEXTS = ("TextMessage", "MultiModalMessage", "StopMessage", "HandoffMessage", "ToolCallSummaryMessage")
+"""Messages of AutoGen's between agents and people; any other type is an event inside an agent."""
+AUTOGEN_USERS = ("user", "user_proxy", "human")
+"""Sources of what a person says: the name of the agent that stands for him."""
+
+
+def _autogen(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """The messages of a team or an agent: a list, alone or under `messages`, as the result of a task has it."""
+    listed = tree if isinstance(tree, list) else list_at(talks.record(tree), "messages")
+    made = (one for n, item in enumerate(map(object_at, listed)) for one in _message(file, f"{place}: {n}", item))
+    return talks.talk(talks.Head(place, None), made)
+
+
+def _message(file: File, place: str, item: dict[str, Any]) -> Iterable[Made]:
+    at, content = item.get("created_at"), item.get("content")
+    if item.get("type") not in AUTOGEN_TEXTS:
+        role = {"ThoughtEvent": "reasoning", "ToolCallRequestEvent": "tool_call"}.get(str(item.get("type")), "tool")
+        return talks.silent(file, place, role, content or "", at)
+    role = "user" if item.get("source") in AUTOGEN_USERS else "assistant"
+    parts = content if isinstance(content, list) else [content]
+    texts = [one for one in parts if isinstance(one, str)]
+    others = [one for one in parts if isinstance(one, dict)]
+    said = talks.said(file, place, role, "\n".join(texts), at, item.get("id"))
+    return [*said, *(made for one in others for made in talks.silent(file, place, "attachment", one, at))]
+
+
+KERNEL_ROLES = {"function_call": "tool_call", "function_result": "tool", "reasoning": "reasoning"}
+KERNEL_ROLES |= {"FunctionCallContent": "tool_call", "FunctionResultContent": "tool", "ReasoningContent": "reasoning"}
+"""Our role for each kind of item that is no text; any other is an attachment."""
+
+
+def _kernel(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """A chat history of Semantic Kernel: of Python under `messages`, of .NET a list whose keys begin with capitals."""
+    listed = tree if isinstance(tree, list) else list_at(talks.record(tree), "messages")
+    made = (one for n, item in enumerate(map(object_at, listed)) for one in _content(file, f"{place}: {n}", item))
+    return talks.talk(talks.Head(place, None), made)
+
+
+def _content(file: File, place: str, message: dict[str, Any]) -> Iterator[Made]:
+    role = str(message.get("role") or object_at(message, "Role").get("Label") or "")
+    said: list[str] = []
+    for item in map(object_at, list_at(message, "items") or list_at(message, "Items")):
+        text = item.get("text", item.get("Text"))
+        kind = str(item.get("content_type") or item.get("$type"))
+        if kind in ("text", "TextContent") and isinstance(text, str):
+            said.append(text)
+        else:
+            yield from talks.silent(file, place, KERNEL_ROLES.get(kind, "attachment"), text or item)
+    yield from turns.drafts_of(file, place, {"role": role, "content": "\n".join(said)}) if said else ()
+
+
+def _chat_store(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """Every conversation of a chat store, by its key."""
+    for key, messages in object_at(talks.record(tree), "store").items():
+        if isinstance(messages, list):
+            about = talks.Head(f"{place}: store.{key}", key)
+            yield from talks.talk(about, turns.drafts(file, f"{place}: store.{key}", messages))
+
+
 ADK = Format(
     name="google_adk",
     title="sessions of Google's Agent Development Kit",
@@ -142,4 +206,47 @@ CHAINLIT = ADK._replace(
     times="createdAt of each step",
     speech="output of the steps user_message and assistant_message",
     silent="runs, tools, calls of models and every other step",
+)
+
+AUTOGEN = ADK._replace(
+    name="autogen",
+    title="messages of AutoGen's agents",
+    signs=(
+        f"[].source [].type={'|'.join(AUTOGEN_TEXTS)} [].content",
+        f"messages[].source messages[].type={'|'.join(AUTOGEN_TEXTS)} messages[].content",
+    ),
+    read=each(_autogen),
+    docs="https://microsoft.github.io/autogen/stable/reference/python/autogen_agentchat.messages.html",
+    ids="none: what was said",
+    users="none",
+    times="created_at of each message",
+    speech="messages between agents: of the source user, user_proxy or human as user, of any other as assistant",
+    silent="events: calls of tools and their results, thoughts; pictures",
+)
+
+SEMANTIC_KERNEL = AUTOGEN._replace(
+    name="semantic_kernel",
+    title="chat histories of Semantic Kernel",
+    signs=(
+        "messages[].role messages[].items[].content_type",
+        "[].role [].items[].content_type",
+        "[].Role.Label [].Items[].$type",
+    ),
+    read=each(_kernel),
+    docs="https://learn.microsoft.com/semantic-kernel/concepts/ai-services/chat-completion/chat-history",
+    times="none",
+    speech="items that are text",
+    silent="system prompts, calls of functions and their results, reasoning, pictures and files",
+)
+
+CHAT_STORE = AUTOGEN._replace(
+    name="llamaindex_store",
+    title="LlamaIndex's SimpleChatStore",
+    signs=("store class_name=SimpleChatStore",),
+    read=each(_chat_store),
+    docs="https://developers.llamaindex.ai/python/framework-api-reference/storage/chat_store/simple",
+    ids="the key of each list of messages",
+    times="timestamp of each message, where it has one",
+    speech="text of the roles user and assistant",
+    silent="system prompts, calls of tools and their results, pictures",
 )

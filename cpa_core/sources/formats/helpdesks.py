@@ -1,6 +1,9 @@
-"""Conversations of support desks: Intercom, Zendesk, Chatwoot, Twilio. Only what a customer reads or writes is speech.
+"""Conversations of support desks: Intercom, Help Scout, Zendesk, Chatwoot, Twilio. Only what a customer reads or writes
+is speech.
 
 Sources: https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations,
+https://developer.helpscout.com/mailbox-api/endpoints/conversations/threads/list/ (newest first),
+https://developer.helpscout.com/mailbox-api/endpoints/conversations/list/ (`embed=threads`),
 https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/,
 https://developers.chatwoot.com/api-reference/messages/get-messages,
 https://www.chatwoot.com/hc/user-guide/articles/1677693021-how-to-use-webhooks,
@@ -8,6 +11,7 @@ https://www.twilio.com/docs/conversations/api/conversation-message-resource. A p
 program a `bot`: beside each other in one conversation, --roles says who of them is the assistant.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -45,6 +49,37 @@ def _intercom_part(file: File, place: str, part: Any) -> Iterable[Made]:
     body = part.get("body")
     text = markup.words(body) if isinstance(body, str) else body
     return talks.said(file, place, role, text, part.get("created_at"), part.get("id"))
+
+
+INSIDE_DESK = frozenset({"note", "lineitem", "forwardparent", "forwardchild"})
+"""Threads of Help Scout's that the customer never sees."""
+OF_THREADS = re.compile(r"/conversations/(\d+)/")
+
+
+def _help_scout(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """A conversation with its threads, or the list of its threads, which names it in the address of its own."""
+    tree = talks.record(tree)
+    threads = sorted(map(object_at, list_at(tree, "_embedded", "threads")), key=lambda one: str(one.get("createdAt")))
+    found = OF_THREADS.search(str(object_at(tree, "_links", "self").get("href")))
+    about = talks.head(
+        file, place, {"id": found[1] if found else None, **tree}, "id", start="createdAt", subject=tree.get("subject")
+    )
+    customers = [object_at(tree, "primaryCustomer"), *(object_at(one, "customer") for one in threads)]
+    user = next((one["id"] for one in customers if one.get("id")), None)
+    made = (one for item in threads for one in _help_scout_thread(file, f"{place}: {item.get('id')}", item))
+    return talks.talk(about._replace(user_id=fields.identity("customer.id", user)), made)
+
+
+def _help_scout_thread(file: File, place: str, thread: dict[str, Any]) -> Iterator[Made]:
+    kind, at, body = str(thread.get("type")), thread.get("createdAt"), thread.get("body")
+    if kind in INSIDE_DESK or thread.get("state") in ("draft", "underreview"):
+        return
+    author = object_at(thread, "createdBy").get("type")
+    role = "user" if author == "customer" else "bot" if author == "system_user" else "agent"
+    text = markup.words(body) if isinstance(body, str) else body
+    yield from talks.said(file, place, role, text, at, thread.get("id"))
+    for attached in list_at(thread, "_embedded", "attachments"):
+        yield from talks.silent(file, place, "attachment", attached, at)
 
 
 def _zendesk_roles(tree: dict[str, Any], ticket: dict[str, Any], authors: list[Any]) -> dict[Any, str]:
@@ -206,6 +241,20 @@ ZENDESK = Format(
     speech="public comments: the requester's and end-users' as user, those of agents and the assignee as agent, and of "
     "the only other author. Of anybody else the author's id is the role, and --roles says whose it is",
     silent="private comments, which are notes; what Zendesk writes of a call, beside the transcript of a voice comment",
+)
+
+HELP_SCOUT = Format(
+    name="help_scout",
+    title="conversations of Help Scout",
+    kind="conversation",
+    signs=("_embedded.threads[].type _embedded.threads[].createdBy.type", "id _embedded.threads[].body"),
+    read=each(_help_scout),
+    docs="https://developer.helpscout.com/mailbox-api/endpoints/conversations/threads/list/",
+    ids="id of the conversation, for a list of threads that in its address",
+    users="primaryCustomer.id, else customer.id of a thread",
+    times="createdAt of each thread; they are put in this order",
+    speech="body: the customer's as user, a person's at the desk as agent, a program's (system_user) as bot",
+    silent="notes, line items, forwarded threads, drafts, attachments",
 )
 
 CHATWOOT = Format(

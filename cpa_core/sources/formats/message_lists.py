@@ -39,7 +39,7 @@ def bare(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     if file.sessions.of_rows and tree and all(isinstance(one, dict) and named_by(one, SESSIONS) for one in tree):
         return _rows(file, place, tree)
     said = (one for one in tree if isinstance(one, dict) and ("role" in one or not is_silent_item(one)))
-    others = sorted({key for one in said for key in one if key not in KNOWN | ALSO})
+    others = sorted({key for one in said for key, value in one.items() if key not in KNOWN | ALSO and _may_name(value)})
     if others:
         named = ", ".join(key[:40] for key in others[:8])
         likely = next((key for key in SESSIONS if key in others), others[0])[:40]
@@ -47,6 +47,14 @@ def bare(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     if several := _named_inside(tree):
         raise ValueError(f"its messages name different conversations: say --map conversation_id={several}")
     return conversation(file, place, {}, tree)
+
+
+def _may_name(value: Any) -> bool:
+    """Whether a field may name a conversation: an empty one, a list or a truth value names none."""
+    try:
+        return fields.identity("", value) is not None
+    except ValueError:
+        return False
 
 
 def _rows(file: File, place: str, tree: list[Any]) -> Iterator[columns.Found]:

@@ -116,11 +116,14 @@ def _of_parts(file: File, place: str, turn: Any) -> list[Draft] | None:
     spoken = [(role, text)] if (text := "\n".join(said)) else []
     spoken += [(one.role, one.text) for one in found if one.role is not None]
     return [
-        tupled(
-            Draft, (place, "", own if not n or own is None else f"{own}.{n}", None, who, what, sent_at, *REST, assumed)
-        )
+        tupled(Draft, (place, "", _id_of(n, own), None, who, what, sent_at, *REST, assumed))
         for n, (who, what) in enumerate(spoken)
     ]
+
+
+def _id_of(n: int, message_id: str | None) -> str | None:
+    """The id of the nth piece of a message: the message's own for the first, and one after it for each other."""
+    return message_id if not n or message_id is None else f"{message_id}.{n}"
 
 
 def _carefully(file: File, place: str, turn: Any, speaker: str | None) -> Iterator[Draft | Reject]:
@@ -138,9 +141,10 @@ def _carefully(file: File, place: str, turn: Any, speaker: str | None) -> Iterat
         yield Reject(place, str(error), raw(turn))
         return
     for n, (who, text, refusal) in enumerate(spoken):
-        own = message_id if message_id is None or n == 0 else f"{message_id}.{n}"
         noted = _marked(turn, extra) if refusal else extra
-        yield Draft(place, "", own, None, who or role, text, sent_at, noted, None, zone_assumed=assumed)
+        yield tupled(
+            Draft, (place, "", _id_of(n, message_id), None, who or role, text, sent_at, noted, None, False, assumed)
+        )
 
 
 def _plainly(file: File, place: str, turn: Any, speaker: str | None) -> Draft | None:
