@@ -35,7 +35,7 @@ MOST_ROWS = 1_000
 DEPTH = 6
 WRAPPERS = frozenset(
     {"data", "results", "result", "hits", "payload", "conversation", "thread", "session", "trace", "export", "call"}
-    | {"message", "chats", "conversations", "threads", "sessions"}
+    | {"message", "chats", "conversations", "_embedded", "threads", "sessions"}
 )
 """Under these keys an export may hold the object that holds its records; other keys of objects may be ids."""
 

@@ -138,3 +138,14 @@ PRESSED |= {"payload": {"type": "intent", "payload": {"query": "and?", "intent":
 @pytest.mark.parametrize(("dialog", "expected"), [(DIALOG, BOTH), ([*DIALOG, PRESSED], FOUR[:3])])
 def test_a_dialog_of_voiceflow_is_a_conversation(dialog: Any, expected: Said) -> None:
     assert told(dialog) == [expected]
+
+
+def test_help_scouts_pages_are_of_conversations_with_threads_and_of_the_threads_of_one() -> None:
+    (whole,) = WRITERS["help scout"][1](TOLD)
+    assert said({"_embedded": {"conversations": [whole]}, "page": {"size": 25}}) == {"c": FOUR}
+    link = {"self": {"href": "https://api.helpscout.net/v2/conversations/123/threads/"}}
+    assert said({"_embedded": whole["_embedded"], "_links": link}) == {"123": FOUR}
+    person = {"createdBy": {"type": "user"}}
+    threads = [{**one, **(person if one["id"] == 3 else {})} for one in whole["_embedded"]["threads"]]
+    records, _ = read_file([{**whole, "_embedded": {"threads": threads}}])
+    assert [one.role for one in records] == ["user", "agent", "user", "assistant"]
