@@ -240,6 +240,23 @@ def chainlit(told: Told) -> list[Record]:
     return [{**thread, "steps": steps, "elements": []}]
 
 
+def ui_list(told: Told) -> list[list[Record]]:
+    """The messages of one chat of the AI SDK, with a thought and a tool."""
+    tool = {"type": "tool-f", "toolCallId": "x", "state": "output-available", "input": {"q": SILENT}, "output": SILENT}
+    noise = [{"type": "step-start"}, {"type": "reasoning", "text": SILENT}, tool]
+    return [
+        [
+            {
+                "id": f"{told.key}-{n}",
+                "role": role,
+                "metadata": {"createdAt": at.isoformat()},
+                "parts": [*(noise if role == "assistant" else []), {"type": "text", "text": text}],
+            }
+            for n, at, role, text in timed(told)
+        ]
+    ]
+
+
 def autogen(told: Told) -> list[Record]:
     """The result of a task of AutoGen's: events of tools and thoughts among its messages."""
     found: list[Record] = []

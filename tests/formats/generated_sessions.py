@@ -107,6 +107,12 @@ def opencode(told: Told) -> list[Record]:
     return [{"info": session, "messages": listed}]
 
 
+def opencode_messages(told: Told) -> list[list[Record]]:
+    """The messages of a session, as the server lists them."""
+    (session,) = opencode(told)
+    return [[{**one, "info": {**one["info"], "sessionID": told.key}} for one in session["messages"]]]
+
+
 def pi(told: Told) -> list[Record]:
     """A session in which one branch was left."""
     lines: list[Record] = [{"type": "session", "version": 3, "id": told.key, "timestamp": told.begins.isoformat()}]

@@ -149,3 +149,39 @@ def test_help_scouts_pages_are_of_conversations_with_threads_and_of_the_threads_
     threads = [{**one, **(person if one["id"] == 3 else {})} for one in whole["_embedded"]["threads"]]
     records, _ = read_file([{**whole, "_embedded": {"threads": threads}}])
     assert [one.role for one in records] == ["user", "agent", "user", "assistant"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "words"),
+    [
+        ("text", "What is <title> in List<String>?", "What is <title> in List<String>?"),
+        ("html", "<p>a &lt; b</p>", "a < b"),
+        (None, "<p>a</p>", "a"),
+    ],
+)
+def test_a_message_of_teams_is_html_only_where_it_says_so(kind: str | None, content: str, words: str) -> None:
+    body = {"contentType": kind, "content": content}
+    about = {"id": "1", "chatId": "c", "messageType": "message", "createdDateTime": AT}
+    card = {"id": "x", "contentType": "application/vnd.microsoft.card.adaptive", "content": "{}"}
+    sent = {**about, "from": {"user": {"id": "u"}}, "body": body, "attachments": [card]}
+    records, _ = read_file({"value": [sent]})
+    assert [(one.role, one.content) for one in records[:1]] == [("user", words)]
+    assert [one.role for one in records] == ["user", "attachment"]
+
+
+def test_files_of_a_ticket_and_of_a_conversation_are_rows_also_without_words() -> None:
+    file = {"file_name": "a.png", "url": "https://example.com/a.png"}
+    people = {"requester": {"id": 7}, "assignee": {"id": 9}}
+    comment = {"id": 1, "author_id": 7, "created_at": AT, "public": True, "type": "Comment", "body": ""}
+    asked = {**comment, "id": 2, "body": "hi"}
+    answered = {**comment, "id": 3, "author_id": 9, "body": "ho"}
+    ticket = {"id": 5, **people, "comments": [{**comment, "attachments": [file]}, asked, answered]}
+    records, _ = read_file(ticket)
+    assert [one.role for one in records] == ["attachment", "user", "assistant"]
+    author = {"type": "user", "id": "u"}
+    part = {"type": "conversation_part", "id": "2", "part_type": "comment", "body": None, "created_at": 1772442060}
+    parts = {"conversation_parts": [{**part, "author": author, "attachments": [file]}]}
+    source = {"id": "1", "body": "<p>hi</p>", "author": author}
+    talk = {"type": "conversation", "id": "c", "created_at": 1772442000, "source": source, "conversation_parts": parts}
+    records, _ = read_file(talk)
+    assert [one.role for one in records] == ["user", "attachment"]

@@ -36,11 +36,22 @@ def _opencode(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reje
     yield from talks.talk(head, (made for n, one in listed for made in _message(file, f"{place}: messages.{n}", one)))
 
 
+def _listed(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """The messages of one session, as the server lists them."""
+    listed = list(map(object_at, tree)) if isinstance(tree, list) else []
+    session = next((own for one in listed if (own := object_at(one, "info").get("sessionID"))), None)
+    head = talks.Head(place, fields.identity("sessionID", session))
+    numbered = enumerate(listed)
+    return talks.talk(head, (made for n, one in numbered for made in _message(file, f"{place}: {n}", one)))
+
+
 def _message(file: File, place: str, message: dict[str, Any]) -> list[Made]:
+    """The drafts of a message. The summary that the program puts in place of a long session is no speech."""
     about = object_at(message, "info")
     at = object_at(about, "time").get("created")
     said: list[dict[str, Any]] = []
     others: list[Made] = []
+    is_summary = about.get("summary") is True or about.get("mode") == "compaction"
     for one in map(object_at, list_at(message, "parts")):
         kind = one.get("type")
         if kind == "tool":
@@ -48,7 +59,7 @@ def _message(file: File, place: str, message: dict[str, Any]) -> list[Made]:
             call = {"tool": one.get("tool"), "input": state.get("input")}
             others += talks.silent(file, place, "tool_call", call, at)
             others += talks.silent(file, place, "tool", state.get("output") or state.get("error") or "", at)
-        elif _is_put_in(one):
+        elif _is_put_in(one) or (is_summary and kind == "text"):
             others += talks.silent(file, place, "system", str(one.get("text") or ""), at)
         elif kind not in MARKS:
             said.append({key: one[key] for key in KEPT if one.get(key)})
@@ -129,7 +140,17 @@ OPENCODE = CLAUDE_CODE._replace(
     docs="https://opencode.ai/docs/cli",
     ids="id of the session",
     times="time.created of each message",
-    silent="sessions of subagents (parentID), texts that the program put in (synthetic), reasoning, tools, snapshots",
+    silent="sessions of subagents (parentID), texts that the program put in (synthetic), reasoning, tools, snapshots, "
+    "summaries",
+)
+
+OPENCODE_LIST = OPENCODE._replace(
+    name="opencode_messages",
+    title="messages of a session of OpenCode",
+    signs=("[].info.sessionID [].info.role [].parts[]",),
+    read=each(_listed),
+    docs="https://opencode.ai/docs/server (GET /session/:id/message)",
+    ids="sessionID of the messages",
 )
 
 PI: Format = CLAUDE_CODE._replace(

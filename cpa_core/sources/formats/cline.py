@@ -21,7 +21,9 @@ def _task(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
 
 
 def _timed(message: dict[str, Any]) -> dict[str, Any]:
-    return {"timestamp": message.get("ts"), **{key: value for key, value in message.items() if key != "ts"}}
+    """A message with its time. A summary that the program wrote in place of earlier messages has the role system."""
+    summary = {"role": "system"} if message.get("isSummary") is True else {}
+    return {"timestamp": message.get("ts"), **{key: value for key, value in message.items() if key != "ts"}, **summary}
 
 
 CLINE = OPENAI._replace(

@@ -1,7 +1,8 @@
 """Session files of coding agents: Claude Code and Codex, a record a line.
 
 Sources: https://github.com/simonw/claude-code-transcripts (Claude Code: user, assistant and summary lines of a
-sessionId), https://github.com/openai/codex/tree/main/codex-rs/protocol (Codex: response items of a rollout), and
+sessionId), https://github.com/anthropics/claude-code/issues/86980 (`queued_command`),
+https://github.com/openai/codex/tree/main/codex-rs/protocol (Codex: response items of a rollout), and
 codex-rs/core/src/rollout.rs (before that the items stood bare, behind a line of the session).
 """
 
@@ -20,7 +21,7 @@ from cpa_core.sources.trees import Trees
 ASIDE = "a line that holds no message"
 UNSAID = ("isSidechain", "isMeta", "isCompactSummary", "isApiErrorMessage")
 """Marks of lines of Claude Code that neither its user nor the model for him has said."""
-SPEAKERS = ("user", "assistant")
+SPEAKERS = ("user", "assistant", "attachment")
 SYNTHETIC = "<synthetic>"
 """The model of an assistant's message that the program wrote."""
 PROGRAMS = (
@@ -45,7 +46,7 @@ INJECTED = (
 
 def _claude_line(file: File, place: str, tree: Any) -> Iterable[columns.Found]:
     tree = talks.record(tree)
-    message = tree.get("message")
+    message = _queued(tree) if tree.get("type") == "attachment" else tree.get("message")
     if tree.get("type") not in SPEAKERS or not isinstance(message, dict) or not message or _is_unsaid(tree, message):
         return [Reject(place, ASIDE, "{}", False)]
     session = fields.needed("sessionId", tree.get("sessionId"))
@@ -57,6 +58,13 @@ def _claude_line(file: File, place: str, tree: Any) -> Iterable[columns.Found]:
     if injected:
         made = [*made, *turns.drafts_of(file, place, {"role": "system", "content": injected, "timestamp": at})]
     return talks.in_conversation(made, session)
+
+
+def _queued(tree: dict[str, Any]) -> dict[str, Any]:
+    """The words that a user typed while the agent worked: mostly they stand in an attachment alone."""
+    held = object_at(tree, "attachment")
+    is_typed = held.get("type") == "queued_command" and held.get("commandMode", "prompt") == "prompt"
+    return {"role": "user", "content": held.get("prompt")} if is_typed else {}
 
 
 def _is_unsaid(tree: dict[str, Any], message: dict[str, Any]) -> bool:

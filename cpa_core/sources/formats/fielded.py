@@ -26,7 +26,8 @@ Tree = dict[str, Any]
 class Fields(NamedTuple):
     """Where a product keeps the parts of a message: paths, of which the first with a value counts.
 
-    `role` says whose words a record is; "" where it is no speech. `html`: paths of texts that are HTML.
+    `role` says whose words a record is; "" where it is no speech. `html`: paths of texts that are HTML; where
+    `kind_of_text` leads to another word than html, they are plain. `beside`: paths of attachments.
     """
 
     role: Callable[[Tree], str]
@@ -36,6 +37,8 @@ class Fields(NamedTuple):
     user: tuple[str, ...] = ()
     html: tuple[str, ...] = ()
     message: tuple[str, ...] = ("id",)
+    kind_of_text: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def first(tree: Any, paths: Iterable[str]) -> Any:
@@ -50,6 +53,8 @@ def text_at(tree: Any, where: Fields) -> Any:
         if found and all(isinstance(one, str) for one in found):
             return "\n".join(found)
     html = first(tree, where.html)
+    if where.kind_of_text and first(tree, (where.kind_of_text,)) not in (None, "html"):
+        return html
     return markup.words(html) if isinstance(html, str) else html
 
 
@@ -63,7 +68,10 @@ def _message(file: File, place: str, tree: Any, where: Fields) -> Iterator[colum
     conversation_id = fields.needed(word, first(tree, where.conversation))
     conversation_id = conversation_id.rsplit("/", 1)[-1] if word.startswith("_links") else conversation_id
     user = fields.identity("user", first(tree, where.user)) if role == "user" else None
-    made = talks.said(file, place, role, text_at(tree, where), first(tree, where.time), first(tree, where.message))
+    at = first(tree, where.time)
+    made = talks.said(file, place, role, text_at(tree, where), at, first(tree, where.message))
+    beside = (one for path in where.beside for one in shapes.at(tree, path) if one)
+    made += [draft for one in beside for draft in talks.silent(file, place, "attachment", one, at)]
     yield from talks.in_conversation(made, conversation_id, user)
     if not made:
         yield Reject(place, "a message without text", "{}", loss=False)
@@ -295,9 +303,11 @@ BY_FIELDS: tuple[Format, ...] = (
             ("createdDateTime",),
             ("from.user.id",),
             html=("body.content",),
+            kind_of_text="body.contentType",
+            beside=("attachments[]",),
         ),
         speech="words of body: an application is the assistant, a user the user",
-        silent="messages of the system, deleted ones",
+        silent="messages of the system, deleted ones, cards and other attachments",
     ),
     _format(
         "langflow",

@@ -14,6 +14,7 @@ https://developers.llamaindex.ai/python/framework-api-reference/storage/chat_sto
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks, turns
 from cpa_core.sources.formats.form import Format, each
@@ -106,25 +107,47 @@ def _step(file: File, place: str, item: Any) -> Iterable[Made]:
     return talks.said(file, place, role, item.get("output") or item.get("input"), at, item.get("id"))
 
 
-AUTOGEN_TEXTS = ("TextMessage", "MultiModalMessage", "StopMessage", "HandoffMessage", "ToolCallSummaryMessage")
-"""Messages of AutoGen's between agents and people; any other type is an event inside an agent."""
+AUTOGEN_TEXTS = (
+    "TextMessage",
+    "MultiModalMessage",
+    "StopMessage",
+    "StructuredMessage",
+    "UserMessage",
+    "AssistantMessage",
+)
+"""Messages of AutoGen's in which somebody speaks; the last two stand in the state of one agent."""
+AUTOGEN_ROLES = {"ThoughtEvent": "reasoning", "ToolCallRequestEvent": "tool_call", "SystemMessage": "system"}
+AUTOGEN_ROLES |= {"HandoffMessage": "system"}
+"""Our role for other types; any else is an event inside an agent, or the result of a tool."""
+AUTOGEN_SIGN = "TextMessage|MultiModalMessage|StopMessage|HandoffMessage|ToolCallSummaryMessage"
 AUTOGEN_USERS = ("user", "user_proxy", "human")
 """Sources of what a person says: the name of the agent that stands for him."""
 
 
 def _autogen(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
-    """The messages of a team or an agent: a list, alone or under `messages`, as the result of a task has it."""
-    listed = tree if isinstance(tree, list) else list_at(talks.record(tree), "messages")
+    """The messages of a team or an agent: a list, alone or under `messages`, as the result of a task has it.
+
+    The state of a team has them in that of its manager, the state of an agent in its context.
+    """
+    listed = tree if isinstance(tree, list) else _kept(talks.record(tree))
     made = (one for n, item in enumerate(map(object_at, listed)) for one in _message(file, f"{place}: {n}", item))
     return talks.talk(talks.Head(place, None), made)
 
 
+def _kept(tree: dict[str, Any]) -> list[Any]:
+    threads = (list_at(one, "message_thread") for one in object_at(tree, "agent_states").values())
+    return next(filter(None, threads), list_at(tree, "messages") or list_at(tree, "llm_context", "messages"))
+
+
 def _message(file: File, place: str, item: dict[str, Any]) -> Iterable[Made]:
     at, content = item.get("created_at"), item.get("content")
-    if item.get("type") not in AUTOGEN_TEXTS:
-        role = {"ThoughtEvent": "reasoning", "ToolCallRequestEvent": "tool_call"}.get(str(item.get("type")), "tool")
-        return talks.silent(file, place, role, content or "", at)
+    kind = str(item.get("type")).partition("[")[0]
+    calls = kind == "AssistantMessage" and isinstance(content, list)
+    if kind not in AUTOGEN_TEXTS or calls:
+        return talks.silent(file, place, "tool_call" if calls else AUTOGEN_ROLES.get(kind, "tool"), content or "", at)
     role = "user" if item.get("source") in AUTOGEN_USERS else "assistant"
+    if isinstance(content, dict):
+        return talks.silent(file, place, role, content, at)
     parts = content if isinstance(content, list) else [content]
     texts = [one for one in parts if isinstance(one, str)]
     others = [one for one in parts if isinstance(one, dict)]
@@ -145,7 +168,8 @@ def _kernel(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject
 
 
 def _content(file: File, place: str, message: dict[str, Any]) -> Iterator[Made]:
-    role = str(message.get("role") or object_at(message, "Role").get("Label") or "")
+    given = message.get("role", message.get("Role"))
+    role = str((given.get("label") or given.get("Label")) if isinstance(given, dict) else given or "")
     said: list[str] = []
     for item in map(object_at, list_at(message, "items") or list_at(message, "Items")):
         text = item.get("text", item.get("Text"))
@@ -159,8 +183,11 @@ def _content(file: File, place: str, message: dict[str, Any]) -> Iterator[Made]:
 
 def _chat_store(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     """Every conversation of a chat store, by its key."""
-    for key, messages in object_at(talks.record(tree), "store").items():
-        if isinstance(messages, list):
+    tree = talks.record(tree)
+    for key, messages in object_at(object_at(tree, "chat_store") or tree, "store").items():
+        if not isinstance(messages, list):
+            yield Reject(f"{place}: store.{key}", "a list of messages is needed", raw(messages))
+        else:
             about = talks.Head(f"{place}: store.{key}", key)
             yield from talks.talk(about, turns.drafts(file, f"{place}: store.{key}", messages))
 
@@ -212,8 +239,10 @@ AUTOGEN = ADK._replace(
     name="autogen",
     title="messages of AutoGen's agents",
     signs=(
-        f"[].source [].type={'|'.join(AUTOGEN_TEXTS)} [].content",
-        f"messages[].source messages[].type={'|'.join(AUTOGEN_TEXTS)} messages[].content",
+        f"[].source [].type={AUTOGEN_SIGN} [].content",
+        f"messages[].source messages[].type={AUTOGEN_SIGN} messages[].content",
+        "type=TeamState agent_states",
+        "type=AssistantAgentState llm_context.messages[].source",
     ),
     read=each(_autogen),
     docs="https://microsoft.github.io/autogen/stable/reference/python/autogen_agentchat.messages.html",
@@ -221,7 +250,7 @@ AUTOGEN = ADK._replace(
     users="none",
     times="created_at of each message",
     speech="messages between agents: of the source user, user_proxy or human as user, of any other as assistant",
-    silent="events: calls of tools and their results, thoughts; pictures",
+    silent="events: calls of tools and their results, thoughts; handoffs, pictures",
 )
 
 SEMANTIC_KERNEL = AUTOGEN._replace(
@@ -231,6 +260,7 @@ SEMANTIC_KERNEL = AUTOGEN._replace(
         "messages[].role messages[].items[].content_type",
         "[].role [].items[].content_type",
         "[].Role.Label [].Items[].$type",
+        "[].role.label [].items[].$type",
     ),
     read=each(_kernel),
     docs="https://learn.microsoft.com/semantic-kernel/concepts/ai-services/chat-completion/chat-history",
@@ -242,7 +272,7 @@ SEMANTIC_KERNEL = AUTOGEN._replace(
 CHAT_STORE = AUTOGEN._replace(
     name="llamaindex_store",
     title="LlamaIndex's SimpleChatStore",
-    signs=("store class_name=SimpleChatStore",),
+    signs=("store class_name=SimpleChatStore", "chat_store.store chat_store.class_name=SimpleChatStore"),
     read=each(_chat_store),
     docs="https://developers.llamaindex.ai/python/framework-api-reference/storage/chat_store/simple",
     ids="the key of each list of messages",

@@ -48,11 +48,18 @@ def _intercom_part(file: File, place: str, part: Any) -> Iterable[Made]:
     role = INTERCOM_ROLES.get(str(object_at(part, "author").get("type")), str(object_at(part, "author").get("type")))
     body = part.get("body")
     text = markup.words(body) if isinstance(body, str) else body
-    return talks.said(file, place, role, text, part.get("created_at"), part.get("id"))
+    said = talks.said(file, place, role, text, part.get("created_at"), part.get("id"))
+    return said + _attached(file, place, part)
 
 
-INSIDE_DESK = frozenset({"note", "lineitem", "forwardparent", "forwardchild"})
-"""Threads of Help Scout's that the customer never sees."""
+def _attached(file: File, place: str, message: dict[str, Any]) -> list[Made]:
+    """The files that came with a message."""
+    listed = list_at(message, "attachments")
+    return [made for one in listed for made in talks.silent(file, place, "attachment", one, message.get("created_at"))]
+
+
+INSIDE_DESK = frozenset({"note", "lineitem", "forwardparent", "forwardchild", "phone"})
+"""Threads of Help Scout's that the customer never sees; of a telephone call there is a note."""
 OF_THREADS = re.compile(r"/conversations/(\d+)/")
 
 
@@ -72,7 +79,7 @@ def _help_scout(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Re
 
 def _help_scout_thread(file: File, place: str, thread: dict[str, Any]) -> Iterator[Made]:
     kind, at, body = str(thread.get("type")), thread.get("createdAt"), thread.get("body")
-    if kind in INSIDE_DESK or thread.get("state") in ("draft", "underreview"):
+    if kind in INSIDE_DESK or thread.get("state", "published") != "published":
         return
     author = object_at(thread, "createdBy").get("type")
     role = "user" if author == "customer" else "bot" if author == "system_user" else "agent"
@@ -89,9 +96,9 @@ def _zendesk_roles(tree: dict[str, Any], ticket: dict[str, Any], authors: list[A
     """
     roles = {one.get("id"): str(one.get("role")) for one in list_at(tree, "users") if isinstance(one, dict)}
     found = {one: "user" if role == "end-user" else "agent" for one, role in roles.items()}
-    requester = ticket.get("requester_id")
+    requester = _person(ticket, "requester")
     copied = {one for key in ("collaborator_ids", "email_cc_ids") for one in list_at(ticket, key)}
-    for one in [ticket.get("assignee_id"), *list_at(ticket, "follower_ids")]:
+    for one in [_person(ticket, "assignee"), *list_at(ticket, "follower_ids")]:
         found.setdefault(one, "agent")
     if requester is not None:
         found.setdefault(requester, "user")
@@ -101,6 +108,11 @@ def _zendesk_roles(tree: dict[str, Any], ticket: dict[str, Any], authors: list[A
     return found
 
 
+def _person(ticket: dict[str, Any], word: str) -> Any:
+    """The id of a person of a ticket, also where the person is an object in it."""
+    return ticket.get(f"{word}_id", object_at(ticket, word).get("id"))
+
+
 def ticket(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     """A ticket's comments. Who is the customer stands in the ticket, or in the users beside it."""
     tree = talks.record(tree)
@@ -108,7 +120,7 @@ def ticket(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]
     comments = [one for one in list_at(tree, "comments") or list_at(about_it, "comments") if isinstance(one, dict)]
     public = [one for one in comments if one.get("public") is not False]
     roles = _zendesk_roles(tree, about_it, [own for one in public if (own := one.get("author_id")) != ZENDESK_ITSELF])
-    requester = about_it.get("requester_id") or next((key for key, role in roles.items() if role == "user"), None)
+    requester = _person(about_it, "requester") or next((key for key, role in roles.items() if role == "user"), None)
     number = about_it.get("id") or next((one["ticket_id"] for one in comments if one.get("ticket_id")), None)
     about = talks.Head(place, fields.identity("id", number), fields.identity("requester_id", requester))
     made = (
@@ -131,7 +143,8 @@ def _zendesk_comment(file: File, place: str, comment: dict[str, Any], roles: dic
         return talks.said(file, place, role, words, comment.get("created_at"), comment.get("id"))
     html = comment.get("html_body")
     text = comment.get("plain_body") or (markup.words(html) if isinstance(html, str) else comment.get("body"))
-    return talks.said(file, place, role, text, comment.get("created_at"), comment.get("id"))
+    said = talks.said(file, place, role, text, comment.get("created_at"), comment.get("id"))
+    return said + _attached(file, place, comment)
 
 
 SIDES = {
@@ -254,7 +267,7 @@ HELP_SCOUT = Format(
     users="primaryCustomer.id, else customer.id of a thread",
     times="createdAt of each thread; they are put in this order",
     speech="body: the customer's as user, a person's at the desk as agent, a program's (system_user) as bot",
-    silent="notes, line items, forwarded threads, drafts, attachments",
+    silent="notes, also of telephone calls, line items, forwarded threads, what is not published, attachments",
 )
 
 CHATWOOT = Format(

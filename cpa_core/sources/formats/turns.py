@@ -319,7 +319,7 @@ def _is_silent(turn: dict[str, Any]) -> bool:
 
 def pieces_of(turn: dict[str, Any]) -> list[Piece]:
     """The parts of a message's content. Raises ValueError where it has none."""
-    content = next((turn[key] for key in CONTENTS if turn.get(key) not in (None, "")), None)
+    content = next((turn[key] for key in CONTENTS if turn.get(key) not in (None, "", [])), None)
     if content is not None:
         return pieces(content)
     if isinstance(turn.get("refusal"), str) and turn["refusal"]:

@@ -16,7 +16,7 @@ from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks, turns
 from cpa_core.sources.formats.form import each
 from cpa_core.sources.formats.openai_chat import OPENAI, conversation, listed
-from cpa_core.sources.formats.talks import object_at
+from cpa_core.sources.formats.talks import list_at, object_at
 from cpa_core.sources.records import Reject, SourceRecord
 
 TIMES = ("timestamp", "createdAt", "created_at")
@@ -36,9 +36,18 @@ def _timed(message: Any) -> Any:
     about = object_at(message, "metadata")
     at = next((place[key] for place in (message, about) for key in TIMES if place.get(key) is not None), None)
     left = {key: value for key, value in message.items() if key not in TIMES}
+    if isinstance(left.get("content"), str) and any(
+        object_at(one).get("type") == "text" for one in list_at(left, "parts")
+    ):
+        del left["content"]  # version 4 repeats the text beside the parts
     if len(about) == 1 and at is not None and next(iter(about)) in TIMES:
         del left["metadata"]
     return left if at is None else {**left, "timestamp": at}
+
+
+def _list(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+    """The messages of one chat, as the SDK's guide saves them: a list."""
+    return conversation(file, place, {}, [_timed(one) for one in tree] if isinstance(tree, list) else [])
 
 
 CHATS = ("chatId", "chat_id", "threadId", "thread_id", "conversationId")
@@ -62,7 +71,11 @@ def _row(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
 UI_MESSAGES = OPENAI._replace(
     name="ai_sdk",
     title="messages of the Vercel AI SDK",
-    signs=("messages[].role messages[].parts[].type", "messages[].role messages[].content messages[].createdAt"),
+    signs=(
+        "messages[].role messages[].parts[].type",
+        "messages[].role messages[].content messages[].createdAt",
+        "messages[].role messages[].content messages[].parts[].type",
+    ),
     read=each(_read),
     docs="https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message",
     ids="id of the chat",
@@ -81,4 +94,14 @@ UI_ROWS = UI_MESSAGES._replace(
     ids="chatId, threadId or conversationId",
     users="userId, user_id or resourceId",
     times="createdAt",
+)
+
+UI_LISTS = UI_MESSAGES._replace(
+    name="ai_sdk_list",
+    title="the messages of one chat of the Vercel AI SDK",
+    signs=(" ".join(("[].id [].role [].parts[].type", *(f"![].{key}" for key in CHATS))),),
+    read=each(_list),
+    docs="https://ai-sdk.dev/docs/ai-sdk-ui/chatbot-message-persistence",
+    ids="none: what was said",
+    users="none",
 )

@@ -30,6 +30,9 @@ SAID = re.compile(r"<(question|result|response)>\n?(.*?)\n?(?:</\1>|\Z)", re.DOT
 """The assistant's words in a tool that asks, answers or ends the task."""
 
 
+SAID_BY_TOOLS = {"attempt_completion": "result", "ask_followup_question": "question", "plan_mode_respond": "response"}
+"""The same where tools are calls of the model's own: the argument that is the assistant's words."""
+
 Split = tuple[list[Any], list[tuple[str, str]]]
 """Parts that somebody says, and texts of other roles."""
 
@@ -74,7 +77,8 @@ def _typed(parts: Sequence[Any]) -> Iterator[Split]:
     result = False
     for part in parts:
         if not _is_text(part):
-            yield [part], []
+            words = [found[1] for text in _texts_of_result(part) for found in WORDS.findall(text)]
+            yield [{"type": "text", "text": "\n".join(words)}] if words else [part], []
             continue
         text = part["text"]
         result = not text.startswith(MARK) and (result or (text.startswith("[") and "] Result:" in text))
@@ -86,11 +90,25 @@ def _typed(parts: Sequence[Any]) -> Iterator[Split]:
             yield [part], []
 
 
+def _texts_of_result(part: Any) -> list[str]:
+    """The texts of the result of a tool, in which a person's answer may stand."""
+    return _texts(part.get("content")) if isinstance(part, dict) and part.get("type") == "tool_result" else []
+
+
+def _words_of_call(part: Any) -> str:
+    """The assistant's words in the call of a tool that asks, answers or ends the task."""
+    if not isinstance(part, dict) or part.get("type") != "tool_use" or not isinstance(part.get("input"), dict):
+        return ""
+    words = part["input"].get(SAID_BY_TOOLS.get(str(part.get("name")), ""))
+    return words if isinstance(words, str) else ""
+
+
 def _spoken(parts: Sequence[Any]) -> Iterator[Split]:
     """Yield the assistant's words in its texts, and its thoughts and uses of tools."""
     for part in parts:
         if not _is_text(part):
-            yield [part], []
+            words = _words_of_call(part)
+            yield [{"type": "text", "text": words}] if words else [part], []
             continue
         used = [(name, inner) for name, inner in USED.findall(part["text"]) if not SAID.search(inner)]
         said = USED.sub(lambda found: "\n".join(words for _, words in SAID.findall(found[0])), part["text"]).strip()
