@@ -46,6 +46,15 @@ def test_a_summary_in_a_session_of_opencode_is_no_speech_and_its_list_of_message
         ]
 
 
+def test_messages_of_several_sessions_of_opencode_are_several_conversations() -> None:
+    listed = [
+        {"info": {"id": key, "sessionID": key, "role": "user"}, "parts": [{"type": "text", "text": "hi"}]}
+        for key in "ab"
+    ]
+    records, _ = read_file(listed)
+    assert [one.conversation_id for one in records] == ["a", "b"]
+
+
 def test_the_words_of_cline_are_speech_also_where_tools_are_the_models_own() -> None:
     def message(n: int, role: str, *parts: dict[str, Any], **about: Any) -> dict[str, Any]:
         return {"role": role, "ts": 1772442000000 + n, "content": list(parts), **about}

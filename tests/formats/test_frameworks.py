@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cpa_core.errors import SourceError
 from tests.formats.reading import AT, read_file
 
 ASKED = {"source": "user", "type": "TextMessage", "content": "hi", "created_at": AT}
@@ -94,3 +95,23 @@ def test_a_list_of_the_ai_sdk_is_a_chat_and_text_beside_its_parts_hides_no_tool(
     for file in (listed, {"id": "c", "messages": listed}):
         records, _ = read_file(file)
         assert sorted(one.role for one in records) == ["assistant", "tool", "tool_call", "user"]
+
+
+BARE_LISTS = {
+    "autogen": lambda words: {**ASKED, "content": words},
+    "semantic_kernel": lambda words: {"role": "user", "items": [{"content_type": "text", "text": words}]},
+    "ai_sdk_list": lambda words: {"id": words, "role": "user", "parts": [{"type": "text", "text": words}]},
+}
+
+
+@pytest.mark.parametrize("form", BARE_LISTS)
+@pytest.mark.parametrize("key", ["conversation_id", "session_id", "thread_id"])
+def test_a_list_whose_messages_name_different_conversations_is_never_one(form: str, key: str) -> None:
+    listed = [{**BARE_LISTS[form](words), key: words} for words in ("hi", "ho")]
+    try:
+        records, rejects = read_file(listed)
+    except SourceError as error:
+        assert key in str(error)
+    else:
+        told = {one.conversation_id for one in records}
+        assert len(told) == len(records) == 2 or (not records and any(key in one.reason for one in rejects))

@@ -23,8 +23,11 @@ PARTS = st.one_of(
     ),
 )
 MESSAGES = st.fixed_dictionaries(
-    {"role": st.sampled_from(["user", "assistant", "Human", "", None, 1]), "content": st.lists(PARTS, max_size=4)},
+    {"role": st.sampled_from(["user", "assistant", "Human", "", None, 1])},
     optional={
+        "content": st.one_of(TEXT, st.lists(PARTS, max_size=4)),
+        "parts": st.lists(PARTS, max_size=4),
+        "type": st.sampled_from(["message", "human", "reasoning", "text", None]),
         "id": st.sampled_from(["m1", "", None, 7, ["x"]]),
         "timestamp": st.sampled_from(["2026-03-04T09:00:00Z", "2026-03-04 09:00", "soon", None]),
     },
@@ -37,3 +40,5 @@ def test_the_short_way_finds_what_the_careful_way_finds(message: dict[str, Any])
     file = File("a.jsonl", b"")
     careful = list(turns._carefully(file, "place", message, None))
     assert list(turns.drafts_of(file, "place", message)) == careful
+    listed = list(turns.drafts(file, "place", [message]))
+    assert [one._replace(place="place") for one in listed] == careful

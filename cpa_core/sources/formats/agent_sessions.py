@@ -37,12 +37,13 @@ def _opencode(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reje
 
 
 def _listed(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
-    """The messages of one session, as the server lists them."""
-    listed = list(map(object_at, tree)) if isinstance(tree, list) else []
-    session = next((own for one in listed if (own := object_at(one, "info").get("sessionID"))), None)
-    head = talks.Head(place, fields.identity("sessionID", session))
-    numbered = enumerate(listed)
-    return talks.talk(head, (made for n, one in numbered for made in _message(file, f"{place}: {n}", one)))
+    """The messages of a session, as the server lists them; of several sessions, each is a conversation."""
+    sessions: dict[str | None, list[Made]] = {}
+    for n, one in enumerate(map(object_at, tree)):
+        own = fields.identity("sessionID", object_at(one, "info").get("sessionID"))
+        sessions.setdefault(own, []).extend(_message(file, f"{place}: {n}", one))
+    for session, made in sessions.items():
+        yield from talks.talk(talks.Head(f"{place}: {session}", session), made)
 
 
 def _message(file: File, place: str, message: dict[str, Any]) -> list[Made]:

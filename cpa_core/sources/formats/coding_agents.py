@@ -21,7 +21,8 @@ from cpa_core.sources.trees import Trees
 ASIDE = "a line that holds no message"
 UNSAID = ("isSidechain", "isMeta", "isCompactSummary", "isApiErrorMessage")
 """Marks of lines of Claude Code that neither its user nor the model for him has said."""
-SPEAKERS = ("user", "assistant", "attachment")
+TYPES = ("user", "assistant", "attachment")
+"""Types of lines in which somebody may speak."""
 SYNTHETIC = "<synthetic>"
 """The model of an assistant's message that the program wrote."""
 PROGRAMS = (
@@ -47,7 +48,7 @@ INJECTED = (
 def _claude_line(file: File, place: str, tree: Any) -> Iterable[columns.Found]:
     tree = talks.record(tree)
     message = _queued(tree) if tree.get("type") == "attachment" else tree.get("message")
-    if tree.get("type") not in SPEAKERS or not isinstance(message, dict) or not message or _is_unsaid(tree, message):
+    if tree.get("type") not in TYPES or not isinstance(message, dict) or not message or _is_unsaid(tree, message):
         return [Reject(place, ASIDE, "{}", False)]
     session = fields.needed("sessionId", tree.get("sessionId"))
     role, content, at, own = message.get("role"), message.get("content"), tree.get("timestamp"), tree.get("uuid")

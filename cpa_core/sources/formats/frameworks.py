@@ -11,13 +11,14 @@ other keys in .NET and in Python), and
 https://developers.llamaindex.ai/python/framework-api-reference/storage/chat_store/simple (a list of messages by a key).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cpa_core.sources.conversations import raw
 from cpa_core.sources.files import File
 from cpa_core.sources.formats import talks, turns
 from cpa_core.sources.formats.form import Format, each
+from cpa_core.sources.formats.openai_chat import several
 from cpa_core.sources.formats.talks import Made, list_at, object_at
 from cpa_core.sources.records import Reject, SourceRecord
 
@@ -115,11 +116,12 @@ AUTOGEN_TEXTS = (
     "UserMessage",
     "AssistantMessage",
 )
-"""Messages of AutoGen's in which somebody speaks; the last two stand in the state of one agent."""
+"""Types of messages in which somebody speaks; the last two stand in the state of one agent."""
 AUTOGEN_ROLES = {"ThoughtEvent": "reasoning", "ToolCallRequestEvent": "tool_call", "SystemMessage": "system"}
 AUTOGEN_ROLES |= {"HandoffMessage": "system"}
 """Our role for other types; any else is an event inside an agent, or the result of a tool."""
 AUTOGEN_SIGN = "TextMessage|MultiModalMessage|StopMessage|HandoffMessage|ToolCallSummaryMessage"
+"""The types by which a list of such messages is recognised."""
 AUTOGEN_USERS = ("user", "user_proxy", "human")
 """Sources of what a person says: the name of the agent that stands for him."""
 
@@ -129,8 +131,16 @@ def _autogen(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Rejec
 
     The state of a team has them in that of its manager, the state of an agent in its context.
     """
-    listed = tree if isinstance(tree, list) else _kept(talks.record(tree))
-    made = (one for n, item in enumerate(map(object_at, listed)) for one in _message(file, f"{place}: {n}", item))
+    return _history(file, place, tree if isinstance(tree, list) else _kept(talks.record(tree)), _message)
+
+
+def _history(
+    file: File, place: str, listed: list[Any], read: Callable[[File, str, dict[str, Any]], Iterable[Made]]
+) -> Iterator[SourceRecord | Reject]:
+    """The conversation of a list of messages. Raises ValueError where they name different ones."""
+    if key := several(listed):
+        raise ValueError(f"its messages name different conversations: say --map conversation_id={key}")
+    made = (one for n, item in enumerate(map(object_at, listed)) for one in read(file, f"{place}: {n}", item))
     return talks.talk(talks.Head(place, None), made)
 
 
@@ -163,8 +173,7 @@ KERNEL_ROLES |= {"FunctionCallContent": "tool_call", "FunctionResultContent": "t
 def _kernel(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
     """A chat history of Semantic Kernel: of Python under `messages`, of .NET a list whose keys begin with capitals."""
     listed = tree if isinstance(tree, list) else list_at(talks.record(tree), "messages")
-    made = (one for n, item in enumerate(map(object_at, listed)) for one in _content(file, f"{place}: {n}", item))
-    return talks.talk(talks.Head(place, None), made)
+    return _history(file, place, listed, _content)
 
 
 def _content(file: File, place: str, message: dict[str, Any]) -> Iterator[Made]:

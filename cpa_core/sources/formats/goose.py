@@ -41,7 +41,7 @@ def _session(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Rejec
 
 
 def _message(file: File, place: str, message: Any) -> Iterator[Made]:
-    """Yield the words of a message, and the rest of it. Only the model sees a message that is hidden from the user."""
+    """Yield the drafts of a message. A message that is hidden from the user is no speech."""
     message = object_at(message)
     role, at = str(message.get("role") or ""), message.get("created")
     parts = list(map(object_at, list_at(message, "content")))

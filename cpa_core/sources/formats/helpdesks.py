@@ -178,8 +178,7 @@ def _chatwoot(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     at = tree.get("created_at")
     made = talks.said(file, place, role, tree.get("content"), at, tree.get("id"))
     yield from talks.in_conversation(made, conversation_id, user)
-    for attached in list_at(tree, "attachments"):
-        yield from talks.in_conversation(talks.silent(file, place, "attachment", attached, at), conversation_id)
+    yield from talks.in_conversation(_attached(file, place, tree), conversation_id)
 
 
 ADDRESSES = ("+", "whatsapp:", "messenger:", "rcs:")

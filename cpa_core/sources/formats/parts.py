@@ -105,7 +105,10 @@ def _silent(part: dict[str, Any], kind: str) -> list[Piece] | None:
 
 
 def _silent_role(part: dict[str, Any], kind: str) -> str | None:
-    """The role of a part that nobody says, NOBODY for one that is no row, UI for a call and its result; else None."""
+    """The role of a part that nobody says; None for any other part.
+
+    NOBODY: the part makes no row. UI: it holds the call of a tool, and the result if there is one yet.
+    """
     if not kind:
         return _unnamed_role(part)
     role = _role_of_kind(kind)

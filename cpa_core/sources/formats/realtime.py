@@ -77,7 +77,7 @@ class _Session:
                 self._put(object_at({"": one}, ""), None, at)
 
     def _put(self, item: dict[str, Any], before: Any, at: Any) -> None:
-        """Keep the fullest form of an item. Put a new item after the one that its event names, or at the end."""
+        """Keep the newest form of an item that has content. A new item follows the one that its event names."""
         own = str(item.get("id") or "")
         if not own:
             return

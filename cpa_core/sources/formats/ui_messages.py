@@ -13,7 +13,7 @@ from typing import Any
 
 from cpa_core.sources import columns, fields
 from cpa_core.sources.files import File
-from cpa_core.sources.formats import talks, turns
+from cpa_core.sources.formats import message_lists, talks, turns
 from cpa_core.sources.formats.form import each
 from cpa_core.sources.formats.openai_chat import OPENAI, conversation, listed
 from cpa_core.sources.formats.talks import list_at, object_at
@@ -45,9 +45,9 @@ def _timed(message: Any) -> Any:
     return left if at is None else {**left, "timestamp": at}
 
 
-def _list(file: File, place: str, tree: Any) -> Iterator[SourceRecord | Reject]:
+def _list(file: File, place: str, tree: Any) -> Iterator[columns.Found]:
     """The messages of one chat, as the SDK's guide saves them: a list."""
-    return conversation(file, place, {}, [_timed(one) for one in tree] if isinstance(tree, list) else [])
+    return message_lists.bare(file, place, [_timed(one) for one in tree])
 
 
 CHATS = ("chatId", "chat_id", "threadId", "thread_id", "conversationId")

@@ -31,7 +31,7 @@ SAID = re.compile(r"<(question|result|response)>\n?(.*?)\n?(?:</\1>|\Z)", re.DOT
 
 
 SAID_BY_TOOLS = {"attempt_completion": "result", "ask_followup_question": "question", "plan_mode_respond": "response"}
-"""The same where tools are calls of the model's own: the argument that is the assistant's words."""
+"""Tools that the model calls itself: one argument of each call holds the assistant's words."""
 
 Split = tuple[list[Any], list[tuple[str, str]]]
 """Parts that somebody says, and texts of other roles."""
